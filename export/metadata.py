@@ -1,0 +1,45 @@
+"""What every exported file says about itself: one JSON object, the same in every format.
+
+It is stored under the one key `edgelstm`. The runtime needs nothing of it to compute; people, `inspect` and
+the wrappers in `edgelstm.runtime.engines` read it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from edgelstm.model import Model
+from edgelstm.quantization.scheme import QuantizedModel
+
+KEY = "edgelstm"
+VERSION = 1
+
+
+def metadata(model: Model | QuantizedModel) -> dict[str, Any]:
+    """The JSON object for `model`. Deterministic: no dates, no paths."""
+    quantized = model if isinstance(model, QuantizedModel) else None
+    source = model.model if isinstance(model, QuantizedModel) else model
+    return {
+        "version": VERSION,
+        "name": source.name,
+        "precision": "int8" if quantized else "float32",
+        "scales": quantized.granularity if quantized else None,
+        "features": source.features,
+        "outputs": source.outputs,
+        "labels": list(source.labels),
+        "feature_names": list(source.feature_names),
+        "feature_units": list(source.feature_units),
+        "sample_rate": source.sample_rate,
+        "lstm_units": [layer.units for layer in source.lstms],
+        "head": [{"outputs": layer.outputs, "activation": layer.activation} for layer in source.head],
+        "activation": source.activation,
+        "answer": {"pooling": source.answer.pooling, "window": source.answer.window, "hop": source.answer.hop},
+        "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
+        "provenance": dict(source.provenance),
+    }
+
+
+def metadata_json(model: Model | QuantizedModel) -> str:
+    """`metadata(model)` as compact text with sorted keys: the same model gives the same bytes."""
+    return json.dumps(metadata(model), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

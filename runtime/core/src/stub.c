@@ -1,0 +1,1 @@
+int el_stub(void); int el_stub(void) { return 1; }
