@@ -181,7 +181,7 @@ class Model:
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.lstms) or not 1 <= len(self.head) or len(self.lstms + self.head) > MAX_LAYERS:
+        if not self.lstms or not self.head or len(self.lstms + self.head) > MAX_LAYERS:
             raise ValueError(
                 f"Model: {len(self.lstms)} LSTM and {len(self.head)} dense layers, expected at least one of "
                 f"each and at most {MAX_LAYERS} in all"
