@@ -1,18 +1,24 @@
-"""A set of labelled sequences, and the NPZ file that holds one."""
+"""A set of labelled sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+
+def _per_sequence(name: str, value: ArrayLike, count: int, kind: str) -> NDArray[np.generic]:
+    array = np.asarray(value)
+    if array.shape != (count,) or array.dtype.kind not in kind:
+        wanted = "whole numbers" if "i" in kind else "true or false"
+        raise ValueError(f"Dataset.{name}: {array.dtype} {array.shape}, expected ({count},) {wanted}")
+    return array
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Sequences of raw frames with one label each."""
+    """Sequences of raw frames with one label each. Checked when made: a ValueError names the field."""
 
     sequences: tuple[NDArray[np.float32], ...]  # each (frames, features)
     y: NDArray[np.int64]  # (sequences,), index into labels
@@ -24,3 +30,71 @@ class Dataset:
     name: str = "data"
     source: str = ""  # where it comes from, and its licence
     test: NDArray[np.bool_] | None = None  # (sequences,): the data's own test split, where it has one
+
+    def __post_init__(self) -> None:
+        sequences = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in self.sequences)
+        if not sequences:
+            raise ValueError("Dataset.sequences: none, expected at least one")
+        features = sequences[0].shape[-1]
+        for place, x in enumerate(sequences):
+            if x.ndim != 2 or 0 in x.shape or x.shape[1] != features:
+                raise ValueError(f"Dataset.sequences: {place} has shape {x.shape}, expected (1 or more, {features})")
+            if not np.isfinite(x).all():
+                frame, feature = np.argwhere(~np.isfinite(x))[0]
+                raise ValueError(
+                    f"Dataset.sequences: {place} holds NaN or infinity at frame {frame}, feature {feature}"
+                )
+        object.__setattr__(self, "sequences", sequences)
+        count = len(sequences)
+        y = _per_sequence("y", self.y, count, "iu").astype(np.int64)
+        if y.min() < 0 or y.max() >= len(self.labels):
+            raise ValueError(
+                f"Dataset.y: {y.min()} to {y.max()}, expected places in labels, 0 to {len(self.labels) - 1}"
+            )
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "groups", _per_sequence("groups", self.groups, count, "iu").astype(np.int64))
+        if self.test is not None:
+            object.__setattr__(self, "test", _per_sequence("test", self.test, count, "b").astype(np.bool_))
+        for name, texts, wanted in (
+            ("labels", self.labels, None),
+            ("feature_names", self.feature_names, features),
+            ("feature_units", self.feature_units, features),
+        ):
+            texts = tuple(texts)
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"Dataset.{name}: expected text only")
+            if texts and wanted is not None and len(texts) != wanted:
+                raise ValueError(f"Dataset.{name}: {len(texts)} names, expected {wanted} or none")
+            object.__setattr__(self, name, texts)
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("Dataset.labels: a name occurs twice")
+        if not (np.isfinite(self.sample_rate) and self.sample_rate >= 0):
+            raise ValueError(f"Dataset.sample_rate: {self.sample_rate}, expected frames per second, or 0 for unknown")
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def features(self) -> int:
+        return int(self.sequences[0].shape[1])
+
+    @property
+    def frames(self) -> int:
+        """Frames of all sequences together."""
+        return sum(len(x) for x in self.sequences)
+
+    def subset(self, which: ArrayLike) -> Dataset:
+        """The sequences at these places, in this order, or where this mask is true; at least one."""
+        places = np.asarray(which)
+        if places.dtype.kind == "b":
+            if places.shape != (len(self),):
+                raise ValueError(f"Dataset.subset: a mask of shape {places.shape}, expected ({len(self)},)")
+            places = np.flatnonzero(places)
+        places = places.astype(np.int64)
+        return replace(
+            self,
+            sequences=tuple(self.sequences[i] for i in places),
+            y=self.y[places],
+            groups=self.groups[places],
+            test=None if self.test is None else self.test[places],
+        )

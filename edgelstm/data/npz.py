@@ -1,0 +1,96 @@
+"""NPZ files from strangers: bounds before reads, no pickle, written whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+MAX_BYTES = 1 << 30
+"""Largest unpacked size of a file's arrays together, unless the caller sets another bound."""
+MAX_ARRAYS = 4096
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArray[Any]:
+    """One array. Its header must agree with the member's size before memory is taken for it."""
+    with archive.open(info) as member, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # numpy remarks on headers that Python 2 wrote
+        version = npy.read_magic(member)
+        if version == (1, 0):
+            shape, fortran, dtype = npy.read_array_header_1_0(member)
+        elif version == (2, 0):
+            shape, fortran, dtype = npy.read_array_header_2_0(member)
+        else:
+            raise ValueError(f"{where}: npy version {version}, expected 1.0 or 2.0")
+        if dtype.hasobject or dtype.fields or dtype.subdtype:
+            raise ValueError(f"{where}: dtype {dtype}, expected plain numbers or text")
+        size = math.prod(shape) * dtype.itemsize
+        if any(n < 0 for n in shape) or member.tell() + size != info.file_size:
+            raise ValueError(f"{where}: shape {shape} of {dtype} does not match its {info.file_size} bytes")
+        data = member.read(size)
+        if len(data) != size or member.read(1):
+            raise ValueError(f"{where}: truncated")
+    if not size:
+        return np.zeros(shape, dtype=dtype)
+    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def read_npz(path: Path | str, max_bytes: int = MAX_BYTES) -> dict[str, NDArray[Any]]:
+    """All arrays of an NPZ file, by name, read-only.
+
+    Raises FileNotFoundError or OSError when there is no such file, ValueError (one line that names file and
+    array) when it is no NPZ file, would unpack to more than `max_bytes`, or holds Python objects.
+    """
+    path = Path(path)
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            total = sum(info.file_size for info in members)
+            if total > max_bytes or len(members) > MAX_ARRAYS:
+                raise ValueError(
+                    f"{path}: {len(members)} arrays, {total} bytes, expected at most {MAX_ARRAYS}, {max_bytes}"
+                )
+            for info in members:
+                name = info.filename.removesuffix(".npy")
+                if name == info.filename or name in arrays:
+                    raise ValueError(f"{path}: member {info.filename!r}, expected each once, ending in .npy")
+                try:
+                    arrays[name] = _read_array(archive, info, f"{path}: {name}")
+                except ValueError as error:
+                    if str(error).startswith(f"{path}: "):
+                        raise
+                    raise ValueError(f"{path}: {name}: {str(error).splitlines()[0]}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path}: not a readable NPZ file ({reason})") from None
+    return arrays
+
+
+def write_npz(path: Path | str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a compressed NPZ file, beside first and then in place. The same arrays give the same bytes."""
+    path = Path(path)
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"{path}: {name}: dtype {array.dtype}, expected numbers or text")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(beside).chmod(0o666 & ~umask)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
