@@ -1,0 +1,62 @@
+"""Who trains and who tests. A split is two arrays of places in a data set, (train, test)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+
+Places = NDArray[np.int64]
+
+
+def by_groups(dataset: Dataset, test_groups: Sequence[int]) -> tuple[Places, Places]:
+    """All sequences of `test_groups` (subjects, speakers) test, all others train."""
+    known = sorted(set(dataset.groups.tolist()))
+    for group in test_groups:
+        if group not in known:
+            raise ValueError(f"group {group}: not in {dataset.name}, expected one of {_listed(known)}")
+    test = np.isin(dataset.groups, test_groups)
+    if test.all() or not test.any():
+        raise ValueError(f"groups {list(test_groups)}: expected some to test on and others to train on")
+    return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def leave_one_group_out(dataset: Dataset) -> Iterator[tuple[int, Places, Places]]:
+    """(group, train, test) for each group in turn."""
+    for group in sorted(set(dataset.groups.tolist())):
+        yield group, *by_groups(dataset, [group])
+
+
+def given(dataset: Dataset) -> tuple[Places, Places]:
+    """The split that the data brought along."""
+    if dataset.test is None or dataset.test.all() or not dataset.test.any():
+        raise ValueError(f"{dataset.name}: brings no split of its own, expected test groups")
+    return np.flatnonzero(~dataset.test), np.flatnonzero(dataset.test)
+
+
+def stratified(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Places, Places]:
+    """`fraction` of each class tests, at least one and never all of a class of two or more."""
+    test: list[int] = []
+    for label in range(len(dataset.labels)):
+        places = rng.permutation(np.flatnonzero(dataset.y == label))
+        count = min(max(round(fraction * len(places)), 1), len(places) - 1)
+        test += places[: max(count, 0)].tolist()
+    rest = np.setdiff1d(np.arange(len(dataset)), test)
+    return rest, np.array(sorted(test), dtype=np.int64)
+
+
+def hold_out(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Places, Places]:
+    """About `fraction` to watch training by: whole groups, or by class where each sequence is its own group."""
+    groups = np.unique(dataset.groups)
+    if len(groups) in (1, len(dataset)):
+        return stratified(dataset, fraction, rng)
+    count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
+    return by_groups(dataset, rng.permutation(groups)[:count].tolist())
+
+
+def _listed(groups: Sequence[int]) -> str:
+    shown = ", ".join(str(group) for group in groups[:12])
+    return shown + (", …" if len(groups) > 12 else "")

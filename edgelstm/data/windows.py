@@ -1,0 +1,27 @@
+"""Recordings cut into windows of equal length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgelstm.data.dataset import Dataset
+
+
+def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
+    """Windows of `frames` frames, one starting every `hop`, each with its recording's label, group and test flag.
+
+    What is left at a recording's end is dropped. ValueError when every recording is shorter than a window.
+    """
+    if frames < 1 or hop < 1:
+        raise ValueError(f"windows: frames {frames}, hop {hop}, expected 1 or larger")
+    starts = [range(0, len(x) - frames + 1, hop) for x in dataset.sequences]
+    origin = np.repeat(np.arange(len(dataset)), [len(s) for s in starts])
+    if not origin.size:
+        longest = max(len(x) for x in dataset.sequences)
+        raise ValueError(f"windows: {frames} frames, expected at most {longest}, the longest of {dataset.name}")
+    return replace(
+        dataset.subset(origin),
+        sequences=tuple(x[a : a + frames] for x, s in zip(dataset.sequences, starts) for a in s),
+    )
