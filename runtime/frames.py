@@ -1,0 +1,287 @@
+"""Frames from lines of text: CSV or NDJSON, out of a file, a pipe or a terminal, one by one.
+
+CSV has commas, semicolons or tabs between its columns. With a header, columns are found by name, in any order,
+and others are left alone; without one there are exactly as many columns as the model has features. NDJSON has
+one JSON array of numbers, or one object by name, on each line.
+
+Text is hostile until checked: lines are bounded, and everything that is not a finite float32 is refused with
+its source, line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Syntax = Literal["auto", "csv", "ndjson"]
+
+LINE_LIMIT = 64 * 1024
+"""Longest line in bytes; wide models get 64 bytes per feature where that is more."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+_DELIMITERS = (",", ";", "\t")
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_frames(
+    stream: BinaryIO,
+    features: int,
+    feature_names: Sequence[str] = (),
+    *,
+    source: str = "stdin",
+    syntax: Syntax = "auto",
+) -> Iterator[tuple[int, Float32]]:
+    """Yield (line number, frame) for each frame in `stream`; a frame is float32 (features,).
+
+    Nothing is read ahead: a frame is there as soon as its line has come. Empty lines are passed over. `auto`
+    takes NDJSON when the first line begins with `[` or `{`, else CSV.
+
+    Raises ValueError, one line that names `source`, for anything that cannot be read, and for no frames at all.
+    """
+    columns = _Columns.of(features, feature_names)
+    parse: Callable[[str], Float32 | None] | None = None
+    number, found = 0, False
+    for number, text in _lines(stream, source, max(LINE_LIMIT, 64 * features)):
+        if parse is None:
+            ndjson = syntax == "ndjson" or (syntax == "auto" and text.lstrip()[0] in "[{")
+            parse = _Ndjson(columns) if ndjson else _Csv(columns)
+        try:
+            frame = parse(text)
+        except _UnreadableError as error:
+            raise ValueError(f"{source} line {number}{error}") from None
+        if frame is not None:
+            found = True
+            yield number, frame
+    if not found:
+        raise ValueError(f"{source}: no frames{' after the header' if parse else ''}, expected one on each line")
+
+
+def _lines(stream: BinaryIO, source: str, limit: int) -> Iterator[tuple[int, str]]:
+    """(line number, text without its end) of each line that is not empty."""
+    number = 0
+    while raw := stream.readline(limit + 1):
+        number += 1
+        if len(raw) > limit and not raw.endswith(b"\n"):
+            raise ValueError(f"{source} line {number}: longer than {limit} bytes, expected one frame on each line")
+        if number == 1:
+            raw = raw.removeprefix(_BOM)
+        try:
+            text = raw.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            byte = raw[error.start]
+            raise ValueError(f"{source} line {number}: byte 0x{byte:02x} is not UTF-8, expected text") from None
+        if text.strip(" "):
+            yield number, text
+
+
+class _UnreadableError(ValueError):
+    """What is wrong within a line. Its text goes on where the line's number ends."""
+
+    def __init__(self, problem: str, column: str | None = None) -> None:
+        super().__init__(f": {problem}" if column is None else f", column {column}: {problem}")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What a frame must hold."""
+
+    features: int
+    names: tuple[str, ...]  # one per feature; none where columns can only be told by their place
+
+    @classmethod
+    def of(cls, features: int, names: Sequence[str]) -> _Columns:
+        stripped = tuple(name.strip() for name in names)
+        return cls(features, stripped if len(set(stripped)) == features else ())
+
+    def label(self, place: int) -> str:
+        """What to call feature `place` of a frame that is told by position, in an error."""
+        return f"{place + 1} ({_plain(self.names[place])})" if self.names else str(place + 1)
+
+    def refuse_missing(self, found: Collection[str]) -> None:
+        missing = [name for name in self.names if name not in found]
+        if not missing:
+            return
+        near = difflib.get_close_matches(missing[0], list(found)[:1000], 1)
+        raise _UnreadableError(
+            f"no column {_listed(missing, 4)}"
+            + (f" (nearest: {_clip(near[0])})" if near else "")
+            + f"; found {_listed(list(found), 12) if found else 'nothing'}"
+        )
+
+
+class _Csv:
+    """Parses one line after another; the first settles delimiter, header and columns."""
+
+    def __init__(self, columns: _Columns) -> None:
+        self._columns = columns
+        self._delimiter = ""
+        self._width = 0
+        self._takes: list[tuple[int, str]] = []  # for each feature: its place in a row, its name in errors
+
+    def __call__(self, line: str) -> Float32 | None:
+        """The frame in `line`; None for the header."""
+        if not self._delimiter:
+            cells = self._first(line)
+            if _is_header(cells, self._columns.names):
+                self._read_header(cells)
+                return None
+            self._width = self._columns.features
+            self._takes = [(place, self._columns.label(place)) for place in range(self._width)]
+        else:
+            cells = _split(line, self._delimiter)
+        if len(cells) != self._width:
+            raise _UnreadableError(f"{_count(len(cells), 'column')}, expected {self._width}")
+        values = [_parsed(cells[place]) for place, _ in self._takes]
+        if (bad := _first_bad(values)) is not None:
+            place, name = self._takes[bad]
+            raise _UnreadableError(_cell_problem(cells[place]), name)
+        return np.array(values, np.float32)
+
+    def _first(self, line: str) -> list[str]:
+        """The first line's cells, by the delimiter that makes most sense of it."""
+
+        def sense(delimiter: str) -> tuple[int, bool, int, int]:
+            try:
+                cells = _split(line, delimiter)
+            except _UnreadableError:
+                return -1, False, 0, 0
+            known = sum(cell in self._columns.names for cell in cells)
+            numbers = sum(_parsed(cell) is not None for cell in cells)
+            return known, len(cells) == self._columns.features, numbers, len(cells)
+
+        self._delimiter = max(_DELIMITERS, key=sense)
+        return _split(line, self._delimiter)
+
+    def _read_header(self, cells: list[str]) -> None:
+        self._width = len(cells)
+        names = self._columns.names
+        if not names:
+            if self._width != self._columns.features:
+                raise _UnreadableError(
+                    f"{_count(self._width, 'column')}, expected {self._columns.features} "
+                    "(the model has no feature names to choose by)"
+                )
+            self._takes = [(place, _plain(cell)) for place, cell in enumerate(cells)]
+            return
+        self._columns.refuse_missing(cells)
+        for name in names:
+            if cells.count(name) > 1:
+                raise _UnreadableError(f"column {_clip(name)} appears {cells.count(name)} times, expected once")
+        self._takes = [(cells.index(name), _plain(name)) for name in names]
+
+
+def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
+    """Names may look like numbers and a bad row may hold words, so both are looked at."""
+    words = [cell for cell in cells if _parsed(cell) is None]
+    known = set(names)
+    return len(words) == len(cells) or any(word in known for word in words) or (bool(known) and known <= set(cells))
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        (row,) = csv.reader([line], delimiter=delimiter, strict=True)
+    except (csv.Error, ValueError):
+        raise _UnreadableError("quotes that do not match, expected one row on each line") from None
+    return [cell.strip() for cell in row]
+
+
+class _Ndjson:
+    """Parses one line after another; each may be an array or an object."""
+
+    def __init__(self, columns: _Columns) -> None:
+        self._columns = columns
+
+    def __call__(self, line: str) -> Float32:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            raise _UnreadableError(f"{_clip(line)} is not JSON, expected an array or an object of numbers") from None
+        columns = self._columns
+        if isinstance(value, list):
+            if len(value) != columns.features:
+                raise _UnreadableError(f"{_count(len(value), 'number')}, expected {columns.features}")
+            found = value
+        elif isinstance(value, dict):
+            if not columns.names:
+                raise _UnreadableError(
+                    f"an object, but the model has no feature names; expected an array of {columns.features} numbers"
+                )
+            columns.refuse_missing(value.keys())
+            found = [value[name] for name in columns.names]
+        else:
+            raise _UnreadableError(f"{_clip(line)}, expected an array or an object of numbers")
+
+        values = [cell if type(cell) in (float, int) else None for cell in found]  # bool is an int to Python
+        if (bad := _first_bad(values)) is not None:
+            name = _plain(columns.names[bad]) if isinstance(value, dict) else columns.label(bad)
+            raise _UnreadableError(_value_problem(found[bad]), name)
+        return np.array(values, np.float32)
+
+
+def _first_bad(values: list[float | None]) -> int | None:
+    """The place of the first value that is no finite float32."""
+    for place, value in enumerate(values):
+        if value is None or not -_LARGEST <= value <= _LARGEST:  # NaN is in no range
+            return place
+    return None
+
+
+def _parsed(cell: str) -> float | None:
+    """The number in `cell`, NaN and infinity too; None where it holds none."""
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _cell_problem(cell: str) -> str:
+    """Why the text of a CSV cell is no finite float32."""
+    if not cell:
+        return "empty, expected a number"
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell):
+        return f"{_clip(cell)} is not a number, expected a decimal point ({_clip(cell.replace(',', '.'))})"
+    if _parsed(cell) is None:
+        return f"{_clip(cell)} is not a number"
+    if not re.search(r"\d", cell):
+        return f"{_clip(cell)} is not a finite number"
+    return f"{_clip(cell)} is too large for float32 (at most 3.4e38)"
+
+
+def _value_problem(value: object) -> str:
+    """Why a JSON value is no finite float32."""
+    shown = _clip(value if isinstance(value, str) else json.dumps(value), quoted=isinstance(value, str))
+    if type(value) not in (float, int):
+        return f"{shown} is not a number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{shown} is not a finite number"
+    return f"{shown} is too large for float32 (at most 3.4e38)"
+
+
+def _clip(text: str, *, quoted: bool = True) -> str:
+    short = text if len(text) <= 40 else text[:37] + "..."
+    return repr(short) if quoted else short
+
+
+def _plain(name: str) -> str:
+    return name if name.isprintable() else _clip(name)
+
+
+def _listed(names: list[str], most: int) -> str:
+    text = ", ".join(_clip(name) for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

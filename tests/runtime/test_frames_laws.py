@@ -1,0 +1,75 @@
+"""What is written as CSV or NDJSON reads back the same, whatever the order of columns."""
+
+import csv
+import io
+import json
+
+import numpy as np
+from edgelstm.runtime.frames import read_frames
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+names = st.lists(
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n\ufeff"), min_size=1, max_size=8)
+    .map(str.strip)
+    .filter(bool),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+
+
+@st.composite
+def tables(draw):
+    """(names of the model's features, those and others shuffled, frames (T, features))."""
+    found = draw(names)
+    wanted = found[: draw(st.integers(1, len(found)))]
+    shape = (draw(st.integers(1, 5)), len(wanted))
+    finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+    return wanted, draw(st.permutations(found)), draw(arrays.arrays(np.float32, shape, elements=finite))
+
+
+def read(text, wanted, syntax="auto"):
+    found = read_frames(io.BytesIO(text.encode()), len(wanted), wanted, syntax=syntax)
+    return np.array([frame for _, frame in found])
+
+
+@given(tables(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]))
+def test_csv_with_shuffled_columns_reads_back(table, delimiter, end):
+    wanted, found, frames = table
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=end)
+    writer.writerow(found)
+    for frame in frames.tolist():
+        row = dict(zip(wanted, frame))
+        writer.writerow([row.get(name, "-") for name in found])
+    np.testing.assert_array_equal(read(file.getvalue(), wanted, "csv"), frames)
+
+
+@given(tables(), st.booleans())
+def test_ndjson_with_shuffled_names_reads_back(table, ascii_only):
+    wanted, found, frames = table
+    rows = [dict(zip(wanted, frame)) for frame in frames.tolist()]
+    lines = [json.dumps({name: row.get(name) for name in found}, ensure_ascii=ascii_only) for row in rows]
+    np.testing.assert_array_equal(read("\n".join(lines), wanted), frames)
+
+
+@given(arrays.arrays(np.float32, (3, 2), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_rows_without_a_header_read_back(frames):
+    rows = frames.tolist()
+    np.testing.assert_array_equal(read("\n".join(",".join(map(repr, row)) for row in rows), ["a", "b"]), frames)
+    np.testing.assert_array_equal(read("\n".join(map(json.dumps, rows)), ["a", "b"]), frames)
+
+
+@given(st.binary(max_size=200), st.sampled_from(["auto", "csv", "ndjson"]))
+def test_any_bytes_give_finite_frames_or_one_line(raw, syntax):
+    frames, problem = [], "stdin"
+    try:
+        for _, frame in read_frames(io.BytesIO(raw), 2, ("a", "b"), syntax=syntax):
+            frames.append(frame)
+    except ValueError as error:
+        problem = str(error)
+    assert problem.startswith("stdin")
+    assert "\n" not in problem
+    assert all(frame.shape == (2,) and np.isfinite(frame).all() for frame in frames)
