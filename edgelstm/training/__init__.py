@@ -1,0 +1,19 @@
+"""Training for this model family: stacked LSTM layers and a dense head, in numpy.
+
+No general framework: models made with one come in through files. `train` is the way in.
+"""
+
+from edgelstm.training.config import Config, load_config, parse_config
+from edgelstm.training.trainer import Epoch, Trained, evaluation_set, final_answers, split, train
+
+__all__ = [
+    "Config",
+    "Epoch",
+    "Trained",
+    "evaluation_set",
+    "final_answers",
+    "load_config",
+    "parse_config",
+    "split",
+    "train",
+]

@@ -1,0 +1,212 @@
+"""Training: data and a configuration in, a model out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.data import splits
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.windows import cut
+from edgelstm.model import Model, Normalize
+from edgelstm.training.backprop import Parameters, run
+from edgelstm.training.batches import Batch, batches, fit_normalize, steps_per_epoch
+from edgelstm.training.config import Config
+from edgelstm.training.losses import loss_and_gradient
+from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
+from edgelstm.training.parameters import initialize, to_layers
+
+EXAMPLES_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to. The accuracy is that of final answers on the held-out groups, if there are any."""
+
+    number: int  # from 1
+    epochs: int
+    loss: float  # mean over the epoch's batches, with dropout and augmentation
+    validation_loss: float | None  # negative log-likelihood of final answers
+    validation_accuracy: float | None
+    best: bool  # the best so far: its weights are kept
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    model: Model
+    history: tuple[Epoch, ...]
+
+
+def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
+    """(train, test) as the configuration says: its test groups, or the split that the data brings along."""
+    groups = config.data.test_groups
+    train, test = splits.by_groups(dataset, groups) if groups else splits.given(dataset)
+    return dataset.subset(train), dataset.subset(test)
+
+
+def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
+    """What an accuracy is counted over: windows, or whole sequences where the configuration sets no window."""
+    window = config.data.window
+    return cut(dataset, window, config.data.hop or window) if window else dataset
+
+
+def final_answers(model: Model, dataset: Dataset) -> NDArray[Any]:
+    """The float model's final answer for each sequence (sequences, outputs), before the output activation."""
+    return np.stack([forward.final_answer(s, model.answer) for s in forward.scores(model, dataset.sequences)])
+
+
+def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | None = None) -> Trained:
+    """Train on all of `dataset` except what the configuration holds out to stop early.
+
+    The same data, configuration, machine and number of threads give the same weights. `on_epoch` is called
+    after every epoch. Keep test sequences out of `dataset` (see `split`).
+    """
+    settings = config.training
+    rng = np.random.default_rng(settings.seed)
+    fit, held_out = _hold_out(dataset, config, rng)
+    normalize = fit_normalize(fit)
+    _check_triads(dataset, config)
+    parameters = initialize(config.model, dataset.features, len(dataset.labels), rng)
+    optimizer = Adam(parameters, settings.weight_decay)
+    average = Average(parameters, settings.averaging)
+    steps = settings.epochs * steps_per_epoch(fit, config)
+    history: list[Epoch] = []
+    best, best_parameters = np.inf, parameters
+    for number in range(1, settings.epochs + 1):
+        began = time.perf_counter()
+        losses = []
+        for batch in batches(fit, config, normalize, rng):
+            loss, gradients = _gradients(parameters, batch, len(dataset.labels), config, rng)
+            clip_by_global_norm(gradients, settings.clip)
+            rate = learning_rate(optimizer.steps, steps, settings.learning_rate, settings.warmup)
+            optimizer.step(gradients, rate)
+            average.update(parameters)
+            losses.append(loss)
+        current = average.values if settings.averaging else parameters
+        value, accuracy = _validate(current, held_out, normalize, config)
+        is_best = value is None or value < best
+        if is_best:
+            best = np.inf if value is None else value
+            best_parameters = {name: p.copy() for name, p in current.items()}
+        seconds = time.perf_counter() - began
+        epoch = Epoch(number, settings.epochs, float(np.mean(losses)), value, accuracy, is_best, seconds)
+        history.append(epoch)
+        if on_epoch:
+            on_epoch(epoch)
+        if settings.patience and number - _best(history).number >= settings.patience:
+            break
+    return Trained(_model(best_parameters, normalize, config, fit, _best(history)), tuple(history))
+
+
+def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
+    """(what to fit, what to watch it by)."""
+    data = config.data
+    if data.validation_groups:
+        fit, watch = splits.by_groups(dataset, data.validation_groups)
+    elif data.validation:
+        fit, watch = splits.hold_out(dataset, data.validation, rng)
+    else:
+        return dataset, None
+    return dataset.subset(fit), evaluation_set(dataset.subset(watch), config)
+
+
+def _check_triads(dataset: Dataset, config: Config) -> None:
+    for triad in config.augment.triads:
+        if max(triad) >= dataset.features or len(set(triad)) != 3:
+            raise ValueError(
+                f"augment.triads: {list(triad)}, expected three of the features 0 to {dataset.features - 1}"
+            )
+
+
+def _gradients(
+    parameters: Parameters, batch: Batch, outputs: int, config: Config, rng: np.random.Generator
+) -> tuple[float, Parameters]:
+    settings = config.training
+    target = np.full((outputs, len(batch.y)), settings.smoothing / outputs, batch.x.dtype)
+    target[batch.y, np.arange(len(batch.y))] += 1 - settings.smoothing
+    drops = []
+    if settings.dropout:
+        # One mask per sequence, the same for all its frames (Gal and Ghahramani 2016).
+        keep = 1 - settings.dropout
+        drops = [
+            (rng.random((H, len(batch.y))) < keep).astype(batch.x.dtype) / np.float32(keep)
+            for H in config.model.units
+        ]
+    forward_pass = run(parameters, batch.x, drops)
+    loss, dscores = loss_and_gradient(
+        forward_pass.scores, target, batch.lengths, settings.loss, settings.skip, config.model.activation
+    )
+    return loss, forward_pass.gradients(dscores)
+
+
+def _validate(
+    parameters: Parameters, held_out: Dataset | None, normalize: Normalize, config: Config
+) -> tuple[float | None, float | None]:
+    """Loss and accuracy of the final answers on what was held out."""
+    if held_out is None:
+        return None, None
+    lstms, head = to_layers(parameters)
+    model = Model(normalize, lstms, head, config.model.activation, config.to_answer())
+    answers = final_answers(model, held_out)
+    probabilities = forward.activate(answers, config.model.activation)
+    chosen = probabilities[np.arange(len(answers)), held_out.y]
+    loss = float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    return loss, float((answers.argmax(axis=1) == held_out.y).mean())
+
+
+def _best(history: list[Epoch]) -> Epoch:
+    return next(epoch for epoch in reversed(history) if epoch.best)
+
+
+def _examples(dataset: Dataset) -> tuple[NDArray[np.float32], ...]:
+    """A few training sequences, every class in turn, of `EXAMPLES_BYTES` together; long ones lose their end."""
+    frame = dataset.features * 4
+    longest = max(EXAMPLES_BYTES // (len(dataset.labels) * frame), 1)
+    by_class = [np.flatnonzero(dataset.y == label) for label in range(len(dataset.labels))]
+    rounds = (places[n] for n in range(len(dataset)) for places in by_class if n < len(places))
+    chosen: list[NDArray[np.float32]] = []
+    room = EXAMPLES_BYTES // frame
+    for place in rounds:
+        x = dataset.sequences[place][:longest]
+        if len(x) > room:
+            break
+        chosen.append(x)
+        room -= len(x)
+    return tuple(chosen)
+
+
+def _model(parameters: Parameters, normalize: Normalize, config: Config, fit: Dataset, best: Epoch) -> Model:
+    lstms, head = to_layers(parameters)
+    # The data's name says what was read; where it lay on this machine is nobody's business.
+    settings = config.to_json()
+    settings["data"].pop("file")
+    return Model(
+        normalize=normalize,
+        lstms=lstms,
+        head=head,
+        activation=config.model.activation,
+        answer=config.to_answer(),
+        labels=fit.labels,
+        feature_names=fit.feature_names,
+        feature_units=fit.feature_units,
+        sample_rate=fit.sample_rate,
+        name=config.model.name,
+        provenance={
+            "trainer": "edgelstm",
+            "data": fit.name,
+            "source": fit.source,
+            "sequences": len(fit),
+            "frames": fit.frames,
+            "groups": sorted(set(fit.groups.tolist())) if len(set(fit.groups.tolist())) < len(fit) else [],
+            "config": settings,
+            "best_epoch": asdict(best) | {"seconds": None},
+        },
+        examples=_examples(fit),
+    )
