@@ -1,1 +1,11 @@
-"""."""
+"""Streaming inference on a board: numpy and the C core, nothing else.
+
+from edgelstm.runtime import Model
+stream = Model("model.elstm").stream()
+answers = stream.push(frames)          # (T, features) → (answers, outputs)
+"""
+
+from edgelstm.runtime.library import kernel_name, version
+from edgelstm.runtime.model import Model, Stream
+
+__all__ = ["Model", "Stream", "kernel_name", "version"]

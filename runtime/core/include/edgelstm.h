@@ -1,0 +1,170 @@
+/* EdgeLSTM: streaming LSTM inference in memory known to the byte.
+ *
+ *   el_model   a validated model file, read where it lies. Const after opening; any number of
+ * threads share it. el_stream  one signal and its state, in memory that the caller hands in. One
+ * thread at a time.
+ *
+ * Nothing here allocates, locks, or calls the operating system. Nothing resets a stream but
+ * el_stream_reset. N frames pushed one by one, in one call or in any split give the same bits; so
+ * does going on from a saved state. int8 models give the same integers on every machine and
+ * instruction set.
+ *
+ *   static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
+ *   el_model *model;
+ *   el_status status = el_model_open(model_memory, sizeof model_memory, file, file_size, 0,
+ * &model);
+ *   ...
+ *   el_info info;
+ *   el_model_info(model, &info);
+ *   void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
+ *   el_stream *stream;
+ *   status = el_stream_init(memory, info.stream_size, model, &stream);
+ *   status = el_stream_push(stream, frame, 1, answer, 1, &answers);
+ */
+#ifndef EDGELSTM_H
+#define EDGELSTM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define EL_API __attribute__((visibility("default")))
+#else
+#define EL_API
+#endif
+
+/* Alignment in bytes of a model file in memory and of the memory for models and streams. */
+#define EL_ALIGNMENT 64
+/* Bytes of memory for one el_model, a multiple of EL_ALIGNMENT. */
+#define EL_MODEL_SIZE 2048
+/* Largest number of features, units of a layer, or outputs. */
+#define EL_MAX_WIDTH 16384
+/* Largest number of layers. */
+#define EL_MAX_LAYERS 16
+/* Bytes of a model's identity. */
+#define EL_IDENTITY_SIZE 16
+
+typedef struct el_model el_model;
+typedef struct el_stream el_stream;
+
+typedef enum el_status {
+    EL_OK = 0,
+    EL_ERROR_ARGUMENT,   /* a null pointer where one is needed */
+    EL_ERROR_ALIGNMENT,  /* memory is not aligned to EL_ALIGNMENT */
+    EL_ERROR_MEMORY,     /* the memory handed in is smaller than needed */
+    EL_ERROR_MAGIC,      /* not an EdgeLSTM file or snapshot */
+    EL_ERROR_VERSION,    /* a format version that this library does not read */
+    EL_ERROR_TRUNCATED,  /* the size given differs from the size that the file states */
+    EL_ERROR_CHECKSUM,   /* the bytes were damaged */
+    EL_ERROR_FIELD,      /* a field of the file holds a value that is not allowed */
+    EL_ERROR_BOUNDS,     /* a table or tensor lies outside the file or overlaps its header */
+    EL_ERROR_LIMIT,      /* larger than this library allows */
+    EL_ERROR_WEIGHTS,    /* a weight or row record holds a value that is not allowed */
+    EL_ERROR_NOT_FINITE, /* NaN or infinity in a frame; the stream is untouched */
+    EL_ERROR_CAPACITY,   /* no room for the answers; the stream is untouched */
+    EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first frame */
+    EL_ERROR_IDENTITY    /* the snapshot belongs to another model */
+} el_status;
+
+typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
+typedef enum el_activation { EL_LINEAR = 0, EL_SOFTMAX = 1, EL_SIGMOID = 2 } el_activation;
+typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1 } el_pooling;
+
+/* Flags of el_model_open. */
+enum {
+    EL_SKIP_CHECKSUM = 1
+}; /* for a file that was verified before; every other check is still made */
+
+typedef struct el_info {
+    uint32_t precision;  /* el_precision */
+    uint32_t features;   /* float32 values of a frame */
+    uint32_t outputs;    /* float32 values of an answer */
+    uint32_t layers;     /* LSTM and dense layers */
+    uint32_t activation; /* el_activation of an answer */
+    uint32_t pooling;    /* el_pooling of scores over frames */
+    uint32_t window;     /* frames that a mean covers; 0 = all since reset */
+    uint32_t hop; /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
+    float sample_rate; /* frames per second; 0 = unknown */
+    uint32_t reserved;
+    uint64_t stream_size;   /* bytes for el_stream_init */
+    uint64_t snapshot_size; /* bytes of el_stream_save */
+    uint64_t frame_macs;    /* multiply-accumulates of one frame, the head included */
+    const char
+        *metadata; /* UTF-8 JSON inside the file, not terminated, never parsed here; may be null */
+    uint64_t metadata_size;             /* bytes */
+    uint8_t identity[EL_IDENTITY_SIZE]; /* first bytes of the SHA-256 that the exporter stored */
+} el_info;
+
+/* "MAJOR.MINOR.PATCH" */
+EL_API const char *el_version(void);
+
+/* One line of English for `status`; a static string, never null. */
+EL_API const char *el_status_message(el_status status);
+
+/* Name of the kernel set in use, such as "scalar"; a static string. */
+EL_API const char *el_kernel_name(void);
+
+/* Check the model file at `bytes` and prepare to use it in place.
+ *
+ *   memory       EL_MODEL_SIZE bytes, aligned; must live as long as the model
+ *   bytes, size  the whole file, aligned; must stay unchanged and readable as long as the model
+ *   flags        0 or EL_SKIP_CHECKSUM
+ *   model        out: the model, inside `memory`; untouched on error
+ *
+ * Every field is bounded before it is used: any bytes give a status, never a crash. Uses about 5
+ * KiB of stack. */
+EL_API el_status el_model_open(void *memory, size_t memory_size, const void *bytes, size_t size,
+                               unsigned flags, el_model **model);
+
+/* Describe `model` in `info`. info->metadata points into the file. */
+EL_API el_status el_model_info(const el_model *model, el_info *info);
+
+/* Make a stream in its initial state.
+ *
+ *   memory  info.stream_size bytes, aligned; holds everything: state, scratch and header. It may be
+ * moved or copied to other aligned memory: a copy is an independent stream over the same model.
+ *   stream  out: the stream, at the start of `memory` */
+EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
+                                el_stream **stream);
+
+/* Back to the initial state: c = 0, h = 0 (as a real value), no frames. */
+EL_API el_status el_stream_reset(el_stream *stream);
+
+/* Frames since the initial state. */
+EL_API uint64_t el_stream_frames(const el_stream *stream);
+
+/* Answers that pushing `frames` more frames will emit. */
+EL_API size_t el_stream_answers(const el_stream *stream, size_t frames);
+
+/* Push frames in order.
+ *
+ *   frames     count × features float32 values, raw (the model normalizes), frame after frame
+ *   answers    out: capacity × outputs float32 values; may be null when capacity is 0
+ *   capacity   answers that fit; must be at least el_stream_answers(stream, count)
+ *   n_answers  out: answers written; may be null
+ *
+ * On any error the stream is untouched. Takes time linear in `count`; allocates nothing. */
+EL_API el_status el_stream_push(el_stream *stream, const float *frames, size_t count,
+                                float *answers, size_t capacity, size_t *n_answers);
+
+/* The answer as of the newest frame, whatever the hop: `outputs` float32 values. The stream is
+ * unchanged. */
+EL_API el_status el_stream_answer(el_stream *stream, float *answer);
+
+/* Write the state to `bytes` (info.snapshot_size of them, any alignment): the same bytes on every
+ * machine. */
+EL_API el_status el_stream_save(const el_stream *stream, void *bytes, size_t size);
+
+/* Go on from a saved state. The snapshot is checked whole first; on error the stream is untouched.
+ */
+EL_API el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,15 @@
+/* How scores become answers: pooling over frames, then the output activation. */
+#ifndef EL_ANSWER_H
+#define EL_ANSWER_H
+
+#include "model.h"
+
+/* Add the newest frame's `scores` (outputs,) to the sums of a stream whose pooling is `mean`.
+ * stream->frames must not count that frame yet. */
+void el_answer_add(el_stream *stream, const float *scores);
+
+/* Answer as of the newest frame: the mean of the sums, or `scores` when pooling is `last`. frames
+ * ≥ 1. */
+void el_answer_read(const el_stream *stream, const float *scores, float *answer);
+
+#endif

@@ -1,0 +1,30 @@
+/* What an instruction set has to provide. Every set gives the same int8 integers as the scalar one.
+ */
+#ifndef EL_KERNELS_H
+#define EL_KERNELS_H
+
+#include "model.h"
+
+typedef struct el_kernels {
+    const char *name;
+    /* One frame through an int8 LSTM layer.
+     *   x       (columns_w,) input, padding included
+     *   h       (columns_r,) the layer's state, as it is before the frame
+     *   h_next  (16·groups,) out: the state after it; not h
+     *   c       (16·groups,) cell state at scale 2^cell_exponent, updated in place */
+    void (*lstm_int8)(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c);
+    /* The int32 sums of a dense layer, zero points and bias included: (16·groups,). */
+    void (*dense_int8)(const el_layer *layer, const int8_t *x, int32_t *sums);
+    /* The same in float32; `y` is the dense layer before its activation. */
+    void (*lstm_float32)(const el_layer *layer, const float *x, const float *h, float *h_next,
+                         float *c);
+    void (*dense_float32)(const el_layer *layer, const float *x, float *y);
+} el_kernels;
+
+extern const el_kernels el_kernels_scalar;
+
+/* The set in use on this machine. */
+const el_kernels *el_kernels_in_use(void);
+
+#endif

@@ -1,0 +1,111 @@
+/* A model after opening: the file's fields, checked, and where each part of a stream lies. */
+#ifndef EL_MODEL_H
+#define EL_MODEL_H
+
+#include "edgelstm.h"
+
+#include <stdbool.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "model files are little-endian and used in place; a big-endian machine cannot run them"
+#endif
+
+/* Rows of a weight block: 16 rows × 4 columns of int8, or 16 rows × 1 column of float32, are 64
+ * bytes. */
+#define EL_BLOCK_ROWS 16u
+#define EL_BLOCK_COLUMNS 4u
+/* Columns of int8 matrices are padded with zeros to a multiple of this. */
+#define EL_COLUMN_PAD 8u
+#define EL_GATES 4u
+
+typedef enum el_kind { EL_LSTM = 1, EL_DENSE = 2 } el_kind;
+
+/* One row of an int8 matrix pair, as in the file. Rows follow the order of the weight blocks. */
+typedef struct el_row {
+    int32_t bias;
+    int32_t sum_w; /* of the row's W */
+    int32_t sum_r; /* of the row's R; 0 for dense layers */
+    int32_t
+        multiplier_w; /* mantissa; for the last dense layer the bits of the float32 score scale */
+    int32_t multiplier_r;
+    int8_t shift_w;
+    int8_t shift_r;
+    int8_t padding[2];
+} el_row;
+
+_Static_assert(sizeof(el_row) == 24, "a row record is 24 bytes in the file");
+
+typedef struct el_layer {
+    uint32_t kind; /* el_kind */
+    uint32_t inputs;
+    uint32_t outputs;
+    uint32_t columns_w; /* inputs, padded for int8 */
+    uint32_t columns_r; /* units, padded for int8; 0 for dense layers */
+    uint32_t groups;    /* of EL_BLOCK_ROWS outputs */
+    bool relu;
+    const void *weights; /* int8_t or float, in blocks */
+    const void *rows;    /* el_row, or float biases */
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t cell_exponent;
+    int32_t output_multiplier; /* from o·tanh(c) to int8 h */
+    int32_t output_shift;
+    uint32_t h_offset; /* in a stream: state of an LSTM layer */
+    uint32_t c_offset;
+} el_layer;
+
+struct el_model {
+    const uint8_t *file;
+    uint32_t precision;
+    uint32_t features;
+    uint32_t outputs;
+    uint32_t n_layers;
+    uint32_t activation;
+    uint32_t pooling;
+    uint32_t window;
+    uint32_t hop;
+    float sample_rate;
+    uint32_t metadata_offset;
+    uint32_t metadata_size;
+    const float *input_scale;  /* int8: x·scale + offset; float32: (x - offset)·scale */
+    const float *input_offset; /* both (features,) */
+    /* Where the parts of a stream lie, in bytes from its start. */
+    uint32_t sums_blocks; /* blocks of `outputs` float64 score sums; 0 when pooling is `last` */
+    uint32_t sums_offset;
+    uint32_t flow_offset[2]; /* activations between layers, in turn */
+    uint32_t h_next_offset;  /* a layer's new h while its old one is still read */
+    uint32_t scores_offset;  /* float32 (outputs, padded to blocks) */
+    uint32_t stream_size;
+    uint32_t snapshot_size;
+    uint64_t frame_macs;
+    uint8_t identity[EL_IDENTITY_SIZE];
+    el_layer layers[EL_MAX_LAYERS];
+};
+
+_Static_assert(sizeof(struct el_model) <= EL_MODEL_SIZE, "EL_MODEL_SIZE is too small");
+
+struct el_stream {
+    const el_model *model;
+    uint64_t frames; /* since the initial state */
+};
+
+static inline uint32_t el_round_up(uint32_t value, uint32_t multiple) {
+    return (value + multiple - 1u) / multiple * multiple;
+}
+
+static inline bool el_is_aligned(const void *pointer) {
+    return ((uintptr_t)pointer & (EL_ALIGNMENT - 1u)) == 0;
+}
+
+static inline void *el_stream_part(const el_stream *stream, uint32_t offset) {
+    return (void *)((uintptr_t)stream + offset);
+}
+
+/* Lay out a stream of `model`, whose layers are known: fills the offsets, stream_size and
+ * snapshot_size. */
+el_status el_lay_out_stream(el_model *model);
+
+/* CRC-32 (IEEE 802.3, as zlib's) of `size` bytes. */
+uint32_t el_crc32(const uint8_t *bytes, size_t size);
+
+#endif

@@ -1,0 +1,43 @@
+#include "edgelstm.h"
+
+const char *el_version(void) {
+    return EL_VERSION;
+}
+
+const char *el_status_message(el_status status) {
+    switch (status) {
+    case EL_OK:
+        return "done";
+    case EL_ERROR_ARGUMENT:
+        return "a pointer is null";
+    case EL_ERROR_ALIGNMENT:
+        return "memory is not aligned to 64 bytes";
+    case EL_ERROR_MEMORY:
+        return "the memory handed in is too small";
+    case EL_ERROR_MAGIC:
+        return "not an EdgeLSTM file: it does not start as one";
+    case EL_ERROR_VERSION:
+        return "a format version that this library does not read";
+    case EL_ERROR_TRUNCATED:
+        return "truncated or overlong: the size differs from the one that the file states";
+    case EL_ERROR_CHECKSUM:
+        return "damaged: the checksum does not match";
+    case EL_ERROR_FIELD:
+        return "a field holds a value that is not allowed";
+    case EL_ERROR_BOUNDS:
+        return "a table or tensor lies outside the file";
+    case EL_ERROR_LIMIT:
+        return "larger than this library allows";
+    case EL_ERROR_WEIGHTS:
+        return "a weight or row record holds a value that is not allowed";
+    case EL_ERROR_NOT_FINITE:
+        return "NaN or infinity in a frame";
+    case EL_ERROR_CAPACITY:
+        return "no room for the answers";
+    case EL_ERROR_NO_FRAMES:
+        return "no frame has been pushed yet";
+    case EL_ERROR_IDENTITY:
+        return "the snapshot belongs to another model";
+    }
+    return "unknown status";
+}

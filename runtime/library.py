@@ -1,0 +1,88 @@
+"""The C core as ctypes sees it: functions, structures, and errors from its status codes."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint8, c_uint32, c_uint64, c_void_p
+from functools import cache
+from importlib.resources import as_file, files
+
+ALIGNMENT = 64
+MODEL_SIZE = 2048
+SKIP_CHECKSUM = 1
+
+OK = 0
+NOT_FINITE = 12
+NO_FRAMES = 14
+
+
+class Info(ctypes.Structure):
+    """`el_info` of edgelstm.h."""
+
+    _fields_ = (
+        ("precision", c_uint32),
+        ("features", c_uint32),
+        ("outputs", c_uint32),
+        ("layers", c_uint32),
+        ("activation", c_uint32),
+        ("pooling", c_uint32),
+        ("window", c_uint32),
+        ("hop", c_uint32),
+        ("sample_rate", c_float),
+        ("reserved", c_uint32),
+        ("stream_size", c_uint64),
+        ("snapshot_size", c_uint64),
+        ("frame_macs", c_uint64),
+        ("metadata", c_void_p),
+        ("metadata_size", c_uint64),
+        ("identity", c_uint8 * 16),
+    )
+
+
+_SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
+    "el_version": (c_char_p, ()),
+    "el_status_message": (c_char_p, (c_int,)),
+    "el_kernel_name": (c_char_p, ()),
+    "el_model_open": (c_int, (c_void_p, c_size_t, c_void_p, c_size_t, c_uint, POINTER(c_void_p))),
+    "el_model_info": (c_int, (c_void_p, POINTER(Info))),
+    "el_stream_init": (c_int, (c_void_p, c_size_t, c_void_p, POINTER(c_void_p))),
+    "el_stream_reset": (c_int, (c_void_p,)),
+    "el_stream_frames": (c_uint64, (c_void_p,)),
+    "el_stream_answers": (c_size_t, (c_void_p, c_size_t)),
+    "el_stream_push": (c_int, (c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_size_t))),
+    "el_stream_answer": (c_int, (c_void_p, c_void_p)),
+    "el_stream_save": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "el_stream_restore": (c_int, (c_void_p, c_void_p, c_size_t)),
+}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The shared library beside this package, loaded once."""
+    # In an editable install the library does not lie beside this file; importlib.resources knows where.
+    with as_file(files("edgelstm.runtime") / "libedgelstm.so") as path:
+        try:
+            loaded = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise ImportError(f"{path}: the C core cannot be loaded on this machine: {error}") from error
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
+    return loaded
+
+
+def message(status: int) -> str:
+    text: bytes = library().el_status_message(status)
+    return text.decode()
+
+
+def version() -> str:
+    """Version of the C core, "MAJOR.MINOR.PATCH"."""
+    text: bytes = library().el_version()
+    return text.decode()
+
+
+def kernel_name() -> str:
+    """The kernel set that the C core uses on this machine."""
+    text: bytes = library().el_kernel_name()
+    return text.decode()
