@@ -1,0 +1,135 @@
+"""model.npz keeps a model whole, and nothing that is no model opens."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from edgelstm.data.npz import read_npz
+from edgelstm.model import LSTM, Answer, Dense, Model, Normalize, Ranges
+from edgelstm.model_file import load_model, save_model
+
+
+def made(features: int = 3, units: int = 5, outputs: int = 2) -> Model:
+    rng = np.random.default_rng(0)
+
+    def f32(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(np.float32)
+
+    return Model(
+        Normalize(f32(features), np.abs(f32(features)) + 0.1),
+        (LSTM(f32(4 * units, features), f32(4 * units, units), f32(4 * units)),),
+        (Dense(f32(4, units), f32(4), "relu"), Dense(f32(outputs, 4), f32(outputs))),
+        activation="sigmoid",
+        answer=Answer("mean", 20, 5),
+        labels=("a", "ä"),
+        feature_names=("x", "y", "z"),
+        feature_units=("g", "g", "rad/s"),
+        sample_rate=50.0,
+        name="test",
+        provenance={"seed": 1},
+        ranges=Ranges((-1.0, 2.0), ((-1.0, 1.0),), (3.5,), ((0.0, 1.0), (-2.0, 2.0))),
+        examples=(f32(7, features),),
+    )
+
+
+def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path) -> None:
+    model, path = made(), tmp_path / "m.npz"
+    save_model(model, path)
+    back = load_model(path)
+    for name in ("activation", "answer", "labels", "feature_names", "feature_units", "sample_rate", "name", "ranges"):
+        assert getattr(back, name) == getattr(model, name), name
+    assert dict(back.provenance) == dict(model.provenance)
+    pairs = [(model.normalize.mean, back.normalize.mean), (model.normalize.std, back.normalize.std)]
+    pairs += [(getattr(model.lstms[0], n), getattr(back.lstms[0], n)) for n in "WRb"]
+    pairs += [(getattr(a, n), getattr(b, n)) for a, b in zip(model.head, back.head) for n in "Wb"]
+    pairs += list(zip(model.examples, back.examples))
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    assert [d.activation for d in back.head] == ["relu", "linear"]
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
+    save_model(made(), tmp_path / "a.npz")
+    save_model(made(), tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("format", "other", "format"),
+        ("version", 99, "version 99"),
+        ("lstms", 0, "lstms"),
+        ("lstms", 10**9, "lstms"),
+        ("lstms", "1", "lstms"),
+        ("head", ["relu", "relu"], "last layer must be linear"),
+        ("head", ["tanh", "linear"], "activation: 'tanh'"),
+        ("head", 3, "head"),
+        ("activation", "relu", "activation: 'relu'"),
+        ("answer", {"pooling": "mean", "window": 7, "hop": 2}, "answer"),
+        ("answer", {"pool": "mean"}, "answer"),
+        ("labels", ["only one"], "labels"),
+        ("labels", [1, 2], "labels"),
+        ("sample_rate", -1, "sample_rate"),
+        ("sample_rate", "fast", "sample_rate"),
+        ("ranges", {"x": [2, 1], "h": [[0, 1]], "c": [1], "dense": [[0, 1], [0, 1]]}, "ranges"),
+        ("ranges", {"x": [0, 1]}, "ranges"),
+        ("examples", 2, "example1 is missing"),
+        ("provenance", [], "provenance"),
+    ],
+)
+def test_a_wrong_header_is_refused_by_name(tmp_path: pathlib.Path, field: str, value: object, said: str) -> None:
+    path = tmp_path / "m.npz"
+    save_model(made(), path)
+    arrays = read_npz(path)
+    header = json.loads(arrays["header"].tobytes())
+    header[field] = value
+    np.savez(path, **{**arrays, "header": np.frombuffer(json.dumps(header).encode(), np.uint8)})
+    with pytest.raises(ValueError, match=said) as caught:
+        load_model(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "said"),
+    [
+        ("lstm0.W", np.zeros((20, 4), np.float32), "layer 0 takes 4 inputs"),
+        ("lstm0.R", np.zeros((20, 4), np.float32), "LSTM.R"),
+        ("lstm0.b", np.zeros(18, np.float32), "multiple of 4"),
+        ("lstm0.b", np.full(20, np.nan, np.float32), "NaN"),
+        ("lstm0.b", np.full(20, 1e300), "infinity"),
+        ("lstm0.b", np.zeros(20, np.complex64), "dtype"),
+        ("normalize.std", np.zeros(3, np.float32), "not positive"),
+        ("dense1.b", None, "dense1.b is missing"),
+        ("example0", np.zeros((5, 2), np.float32), "examples"),
+        ("header", np.array(["{}"]), "header"),
+    ],
+)
+def test_a_wrong_array_is_refused_by_name(
+    tmp_path: pathlib.Path, name: str, array: np.ndarray | None, said: str
+) -> None:
+    path = tmp_path / "m.npz"
+    save_model(made(), path)
+    arrays = {**read_npz(path), name: array}
+    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+    with pytest.raises(ValueError, match=said):
+        load_model(path)
+
+
+def test_an_object_array_is_not_unpickled(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "m.npz"
+    np.savez(path, header=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="header"):
+        load_model(path)
+
+
+def test_every_truncation_is_an_error(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "m.npz"
+    save_model(made(), path)
+    whole = path.read_bytes()
+    for size in range(0, len(whole), 97):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"m\.npz"):
+            load_model(path)
