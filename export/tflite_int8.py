@@ -1,0 +1,164 @@
+"""The integer model as TFLite: one fused LSTM operator per layer, the state in variable tensors.
+
+Float in, float out: `x` (1, 1, features) raw → `scores` (1, outputs) and, unless the model is linear,
+`probabilities` (1, outputs). One call takes one frame and keeps the state for the next.
+
+    x → MUL, ADD → QUANTIZE → UNIDIRECTIONAL_SEQUENCE_LSTM … → FULLY_CONNECTED … → DEQUANTIZE → SOFTMAX or LOGISTIC
+
+The LSTM's integers are those of `edgelstm.quantization.reference`, bit for bit. The head's are within one unit:
+engines round its sums differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.export.metadata import KEY, metadata_json
+from edgelstm.export.tflite_writer import Field, Graph, Op, Operator, Tensor
+from edgelstm.export.tflite_writer import encode as encode_graph
+from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
+
+GATES = "ifgo"
+
+_MIN_RUNTIME = b"2.14.0"  # the oldest that was tried
+_NONE, _RELU, _TANH = 0, 1, 4  # fused activations
+
+
+def encode(quantized: QuantizedModel) -> bytes:
+    """The bytes of the `.tflite` file; the same model gives the same bytes.
+
+    ValueError for a model that engines would load and answer wrongly without a word, and for scales per row,
+    which the operator cannot hold.
+    """
+    check(quantized)
+    return encode_graph(build(quantized))
+
+
+def check(quantized: QuantizedModel) -> None:
+    """Raise ValueError for whatever the fused operator would get wrong in silence."""
+    if quantized.granularity != "per-gate":
+        raise ValueError(f"scales: {quantized.granularity}, expected per-gate: TFLite's LSTM has one scale per gate")
+    flow = quantized.lstms[0].input
+    for n, lstm in enumerate(quantized.lstms):
+        name = f"LSTM {n}"
+        if lstm.cell_exponent not in range(-15, -8):
+            raise ValueError(f"{name}: cell scale 2^{lstm.cell_exponent}, expected 2^-15 to 2^-9")
+        for matrix, weights, scale in (("W", lstm.W, lstm.W_scale), ("R", lstm.R, lstm.R_scale)):
+            _check_weights(f"{name}: {matrix}", weights, scale, groups=4)
+        _check_flow(name, flow, lstm.input)
+        flow = lstm.hidden
+    for n, dense in enumerate(quantized.head):
+        name = f"dense {n}"
+        _check_weights(f"{name}: W", dense.W, dense.W_scale, groups=1)
+        _check_flow(name, flow, dense.input)
+        flow = dense.output
+    _check_affine("scores", flow)
+
+
+def _check_weights(name: str, weights: NDArray[np.int8], scale: NDArray[np.float32], groups: int) -> None:
+    if weights.dtype != np.int8 or weights.min() < -127:
+        raise ValueError(f"{name}: {weights.dtype} from {weights.min()}, expected int8 from -127")
+    by_group = scale.reshape(groups, -1)
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise ValueError(f"{name}: a scale that is not a positive number")
+    if (by_group != by_group[:, :1]).any():
+        raise ValueError(f"{name}: several scales in one matrix, expected one: the operator reads only the first")
+
+
+def _check_flow(name: str, given: Affine, taken: Affine) -> None:
+    _check_affine(name, taken)
+    if given != taken:
+        raise ValueError(f"{name}: its input has {taken}, expected {given} as the layer before gives it")
+
+
+def _check_affine(name: str, affine: Affine) -> None:
+    if not (np.isfinite(affine.scale) and affine.scale > 0 and -128 <= affine.zero_point <= 127):
+        raise ValueError(f"{name}: {affine}, expected a positive scale and a zero point from -128 to 127")
+
+
+def build(quantized: QuantizedModel) -> Graph:
+    """The graph, without checks."""
+    operators: list[Operator] = []
+
+    def add(op: Op, inputs: tuple[Tensor, ...], output: Tensor, version: int = 1, *options: Field) -> Tensor:
+        operators.append(Operator(op, inputs, (output,), version, options))
+        return output
+
+    source, first = quantized.model, quantized.lstms[0].input
+    frame = (1, 1, source.features)
+    x = Tensor("x", frame, np.float32)
+    factor, offset = _normalization(quantized)
+    scaled = add(Op.MUL, (x, factor), Tensor("x_scaled", frame, np.float32))
+    normalized = add(Op.ADD, (scaled, offset), Tensor("x_normalized", frame, np.float32))
+    flow = add(Op.QUANTIZE, (normalized,), _activation("x8", frame, first))
+    for n, lstm in enumerate(quantized.lstms):
+        operators.append(_lstm(n, lstm, flow))
+        flow = operators[-1].outputs[0]
+    for n, dense in enumerate(quantized.head):
+        last = n == len(quantized.head) - 1
+        operators.append(_dense(f"dense{n}", "scores8" if last else f"dense{n}", dense, flow))
+        flow = operators[-1].outputs[0]
+    shape = (1, source.outputs)
+    results = [add(Op.DEQUANTIZE, (flow,), Tensor("scores", shape, np.float32), 2)]
+    probabilities = Tensor("probabilities", shape, np.float32)
+    if source.activation == "softmax":
+        results.append(add(Op.SOFTMAX, (results[0],), probabilities, 1, Field(0, "float32", 1.0)))  # beta
+    elif source.activation == "sigmoid":
+        results.append(add(Op.LOGISTIC, (results[0],), probabilities))
+    metadata = {"min_runtime_version": _MIN_RUNTIME.ljust(16, b"\0"), KEY: metadata_json(quantized).encode()}
+    return Graph(tuple(operators), (x,), tuple(results), metadata, "edgelstm int8")
+
+
+def _activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
+    return Tensor(name, shape, np.int8, scale=affine.scale, zero_point=affine.zero_point)
+
+
+def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
+    """Factor and offset such that QUANTIZE then gives the integers of `quantized`'s own input step.
+
+    Made from that step's float32 numbers, so that their rounding is in both.
+    """
+    scale, zero_point = float(quantized.lstms[0].input.scale), quantized.lstms[0].input.zero_point
+    factor = quantized.input_scale.astype(np.float64) * scale
+    offset = (quantized.input_offset.astype(np.float64) - zero_point) * scale
+    return (
+        Tensor.constant("normalize_factor", factor.astype(np.float32)),
+        Tensor.constant("normalize_offset", offset.astype(np.float32)),
+    )
+
+
+def _lstm(n: int, layer: QuantizedLSTM, x: Tensor) -> Operator:
+    """The fused operator: 24 inputs in its own order; its gates come i, f, g, o as ours do."""
+    H = layer.units
+
+    def per_gate(name: str, rows: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> list[Tensor]:
+        parts, scales = np.split(rows, 4), scale[::H]
+        return [Tensor.constant(f"lstm{n}_{name}_{gate}", *pair) for gate, pair in zip(GATES, zip(parts, scales))]
+
+    W = per_gate("W", layer.W, layer.W_scale)
+    R = per_gate("R", layer.R, layer.R_scale)
+    bias = per_gate("b", layer.bias, layer.input.scale * layer.W_scale)
+    h = replace(_activation(f"h{n}", (1, H), layer.hidden), variable=True)
+    c = Tensor(f"c{n}", (1, H), np.int16, scale=2.0**layer.cell_exponent, variable=True)
+    # The engine takes the output's scale from the last intermediate. All five must be of size 0.
+    intermediates = [Tensor(f"lstm{n}_unused_{gate}", (0,), np.float32) for gate in GATES]
+    intermediates.append(_activation(f"lstm{n}_hidden", (0,), layer.hidden))
+    peepholes, projection, layer_norm = [None] * 3, [None] * 2, [None] * 4
+    return Operator(
+        Op.UNIDIRECTIONAL_SEQUENCE_LSTM,
+        (x, *W, *R, *peepholes, *bias, *projection, h, c, *layer_norm),
+        (_activation(f"y{n}", (1, 1, H), layer.hidden),),
+        options=(Field(0, "int8", _TANH),),
+        intermediates=tuple(intermediates),
+    )
+
+
+def _dense(name: str, result: str, layer: QuantizedDense, x: Tensor) -> Operator:
+    W = Tensor.constant(f"{name}_W", layer.W, layer.W_scale[0])
+    b = Tensor.constant(f"{name}_b", layer.bias, layer.input.scale * layer.W_scale[0])
+    activation = _RELU if layer.activation == "relu" else _NONE
+    output = _activation(result, (1, layer.outputs), layer.output)
+    return Operator(Op.FULLY_CONNECTED, (x, W, b), (output,), 4, (Field(0, "int8", activation),))

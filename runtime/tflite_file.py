@@ -1,0 +1,78 @@
+"""Metadata entries of a `.tflite` file, read without the flatbuffers library: boards do not have it.
+
+A flatbuffers table begins with the signed distance back to its vtable; the vtable lists, per field, where in
+the table it lies (0: absent). Strings, vectors and tables are reached by unsigned distances forward. Every
+distance is hostile until checked: all reads go through `_read`, which stays inside the file.
+"""
+
+from __future__ import annotations
+
+import struct
+
+_MAX_ENTRIES = 1 << 16
+
+# Slots of TensorFlow Lite's schema.
+_MODEL_BUFFERS, _MODEL_METADATA = 4, 6
+_METADATA_NAME, _METADATA_BUFFER = 0, 1
+_BUFFER_DATA = 0
+
+
+class _Reader:
+    def __init__(self, content: bytes):
+        self.content = content
+
+    def _read(self, form: str, at: int) -> int:
+        if at < 0 or at + struct.calcsize(form) > len(self.content):
+            raise ValueError("damaged: it points outside itself")
+        return int(struct.unpack_from(form, self.content, at)[0])
+
+    def follow(self, at: int) -> int:
+        return at + self._read("<I", at)
+
+    def field(self, table: int, slot: int) -> int | None:
+        """Where field `slot` of `table` lies; None when absent."""
+        vtable = table - self._read("<i", table)
+        if 4 + 2 * slot >= self._read("<H", vtable):
+            return None
+        distance = self._read("<H", vtable + 4 + 2 * slot)
+        return table + distance if distance else None
+
+    def number(self, table: int, slot: int) -> int:
+        at = self.field(table, slot)
+        return 0 if at is None else self._read("<I", at)
+
+    def bytes(self, table: int, slot: int) -> bytes:
+        at = self.field(table, slot)
+        if at is None:
+            return b""
+        vector = self.follow(at)
+        size = self._read("<I", vector)
+        if vector + 4 + size > len(self.content):
+            raise ValueError("damaged: it points outside itself")
+        return self.content[vector + 4 : vector + 4 + size]
+
+    def tables(self, table: int, slot: int) -> list[int]:
+        at = self.field(table, slot)
+        if at is None:
+            return []
+        vector = self.follow(at)
+        count = self._read("<I", vector)
+        if count > _MAX_ENTRIES:
+            raise ValueError(f"damaged: a list of {count} entries, expected at most {_MAX_ENTRIES}")
+        return [self.follow(vector + 4 + 4 * n) for n in range(count)]
+
+
+def metadata_entry(content: bytes, name: str) -> bytes | None:
+    """What a `.tflite` file stores under `name`; None when it has no such entry. ValueError when it is damaged."""
+    if content[4:8] != b"TFL3":
+        raise ValueError("not a TFLite file (no TFL3 in bytes 4 to 8)")
+    reader = _Reader(content)
+    model = reader.follow(0)
+    for entry in reader.tables(model, _MODEL_METADATA):
+        if reader.bytes(entry, _METADATA_NAME) == name.encode():
+            buffers = reader.tables(model, _MODEL_BUFFERS)
+            number = reader.number(entry, _METADATA_BUFFER)
+            if number >= len(buffers):
+                raise ValueError(f"damaged: metadata in buffer {number} of {len(buffers)}")
+            return reader.bytes(buffers[number], _BUFFER_DATA)
+    return None
