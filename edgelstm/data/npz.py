@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 30
 MAX_ARRAYS = 4096
 
 
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArray[Any]:
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     """One array. Its header must agree with the member's size before memory is taken for it."""
     with archive.open(info) as member, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # numpy remarks on headers that Python 2 wrote
@@ -31,15 +31,15 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> 
         elif version == (2, 0):
             shape, fortran, dtype = npy.read_array_header_2_0(member)
         else:
-            raise ValueError(f"{where}: npy version {version}, expected 1.0 or 2.0")
+            raise ValueError(f"npy version {version}, expected 1.0 or 2.0")
         if dtype.hasobject or dtype.fields or dtype.subdtype:
-            raise ValueError(f"{where}: dtype {dtype}, expected plain numbers or text")
+            raise ValueError(f"dtype {dtype}, expected plain numbers or text")
         size = math.prod(shape) * dtype.itemsize
         if any(n < 0 for n in shape) or member.tell() + size != info.file_size:
-            raise ValueError(f"{where}: shape {shape} of {dtype} does not match its {info.file_size} bytes")
+            raise ValueError(f"shape {shape} of {dtype} does not match its {info.file_size} bytes")
         data = member.read(size)
         if len(data) != size or member.read(1):
-            raise ValueError(f"{where}: truncated")
+            raise ValueError("truncated")
     if not size:
         return np.zeros(shape, dtype=dtype)
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
@@ -52,29 +52,35 @@ def read_npz(path: Path | str, max_bytes: int = MAX_BYTES) -> dict[str, NDArray[
     array) when it is no NPZ file, would unpack to more than `max_bytes`, or holds Python objects.
     """
     path = Path(path)
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _read_all(archive, max_bytes)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            raise ValueError(f"{path}: not a readable NPZ file ({_first_line(error)})") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _read_all(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            total = sum(info.file_size for info in members)
-            if total > max_bytes or len(members) > MAX_ARRAYS:
-                raise ValueError(
-                    f"{path}: {len(members)} arrays, {total} bytes, expected at most {MAX_ARRAYS}, {max_bytes}"
-                )
-            for info in members:
-                name = info.filename.removesuffix(".npy")
-                if name == info.filename or name in arrays:
-                    raise ValueError(f"{path}: member {info.filename!r}, expected each once, ending in .npy")
-                try:
-                    arrays[name] = _read_array(archive, info, f"{path}: {name}")
-                except ValueError as error:
-                    if str(error).startswith(f"{path}: "):
-                        raise
-                    raise ValueError(f"{path}: {name}: {str(error).splitlines()[0]}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path}: not a readable NPZ file ({reason})") from None
+    members = archive.infolist()
+    total = sum(info.file_size for info in members)
+    if total > max_bytes or len(members) > MAX_ARRAYS:
+        raise ValueError(f"{len(members)} arrays of {total} bytes, expected at most {MAX_ARRAYS} of {max_bytes}")
+    for info in members:
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename or name in arrays:
+            raise ValueError(f"member {info.filename!r}, expected each once, ending in .npy")
+        try:
+            arrays[name] = _read_array(archive, info)
+        except ValueError as error:
+            raise ValueError(f"{name}: {_first_line(error)}") from None
     return arrays
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def write_npz(path: Path | str, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -145,10 +145,19 @@ def parse_config(text: str) -> Config:
     try:
         return msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        # "Expected `int` >= 1 - at `$.training.epochs`" → "training.epochs: expected `int` >= 1"
-        what, _, where = str(error).partition(" - at ")
-        place = re.sub(r"^`?\$\.?|`$", "", where)
-        raise ValueError(f"{place}: {what[0].lower()}{what[1:]}" if place else what) from None
+        raise ValueError(_in_our_words(str(error))) from None
+
+
+def _in_our_words(message: str) -> str:
+    """msgspec's "Expected `int` >= 1 - at `$.training.epochs`" → "training.epochs: expected `int` >= 1"."""
+    what, _, where = message.partition(" - at ")
+    place = re.sub(r"^`?\$\.?|`$", "", where)
+    what = what.replace("`object`", "`table`")
+    if what.startswith("Invalid enum value"):
+        section, _, key = place.partition(".")
+        allowed = get_args(get_type_hints(_SECTIONS[section])[key])
+        what = f"{what.removeprefix('Invalid enum value ')}, expected one of {', '.join(allowed)}"
+    return f"{place}: {what[0].lower()}{what[1:]}" if place else what
 
 
 def load_config(path: Path | str) -> Config:
