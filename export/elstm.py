@@ -90,7 +90,7 @@ class _Layer:
         return packed.ljust(ENTRY_SIZE, b"\0")
 
 
-def elstm_bytes(model: Model | QuantizedModel) -> bytes:
+def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
     if isinstance(model, QuantizedModel):
         source = model.model

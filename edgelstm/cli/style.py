@@ -1,0 +1,49 @@
+"""How results look: check marks, tables, a bar for long work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+INTERACTIVE_WIDTH = 78
+
+
+def passed(text: str) -> str:
+    return click.style("✓", fg="green") + " " + text
+
+
+def failed(text: str) -> str:
+    return click.style("✗", fg="red") + " " + text
+
+
+def mark(is_good: bool, text: str) -> str:
+    return passed(text) if is_good else failed(text)
+
+
+def heading(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: 1,234 B, 12.3 KiB."""
+    if count < 10_000:
+        return f"{int(count):,} B"
+    if count < 10_000 * 1024:
+        return f"{count / 1024:,.1f} KiB"
+    return f"{count / 1024**2:,.1f} MiB"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
+    """Aligned columns; the first to the left, the others, mostly numbers, to the right."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    text = []
+    for line in lines:
+        cells = [cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths))]
+        text.append((indent + "  ".join(cells)).rstrip())
+    return "\n".join(text)

@@ -1,0 +1,62 @@
+"""`edgelstm train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgelstm.cli import style
+
+
+@click.command(
+    "train",
+    epilog="Example: edgelstm train recipe.toml -o model.npz. A key that is misspelt is an error that names it.",
+)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), help="NPZ data set instead of the one in CONFIG.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the one in CONFIG.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(config: Path, output: Path, data: Path | None, seed: int | None, as_json: bool) -> None:
+    """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
+    from msgspec.structs import replace
+
+    from edgelstm.cli.progress import TrainingBar
+    from edgelstm.data import load_dataset
+    from edgelstm.evaluation import evaluate
+    from edgelstm.model_file import save_model
+    from edgelstm.quantization import calibrate, quantize
+    from edgelstm.training import evaluation_set, load_config, split, train
+
+    if output.suffix != ".npz":
+        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected .npz")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
+    settings = load_config(config)
+    if data is not None:
+        settings = replace(settings, data=replace(settings.data, file=str(data)))
+    if seed is not None:
+        settings = replace(settings, training=replace(settings.training, seed=seed))
+    train_set, test_set = split(load_dataset(settings.data.file), settings)
+    with TrainingBar() as bar:
+        trained = train(train_set, settings, on_epoch=bar.update)
+    model = calibrate(trained.model, train_set.sequences)
+    test = evaluation_set(test_set, settings)
+    results = [evaluate(model, test), evaluate(quantize(model), test)]
+    save_model(model, output)
+    if as_json:
+        report = {
+            "output": str(output),
+            "weights": model.weights,
+            "epochs": len(trained.history),
+            "seconds": sum(epoch.seconds for epoch in trained.history),
+            "evaluations": [result.to_json() for result in results],
+        }
+        click.echo(json.dumps(report, allow_nan=False))
+        return
+    click.echo(style.passed(f"{output}: {model.weights:,} weights, {len(trained.history)} epochs"))
+    for result in results:
+        click.echo(f"  {result.precision:<13} accuracy {style.percent(result.accuracy)} of {result.sequences}")
+    click.echo(f"Next: edgelstm export {output} --format elstm")
