@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.description import Description
+from edgelstm.runtime.model import check_frames
 from edgelstm.runtime.pooling import Activation, activate
 
 Float32 = NDArray[np.float32]
@@ -35,23 +36,9 @@ def read_bounded(path: Path) -> bytes:
     return content
 
 
-def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) -> Float32:
-    """`frames` (T, features) as float32, C-contiguous. ValueError that names shape, or frame and feature."""
-    given = np.asarray(frames)
-    if given.ndim != 2 or given.shape[1] != features:
-        raise ValueError(f"frames: shape {given.shape}, expected (frames, {features})")
-    if given.dtype.kind not in "fiu":
-        raise ValueError(f"frames: dtype {given.dtype}, expected float32")
-    with np.errstate(over="ignore"):  # becomes infinity, refused below
-        checked = np.ascontiguousarray(given, np.float32)
-    finite = np.isfinite(checked)
-    if not finite.all():
-        frame, feature = np.argwhere(~finite)[0]
-        name = f" ({names[feature]})" if names else ""
-        raise ValueError(
-            f"frame {frame}, feature {feature}{name}: {given[frame, feature]}, expected a finite float32"
-        )
-    return checked
+def one_line(error: Exception) -> str:
+    """An engine's complaint, which may be a page, as the beginning of one line."""
+    return " ".join(str(error).split())[:200]
 
 
 class EngineModel(ABC):
@@ -62,7 +49,7 @@ class EngineModel(ABC):
     def __init__(self, path: Path, content: bytes, description: Description):
         self.path = path
         self.description = description
-        self.identity = hashlib.sha256(content).digest()[:16]
+        self.identity = hashlib.sha256(content).digest()[:16].hex()
 
     @property
     def features(self) -> int:
@@ -91,6 +78,15 @@ class EngineModel(ABC):
     @property
     def precision(self) -> str:
         return self.description.precision
+
+    @property
+    def hop(self) -> int:
+        return self.description.hop
+
+    @property
+    def sample_rate(self) -> float:
+        """Frames per second; 0 = unknown."""
+        return self.description.sample_rate
 
     @abstractmethod
     def stream(self) -> EngineStream:
@@ -141,7 +137,10 @@ class EngineStream(ABC):
         return True
 
     def push(self, frames: ArrayLike) -> Float32:
-        """Frames (T, features) in order → the answers (answers, outputs) that were emitted. T may be 0."""
+        """Raw frames (T, features), or one (features,) → the answers that were emitted, (answers, outputs).
+
+        T may be 0. ValueError for a wrong shape or dtype, NaN or infinity; the stream is then untouched.
+        """
         checked = check_frames(frames, self.model.features, self.model.feature_names)
         scores = self._push(checked) if len(checked) else ()
         answers = [self.answer() for row in scores if self._pooling.add(row)]
@@ -160,7 +159,7 @@ class EngineStream(ABC):
 
     def save(self) -> bytes:
         """The state, little-endian, bound to this model file."""
-        head = _SNAPSHOT.pack(_MAGIC, 1, self.model.identity)
+        head = _SNAPSHOT.pack(_MAGIC, 1, bytes.fromhex(self.model.identity))
         state = (array.astype(array.dtype.newbyteorder("<")).tobytes() for array in self._state())
         return head + self._pooling.save() + b"".join(state)
 
@@ -172,7 +171,7 @@ class EngineStream(ABC):
         magic, version, identity = _SNAPSHOT.unpack_from(snapshot)
         if (magic, version) != (_MAGIC, 1):
             raise ValueError("snapshot: it does not begin as one of this engine does")
-        if identity != self.model.identity:
+        if identity.hex() != self.model.identity:
             raise ValueError(f"snapshot: it belongs to another model file than {self.model.path.name}")
         offset = _SNAPSHOT.size + self._pooling.state_bytes
         state = []

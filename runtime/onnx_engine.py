@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, MAX_JSON_BYTES, Description
-from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, read_bounded
+from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
 
 STATES_KEY = "edgelstm.states"
 """Metadata entry: a JSON list of {"name", "output", "shape", "initial"}, h and c of each layer in turn."""
@@ -49,7 +49,7 @@ class OnnxModel(EngineModel):
         try:
             self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no narrower base
-            raise ValueError(f"{path}: onnxruntime refuses it: {_first_line(error)}") from None
+            raise ValueError(f"{path}: onnxruntime refuses it: {one_line(error)}") from None
         entries = self.session.get_modelmeta().custom_metadata_map
         if KEY not in entries or STATES_KEY not in entries:
             raise ValueError(f"{path}: no metadata under {KEY!r}, expected a file exported by edgelstm")
@@ -100,16 +100,25 @@ class OnnxStream(EngineStream):
         return [(state.name, array) for state, array in zip(self._states, self._buffers[now])]
 
     def _step(self) -> None:
-        self._session.run_with_iobinding(self._bindings[self._now])
+        try:
+            self._session.run_with_iobinding(self._bindings[self._now])
+        except Exception as error:
+            raise self._failed(error) from None
         self._now = 1 - self._now
 
     def _push(self, frames: Float32) -> Float32:
-        scores, *after = self._session.run(self._outputs, {"x": frames, **dict(self._named(self._now))})
+        try:
+            scores, *after = self._session.run(self._outputs, {"x": frames, **dict(self._named(self._now))})
+        except Exception as error:
+            raise self._failed(error) from None
         for array, value in zip(self._buffers[self._now], after):
             array[...] = value
         self.scores[:] = scores[-1]
         checked: Float32 = scores
         return checked
+
+    def _failed(self, error: Exception) -> ValueError:
+        return ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}")
 
     def _state(self) -> list[NDArray[Any]]:
         return [array.copy() for array in self._buffers[self._now]]
@@ -148,7 +157,3 @@ def _check_values(kind: str, values: Any, expected: dict[str, list[int | None]],
         sides = [side if isinstance(side, int) else None for side in value.shape]
         if value.type != "tensor(float)" or sides != shape:
             raise ValueError(f"graph: {kind} {name}: {value.type} {value.shape}, expected tensor(float) {shape}")
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, Description
-from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, read_bounded
+from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
 from edgelstm.runtime.tflite_file import metadata_entry
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
@@ -50,7 +50,7 @@ class TfliteModel(EngineModel):
             interpreter = self._module.Interpreter(model_content=self._content, num_threads=1, **options)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ValueError(f"{self.engine} refuses it: {' '.join(str(error).split())[:200]}") from None
+            raise ValueError(f"{self.engine} refuses it: {one_line(error)}") from None
         return interpreter
 
 
@@ -94,7 +94,10 @@ class TfliteStream(EngineStream):
 
     def _step(self) -> None:
         self.interpreter.set_tensor(self._tensors.x, self._frame)
-        self.interpreter.invoke()
+        try:
+            self.interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}") from None
         self.scores[:] = self.interpreter.get_tensor(self._tensors.scores)[0]
 
     def _push(self, frames: Float32) -> Float32:
@@ -137,4 +140,4 @@ def _import_problem(package: str, error: Exception) -> str:
             f"tflite-runtime does not work with numpy {np.__version__}: install ai-edge-litert instead, "
             "or 'numpy<2' in an environment of its own"
         )
-    return f"{package} cannot be imported: {' '.join(str(error).split())[:200]}"
+    return f"{package} cannot be imported: {one_line(error)}"

@@ -1,0 +1,317 @@
+"""The proof that an exported file answers as the model does.
+
+The file runs in its own engine on real sequences: frame by frame, in one push, and over a saved and restored
+state. What it computes is held against a reference that shares no code with it: float32 files against the
+model's equations in float64, int8 files against the integer reference. Beside `FILE` it leaves `FILE.proof.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.export.files import write_whole
+from edgelstm.export.metadata import metadata
+from edgelstm.export.proof_witness import Run, Witness, witness
+from edgelstm.model import Model
+from edgelstm.quantization import reference
+from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.runtime.engines import open_model
+
+VERSION = 1
+
+FLOAT32_LIMIT = 2e-5
+"""Against float64, relative to the largest value (at least 1). float32 rounds at 6e-8; sums over a row and the
+recurrence over frames gather some tens of such roundings. Trained models measure 1e-6."""
+
+ACTIVATION_LIMIT = 2e-6
+"""Answers from the very same scores, relative to the largest score (at least 1): exp in float32, then a sum."""
+
+CODES_LIMIT = 1e-3
+"""Share of input integers that may differ from ours, each by one: normalizing in two float32 steps instead of
+one moves a value that lies within 1e-5 of the middle between two integers. The rest is proven from the file's
+own integers."""
+
+SCORE_UNITS = 1.0
+"""TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
+
+MAX_REPORTED = 1e30  # JSON has no infinity
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison over all sequences. It passes when the largest difference is within `limit`; a limit of
+    None is a figure for people, judged by nobody."""
+
+    name: str
+    values: int
+    differing: int  # values that are not equal
+    largest: float  # difference, in the unit that `name` says
+    rms: float
+    limit: float | None
+
+    @property
+    def passed(self) -> bool:
+        return self.limit is None or self.largest <= self.limit
+
+    def line(self) -> str:
+        mark = "·" if self.limit is None else "✓" if self.passed else "✗"
+        if self.limit == 0:
+            return f"{mark} {self.name}: {self.differing} of {self.values} differ"
+        limit = "" if self.limit is None else f" (limit {self.limit:.2g})"
+        return f"{mark} {self.name}: largest difference {self.largest:.2g}{limit}, RMS {self.rms:.2g}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was run, and what came of it."""
+
+    file: str
+    sha256: str
+    size: int  # bytes
+    engine: str
+    precision: str
+    sequences: int
+    frames: int
+    agreement: float | None  # share of sequences with the reference's decision at the end; None: no decisions
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    def to_json(self) -> str:
+        """Readable JSON, the same for the same file, engine and sequences."""
+        record = {"version": VERSION, **asdict(self), "passed": self.passed}
+        return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, path: str | Path) -> Path:
+        """Write `FILE.proof.json` beside the file at `path`; returns where."""
+        beside = Path(f"{path}.proof.json")
+        write_whole(beside, self.to_json().encode())
+        return beside
+
+    def lines(self) -> list[str]:
+        """For people, one line per check."""
+        lines = [check.line() for check in self.checks]
+        if self.agreement is not None:
+            lines.append(f"· decisions: {self.agreement:.2%} as the reference, {self.sequences} sequences")
+        return lines
+
+
+def prove(
+    path: str | Path, model: Model, quantized: QuantizedModel | None, sequences: Sequence[NDArray[np.float32]]
+) -> Proof:
+    """Run the file at `path` on raw `sequences`, each (frames, features), and compare.
+
+    `quantized` is what an int8 file was made from, None for a float32 file. A file that answers wrongly gives a
+    proof that has not passed; ValueError is for one that cannot be run, or sequences that do not fit.
+    """
+    path = Path(path)
+    if not sequences or any(not len(sequence) for sequence in sequences):
+        raise ValueError(f"{path}: proof: no sequences or an empty one, expected at least one frame in each")
+    engine = open_model(path)
+    units = engine.metadata.get("lstm_units")
+    shape = (engine.features, units, engine.outputs, engine.precision, engine.activation)
+    widths = [lstm.units for lstm in model.lstms]
+    expected = (model.features, widths, model.outputs, "int8" if quantized else "float32", model.activation)
+    if shape != expected:
+        raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
+    content = path.read_bytes()
+    judge = _Judge(model, quantized, witness(engine))
+    judge.ledger.exact("metadata", *_same_metadata(engine.metadata, metadata(quantized or model)))
+    for sequence in sequences:
+        judge.sequence(np.ascontiguousarray(sequence, np.float32))
+    return Proof(
+        file=path.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        engine=engine.engine,
+        precision=engine.precision,
+        sequences=len(sequences),
+        frames=sum(len(sequence) for sequence in sequences),
+        agreement=judge.agreement(),
+        checks=judge.ledger.checks(),
+    )
+
+
+def _same_metadata(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Per field 1 where the file says what the model says, else 0; and what is expected."""
+    wanted = json.loads(json.dumps(wanted))
+    same = [found.get(name, ...) == wanted.get(name, ...) for name in sorted(found.keys() | wanted.keys())]
+    return np.array(same, np.float64), np.ones(len(same))
+
+
+class _Ledger:
+    """Differences by name, added up over sequences; a check for each, in the order in which they were met."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[Any]] = {}  # values, differing, largest, sum of squares, limit
+
+    def exact(self, name: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
+        self.near(name, found, expected, 0.0)
+
+    def near(
+        self, name: str, found: NDArray[Any], expected: NDArray[Any], limit: float | None, unit: Any = 1
+    ) -> None:
+        """`unit` divides the difference, before it is held against `limit`."""
+        row = self.rows.setdefault(name, [0, 0, 0.0, 0.0, limit])
+        if found.shape != expected.shape:
+            row[1], row[2] = row[1] + 1, MAX_REPORTED
+            return
+        with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which counts as the largest
+            difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / unit
+        difference = np.nan_to_num(difference, nan=MAX_REPORTED, posinf=MAX_REPORTED)
+        row[0] += difference.size
+        row[1] += int(np.count_nonzero(difference))
+        row[2] = max(row[2], float(difference.max(initial=0.0)))
+        row[3] += float((difference**2).sum())
+
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(
+            Check(name, values, differing, largest, float(np.sqrt(squares / max(values, 1))), limit)
+            for name, (values, differing, largest, squares, limit) in self.rows.items()
+        )
+
+
+def _magnitude(values: NDArray[Any]) -> float:
+    return max(1.0, float(np.abs(values).max(initial=0.0)))
+
+
+def _states(run: Run, trace: forward.Trace | reference.Trace) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """(name, found, expected) of h and c of every layer."""
+    for letter, found, expected in (("h", run.h, trace.h), ("c", run.c, trace.c)):
+        for layer, (one, other) in enumerate(zip(found, expected, strict=True)):
+            yield f"{letter}{layer}", one, other
+
+
+class _Judge:
+    """Runs one sequence after another and enters every comparison in the ledger."""
+
+    def __init__(self, model: Model, quantized: QuantizedModel | None, witness: Witness):
+        self.model = model
+        self.quantized = quantized
+        self.witness = witness
+        self.ledger = _Ledger()
+        self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
+        # onnxruntime's products sum in another order for another number of frames; the other engines do not.
+        self.split_limit = FLOAT32_LIMIT if witness.engine.engine.startswith("onnxruntime") else 0.0
+
+    def sequence(self, sequence: NDArray[np.float32]) -> None:
+        run = self.witness.run(sequence)
+        if self.quantized is None:
+            self.float32(run, sequence)
+        else:
+            self.int8(run, sequence, self.quantized)
+        self.splits(run, sequence)
+
+    def float32(self, run: Run, sequence: NDArray[np.float32]) -> None:
+        trace = forward.forward(self.model, sequence, np.float64)
+        for name, found, expected in _states(run, trace):
+            self.ledger.near(f"{name} against float64", found, expected, FLOAT32_LIMIT, _magnitude(expected))
+        if run.scores is not None:
+            scale = _magnitude(trace.scores)
+            self.ledger.near("scores against float64", run.scores, trace.scores, FLOAT32_LIMIT, scale)
+        self.answers("answers against float64", run, trace.scores, FLOAT32_LIMIT)
+        self.probabilities(run)
+
+    def int8(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
+        codes = reference.quantize_frames(quantized, sequence)
+        if run.codes is not None:
+            wrong = np.abs(run.codes.astype(np.int16) - codes)
+            share = np.array([(wrong > 0).mean() + np.count_nonzero(wrong > 1)])
+            self.ledger.near("share of input integers that differ", share, np.zeros(1), CODES_LIMIT)
+            codes = run.codes
+        trace = reference.IntegerStream(quantized).push_quantized(codes)
+        for name, found, expected in _states(run, trace):
+            self.ledger.exact(f"{name}, integers", found, expected)
+        if run.scores is None:
+            self.answers("answers", run, trace.scores, ACTIVATION_LIMIT)
+        else:
+            self.int8_scores(run.scores, trace.scores, quantized)
+            self.answers("answers from the file's scores", run, run.scores, ACTIVATION_LIMIT, trace.scores)
+        self.probabilities(run)
+        floats = forward.forward(self.model, sequence, np.float64).scores
+        found_scores = trace.scores if run.scores is None else run.scores
+        self.ledger.near("scores against float64", found_scores, floats, None)
+
+    def int8_scores(self, found: NDArray[Any], exact: NDArray[Any], quantized: QuantizedModel) -> None:
+        """TFLite's int8 scores against the exact ones, in units of the int8 score and of what may add to it."""
+        output = quantized.head[-1].output
+        scale = float(output.scale)
+        lowest, highest = (scale * (code - output.zero_point) for code in (-128, 127))
+        allowed = score_slack(quantized)
+        difference = (found - np.clip(exact.astype(np.float64), lowest, highest)) / scale
+        name = "scores, int8 units" if len(quantized.head) == 1 else "scores, share of what rounding may add up to"
+        self.ledger.near(name, difference / allowed, np.zeros_like(difference), SCORE_UNITS)
+
+    def answers(
+        self,
+        name: str,
+        run: Run,
+        scores: NDArray[Any],
+        limit: float,
+        decisive: NDArray[Any] | None = None,
+    ) -> None:
+        """What the stream answered against answers made from `scores`; decisions against those of `decisive`."""
+        scale = _magnitude(scores)
+        rows, last = (
+            forward.activate(pooled.astype(np.float64), self.model.activation)
+            for pooled in (
+                forward.answers(scores, self.model.answer),
+                forward.final_answer(scores, self.model.answer),
+            )
+        )
+        self.ledger.near(name, run.answers, rows, limit, scale)
+        self.ledger.near(name, run.final, last, limit, scale)
+        if decisive is not None:
+            last = forward.activate(forward.final_answer(decisive, self.model.answer), self.model.activation)
+        self.finals.append((run.final, last))
+
+    def probabilities(self, run: Run) -> None:
+        if run.probabilities is not None and run.scores is not None:
+            expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
+            scale = _magnitude(run.scores)
+            self.ledger.near("probabilities of the file", run.probabilities, expected, FLOAT32_LIMIT, scale)
+
+    def splits(self, run: Run, sequence: NDArray[np.float32]) -> None:
+        """One push, and a saved and restored state, give what frame by frame gave."""
+        for name, other in (
+            ("one push", self.witness.run_at_once(sequence)),
+            ("saved and restored", self.witness.run_restored(sequence)),
+        ):
+            pairs = [(other.answers, run.answers), (other.final, run.final)]
+            pairs += [(new, old[-1:]) for new, old in zip((*other.h, *other.c), (*run.h, *run.c))]
+            for found, expected in pairs:
+                limit, scale = self.split_limit, _magnitude(expected)
+                self.ledger.near(f"{name} against frame by frame", found, expected, limit, scale)
+
+    def agreement(self) -> float | None:
+        if self.model.activation == "linear":
+            return None
+
+        def decide(final: NDArray[Any]) -> list[Any]:
+            return [final.argmax()] if self.model.activation == "softmax" else (final > 0.5).tolist()
+
+        return float(np.mean([decide(found) == decide(expected) for found, expected in self.finals]))
+
+
+def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
+    """(outputs,) by how many units of the int8 score an engine's rounding may move it.
+
+    One unit for the last layer. A hidden dense layer may be off by one unit in every value, and the layers after
+    it carry that on: at most the sum of their weights' magnitudes.
+    """
+    slack = np.zeros(quantized.head[0].inputs)
+    for dense in quantized.head:
+        weights = np.abs(dense.W.astype(np.float64)) * dense.W_scale[:, None].astype(np.float64)
+        slack = weights @ slack / float(dense.output.scale) * float(dense.input.scale) + SCORE_UNITS
+    return slack

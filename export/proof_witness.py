@@ -1,0 +1,126 @@
+"""Runs an exported file in its engine, frame by frame, and writes down all that can be seen of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.runtime.engine_stream import EngineModel
+from edgelstm.runtime.model import Model
+from edgelstm.runtime.onnx_engine import OnnxModel
+from edgelstm.runtime.tflite_engine import TfliteModel, TfliteStream
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One sequence of T frames through a stream that was reset before."""
+
+    answers: Array  # (answers, outputs) that were emitted
+    final: Array  # (outputs,) the answer asked for at the end
+    h: tuple[Array, ...]  # per LSTM layer (T, H)
+    c: tuple[Array, ...]  # per LSTM layer (T, H)
+    scores: Array | None = None  # (T, outputs), where the engine shows them
+    probabilities: Array | None = None  # (T, outputs), where the file computes them itself
+    codes: Array | None = None  # (T, features) int8: the frames as the file quantized them, where it shows them
+
+
+def witness(engine: Model | EngineModel) -> Witness:
+    """The witness for the engine that `engine` is open in."""
+    if isinstance(engine, OnnxModel):
+        return _OnnxWitness(engine)
+    return _TfliteWitness(engine) if isinstance(engine, TfliteModel) else Witness(engine)
+
+
+class Witness:
+    """Sees answers and states, which every engine shows."""
+
+    def __init__(self, engine: Model | EngineModel):
+        self.engine = engine
+        self.stream = self.new_stream()
+
+    def new_stream(self) -> Any:
+        return self.engine.stream()
+
+    def look(self) -> dict[str, Array]:
+        """What can be seen after a step, besides answers and states: fields of `Run`."""
+        return {}
+
+    def run(self, sequence: NDArray[np.float32]) -> Run:
+        """Reset, then frame by frame."""
+        self.stream.reset()
+        answers, states, seen = [], [], []
+        for frame in sequence:
+            self.stream.input[:] = frame
+            if self.stream.step():
+                answers.append(self.stream.output.copy())
+            states.append(self.stream.layer_states())
+            seen.append(self.look())
+        layers = range(len(states[0]))
+        h, c = (tuple(np.array([state[n][which] for state in states]) for n in layers) for which in (0, 1))
+        fields = {name: np.array([look[name] for look in seen]) for name in seen[0]}
+        return Run(self.rows(answers), self.stream.answer(), h, c, **fields)
+
+    def run_at_once(self, sequence: NDArray[np.float32]) -> Run:
+        """Reset, then one push. The states are those at the end, (1, H) each."""
+        self.stream.reset()
+        return self.ended(self.stream, self.stream.push(sequence))
+
+    def run_restored(self, sequence: NDArray[np.float32]) -> Run:
+        """Reset, the first half in one push; the rest in a new stream that goes on from the saved state."""
+        self.stream.reset()
+        half = len(sequence) // 2
+        before = self.stream.push(sequence[:half])
+        other = self.new_stream()
+        other.restore(self.stream.save())
+        return self.ended(other, np.concatenate([before, other.push(sequence[half:])]))
+
+    def ended(self, stream: Any, answers: Array) -> Run:
+        states = stream.layer_states()
+        return Run(answers, stream.answer(), tuple(h[None] for h, _ in states), tuple(c[None] for _, c in states))
+
+    def rows(self, answers: list[Array]) -> Array:
+        return np.array(answers, np.float32).reshape(-1, self.engine.outputs)
+
+
+class _OnnxWitness(Witness):
+    """Sees scores after each step, and the probabilities of a whole sequence in a call of its own."""
+
+    def look(self) -> dict[str, Array]:
+        return {"scores": self.stream.scores.copy()}
+
+    def run(self, sequence: NDArray[np.float32]) -> Run:
+        run = super().run(sequence)
+        assert isinstance(self.engine, OnnxModel)
+        session = self.engine.session
+        if "probabilities" not in [output.name for output in session.get_outputs()]:
+            return run
+        states = {state.name: state.fresh() for state in self.engine.states}
+        probabilities = session.run(["probabilities"], {"x": sequence, **states})[0]
+        return Run(run.answers, run.final, run.h, run.c, run.scores, probabilities)
+
+
+class _TfliteWitness(Witness):
+    """Sees the integers that the file itself made of a frame, in an interpreter that keeps all its tensors."""
+
+    def __init__(self, engine: TfliteModel):
+        super().__init__(engine)
+        details = self.stream.interpreter.get_tensor_details()
+        numbers = {detail["name"]: detail["index"] for detail in details}
+        wanted = {"codes": "x8", "probabilities": "probabilities"}
+        self.numbers = {field: numbers[name] for field, name in wanted.items() if name in numbers}
+
+    def new_stream(self) -> Any:
+        assert isinstance(self.engine, TfliteModel)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # LiteRT warns that keeping all tensors takes memory
+            return TfliteStream(self.engine, experimental_preserve_all_tensors=True)
+
+    def look(self) -> dict[str, Array]:
+        seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}
+        return {"scores": self.stream.scores.copy()} | {field: array.reshape(-1) for field, array in seen.items()}
