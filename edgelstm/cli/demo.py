@@ -1,0 +1,196 @@
+"""`edgelstm demo`: data → train → int8 → export → verify → stream → profile, on one screen."""
+
+from __future__ import annotations
+
+import time
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli import style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgelstm.data import Dataset
+    from edgelstm.model import Model
+    from edgelstm.training import Config
+
+FORMS = (("elstm", "int8"), ("elstm", "float32"), ("onnx", "float32"), ("tflite", "int8"))
+_WHEEL = "seglearn-1.2.5-py3-none-any.whl"
+
+
+@click.command(
+    "demo",
+    epilog="Example: edgelstm demo --output demo. From an installed wheel, get the recordings first: "
+    f"pip download --no-deps seglearn==1.2.5, then edgelstm demo --data {_WHEEL}",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data/watch.npz"),
+    show_default=True,
+    help="The smartwatch recordings: watch.npz, or the wheel of seglearn 1.2.5 that brings them.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for all files.",
+)
+def command(data: Path, output: Path) -> None:
+    """Train on smartwatch recordings, make it int8, export, prove, stream and profile it: the whole road.
+
+    The model is tested on people whom it has never seen.
+    """
+    start = time.monotonic()
+    dataset, config = _load(data)
+    output.mkdir(parents=True, exist_ok=True)
+    model, test = _train(dataset, config, output)
+    _evaluate(model, test, config)
+    paths = _export(model, output)
+    recording = _stream(model, paths[0], test, output)
+    _profile(paths, recording)
+    click.echo(style.heading(f"\nDone in {time.monotonic() - start:.0f} s. Next:"))
+    click.echo(f"  edgelstm stream {paths[0]} {recording} | head -3")
+    click.echo(f"  edgelstm inspect {paths[0]}")
+    click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} --data {recording}")
+
+
+def recipe() -> Config:
+    """The demo's training configuration, which is part of the package."""
+    from edgelstm.training import load_config
+
+    with as_file(files("edgelstm.recipes") / "watch.toml") as path:
+        return load_config(path)
+
+
+def _load(data: Path) -> tuple[Dataset, Config]:
+    from edgelstm.data import load_dataset
+    from edgelstm.data.watch import read_watch
+
+    if not data.exists():
+        raise click.UsageError(f"--data {data}: no such file; `make data`, or see edgelstm demo --help")
+    dataset = read_watch(data) if data.suffix == ".whl" else load_dataset(data)
+    people = len(set(dataset.groups.tolist()))
+    click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
+    click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels at {dataset.sample_rate:g} Hz")
+    click.echo(f"  {', '.join(dataset.labels)}")
+    return dataset, recipe()
+
+
+def _train(dataset: Dataset, config: Config, output: Path) -> tuple[Model, Dataset]:
+    from edgelstm.cli.progress import TrainingBar
+    from edgelstm.model_file import save_model
+    from edgelstm.quantization import calibrate
+    from edgelstm.training import split, train
+
+    train_set, test_set = split(dataset, config)
+    trainers, testers = ({*part.groups.tolist()} for part in (train_set, test_set))
+    click.echo(style.heading("Train") + f"  on {len(trainers)} people, kept unseen: {sorted(testers)}")
+    with TrainingBar() as bar:
+        trained = train(train_set, config, on_epoch=bar.update)
+    model = calibrate(trained.model, train_set.sequences)
+    path = output / f"{model.name}.npz"
+    save_model(model, path)
+    seconds = sum(epoch.seconds for epoch in trained.history)
+    click.echo(f"  {path}: {model.weights:,} weights, {len(trained.history)} epochs in {seconds:.0f} s")
+    return model, test_set
+
+
+def _evaluate(model: Model, test: Dataset, config: Config) -> None:
+    from edgelstm.evaluation import evaluate
+    from edgelstm.quantization import quantize
+    from edgelstm.training import evaluation_set
+
+    windows = evaluation_set(test, config)
+    results = [evaluate(m, windows) for m in (model, quantize(model), quantize(model, "per-gate"))]
+    seconds = config.data.window / test.sample_rate
+    click.echo(style.heading("Test") + f"  {len(windows)} windows of {seconds:g} s from unseen people, right:")
+    click.echo("  " + "    ".join(f"{result.precision} {style.percent(result.accuracy)}" for result in results))
+
+
+def _export(model: Model, output: Path) -> list[Path]:
+    from edgelstm.cli.export import show
+    from edgelstm.export import export_model
+
+    click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
+    paths = []
+    for suffix, precision in FORMS:
+        path = output / f"{model.name}-{precision}.{suffix}"
+        try:
+            result = export_model(model, path, precision=precision)
+        except ImportError as error:
+            # 32-bit ARM has no wheels of these engines: the rest of the road is open all the same.
+            click.echo(style.failed(f"{path}: left out: {error}"))
+            continue
+        show(result)
+        if result.proof is not None and not result.proof.passed:
+            raise SystemExit(3)
+        paths.append(path)
+    return paths
+
+
+def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
+    """Every unseen recording through the C core with the state carried from its first frame to its last."""
+    from edgelstm.runtime import Model as RuntimeModel
+
+    opened = RuntimeModel(path)
+    stream = opened.stream(memory_limit=opened.stream_bytes)
+    right = answers = frames = 0
+    spent = 0.0
+    for sequence, truth in zip(test.sequences, test.y):
+        stream.reset()
+        started = time.perf_counter()
+        for frame in sequence:
+            stream.input[:] = frame
+            if stream.step():
+                answers += 1
+                right += int(stream.output.argmax()) == truth
+        spent += time.perf_counter() - started
+        frames += len(sequence)
+    rate = frames / spent
+    click.echo(style.heading("Stream") + f"  {len(test)} unseen recordings, {frames:,} frames one by one, ", nl=False)
+    click.echo(f"state of {opened.snapshot_bytes:,} bytes carried")
+    click.echo(
+        f"  {answers:,} answers, {style.percent(right / answers)} right; "
+        f"{rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
+    )
+    recording = output / "recording.csv"
+    _write_csv(recording, model.feature_names, test.sequences[0])
+    return recording
+
+
+def _write_csv(path: Path, names: Sequence[str], frames: Sequence[Sequence[float]]) -> None:
+    from edgelstm.export.files import write_whole
+
+    lines = [",".join(names), *(",".join(f"{value:.9g}" for value in frame) for frame in frames)]
+    write_whole(path, ("\n".join(lines) + "\n").encode())
+
+
+def _profile(paths: list[Path], recording: Path) -> None:
+    from edgelstm.devices import profile
+
+    runs = profile(paths, data=recording, frames=5_000, seconds=3.0).runs
+    click.echo(style.heading("Profile") + "  this machine, µs per frame called from Python, and memory")
+    rows = []
+    for run in runs:
+        steady = run.latency.steady
+        times = (run.latency.first_us, steady.p50_us, steady.p90_us, steady.p99_us, steady.p99_9_us, steady.max_us)
+        figures = [f"{value:,.1f}" if isinstance(value, float) else "–" for value in times]
+        memory = run.stages[-1].memory.resident
+        stream_bytes = run.model.stream_bytes
+        rows.append(
+            [
+                run.model.file,
+                *figures,
+                style.size(memory) if isinstance(memory, int) else "–",
+                f"{stream_bytes:,} B" if isinstance(stream_bytes, int) else "–",
+            ]
+        )
+    header = ["file", "first", "p50", "p90", "p99", "p99.9", "max", "process", "stream"]
+    click.echo(style.table(header, rows))

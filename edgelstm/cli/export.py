@@ -1,0 +1,142 @@
+"""`edgelstm export`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli import style
+
+if TYPE_CHECKING:
+    from edgelstm.export import Export
+
+
+@click.command(
+    "export",
+    epilog="Example: edgelstm export model.npz --format elstm --format tflite. "
+    "A file whose proof fails is left as NAME.failed.SUFFIX, and the exit code is 3.",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    help="elstm (int8 or float32), onnx (float32), tflite (int8) or all; may be repeated. [default: elstm]",
+)
+@click.option("--precision", help="float32 or int8. [default: int8; for onnx float32]")
+@click.option(
+    "--scales",
+    help="Of int8 weights: per-row (more accurate) or per-gate (equals TFLite bit for bit). "
+    "[default: per-row; for tflite per-gate]",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several. [default: beside MODEL]"
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="NPZ sequences for calibration and proof instead of MODEL's own."
+)
+@click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: Path,
+    formats: tuple[str, ...],
+    precision: str | None,
+    scales: str | None,
+    output: Path | None,
+    data: Path | None,
+    no_verify: bool,
+    as_json: bool,
+) -> None:
+    """Write MODEL (npz) for an engine, run the file there on real sequences, and compare.
+
+    The proof is stored beside the file as FILE.proof.json.
+    """
+    from edgelstm.data import load_dataset
+    from edgelstm.export import export_model
+    from edgelstm.model_file import load_model
+    from edgelstm.quantization import calibrate
+
+    forms = _chosen(formats or ("elstm",), precision, scales)
+    paths = _paths(model, forms, output)
+    source = load_model(model)
+    sequences = None
+    if data is not None:
+        sequences = load_dataset(data).sequences
+        source = calibrate(source, sequences)
+    results = []
+    for path, (_, form_precision) in zip(paths, forms):
+        result = export_model(
+            source,
+            path,
+            precision=form_precision,  # type: ignore[arg-type]
+            scales=scales,  # type: ignore[arg-type]
+            sequences=sequences,
+            verify=not no_verify,
+        )
+        results.append(result)
+        if not as_json:
+            show(result)
+    if as_json:
+        click.echo(json.dumps([_to_json(result) for result in results], allow_nan=False))
+    if not all(result.proof is None or result.proof.passed for result in results):
+        raise SystemExit(3)
+    if not as_json:
+        click.echo(f"Next: edgelstm stream {results[0].path} frames.csv    or: edgelstm profile {results[0].path}")
+
+
+def show(result: Export) -> None:
+    """One line for the file, and one for each thing that its proof compared."""
+    scales = f", scales {result.scales}" if result.scales else ""
+    line = f"{result.path}  {style.size(result.size)}, {result.form.precision}{scales}"
+    if result.proof is None:
+        click.echo(f"{line}: not verified")
+        return
+    click.echo(style.mark(result.proof.passed, f"{line}, {result.proof.engine}"))
+    for check in result.proof.checks:
+        click.echo("  " + style.mark(check.passed, check.text))
+
+
+def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None) -> list[tuple[str, str]]:
+    """(format, precision) of each file, refused with the option's name when there is no such form."""
+    from edgelstm.export import FORMS, find_form
+
+    if "all" in formats:
+        return [(form.format, form.precision) for form in FORMS if precision in (None, form.precision)]
+    chosen = []
+    for name in formats:
+        try:
+            form = find_form(name, precision)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise click.UsageError(f"--{error}") from None
+        if scales is not None and scales not in form.scales:
+            held = " or ".join(form.scales) or "none"
+            raise click.UsageError(f"--scales: {scales!r}, expected {held} for {form.format} {form.precision}")
+        chosen.append((form.format, form.precision))
+    return chosen
+
+
+def _paths(model: Path, forms: list[tuple[str, str]], output: Path | None) -> list[Path]:
+    if output is None or output.is_dir():
+        folder = model.parent if output is None else output
+        return [folder / f"{model.stem}-{precision}.{name}" for name, precision in forms]
+    if len(forms) > 1:
+        raise click.UsageError(f"--output {output}: no folder, expected one for {len(forms)} files")
+    if output.suffix != f".{forms[0][0]}":
+        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected .{forms[0][0]}")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
+    return [output]
+
+
+def _to_json(result: Export) -> dict[str, Any]:
+    return {
+        "path": str(result.path),
+        "bytes": result.size,
+        "format": result.form.format,
+        "precision": result.form.precision,
+        "scales": result.scales,
+        "proof": None if result.proof is None else json.loads(result.proof.to_json()),
+    }
