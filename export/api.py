@@ -1,0 +1,137 @@
+"""Exporting: a model, a form and a path in; a file that was proven in its engine out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.export.files import write_whole
+from edgelstm.export.proof import Proof, prove
+from edgelstm.model import Model
+from edgelstm.quantization import Granularity, QuantizedModel, quantize
+
+Precision = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """One kind of file: for which engine, in which precision."""
+
+    format: str
+    precision: Precision
+    engine: str
+    scales: tuple[Granularity, ...]  # that it can hold, the default first; none for float32
+    encode: Callable[[Model | QuantizedModel], bytes]
+
+    @property
+    def suffix(self) -> str:
+        return f".{self.format}"
+
+
+def _elstm(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.elstm import encode
+
+    return encode(model)
+
+
+def _onnx_float32(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.onnx_float32 import encode
+
+    assert isinstance(model, Model)
+    return encode(model)
+
+
+def _tflite_int8(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_int8 import encode
+
+    assert isinstance(model, QuantizedModel)
+    return encode(model)
+
+
+FORMS = (
+    Form("elstm", "int8", "EdgeLSTM's C core", ("per-row", "per-gate"), _elstm),
+    Form("elstm", "float32", "EdgeLSTM's C core", (), _elstm),
+    Form("onnx", "float32", "onnxruntime", (), _onnx_float32),
+    Form("tflite", "int8", "LiteRT, tflite-runtime", ("per-gate",), _tflite_int8),
+)
+"""Every form, the default precision of a format first."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that was written. `proof` is None when it was not asked for."""
+
+    path: Path
+    size: int  # bytes
+    form: Form
+    scales: Granularity | None
+    proof: Proof | None
+
+
+def find_form(name: str, precision: Precision | None = None) -> Form:
+    """ValueError that lists what there is for a form that does not exist."""
+    formats = list(dict.fromkeys(form.format for form in FORMS))
+    if name not in formats:
+        raise ValueError(f"format: {name!r}, expected one of {', '.join(formats)}")
+    for form in FORMS:
+        if form.format == name and precision in (None, form.precision):
+            return form
+    known = ", ".join(form.precision for form in FORMS if form.format == name)
+    raise ValueError(f"precision: {precision!r}, expected one of {known} for {name}")
+
+
+def export_model(
+    model: Model,
+    path: str | Path,
+    *,
+    precision: Precision | None = None,
+    scales: Granularity | None = None,
+    sequences: Sequence[NDArray[np.float32]] | None = None,
+    verify: bool = True,
+) -> Export:
+    """Write `model` to `path`, whose suffix (.elstm, .onnx, .tflite) says the format, and prove the file.
+
+    precision: float32 or int8; left out, the format's default (int8, for ONNX float32).
+    scales: of int8 weights, per-row or per-gate; left out, the most accurate that the format holds.
+    sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
+    verify: run the file in its engine against the reference, and write `PATH.proof.json`.
+
+    A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX; a good file that lay at
+    `path` before stays. ImportError when the engine for the
+    proof is not installed, ValueError for a form that does not exist or a model that it cannot hold.
+    """
+    path = Path(path)
+    form = find_form(path.suffix.removeprefix("."), precision)
+    if scales is not None and scales not in get_args(Granularity):
+        raise ValueError(f"scales: {scales!r}, expected one of {', '.join(get_args(Granularity))}")
+    if scales is not None and scales not in form.scales:
+        held = " or ".join(form.scales) or "no scales"
+        raise ValueError(f"scales: {scales}, {form.format} {form.precision} holds {held}")
+    chosen = scales or (form.scales[0] if form.scales else None)
+    quantized = quantize(model, chosen) if chosen else None
+    examples = model.examples if sequences is None else tuple(sequences)
+    if verify and not examples:
+        raise ValueError(f"model {model.name}: carries no sequences to prove the file with; give data")
+    content = form.encode(quantized or model)
+    if not verify:
+        write_whole(path, content)
+        return Export(path, len(content), form, chosen, None)
+    # Proven under another name first: a file at `path` is always a good one.
+    candidate = path.with_suffix(f".failed{form.suffix}")
+    write_whole(candidate, content)
+    try:
+        proof = prove(candidate, model, quantized, examples)
+    except BaseException:
+        candidate.unlink(missing_ok=True)
+        raise
+    if proof.passed:
+        candidate.replace(path)
+        proof = replace(proof, file=path.name)
+    written = path if proof.passed else candidate
+    proof.write(written)
+    return Export(written, len(content), form, chosen, proof)
