@@ -47,7 +47,10 @@ class OnnxModel(EngineModel):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what matters comes as an exception
         try:
-            self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            # Without enable_fallback=0 a refused file is tried twice, with a banner on stdout.
+            self.session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:  # onnxruntime's own exceptions share no narrower base
             raise ValueError(f"{path}: onnxruntime refuses it: {one_line(error)}") from None
         entries = self.session.get_modelmeta().custom_metadata_map

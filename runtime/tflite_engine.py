@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, Description
 from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
-from edgelstm.runtime.tflite_file import metadata_entry
+from edgelstm.runtime.tflite_file import check_seal, metadata_entry
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 _STATE_TYPES = {"int8": (np.int8, np.int16)}  # precision → types of h and c
@@ -32,6 +33,7 @@ class TfliteModel(EngineModel):
             text = metadata_entry(self._content, KEY)
             if text is None:
                 raise ValueError(f"no metadata under {KEY!r}, expected a file exported by edgelstm")
+            check_seal(self._content)
             description = Description.from_json(text)
             if description.precision not in _STATE_TYPES:
                 raise ValueError(f"precision {description.precision}, expected {', '.join(_STATE_TYPES)}")
@@ -124,20 +126,26 @@ class TfliteStream(EngineStream):
 def _find_engine(path: Path) -> tuple[str, Any]:
     """(package, its interpreter module): LiteRT, else tflite-runtime. ImportError that says what to install."""
     for package, name in _ENGINES:
+        if find_spec(name.split(".")[0]) is None:
+            continue
+        if package == "tflite-runtime":
+            refuse_numpy_2(version(package), np.__version__)
         try:
             return package, import_module(name)
-        except ModuleNotFoundError as error:
-            if name.split(".")[0] not in str(error.name):
-                raise ImportError(f"{path}: {package} cannot be imported: {error}") from None
-        except (ImportError, AttributeError) as error:
-            raise ImportError(f"{path}: {_import_problem(package, error)}") from None
+        except ImportError as error:
+            raise ImportError(f"{path}: {package} is installed but fails to load: {one_line(error)}") from None
     raise ImportError(f"{path}: needs LiteRT, which is not installed: pip install ai-edge-litert")
 
 
-def _import_problem(package: str, error: Exception) -> str:
-    if package == "tflite-runtime" and int(np.__version__.split(".")[0]) >= 2:
-        return (
-            f"tflite-runtime does not work with numpy {np.__version__}: install ai-edge-litert instead, "
-            "or 'numpy<2' in an environment of its own"
+def refuse_numpy_2(runtime: str, numpy: str) -> None:
+    """ImportError for versions of tflite-runtime and numpy that pip allows together and that do not work together."""
+    if _major_minor(numpy) >= (2, 0) and _major_minor(runtime) <= (2, 14):
+        raise ImportError(
+            f"tflite-runtime {runtime} does not work with numpy {numpy}: "
+            "pip install ai-edge-litert instead, or 'numpy<2' in an environment of its own"
         )
-    return f"{package} cannot be imported: {one_line(error)}"
+
+
+def _major_minor(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)

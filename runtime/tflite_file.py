@@ -1,4 +1,4 @@
-"""Metadata entries of a `.tflite` file, read without the flatbuffers library: boards do not have it.
+"""Metadata entries of a `.tflite` file and its checksum, read without the flatbuffers library: boards lack it.
 
 A flatbuffers table begins with the signed distance back to its vtable; the vtable lists, per field, where in
 the table it lies (0: absent). Strings, vectors and tables are reached by unsigned distances forward. Every
@@ -8,6 +8,11 @@ distance is hostile until checked: all reads go through `_read`, which stays ins
 from __future__ import annotations
 
 import struct
+import zlib
+
+CHECKSUM_KEY = "edgelstm.crc32"
+"""Metadata entry of 4 bytes: CRC-32 of the file with zeros in their place, little-endian. LiteRT itself checks
+little: some damaged files take the process down."""
 
 _MAX_ENTRIES = 1 << 16
 
@@ -41,15 +46,16 @@ class _Reader:
         at = self.field(table, slot)
         return 0 if at is None else self._read("<I", at)
 
-    def bytes(self, table: int, slot: int) -> bytes:
+    def span(self, table: int, slot: int) -> tuple[int, int]:
+        """First byte and end of a string or a vector of bytes; an absent one is empty."""
         at = self.field(table, slot)
         if at is None:
-            return b""
+            return 0, 0
         vector = self.follow(at)
-        size = self._read("<I", vector)
-        if vector + 4 + size > len(self.content):
+        start, end = vector + 4, vector + 4 + self._read("<I", vector)
+        if end > len(self.content):
             raise ValueError("damaged: it points outside itself")
-        return self.content[vector + 4 : vector + 4 + size]
+        return start, end
 
     def tables(self, table: int, slot: int) -> list[int]:
         at = self.field(table, slot)
@@ -64,15 +70,45 @@ class _Reader:
 
 def metadata_entry(content: bytes, name: str) -> bytes | None:
     """What a `.tflite` file stores under `name`; None when it has no such entry. ValueError when it is damaged."""
+    span = _metadata_span(content, name)
+    return None if span is None else content[slice(*span)]
+
+
+def seal(content: bytes) -> bytes:
+    """`content` with its checksum put into the 4 bytes that it keeps for it."""
+    start, end = _checksum_span(content)
+    return content[:start] + struct.pack("<I", _crc32(content, start, end)) + content[end:]
+
+
+def check_seal(content: bytes) -> None:
+    """ValueError when the file was changed after `seal`."""
+    start, end = _checksum_span(content)
+    if content[start:end] != struct.pack("<I", _crc32(content, start, end)):
+        raise ValueError("damaged: its checksum does not fit what it holds")
+
+
+def _checksum_span(content: bytes) -> tuple[int, int]:
+    start, end = _metadata_span(content, CHECKSUM_KEY) or (0, 0)
+    if end - start != 4:
+        raise ValueError(f"no metadata under {CHECKSUM_KEY!r}, expected a file exported by edgelstm")
+    return start, end
+
+
+def _crc32(content: bytes, start: int, end: int) -> int:
+    whole = memoryview(content)
+    return zlib.crc32(whole[end:], zlib.crc32(bytes(end - start), zlib.crc32(whole[:start])))
+
+
+def _metadata_span(content: bytes, name: str) -> tuple[int, int] | None:
     if content[4:8] != b"TFL3":
         raise ValueError("not a TFLite file (no TFL3 in bytes 4 to 8)")
     reader = _Reader(content)
     model = reader.follow(0)
     for entry in reader.tables(model, _MODEL_METADATA):
-        if reader.bytes(entry, _METADATA_NAME) == name.encode():
+        if content[slice(*reader.span(entry, _METADATA_NAME))] == name.encode():
             buffers = reader.tables(model, _MODEL_BUFFERS)
             number = reader.number(entry, _METADATA_BUFFER)
             if number >= len(buffers):
                 raise ValueError(f"damaged: metadata in buffer {number} of {len(buffers)}")
-            return reader.bytes(buffers[number], _BUFFER_DATA)
+            return reader.span(buffers[number], _BUFFER_DATA)
     return None
