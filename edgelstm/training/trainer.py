@@ -22,7 +22,7 @@ from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.parameters import initialize, to_layers
 
-EXAMPLES_BYTES = 64 << 10
+EXAMPLES_BYTES, EXAMPLES = 64 << 10, 32
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _best(history: list[Epoch]) -> Epoch:
 
 
 def _examples(dataset: Dataset) -> tuple[NDArray[np.float32], ...]:
-    """A few training sequences, every class in turn, of `EXAMPLES_BYTES` together; long ones lose their end."""
+    """A few training sequences, every class in turn: `EXAMPLES_BYTES` together; long ones lose their end."""
     frame = dataset.features * 4
     longest = max(EXAMPLES_BYTES // (len(dataset.labels) * frame), 1)
     by_class = [np.flatnonzero(dataset.y == label) for label in range(len(dataset.labels))]
@@ -175,7 +175,7 @@ def _examples(dataset: Dataset) -> tuple[NDArray[np.float32], ...]:
     room = EXAMPLES_BYTES // frame
     for place in rounds:
         x = dataset.sequences[place][:longest]
-        if len(x) > room:
+        if len(x) > room or len(chosen) == EXAMPLES:
             break
         chosen.append(x)
         room -= len(x)

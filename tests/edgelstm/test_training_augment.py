@@ -1,0 +1,58 @@
+"""Augmentation keeps what physics keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgelstm.training.augment import augment, random_rotations, stretch
+from edgelstm.training.config import Augment
+
+TRIADS = ((0, 1, 2), (3, 4, 5))
+
+
+@settings(max_examples=30, deadline=None)
+@given(degrees=st.floats(0, 180), seed=st.integers(0, 999))
+def test_rotations_are_rotations_of_at_most_that_angle(degrees: float, seed: int) -> None:
+    turns = random_rotations(20, degrees, np.random.default_rng(seed))
+    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), np.tile(np.eye(3), (20, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(turns), 1, atol=1e-12)
+    angles = np.degrees(np.arccos(np.clip((np.trace(turns, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert angles.max() <= degrees + 1e-5
+
+
+def test_a_turned_watch_turns_both_sensors_alike() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 30, 6)).astype(np.float32)
+    turned = augment(x.copy(), Augment(rotation=40, triads=TRIADS), np.ones(6, np.float32), rng)
+    a, w, a2, w2 = x[..., :3], x[..., 3:], turned[..., :3], turned[..., 3:]
+    assert not np.allclose(a, a2, atol=0.1)
+    np.testing.assert_allclose((a2 * w2).sum(-1), (a * w).sum(-1), atol=1e-5)  # the angle between them stays
+    np.testing.assert_allclose(np.linalg.norm(a2, axis=-1), np.linalg.norm(a, axis=-1), rtol=1e-5)
+
+
+def test_noise_is_in_units_of_each_feature() -> None:
+    std = np.array([1, 10, 100], np.float32)
+    x = augment(np.zeros((4, 5000, 3), np.float32), Augment(noise=0.2), std, np.random.default_rng(0))
+    np.testing.assert_allclose(x.std(axis=(0, 1)), 0.2 * std, rtol=0.03)
+
+
+def test_scale_is_one_factor_per_sequence_and_triad() -> None:
+    x = augment(
+        np.ones((50, 4, 6), np.float32), Augment(scale=0.3, triads=TRIADS), np.ones(6), np.random.default_rng(0)
+    )
+    assert (x == x[:, :1, [0, 0, 0, 3, 3, 3]]).all()
+    assert 0.7 <= x.min() < 0.8 < 1.2 < x.max() <= 1.3
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 1.3])
+def test_a_stretched_ramp_has_another_slope(speed: float) -> None:
+    ramp = np.arange(100, dtype=np.float32)[:, None] * [1, -2]
+    np.testing.assert_allclose(stretch(ramp, 7.25, 40, speed)[:, 0], 7.25 + speed * np.arange(40), rtol=1e-5)
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 6)).astype(np.float32)
+    assert np.array_equal(augment(x.copy(), Augment(), np.ones(6), np.random.default_rng(0)), x)
