@@ -5,10 +5,11 @@ import io
 import json
 
 import numpy as np
-from edgelstm.runtime.frames import read_frames
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from edgelstm.runtime.frames import read_frames
 
 names = st.lists(
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n\ufeff"), min_size=1, max_size=8)

@@ -1,0 +1,117 @@
+"""What profiling found, as versioned JSON that is checked on reading."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edgelstm.devices.conditions import Conditions
+from edgelstm.devices.detect import Board
+from edgelstm.devices.measure import Latency
+from edgelstm.devices.memory import Memory
+from edgelstm.devices.record import Missing, from_json, to_json
+
+VERSION = 1
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What was run."""
+
+    file: str  # its name, without folders
+    size: int  # bytes
+    sha256: str
+    engine: str
+    precision: str
+    kernel: str | Missing
+    features: int
+    outputs: int
+    sample_rate: float | Missing  # frames per second
+    stream_bytes: int | Missing  # all the memory of one stream
+    state_bytes: int | Missing  # the part that must outlive a frame, as it is saved
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Memory when a part of the work was done."""
+
+    name: str
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one board, in a process of its own."""
+
+    model: ModelFacts
+    input: str  # what the frames were
+    open_ms: float
+    stream_us: float  # making a stream
+    latency: Latency
+    stages: tuple[Stage, ...]
+    growth: int | Missing  # bytes of resident memory that the steady part added
+    before: Conditions
+    after: Conditions
+
+
+@dataclass(frozen=True)
+class Report:
+    """Models on one board, measured one after another."""
+
+    board: Board
+    runs: tuple[Run, ...]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("runs: none, expected at least one")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"version": VERSION, **to_json(self)}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "report") -> Report:
+        """ValueError that names `where` and the field."""
+        if not isinstance(value, dict) or "version" not in value:
+            raise ValueError(f"{where}: no profile report, expected an object with a version")
+        fields = dict(value)
+        version = fields.pop("version")
+        if version != VERSION or isinstance(version, bool):
+            raise ValueError(f"{where}: version {str(version)[:20]}, expected {VERSION}")
+        return from_json(cls, fields, where)
+
+
+def parse_report(text: str | bytes, where: str) -> Report:
+    """ValueError, one line, for anything but a report."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: no JSON ({error})") from None
+    return Report.from_json(value, where)
+
+
+def read_report(path: str | Path) -> Report:
+    path = Path(path)
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{path}: larger than {_MOST_BYTES} bytes, expected a report")
+    return parse_report(content, str(path))
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """Written beside, then renamed: `path` holds a whole report or what it held before."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
