@@ -34,6 +34,7 @@ class Description:
     pooling: PoolingKind
     window: int
     hop: int
+    sample_rate: float  # frames per second; 0 = unknown
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Description:
@@ -58,6 +59,7 @@ class Description:
             pooling=pooling,
             window=window,
             hop=hop,
+            sample_rate=fields.number("sample_rate"),
         )
 
     def new_pooling(self) -> Pooling:
@@ -79,6 +81,13 @@ class _Fields:
         if not _is_whole(value, low, high):
             raise self.wrong(field, f"a whole number from {low} to {high}")
         return int(value)
+
+    def number(self, field: str) -> float:
+        """Finite, 0 or larger."""
+        value: Any = self.values.get(field)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
+            raise self.wrong(field, "a number from 0 to 1e9")
+        return float(value)
 
     def choice(self, field: str, choices: tuple[str, ...]) -> Any:
         value: Any = self.values.get(field)
