@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from edgelstm.runtime.frames import read_frames
 
 names = st.lists(
-    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n\ufeff"), min_size=1, max_size=8)
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff"), min_size=1, max_size=8)
     .map(str.strip)
     .filter(bool),
     min_size=1,
