@@ -53,7 +53,7 @@ def read_frames(
     number, found = 0, False
     for number, text in _lines(stream, source, max(LINE_LIMIT, 64 * features)):
         if parse is None:
-            ndjson = syntax == "ndjson" or (syntax == "auto" and text.lstrip()[0] in "[{")
+            ndjson = syntax == "ndjson" or (syntax == "auto" and text.lstrip().startswith(("[", "{")))
             parse = _Ndjson(columns) if ndjson else _Csv(columns)
         try:
             frame = parse(text)

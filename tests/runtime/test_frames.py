@@ -73,6 +73,8 @@ def test_without_feature_names_columns_go_by_their_place():
         ("1,2,3\n1,2,abc\n", "frames.csv line 2, column 3 (gyro_x): 'abc' is not a number"),
         ("gyro_x,accel_x,accel_y\n1,2,3\nabc,1,2\n", "frames.csv line 3, column gyro_x: 'abc' is not a number"),
         ("1,abc,3\n", "frames.csv line 1, column 2 (accel_y): 'abc' is not a number"),
+        ("\t\t\n", "frames.csv line 1: no column"),
+        ("1\t2\t3\n\t\t\n", "line 2, column 1 (accel_x): empty"),
         ("1,,3\n", "line 1, column 2 (accel_y): empty"),
         ("1,nan,3\n", "line 1, column 2 (accel_y): 'nan' is not a finite number"),
         ("1,2,-inf\n", "line 1, column 3 (gyro_x): '-inf' is not a finite number"),

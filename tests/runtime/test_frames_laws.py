@@ -5,7 +5,7 @@ import io
 import json
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -64,6 +64,7 @@ def test_rows_without_a_header_read_back(frames):
 
 
 @given(st.binary(max_size=200), st.sampled_from(["auto", "csv", "ndjson"]))
+@example(b"\t", "auto")
 def test_any_bytes_give_finite_frames_or_one_line(raw, syntax):
     frames, problem = [], "stdin"
     try:
