@@ -15,7 +15,7 @@ from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
 from edgelstm.model import Model, Normalize
-from edgelstm.training.backprop import Parameters, run
+from edgelstm.training.backprop import Buffers, Parameters, run
 from edgelstm.training.batches import Batch, batches, fit_normalize, steps_per_epoch
 from edgelstm.training.config import Config
 from edgelstm.training.losses import loss_and_gradient
@@ -78,12 +78,13 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     average = Average(parameters, settings.averaging)
     steps = settings.epochs * steps_per_epoch(fit, config)
     history: list[Epoch] = []
+    buffers = Buffers()
     best, best_parameters = np.inf, parameters
     for number in range(1, settings.epochs + 1):
         began = time.perf_counter()
         losses = []
         for batch in batches(fit, config, normalize, rng):
-            loss, gradients = _gradients(parameters, batch, len(dataset.labels), config, rng)
+            loss, gradients = _gradients(parameters, batch, len(dataset.labels), config, rng, buffers)
             clip_by_global_norm(gradients, settings.clip)
             rate = learning_rate(optimizer.steps, steps, settings.learning_rate, settings.warmup)
             optimizer.step(gradients, rate)
@@ -126,7 +127,7 @@ def _check_triads(dataset: Dataset, config: Config) -> None:
 
 
 def _gradients(
-    parameters: Parameters, batch: Batch, outputs: int, config: Config, rng: np.random.Generator
+    parameters: Parameters, batch: Batch, outputs: int, config: Config, rng: np.random.Generator, buffers: Buffers
 ) -> tuple[float, Parameters]:
     settings = config.training
     target = np.full((outputs, len(batch.y)), settings.smoothing / outputs, batch.x.dtype)
@@ -139,7 +140,7 @@ def _gradients(
             (rng.random((H, len(batch.y))) < keep).astype(batch.x.dtype) / np.float32(keep)
             for H in config.model.units
         ]
-    forward_pass = run(parameters, batch.x, drops)
+    forward_pass = run(parameters, batch.x, drops, buffers)
     loss, dscores = loss_and_gradient(
         forward_pass.scores, target, batch.lengths, settings.loss, settings.skip, config.model.activation
     )
