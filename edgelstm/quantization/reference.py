@@ -6,7 +6,7 @@ run side by side as a batch; rows of a batch do not touch each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,19 +170,37 @@ def _run(quantized: QuantizedModel, layers: list[_LSTMState], x: NDArray[np.int8
     ]
 
 
+def _batches(
+    quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int
+) -> Iterator[tuple[int, Trace]]:
+    """(place, trace) of each raw sequence (T, features), every one from a fresh state, in any order.
+
+    Sequences of like length run side by side; shorter ones are padded behind their end, which they never see.
+    """
+    by_length = sorted(range(len(sequences)), key=lambda place: len(sequences[place]))
+    for start in range(0, len(by_length), batch):
+        places = by_length[start : start + batch]
+        x = np.zeros((len(sequences[places[-1]]), len(places), quantized.model.features), np.int8)
+        for row, place in enumerate(places):
+            x[: len(sequences[place]), row] = quantize_frames(quantized, sequences[place])
+        layers = [_LSTMState(layer, len(places)) for layer in quantized.lstms]
+        yield from zip(places, _run(quantized, layers, x))
+
+
 def scores(
     quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int = 64
 ) -> list[NDArray[np.float32]]:
     """Scores (T, outputs) of each raw sequence (T, features), every one from a fresh state."""
-    results: list[NDArray[np.float32] | None] = [None] * len(sequences)
-    by_length = sorted(range(len(sequences)), key=lambda n: len(sequences[n]))
-    for start in range(0, len(by_length), batch):
-        chosen = by_length[start : start + batch]
-        longest = len(sequences[chosen[-1]])
-        x = np.zeros((longest, len(chosen), quantized.model.features), np.int8)
-        for row, n in enumerate(chosen):
-            x[: len(sequences[n]), row] = quantize_frames(quantized, sequences[n])
-        traces = _run(quantized, [_LSTMState(layer, len(chosen)) for layer in quantized.lstms], x)
-        for trace, n in zip(traces, chosen):
-            results[n] = trace.scores[: len(sequences[n])]
-    return [result for result in results if result is not None]
+    found = {place: trace.scores[: len(sequences[place])] for place, trace in _batches(quantized, sequences, batch)}
+    return [found[place] for place in range(len(sequences))]
+
+
+def final_states(
+    quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int = 64
+) -> list[list[tuple[NDArray[np.int8], NDArray[np.int16]]]]:
+    """(h, c) of each layer, (H,) each, after each raw sequence (T, features)."""
+    found = {}
+    for place, trace in _batches(quantized, sequences, batch):
+        end = len(sequences[place]) - 1
+        found[place] = [(h[end], c[end]) for h, c in zip(trace.h, trace.c)]
+    return [found[place] for place in range(len(sequences))]

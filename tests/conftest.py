@@ -1,0 +1,58 @@
+"""Real data and models trained on it, shared by all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgelstm.data import Dataset, load_dataset
+from edgelstm.model import Model
+
+ROOT = Path(__file__).parent.parent
+
+
+def _dataset(name: str) -> Dataset:
+    path = ROOT / "data" / name
+    if not path.exists():
+        pytest.skip(f"data/{name} is missing; `make data` downloads it")
+    return load_dataset(path)
+
+
+@pytest.fixture(scope="session")
+def watch() -> Dataset:
+    """140 recordings of smartwatch exercises, 6 channels at 50 Hz."""
+    return _dataset("watch.npz")
+
+
+@pytest.fixture(scope="session")
+def vowels() -> Dataset:
+    """JapaneseVowels: 640 sequences of 7 to 29 frames, 12 channels, 9 speakers."""
+    return _dataset("japanese-vowels.npz")
+
+
+@pytest.fixture(scope="session")
+def vowels_model(vowels: Dataset) -> Model:
+    """Trained for a few seconds on the training split: not the best, but real."""
+    from edgelstm.quantization import calibrate
+    from edgelstm.training import parse_config, train
+
+    config = parse_config(
+        "[model]\nunits = [32]\n[training]\nepochs = 12\nlearning_rate = 0.01\nloss = 'last'\n[answer]\nhop = 0\n"
+    )
+    training = vowels.subset(~vowels.test)
+    return calibrate(train(training, config).model, training.sequences)
+
+
+@pytest.fixture(scope="session")
+def watch_model(watch: Dataset) -> Model:
+    """Trained for a few seconds on two subjects' recordings, answering by the mean of the last 4 seconds."""
+    from edgelstm.quantization import calibrate
+    from edgelstm.training import parse_config, train
+
+    config = parse_config(
+        "[data]\nwindow = 200\n[model]\nunits = [24]\n[training]\nepochs = 3\nlearning_rate = 0.01\nskip = 20\n"
+        "[answer]\npooling = 'mean'\nwindow = 200\nhop = 50\n"
+    )
+    training = watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)])
+    return calibrate(train(training, config).model, training.sequences)
