@@ -42,7 +42,7 @@ def random_model(
         width = count
     signal = random_signal(frames, features, seed)
     model = Model(
-        normalize=Normalize(rng.normal(size=features), np.exp(0.5 * rng.normal(size=features))),
+        normalize=Normalize(signal.mean(axis=0), signal.std(axis=0)),
         lstms=tuple(lstms),
         head=tuple(head),
         activation=activation,
