@@ -1,0 +1,197 @@
+"""The TFLite form: in LiteRT, every bit of the LSTM is that of the integer reference."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_models import random_model, random_signal
+
+from edgelstm.export.metadata import metadata
+from edgelstm.export.proof_witness import witness
+from edgelstm.export.tflite_int8 import build, encode
+from edgelstm.quantization import quantize
+from edgelstm.quantization.reference import IntegerStream, quantize_frames
+from edgelstm.quantization.scheme import Affine
+from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.tflite_file import metadata_entry
+
+pytest.importorskip("ai_edge_litert")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tflite")
+
+
+def run(quantized, signal, folder):
+    path = folder / "model.tflite"
+    path.write_bytes(encode(quantized))
+    return witness(open_model(path)).run(signal)
+
+
+def assert_same_bits(run, quantized):
+    trace = IntegerStream(quantized).push_quantized(run.codes)
+    for found, expected in zip((*run.h, *run.c), (*trace.h, *trace.c), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    return trace
+
+
+def in_units(run, trace, output):
+    """Scores as the file gives them less the exact ones, in units of the int8 score."""
+    scale, zero = float(output.scale), output.zero_point
+    return run.scores / scale - np.clip(trace.scores.astype(float) / scale, -128 - zero, 127 - zero)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    features=st.integers(1, 20),
+    units=st.lists(st.integers(1, 40), min_size=1, max_size=3),
+    outputs=st.lists(st.integers(1, 12), min_size=1, max_size=2),
+    activation=st.sampled_from(["softmax", "sigmoid", "linear"]),
+    seed=st.integers(0, 999),
+)
+def test_models_of_any_shape_have_the_bits_of_the_reference(folder, features, units, outputs, activation, seed):
+    model = random_model(features, units, outputs, seed=seed, activation=activation, frames=30)
+    quantized = quantize(model, "per-gate")
+    # Twice what was calibrated: saturation must agree too.
+    signal = 2 * random_signal(40, features, seed + 1)
+    found = run(quantized, signal, folder)
+    trace = assert_same_bits(found, quantized)
+    if len(outputs) == 1:
+        assert np.abs(in_units(found, trace, quantized.head[-1].output)).max() <= 1
+    if activation == "linear":
+        assert found.probabilities is None
+    elif activation == "sigmoid":
+        np.testing.assert_allclose(found.probabilities, 1 / (1 + np.exp(-found.scores.astype(float))), atol=1e-6)
+    else:
+        powers = np.exp(found.scores - found.scores.max(axis=1, keepdims=True).astype(float))
+        np.testing.assert_allclose(found.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_long_real_recordings_have_the_bits_of_the_reference(watch_model, watch, folder):
+    quantized = quantize(watch_model, "per-gate")
+    signal = np.concatenate(watch.sequences[:4])
+    assert len(signal) > 7000
+    found = run(quantized, signal, folder)
+    trace = assert_same_bits(found, quantized)
+    assert np.abs(in_units(found, trace, quantized.head[-1].output)).max() <= 1
+    differ = found.codes != quantize_frames(quantized, signal)
+    assert differ.mean() < 1e-4
+    assert np.ptp(trace.h[0].astype(int)) > 100  # it did move
+
+
+def test_short_real_sequences_have_the_bits_of_the_reference(vowels_model, vowels, folder):
+    quantized = quantize(vowels_model, "per-gate")
+    path = folder / "vowels.tflite"
+    path.write_bytes(encode(quantized))
+    seen = witness(open_model(path))
+    for sequence in vowels.sequences[::20]:
+        assert_same_bits(seen.run(sequence), quantized)
+
+
+def test_a_signature_streams_for_programs_without_edgelstm(folder, watch_model, watch):
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = folder / "signature.tflite"
+    path.write_bytes(encode(quantize(watch_model, "per-gate")))
+    signal = watch.sequences[1][:50]
+    runner = Interpreter(str(path)).get_signature_runner()
+    scores = [runner(x=frame[None, None])["scores"][0] for frame in signal]
+    np.testing.assert_array_equal(scores, witness(open_model(path)).run(signal).scores)
+
+
+@pytest.fixture
+def quantized():
+    return quantize(random_model(5, [8, 6], [4, 3]), "per-gate")
+
+
+def test_the_same_model_gives_the_same_bytes(quantized):
+    assert encode(quantized) == encode(quantize(random_model(5, [8, 6], [4, 3]), "per-gate"))
+
+
+def test_the_file_says_what_the_model_is(quantized):
+    content = encode(quantized)
+    assert json.loads(metadata_entry(content, "edgelstm")) == json.loads(json.dumps(metadata(quantized)))
+    assert metadata_entry(content, "min_runtime_version").rstrip(b"\0") == b"2.14.0"
+    assert metadata_entry(content, "nothing") is None
+
+
+def test_scales_per_row_are_refused():
+    with pytest.raises(ValueError, match="per-row, expected per-gate"):
+        encode(quantize(random_model(5, [8], [3]), "per-row"))
+
+
+def first_lstm(quantized, **changes):
+    return replace(quantized, lstms=(replace(quantized.lstms[0], **changes), *quantized.lstms[1:]))
+
+
+def last_dense(quantized, **changes):
+    return replace(quantized, head=(*quantized.head[:-1], replace(quantized.head[-1], **changes)))
+
+
+def changed(array, place, value):
+    copy = array.copy()
+    copy[place] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda q: first_lstm(q, cell_exponent=-8), r"LSTM 0: cell scale 2\^-8"),
+        (lambda q: first_lstm(q, cell_exponent=-16), r"LSTM 0: cell scale 2\^-16"),
+        (lambda q: first_lstm(q, cell_exponent=-11.5), "LSTM 0: cell scale"),
+        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 3, 1)), "LSTM 0: W: several scales"),
+        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 9, 1)), "LSTM 0: R: several scales"),
+        (lambda q: first_lstm(q, R_scale=0 * q.lstms[0].R_scale), "LSTM 0: R: a scale"),
+        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "LSTM 0: W: int8 from -128"),
+        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "LSTM 1: its input has"),
+        (lambda q: first_lstm(q, input=Affine(np.float32(np.nan), 0)), "LSTM 0: Affine"),
+        (lambda q: last_dense(q, W_scale=changed(q.head[-1].W_scale, 1, 1)), "dense 1: W: several scales"),
+        (lambda q: last_dense(q, input=Affine(np.float32(1), 0)), "dense 1: its input has"),
+        (lambda q: last_dense(q, output=Affine(np.float32(1), 200)), "scores: Affine"),
+    ],
+)
+def test_what_engines_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
+    with pytest.raises(ValueError, match=said):
+        encode(wrong(quantized))
+
+
+def test_the_graph_is_what_the_fused_operator_wants(quantized):
+    """Facts that some engine insists on, or that none checks."""
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(encode(quantized)))
+    assert model.version == 3
+    assert model.buffers[0].data is None
+    (graph,) = model.subgraphs
+    lstms = [op for op in graph.operators if model.operatorCodes[op.opcodeIndex].builtinCode == 44]
+    assert len(lstms) == 2
+    for op in lstms:
+        assert len(op.inputs) == 24
+        assert model.operatorCodes[op.opcodeIndex].version == 1
+        assert op.builtinOptions.fusedActivationFunction == 4
+        options = op.builtinOptions
+        assert (options.timeMajor, options.cellClip, options.projClip) == (False, 0, 0)
+        tensors = [None if n < 0 else graph.tensors[n] for n in op.inputs]
+        h, c, hidden, y = tensors[18], tensors[19], graph.tensors[op.intermediates[4]], graph.tensors[op.outputs[0]]
+        assert [graph.tensors[n].shape.tolist() for n in op.intermediates] == [[0]] * 5
+        assert (h.isVariable, c.isVariable, h.buffer, c.buffer, c.type) == (True, True, 0, 0, schema.TensorType.INT16)
+        assert h.quantization.scale == hidden.quantization.scale == y.quantization.scale
+        assert h.quantization.zeroPoint == hidden.quantization.zeroPoint == y.quantization.zeroPoint
+        assert np.log2(c.quantization.scale[0]) in range(-15, -8)
+        for weights, bias in zip(tensors[1:5], tensors[12:16]):
+            product = np.float32(tensors[0].quantization.scale[0]) * np.float32(weights.quantization.scale[0])
+            assert bias.quantization.scale == [product]
+    signature = model.signatureDefs[0]
+    assert [item.name for item in signature.outputs] == [b"scores", b"probabilities"]
+
+
+def test_constants_are_aligned_to_16_bytes(quantized):
+    content = encode(quantized)
+    for tensor in build(quantized).tensors():
+        if tensor.data is not None and tensor.data.nbytes >= 32:
+            assert content.find(tensor.data.tobytes()) % 16 == 0
