@@ -26,11 +26,9 @@ def main() -> int:
     except (ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1
-    except FileNotFoundError as error:
-        print(f"{error.filename}: no such file" if error.filename else error, file=sys.stderr)
-        return 2
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+        reason = (error.strerror or "cannot be read").lower()
+        print(f"{error.filename}: {reason}" if error.filename else error, file=sys.stderr)
         return 2
     print(json.dumps(report.to_json(), allow_nan=False))
     return 0

@@ -89,6 +89,8 @@ def profile(
 
     FileNotFoundError for a file that cannot be opened, ValueError for whatever else went wrong, in one line.
     """
+    for path in [*paths, *([data] if data else [])]:
+        path.open("rb").close()  # before any is measured: the last may be the one that is missing
     reports = []
     for path in paths:
         on_start(path)

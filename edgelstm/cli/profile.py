@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ def command(
     """
     from edgelstm.devices import profile, write_report
 
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.UsageError(f"--seconds {seconds}: expected a number of seconds")
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the report in")
     limit = _SECONDS / len(models) if seconds is None else seconds

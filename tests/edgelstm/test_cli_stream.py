@@ -1,0 +1,363 @@
+"""`edgelstm stream` in real processes: answers as they come, state, pacing, signals, closed pipes, nonsense."""
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edgelstm.cli import main
+from edgelstm.export import onnx_float32
+from edgelstm.export.elstm import encode
+from edgelstm.model import LSTM, Answer, Dense, Model, Normalize
+from edgelstm.quantization import calibrate, quantize
+from edgelstm.quantization.reference import scores
+from edgelstm.runtime import Model as RuntimeModel
+
+NAMES = ("accel_x", "accel_y", "gyro_x")
+COMMAND = [sys.executable, "-c", "from edgelstm.cli import main; main()", "stream"]
+MINUTE = 60
+
+
+def built(activation="softmax", answer=None, labels=("rest", "läuft"), scale=1.0):
+    rng = np.random.default_rng(5)
+    lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
+    head = Dense(scale * rng.normal(size=(2, 8)), np.zeros(2))
+    normalize = Normalize(np.ones(3), np.full(3, 2.0))
+    return Model(normalize, (lstm,), (head,), activation, answer or Answer(), labels, NAMES, sample_rate=50.0)
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return np.random.default_rng(6).normal(1, 2, (40, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def csv_text(recording):
+    return "accel_x,accel_y,gyro_x\n" + "".join(",".join(map(repr, row)) + "\n" for row in recording.tolist())
+
+
+@pytest.fixture
+def files(tmp_path, recording, csv_text):
+    """A folder with a model of each kind and one recording."""
+    (tmp_path / "frames.csv").write_text(csv_text)
+    (tmp_path / "model.elstm").write_bytes(encode(built()))
+    (tmp_path / "int8.elstm").write_bytes(encode(quantize(calibrate(built(), [recording]))))
+    (tmp_path / "hop7.elstm").write_bytes(encode(built(answer=Answer("mean", 14, 7))))
+    (tmp_path / "end.elstm").write_bytes(encode(built(answer=Answer("mean", 0, 0))))
+    return tmp_path
+
+
+@pytest.fixture
+def run(files, monkeypatch, capfd):
+    """Runs in this process: (exit code, answers, stderr)."""
+
+    def call(*arguments, stdin=""):
+        monkeypatch.chdir(files)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        with pytest.raises(SystemExit) as ended:
+            main(["stream", *map(str, arguments)])
+        out, err = capfd.readouterr()
+        return ended.value.code, [json.loads(line) for line in out.splitlines()], err
+
+    return call
+
+
+def start(files, *arguments, **options):
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=files, **options)
+
+
+@pytest.mark.parametrize("name", ["model.elstm", "int8.elstm", "hop7.elstm"])
+def test_answers_are_those_of_the_runtime_bit_for_bit(run, files, recording, name):
+    code, answers, err = run(name, "frames.csv")
+    assert (code, err) == (0, "")
+    model = RuntimeModel(files / name)
+    expected = model.stream().push(recording)
+    found = np.array([list(answer["probabilities"].values()) for answer in answers], np.float32)
+    np.testing.assert_array_equal(found, expected)
+    assert [answer["frame"] for answer in answers] == list(range(model.hop, 41, model.hop))
+    assert [answer["time"] for answer in answers] == [n / 50 for n in range(model.hop, 41, model.hop)]
+    for answer, row in zip(answers, expected):
+        assert answer["label"] == ("rest", "läuft")[row.argmax()]
+        assert answer["probability"] == answer["probabilities"][answer["label"]]
+
+
+def test_stdin_is_read_as_the_file_is(run, csv_text):
+    expected = run("model.elstm", "frames.csv")
+    assert run("model.elstm", stdin=csv_text) == expected
+    assert run("model.elstm", "-", stdin=csv_text) == expected
+
+
+def test_a_model_with_one_answer_gives_it_at_the_end(run, files, recording):
+    code, answers, _ = run("end.elstm", "frames.csv")
+    stream = RuntimeModel(files / "end.elstm").stream()
+    stream.push(recording)
+    assert (code, len(answers), answers[0]["frame"]) == (0, 1, 40)
+    np.testing.assert_array_equal(np.array(list(answers[0]["probabilities"].values()), np.float32), stream.answer())
+
+
+def test_sigmoid_lists_labels_and_linear_values(run, files, recording):
+    for activation in ("sigmoid", "linear"):
+        model = built(activation)
+        (files / f"{activation}.elstm").write_bytes(encode(model))
+    _, answers, _ = run("sigmoid.elstm", "frames.csv")
+    assert {len(answer["labels"]) for answer in answers} > {1}
+    for answer in answers:
+        assert answer["labels"] == [label for label, p in answer["probabilities"].items() if p >= 0.5]
+    _, answers, _ = run("linear.elstm", "frames.csv")
+    expected = RuntimeModel(files / "linear.elstm").stream().push(recording)
+    np.testing.assert_array_equal(np.array([list(a["values"].values()) for a in answers], np.float32), expected)
+
+
+@pytest.mark.parametrize("labels", [(), ("same", "same")])
+def test_outputs_without_names_of_their_own_are_numbered(run, files, labels):
+    (files / "bare.elstm").write_bytes(encode(built(labels=labels)))
+    _, answers, _ = run("bare.elstm", "frames.csv", "--limit", 1)
+    assert list(answers[0]["probabilities"]) == ["0", "1"]
+    assert answers[0]["label"] in ("0", "1")
+
+
+def test_limit_counts_answers(run):
+    code, answers, _ = run("hop7.elstm", "frames.csv", "--limit", 2)
+    assert (code, [answer["frame"] for answer in answers]) == (0, [7, 14])
+
+
+@pytest.mark.parametrize("name", ["int8.elstm", "hop7.elstm"])
+@pytest.mark.parametrize("cut", [1, 10, 39])
+def test_a_saved_state_goes_on_as_if_never_stopped(run, csv_text, name, cut):
+    _, whole, _ = run(name, "frames.csv")
+    header, *lines = csv_text.splitlines(keepends=True)
+    answers = []
+    for part in (lines[:cut], lines[cut:]):
+        code, found, err = run(name, "--state", "s.state", stdin=header + "".join(part))
+        assert (code, err) == (0, "")
+        answers += found
+    assert answers == whole
+
+
+def test_an_error_leaves_the_saved_state_and_earlier_answers(run, files):
+    run("model.elstm", "--state", "s.state", stdin="1,2,3\n")
+    before = (files / "s.state").read_bytes()
+    code, answers, err = run("model.elstm", "--state", "s.state", stdin="1,2,3\n4,5,6\n1,2,abc\n7,8,9\n")
+    assert (code, [answer["frame"] for answer in answers]) == (1, [2, 3])
+    assert err == "edgelstm: stdin line 3, column 3 (gyro_x): 'abc' is not a number\n"
+    assert (files / "s.state").read_bytes() == before
+    assert not list(files.glob(".s.state*"))
+
+
+def test_a_rate_paces_frames_as_the_sensor_would(run, monkeypatch):
+    """With a clock that only sleeping moves, 40 frames at 50 Hz end 39 periods after they began."""
+    now = [100.0]
+    monkeypatch.setattr("edgelstm.cli.stream.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("edgelstm.cli.stream.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    code, answers, _ = run("model.elstm", "frames.csv", "--rate")
+    assert (code, len(answers)) == (0, 40)
+    assert now[0] == pytest.approx(100 + 39 / 50)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "expected"),
+    [
+        (["none.elstm", "frames.csv"], "", 2, "none.elstm: no such file"),
+        (["model.elstm", "none.csv"], "", 2, "none.csv: no such file"),
+        (["model.elstm", "."], "", 2, ".: is a directory"),
+        ([".", "frames.csv"], "", 1, "suffix missing"),
+        (["frames.csv"], "", 1, "frames.csv: suffix .csv, expected one of .elstm, .onnx, .tflite"),
+        (["cut.elstm"], "1,2,3\n", 1, "cut.elstm: "),
+        (["empty.elstm"], "1,2,3\n", 1, "empty.elstm: "),
+        (["text.elstm"], "1,2,3\n", 1, "text.elstm: "),
+        (["model.elstm"], "", 1, "stdin: no frames"),
+        (["end.elstm"], "accel_x,accel_y,gyro_x\n", 1, "stdin: no frames after the header"),
+        (["model.elstm"], "1,nan,3\n", 1, "stdin line 1, column 2 (accel_y): 'nan' is not a finite number"),
+        (["model.elstm"], "1,2\n", 1, "stdin line 1: 2 columns, expected 3"),
+        (["model.elstm"], "accel_x,accel_y\n1,2\n", 1, "stdin line 1: no column 'gyro_x'"),
+        (["model.elstm", "--format", "xml"], "", 2, "'xml' is not one of"),
+        (["model.elstm", "--limit", "0"], "", 2, "--limit"),
+        (["model.elstm", "--frobnicate"], "", 2, "--frobnicate"),
+        ([], "", 2, "MODEL"),
+        (["model.elstm", "--memory-limit", "10"], "1,2,3\n", 1, "the memory limit is 10"),
+        (["model.elstm", "--state", "no/such/s"], "1,2,3\n", 2, "no/such: no such folder"),
+        (["model.elstm", "--state", "frames.csv"], "1,2,3\n", 1, "frames.csv: snapshot"),
+        (["model.elstm", "--state", "other.state"], "1,2,3\n", 1, "other.state: snapshot"),
+    ],
+)  # fmt: skip
+def test_nonsense_gets_one_line_and_leaves_nothing(run, files, arguments, stdin, code, expected):
+    whole = (files / "model.elstm").read_bytes()
+    (files / "cut.elstm").write_bytes(whole[: len(whole) // 2])
+    (files / "empty.elstm").write_bytes(b"")
+    (files / "text.elstm").write_text("no model\n" * 100)
+    (files / "other.state").write_bytes(RuntimeModel(files / "hop7.elstm").stream().save())
+    before = {path: path.read_bytes() for path in files.iterdir()}
+    found, answers, err = run(*arguments, stdin=stdin)
+    assert (found, answers) == (code, [])
+    assert err.startswith("edgelstm: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    assert {path: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_rate_without_a_sample_rate_is_refused(run, files):
+    source = built()
+    (files / "norate.elstm").write_bytes(
+        encode(Model(source.normalize, source.lstms, source.head, feature_names=NAMES))
+    )
+    code, _, err = run("norate.elstm", "frames.csv", "--rate")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "does not say its sample rate" in err
+    _, answers, _ = run("norate.elstm", "frames.csv")
+    assert answers[0]["time"] is None
+
+
+def test_other_engines_stream_with_the_same_lines(run, files):
+    """onnxruntime computes in its own way; labels, frames and times are the same, probabilities nearly."""
+    pytest.importorskip("onnxruntime")
+    (files / "model.onnx").write_bytes(onnx_float32.encode(built()))
+    _, expected, _ = run("model.elstm", "frames.csv")
+    code, answers, _ = run("model.onnx", "frames.csv", "--state", "s.state")
+    assert (code, len(answers)) == (0, len(expected))
+    for answer, other in zip(answers, expected):
+        assert answer["probability"] == pytest.approx(other["probability"], abs=1e-5)
+        assert (answer["label"], answer["frame"], answer["time"]) == (other["label"], other["frame"], other["time"])
+    code, answers, _ = run("model.onnx", "--state", "s.state", stdin="1,2,3\n")
+    assert (code, answers[0]["frame"]) == (0, 41)
+    code, _, err = run("model.onnx", "frames.csv", "--memory-limit", 1000)
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_answers_that_overflow_are_an_error_not_bad_json(run, files):
+    pytest.importorskip("onnxruntime")  # .elstm files bound their weights
+    (files / "huge.onnx").write_bytes(onnx_float32.encode(built("linear", scale=2e38)))
+    code, answers, err = run("huge.onnx", "frames.csv")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "not finite" in err
+    assert all(np.isfinite(list(answer["values"].values())).all() for answer in answers)
+
+
+def test_help_has_an_example(run, capfd):
+    with pytest.raises(SystemExit) as ended:
+        main(["stream", "--help"])
+    assert ended.value.code == 0
+    assert "Example:" in capfd.readouterr().out
+
+
+def test_a_live_pipe_is_answered_frame_by_frame(files):
+    with start(files, "model.elstm") as process:
+        for frame in (1, 2, 3):
+            process.stdin.write(b"1,2,3\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["frame"] == frame  # else this waits for ever
+        process.stdin.close()
+        assert process.wait(MINUTE) == 0
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_quietly_by_that_signal_with_the_state_saved(files, recording, number):
+    with start(files, "model.elstm", "--state", "s.state") as process:
+        process.stdin.write(b"[1,2,3]\n[4,5,6]\n")
+        process.stdin.flush()
+        answers = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(number)
+        assert process.wait(MINUTE) == -number
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+    assert json.loads(answers[1])["frame"] == 2
+    stream = RuntimeModel(files / "model.elstm").stream()
+    stream.push(np.array([[1, 2, 3], [4, 5, 6]], np.float32))
+    assert (files / "s.state").read_bytes() == stream.save()
+
+
+def test_a_signal_ends_a_paced_stream_that_sleeps(files):
+    rows = "1,2,3\n" * 3000  # a minute at 50 Hz
+    (files / "long.csv").write_text(rows)
+    with start(files, "model.elstm", "long.csv", "--rate") as process:
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+        assert process.wait(MINUTE) == -signal.SIGTERM
+        assert process.stderr.read() == b""
+    assert rest.count(b"\n") < 2999
+    assert rest == b"" or rest.endswith(b"}\n")
+
+
+def test_a_signal_ends_it_while_nobody_reads(files):
+    """The pipe is full and the writer waits; a signal must still get through."""
+    (files / "long.csv").write_text("1,2,3\n" * 3000)
+    with start(files, "model.elstm", "long.csv", "--state", "s.state") as process:
+        assert process.stdout.read(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(MINUTE) == -signal.SIGTERM
+        assert process.stderr.read() == b""
+    assert (files / "s.state").exists()
+
+
+def test_a_reader_that_leaves_ends_it_with_0(files):
+    (files / "long.csv").write_text("1,2,3\n" * 3000)  # more answers than a pipe holds
+    with start(files, "model.elstm", "long.csv", "--state", "s.state") as process:
+        assert json.loads(process.stdout.readline())["frame"] == 1
+        process.stdout.close()
+        assert process.wait(MINUTE) == 0
+        assert process.stderr.read() == b""
+    assert (files / "s.state").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_stdin_or_stdout_is_named(files, closed):
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "model.elstm"]
+    done = subprocess.run(shell, cwd=files, input=b"1,2,3\n", capture_output=True, timeout=MINUTE)
+    assert done.returncode == 2
+    assert b"is closed" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_ctrl_c_on_a_terminal_ends_it_quietly(files):
+    """A real terminal: typed frames are answered, Ctrl-C ends."""
+    leader, follower = pty.openpty()
+    own_terminal = (
+        "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    program = [sys.executable, "-c", own_terminal, *COMMAND, "model.elstm"]
+    with subprocess.Popen(
+        program, cwd=files, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        os.close(follower)
+        assert b"Ctrl-D ends" in process.stderr.readline()
+        os.write(leader, b"1,2,3\n")
+        assert json.loads(process.stdout.readline())["frame"] == 1
+        os.write(leader, b"\x03")
+        assert process.wait(MINUTE) == -signal.SIGINT
+        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+    os.close(leader)
+
+
+def test_ctrl_d_on_a_terminal_is_the_end_of_input(files):
+    leader, follower = pty.openpty()
+    with start(files, "end.elstm", stdin=follower) as process:
+        os.close(follower)
+        process.stderr.readline()
+        os.write(leader, b"1,2,3\n\x04")
+        assert process.wait(MINUTE) == 0
+        assert json.loads(process.stdout.read())["frame"] == 1
+    os.close(leader)
+
+
+def test_real_recordings_stream_to_what_the_integer_reference_says(run, files, watch, watch_model):
+    """Smartwatch data through CSV and the int8 core, against scores in numpy, averaged over the window by hand."""
+    quantized, frames = quantize(watch_model), watch.sequences[0][:400]
+    (files / "watch.elstm").write_bytes(encode(quantized))
+    rows = [",".join(watch.feature_names), *(",".join(map(repr, row)) for row in frames.tolist())]
+    (files / "watch.csv").write_text("\n".join(rows))
+    code, answers, _ = run("watch.elstm", "watch.csv")
+    assert (code, [answer["frame"] for answer in answers]) == (0, list(range(50, 401, 50)))
+    frame_scores = scores(quantized, [frames])[0].astype(np.float64)
+    for answer in answers:
+        mean = frame_scores[max(0, answer["frame"] - 200) : answer["frame"]].mean(axis=0)
+        softmax = np.exp(mean) / np.exp(mean).sum()
+        np.testing.assert_allclose(list(answer["probabilities"].values()), softmax, atol=1e-6)
+        assert answer["label"] == watch.labels[softmax.argmax()]
