@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,26 @@ def watch_model(watch: Dataset) -> Model:
     )
     training = watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)])
     return calibrate(train(training, config).model, training.sequences)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs `edgelstm ARGUMENTS` in this process."""
+    from edgelstm.cli import main
+
+    def run(*arguments: str | Path) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return run

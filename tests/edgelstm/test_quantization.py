@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_models import random_model, random_signal
 
 from edgelstm import forward
 from edgelstm.data import Dataset
@@ -16,6 +15,7 @@ from edgelstm.model import LSTM, Dense, Model, Normalize, Ranges
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import affine_from_range, cell_exponent
 from edgelstm.quantization.reference import IntegerStream, quantize_frames, scores
+from random_models import random_model, random_signal
 
 
 def relative_error(found: np.ndarray, right: np.ndarray) -> float:

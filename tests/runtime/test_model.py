@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import random_model, random_signal
 
 from edgelstm import forward
 from edgelstm.data import Dataset
@@ -21,6 +20,7 @@ from edgelstm.quantization import Granularity, quantize
 from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime import kernel_name, version
+from random_models import random_model, random_signal
 
 
 def opened(model: object, path: pathlib.Path) -> RuntimeModel:

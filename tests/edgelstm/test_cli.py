@@ -1,0 +1,216 @@
+"""The command line: help, the road train → evaluate → export → inspect, and one line for every nonsense."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.cli import COMMANDS
+from edgelstm.data import Dataset, save_dataset
+from edgelstm.model import Model
+from edgelstm.model_file import save_model
+
+Command = Callable[..., object]
+
+
+def test_every_command_has_help_with_an_example(command: Command) -> None:
+    ended = command("--help")
+    assert ended.code == 0
+    for name, summary in COMMANDS.items():
+        assert name in ended.out
+        assert summary.split(":")[0] in " ".join(ended.out.split())
+        one = command(name, "--help")
+        assert one.code == 0
+        assert "xample" in one.out, name
+        assert f"edgelstm {name}" in one.out, name
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom edgelstm.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'onnx', 'onnxruntime', 'ai_edge_litert', 'msgspec', 'edgelstm.model'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+RECIPE = """
+[data]
+file = "vowels.npz"
+[model]
+name = "small"
+units = [8]
+[training]
+epochs = 2
+loss = "last"
+[answer]
+hop = 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, vowels: Dataset, vowels_model: Model) -> Path:
+    """A recipe, its data, and a trained model."""
+    save_dataset(vowels, tmp_path / "vowels.npz")
+    save_model(vowels_model, tmp_path / "model.npz")
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def test_the_road_from_data_to_a_file(command: Command, folder: Path) -> None:
+    trained = command("train", folder / "recipe.toml", "-o", folder / "small.npz", "--json")
+    assert trained.code == 0, trained.err
+    report = json.loads(trained.out)
+    assert [e["precision"] for e in report["evaluations"]] == ["float32", "int8 per-row"]
+    assert report["evaluations"][0]["sequences"] == 370
+    assert command("export", folder / "small.npz").code == 0
+    assert (folder / "small-int8.elstm.proof.json").exists()
+
+    # The file, run in the C core, decides as the reference does.
+    of_model = json.loads(command("evaluate", folder / "small.npz", folder / "vowels.npz", "--json").out)
+    of_file = json.loads(command("evaluate", folder / "small-int8.elstm", folder / "vowels.npz", "--json").out)
+    assert of_model[1]["confusion"] == of_file[0]["confusion"]
+    assert of_model[1] == report["evaluations"][1]
+
+
+def test_int8_keeps_the_accuracy(command: Command, folder: Path) -> None:
+    ended = command("evaluate", folder / "model.npz", folder / "vowels.npz", "--json")
+    accuracy = {e["precision"]: e["accuracy"] for e in json.loads(ended.out)}
+    assert accuracy["float32"] > 0.9
+    assert accuracy["int8 per-row"] > accuracy["float32"] - 0.01
+
+
+def test_evaluate_can_be_a_gate(command: Command, folder: Path) -> None:
+    assert command("evaluate", folder / "model.npz", folder / "vowels.npz", "--min-accuracy", 0.5).code == 0
+    ended = command("evaluate", folder / "model.npz", folder / "vowels.npz", "--min-accuracy", 0.999)
+    assert ended.code == 3
+    assert "below --min-accuracy" in ended.err
+
+
+def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) -> None:
+    ended = command("export", folder / "model.npz", "--format", "all", "--json")
+    assert ended.code == 0, ended.err
+    files = json.loads(ended.out)
+    assert {(f["format"], f["precision"]) for f in files} == {
+        ("elstm", "int8"),
+        ("elstm", "float32"),
+        ("onnx", "float32"),
+        ("tflite", "int8"),
+    }
+    for file in files:
+        assert file["proof"]["passed"]
+        assert Path(file["path"]).stat().st_size == file["bytes"]
+        proof = json.loads(Path(f"{file['path']}.proof.json").read_text())
+        assert proof == file["proof"]
+        assert proof["file"] == Path(file["path"]).name
+        inspected = command("inspect", file["path"], "--json")
+        assert json.loads(inspected.out)["lstm_units"] == [32]
+        assert command("inspect", file["path"]).out.startswith(file["path"])
+
+
+def test_a_failing_proof_leaves_the_good_file_alone(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exporter swaps two gates: exit 3, and what lay there before stays."""
+    from edgelstm.export import elstm
+
+    path = folder / "model-int8.elstm"
+    path.write_bytes(b"good")
+    right = elstm._interleave_gates
+    monkeypatch.setattr(elstm, "_interleave_gates", lambda W, R: right(W[::-1], R[::-1]))
+    # The rows' sums no longer match either: keep the file loadable.
+    rows = elstm._gate_rows
+    monkeypatch.setattr(elstm, "_gate_rows", lambda v: rows(np.concatenate(np.split(v, 4)[::-1])))
+    ended = command("export", folder / "model.npz")
+    assert ended.code == 3, ended.out + ended.err
+    assert "✗" in ended.out
+    assert path.read_bytes() == b"good"
+    assert (folder / "model-int8.failed.elstm").exists()
+    assert not list(folder.glob("*.part"))
+
+
+def test_inspect_tells_memory_to_the_byte(command: Command, folder: Path) -> None:
+    command("export", folder / "model.npz", "--no-verify")
+    facts = json.loads(command("inspect", folder / "model-int8.elstm", "--json").out)
+    assert facts["snapshot_bytes"] == 64 + 3 * 32
+    assert facts["frame_macs"] == 4 * 32 * (12 + 32) + 9 * 32
+    assert f"{facts['stream_bytes']:,} bytes per stream" in command("inspect", folder / "model-int8.elstm").out
+
+
+NONSENSE = [
+    (["trian"], 2, "No such command 'trian'"),
+    (["train"], 2, "Missing argument 'CONFIG'"),
+    (["train", "missing.toml"], 2, "missing.toml: no such file"),
+    (["train", "recipe.toml", "--foo"], 2, "No such option '--foo'"),
+    (["train", "recipe.toml", "-o", "model.txt"], 2, "suffix .txt, expected .npz"),
+    (["train", "recipe.toml", "-o", "no/such/model.npz"], 2, "no/such does not exist"),
+    (["train", "misspelt.toml"], 1, "'epoch', did you mean 'epochs'"),
+    (["train", "letters.bin"], 1, "letters.bin"),
+    (["train", "recipe.toml", "--data", "missing.npz"], 2, "missing.npz: no such file"),
+    (["train", "recipe.toml", "--data", "letters.npz"], 1, "letters.npz: not a readable NPZ file"),
+    (["evaluate", "model.npz"], 2, "Missing argument 'DATA'"),
+    (["evaluate", "missing.npz", "vowels.npz"], 2, "missing.npz: no such file"),
+    (["evaluate", "vowels.npz", "vowels.npz"], 1, "vowels.npz"),
+    (["evaluate", "model.npz", "model.npz"], 1, "model.npz"),
+    (["evaluate", "model.npz", "empty.npz"], 1, "empty.npz"),
+    (["evaluate", "model.npz", "vowels.npz", "--window", "100"], 1, "expected at most 29"),
+    (["evaluate", "letters.elstm", "vowels.npz"], 1, "letters.elstm: not an EdgeLSTM file"),
+    (["export", "missing.npz"], 2, "missing.npz: no such file"),
+    (["export", "letters.npz"], 1, "letters.npz: not a readable NPZ file"),
+    (["export", "model.npz", "--format", "pt"], 2, "--format: 'pt', expected one of elstm, onnx, tflite"),
+    (["export", "model.npz", "--format", "onnx", "--precision", "int8"], 2, "--precision: 'int8'"),
+    (["export", "model.npz", "--format", "tflite", "--scales", "per-row"], 2, "--scales: 'per-row'"),
+    (["export", "model.npz", "-o", "model.bin"], 2, "suffix .bin, expected .elstm"),
+    (["export", "model.npz", "-o", "no/such/m.elstm"], 2, "no/such does not exist"),
+    (["inspect", "missing.elstm"], 2, "missing.elstm: no such file"),
+    (["inspect", "letters.elstm"], 1, "letters.elstm: not an EdgeLSTM file"),
+    (["inspect", "cut.npz"], 1, "cut.npz"),
+    (["inspect", "empty.npz"], 1, "empty.npz"),
+    (["inspect", "."], 1, "suffix"),
+    (["inspect", "letters.onnx"], 1, "letters.onnx"),
+    (["inspect", "letters.tflite"], 1, "letters.tflite"),
+    (["inspect", "recipe.toml"], 1, "recipe.toml"),
+    (["demo", "--data", "missing.npz"], 2, "missing.npz: no such file"),
+    (["demo", "--data", "model.npz"], 1, "model.npz"),
+    (["boards", "extra"], 2, "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), NONSENSE, ids=[" ".join(a) for a, _, _ in NONSENSE])
+def test_nonsense_gets_one_line_and_leaves_nothing(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, said: str
+) -> None:
+    for suffix in ("npz", "elstm", "onnx", "tflite", "bin"):
+        (folder / f"letters.{suffix}").write_bytes(b"these are only letters " * 9)
+    (folder / "empty.npz").write_bytes(b"")
+    (folder / "cut.npz").write_bytes((folder / "model.npz").read_bytes()[:2000])
+    (folder / "misspelt.toml").write_text(RECIPE.replace("epochs", "epoch"))
+    before = sorted(folder.rglob("*"))
+    monkeypatch.chdir(folder)
+    ended = command(*arguments)
+    assert ended.code == code, ended.err
+    lines = ended.err.strip().splitlines()
+    assert len(lines) == 1, ended.err
+    assert lines[0].startswith("edgelstm: ")
+    assert said in lines[0]
+    assert not ended.out
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_debug_shows_the_traceback(folder: Path) -> None:
+    run = [sys.executable, "-c", "from edgelstm.cli import main; main()"]
+    done = subprocess.run([*run, "--debug", "inspect", folder / "missing.npz"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_no_color_and_pipes_get_plain_text(command: Command, folder: Path) -> None:
+    ended = command("export", folder / "model.npz")
+    assert not re.search(r"\x1b\[", ended.out + ended.err)

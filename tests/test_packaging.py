@@ -1,0 +1,131 @@
+"""Wheel, sdist and editable install, from outside the checkout, in environments of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from random_models import random_model
+
+ROOT = Path(__file__).parent.parent
+
+STREAM = """
+import importlib.util, sys
+import numpy as np
+import edgelstm.devices
+from edgelstm.runtime import Model
+stream = Model(sys.argv[1]).stream()
+print(stream.push(np.zeros((3, 4), np.float32)).shape, stream.frames)
+for name in ("onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime", "msgspec", "flatbuffers"):
+    assert importlib.util.find_spec(name) is None, name
+assert "edgelstm.model" not in sys.modules and "edgelstm.cli" not in sys.modules
+"""
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PIP_REQUIRE_VIRTUALENV")}
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return next(folder.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the sdist, so that what is missing there shows."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        folder,
+        sdist,
+        cwd=folder,
+    )
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "m.elstm"
+    path.write_bytes(encode(quantize(random_model(4, [9], [3]))))
+    return path
+
+
+def empty_environment(folder: Path) -> Path:
+    """The Python of a new environment."""
+    venv.create(folder / "venv", with_pip=True)
+    return folder / "venv/bin/python"
+
+
+def test_one_wheel_for_every_python(wheel: Path) -> None:
+    python, abi, platform = wheel.stem.split("-")[-3:]
+    assert (python, abi) == ("py3", "none")
+    assert platform.startswith(("linux_", "manylinux", "macosx"))
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "edgelstm/runtime/libedgelstm.so" in names
+    assert "edgelstm/runtime/include/edgelstm.h" in names
+    assert "edgelstm/recipes/watch.toml" in names
+    assert "edgelstm/py.typed" in names
+    strays = [n for n in names if n.endswith((".c", ".a", ".txt", ".npz")) and "dist-info" not in n]
+    assert not strays
+    assert not [n for n in names if n.split("/")[0] in ("export", "runtime", "devices", "tests")]
+
+
+def test_a_board_needs_numpy_and_click_alone(wheel: Path, model_file: Path, tmp_path: Path) -> None:
+    python = empty_environment(tmp_path)
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel, cwd=tmp_path)
+    assert run(python, "-c", STREAM, model_file, cwd=tmp_path) == "(3, 3) 3\n"
+    command = python.parent / "edgelstm"
+    frames = tmp_path / "frames.csv"
+    frames.write_text("x3,x0,x1,x2\n1,2,3,4\n")
+    assert '"label"' in run(command, "stream", model_file, frames, cwd=tmp_path)
+    assert "libedgelstm" not in run(command, "boards", cwd=tmp_path)
+    assert "memory" in run(command, "inspect", model_file, cwd=tmp_path)
+
+
+def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Path) -> None:
+    """With the dependencies of this environment: what is new is where the package comes from."""
+    python = empty_environment(tmp_path)
+    ours = next(p for p in sys.path if p.endswith("site-packages"))
+    packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
+    build = f"build-dir={tmp_path / 'build'}"
+    (packages / "tools.pth").write_text(ours + "\n")
+    run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--ignore-installed",
+        "-C",
+        build,
+        "-e",
+        ROOT,
+        cwd=tmp_path,
+    )
+    found = run(python, "-c", "import edgelstm.runtime as r; print(r.__file__)", cwd=tmp_path).strip()
+    assert Path(found) == ROOT / "runtime/__init__.py"
+    code = "import sys; from edgelstm.runtime import Model; print(Model(sys.argv[1]).stream().frames)"
+    assert run(python, "-c", code, model_file, cwd=tmp_path) == "0\n"
