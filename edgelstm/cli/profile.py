@@ -22,7 +22,7 @@ _SECONDS = 6.0
 @click.command()
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--frames", type=click.IntRange(1, 100_000_000), default=10_000, show_default=True, help="Steady frames to time."
+    "--frames", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Steady frames to time."
 )
 @click.option(
     "--seconds",
@@ -85,7 +85,8 @@ def table(report: Report) -> str:
     lines = [f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"]
     if board.virtual is True:
         lines[0] += ", a virtual machine"
-    lines += [f"before: {moment(runs[0].before)}", f"after:  {moment(runs[-1].after)}"]
+    before, after = moment(runs[0].before), moment(runs[-1].after)
+    lines += [f"before: {before}", f"after:  {after}"] if before != after else [f"now:    {before}"]
     lines += [f"input:  {'; '.join(dict.fromkeys(run.input for run in runs))}", ""]
     rows = [_column(run) for run in runs]
     names = [name for name, _ in rows[0]]

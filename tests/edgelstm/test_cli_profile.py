@@ -1,8 +1,6 @@
-"""`edgelstm profile` and `edgelstm boards`: what they print, on real models, and what nonsense gets."""
+"""`edgelstm profile`: what it prints on real models, and what nonsense gets."""
 
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
@@ -189,31 +187,7 @@ def test_devices_need_numpy_alone():
     assert done.stdout == "[]\n"
 
 
-def test_boards_describes_this_machine(run):
-    code, out, err = run("boards")
-    assert (code, err) == (0, "")
-    assert platform.release() in out
-    assert re.search(r"^kernel +\w+", out, re.MULTILINE)
-    assert f"{len(os.sched_getaffinity(0))} for this process" in out
-
-
-def test_boards_as_json(run):
-    code, out, _ = run("boards", "--json")
-    found = json.loads(out)
-    assert (code, found["version"]) == (0, 1)
-    assert found["board"]["name"] == detect().name
-    assert found["kernel"]
-    assert set(found["now"]) == {"clock_mhz", "governor", "temperature_c", "throttling"}
-
-
-@pytest.mark.parametrize("arguments", [["--frobnicate"], ["extra"]])
-def test_boards_takes_no_nonsense(run, arguments):
-    code, out, err = run("boards", *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-
-
-@pytest.mark.parametrize("command", ["profile", "boards"])
-def test_help_has_an_example(run, command):
-    code, out, _ = run(command, "--help")
+def test_help_has_an_example(run):
+    code, out, _ = run("profile", "--help")
     assert code == 0
     assert "Example:" in out
