@@ -1,0 +1,271 @@
+"""The proof passes for what is right, and fails for every way in which a file can be wrong."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgelstm.export import elstm, onnx_float32, tflite_int8, tflite_writer
+from edgelstm.export.proof import prove
+from edgelstm.export.tflite_writer import Op
+from edgelstm.model import Answer, Normalize
+from edgelstm.quantization import quantize
+from edgelstm.runtime.tflite_file import seal
+from random_models import random_model, random_signal
+
+onnx = pytest.importorskip("onnx")
+
+FORMS = {
+    "elstm": (None, elstm.encode),
+    "elstm-per-row": ("per-row", elstm.encode),
+    "elstm-per-gate": ("per-gate", elstm.encode),
+    "onnx": (None, onnx_float32.encode),
+    "tflite": ("per-gate", tflite_int8.encode),
+}
+MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
+SEQUENCES = [random_signal(40, 5, 1), random_signal(9, 5, 2)]
+
+
+def proven(folder, form, right, sequences, wrong=None):
+    """The proof, against the model `right`, of a file made from `wrong` (or from `right`)."""
+    scales, encode = FORMS[form]
+    quantized = quantize(right, scales) if scales else None
+    path = folder / f"model.{form.split('-')[0]}"
+    path.write_bytes(encode(wrong or quantized or right))
+    return prove(path, right, quantized, sequences)
+
+
+def failed(proof):
+    assert not proof.passed
+    return {check.name for check in proof.checks if not check.passed}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path):
+    sequences = [sequence[:400] for sequence in watch.sequences[-6:]]
+    proof = proven(tmp_path, form, watch_model, sequences)
+    assert proof.passed, proof.lines()
+    assert (proof.sequences, proof.frames) == (6, 2400)
+    assert proof.agreement is not None
+    assert proof.agreement >= 5 / 6
+    if form != "elstm" and form != "onnx":
+        exact = [check for check in proof.checks if check.name.endswith("integers")]
+        assert [(check.values, check.differing) for check in exact] == [(2400 * 24, 0)] * 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
+@pytest.mark.parametrize("answer", [Answer("last", 0, 0), Answer("mean", 0, 0), Answer("mean", 0, 7)])
+def test_every_kind_of_answer_passes(form, activation, answer, tmp_path):
+    model = random_model(3, [5], [6, 2], activation=activation, answer=answer)
+    proof = proven(tmp_path, form, model, [random_signal(20, 3, 1), random_signal(1, 3, 2)])
+    assert proof.passed, proof.lines()
+    assert (proof.agreement is None) == (activation == "linear")
+
+
+def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowels, tmp_path):
+    sequences = vowels.sequences[-40:]
+    for form in FORMS:
+        proof = proven(tmp_path, form, vowels_model, sequences)
+        assert proof.passed, proof.lines()
+        assert proof.agreement == 1
+
+
+def test_the_record_beside_the_file(tmp_path):
+    proof = proven(tmp_path, "elstm-per-row", MODEL, SEQUENCES)
+    path = tmp_path / "model.elstm"
+    written = proof.write(path)
+    assert written == tmp_path / "model.elstm.proof.json"
+    record = json.loads(written.read_text())
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert record["size"] == path.stat().st_size
+    assert record["passed"] is True
+    assert record["frames"] == 49
+    assert [check["name"] for check in record["checks"]] == [check.name for check in proof.checks]
+    assert proof.to_json() == proven(tmp_path, "elstm-per-row", MODEL, SEQUENCES).to_json()
+
+
+def with_weight(model, layer, name, place, factor):
+    """`model` with one weight of one LSTM layer multiplied."""
+    lstms = list(model.lstms)
+    weights = getattr(lstms[layer], name).copy()
+    weights[place] *= factor
+    lstms[layer] = replace(lstms[layer], **{name: weights})
+    return replace(model, lstms=tuple(lstms))
+
+
+def with_score_moved(model, distance):
+    """`model` with a distance added to its first score."""
+    bias = model.head[-1].b.copy()
+    bias[0] += distance
+    return replace(model, head=(*model.head[:-1], replace(model.head[-1], b=bias)))
+
+
+def with_gates_swapped(array, one, other):
+    gates = np.split(array, 4)
+    gates[one], gates[other] = gates[other], gates[one]
+    return np.concatenate(gates)
+
+
+@pytest.mark.parametrize("form", ["elstm", "onnx"])
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        (with_weight(MODEL, 0, "W", (3, 2), 1.01), "h0 against float64"),
+        (with_weight(MODEL, 1, "R", (20, 1), 1.01), "h1 against float64"),
+        (with_weight(MODEL, 1, "b", 5, 1.01), "c1 against float64"),
+        (replace(MODEL, normalize=Normalize(MODEL.normalize.mean, 1.001 * MODEL.normalize.std)), "metadata"),
+        (with_score_moved(MODEL, 1e-3), "answers against float64"),
+        (replace(MODEL, answer=Answer("mean", 9, 3)), "answers against float64"),
+        (replace(MODEL, labels=("a", "b", "c", "d")), "metadata"),
+    ],
+)
+def test_a_float32_file_of_another_model_fails(form, wrong, check, tmp_path):
+    assert check in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
+
+
+@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)])
+def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
+    layer = MODEL.lstms[0]
+    mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
+    wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
+    assert "h0 against float64" in failed(proven(tmp_path, "onnx", MODEL, SEQUENCES, wrong))
+    for form in ("elstm-per-row", "tflite"):
+        quantized = quantize(MODEL, FORMS[form][0])
+        layer = quantized.lstms[0]
+        mixed = replace(
+            layer, W=with_gates_swapped(layer.W, one, other), W_scale=with_gates_swapped(layer.W_scale, one, other)
+        )
+        wrong = replace(quantized, lstms=(mixed, *quantized.lstms[1:]))
+        assert "h0, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
+
+
+@pytest.mark.parametrize("form", ["elstm-per-row", "elstm-per-gate", "tflite"])
+def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
+    quantized = quantize(MODEL, FORMS[form][0])
+    for layer in (0, 1):
+        R = quantized.lstms[layer].R.copy()
+        R[5, 3] = R[5, 3] - 4 if R[5, 3] > 0 else R[5, 3] + 4
+        lstms = list(quantized.lstms)
+        lstms[layer] = replace(lstms[layer], R=R)
+        wrong = replace(quantized, lstms=tuple(lstms))
+        assert f"c{layer}, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
+
+
+@pytest.mark.parametrize(
+    ("form", "check"),
+    [("elstm-per-row", "answers"), ("elstm-per-gate", "answers"), ("tflite", "scores, int8 units")],
+)
+def test_a_wrong_integer_head_fails(form, check, tmp_path):
+    quantized = quantize(MODEL, FORMS[form][0])
+    head = quantized.head[0]
+    W = head.W.copy()
+    W[2, 3] = 127 if W[2, 3] < 0 else -127
+    assert failed(proven(tmp_path, form, MODEL, SEQUENCES, replace(quantized, head=(replace(head, W=W),)))) == {check}
+
+
+def with_tensor(graph, name, **changes):
+    """`graph` with one tensor changed everywhere."""
+    old = next(tensor for tensor in graph.tensors() if tensor.name == name)
+    new = replace(old, **changes)
+
+    def swap(tensors):
+        return tuple(new if tensor is old else tensor for tensor in tensors)
+
+    operators = (
+        replace(op, inputs=swap(op.inputs), outputs=swap(op.outputs), intermediates=swap(op.intermediates))
+        for op in graph.operators
+    )
+    return replace(graph, operators=tuple(operators), outputs=swap(graph.outputs))
+
+
+def with_options(graph, op, *options):
+    operators = (replace(one, options=options) if one.op is op else one for one in graph.operators)
+    return replace(graph, operators=tuple(operators))
+
+
+def without_normalizing(graph):
+    """MUL by the factor, but ADD of nothing."""
+    offset = next(tensor for tensor in graph.tensors() if tensor.name == "normalize_offset")
+    return with_tensor(graph, "normalize_offset", data=np.zeros_like(offset.data))
+
+
+@pytest.mark.parametrize(
+    ("damage", "check"),
+    [
+        (lambda g: with_tensor(g, "lstm0_hidden", scale=np.float32(0.02)), "h0, integers"),
+        (lambda g: with_tensor(g, "lstm0_hidden", zero_point=100), "h0, integers"),
+        (lambda g: with_tensor(g, "h0", scale=np.float32(0.02)), "h0, integers"),
+        (lambda g: with_tensor(g, "h0", zero_point=100), "h0, integers"),
+        (lambda g: with_tensor(g, "y1", scale=np.float32(0.02)), "scores, int8 units"),
+        (lambda g: with_tensor(g, "c1", scale=2.0**-9), "c1, integers"),
+        (lambda g: with_tensor(g, "c0", scale=3e-4), "c0, integers"),
+        (lambda g: with_tensor(g, "lstm1_R_f", scale=np.float32(0.02)), "h1, integers"),
+        (lambda g: with_tensor(g, "scores8", scale=np.float32(0.5)), "scores, int8 units"),
+        (lambda g: with_tensor(g, "x8", scale=np.float32(0.5)), "share of input integers that differ"),
+        (without_normalizing, "share of input integers that differ"),
+        (
+            lambda g: with_options(g, Op.SOFTMAX, tflite_writer.Field(0, "float32", 2.0)),
+            "probabilities of the file",
+        ),
+    ],
+)
+def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_path):
+    """Files that LiteRT loads without a word."""
+    quantized = quantize(MODEL, "per-gate")
+    path = tmp_path / "model.tflite"
+    path.write_bytes(seal(tflite_writer.encode(damage(tflite_int8.build(quantized)))))
+    assert check in failed(prove(path, MODEL, quantized, SEQUENCES))
+
+
+def test_a_cell_state_of_int8_is_never_run(tmp_path):
+    """The operator would write int16 into it, over its end."""
+    quantized = quantize(MODEL, "per-gate")
+    graph = with_tensor(tflite_int8.build(quantized), "c0", dtype=np.int8)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(seal(tflite_writer.encode(graph)))
+    with pytest.raises(ValueError, match="graph: c0: int8"):
+        prove(path, MODEL, quantized, SEQUENCES)
+
+
+def test_a_wrong_initial_state_in_an_onnx_file_fails(tmp_path):
+    proto = onnx.load_from_string(onnx_float32.encode(MODEL))
+    for entry in proto.metadata_props:
+        entry.value = entry.value.replace('"initial":0', '"initial":0.5', 1)
+    path = tmp_path / "model.onnx"
+    onnx.save(proto, path)
+    assert "h0 against float64" in failed(prove(path, MODEL, None, SEQUENCES))
+
+
+def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
+    proto = onnx.load_from_string(onnx_float32.encode(MODEL))
+    node = proto.graph.node[-1]
+    assert node.op_type == "Softmax"
+    node.op_type = "LogSoftmax"
+    path = tmp_path / "model.onnx"
+    onnx.save(proto, path)
+    assert failed(prove(path, MODEL, None, SEQUENCES)) == {"probabilities of the file"}
+
+
+@pytest.mark.parametrize("form", ["elstm", "onnx"])
+def test_large_weights_magnify_roundings_and_pass(form, tmp_path):
+    wild = random_model(20, [40, 40, 40], [6], gain=4)
+    proof = proven(tmp_path, form, wild, [random_signal(300, 20, 1)])
+    assert proof.passed, proof.lines()
+    wrong = with_weight(wild, 0, "W", (3, 2), 1.01)
+    assert "h0 against float64" in failed(proven(tmp_path, form, wild, [random_signal(300, 20, 1)], wrong))
+
+
+def test_a_file_of_other_shape_or_precision_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected \\(5, \\[12, 7\\]"):
+        proven(tmp_path, "onnx", MODEL, SEQUENCES, random_model(5, [12, 8], [4]))
+    with pytest.raises(ValueError, match="'int8'"):
+        proven(tmp_path, "elstm", MODEL, SEQUENCES, quantize(MODEL))
+
+
+@pytest.mark.parametrize("sequences", [[], [np.zeros((0, 5), np.float32)]])
+def test_a_proof_needs_frames(sequences, tmp_path):
+    with pytest.raises(ValueError, match="expected at least one frame"):
+        proven(tmp_path, "onnx", MODEL, sequences)
