@@ -37,7 +37,9 @@ class Evaluation:
     def recall(self) -> NDArray[np.float64]:
         """(labels,): share of each class that was found; NaN for a class without sequences."""
         totals = self.confusion.sum(axis=1)
-        return np.divide(np.diag(self.confusion), totals, out=np.full(len(totals), np.nan), where=totals > 0)
+        found = np.diag(self.confusion)
+        share: NDArray[np.float64] = np.divide(found, totals, out=np.full(len(totals), np.nan), where=totals > 0)
+        return share
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -87,11 +87,11 @@ class LSTM:
 
     @property
     def inputs(self) -> int:
-        return self.W.shape[1]
+        return int(self.W.shape[1])
 
     @property
     def units(self) -> int:
-        return self.R.shape[1]
+        return int(self.R.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +109,11 @@ class Dense:
 
     @property
     def inputs(self) -> int:
-        return self.W.shape[1]
+        return int(self.W.shape[1])
 
     @property
     def outputs(self) -> int:
-        return self.W.shape[0]
+        return int(self.W.shape[0])
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ class Model:
                 f"each and at most {MAX_LAYERS} in all"
             )
         width = self.features
-        for place, layer in enumerate((*self.lstms, *self.head)):
+        layers: tuple[LSTM | Dense, ...] = (*self.lstms, *self.head)
+        for place, layer in enumerate(layers):
             if layer.inputs != width:
                 raise ValueError(f"Model: layer {place} takes {layer.inputs} inputs, the one before gives {width}")
             width = layer.units if isinstance(layer, LSTM) else layer.outputs

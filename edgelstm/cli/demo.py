@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +14,13 @@ from edgelstm.cli import style
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from edgelstm.data import Dataset
+    from edgelstm.export.proof import Proof
     from edgelstm.model import Model
     from edgelstm.training import Config
 
-FORMS = (("elstm", "int8"), ("elstm", "float32"), ("onnx", "float32"), ("tflite", "int8"))
 _WHEEL = "seglearn-1.2.5-py3-none-any.whl"
 
 
@@ -115,24 +117,37 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
 
 def _export(model: Model, output: Path) -> list[Path]:
-    from edgelstm.cli.export import show
-    from edgelstm.export import export_model
+    from edgelstm.export import FORMS, export_model
 
     click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
     paths = []
-    for suffix, precision in FORMS:
-        path = output / f"{model.name}-{precision}.{suffix}"
+    for form in FORMS:
+        path = output / f"{model.name}-{form.precision}{form.suffix}"
         try:
-            result = export_model(model, path, precision=precision)
+            result = export_model(model, path, precision=form.precision)
         except ImportError as error:
             # 32-bit ARM has no wheels of these engines: the rest of the road is open all the same.
-            click.echo(style.failed(f"{path}: left out: {error}"))
+            click.echo(f"  {style.failed(f'{path.name}: left out: {error}')}")
             continue
-        show(result)
-        if result.proof is not None and not result.proof.passed:
+        assert result.proof is not None
+        text = f"{path.name:<24}{style.size(result.size):>9}  {headline(result.proof)}"
+        click.echo("  " + style.mark(result.proof.passed, text))
+        if not result.proof.passed:
+            for line in result.proof.lines():
+                click.echo(f"    {line}")
             raise SystemExit(3)
         paths.append(path)
     return paths
+
+
+def headline(proof: Proof) -> str:
+    """What a proof found, in one short line."""
+    integers = [check for check in proof.checks if "integers" in check.name and check.limit == 0]
+    if integers:
+        differing, values = sum(c.differing for c in integers), sum(c.values for c in integers)
+        return f"{differing} of {values:,} integers of h and c differ"
+    largest = max(c.largest for c in proof.checks if "float64" in c.name and c.limit is not None)
+    return f"largest difference from float64 {largest:.1e}"
 
 
 def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
@@ -165,7 +180,7 @@ def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
     return recording
 
 
-def _write_csv(path: Path, names: Sequence[str], frames: Sequence[Sequence[float]]) -> None:
+def _write_csv(path: Path, names: Sequence[str], frames: NDArray[Any]) -> None:
     from edgelstm.export.files import write_whole
 
     lines = [",".join(names), *(",".join(f"{value:.9g}" for value in frame) for frame in frames)]

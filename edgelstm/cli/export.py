@@ -105,7 +105,7 @@ def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None)
 
     if "all" in formats:
         return [(form.format, form.precision) for form in FORMS if precision in (None, form.precision)]
-    chosen = []
+    chosen: list[tuple[str, str]] = []
     for name in formats:
         try:
             form = find_form(name, precision)  # type: ignore[arg-type]

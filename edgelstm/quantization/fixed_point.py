@@ -38,7 +38,8 @@ def rounding_shift_right(a: ArrayLike, bits: ArrayLike) -> Int64:
     a, bits = np.asarray(a, np.int64), np.asarray(bits, np.int64)
     mask = (np.int64(1) << bits) - 1
     threshold = (mask >> 1) + (a < 0)
-    return (a >> bits) + ((a & mask) > threshold)
+    rounded: Int64 = (a >> bits) + ((a & mask) > threshold)
+    return rounded
 
 
 def multiply_by_quantized_multiplier(a: ArrayLike, mantissa: ArrayLike, shift: ArrayLike) -> Int64:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Multipliers:
     shift: NDArray[np.int32]  # (rows,)
 
     @classmethod
-    def from_reals(cls, reals: NDArray[np.float32]) -> Multipliers:
+    def from_reals(cls, reals: NDArray[np.floating[Any]]) -> Multipliers:
         pairs = np.array([multiplier_from_real(float(real)) for real in reals], np.int32).reshape(-1, 2)
         return cls(pairs[:, 0].copy(), pairs[:, 1].copy())
 
@@ -73,7 +74,8 @@ def score_scales(layer: QuantizedDense) -> NDArray[np.float32]:
 def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> NDArray[np.int8]:
     """Raw float32 frames (…, features) → int8. Two float32 roundings, then ties to even."""
     scaled = frames.astype(np.float32) * quantized.input_scale + quantized.input_offset
-    return np.clip(np.rint(scaled), -128, 127).astype(np.int8)
+    codes: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
+    return codes
 
 
 def _product(weights: NDArray[np.int8], x: Int64, zero_point: int) -> Int64:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import random_model, random_signal
 
 from edgelstm import forward
 from edgelstm.export.metadata import metadata
 from edgelstm.export.onnx_float32 import encode
+from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")
 reference = pytest.importorskip("onnx.reference")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import random_model, random_signal
 
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_witness import witness
@@ -17,6 +16,7 @@ from edgelstm.quantization.reference import IntegerStream, quantize_frames
 from edgelstm.quantization.scheme import Affine
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_file import metadata_entry
+from random_models import random_model, random_signal
 
 pytest.importorskip("ai_edge_litert")
 

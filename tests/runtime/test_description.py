@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from random_models import random_model
 
 from edgelstm.export.metadata import metadata
 from edgelstm.model import Answer
 from edgelstm.runtime.description import Description
+from random_models import random_model
 
 
 @pytest.fixture

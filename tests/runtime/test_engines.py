@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import random_model
 
 from edgelstm.export import elstm, onnx_float32, tflite_int8, tflite_writer
 from edgelstm.model import Answer, Normalize
@@ -16,6 +15,7 @@ from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_engine import refuse_numpy_2
 from edgelstm.runtime.tflite_file import seal
+from random_models import random_model
 
 MODEL = random_model(6, [16, 9], [4], answer=Answer("mean", 12, 4))
 FORMS = ("elstm-float32", "elstm-int8", "onnx", "tflite")
