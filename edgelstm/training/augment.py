@@ -36,10 +36,13 @@ def stretch(sequence: Floats, start: float, frames: int, speed: float) -> Floats
 
 
 def augment(x: Floats, config: Augment, std: Floats, rng: np.random.Generator) -> Floats:
-    """Rotation, scale and noise on a batch x (B, T, features), which may be written over.
+    """Mirroring, rotation, scale and noise on a batch x (B, T, features), which may be written over.
 
     A watch turned on the wrist turns all its sensors alike: the triads of one sequence share a rotation.
     """
+    if config.mirror:
+        sign = np.where(rng.random((len(x), 1, 1)) < 0.5, -1, 1).astype(x.dtype)
+        x[..., list(config.mirror)] *= sign
     if config.rotation:
         turn = random_rotations(len(x), config.rotation, rng).astype(x.dtype)
         for triad in config.triads:

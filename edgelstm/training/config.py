@@ -70,6 +70,7 @@ class Augment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     scale: Fraction = 0.0  # each triad times 1 ± scale
     rotation: Annotated[float, Meta(ge=0, le=180)] = 0.0  # largest angle in degrees, about any axis
     speed: Annotated[float, Meta(ge=0, le=0.5)] = 0.0  # time stretched by up to 1 ± speed
+    mirror: tuple[Count, ...] = ()  # features that change sign together in half of the sequences: left for right
     triads: tuple[tuple[Count, Count, Count], ...] = ()  # features that are x, y, z of one sensor
 
 

@@ -72,7 +72,7 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     rng = np.random.default_rng(settings.seed)
     fit, held_out = _hold_out(dataset, config, rng)
     normalize = fit_normalize(fit)
-    _check_triads(dataset, config)
+    _check_features(dataset, config)
     parameters = initialize(config.model, dataset.features, len(dataset.labels), rng)
     optimizer = Adam(parameters, settings.weight_decay)
     average = Average(parameters, settings.averaging)
@@ -118,12 +118,14 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
     return dataset.subset(fit), evaluation_set(dataset.subset(watch), config)
 
 
-def _check_triads(dataset: Dataset, config: Config) -> None:
+def _check_features(dataset: Dataset, config: Config) -> None:
+    last = dataset.features - 1
     for triad in config.augment.triads:
-        if max(triad) >= dataset.features or len(set(triad)) != 3:
-            raise ValueError(
-                f"augment.triads: {list(triad)}, expected three of the features 0 to {dataset.features - 1}"
-            )
+        if max(triad) > last or len(set(triad)) != 3:
+            raise ValueError(f"augment.triads: {list(triad)}, expected three of the features 0 to {last}")
+    mirror = config.augment.mirror
+    if mirror and (max(mirror) > last or len(set(mirror)) != len(mirror)):
+        raise ValueError(f"augment.mirror: {list(mirror)}, expected some of the features 0 to {last}, each once")
 
 
 def _gradients(

@@ -33,6 +33,18 @@ def test_a_turned_watch_turns_both_sensors_alike() -> None:
     np.testing.assert_allclose(np.linalg.norm(a2, axis=-1), np.linalg.norm(a, axis=-1), rtol=1e-5)
 
 
+def test_mirroring_is_a_reflection_for_half_of_the_sequences() -> None:
+    """x → -x: acceleration is a vector, angular velocity a pseudovector, and w = r × v must stay true."""
+    rng = np.random.default_rng(0)
+    r, v = rng.normal(size=(2, 200, 5, 3)).astype(np.float32)
+    x = np.concatenate([r, np.cross(r, v)], axis=-1)
+    mirrored = augment(x.copy(), Augment(mirror=(0, 4, 5)), np.ones(6, np.float32), rng)
+    changed = (mirrored != x).any(axis=(1, 2))
+    assert 60 < changed.sum() < 140
+    v[changed, :, 0] *= -1
+    np.testing.assert_allclose(mirrored[..., 3:], np.cross(mirrored[..., :3], v), rtol=1e-5, atol=1e-6)
+
+
 def test_noise_is_in_units_of_each_feature() -> None:
     std = np.array([1, 10, 100], np.float32)
     x = augment(np.zeros((4, 5000, 3), np.float32), Augment(noise=0.2), std, np.random.default_rng(0))

@@ -138,7 +138,9 @@ def test_several_independent_outputs_can_be_trained() -> None:
     assert accuracy(model, remembered(200, 1)) > 0.95
 
 
-def test_triads_must_be_features() -> None:
+def test_triads_and_mirrored_ones_must_be_features() -> None:
+    with pytest.raises(ValueError, match=r"augment.mirror: \[2\], expected some of the features 0 to 1"):
+        train(remembered(20, 0), config("[augment]\nmirror = [2]\n"))
     with pytest.raises(ValueError, match=r"augment.triads: \[0, 1, 2\], expected three of the features 0 to 1"):
         train(remembered(20, 0), config("[augment]\nrotation = 10\ntriads = [[0, 1, 2]]\n"))
 
