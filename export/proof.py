@@ -199,7 +199,11 @@ def _float32_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
 
 def _states(run: Run, trace: forward.Trace | reference.Trace) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """(name, found, expected) of h and c of every layer."""
-    for letter, found, expected in (("h", run.h, trace.h), ("c", run.c, trace.c)):
+    both: tuple[tuple[str, Sequence[NDArray[Any]], Sequence[NDArray[Any]]], ...] = (
+        ("h", run.h, trace.h),
+        ("c", run.c, trace.c),
+    )
+    for letter, found, expected in both:
         for layer, (one, other) in enumerate(zip(found, expected, strict=True)):
             yield f"{letter}{layer}", one, other
 
