@@ -56,8 +56,8 @@ def gate_multipliers(scale: NDArray[np.float32], x: Affine) -> Multipliers:
 
 
 def hidden_multiplier(hidden: Affine) -> tuple[int, int]:
-    """From o·tanh(c), a product of two Q0.15 numbers, to int8 h."""
-    return multiplier_from_real(2.0**-15 / float(hidden.scale) * 2.0**-15)
+    """From o·tanh(c), a product of two Q0.15 numbers, to int8 h. Rounded to float32, as TFLite does."""
+    return multiplier_from_real(float(np.float32(2.0**-15 / float(hidden.scale) * 2.0**-15)))
 
 
 def dense_multipliers(layer: QuantizedDense) -> Multipliers:

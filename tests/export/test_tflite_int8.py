@@ -12,8 +12,9 @@ from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_int8 import build, encode
 from edgelstm.quantization import quantize
+from edgelstm.quantization.fixed_point import sigmoid16, tanh16
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
-from edgelstm.quantization.scheme import Affine
+from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_file import metadata_entry
 from random_models import random_model, random_signal
@@ -91,6 +92,28 @@ def test_short_real_sequences_have_the_bits_of_the_reference(vowels_model, vowel
     seen = witness(open_model(path))
     for sequence in vowels.sequences[::20]:
         assert_same_bits(seen.run(sequence), quantized)
+
+
+def test_the_multiplier_of_h_is_rounded_to_float32(folder):
+    """A value of h that lies so near the middle of two integers that a multiplier in float64 rounds it the other
+    way. One unit without weights; its gates are its biases. Found in a recording: one value in five million."""
+    o, g, k = 12143, -1039, -10
+    unit = np.float32(2.0**-6)  # s_x · s_W is the unit of the gates, 2^-12: a bias is a pre-activation
+    x, hidden = Affine(unit, 0), Affine(np.float32(0.00783963), -1)
+    assert sigmoid16(-2169) == o
+    quiet = np.zeros((4, 1), np.int8)
+    bias = np.array([32767, -32768, g, -2169], np.int32)
+    lstm = QuantizedLSTM(quiet, quiet, bias, np.full(4, unit), np.full(4, unit), x, hidden, k)
+    model = random_model(1, [1], [1])
+    dense = replace(quantize(model, "per-gate").head[0], input=hidden)
+    one = np.ones(1, np.float32)
+    quantized = QuantizedModel(model, "per-gate", one, one, (lstm,), (dense,))
+    found = run(quantized, np.zeros((1, 1), np.float32), folder)
+    assert found.c[0] == -254
+    product = o * int(tanh16(-254, 15 + k))
+    assert -11.5 < product * 2.0**-30 / float(hidden.scale) < -11.4999996
+    assert found.h[0] == -12 + hidden.zero_point
+    assert_same_bits(found, quantized)
 
 
 def test_a_signature_streams_for_programs_without_edgelstm(folder, watch_model, watch):
