@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from edgelstm.data import Dataset, load_dataset
 from edgelstm.model import Model
 
 ROOT = Path(__file__).parent.parent
+
+# Programs that tests start must not find the checkout's folders where the installed package should be.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def _dataset(name: str) -> Dataset:
