@@ -16,6 +16,8 @@ from edgelstm.runtime.tflite_file import seal
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("ai_edge_litert")
 
 FORMS = {
     "elstm": (None, elstm.encode),

@@ -33,7 +33,13 @@ class Exported:
         return 2e-6 if self.form == "onnx" else 0.0
 
 
+def need_engine(form):
+    for module in {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}.get(form, ()):
+        pytest.importorskip(module)
+
+
 def encode(form, model):
+    need_engine(form)
     if form == "onnx":
         return onnx_float32.encode(model)
     if form == "tflite":
@@ -201,6 +207,7 @@ def test_a_snapshot_of_another_model_is_refused(exported, stream, tmp_path):
 @pytest.mark.parametrize("suffix", ["elstm", "onnx", "tflite"])
 @pytest.mark.parametrize("content", [b"", b"x", b"not a model\n" * 50, b"\0\0\0\0TFL3" + b"\xff" * 64])
 def test_what_is_no_model_is_refused_in_one_line(tmp_path, suffix, content):
+    need_engine(suffix)
     path = tmp_path / f"model.{suffix}"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"^{path}: [^\n]+$"):
@@ -226,7 +233,9 @@ def test_every_flipped_byte_of_a_tflite_file_is_noticed(tmp_path):
 
 
 def test_an_onnx_file_of_others_is_refused(tmp_path):
-    onnx = pytest.importorskip("onnx")
+    need_engine("onnx")
+    import onnx
+
     proto = onnx.load_from_string(onnx_float32.encode(MODEL))
     del proto.metadata_props[:]
     path = tmp_path / "other.onnx"
@@ -281,7 +290,10 @@ def test_opening_one_engine_imports_no_other():
 
 
 def test_metadata_that_do_not_fit_the_graph_are_refused(tmp_path):
-    onnx = pytest.importorskip("onnx")
+    need_engine("onnx")
+    need_engine("tflite")
+    import onnx
+
     right, wrong = random_model(6, [16], [4]), random_model(5, [16], [4])
     proto, other = (onnx.load_from_string(onnx_float32.encode(model)) for model in (right, wrong))
     del proto.metadata_props[:]
