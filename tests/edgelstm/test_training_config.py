@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,8 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
 def test_the_examples_are_valid(path: Path) -> None:
     assert Path(load_config(path).data.file).parent.resolve() == ROOT / "data"
+
+
+def test_the_demo_s_recipe_is_the_example() -> None:
+    example = (ROOT / "examples" / "watch.toml").read_text(encoding="utf-8")
+    assert (files("edgelstm.recipes") / "watch.toml").read_text(encoding="utf-8") == example
