@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,19 +40,15 @@ _KINDS = {"lstm": 1, "dense": 2}
 _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
 _POOLINGS = {"last": 0, "mean": 1}
 
-ROW = np.dtype(
-    [
-        ("bias", "<i4"),
-        ("sum_w", "<i4"),
-        ("sum_r", "<i4"),
-        ("multiplier_w", "<i4"),
-        ("multiplier_r", "<i4"),
-        ("shift_w", "i1"),
-        ("shift_r", "i1"),
-        ("padding", "V2"),
-    ]
+_ROW_FIELDS = ("bias", "sum_w", "sum_r", "multiplier_w", "multiplier_r")  # int32
+_ROW_SHIFTS = ("shift_w", "shift_r")  # int8
+
+ROWS = np.dtype(
+    [(name, "<i4", BLOCK_ROWS) for name in _ROW_FIELDS]
+    + [(name, "i1", BLOCK_ROWS) for name in _ROW_SHIFTS]
+    + [("padding", "V32")]
 )
-"""One row of an int8 layer, 24 bytes."""
+"""What belongs to the 16 rows of an int8 block: 24 bytes per row, field by field."""
 
 
 @dataclass(frozen=True)
@@ -177,15 +174,15 @@ def _interleave_gates(W: Sequence[NDArray[np.generic]], R: Sequence[NDArray[np.g
     )
 
 
-def _gate_rows(values: NDArray[np.generic]) -> bytes:
-    """(4H,) values by gate → (groups, gates, 16) in file order, padded with zeros."""
-    padded = np.zeros((4, -(-len(values) // 4 // BLOCK_ROWS) * BLOCK_ROWS), values.dtype)
-    padded[:, : len(values) // 4] = values.reshape(4, -1)
-    return padded.reshape(4, -1, BLOCK_ROWS).transpose(1, 0, 2).tobytes()
+def _gate_rows(values: NDArray[Any]) -> NDArray[Any]:
+    """(4H,) values by gate → (blocks, 16) in file order, padded with zeros."""
+    by_gate = _pad(values.reshape(4, -1), 1, BLOCK_ROWS)
+    return by_gate.reshape(4, -1, BLOCK_ROWS).transpose(1, 0, 2).reshape(-1, BLOCK_ROWS)
 
 
-def _dense_rows(values: NDArray[np.generic]) -> bytes:
-    return np.concatenate([values, np.zeros(-len(values) % BLOCK_ROWS, values.dtype)]).tobytes()
+def _dense_rows(values: NDArray[Any]) -> NDArray[Any]:
+    """(outputs,) values → (blocks, 16), padded with zeros."""
+    return _pad(values[None], 1, BLOCK_ROWS).reshape(-1, BLOCK_ROWS)
 
 
 def _row_records(
@@ -194,15 +191,22 @@ def _row_records(
     W_multipliers: Multipliers,
     R: NDArray[np.int8] | None = None,
     R_multipliers: Multipliers | None = None,
-) -> NDArray[np.void]:
-    rows = np.zeros(len(bias), ROW)
-    rows["bias"] = bias
-    rows["sum_w"] = W.sum(axis=1, dtype=np.int32)
-    rows["multiplier_w"], rows["shift_w"] = W_multipliers.mantissa, W_multipliers.shift
+) -> bytes:
+    """(outputs,) rows of a dense layer, or (4H,) of an LSTM when there is R, in blocks of `ROWS`."""
+    fields: dict[str, NDArray[Any]] = {
+        "bias": bias,
+        "sum_w": W.sum(axis=1, dtype=np.int32),
+        "multiplier_w": W_multipliers.mantissa,
+        "shift_w": W_multipliers.shift,
+    }
     if R is not None and R_multipliers is not None:
-        rows["sum_r"] = R.sum(axis=1, dtype=np.int32)
-        rows["multiplier_r"], rows["shift_r"] = R_multipliers.mantissa, R_multipliers.shift
-    return rows
+        fields["sum_r"] = R.sum(axis=1, dtype=np.int32)
+        fields["multiplier_r"], fields["shift_r"] = R_multipliers.mantissa, R_multipliers.shift
+    in_order = _dense_rows if R is None else _gate_rows
+    records = np.zeros(len(in_order(bias)), ROWS)
+    for name, values in fields.items():
+        records[name] = in_order(values)
+    return records.tobytes()
 
 
 def _lstm_int8(layer: QuantizedLSTM) -> _Layer:
@@ -223,14 +227,14 @@ def _lstm_int8(layer: QuantizedLSTM) -> _Layer:
         *hidden_multiplier(layer.hidden),
     )
     scale = float(layer.hidden.scale)
-    return _Layer("lstm", layer.inputs, layer.units, weights, _gate_rows(rows), False, integers, scale)
+    return _Layer("lstm", layer.inputs, layer.units, weights, rows, False, integers, scale)
 
 
-def _dense_layer(layer: QuantizedDense, rows: NDArray[np.void], output_zero_point: int, scale: float) -> _Layer:
+def _dense_layer(layer: QuantizedDense, rows: bytes, output_zero_point: int, scale: float) -> _Layer:
     integers = (layer.input.zero_point, output_zero_point, 0, 0, 0)
     weights = _blocks_int8(layer.W).tobytes()
     relu = layer.activation == "relu"
-    return _Layer("dense", layer.inputs, layer.outputs, weights, _dense_rows(rows), relu, integers, scale)
+    return _Layer("dense", layer.inputs, layer.outputs, weights, rows, relu, integers, scale)
 
 
 def _dense_int8(layer: QuantizedDense) -> _Layer:
@@ -249,9 +253,9 @@ def _lstm_float32(layer: LSTM) -> _Layer:
     weights = _interleave_gates(
         [_blocks_float32(W) for W in np.split(layer.W, 4)], [_blocks_float32(R) for R in np.split(layer.R, 4)]
     )
-    return _Layer("lstm", layer.inputs, layer.units, weights, _gate_rows(layer.b.astype("<f4")))
+    return _Layer("lstm", layer.inputs, layer.units, weights, _gate_rows(layer.b.astype("<f4")).tobytes())
 
 
 def _dense_float32(layer: Dense) -> _Layer:
-    weights, rows = _blocks_float32(layer.W).tobytes(), _dense_rows(layer.b.astype("<f4"))
+    weights, rows = _blocks_float32(layer.W).tobytes(), _dense_rows(layer.b.astype("<f4")).tobytes()
     return _Layer("dense", layer.inputs, layer.outputs, weights, rows, layer.activation == "relu")

@@ -31,37 +31,38 @@ static uint32_t reserve(tiny_model *tiny, uint32_t size) {
 static void put_int8_rows(tiny_model *tiny, uint32_t weights, uint32_t rows, uint32_t blocks,
                           uint32_t per_group, uint32_t outputs, uint32_t inputs, uint32_t columns_w,
                           uint32_t recurrent, uint32_t columns_r, int is_last) {
-    for (uint32_t block = 0; block < blocks; block++)
+    for (uint32_t block = 0; block < blocks; block++) {
+        el_rows record = {0};
         for (uint32_t row = 0; row < 16; row++) {
             uint32_t unit = block / per_group * 16 + row;
-            el_row record = {0};
+            if (unit >= outputs)
+                continue;
             for (uint32_t column = 0; column < columns_w + columns_r; column++) {
                 int is_w = column < columns_w;
                 uint32_t source = is_w ? column : column - columns_w;
                 int8_t value = 0;
-                if (unit < outputs && source < (is_w ? inputs : recurrent))
+                if (source < (is_w ? inputs : recurrent))
                     value = (int8_t)lrint(noise() * 127);
                 size_t at = weights + (size_t)block * 16 * (columns_w + columns_r) +
                             column / 4 * 64 + row * 4 + column % 4;
                 tiny->file[at] = (unsigned char)value;
-                *(is_w ? &record.sum_w : &record.sum_r) += value;
+                *(is_w ? &record.sum_w[row] : &record.sum_r[row]) += value;
             }
-            if (unit < outputs) {
-                record.bias = (int32_t)lrint(noise() * 2000);
-                record.multiplier_w = record.multiplier_r = (1 << 30) + (int32_t)(seed >> 4);
-                record.shift_w = is_last ? 0 : -1;
-                record.shift_r = columns_r ? -1 : 0;
-                if (!columns_r)
-                    record.multiplier_r = 0;
-                if (columns_r == 0 && !is_last)
-                    record.shift_w = -7;
-                if (is_last) {
-                    float scale = 1e-3f;
-                    memcpy(&record.multiplier_w, &scale, sizeof scale);
-                }
+            record.bias[row] = (int32_t)lrint(noise() * 2000);
+            record.multiplier_w[row] = (1 << 30) + (int32_t)(seed >> 4);
+            record.shift_w[row] = columns_r ? -1 : -7;
+            if (columns_r) {
+                record.multiplier_r[row] = record.multiplier_w[row];
+                record.shift_r[row] = -1;
             }
-            memcpy(tiny->file + rows + (block * 16 + row) * sizeof record, &record, sizeof record);
+            if (is_last) {
+                float scale = 1e-3f;
+                memcpy(&record.multiplier_w[row], &scale, sizeof scale);
+                record.shift_w[row] = 0;
+            }
         }
+        memcpy(tiny->file + rows + block * sizeof record, &record, sizeof record);
+    }
 }
 
 static void put_layer(tiny_model *tiny, uint32_t index, el_precision precision, el_kind kind,

@@ -18,21 +18,24 @@ static const int8_t *add_products(const int8_t *weights, uint32_t columns, const
 static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
     const int8_t *weights = layer->weights;
-    const el_row *row = layer->rows;
+    const el_rows *rows = layer->rows;
     int cell_bits = 15 + layer->cell_exponent; /* integer bits of c */
     for (uint32_t group = 0; group < layer->groups; group++) {
         int32_t gates[EL_GATES][EL_BLOCK_ROWS];
-        for (uint32_t gate = 0; gate < EL_GATES; gate++) {
+        for (uint32_t gate = 0; gate < EL_GATES; gate++, rows++) {
             int32_t sums_w[EL_BLOCK_ROWS] = {0}, sums_r[EL_BLOCK_ROWS] = {0};
             weights = add_products(weights, layer->columns_w, x, sums_w);
             weights = add_products(weights, layer->columns_r, h, sums_r);
-            for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, row++) {
-                int32_t from_x = sums_w[n] + row->bias - layer->input_zero_point * row->sum_w;
-                int32_t from_h = sums_r[n] - layer->output_zero_point * row->sum_r;
-                int32_t pre = el_clip16(el_multiply(from_x, row->multiplier_w, row->shift_w));
+            for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
+                int32_t from_x =
+                    sums_w[n] + rows->bias[n] - layer->input_zero_point * rows->sum_w[n];
+                int32_t from_h = sums_r[n] - layer->output_zero_point * rows->sum_r[n];
+                int32_t pre =
+                    el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));
                 /* |from_h| scaled may be as large as int32: clipping first keeps the sum inside */
-                int32_t recurrent = el_clip(el_multiply(from_h, row->multiplier_r, row->shift_r),
-                                            -(1 << 20), 1 << 20);
+                int32_t recurrent =
+                    el_clip(el_multiply(from_h, rows->multiplier_r[n], rows->shift_r[n]),
+                            -(1 << 20), 1 << 20);
                 gates[gate][n] = el_clip16(pre + recurrent);
             }
         }
@@ -52,10 +55,10 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
 
 static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
     const int8_t *weights = layer->weights;
-    const el_row *row = layer->rows;
-    for (uint32_t group = 0; group < layer->groups; group++) {
-        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, row++)
-            sums[n] = row->bias - layer->input_zero_point * row->sum_w;
+    const el_rows *rows = layer->rows;
+    for (uint32_t group = 0; group < layer->groups; group++, rows++) {
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+            sums[n] = rows->bias[n] - layer->input_zero_point * rows->sum_w[n];
         weights = add_products(weights, layer->columns_w, x, sums);
         sums += EL_BLOCK_ROWS;
     }

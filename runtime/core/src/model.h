@@ -20,20 +20,21 @@
 
 typedef enum el_kind { EL_LSTM = 1, EL_DENSE = 2 } el_kind;
 
-/* One row of an int8 matrix pair, as in the file. Rows follow the order of the weight blocks. */
-typedef struct el_row {
-    int32_t bias;
-    int32_t sum_w; /* of the row's W */
-    int32_t sum_r; /* of the row's R; 0 for dense layers */
-    int32_t
-        multiplier_w; /* mantissa; for the last dense layer the bits of the float32 score scale */
-    int32_t multiplier_r;
-    int8_t shift_w;
-    int8_t shift_r;
-    int8_t padding[2];
-} el_row;
+/* What belongs to the 16 rows of an int8 weight block, as in the file: 24 bytes per row, field by
+ * field, so that a vector register takes one field of all rows. */
+typedef struct el_rows {
+    int32_t bias[EL_BLOCK_ROWS];
+    int32_t sum_w[EL_BLOCK_ROWS]; /* of the row's W */
+    int32_t sum_r[EL_BLOCK_ROWS]; /* of the row's R; 0 for dense layers */
+    /* mantissas; multiplier_w of the last dense layer: the bits of the float32 score scale */
+    int32_t multiplier_w[EL_BLOCK_ROWS];
+    int32_t multiplier_r[EL_BLOCK_ROWS];
+    int8_t shift_w[EL_BLOCK_ROWS];
+    int8_t shift_r[EL_BLOCK_ROWS];
+    int8_t padding[2 * EL_BLOCK_ROWS];
+} el_rows;
 
-_Static_assert(sizeof(el_row) == 24, "a row record is 24 bytes in the file");
+_Static_assert(sizeof(el_rows) == 24 * EL_BLOCK_ROWS, "rows take 24 bytes each in the file");
 
 typedef struct el_layer {
     uint32_t kind; /* el_kind */
@@ -44,7 +45,7 @@ typedef struct el_layer {
     uint32_t groups;    /* of EL_BLOCK_ROWS outputs */
     bool relu;
     const void *weights; /* int8_t or float, in blocks */
-    const void *rows;    /* el_row, or float biases */
+    const void *rows;    /* el_rows of each block, or float biases */
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t cell_exponent;

@@ -120,25 +120,25 @@ static bool sum_rows(const int8_t *block, uint32_t columns, int32_t sums[EL_BLOC
 
 static el_status check_int8_rows(const el_layer *layer, bool is_last) {
     const int8_t *weights = layer->weights;
-    const el_row *row = layer->rows;
+    const el_rows *rows = layer->rows;
     uint32_t blocks = layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
-    for (uint32_t block = 0; block < blocks; block++) {
+    for (uint32_t block = 0; block < blocks; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
         bool valid = sum_rows(weights, layer->columns_w, sums_w);
         weights += EL_BLOCK_ROWS * layer->columns_w;
         valid = sum_rows(weights, layer->columns_r, sums_r) && valid;
         weights += EL_BLOCK_ROWS * layer->columns_r;
-        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, row++) {
-            valid = valid && row->sum_w == sums_w[n] && row->sum_r == sums_r[n] &&
-                    row->bias >= -MAX_BIAS && row->bias <= MAX_BIAS;
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
+            valid = valid && rows->sum_w[n] == sums_w[n] && rows->sum_r[n] == sums_r[n] &&
+                    rows->bias[n] >= -MAX_BIAS && rows->bias[n] <= MAX_BIAS;
             if (is_last) {
                 float scale;
-                memcpy(&scale, &row->multiplier_w, sizeof scale);
+                memcpy(&scale, &rows->multiplier_w[n], sizeof scale);
                 valid = valid && is_finite_up_to(scale, MAX_FLOAT_WEIGHT);
             } else {
-                valid = valid && is_multiplier(row->multiplier_w, row->shift_w);
+                valid = valid && is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
             }
-            valid = valid && is_multiplier(row->multiplier_r, row->shift_r);
+            valid = valid && is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
         }
         if (!valid)
             return EL_ERROR_WEIGHTS;
@@ -209,7 +209,7 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index,
         (uint64_t)layer->groups * EL_BLOCK_ROWS * (layer->kind == EL_LSTM ? EL_GATES : 1u);
     uint64_t elements = rows * (layer->columns_w + layer->columns_r);
     uint64_t weights_size = int8 ? elements : elements * sizeof(float);
-    uint64_t rows_size = rows * (int8 ? sizeof(el_row) : sizeof(float));
+    uint64_t rows_size = rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
     uint32_t weights = u32(entry + L_WEIGHTS), row_table = u32(entry + L_ROWS);
     if (u32(entry + L_WEIGHTS_SIZE) != weights_size || u32(entry + L_ROWS_SIZE) != rows_size)
         return EL_ERROR_BOUNDS;

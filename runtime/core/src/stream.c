@@ -161,24 +161,26 @@ static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
 }
 
 static void finish_hidden_int8(const el_layer *layer, const int32_t *sums, int8_t *y) {
-    const el_row *row = layer->rows;
+    const el_rows *rows = layer->rows;
     int32_t low = layer->relu ? layer->output_zero_point : INT8_MIN;
-    for (uint32_t n = 0; n < layer->outputs; n++, row++) {
+    for (uint32_t n = 0; n < layer->outputs; n++) {
         /* Clipped first so that adding the zero point cannot overflow. */
-        int32_t code = el_clip16(el_multiply(sums[n], row->multiplier_w, row->shift_w));
+        int32_t code =
+            el_clip16(el_multiply(sums[n], rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS],
+                                  rows[n / EL_BLOCK_ROWS].shift_w[n % EL_BLOCK_ROWS]));
         y[n] = (int8_t)el_clip(code + layer->output_zero_point, low, INT8_MAX);
     }
 }
 
 /* The last layer's int32 sums become float32 scores in place. */
 static void finish_scores_int8(const el_layer *layer, void *sums_to_scores) {
-    const el_row *row = layer->rows;
+    const el_rows *rows = layer->rows;
     unsigned char *at = sums_to_scores;
-    for (uint32_t n = 0; n < layer->outputs; n++, row++, at += sizeof(float)) {
+    for (uint32_t n = 0; n < layer->outputs; n++, at += sizeof(float)) {
         int32_t sum;
         float scale, score;
         memcpy(&sum, at, sizeof sum);
-        memcpy(&scale, &row->multiplier_w, sizeof scale);
+        memcpy(&scale, &rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS], sizeof scale);
         score = (float)sum * scale;
         memcpy(at, &score, sizeof score);
     }
