@@ -1,16 +1,16 @@
 """The NPZ file that holds a data set.
 
-| array                 | what                                                                              |
-|-----------------------|-----------------------------------------------------------------------------------|
-| `X`                   | (sequences, frames, features), or (all frames, features) together with `lengths`  |
-| `lengths`             | (sequences,) frames of each, adding up to the rows of `X`                         |
-| `y`                   | (sequences,) index into `labels`; without `labels`, names or numbers      |
-| `labels`              | (classes,) text, optional                                                         |
-| `group` or `subject`  | (sequences,) whole numbers or text, optional: splits keep a group together        |
-| `feature_names`, `feature_units` | (features,) text, optional                                             |
-| `sample_rate`         | frames per second, optional                                                       |
-| `test`                | (sequences,) true where the data's own split tests, optional                      |
-| `name`, `source`      | text, optional                                                                    |
+| array                            | what                                                               |
+|----------------------------------|--------------------------------------------------------------------|
+| `X`                              | (sequences, frames, features), or (all frames, features) with `lengths` |
+| `lengths`                        | (sequences,) frames of each, adding up to the rows of `X`          |
+| `y`                              | (sequences,) index into `labels`; without `labels`, numbers or names |
+| `labels`                         | (classes,) text, optional                                          |
+| `group` or `subject`             | (sequences,) whole numbers or text, optional: splits keep a group together |
+| `feature_names`, `feature_units` | (features,) text, optional                                         |
+| `sample_rate`                    | frames per second, optional                                        |
+| `test`                           | (sequences,) true where the data's own split tests, optional       |
+| `name`, `source`                 | text, optional                                                     |
 """
 
 from __future__ import annotations
