@@ -29,6 +29,21 @@ def opened(model: object, path: pathlib.Path) -> RuntimeModel:
 
 
 AWKWARD = [1, 3, 7, 13, 16, 17, 33]
+SETS = ("scalar", "avx2", "avxvnni", "avx512vnni", "neon", "dotprod")
+
+
+def sets_here() -> list[str]:
+    """The kernel sets that run on this machine."""
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in SETS:
+            patch.setenv("EDGELSTM_KERNEL", name)
+            if kernel_name() == name:
+                found.append(name)
+    return found
+
+
+KERNELS = sets_here()
 
 
 @settings(max_examples=60, deadline=None)
@@ -53,20 +68,54 @@ def test_int8_is_the_reference_in_every_bit(
 ) -> None:
     model = random_model(features, units, [*hidden, outputs], seed=seed, gain=gain, activation="linear", frames=40)
     quantized = quantize(model, granularity)
-    stream = opened(quantized, tmp_path_factory.mktemp("m") / "m.elstm").stream()
     # Three times what calibration saw: inputs, gates and cells saturate.
     frames = 3 * random_signal(30, features, seed + 1)
     expected = IntegerStream(quantized).push(frames)
-    for t, frame in enumerate(frames):
-        scores = stream.push(frame)
-        for n, (h, c) in enumerate(stream.layer_states()):
-            np.testing.assert_array_equal(h, expected.h[n][t])
-            np.testing.assert_array_equal(c, expected.c[n][t])
-        np.testing.assert_array_equal(scores[0], expected.scores[t])
+    path = tmp_path_factory.mktemp("m") / "m.elstm"
+    for kernel in KERNELS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDGELSTM_KERNEL", kernel)
+            stream = opened(quantized, path).stream()
+        assert stream.model.kernel == kernel
+        for t, frame in enumerate(frames):
+            scores = stream.push(frame)
+            for n, (h, c) in enumerate(stream.layer_states()):
+                np.testing.assert_array_equal(h, expected.h[n][t])
+                np.testing.assert_array_equal(c, expected.c[n][t])
+            np.testing.assert_array_equal(scores[0], expected.scores[t])
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("size", [(63, 64), (65, 129), (64, 512), (512, 65)])
+def test_int8_is_the_reference_at_large_sizes(tmp_path: pathlib.Path, kernel: str, size: tuple[int, int]) -> None:
+    features, units = size
+    quantized = quantize(random_model(features, [units], [12], activation="linear", frames=20))
+    frames = 2 * random_signal(20, features, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGELSTM_KERNEL", kernel)
+        stream = opened(quantized, tmp_path / "m.elstm").stream()
+    expected = IntegerStream(quantized).push(frames)
+    np.testing.assert_array_equal(stream.push(frames), expected.scores)
+    np.testing.assert_array_equal(stream.layer_states()[0][0], expected.h[0][-1])
+    np.testing.assert_array_equal(stream.layer_states()[0][1], expected.c[0][-1])
+
+
+def test_a_kernel_set_that_cannot_run_here_is_refused(
+    runtime_model: RuntimeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bogus", next(n for n in reversed(SETS) if n not in KERNELS)):
+        monkeypatch.setenv("EDGELSTM_KERNEL", name)
+        assert kernel_name() == "none"
+        with pytest.raises(ValueError, match="EDGELSTM_KERNEL"):
+            RuntimeModel(runtime_model.path)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("exponent", range(-15, -8))
-def test_every_cell_scale_is_exact(tmp_path: pathlib.Path, exponent: int) -> None:
+def test_every_cell_scale_is_exact(
+    tmp_path: pathlib.Path, exponent: int, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGELSTM_KERNEL", kernel)
     from dataclasses import replace
 
     quantized = quantize(random_model(5, [19], [4], gain=4, activation="linear"))
@@ -132,13 +181,17 @@ def test_float32_is_float64_up_to_rounding(
         activation=activation,
         frames=40,  # type: ignore[arg-type]
     )
-    stream = opened(model, tmp_path_factory.mktemp("m") / "m.elstm").stream()
     frames = random_signal(40, features, seed + 1)
+    path = tmp_path_factory.mktemp("m") / "m.elstm"
     scores = forward.forward(model, frames).scores
     expected = forward.activate(forward.answers(scores, answer), model.activation)
     final = forward.activate(forward.final_answer(scores, answer), model.activation)
-    np.testing.assert_allclose(stream.push(frames), expected, rtol=2e-5, atol=2e-5)
-    np.testing.assert_allclose(stream.answer(), final, rtol=2e-5, atol=2e-5)
+    for kernel in KERNELS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EDGELSTM_KERNEL", kernel)
+            stream = opened(model, path).stream()
+        np.testing.assert_allclose(stream.push(frames), expected, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(stream.answer(), final, rtol=2e-5, atol=2e-5)
 
 
 @settings(max_examples=40, deadline=None)

@@ -67,7 +67,8 @@ typedef enum el_status {
     EL_ERROR_NOT_FINITE, /* NaN or infinity in a frame; the stream is untouched */
     EL_ERROR_CAPACITY,   /* no room for the answers; the stream is untouched */
     EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first frame */
-    EL_ERROR_IDENTITY    /* the snapshot belongs to another model */
+    EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
+    EL_ERROR_KERNEL      /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
 } el_status;
 
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
@@ -105,7 +106,10 @@ EL_API const char *el_version(void);
 /* One line of English for `status`; a static string, never null. */
 EL_API const char *el_status_message(el_status status);
 
-/* Name of the kernel set in use, such as "scalar"; a static string. */
+/* Name of the kernel set that models opened now will use; a static string. The best that this
+ * processor runs: "avx512vnni", "avxvnni", "avx2", "dotprod", "neon" or "scalar"; or the one that
+ * the environment variable EDGELSTM_KERNEL names, and "none" where that is unknown or cannot run
+ * here. */
 EL_API const char *el_kernel_name(void);
 
 /* Check the model file at `bytes` and prepare to use it in place.

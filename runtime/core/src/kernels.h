@@ -5,7 +5,7 @@
 
 #include "model.h"
 
-typedef struct el_kernels {
+struct el_kernels {
     const char *name;
     /* One frame through an int8 LSTM layer.
      *   x       (columns_w,) input, padding included
@@ -20,11 +20,17 @@ typedef struct el_kernels {
     void (*lstm_float32)(const el_layer *layer, const float *x, const float *h, float *h_next,
                          float *c);
     void (*dense_float32)(const el_layer *layer, const float *x, float *y);
-} el_kernels;
+};
 
 extern const el_kernels el_kernels_scalar;
+extern const el_kernels el_kernels_avx2;
+extern const el_kernels el_kernels_avxvnni;
+extern const el_kernels el_kernels_avx512vnni;
+extern const el_kernels el_kernels_neon;
+extern const el_kernels el_kernels_dotprod;
 
-/* The set in use on this machine. */
-const el_kernels *el_kernels_in_use(void);
+/* The set to use on this machine: the best that runs, or the one that EDGELSTM_KERNEL names. Null
+ * when that one is unknown or cannot run here. */
+const el_kernels *el_kernels_choose(void);
 
 #endif

@@ -55,8 +55,11 @@ typedef struct el_layer {
     uint32_t c_offset;
 } el_layer;
 
+typedef struct el_kernels el_kernels;
+
 struct el_model {
     const uint8_t *file;
+    const el_kernels *kernels;
     uint32_t precision;
     uint32_t features;
     uint32_t outputs;

@@ -1,5 +1,6 @@
 /* Opening a model file: every field is bounded before it is used. The format is in
  * docs/file-format.md. */
+#include "kernels.h"
 #include "model.h"
 
 #include <string.h>
@@ -310,6 +311,9 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
         return EL_ERROR_ALIGNMENT;
     if (memory_size < EL_MODEL_SIZE)
         return EL_ERROR_MEMORY;
+    const el_kernels *kernels = el_kernels_choose();
+    if (kernels == NULL)
+        return EL_ERROR_KERNEL;
     el_model *opened = memory;
     el_status status = read_header(opened, bytes, size, flags);
     if (status == EL_OK)
@@ -318,8 +322,10 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
         status = read_layer(opened, size, n, opened->file + HEADER_SIZE + ENTRY_SIZE * n);
     if (status == EL_OK)
         status = el_lay_out_stream(opened);
-    if (status == EL_OK)
+    if (status == EL_OK) {
+        opened->kernels = kernels;
         *model = opened;
+    }
     return status;
 }
 

@@ -38,6 +38,8 @@ const char *el_status_message(el_status status) {
         return "no frame has been pushed yet";
     case EL_ERROR_IDENTITY:
         return "the snapshot belongs to another model";
+    case EL_ERROR_KERNEL:
+        return "EDGELSTM_KERNEL names a kernel set that is unknown or cannot run on this processor";
     }
     return "unknown status";
 }

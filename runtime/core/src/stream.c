@@ -139,7 +139,7 @@ static void *read_input(const el_stream *stream, const float *frame) {
 /* One frame through the LSTM layers; returns where the last one's h lies. */
 static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
     const el_model *model = stream->model;
-    const el_kernels *kernels = el_kernels_in_use();
+    const el_kernels *kernels = model->kernels;
     void *h_next = el_stream_part(stream, model->h_next_offset);
     uint32_t n = 0;
     for (; model->layers[n].kind == EL_LSTM; n++) { /* a dense layer follows: checked on opening */
@@ -189,7 +189,7 @@ static void finish_scores_int8(const el_layer *layer, void *sums_to_scores) {
 /* The head over the last LSTM layer's h; returns the scores (outputs,). */
 static const float *run_head(const el_stream *stream, const void *flow, uint32_t first) {
     const el_model *model = stream->model;
-    const el_kernels *kernels = el_kernels_in_use();
+    const el_kernels *kernels = model->kernels;
     void *results = el_stream_part(stream, model->scores_offset);
     for (uint32_t n = first; n < model->n_layers; n++) {
         const el_layer *layer = &model->layers[n];
