@@ -27,6 +27,7 @@ from edgelstm.data import Dataset, load_dataset
 from edgelstm.data.splits import leave_one_group_out
 from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize, reference
+from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, Epoch, evaluation_set, load_config, train
 
 Scores = Callable[[Dataset], list[Any]]
@@ -85,15 +86,15 @@ def changed(config: Config, epochs: int | None, seed: int | None) -> Config:
 
 
 def main() -> int:
-    root = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=root / "watch.toml")
+    parser.add_argument("--config", type=Path, help="TOML file; default: the demo's recipe")
     parser.add_argument("--data", type=Path, help="NPZ file; default: the configuration's")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     try:
-        config = changed(load_config(options.config), options.epochs, options.seed)
+        config = load_config(options.config) if options.config else load_recipe("watch")
+        config = changed(config, options.epochs, options.seed)
         dataset = load_dataset(options.data or config.data.file)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -62,6 +62,8 @@ def group(ctx: click.Context, debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: runs a command and ends the process."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Small matrices: a second BLAS thread costs more than it brings. Read when numpy is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in given[: next((n for n, word in enumerate(given) if word in COMMANDS), len(given))]
     try:
         result = group.main(given, prog_name="edgelstm", standalone_mode=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,17 +62,10 @@ def command(data: Path, output: Path) -> None:
     click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} --data {recording}")
 
 
-def recipe() -> Config:
-    """The demo's training configuration, which is part of the package."""
-    from edgelstm.training import load_config
-
-    with as_file(files("edgelstm.recipes") / "watch.toml") as path:
-        return load_config(path)
-
-
 def _load(data: Path) -> tuple[Dataset, Config]:
     from edgelstm.data import load_dataset
     from edgelstm.data.watch import read_watch
+    from edgelstm.recipes import load_recipe
 
     if not data.exists():
         raise click.UsageError(f"--data {data}: no such file; `make data`, or see edgelstm demo --help")
@@ -82,7 +74,7 @@ def _load(data: Path) -> tuple[Dataset, Config]:
     click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
     click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels at {dataset.sample_rate:g} Hz")
     click.echo(f"  {', '.join(dataset.labels)}")
-    return dataset, recipe()
+    return dataset, load_recipe("watch")
 
 
 def _train(dataset: Dataset, config: Config, output: Path) -> tuple[Model, Dataset]:

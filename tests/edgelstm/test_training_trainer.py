@@ -10,7 +10,10 @@ import pytest
 
 from edgelstm import forward
 from edgelstm.data import Dataset, load_dataset
-from edgelstm.training import Config, evaluation_set, final_answers, load_config, parse_config, split, train
+from edgelstm.evaluation import evaluate
+from edgelstm.quantization import calibrate, quantize
+from edgelstm.recipes import load_recipe
+from edgelstm.training import Config, evaluation_set, final_answers, parse_config, split, train
 from edgelstm.training.batches import fit_normalize
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +151,8 @@ def test_triads_and_mirrored_ones_must_be_features() -> None:
 @pytest.mark.skipif(not VOWELS.exists(), reason="data/japanese-vowels.npz is made by `make data`")
 def test_japanese_vowels_reach_the_known_accuracy() -> None:
     """Other LSTMs get 0.97 to 0.98 here, nearest neighbours 0.916."""
-    settings = load_config(ROOT / "examples" / "japanese_vowels.toml")
-    fit, test = split(load_dataset(settings.data.file), settings)
-    assert accuracy(train(fit, settings).model, test) >= 0.96
+    settings = load_recipe("japanese_vowels")
+    fit, test = split(load_dataset(VOWELS), settings)
+    model = train(fit, settings).model
+    assert accuracy(model, test) >= 0.96
+    assert evaluate(quantize(calibrate(model, fit.sequences)), test).accuracy >= 0.96
