@@ -1,5 +1,6 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
+# make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
 # Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
 
@@ -9,9 +10,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.toml' -o -name '*.[ch]' -o -name CMakeLists.txt)
 C_FILES := $(shell find runtime tests/c examples -name '*.[ch]')
+FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test lint types test-c test-python format data environment clean
+.PHONY: demo test lint types test-c test-python fuzz format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -89,6 +91,21 @@ test-c: $(VENV)/needs-test
 
 test-python: environment $(DATA)
 	$(BIN)/pytest --quiet
+
+# Half of the time for model files, half for snapshots. What is found lies in build/fuzz; runs go on from the last.
+fuzz: environment
+	@command -v clang >/dev/null || { echo "missing: clang (Debian: apt install clang libclang-rt-14-dev)"; exit 1; }
+	@$(BIN)/cmake -S runtime/core -B build/fuzz -DCMAKE_C_COMPILER=clang -DEDGELSTM_TESTS=ON -DEDGELSTM_SANITIZE=ON \
+	  -DEDGELSTM_FUZZ=ON --log-level=WARNING
+	@$(BIN)/cmake --build build/fuzz --parallel 2 --target fuzz_model fuzz_snapshot -- --quiet
+	@PYTHONSAFEPATH=1 PYTHONPATH=tests/support $(BIN)/python tests/c/fuzz/make_corpus.py build/fuzz/seeds
+	@for what in model snapshot; do \
+	  mkdir -p build/fuzz/corpus/$$what; \
+	  build/fuzz/tests/fuzz_$$what -max_total_time=$$(($(FUZZ_SECONDS) / 2)) -max_len=65536 -print_final_stats=1 \
+	    -verbosity=0 -artifact_prefix=build/fuzz/ build/fuzz/corpus/$$what build/fuzz/seeds/$$what \
+	    2>build/fuzz/$$what.log || { tail -n 40 build/fuzz/$$what.log; exit 1; }; \
+	  echo "no harm found: fuzz_$$what, $$(sed -n 's/stat::number_of_executed_units: *//p' build/fuzz/$$what.log) runs"; \
+	done
 
 format: $(VENV)/needs-test
 	$(BIN)/ruff format .

@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* NaN becomes `low`: what is converted to an integer afterwards must be a number. */
 static inline float el_clamp(float value, float low, float high) {
-    return value < low ? low : value > high ? high : value;
+    return value > low ? (value < high ? value : high) : low;
 }
 
 /* Nearest whole number, ties to even, for |value| ≤ 2^22: adding 1.5·2^23 leaves no fraction bits.

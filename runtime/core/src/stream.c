@@ -7,6 +7,9 @@
 /* Raw inputs are held to this many standard deviations, so that a float32 sum cannot become
  * infinite. */
 #define MAX_NORMALIZED 1e6f
+/* … and so are activations inside a float32 head: the next layer adds at most 2^14 of them times
+ * 1e6, the largest weight that a file may hold. */
+#define MAX_HIDDEN 1e27f
 
 #define MAX_STREAM_SIZE (UINT32_C(1) << 30)
 #define SNAPSHOT_HEADER_SIZE 64u
@@ -206,7 +209,7 @@ static const float *run_head(const el_stream *stream, const void *flow, uint32_t
             kernels->dense_float32(layer, flow, results);
             const float *values = results;
             for (uint32_t k = 0; !is_last && k < layer->outputs; k++)
-                ((float *)y)[k] = layer->relu && values[k] < 0.0f ? 0.0f : values[k];
+                ((float *)y)[k] = el_clamp(values[k], layer->relu ? 0.0f : -MAX_HIDDEN, MAX_HIDDEN);
         }
         flow = y;
     }

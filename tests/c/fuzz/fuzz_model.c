@@ -1,0 +1,75 @@
+/* libFuzzer: any bytes as a model file. The checksum is made right, so that every field is reached;
+ * what opens must stream, save and restore without harm, alone and in a pool. */
+#include "check.h"
+#include "model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_STREAM (1 << 22)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* el_* that must succeed whatever the model is. */
+static void stream_a_little(const el_model *model) {
+    el_info info;
+    CHECK_STATUS(el_model_info(model, &info), EL_OK);
+    if (info.stream_size > MAX_STREAM || info.frame_macs > 1000000)
+        return;
+    el_stream *stream, *other;
+    void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
+    void *other_memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
+    /* exactly as large as promised, so that a sanitizer sees what lies behind */
+    float *frame = malloc(info.features * sizeof *frame);
+    float *answer = malloc(info.outputs * sizeof *answer);
+    float *other_answer = malloc(info.outputs * sizeof *answer);
+    void *saved = malloc(info.snapshot_size);
+    CHECK(memory && other_memory && frame && answer && other_answer && saved);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(other_memory, info.stream_size, model, &other), EL_OK);
+    static const float values[] = {0.0f, 1.0f, -3e38f, 3e38f, 1e-40f};
+    for (unsigned n = 0; n < 5; n++) {
+        for (uint32_t k = 0; k < info.features; k++)
+            frame[k] = values[(n + k) % 5];
+        CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
+    }
+    CHECK_STATUS(el_stream_save(stream, saved, info.snapshot_size), EL_OK);
+    el_status restored = el_stream_restore(other, saved, info.snapshot_size);
+    CHECK_STATUS(restored, EL_OK);
+    CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
+    CHECK_STATUS(el_stream_push(other, frame, 1, answer, 1, NULL), EL_OK);
+    CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
+    CHECK_STATUS(el_stream_answer(other, other_answer), EL_OK);
+    CHECK(memcmp(answer, other_answer, info.outputs * sizeof *answer) == 0);
+    free(memory);
+    free(other_memory);
+    free(frame);
+    free(answer);
+    free(other_answer);
+    free(saved);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
+    static const char *const sets[] = {"scalar", "avx2", "avxvnni", "avx512vnni"};
+    size_t rounded = (size + EL_ALIGNMENT) / EL_ALIGNMENT * EL_ALIGNMENT;
+    unsigned char *block = aligned_alloc(EL_ALIGNMENT, rounded);
+    CHECK(block != NULL);
+    if (size)
+        memcpy(block, data, size);
+    if (size >= 24) {
+        uint64_t stated = size;
+        memcpy(block + 16, &stated, sizeof stated);
+        uint32_t checksum = el_crc32(block + 16, size - 16);
+        memcpy(block + 12, &checksum, sizeof checksum);
+    }
+    /* The input picks the kernel set; one that this machine lacks falls to the best. */
+    CHECK(setenv("EDGELSTM_KERNEL", sets[size % 4], 1) == 0);
+    if (strcmp(el_kernel_name(), "none") == 0)
+        unsetenv("EDGELSTM_KERNEL");
+    el_model *model;
+    if (el_model_open(model_memory, sizeof model_memory, block, size, 0, &model) == EL_OK)
+        stream_a_little(model);
+    free(block);
+    return 0;
+}

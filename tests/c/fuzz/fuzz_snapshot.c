@@ -1,0 +1,61 @@
+/* libFuzzer: any bytes as a snapshot, its checksum, size and identity made right. What restores
+ * must stream on without harm and save to the bytes that were restored. The first byte picks the
+ * model. */
+#include "check.h"
+#include "model.h"
+#include "tiny_model.h"
+
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static tiny_model models[4];
+static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 14];
+
+static void make_models(void) {
+    for (unsigned n = 0; n < 4; n++) {
+        tiny_make(&models[n], n % 2 ? EL_INT8 : EL_FLOAT32, n < 2 ? EL_MEAN : EL_LAST,
+                  n < 2 ? 12 : 0, n < 2 ? 4 : 1);
+        CHECK_STATUS(tiny_open(&models[n]), EL_OK);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (models[0].model == NULL)
+        make_models();
+    if (size < 1)
+        return 0;
+    const el_model *model = models[data[0] % 4].model;
+    data++;
+    size--;
+    unsigned char *snapshot = malloc(size ? size : 1);
+    CHECK(snapshot != NULL);
+    if (size)
+        memcpy(snapshot, data, size);
+    if (size >= 64) {
+        uint64_t stated = size;
+        memcpy(snapshot + 16, &stated, sizeof stated);
+        memcpy(snapshot + 24, model->identity, EL_IDENTITY_SIZE);
+        uint32_t checksum = el_crc32(snapshot + 16, size - 16);
+        memcpy(snapshot + 12, &checksum, sizeof checksum);
+    }
+    el_stream *stream;
+    el_info info;
+    float frame[TINY_FEATURES], answer[TINY_OUTPUTS];
+    CHECK_STATUS(el_model_info(model, &info), EL_OK);
+    CHECK_STATUS(el_stream_init(stream_memory, sizeof stream_memory, model, &stream), EL_OK);
+    if (el_stream_restore(stream, snapshot, size) == EL_OK) {
+        unsigned char again[4096];
+        CHECK_STATUS(el_stream_save(stream, again, sizeof again), EL_OK);
+        CHECK(memcmp(again, snapshot, size) == 0);
+        for (unsigned n = 0; n < 20; n++) {
+            tiny_frame(n, frame);
+            CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
+        }
+        CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
+    } else {
+        CHECK(el_stream_frames(stream) == 0);
+    }
+    free(snapshot);
+    return 0;
+}

@@ -1,0 +1,67 @@
+/* States that no stream can reach are refused, or do no harm. What the fuzzer found is kept here.
+ */
+#include "check.h"
+#include "model.h"
+#include "tiny_model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STATE 64
+
+static tiny_model tiny;
+static _Alignas(EL_ALIGNMENT) unsigned char memory[1 << 14];
+static unsigned char snapshot[4096];
+static el_stream *stream;
+static el_info info;
+
+static void start(el_precision precision, el_pooling pooling, uint32_t window, uint32_t hop) {
+    float frame[TINY_FEATURES], answers[TINY_OUTPUTS];
+    tiny_make(&tiny, precision, pooling, window, hop);
+    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+    tiny_frame(1, frame);
+    CHECK_STATUS(el_stream_push(stream, frame, 1, answers, 1, NULL), EL_OK);
+    CHECK_STATUS(el_stream_save(stream, snapshot, sizeof snapshot), EL_OK);
+}
+
+static el_status restore_sealed(void) {
+    uint32_t checksum = el_crc32(snapshot + 16, info.snapshot_size - 16);
+    memcpy(snapshot + 12, &checksum, sizeof checksum);
+    return el_stream_restore(stream, snapshot, info.snapshot_size);
+}
+
+static void check_float_state(void) {
+    static const float impossible[] = {NAN, INFINITY, -INFINITY, 3e38f, -17e6f};
+    start(EL_FLOAT32, EL_LAST, 0, 1);
+    for (size_t n = 0; n < sizeof impossible / sizeof *impossible; n++) {
+        memcpy(snapshot + STATE + 4 * n, &impossible[n], sizeof *impossible);
+        CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+        memset(snapshot + STATE + 4 * n, 0, sizeof *impossible);
+        CHECK_STATUS(restore_sealed(), EL_OK);
+    }
+    float largest = 16777216.0f;
+    memcpy(snapshot + STATE, &largest, sizeof largest);
+    CHECK_STATUS(restore_sealed(), EL_OK);
+}
+
+/* Sums too large for float32 would be infinite as answers; their softmax must not be undefined. */
+static void check_sums(void) {
+    double sum = NAN;
+    float answer[TINY_OUTPUTS];
+    start(EL_INT8, EL_MEAN, 0, 1);
+    unsigned char *sums = snapshot + info.snapshot_size - TINY_OUTPUTS * sizeof sum;
+    memcpy(sums, &sum, sizeof sum);
+    CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+    sum = 1e300;
+    memcpy(sums, &sum, sizeof sum);
+    CHECK_STATUS(restore_sealed(), EL_OK);
+    CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
+}
+
+int main(void) {
+    check_float_state();
+    check_sums();
+    return 0;
+}
