@@ -23,7 +23,7 @@ def command(file: Path, as_json: bool) -> None:
         return
     click.echo(f"{style.heading(str(file))}  {style.size(facts['bytes'])}, {facts['precision']}")
     for name, text in _lines(facts):
-        click.echo(f"  {name:<10}{text}")
+        click.echo(f"  {name:<12}{text}")
 
 
 def _facts_of_model(path: Path) -> dict[str, Any]:
