@@ -3,10 +3,12 @@
  * A file kernels_SET.c defines these and includes this file. Its types are those of vectors.h.
  *   LANES                  int16 lanes of a vector register: 8, 16 or 32
  *   TILE_GROUPS            groups of 16 units that are worked on together, so that gates fill
- * registers X_OFFSET               what the product adds to x to make it unsigned: 128 or 0
+ *                          registers
+ *   X_OFFSET               what the product adds to x to make it unsigned: 128 or 0
  *   multiply_q15(a, b)     v16: (a·b + 2^14) >> 15
  *   add_saturating(a, b)   v16
- *   multiply_q31(a, b)     v32: (a·b + 2^30) >> 31
+ *   multiply_q31(a, b)     v32: (a·b + 2^30) >> 31; or, with OWN_MULTIPLY, what is built on it:
+ *                          clamp32, rounding_shift_right, multiply
  *   narrow(low, high)      two v32 → v16, saturating, in order
  *   widen_low(a), widen_high(a)  v16 → v32
  *   store_int8(to, a)      v16 → LANES int8, saturating
@@ -48,11 +50,6 @@ INLINE v16 negate16(v16 a) {
     return (v16)(0 - (vu16)a);
 }
 
-INLINE v32 clamp32(v32 value, int32_t low, int32_t high) {
-    value = choose32(value < low, splat32(low), value);
-    return choose32(value > high, splat32(high), value);
-}
-
 INLINE v32 load32(const int32_t *from) {
     v32 value;
     memcpy(&value, from, sizeof value);
@@ -63,6 +60,13 @@ INLINE v16 load16(const int16_t *from) {
     v16 value;
     memcpy(&value, from, sizeof value);
     return value;
+}
+
+/* Sets that have instructions for these three define OWN_MULTIPLY and their own. */
+#ifndef OWN_MULTIPLY
+INLINE v32 clamp32(v32 value, int32_t low, int32_t high) {
+    value = choose32(value < low, splat32(low), value);
+    return choose32(value > high, splat32(high), value);
 }
 
 /* value / 2^bits, ties away from zero: floor((value - (value < 0) + half) / 2^bits), where the half
@@ -81,6 +85,7 @@ INLINE v32 multiply(v32 value, v32 mantissa, v32 shift) {
     v32 shifted = (v32)((vu32)value << (vu32)left);
     return rounding_shift_right(multiply_q31(shifted, mantissa), right);
 }
+#endif
 
 /* The functions of fixed_point.h; there the steps are explained. */
 INLINE v16 exp_of_negative(v16 a, int integer_bits) {

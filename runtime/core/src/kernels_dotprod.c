@@ -1,0 +1,35 @@
+/* NEON with dot products: Cortex-A55, A76 and later, 64 bits. */
+#if !defined(__aarch64__) || !defined(__ARM_FEATURE_DOTPROD)
+#error "compile this file for aarch64 with -march=armv8.2-a+dotprod"
+#endif
+
+#include "kernels_neon.h"
+
+/* Add the products of `blocks` weight blocks, 16 rows × `columns` each, with x to `sums`. sdot
+ * takes four columns of four rows at once; columns come in pairs of fours. */
+static inline __attribute__((always_inline)) void add_products(const int8_t *weights,
+                                                               size_t block_size, const int blocks,
+                                                               uint32_t columns, const int8_t *x,
+                                                               v32 (*sums)[4]) {
+    for (uint32_t column = 0; column < columns; column += 8, weights += 128) {
+        int8x8_t eight = vld1_s8(x + column);
+        for (int block = 0; block < blocks; block++)
+            for (int part = 0; part < 4; part++) {
+                const int8_t *at = weights + (size_t)block * block_size + 16 * part;
+                int32x4_t sum = (int32x4_t)sums[block][part];
+                sum = vdotq_lane_s32(sum, vld1q_s8(at), eight, 0);
+                sum = vdotq_lane_s32(sum, vld1q_s8(at + 64), eight, 1);
+                sums[block][part] = (v32)sum;
+            }
+    }
+}
+
+#include "kernels_vector.h"
+
+const el_kernels el_kernels_dotprod = {
+    .name = "dotprod",
+    .lstm_int8 = lstm_int8,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};
