@@ -34,17 +34,20 @@ $(VENV)/created:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# onnxruntime and LiteRT have no wheels for 32-bit systems. Python knows; a 32-bit system may have a 64-bit kernel.
+EXTRAS = $(shell $(PYTHON) -c 'import sys; print("toolchain" if sys.maxsize > 2**32 else "trainer")')
+
 # pip reads the extras from the metadata, so the project is built once here; the next step builds it anew when
 # its sources change.
 $(VENV)/needs-demo: pyproject.toml | $(VENV)/created
 	@echo "installing what the toolchain needs into $(VENV)"
 	@$(PIP) install --quiet "scikit-build-core>=0.11" "cmake>=3.20" ninja
-	@$(PIP) install --quiet --no-build-isolation ".[toolchain]"
+	@$(PIP) install --quiet --no-build-isolation ".[$(EXTRAS)]"
 	@touch $@
 
 $(VENV)/needs-test: pyproject.toml $(VENV)/needs-demo
 	@echo "installing what the tests need into $(VENV)"
-	@$(PIP) install --quiet --no-build-isolation ".[toolchain,dev]"
+	@$(PIP) install --quiet --no-build-isolation ".[$(EXTRAS),dev]"
 	@touch $@
 
 $(VENV)/installed: $(VENV)/needs-demo $(SOURCES) CMakeLists.txt README.md
