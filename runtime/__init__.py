@@ -7,5 +7,6 @@ answers = stream.push(frames)          # (T, features) → (answers, outputs)
 
 from edgelstm.runtime.library import kernel_name, version
 from edgelstm.runtime.model import Model, Stream
+from edgelstm.runtime.pool import Pool
 
-__all__ = ["Model", "Stream", "kernel_name", "version"]
+__all__ = ["Model", "Pool", "Stream", "kernel_name", "version"]

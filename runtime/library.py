@@ -53,6 +53,10 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_stream_answer": (c_int, (c_void_p, c_void_p)),
     "el_stream_save": (c_int, (c_void_p, c_void_p, c_size_t)),
     "el_stream_restore": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "el_pool_size": (c_size_t, (c_void_p, c_size_t)),
+    "el_pool_init": (c_int, (c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_void_p))),
+    "el_pool_stream": (c_void_p, (c_void_p, c_size_t)),
+    "el_pool_push": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
 }
 
 

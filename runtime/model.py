@@ -11,12 +11,15 @@ import mmap
 from ctypes import byref, c_size_t, c_void_p
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime import library as core
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.pool import Pool
 
 Float32 = NDArray[np.float32]
 
@@ -142,6 +145,12 @@ class Model:
             )
         return Stream(self)
 
+    def pool(self, streams: int, memory_limit: int | None = None) -> Pool:
+        """`streams` new streams that step together. ValueError when they need more than `memory_limit` bytes."""
+        from edgelstm.runtime.pool import Pool
+
+        return Pool(self, streams, memory_limit)
+
 
 class Stream:
     """One signal and its state. Nothing but `reset` resets it.
@@ -149,16 +158,19 @@ class Stream:
     For a frame at a time without any conversion: write into `input`, call `step()`, read `output`.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, pooled: tuple[NDArray[np.uint8], c_void_p] | None = None) -> None:
+        """`pooled`: a pool's memory and the stream inside it; without it, the stream has memory of its own."""
         self.model = model
-        self._memory = _aligned(model.stream_bytes)
         self._lib = core.library()
-        self._handle = c_void_p()
-        status = self._lib.el_stream_init(
-            self._memory.ctypes.data, self._memory.size, model._handle, byref(self._handle)
-        )
-        if status != core.OK:
-            raise ValueError(f"{model.path}: {core.message(status)}")
+        if pooled is not None:
+            self._memory, self._handle = pooled
+        else:
+            self._memory, self._handle = _aligned(model.stream_bytes), c_void_p()
+            status = self._lib.el_stream_init(
+                self._memory.ctypes.data, self._memory.size, model._handle, byref(self._handle)
+            )
+            if status != core.OK:
+                raise ValueError(f"{model.path}: {core.message(status)}")
         self.input: Float32 = np.zeros(model.features, np.float32)
         """(features,): the next frame for `step`."""
         self.output: Float32 = np.zeros(model.outputs, np.float32)

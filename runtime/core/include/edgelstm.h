@@ -1,8 +1,8 @@
 /* EdgeLSTM: streaming LSTM inference in memory known to the byte.
  *
- *   el_model   a validated model file, read where it lies. Const after opening; any number of
- * threads share it. el_stream  one signal and its state, in memory that the caller hands in. One
- * thread at a time.
+ *   el_model   a validated model file, read where it lies; const, shared by any number of threads
+ *   el_stream  one signal and its state, in memory that the caller hands in; one thread at a time
+ *   el_pool    many streams over one model, stepped together; one thread at a time
  *
  * Nothing here allocates, locks, or calls the operating system. Nothing resets a stream but
  * el_stream_reset. N frames pushed one by one, in one call or in any split give the same bits; so
@@ -11,8 +11,8 @@
  *
  *   static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
  *   el_model *model;
- *   el_status status = el_model_open(model_memory, sizeof model_memory, file, file_size, 0,
- * &model);
+ *   el_status status;
+ *   status = el_model_open(model_memory, sizeof model_memory, file, file_size, 0, &model);
  *   ...
  *   el_info info;
  *   el_model_info(model, &info);
@@ -50,6 +50,7 @@ extern "C" {
 
 typedef struct el_model el_model;
 typedef struct el_stream el_stream;
+typedef struct el_pool el_pool;
 
 typedef enum el_status {
     EL_OK = 0,
@@ -129,8 +130,9 @@ EL_API el_status el_model_info(const el_model *model, el_info *info);
 
 /* Make a stream in its initial state.
  *
- *   memory  info.stream_size bytes, aligned; holds everything: state, scratch and header. It may be
- * moved or copied to other aligned memory: a copy is an independent stream over the same model.
+ *   memory  info.stream_size bytes, aligned; holds everything: state, scratch and header. It may
+ *           be moved or copied to other aligned memory: a copy is an independent stream over the
+ *           same model.
  *   stream  out: the stream, at the start of `memory` */
 EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
                                 el_stream **stream);
@@ -166,6 +168,37 @@ EL_API el_status el_stream_save(const el_stream *stream, void *bytes, size_t siz
 /* Go on from a saved state. The snapshot is checked whole first; on error the stream is untouched.
  */
 EL_API el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size);
+
+/* Bytes of memory for a pool of `streams` streams: 64 and `streams` times info.stream_size. 0 when
+ * that is no size: `model` is null, `streams` is 0 or too many for size_t. */
+EL_API size_t el_pool_size(const el_model *model, size_t streams);
+
+/* Make a pool: streams over one model that step together, so that weights are read once for all.
+ *
+ *   memory   el_pool_size(model, streams) bytes, aligned; holds everything; may be moved or copied
+ *   streams  at least 1
+ *   pool     out: the pool, at the start of `memory` */
+EL_API el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
+                              size_t streams, el_pool **pool);
+
+/* Stream `index` of the pool, for the functions above: each is reset, saved, restored and asked on
+ * its own, may even be pushed alone, and its snapshots are those of any stream. It lives inside the
+ * pool's memory. Null when `index` is out of range. */
+EL_API el_stream *el_pool_stream(el_pool *pool, size_t index);
+
+/* Push one frame into each stream that has one. Every stream ends in the state, and with the
+ * answer, that el_stream_push would give it: bit for bit.
+ *
+ *   frames    streams × features float32 values; rows of streams without a frame are not read
+ *   mask      streams bytes, 0 for a stream that has no frame this time; null = all have one
+ *   answers   out: streams × outputs float32 values, of which only the rows of streams that emit
+ *             are written; may be null when none will
+ *   answered  out: streams bytes, 1 where a row of `answers` was written, else 0; may be null
+ *
+ * On any error the pool is untouched: EL_ERROR_NOT_FINITE for a frame that is read. One thread at a
+ * time. Allocates nothing. */
+EL_API el_status el_pool_push(el_pool *pool, const float *frames, const uint8_t *mask,
+                              float *answers, uint8_t *answered);
 
 #ifdef __cplusplus
 }

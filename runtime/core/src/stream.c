@@ -1,4 +1,5 @@
 /* One signal through a model: memory layout, and the road of a frame. */
+#include "stream.h"
 #include "answer.h"
 #include "fixed_point.h"
 #include "float_math.h"
@@ -119,8 +120,14 @@ size_t el_stream_answers(const el_stream *stream, size_t frames) {
     return (size_t)((stream->frames % hop + frames) / hop);
 }
 
-/* Raw frame → normalized float32, or int8 codes (ties to even; see docs/integer-arithmetic.md). */
-static void *read_input(const el_stream *stream, const float *frame) {
+bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
+    for (size_t n = 0; n < count * model->features; n++)
+        if (!el_is_finite(frames[n]))
+            return false;
+    return true;
+}
+
+void *el_stream_read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
     const float *scale = model->input_scale, *offset = model->input_offset;
     void *flow = el_stream_part(stream, model->flow_offset[0]);
@@ -139,6 +146,15 @@ static void *read_input(const el_stream *stream, const float *frame) {
     return flow;
 }
 
+void *el_stream_accept_h(const el_stream *stream, uint32_t index) {
+    const el_model *model = stream->model;
+    const el_layer *layer = &model->layers[index];
+    size_t value = model->precision == EL_INT8 ? 1u : sizeof(float);
+    void *h = el_stream_part(stream, layer->h_offset);
+    memcpy(h, el_stream_part(stream, model->h_next_offset), layer->groups * EL_BLOCK_ROWS * value);
+    return h;
+}
+
 /* One frame through the LSTM layers; returns where the last one's h lies. */
 static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
     const el_model *model = stream->model;
@@ -147,17 +163,13 @@ static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
     uint32_t n = 0;
     for (; model->layers[n].kind == EL_LSTM; n++) { /* a dense layer follows: checked on opening */
         const el_layer *layer = &model->layers[n];
-        size_t width = (size_t)layer->groups * EL_BLOCK_ROWS;
         void *h = el_stream_part(stream, layer->h_offset);
         void *c = el_stream_part(stream, layer->c_offset);
-        if (model->precision == EL_INT8) {
+        if (model->precision == EL_INT8)
             kernels->lstm_int8(layer, flow, h, h_next, c);
-            memcpy(h, h_next, width);
-        } else {
+        else
             kernels->lstm_float32(layer, flow, h, h_next, c);
-            memcpy(h, h_next, width * sizeof(float));
-        }
-        flow = h;
+        flow = el_stream_accept_h(stream, n);
     }
     *next_layer = n;
     return flow;
@@ -225,6 +237,20 @@ static const float *scores_of_state(const el_stream *stream) {
     return run_head(stream, el_stream_part(stream, model->layers[first - 1].h_offset), first);
 }
 
+bool el_stream_finish_frame(el_stream *stream, const void *h, uint32_t head, float *answer) {
+    const el_model *model = stream->model;
+    bool emits = model->hop != 0 && (stream->frames + 1) % model->hop == 0;
+    const float *scores = NULL;
+    if (emits || model->pooling == EL_MEAN)
+        scores = run_head(stream, h, head);
+    if (model->pooling == EL_MEAN)
+        el_answer_add(stream, scores);
+    stream->frames++;
+    if (emits)
+        el_answer_read(stream, scores, answer);
+    return emits;
+}
+
 el_status el_stream_push(el_stream *stream, const float *frames, size_t count, float *answers,
                          size_t capacity, size_t *n_answers) {
     if (stream == NULL || (frames == NULL && count != 0))
@@ -235,24 +261,14 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
         return EL_ERROR_CAPACITY;
     if (due != 0 && answers == NULL)
         return EL_ERROR_ARGUMENT;
-    for (size_t n = 0; n < count * model->features; n++)
-        if (!el_is_finite(frames[n]))
-            return EL_ERROR_NOT_FINITE;
+    if (!el_frames_are_finite(model, frames, count))
+        return EL_ERROR_NOT_FINITE;
 
     for (size_t n = 0; n < count; n++, frames += model->features) {
         uint32_t head;
-        const void *h = step_lstms(stream, read_input(stream, frames), &head);
-        bool emits = model->hop != 0 && (stream->frames + 1) % model->hop == 0;
-        const float *scores = NULL;
-        if (emits || model->pooling == EL_MEAN)
-            scores = run_head(stream, h, head);
-        if (model->pooling == EL_MEAN)
-            el_answer_add(stream, scores);
-        stream->frames++;
-        if (emits) {
-            el_answer_read(stream, scores, answers);
+        const void *h = step_lstms(stream, el_stream_read_input(stream, frames), &head);
+        if (el_stream_finish_frame(stream, h, head, answers))
             answers += model->outputs;
-        }
     }
     if (n_answers != NULL)
         *n_answers = due;
