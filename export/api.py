@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,18 @@ from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
 
-Precision = Literal["float32", "int8"]
-
 
 @dataclass(frozen=True)
 class Form:
     """One kind of file: for which engine, in which precision."""
 
     format: str
-    precision: Precision
+    name: str  # its precision, as `--precision` takes it: unique within the format
     engine: str
-    scales: tuple[Granularity, ...]  # that it can hold, the default first; none for float32
+    scales: tuple[Granularity, ...]  # that the integer model may have, the default first; none: made from floats
+    state: str  # where it is kept between frames
+    choose: str  # when to take this form
+    beware: str
     encode: Callable[[Model | QuantizedModel], bytes]
 
     @property
@@ -54,12 +55,48 @@ def _tflite_int8(model: Model | QuantizedModel) -> bytes:
 
 
 FORMS = (
-    Form("elstm", "int8", "EdgeLSTM's C core", ("per-row", "per-gate"), _elstm),
-    Form("elstm", "float32", "EdgeLSTM's C core", (), _elstm),
-    Form("onnx", "float32", "onnxruntime", (), _onnx_float32),
-    Form("tflite", "int8", "LiteRT, tflite-runtime", ("per-gate",), _tflite_int8),
+    Form(
+        "elstm",
+        "int8",
+        engine="EdgeLSTM's C core",
+        scales=("per-row", "per-gate"),
+        state="inside the stream: 3 bytes per unit; saved and restored as bytes",
+        choose="the smallest and fastest on every board; the same integers on every processor",
+        beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
+        encode=_elstm,
+    ),
+    Form(
+        "elstm",
+        "float32",
+        engine="EdgeLSTM's C core",
+        scales=(),
+        state="inside the stream: 8 bytes per unit; saved and restored as bytes",
+        choose="where int8 costs too much accuracy, or to see what it costs",
+        beware="four times the size of int8",
+        encode=_elstm,
+    ),
+    Form(
+        "onnx",
+        "float32",
+        engine="onnxruntime",
+        scales=(),
+        state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
+        choose="for other people's tools: standard operators, any number of frames per call",
+        beware="a call with 0 frames spoils the state",
+        encode=_onnx_float32,
+    ),
+    Form(
+        "tflite",
+        "int8",
+        engine="LiteRT, tflite-runtime",
+        scales=("per-gate",),
+        state="variable tensors in the interpreter; reset_all_variables() starts anew",
+        choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
+        beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
+        encode=_tflite_int8,
+    ),
 )
-"""Every form, the default precision of a format first."""
+"""Every form, the default of a format first."""
 
 
 @dataclass(frozen=True)
@@ -73,37 +110,38 @@ class Export:
     proof: Proof | None
 
 
-def find_form(name: str, precision: Precision | None = None) -> Form:
-    """ValueError that lists what there is for a form that does not exist."""
+def find_form(format_name: str, precision: str | None = None) -> Form:
+    """The form of that name, or the format's default. ValueError that lists what there is."""
     formats = list(dict.fromkeys(form.format for form in FORMS))
-    if name not in formats:
-        raise ValueError(f"format: {name!r}, expected one of {', '.join(formats)}")
-    for form in FORMS:
-        if form.format == name and precision in (None, form.precision):
+    if format_name not in formats:
+        raise ValueError(f"format: {format_name!r}, expected one of {', '.join(formats)}")
+    forms = [form for form in FORMS if form.format == format_name]
+    for form in forms:
+        if precision in (None, form.name):
             return form
-    known = ", ".join(form.precision for form in FORMS if form.format == name)
-    raise ValueError(f"precision: {precision!r}, expected one of {known} for {name}")
+    known = ", ".join(form.name for form in forms)
+    raise ValueError(f"precision: {precision!r}, expected one of {known} for {format_name}")
 
 
 def export_model(
     model: Model,
     path: str | Path,
     *,
-    precision: Precision | None = None,
+    precision: str | None = None,
     scales: Granularity | None = None,
     sequences: Sequence[NDArray[np.float32]] | None = None,
     verify: bool = True,
 ) -> Export:
     """Write `model` to `path`, whose suffix (.elstm, .onnx, .tflite) says the format, and prove the file.
 
-    precision: float32 or int8; left out, the format's default (int8, for ONNX float32).
+    precision: the name of one of the format's `FORMS`; left out, the first (int8, for ONNX float32).
     scales: of int8 weights, per-row or per-gate; left out, the most accurate that the format holds.
     sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
 
     A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX; a good file that lay at
-    `path` before stays. ImportError when the engine for the
-    proof is not installed, ValueError for a form that does not exist or a model that it cannot hold.
+    `path` before stays. ImportError when the engine for the proof is not installed, ValueError for a form that
+    does not exist or a model that it cannot hold.
     """
     path = Path(path)
     form = find_form(path.suffix.removeprefix("."), precision)
@@ -111,7 +149,7 @@ def export_model(
         raise ValueError(f"scales: {scales!r}, expected one of {', '.join(get_args(Granularity))}")
     if scales is not None and scales not in form.scales:
         held = " or ".join(form.scales) or "no scales"
-        raise ValueError(f"scales: {scales}, {form.format} {form.precision} holds {held}")
+        raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     chosen = scales or (form.scales[0] if form.scales else None)
     quantized = quantize(model, chosen) if chosen else None
     examples = model.examples if sequences is None else tuple(sequences)

@@ -114,9 +114,9 @@ def _export(model: Model, output: Path) -> list[Path]:
     click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
     paths = []
     for form in FORMS:
-        path = output / f"{model.name}-{form.precision}{form.suffix}"
+        path = output / f"{model.name}-{form.name}{form.suffix}"
         try:
-            result = export_model(model, path, precision=form.precision)
+            result = export_model(model, path, precision=form.name)
         except ImportError as error:
             # 32-bit ARM has no wheels of these engines: the rest of the road is open all the same.
             click.echo(f"  {style.failed(f'{path.name}: left out: {error}')}")

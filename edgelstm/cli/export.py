@@ -11,7 +11,7 @@ import click
 from edgelstm.cli import style
 
 if TYPE_CHECKING:
-    from edgelstm.export import Export
+    from edgelstm.export import Export, Form
 
 
 @click.command(
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    help="elstm (int8 or float32), onnx (float32), tflite (int8) or all; may be repeated. [default: elstm]",
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, asked: _list_forms(context) if asked else None,
+    help="Show every form: engine, precision, state, when to choose it, what to beware.",
 )
-@click.option("--precision", help="float32 or int8. [default: int8; for onnx float32]")
+@click.option("--format", "formats", multiple=True, help="See --list, or all; may be repeated. [default: elstm]")
+@click.option("--precision", help="A form of the format: see --list. [default: int8; for onnx float32]")
 @click.option(
     "--scales",
     help="Of int8 weights: per-row (more accurate) or per-gate (equals TFLite bit for bit). "
@@ -67,11 +70,11 @@ def command(
         sequences = load_dataset(data).sequences
         source = calibrate(source, sequences)
     results = []
-    for path, (_, form_precision) in zip(paths, forms):
+    for path, form in zip(paths, forms):
         result = export_model(
             source,
             path,
-            precision=form_precision,  # type: ignore[arg-type]
+            precision=form.name,
             scales=scales,  # type: ignore[arg-type]
             sequences=sequences,
             verify=not no_verify,
@@ -90,7 +93,7 @@ def command(
 def show(result: Export) -> None:
     """One line for the file, and one for each thing that its proof compared."""
     scales = f", scales {result.scales}" if result.scales else ""
-    line = f"{result.path}  {style.size(result.size)}, {result.form.precision}{scales}"
+    line = f"{result.path}  {style.size(result.size)}, {result.form.name}{scales}"
     if result.proof is None:
         click.echo(f"{line}: not verified")
         return
@@ -99,33 +102,49 @@ def show(result: Export) -> None:
         click.echo(f"  {text}")
 
 
-def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None) -> list[tuple[str, str]]:
-    """(format, precision) of each file, refused with the option's name when there is no such form."""
+def _list_forms(context: click.Context) -> None:
+    from edgelstm.export import FORMS
+
+    for form in FORMS:
+        click.echo(style.heading(f"{form.format} {form.name}") + f"  {form.engine}")
+        if form.scales:
+            click.echo(f"  scales  {' or '.join(form.scales)}")
+        for name in ("state", "choose", "beware"):
+            click.echo(f"  {name:<8}{getattr(form, name)}")
+    context.exit()
+
+
+def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None) -> list[Form]:
+    """The form of each file, refused with the option's name when there is no such form."""
     from edgelstm.export import FORMS, find_form
 
     if "all" in formats:
-        return [(form.format, form.precision) for form in FORMS if precision in (None, form.precision)]
-    chosen: list[tuple[str, str]] = []
+        chosen = [form for form in FORMS if precision in (None, form.name)]
+        if not chosen:
+            known = ", ".join(dict.fromkeys(form.name for form in FORMS))
+            raise click.UsageError(f"--precision: {precision!r}, expected one of {known}")
+        return chosen
+    chosen = []
     for name in formats:
         try:
-            form = find_form(name, precision)  # type: ignore[arg-type]
+            form = find_form(name, precision)
         except ValueError as error:
             raise click.UsageError(f"--{error}") from None
         if scales is not None and scales not in form.scales:
             held = " or ".join(form.scales) or "none"
-            raise click.UsageError(f"--scales: {scales!r}, expected {held} for {form.format} {form.precision}")
-        chosen.append((form.format, form.precision))
+            raise click.UsageError(f"--scales: {scales!r}, expected {held} for {form.format} {form.name}")
+        chosen.append(form)
     return chosen
 
 
-def _paths(model: Path, forms: list[tuple[str, str]], output: Path | None) -> list[Path]:
+def _paths(model: Path, forms: list[Form], output: Path | None) -> list[Path]:
     if output is None or output.is_dir():
         folder = model.parent if output is None else output
-        return [folder / f"{model.stem}-{precision}.{name}" for name, precision in forms]
+        return [folder / f"{model.stem}-{form.name}{form.suffix}" for form in forms]
     if len(forms) > 1:
         raise click.UsageError(f"--output {output}: no folder, expected one for {len(forms)} files")
-    if output.suffix != f".{forms[0][0]}":
-        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected .{forms[0][0]}")
+    if output.suffix != forms[0].suffix:
+        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected {forms[0].suffix}")
     if not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
     return [output]
@@ -136,7 +155,7 @@ def _to_json(result: Export) -> dict[str, Any]:
         "path": str(result.path),
         "bytes": result.size,
         "format": result.form.format,
-        "precision": result.form.precision,
+        "precision": result.form.name,
         "scales": result.scales,
         "proof": None if result.proof is None else json.loads(result.proof.to_json()),
     }

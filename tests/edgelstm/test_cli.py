@@ -115,6 +115,17 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         assert command("inspect", file["path"]).out.startswith(file["path"])
 
 
+def test_export_lists_every_form(command: Command) -> None:
+    from edgelstm.export import FORMS
+
+    ended = command("export", "--list")
+    assert ended.code == 0
+    blocks = ended.out.count("beware")
+    assert blocks == len(FORMS) == len({(form.format, form.name) for form in FORMS})
+    for form in FORMS:
+        assert f"{form.format} {form.name}  {form.engine}" in ended.out
+
+
 def test_a_failing_proof_leaves_the_good_file_alone(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +177,7 @@ NONSENSE = [
     (["export", "letters.npz"], 1, "letters.npz: not a readable NPZ file"),
     (["export", "model.npz", "--format", "pt"], 2, "--format: 'pt', expected one of elstm, onnx, tflite"),
     (["export", "model.npz", "--format", "onnx", "--precision", "int8"], 2, "--precision: 'int8'"),
+    (["export", "model.npz", "--format", "all", "--precision", "int9"], 2, "--precision: 'int9'"),
     (["export", "model.npz", "--format", "tflite", "--scales", "per-row"], 2, "--scales: 'per-row'"),
     (["export", "model.npz", "-o", "model.bin"], 2, "suffix .bin, expected .elstm"),
     (["export", "model.npz", "-o", "no/such/m.elstm"], 2, "no/such does not exist"),
