@@ -19,6 +19,7 @@
 
 static tiny_model tiny;
 static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 14];
+static _Alignas(EL_ALIGNMENT) unsigned char pool_memory[3 << 14];
 static float frames[FRAMES][TINY_FEATURES], answers[FRAMES][TINY_OUTPUTS];
 
 static void check_the_counter(void) {
@@ -35,7 +36,20 @@ static void check_the_counter(void) {
     munmap(page, 1);
 }
 
-/* A life of a stream; returns whether every call succeeded. */
+static int stream_pool(void) {
+    static const uint8_t mask[3] = {1, 0, 1};
+    el_pool *pool;
+    uint8_t answered[3];
+    if (el_pool_size(tiny.model, 3) > sizeof pool_memory ||
+        el_pool_init(pool_memory, sizeof pool_memory, tiny.model, 3, &pool) != EL_OK)
+        return 0;
+    for (unsigned n = 0; n + 3 <= FRAMES; n++)
+        if (el_pool_push(pool, frames[n], n % 2 ? mask : NULL, answers[0], answered) != EL_OK)
+            return 0;
+    return 1;
+}
+
+/* Lives of streams, alone and in a pool; returns whether every call succeeded. */
 static int stream_everything(void) {
     el_info info;
     el_stream *stream;
@@ -48,7 +62,7 @@ static int stream_everything(void) {
            el_stream_save(stream, saved, info.snapshot_size) == EL_OK &&
            el_stream_reset(stream) == EL_OK &&
            el_stream_restore(stream, saved, info.snapshot_size) == EL_OK &&
-           el_stream_push(stream, frames[0], 1, answers[0], 1, &n) == EL_OK;
+           el_stream_push(stream, frames[0], 1, answers[0], 1, &n) == EL_OK && stream_pool();
 }
 
 /* A process that is killed at its first system call but read, write and exit. Returns how it ended:

@@ -60,7 +60,38 @@ static void check_sums(void) {
     CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
 }
 
+/* Units of padding are no part of a snapshot, so no weight may read them: a file whose columns of
+ * padding hold anything, with sums to match, is refused. */
+static void check_padding(void) {
+    tiny_make(&tiny, EL_INT8, EL_LAST, 0, 1);
+    uint32_t weights, rows;
+    memcpy(&weights, tiny.file + 128 + 16, sizeof weights);
+    memcpy(&rows, tiny.file + 128 + 24, sizeof rows);
+    /* Layer 0 has 3 inputs and 5 units, each padded to 8 columns: W, then R, of the first block. */
+    static const struct {
+        uint32_t at;
+        size_t sums;
+    } padding[] = {{3, offsetof(el_rows, sum_w)}, {128 + 64 + 1, offsetof(el_rows, sum_r)}};
+    for (size_t n = 0; n < 2; n++) {
+        unsigned char *weight = tiny.file + weights + padding[n].at;
+        unsigned char *sum = tiny.file + rows + padding[n].sums;
+        CHECK(*weight == 0);
+        int32_t right, changed;
+        memcpy(&right, sum, sizeof right);
+        changed = right + 1;
+        *weight = 1;
+        memcpy(sum, &changed, sizeof changed);
+        tiny_seal(&tiny);
+        CHECK_STATUS(tiny_open(&tiny), EL_ERROR_WEIGHTS);
+        *weight = 0;
+        memcpy(sum, &right, sizeof right);
+        tiny_seal(&tiny);
+        CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    }
+}
+
 int main(void) {
+    check_padding();
     check_float_state();
     check_sums();
     return 0;

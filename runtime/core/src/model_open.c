@@ -119,15 +119,29 @@ static bool sum_rows(const int8_t *block, uint32_t columns, int32_t sums[EL_BLOC
     return valid;
 }
 
+/* Columns of padding hold zeros: they meet the h of units of padding, which are no part of the
+ * state. */
+static bool is_padded_with_zeros(const int8_t *block, uint32_t used, uint32_t columns) {
+    for (uint32_t column = used; column < columns; column++)
+        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+            if (block[column / EL_BLOCK_COLUMNS * EL_BLOCK_COLUMNS * EL_BLOCK_ROWS +
+                      row * EL_BLOCK_COLUMNS + column % EL_BLOCK_COLUMNS] != 0)
+                return false;
+    return true;
+}
+
 static el_status check_int8_rows(const el_layer *layer, bool is_last) {
     const int8_t *weights = layer->weights;
     const el_rows *rows = layer->rows;
     uint32_t blocks = layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
     for (uint32_t block = 0; block < blocks; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
-        bool valid = sum_rows(weights, layer->columns_w, sums_w);
+        bool valid = sum_rows(weights, layer->columns_w, sums_w) &&
+                     is_padded_with_zeros(weights, layer->inputs, layer->columns_w);
         weights += EL_BLOCK_ROWS * layer->columns_w;
         valid = sum_rows(weights, layer->columns_r, sums_r) && valid;
+        if (layer->kind == EL_LSTM)
+            valid = is_padded_with_zeros(weights, layer->outputs, layer->columns_r) && valid;
         weights += EL_BLOCK_ROWS * layer->columns_r;
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
             valid = valid && rows->sum_w[n] == sums_w[n] && rows->sum_r[n] == sums_r[n] &&
