@@ -47,6 +47,13 @@ def _onnx_float32(model: Model | QuantizedModel) -> bytes:
     return encode(model)
 
 
+def _onnx_int8_exact(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.onnx_int8_exact import encode
+
+    assert isinstance(model, QuantizedModel)
+    return encode(model)
+
+
 def _tflite_int8(model: Model | QuantizedModel) -> bytes:
     from edgelstm.export.tflite_int8 import encode
 
@@ -84,6 +91,16 @@ FORMS = (
         choose="for other people's tools: standard operators, any number of frames per call",
         beware="a call with 0 frames spoils the state",
         encode=_onnx_float32,
+    ),
+    Form(
+        "onnx",
+        "int8-exact",
+        engine="onnxruntime",
+        scales=("per-row", "per-gate"),
+        state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
+        choose="to hold another engine's integers against: every bit of the C core, in standard operators",
+        beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
+        encode=_onnx_int8_exact,
     ),
     Form(
         "tflite",

@@ -14,29 +14,25 @@ as `h0`.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.metadata import KEY, metadata_json
+from edgelstm.export.onnx_writer import Graph
 from edgelstm.model import LSTM, Dense, Model
-
-OPSET, IR = 17, 8
-STATES_KEY = "edgelstm.states"
-"""As `edgelstm.runtime.onnx_engine` reads it: a JSON list, h and c of each layer in turn."""
-
-_OUTPUT_NODES = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
 
 
 def encode(model: Model) -> bytes:
     """The bytes of the `.onnx` file, checked by onnx's own checker. The same model gives the same bytes."""
-    import onnx
-
-    proto = _Graph(model).finish()
-    onnx.checker.check_model(proto, full_check=True)
-    return bytes(proto.SerializeToString(deterministic=True))
+    graph = Graph(model)
+    flow = graph.node("Sub", "x", graph.constant("mean", model.normalize.mean), to="centred")
+    flow = graph.node("Div", flow, graph.constant("std", model.normalize.std), to="normalized")
+    flow = graph.node("Unsqueeze", flow, graph.constant("axis", np.array([1], np.int64)), to="sequence")
+    for n, lstm in enumerate(model.lstms):
+        flow = _lstm(graph, n, lstm, flow)
+    flow = graph.node("Squeeze", flow, "axis", to="hidden")
+    for n, dense in enumerate(model.head):
+        flow = _dense(graph, n, dense, flow, last=n == len(model.head) - 1)
+    return graph.encode([flow, *graph.probabilities(flow)], frames="frames")
 
 
 def _to_iofc(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,88 +41,23 @@ def _to_iofc(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([i, o, f, g])
 
 
-class _Graph:
-    def __init__(self, model: Model):
-        self.model = model
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self.states: list[dict[str, Any]] = []
+def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
+    """Layer `n` over `x` (frames, 1, inputs) → (frames, 1, units); its states are listed."""
+    H = layer.units
+    both = np.concatenate([_to_iofc(layer.b), np.zeros(4 * H, np.float32)])
+    W = graph.constant(f"W{n}", _to_iofc(layer.W)[None])
+    R = graph.constant(f"R{n}", _to_iofc(layer.R)[None])
+    B = graph.constant(f"B{n}", both[None])
+    for letter in "hc":
+        graph.state(f"{letter}{n}", [1, 1, H])
+    # hidden_size must be stated: without it the checker passes and the engine fails.
+    inputs = (x, W, R, B, "", f"h{n}", f"c{n}")
+    y, _, _ = graph.nodes_of("LSTM", inputs, [f"y{n}", f"h{n}_out", f"c{n}_out"], hidden_size=H)
+    return graph.node("Squeeze", y, "axis", to=f"sequence{n}")
 
-    def finish(self) -> Any:
-        """The ModelProto."""
-        from onnx import TensorProto, helper
 
-        flow = self.node("Sub", "x", self.constant("mean", self.model.normalize.mean), to="centred")
-        flow = self.node("Div", flow, self.constant("std", self.model.normalize.std), to="normalized")
-        flow = self.node("Unsqueeze", flow, self.constant("axis", np.array([1], np.int64)), to="sequence")
-        for n, lstm in enumerate(self.model.lstms):
-            flow = self.lstm(n, lstm, flow)
-        flow = self.node("Squeeze", flow, "axis", to="hidden")
-        for n, dense in enumerate(self.model.head):
-            flow = self.dense(n, dense, flow)
-        results = ["scores"]
-        if self.model.activation in _OUTPUT_NODES:
-            attributes = {"axis": 1} if self.model.activation == "softmax" else {}
-            results.append(self.node(_OUTPUT_NODES[self.model.activation], flow, to="probabilities", **attributes))
-
-        def value(name: str, shape: list[int | str]) -> Any:
-            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-        graph = helper.make_graph(
-            self.nodes,
-            "edgelstm",
-            [value("x", ["frames", self.model.features]), *(value(s["name"], s["shape"]) for s in self.states)],
-            [value(name, ["frames", self.model.outputs]) for name in results]
-            + [value(s["output"], s["shape"]) for s in self.states],
-            self.constants,
-        )
-        # Both versions are stated: the helper's defaults are newer than what current engines read.
-        proto = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR, producer_name="edgelstm"
-        )
-        states = json.dumps(self.states, separators=(",", ":"))
-        helper.set_model_props(proto, {KEY: metadata_json(self.model), STATES_KEY: states})
-        return proto
-
-    def constant(self, name: str, array: NDArray[Any]) -> str:
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def node(self, operator: str, *inputs: str, to: str, **attributes: Any) -> str:
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(operator, inputs, [to], name=to, **attributes))
-        return to
-
-    def lstm(self, n: int, layer: LSTM, x: str) -> str:
-        """Layer `n` over `x` (frames, 1, inputs) → (frames, 1, units); its states are listed."""
-        from onnx import helper
-
-        H = layer.units
-        both = np.concatenate([_to_iofc(layer.b), np.zeros(4 * H, np.float32)])
-        W = self.constant(f"W{n}", _to_iofc(layer.W)[None])
-        R = self.constant(f"R{n}", _to_iofc(layer.R)[None])
-        B = self.constant(f"B{n}", both[None])
-        for letter in "hc":
-            name = f"{letter}{n}"
-            self.states.append({"name": name, "output": f"{name}_out", "shape": [1, 1, H], "initial": 0})
-        # hidden_size must be stated: without it the checker passes and the engine fails.
-        node = helper.make_node(
-            "LSTM",
-            [x, W, R, B, "", f"h{n}", f"c{n}"],
-            [f"y{n}", f"h{n}_out", f"c{n}_out"],
-            name=f"lstm{n}",
-            hidden_size=H,
-        )
-        self.nodes.append(node)
-
-        return self.node("Squeeze", f"y{n}", "axis", to=f"sequence{n}")
-
-    def dense(self, n: int, layer: Dense, x: str) -> str:
-        """Layer `n` of the head over `x` (frames, inputs) → (frames, outputs)."""
-        last = n == len(self.model.head) - 1
-        W, b = self.constant(f"dense{n}_W", layer.W), self.constant(f"dense{n}_b", layer.b)
-        y = self.node("Gemm", x, W, b, to="scores" if last else f"dense{n}", transB=1)
-        return self.node("Relu", y, to=f"relu{n}") if layer.activation == "relu" else y
+def _dense(graph: Graph, n: int, layer: Dense, x: str, *, last: bool) -> str:
+    """Layer `n` of the head over `x` (frames, inputs) → (frames, outputs)."""
+    W, b = graph.constant(f"dense{n}_W", layer.W), graph.constant(f"dense{n}_b", layer.b)
+    y = graph.node("Gemm", x, W, b, to="scores" if last else f"dense{n}", transB=1)
+    return graph.node("Relu", y, to=f"relu{n}") if layer.activation == "relu" else y

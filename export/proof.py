@@ -25,7 +25,6 @@ from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.engines import open_model
-from edgelstm.runtime.onnx_engine import OnnxModel
 
 VERSION = 1
 
@@ -228,8 +227,7 @@ class _Judge:
         if run.probabilities is not None and run.scores is not None:
             expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
             self.ledger.near("probabilities of the file", run.probabilities, expected, limit)
-        # onnxruntime's products sum in another order for another number of frames; the other engines' do not.
-        self.splits(run, sequence, limit if isinstance(self.witness.engine, OnnxModel) else 0.0)
+        self.splits(run, sequence, 0.0 if self.witness.splits_exactly else limit)
 
     def float32(self, run: Run, sequence: NDArray[np.float32]) -> float:
         """Compare with float64; returns the largest limit."""
@@ -261,7 +259,10 @@ class _Judge:
         if run.scores is None:
             self.answers("answers", run, trace.scores, ACTIVATION_LIMIT * _magnitude(trace.scores))
         else:
-            self.int8_scores(run.scores, trace.scores, quantized)
+            if self.witness.rounds_scores:
+                self.int8_scores(run.scores, trace.scores, quantized)
+            else:
+                self.ledger.exact("scores, every bit", run.scores, trace.scores)
             limit = ACTIVATION_LIMIT * _magnitude(run.scores)
             self.answers("answers from the file's scores", run, run.scores, limit, trace.scores)
         floats = forward.forward(self.model, sequence, np.float64).scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,9 @@ def witness(engine: Model | EngineModel) -> Witness:
 class Witness:
     """Sees answers and states, which every engine shows."""
 
+    splits_exactly = True  # the same sums in the same order, however many frames a call takes
+    rounds_scores = False  # to int8, as TFLite's form does
+
     def __init__(self, engine: Model | EngineModel):
         self.engine = engine
         self.stream = self.new_stream()
@@ -59,7 +62,7 @@ class Witness:
             self.stream.input[:] = frame
             if self.stream.step():
                 answers.append(self.stream.output.copy())
-            states.append(self.stream.layer_states())
+            states.append(self.states(self.stream))
             seen.append(self.look())
         layers = range(len(states[0]))
         h, c = (tuple(np.array([state[n][which] for state in states]) for n in layers) for which in (0, 1))
@@ -81,32 +84,56 @@ class Witness:
         return self.ended(other, np.concatenate([before, other.push(sequence[half:])]))
 
     def ended(self, stream: Any, answers: Array) -> Run:
-        states = stream.layer_states()
+        states = self.states(stream)
         return Run(answers, stream.answer(), tuple(h[None] for h, _ in states), tuple(c[None] for _, c in states))
+
+    def states(self, stream: Any) -> list[tuple[Array, Array]]:
+        """(h, c) of every layer, in numbers that mean the same in every engine."""
+        states: list[tuple[Array, Array]] = stream.layer_states()
+        return states
 
     def rows(self, answers: list[Array]) -> Array:
         return np.array(answers, np.float32).reshape(-1, self.engine.outputs)
 
 
 class _OnnxWitness(Witness):
-    """Sees scores after each step, and the probabilities of a whole sequence in a call of its own."""
+    """Sees scores after each step, and the probabilities in calls of their own."""
+
+    def __init__(self, engine: OnnxModel):
+        super().__init__(engine)
+        self.model = engine
+        # A call for several frames sums in another order than one for each.
+        self.splits_exactly = engine.by_frame
+        self.has_probabilities = "probabilities" in [output.name for output in engine.session.get_outputs()]
 
     def look(self) -> dict[str, Array]:
         return {"scores": self.stream.scores.copy()}
 
+    def states(self, stream: Any) -> list[tuple[Array, Array]]:
+        """h of the integer forms is uint8, 128 more than the model's int8."""
+        states = super().states(stream)
+        return [(h.astype(np.int16) - 128 if h.dtype == np.uint8 else h, c) for h, c in states]
+
     def run(self, sequence: NDArray[np.float32]) -> Run:
         run = super().run(sequence)
-        assert isinstance(self.engine, OnnxModel)
-        session = self.engine.session
-        if "probabilities" not in [output.name for output in session.get_outputs()]:
-            return run
-        states = {state.name: state.fresh() for state in self.engine.states}
-        probabilities = session.run(["probabilities"], {"x": sequence, **states})[0]
-        return Run(run.answers, run.final, run.h, run.c, run.scores, probabilities)
+        return replace(run, probabilities=self.probabilities(sequence)) if self.has_probabilities else run
+
+    def probabilities(self, sequence: NDArray[np.float32]) -> Array:
+        """(T, outputs), through inputs and outputs by name as other programs use them."""
+        states = {state.name: state.fresh() for state in self.model.states}
+        outputs = ["probabilities", *(state.output for state in self.model.states)]
+        rows = []
+        for part in np.split(sequence, len(sequence)) if self.model.by_frame else [sequence]:
+            row, *after = self.model.session.run(outputs, {"x": part, **states})
+            states = dict(zip(states, after))
+            rows.append(row)
+        return np.concatenate(rows)
 
 
 class _TfliteWitness(Witness):
     """Sees the integers that the file itself made of a frame, in an interpreter that keeps all its tensors."""
+
+    rounds_scores = True
 
     def __init__(self, engine: TfliteModel):
         super().__init__(engine)

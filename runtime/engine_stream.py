@@ -197,6 +197,17 @@ class EngineStream(ABC):
     def _push(self, frames: Float32) -> Float32:
         """Run the engine on frames (T, features), T at least 1 → scores (T, outputs)."""
 
+    def _push_by_frame(self, frames: Float32) -> Float32:
+        """`_push` for engines that take one frame per call."""
+        kept = self._input.copy()
+        scores = np.empty((len(frames), self.model.outputs), np.float32)
+        for frame, row in zip(frames, scores):
+            self._input[:] = frame
+            self._step()
+            row[:] = self.scores
+        self._input[:] = kept
+        return scores
+
     @abstractmethod
     def _state(self) -> list[NDArray[Any]]:
         """Copies of h and c of the first layer, of the second, and so on."""

@@ -15,9 +15,17 @@ from edgelstm.runtime.description import KEY, MAX_JSON_BYTES, Description
 from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
 
 STATES_KEY = "edgelstm.states"
-"""Metadata entry: a JSON list of {"name", "output", "shape", "initial"}, h and c of each layer in turn."""
+"""Metadata entry: a JSON list of {"name", "output", "shape", "initial", "type"}, h and c of each layer in turn.
+Without a type it is float32."""
 
-_FLOAT = np.dtype(np.float32)
+_TYPES = {
+    "float32": "tensor(float)",
+    "uint8": "tensor(uint8)",
+    "int16": "tensor(int16)",
+}  # numpy's name → the engine's
+
+
+_Kind = tuple[str, list[int | None]]  # type and shape of an input or output; None is any number of frames
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,10 @@ class State:
     output: str
     shape: tuple[int, ...]
     initial: float
+    type: str
 
-    def fresh(self) -> Float32:
-        return np.full(self.shape, self.initial, np.float32)
+    def fresh(self) -> NDArray[Any]:
+        return np.full(self.shape, self.initial, self.type)
 
 
 class OnnxModel(EngineModel):
@@ -70,12 +79,16 @@ class OnnxModel(EngineModel):
 
     def _check_graph(self, description: Description) -> None:
         """The graph has the inputs and outputs that the metadata promise: names, float32, shapes."""
-        expected: dict[str, list[int | None]] = {"x": [None, description.features]}
-        expected |= {state.name: list(state.shape) for state in self.states}
-        _check_values("input", self.session.get_inputs(), expected)
-        expected = {"scores": [None, description.outputs]}
-        expected |= {state.output: list(state.shape) for state in self.states}
-        _check_values("output", self.session.get_outputs(), expected, others=True)
+        inputs = {value.name: value for value in self.session.get_inputs()}
+        self.by_frame = "x" in inputs and inputs["x"].shape[:1] == [1]
+        frames = 1 if self.by_frame else None
+        expected: dict[str, _Kind] = {"x": ("float32", [frames, description.features])}
+        expected |= {state.name: (state.type, list(state.shape)) for state in self.states}
+        _check_values("input", inputs, expected)
+        outputs = {value.name: value for value in self.session.get_outputs()}
+        expected = {"scores": ("float32", [frames, description.outputs])}
+        expected |= {state.output: (state.type, list(state.shape)) for state in self.states}
+        _check_values("output", outputs, expected, others=True)
 
 
 class OnnxStream(EngineStream):
@@ -85,6 +98,7 @@ class OnnxStream(EngineStream):
         super().__init__(model)
         self._session = model.session
         self._states = model.states
+        self._by_frame = model.by_frame
         self._buffers = tuple([state.fresh() for state in model.states] for _ in range(2))
         self._now = 0  # which set holds the state
         self._bindings = [self._bind(now) for now in (0, 1)]
@@ -92,14 +106,16 @@ class OnnxStream(EngineStream):
 
     def _bind(self, now: int) -> Any:
         binding = self._session.io_binding()
-        for name, array in [("x", self._input[None]), *self._named(now)]:
-            binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        after = zip((state.output for state in self._states), self._buffers[1 - now])
-        for name, array in [("scores", self.scores[None]), *after]:
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        before: list[tuple[str, NDArray[Any]]] = [("x", self._input[None]), *self._named(now)]
+        for name, array in before:
+            binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        after: list[tuple[str, NDArray[Any]]] = [("scores", self.scores[None])]
+        after += zip((state.output for state in self._states), self._buffers[1 - now])
+        for name, array in after:
+            binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         return binding
 
-    def _named(self, now: int) -> list[tuple[str, Float32]]:
+    def _named(self, now: int) -> list[tuple[str, NDArray[Any]]]:
         return [(state.name, array) for state, array in zip(self._states, self._buffers[now])]
 
     def _step(self) -> None:
@@ -110,6 +126,8 @@ class OnnxStream(EngineStream):
         self._now = 1 - self._now
 
     def _push(self, frames: Float32) -> Float32:
+        if self._by_frame:
+            return self._push_by_frame(frames)
         try:
             scores, *after = self._session.run(self._outputs, {"x": frames, **dict(self._named(self._now))})
         except Exception as error:
@@ -139,24 +157,36 @@ def _read_states(text: str, description: Description) -> tuple[State, ...]:
     problem = f"metadata: {STATES_KEY}: expected h and c of {len(description.lstm_units)} layers"
     try:
         entries: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
-        states = tuple(
-            State(str(e["name"]), str(e["output"]), tuple(int(n) for n in e["shape"]), float(e["initial"]))
-            for e in entries
-        )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        states = tuple(_read_state(entry) for entry in entries)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise ValueError(problem) from None
     widths = [units for units in description.lstm_units for _ in "hc"]
-    if [state.shape for state in states] != [(1, 1, units) for units in widths]:
+    shapes = [state.shape for state in states]
+    if shapes not in ([(1, 1, units) for units in widths], [(1, units) for units in widths]):
         raise ValueError(problem)
     return states
 
 
-def _check_values(kind: str, values: Any, expected: dict[str, list[int | None]], *, others: bool = False) -> None:
-    found = {value.name: value for value in values}
+def _read_state(entry: Any) -> State:
+    """Raises one of the errors that the caller expects for what is no state, or an initial value out of range."""
+    dtype = str(entry.get("type", "float32"))
+    initial = float(entry["initial"])
+    if dtype not in _TYPES or (dtype != "float32" and int(initial) not in range(*_range(dtype))):
+        raise ValueError(dtype)
+    shape = tuple(int(n) for n in entry["shape"])
+    return State(str(entry["name"]), str(entry["output"]), shape, initial, dtype)
+
+
+def _range(dtype: str) -> tuple[int, int]:
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max) + 1
+
+
+def _check_values(kind: str, found: dict[str, Any], expected: dict[str, _Kind], *, others: bool = False) -> None:
     if not expected.keys() <= found.keys() or (not others and len(found) != len(expected)):
         raise ValueError(f"graph: {kind}s {', '.join(sorted(found))[:200]}, expected {', '.join(expected)}")
-    for name, shape in expected.items():
+    for name, (dtype, shape) in expected.items():
         value = found[name]
         sides = [side if isinstance(side, int) else None for side in value.shape]
-        if value.type != "tensor(float)" or sides != shape:
-            raise ValueError(f"graph: {kind} {name}: {value.type} {value.shape}, expected tensor(float) {shape}")
+        if value.type != _TYPES[dtype] or sides != shape:
+            raise ValueError(f"graph: {kind} {name}: {value.type} {value.shape}, expected {_TYPES[dtype]} {shape}")

@@ -103,14 +103,7 @@ class TfliteStream(EngineStream):
         self.scores[:] = self.interpreter.get_tensor(self._tensors.scores)[0]
 
     def _push(self, frames: Float32) -> Float32:
-        kept = self._input.copy()
-        scores = np.empty((len(frames), self.model.outputs), np.float32)
-        for frame, row in zip(frames, scores):
-            self._input[:] = frame
-            self._step()
-            row[:] = self.scores
-        self._input[:] = kept
-        return scores
+        return self._push_by_frame(frames)
 
     def _state(self) -> list[NDArray[Any]]:
         return [self.interpreter.get_tensor(number) for number in self._tensors.states]

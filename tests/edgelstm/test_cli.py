@@ -102,6 +102,7 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         ("elstm", "int8"),
         ("elstm", "float32"),
         ("onnx", "float32"),
+        ("onnx", "int8-exact"),
         ("tflite", "int8"),
     }
     for file in files:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import elstm, onnx_float32, tflite_int8, tflite_writer
+from edgelstm.export import elstm, onnx_float32, onnx_int8_exact, tflite_int8, tflite_writer
 from edgelstm.export.proof import prove
 from edgelstm.export.tflite_writer import Op
 from edgelstm.model import Answer, Normalize
@@ -24,6 +24,8 @@ FORMS = {
     "elstm-per-row": ("per-row", elstm.encode),
     "elstm-per-gate": ("per-gate", elstm.encode),
     "onnx": (None, onnx_float32.encode),
+    "onnx-per-row": ("per-row", onnx_int8_exact.encode),
+    "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
     "tflite": ("per-gate", tflite_int8.encode),
 }
 MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
@@ -134,7 +136,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
     wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
     assert "h0 against float64" in failed(proven(tmp_path, "onnx", MODEL, SEQUENCES, wrong))
-    for form in ("elstm-per-row", "tflite"):
+    for form in ("elstm-per-row", "onnx-per-row", "tflite"):
         quantized = quantize(MODEL, FORMS[form][0])
         layer = quantized.lstms[0]
         mixed = replace(
@@ -144,7 +146,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
         assert "h0, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
-@pytest.mark.parametrize("form", ["elstm-per-row", "elstm-per-gate", "tflite"])
+@pytest.mark.parametrize("form", ["elstm-per-row", "elstm-per-gate", "onnx-per-row", "tflite"])
 def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
     quantized = quantize(MODEL, FORMS[form][0])
     for layer in (0, 1):
@@ -158,7 +160,12 @@ def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "check"),
-    [("elstm-per-row", "answers"), ("elstm-per-gate", "answers"), ("tflite", "scores, int8 units")],
+    [
+        ("elstm-per-row", "answers"),
+        ("elstm-per-gate", "answers"),
+        ("onnx-per-row", "scores, every bit"),
+        ("tflite", "scores, int8 units"),
+    ],
 )
 def test_a_wrong_integer_head_fails(form, check, tmp_path):
     quantized = quantize(MODEL, FORMS[form][0])

@@ -1,0 +1,122 @@
+"""The exact ONNX form against the integer reference, bit for bit, in two evaluators that share no code."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgelstm.export.onnx_int8_exact import encode
+from edgelstm.quantization import quantize, reference
+from edgelstm.quantization.scheme import Affine
+from random_models import random_model, random_signal
+
+onnx = pytest.importorskip("onnx")
+evaluators = pytest.importorskip("onnx.reference")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+shapes = st.tuples(
+    st.integers(1, 20),
+    st.lists(st.integers(1, 40), min_size=1, max_size=3),
+    st.lists(st.integers(1, 12), min_size=1, max_size=3),
+)
+
+
+def open_session(content):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def stepped(content, evaluator, frames):
+    """(scores, [states after each frame]) as a program without EdgeLSTM would make them."""
+    entries = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    about = json.loads(entries["edgelstm.states"])
+    states = {e["name"]: np.full(e["shape"], e["initial"], e["type"]) for e in about}
+    scores, seen = [], []
+    for frame in frames:
+        row, *after = evaluator.run(["scores", *(e["output"] for e in about)], {"x": frame[None], **states})
+        states = dict(zip(states, after))
+        scores.append(row[0])
+        seen.append([state[0] for state in after])
+    return np.array(scores), seen
+
+
+def check_every_bit(quantized, evaluator, content, frames):
+    trace = reference.IntegerStream(quantized).push(frames)
+    scores, seen = stepped(content, evaluator, frames)
+    assert scores.dtype == np.float32
+    assert np.array_equal(scores.view(np.uint32), trace.scores.view(np.uint32))
+    for layer, (h, c) in enumerate(zip(trace.h, trace.c)):
+        assert np.array_equal(np.array([after[2 * layer] for after in seen]).astype(np.int16) - 128, h)
+        assert np.array_equal(np.array([after[2 * layer + 1] for after in seen]), c)
+
+
+@settings(max_examples=15, deadline=None)
+@given(shapes, st.sampled_from(["per-row", "per-gate"]), st.sampled_from([0.05, 1.0, 6.0]), st.integers(0, 99))
+def test_every_bit_in_both_evaluators(shape, scales, gain, seed):
+    """Small gains make small cells (fine scales), large ones saturate gates and cells."""
+    features, units, outputs = shape
+    quantized = quantize(random_model(features, units, outputs, seed=seed, gain=gain, frames=40), scales)
+    content = encode(quantized)
+    frames = 3 * random_signal(12, features, seed + 1)  # beyond what calibration saw
+    check_every_bit(quantized, open_session(content), content, frames)
+    reference_evaluator = evaluators.ReferenceEvaluator(onnx.load_from_string(content))
+    check_every_bit(quantized, reference_evaluator, content, frames[:4])
+
+
+def test_ties_are_rounded_as_the_reference_rounds_them():
+    """Scales that are powers of two put many sums exactly between two integers."""
+    quantized = quantize(random_model(6, [20], [9, 5], seed=3))
+    head = quantized.head[0]
+    affine = Affine(np.float32(2.0**-7), quantized.lstms[0].hidden.zero_point)
+    lstm = replace(
+        quantized.lstms[0],
+        W_scale=np.full(80, 2.0**-9, np.float32),
+        R_scale=np.full(80, 2.0**-8, np.float32),
+        input=Affine(np.float32(2.0**-6), quantized.lstms[0].input.zero_point),
+        hidden=affine,
+    )
+    head = replace(
+        head,
+        W_scale=np.full(9, 2.0**-6, np.float32),
+        input=affine,
+        output=replace(head.output, scale=np.float32(0.25)),
+    )
+    exact = replace(quantized, lstms=(lstm,), head=(head, replace(quantized.head[1], input=head.output)))
+    assert (reference.gate_multipliers(lstm.W_scale, lstm.input).mantissa == 1 << 30).all()
+    assert (reference.dense_multipliers(head).shift < -3).all()
+    content = encode(exact)
+    check_every_bit(exact, open_session(content), content, random_signal(150, 6, 5))
+
+
+def test_a_long_real_stream(watch_model, watch):
+    quantized = quantize(watch_model)
+    content = encode(quantized)
+    check_every_bit(quantized, open_session(content), content, watch.sequences[0][:1500])
+
+
+def test_only_standard_operators_of_an_old_version():
+    proto = onnx.load_from_string(encode(quantize(random_model(5, [7, 4], [6, 3]))))
+    assert proto.ir_version == 8
+    assert [(opset.domain, opset.version) for opset in proto.opset_import] == [("", 17)]
+    assert {node.domain for node in proto.graph.node} == {""}
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
+
+
+def test_weights_are_stored_once_and_as_bytes():
+    proto = onnx.load_from_string(encode(quantize(random_model(40, [64], [12]))))
+    sizes = {tensor.name: len(tensor.raw_data) for tensor in proto.graph.initializer}
+    assert sizes["lstm0_W_weights"] == 4 * 64 * 40
+    assert sizes["lstm0_R_weights"] == 4 * 64 * 64
+    tables = [size for size in sizes.values() if size == 2 << 16]
+    assert len(tables) <= 3  # sigmoid, tanh for the gate, tanh for the cell
+
+
+def test_the_same_model_gives_the_same_bytes():
+    one, same, other = (encode(quantize(random_model(5, [7], [3], seed=seed))) for seed in (0, 0, 1))
+    assert one == same
+    assert one != other
