@@ -75,33 +75,23 @@ def by_pkg_config(prefix: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("build", [by_cmake, by_pkg_config])
-@pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_the_example_answers_as_python_does(
-    prefix: Path,
-    tmp_path: Path,
-    watch: Dataset,
-    watch_model: Model,
-    build: Callable[[Path, Path], Path],
-    precision: str,
+    prefix: Path, tmp_path: Path, watch: Dataset, watch_model: Model, build: Callable[[Path, Path], Path]
 ) -> None:
     model_file, csv = tmp_path / "m.elstm", tmp_path / "frames.csv"
-    model_file.write_bytes(encode(quantize(watch_model) if precision == "int8" else watch_model))
     frames = watch.sequences[0]
     np.savetxt(csv, frames, fmt="%.9g", delimiter=",")
     program = build(prefix, tmp_path)
-    out = run(program, model_file, csv, LD_LIBRARY_PATH=str(library_folder(prefix)))
-    answers = np.array([line.split(",") for line in out.splitlines()], np.float32)
-    assert len(answers) > 1
-    np.testing.assert_array_equal(answers, RuntimeModel(model_file).stream().push(frames))
+    libraries = {"LD_LIBRARY_PATH": str(library_folder(prefix))}
+    for content in (encode(quantize(watch_model)), encode(watch_model)):
+        model_file.write_bytes(content)
+        out = run(program, model_file, csv, **libraries)
+        answers = np.array([line.split(",") for line in out.splitlines()], np.float32)
+        assert len(answers) > 1
+        np.testing.assert_array_equal(answers, RuntimeModel(model_file).stream().push(frames))
 
-    damaged = tmp_path / "damaged.elstm"
-    damaged.write_bytes(model_file.read_bytes()[:-1])
-    done = subprocess.run(
-        [program, damaged, csv],
-        env={**os.environ, "LD_LIBRARY_PATH": str(library_folder(prefix))},
-        capture_output=True,
-        text=True,
-    )
+    model_file.write_bytes(content[:-1])
+    done = subprocess.run([program, model_file, csv], env={**os.environ, **libraries}, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "truncated" in done.stderr
@@ -125,3 +115,76 @@ def test_cplusplus_reads_the_header(prefix: Path, tmp_path: Path) -> None:
         tmp_path / "program",
     )
     assert run(tmp_path / "program") == "0.1.0\n"
+
+
+BARE = """
+#include <edgelstm.h>
+static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE], stream_memory[1024];
+extern const unsigned char file[];
+volatile float frame[3], answer[2];
+unsigned char saved[256];
+void _start(void) {
+    el_model *model;
+    el_stream *stream;
+    if (el_model_open(model_memory, sizeof model_memory, file, 9999, 0, &model) == EL_OK &&
+        el_stream_init(stream_memory, sizeof stream_memory, model, &stream) == EL_OK)
+        while (el_stream_push(stream, (const float *)frame, 1, (float *)answer, 1, 0) == EL_OK)
+            el_stream_save(stream, saved, sizeof saved);
+    for (;;) {
+    }
+}
+const unsigned char file[9999] __attribute__((aligned(EL_ALIGNMENT))) = {1};
+"""
+
+
+@pytest.mark.parametrize("cpu", ["cortex-m4", "cortex-m0plus"])
+def test_a_board_without_an_operating_system(tmp_path: Path, cpu: str) -> None:
+    """Links without a single stub of a system call, and stays small: a floor and a ceiling."""
+    compiler = tool("arm-none-eabi-gcc")
+    options = ["-DEDGELSTM_FLOAT32=OFF", "-DEDGELSTM_SIMD=OFF", "-DCMAKE_BUILD_TYPE=MinSizeRel"]
+    core = ROOT / "runtime/core"
+    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={core / 'cmake/arm-none-eabi.cmake'}"
+    run(
+        tool("cmake"),
+        "-S",
+        core,
+        "-B",
+        tmp_path,
+        toolchain,
+        f"-DEDGELSTM_CPU={cpu}",
+        "-DEDGELSTM_WERROR=ON",
+        *options,
+    )
+    run("cmake", "--build", tmp_path)
+    library = tmp_path / "libedgelstm.a"
+    rows = run("arm-none-eabi-size", "--totals", library).splitlines()
+    code, data, zeroed = (int(n) for n in rows[-1].split()[:3])
+    assert 4_000 < code < 12_000
+    assert (data, zeroed) == (0, 0)
+
+    (tmp_path / "bare.c").write_text(BARE)
+    flags = [f"-mcpu={cpu}", "-mthumb", "-Os", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
+    run(compiler, *flags, f"-I{core / 'include'}", tmp_path / "bare.c", library, "-o", tmp_path / "bare.elf")
+    unresolved = run("arm-none-eabi-nm", "--undefined-only", tmp_path / "bare.elf")
+    assert not unresolved
+    names = run("arm-none-eabi-nm", tmp_path / "bare.elf")
+    assert " el_stream_push" in names
+    assert not [n for n in ("malloc", "_sbrk", "_write", "getenv", "sprintf") if f" {n}\n" in names]
+
+
+def test_a_library_for_int8_alone_refuses_float32(tmp_path: Path, watch_model: Model) -> None:
+    folder = tmp_path / "build"
+    run(tool("cmake"), "-S", ROOT / "runtime/core", "-B", folder, "-DEDGELSTM_FLOAT32=OFF", "-DEDGELSTM_SIMD=OFF")
+    run("cmake", "--build", folder, "--parallel", "2")
+    program, csv = tmp_path / "stream_csv", tmp_path / "frames.csv"
+    source = ROOT / "examples/c/stream_csv.c"
+    include = f"-I{ROOT / 'runtime/core/include'}"
+    run(tool("cc"), "-std=c11", include, source, folder / "libedgelstm.a", "-o", program)
+    csv.write_text("")
+    model_file = tmp_path / "m.elstm"
+    model_file.write_bytes(encode(quantize(watch_model)))
+    assert run(program, model_file, csv) == ""
+    model_file.write_bytes(encode(watch_model))
+    done = subprocess.run([program, model_file, csv], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "int8 alone" in done.stderr

@@ -69,7 +69,8 @@ typedef enum el_status {
     EL_ERROR_CAPACITY,   /* no room for the answers; the stream is untouched */
     EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first frame */
     EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
-    EL_ERROR_KERNEL      /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
+    EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
+    EL_ERROR_PRECISION   /* a float32 model, where the library was built for int8 alone */
 } el_status;
 
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;

@@ -64,6 +64,7 @@ static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
     }
 }
 
+#ifndef EL_NO_FLOAT32
 static const float *add_products_float32(const float *weights, uint32_t columns, const float *x,
                                          float sums[EL_BLOCK_ROWS]) {
     for (uint32_t column = 0; column < columns; column++, weights += EL_BLOCK_ROWS)
@@ -97,10 +98,14 @@ static void dense_float32(const el_layer *layer, const float *x, float *y) {
         weights = add_products_float32(weights, layer->columns_w, x, y);
 }
 
+#endif
+
 const el_kernels el_kernels_scalar = {
     .name = "scalar",
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+#ifndef EL_NO_FLOAT32
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+#endif
 };

@@ -93,6 +93,16 @@ struct el_stream {
     uint64_t frames; /* since the initial state */
 };
 
+/* With one precision built in, what serves the other is dead code that a compiler drops. */
+static inline bool el_is_int8(const el_model *model) {
+#ifdef EL_NO_FLOAT32
+    (void)model; /* opening refused all others */
+    return true;
+#else
+    return model->precision == EL_INT8;
+#endif
+}
+
 static inline uint32_t el_round_up(uint32_t value, uint32_t multiple) {
     return (value + multiple - 1u) / multiple * multiple;
 }

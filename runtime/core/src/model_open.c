@@ -212,7 +212,7 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index,
     if (is_last && (layer->kind != EL_DENSE || layer->outputs != model->outputs || activation != 0))
         return EL_ERROR_FIELD;
 
-    bool int8 = model->precision == EL_INT8;
+    bool int8 = el_is_int8(model);
     layer->relu = activation == 1;
     layer->columns_w = int8 ? el_round_up(layer->inputs, EL_COLUMN_PAD) : layer->inputs;
     layer->columns_r = 0;
@@ -285,6 +285,10 @@ static el_status read_header(el_model *model, const uint8_t *file, size_t size, 
     if (model->precision > EL_INT8 || model->activation > EL_SIGMOID || model->pooling > EL_MEAN ||
         !all_zero(file + H_RESERVED, HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
+#ifdef EL_NO_FLOAT32
+    if (model->precision != EL_INT8)
+        return EL_ERROR_PRECISION;
+#endif
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||
         model->outputs > EL_MAX_WIDTH || model->n_layers < 2 || model->n_layers > EL_MAX_LAYERS ||
         model->window > MAX_WINDOW || model->hop > MAX_WINDOW)

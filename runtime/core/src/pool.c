@@ -84,7 +84,7 @@ static void step_slice(const el_stream *stream, uint32_t index, const el_layer *
     void *h = el_stream_part(stream, layer->h_offset);
     void *h_next = el_stream_part(stream, model->h_next_offset);
     void *c = el_stream_part(stream, layer->c_offset);
-    if (model->precision == EL_INT8)
+    if (el_is_int8(model))
         model->kernels->lstm_int8(part, x, h, (int8_t *)h_next + first, (int16_t *)c + first);
     else
         model->kernels->lstm_float32(part, x, h, (float *)h_next + first, (float *)c + first);
@@ -93,7 +93,7 @@ static void step_slice(const el_stream *stream, uint32_t index, const el_layer *
 static void step_layer(el_pool *pool, const uint8_t *mask, uint32_t index) {
     const el_model *model = pool->model;
     const el_layer *layer = &model->layers[index];
-    bool int8 = model->precision == EL_INT8;
+    bool int8 = el_is_int8(model);
     size_t group_size = (size_t)EL_GATES * EL_BLOCK_ROWS * (layer->columns_w + layer->columns_r) *
                         (int8 ? 1u : sizeof(float));
     /* An even number: kernels may write one group beyond an odd one. */

@@ -30,7 +30,7 @@ static const uint8_t MAGIC[8] = {'E', 'L', 'S', 'T', 'A', 'T', 'E', 0};
 /* The parts of the state in their order; null behind the last. Layers use two indices each. */
 static void *state_part(const el_stream *stream, uint32_t index, size_t *size) {
     const el_model *model = stream->model;
-    bool int8 = model->precision == EL_INT8;
+    bool int8 = el_is_int8(model);
     const el_layer *layer = &model->layers[index / 2];
     if (layer->kind == EL_LSTM) {
         bool is_cell = index % 2 == 1;
@@ -118,8 +118,7 @@ static el_status check_snapshot(const el_model *model, const uint8_t *bytes, siz
             return EL_ERROR_FIELD;
     size_t sums = (size_t)model->sums_blocks * model->outputs;
     size_t recurrent = size - S_STATE - sums * sizeof(double);
-    if (model->precision == EL_FLOAT32 &&
-        !is_float_state(bytes + S_STATE, recurrent / sizeof(float)))
+    if (!el_is_int8(model) && !is_float_state(bytes + S_STATE, recurrent / sizeof(float)))
         return EL_ERROR_FIELD;
     if (!doubles_are_finite(bytes + S_STATE + recurrent, sums))
         return EL_ERROR_FIELD;

@@ -40,6 +40,8 @@ const char *el_status_message(el_status status) {
         return "the snapshot belongs to another model";
     case EL_ERROR_KERNEL:
         return "EDGELSTM_KERNEL names a kernel set that is unknown or cannot run on this processor";
+    case EL_ERROR_PRECISION:
+        return "a float32 model: this library was built for int8 alone";
     }
     return "unknown status";
 }

@@ -28,7 +28,7 @@ static uint32_t larger(uint32_t a, uint32_t b) {
 }
 
 el_status el_lay_out_stream(el_model *model) {
-    bool int8 = model->precision == EL_INT8;
+    bool int8 = el_is_int8(model);
     uint64_t value = int8 ? 1 : sizeof(float);              /* bytes of an activation */
     uint64_t cell = int8 ? sizeof(int16_t) : sizeof(float); /* bytes of a cell */
     uint64_t total = 0, snapshot = SNAPSHOT_HEADER_SIZE;
@@ -86,7 +86,7 @@ el_status el_stream_reset(el_stream *stream) {
     if (stream == NULL)
         return EL_ERROR_ARGUMENT;
     const el_model *model = stream->model;
-    bool int8 = model->precision == EL_INT8;
+    bool int8 = el_is_int8(model);
     stream->frames = 0;
     for (uint32_t n = 0; n < model->n_layers; n++) {
         const el_layer *layer = &model->layers[n];
@@ -131,7 +131,7 @@ void *el_stream_read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
     const float *scale = model->input_scale, *offset = model->input_offset;
     void *flow = el_stream_part(stream, model->flow_offset[0]);
-    if (model->precision == EL_INT8) {
+    if (el_is_int8(model)) {
         int8_t *codes = flow;
         for (uint32_t n = 0; n < model->features; n++) {
             float code = frame[n] * scale[n] + offset[n];
@@ -149,7 +149,7 @@ void *el_stream_read_input(const el_stream *stream, const float *frame) {
 void *el_stream_accept_h(const el_stream *stream, uint32_t index) {
     const el_model *model = stream->model;
     const el_layer *layer = &model->layers[index];
-    size_t value = model->precision == EL_INT8 ? 1u : sizeof(float);
+    size_t value = el_is_int8(model) ? 1u : sizeof(float);
     void *h = el_stream_part(stream, layer->h_offset);
     memcpy(h, el_stream_part(stream, model->h_next_offset), layer->groups * EL_BLOCK_ROWS * value);
     return h;
@@ -165,7 +165,7 @@ static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
         const el_layer *layer = &model->layers[n];
         void *h = el_stream_part(stream, layer->h_offset);
         void *c = el_stream_part(stream, layer->c_offset);
-        if (model->precision == EL_INT8)
+        if (el_is_int8(model))
             kernels->lstm_int8(layer, flow, h, h_next, c);
         else
             kernels->lstm_float32(layer, flow, h, h_next, c);
@@ -211,7 +211,7 @@ static const float *run_head(const el_stream *stream, const void *flow, uint32_t
         bool is_last = n + 1 == model->n_layers;
         /* [0] held the input and is free by now; the layers take turns */
         void *y = el_stream_part(stream, model->flow_offset[(n - first) % 2]);
-        if (model->precision == EL_INT8) {
+        if (el_is_int8(model)) {
             kernels->dense_int8(layer, flow, results);
             if (is_last)
                 finish_scores_int8(layer, results);
