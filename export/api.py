@@ -14,6 +14,7 @@ from edgelstm.export.files import write_whole
 from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
+from edgelstm.runtime.engines import open_model
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,7 @@ def export_model(
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     chosen = scales or (form.scales[0] if form.scales else None)
     quantized = quantize(model, chosen) if chosen else None
-    examples = model.examples if sequences is None else tuple(sequences)
-    if verify and not examples:
-        raise ValueError(f"model {model.name}: carries no sequences to prove the file with; give data")
+    examples = _sequences(model, sequences) if verify else ()
     content = form.encode(quantized or model)
     if not verify:
         write_whole(path, content)
@@ -190,3 +189,24 @@ def export_model(
     written = path if proof.passed else candidate
     proof.write(written)
     return Export(written, len(content), form, chosen, proof)
+
+
+def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
+    """Repeat the proof of the exported file at `path`, made from `model`.
+
+    sequences: as in `export_model`. Integer models are made anew from `model`, with the scales that the file names.
+    A file that answers wrongly gives a proof that has not passed; errors as `open_model` and `export_model` raise
+    them.
+    """
+    described = open_model(path)
+    quantized = None
+    if described.precision == "int8":
+        quantized = quantize(model, described.metadata.get("scales", ""))
+    return prove(path, model, quantized, _sequences(model, sequences))
+
+
+def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:
+    sequences = model.examples if given is None else tuple(given)
+    if not sequences:
+        raise ValueError(f"model {model.name}: carries no sequences to prove the file with; give data")
+    return sequences

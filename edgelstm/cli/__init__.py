@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "Train a model as a TOML file says: data → model.npz.",
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
     "export": "Write a model for an engine, and prove the file there.",
+    "verify": "Repeat the proof of an exported file.",
     "inspect": "What is in a model file: layers, sizes, memory per stream.",
     "stream": "Frames in, predictions out: one line of JSON each.",
     "profile": "Latency percentiles and memory on this machine.",

@@ -12,6 +12,7 @@ from edgelstm.cli import style
 
 if TYPE_CHECKING:
     from edgelstm.export import Export, Form
+    from edgelstm.export.proof import Proof
 
 
 @click.command(
@@ -97,8 +98,13 @@ def show(result: Export) -> None:
     if result.proof is None:
         click.echo(f"{line}: not verified")
         return
-    click.echo(style.mark(result.proof.passed, f"{line}, {result.proof.engine}"))
-    for text in result.proof.lines():
+    show_proof(line, result.proof)
+
+
+def show_proof(line: str, proof: Proof) -> None:
+    """`line` about the file, marked, and a line for each thing that the proof compared."""
+    click.echo(style.mark(proof.passed, f"{line}, {proof.engine}"))
+    for text in proof.lines():
         click.echo(f"  {text}")
 
 

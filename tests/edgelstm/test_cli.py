@@ -59,6 +59,7 @@ hop = 0
 def folder(tmp_path: Path, vowels: Dataset, vowels_model: Model) -> Path:
     """A recipe, its data, and a trained model."""
     save_dataset(vowels, tmp_path / "vowels.npz")
+    save_dataset(vowels.subset(np.arange(640) % 8 == 0), tmp_path / "few.npz")
     save_model(vowels_model, tmp_path / "model.npz")
     (tmp_path / "recipe.toml").write_text(RECIPE)
     return tmp_path
@@ -148,6 +149,58 @@ def test_a_failing_proof_leaves_the_good_file_alone(
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.parametrize("form", ["elstm-int8", "onnx-float32", "onnx-int8-exact", "tflite-int8"])
+def test_verify_repeats_the_proof(command: Command, folder: Path, form: str) -> None:
+    name, precision = form.split("-", 1)
+    command("export", folder / "model.npz", "--format", name, "--precision", precision)
+    path = folder / f"model-{precision}.{name}"
+    ended = command("verify", path, "--against", folder / "model.npz")
+    assert ended.code == 0, ended.out + ended.err
+    assert "SHA-256: the file that was proven" in ended.out
+    assert "✗" not in ended.out
+    other_data = command("verify", path, folder / "few.npz", "--against", folder / "model.npz", "--json")
+    result = json.loads(other_data.out)
+    assert result["as_exported"] is True
+    assert result["proof"]["passed"]
+    assert result["proof"]["sequences"] == 80
+    # What was proven at export is proven again, to the last digit.
+    record = json.loads(Path(f"{path}.proof.json").read_text())
+    assert json.loads(command("verify", path, "--against", folder / "model.npz", "--json").out)["proof"] == record
+
+
+def test_verify_knows_another_model_and_another_file(command: Command, folder: Path) -> None:
+    path = folder / "model-int8.elstm"
+    command("export", folder / "model.npz")
+    command("train", folder / "recipe.toml", "-o", folder / "small.npz")
+    assert command("verify", path, "--against", folder / "small.npz").code == 1  # of other widths
+    load = np.load(folder / "model.npz", allow_pickle=False)
+    arrays = dict(load)
+    name = next(name for name in arrays if name.endswith("W") and arrays[name].shape == (128, 12))
+    arrays[name] = arrays[name] * np.float32(1.01)
+    np.savez(folder / "other.npz", **arrays)
+    other = command("verify", path, "--against", folder / "other.npz")
+    assert other.code == 3, other.out + other.err
+    assert "✗" in other.out
+    # The same answers from a file that is not the one that was proven.
+    proof = Path(f"{path}.proof.json")
+    proof.write_text(proof.read_text().replace(json.loads(proof.read_text())["sha256"], "0" * 64))
+    ended = command("verify", path, "--against", folder / "model.npz")
+    assert ended.code == 3
+    assert "not the file that was proven" in ended.out
+    proof.write_text("{}")
+    assert "no field sha256" in command("verify", path, "--against", folder / "model.npz").err
+    proof.unlink()
+    assert command("verify", path, "--against", folder / "model.npz").code == 0
+
+
+def test_verify_after_export_with_data(command: Command, folder: Path) -> None:
+    """Calibrated anew at export: the file follows from the model and the data together."""
+    command("export", folder / "model.npz", "--data", folder / "few.npz")
+    arguments = ("verify", folder / "model-int8.elstm", folder / "few.npz", "--against", folder / "model.npz")
+    assert command(*arguments).code == 3
+    assert command(*arguments, "--calibrate").code == 0
+
+
 def test_inspect_tells_memory_to_the_byte(command: Command, folder: Path) -> None:
     command("export", folder / "model.npz", "--no-verify")
     facts = json.loads(command("inspect", folder / "model-int8.elstm", "--json").out)
@@ -182,6 +235,12 @@ NONSENSE = [
     (["export", "model.npz", "--format", "tflite", "--scales", "per-row"], 2, "--scales: 'per-row'"),
     (["export", "model.npz", "-o", "model.bin"], 2, "suffix .bin, expected .elstm"),
     (["export", "model.npz", "-o", "no/such/m.elstm"], 2, "no/such does not exist"),
+    (["verify", "letters.elstm"], 2, "Missing option '--against'"),
+    (["verify", "missing.elstm", "--against", "model.npz"], 2, "missing.elstm: no such file"),
+    (["verify", "letters.elstm", "--against", "missing.npz"], 2, "missing.npz: no such file"),
+    (["verify", "letters.elstm", "--against", "model.npz"], 1, "letters.elstm: not an EdgeLSTM file"),
+    (["verify", "letters.onnx", "--against", "model.npz"], 1, "letters.onnx"),
+    (["verify", "letters.elstm", "--against", "model.npz", "--calibrate"], 2, "--calibrate: no DATA"),
     (["inspect", "missing.elstm"], 2, "missing.elstm: no such file"),
     (["inspect", "letters.elstm"], 1, "letters.elstm: not an EdgeLSTM file"),
     (["inspect", "cut.npz"], 1, "cut.npz"),

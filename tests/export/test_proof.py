@@ -9,9 +9,11 @@ import pytest
 
 from edgelstm.export import elstm, onnx_float32, onnx_int8_exact, tflite_int8, tflite_writer
 from edgelstm.export.proof import prove
+from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_writer import Op
 from edgelstm.model import Answer, Normalize
-from edgelstm.quantization import quantize
+from edgelstm.quantization import quantize, reference
+from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_file import seal
 from random_models import random_model, random_signal
 
@@ -75,6 +77,23 @@ def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowe
         proof = proven(tmp_path, form, vowels_model, sequences)
         assert proof.passed, proof.lines()
         assert proof.agreement == 1
+
+
+def test_one_input_integer_of_a_short_sequence_may_differ(tmp_path):
+    """TFLite normalizes in two float32 steps: a value in the middle between two integers may fall to either."""
+    quantized = quantize(MODEL, "per-gate")
+    scale, offset = (array[0] for array in (quantized.input_scale, quantized.input_offset))
+    codes = np.arange(-100, 100) + np.float32(0.5)
+    close = np.zeros((200, 5), np.float32)
+    close[:, 0] = (codes - offset) / scale
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tflite_int8.encode(quantized))
+    stream = witness(open_model(path))
+    moved = (stream.run(close).codes != reference.quantize_frames(quantized, close)).any(axis=1)
+    assert 0 < moved.sum() < 200
+    frame = close[moved][:1]
+    assert prove(path, MODEL, quantized, [frame, random_signal(9, 5, 2)]).passed
+    assert "share of input integers that differ" in failed(prove(path, MODEL, quantized, [frame, frame]))
 
 
 def test_the_record_beside_the_file(tmp_path):

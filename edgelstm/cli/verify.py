@@ -1,0 +1,55 @@
+"""`edgelstm verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgelstm.cli import style
+from edgelstm.cli.export import show_proof
+
+
+@click.command(
+    "verify",
+    epilog="Example: edgelstm verify model-int8.tflite --against model.npz. The exit code is 3 when the proof "
+    "fails, or when FILE is not the one that FILE.proof.json was written for.",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option("--against", required=True, type=click.Path(path_type=Path), help="The model that FILE was made from.")
+@click.option("--calibrate", is_flag=True, help="Calibrate the model on DATA first, as export --data did.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_json: bool) -> None:
+    """Repeat the proof of an exported FILE, on any machine: run it in its engine and compare.
+
+    DATA (npz) holds the sequences to run; without it, those that the model carries.
+    """
+    from edgelstm.data import load_dataset
+    from edgelstm.export import proven_digest, verify
+    from edgelstm.model_file import load_model
+    from edgelstm.quantization import calibrate as calibrated
+
+    if calibrate and data is None:
+        raise click.UsageError("--calibrate: no DATA, expected a file of sequences")
+    expected = proven_digest(file)
+    model = load_model(against)
+    sequences = None if data is None else load_dataset(data).sequences
+    if calibrate and sequences is not None:
+        model = calibrated(model, sequences)
+    proof = verify(file, model, sequences)
+    is_same = expected is None or expected == proof.sha256
+    if as_json:
+        same = None if expected is None else is_same
+        result = {"path": str(file), "as_exported": same, "proof": json.loads(proof.to_json())}
+        click.echo(json.dumps(result, allow_nan=False))
+    else:
+        show_proof(f"{file}  {style.size(proof.size)}, {proof.precision}", proof)
+        if expected is None:
+            click.echo(f"  · no {file.name}.proof.json: nobody says which file was proven at export")
+        else:
+            text = "the file that was proven at export" if is_same else "not the file that was proven at export"
+            click.echo(f"  {'✓' if is_same else '✗'} SHA-256: {text}")
+    if not (proof.passed and is_same):
+        raise SystemExit(3)
