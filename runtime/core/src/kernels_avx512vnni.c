@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #define LANES 32
-#define TILE_GROUPS 2
+#define TILE_GROUPS 4
 #define X_OFFSET 128
+#define OWN_MULTIPLY
+#define OWN_CELL
 
 #include "vectors.h"
 
@@ -20,19 +22,64 @@ static inline v16 add_saturating(v16 a, v16 b) {
     return (v16)_mm512_adds_epi16((__m512i)a, (__m512i)b);
 }
 
-static inline v32 multiply_q31(v32 a, v32 b) {
-    __m512i half = _mm512_set1_epi64(INT64_C(1) << 30);
-    __m512i even = _mm512_add_epi64(_mm512_mul_epi32((__m512i)a, (__m512i)b), half);
-    __m512i odd = _mm512_add_epi64(
-        _mm512_mul_epi32(_mm512_srli_epi64((__m512i)a, 32), _mm512_srli_epi64((__m512i)b, 32)),
-        half);
-    return (v32)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31),
-                                        _mm512_slli_epi64(odd, 1));
+static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
+    __m512i raised = _mm512_max_epi32((__m512i)value, _mm512_set1_epi32(low));
+    return (v32)_mm512_min_epi32(raised, _mm512_set1_epi32(high));
+}
+
+/* For bits ≥ 1 where `lanes` says so; the other lanes stay as they are. `less_one` is bits - 1. */
+static inline __m512i round_lanes(__mmask16 lanes, __m512i value, __m512i less_one) {
+    __m512i downward = _mm512_add_epi32(value, _mm512_srai_epi32(value, 31));
+    __m512i doubled = _mm512_add_epi32(_mm512_srav_epi32(downward, less_one), _mm512_set1_epi32(1));
+    return _mm512_mask_srai_epi32(value, lanes, doubled, 1);
+}
+
+static inline v32 rounding_shift_right(v32 value, v32 bits) {
+    __m512i less_one = _mm512_sub_epi32((__m512i)bits, _mm512_set1_epi32(1));
+    __mmask16 some = _mm512_test_epi32_mask((__m512i)bits, (__m512i)bits);
+    return (v32)round_lanes(some, (__m512i)value, less_one);
+}
+
+static inline v32 multiply(v32 value, v32 mantissa, v32 shift) {
+    __m512i zero = _mm512_setzero_si512(), half = _mm512_set1_epi64(INT64_C(1) << 30);
+    __m512i a = _mm512_sllv_epi32((__m512i)value, _mm512_max_epi32((__m512i)shift, zero));
+    __m512i b = (__m512i)mantissa;
+    __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
+    __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    odd = _mm512_add_epi64(odd, half);
+    __m512i high =
+        _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+    __mmask16 right = _mm512_cmplt_epi32_mask((__m512i)shift, zero);
+    return (v32)round_lanes(right, high, ~(__m512i)shift); /* ~shift = bits - 1 */
 }
 
 static inline v16 narrow(v32 low, v32 high) {
-    return (v16)_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtsepi32_epi16((__m512i)low)),
-                                   _mm512_cvtsepi32_epi16((__m512i)high), 1);
+    __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    __m512i packed = _mm512_packs_epi32((__m512i)low, (__m512i)high); /* within 128-bit quarters */
+    return (v16)_mm512_permutexvar_epi64(order, packed);
+}
+
+/* magnitude with the sign of b */
+static inline v16 with_sign(__m512i magnitude, __m512i b) {
+    __m512i zero = _mm512_setzero_si512();
+    return (v16)_mm512_mask_sub_epi16(magnitude, _mm512_cmplt_epi16_mask(b, zero), zero, magnitude);
+}
+
+/* The high half of 2a·2|b| is a·|b| / 2^14; one more halving rounds ties up. */
+static inline v16 scale_product(v16 a, v16 b, int bits) {
+    __m512i magnitude = _mm512_abs_epi16((__m512i)b);
+    __m512i product =
+        _mm512_mulhi_epu16(_mm512_slli_epi16((__m512i)a, 1), _mm512_slli_epi16(magnitude, 1));
+    __m512i quotient = _mm512_srl_epi16(product, _mm_cvtsi32_si128(bits - 15));
+    return with_sign(_mm512_avg_epu16(quotient, _mm512_setzero_si512()), (__m512i)b);
+}
+
+/* -f·-|c|: the product is positive, and -32768 is a number where 32768 is not. */
+static inline v16 keep(v16 f, v16 c) {
+    __m512i zero = _mm512_setzero_si512();
+    __m512i minus_f = _mm512_sub_epi16(zero, (__m512i)f);
+    __m512i minus_c = _mm512_sub_epi16(zero, _mm512_abs_epi16((__m512i)c));
+    return with_sign(_mm512_mulhrs_epi16(minus_f, minus_c), (__m512i)c);
 }
 
 static inline v32 widen_low(v16 a) {

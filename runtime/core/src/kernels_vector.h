@@ -87,7 +87,22 @@ INLINE v32 multiply(v32 value, v32 mantissa, v32 shift) {
 }
 #endif
 
-/* The functions of fixed_point.h; there the steps are explained. */
+/* The two terms of a cell, ties away from zero. Sets with an instruction for the high half of an
+ * int16 product define OWN_CELL and their own. */
+#ifndef OWN_CELL
+/* a·b / 2^bits for a ≥ 0, bits 15 to 21 */
+INLINE v16 scale_product(v16 a, v16 b, int bits) {
+    return narrow(rounding_shift_right(widen_low(a) * widen_low(b), splat32(bits)),
+                  rounding_shift_right(widen_high(a) * widen_high(b), splat32(bits)));
+}
+
+/* f·c / 2^15 for f ≥ 0 */
+INLINE v16 keep(v16 f, v16 c) {
+    return scale_product(f, c, 15);
+}
+#endif
+
+/* The functions of fixed_point.h; there the steps are explained. Not for a = 0. */
 INLINE v16 exp_of_negative(v16 a, int integer_bits) {
     static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
     int fraction_bits = 15 - integer_bits;
@@ -96,20 +111,22 @@ INLINE v16 exp_of_negative(v16 a, int integer_bits) {
     v16 x = (rest << integer_bits) + (1 << 12);
     v16 x2 = multiply_q15(x, x);
     v16 x3 = multiply_q15(x2, x);
-    v16 x4 = multiply_q15(x2, x2); /* x4 and higher are never negative: ties go up */
-    v16 higher = multiply_q15(((x4 + 2) >> 2) + x3, splat16(10923)) + x2;
+    /* x4 and higher are never negative: ties go up, and rounding shifts are products */
+    v16 x4 = multiply_q15(x2, x2);
+    v16 higher = multiply_q15(multiply_q15(x4, splat16(1 << 13)) + x3, splat16(10923)) + x2;
     v16 exp_minus_eighth = splat16(28918);
-    v16 result = exp_minus_eighth + multiply_q15(exp_minus_eighth, x + ((higher + 1) >> 1));
+    v16 half = multiply_q15(higher, splat16(1 << 14));
+    v16 result = exp_minus_eighth + multiply_q15(exp_minus_eighth, x + half);
     v16 multiple = rest - a;
     for (int n = 0; n < 7; n++)
         if (integer_bits > n - 2) {
             v16 bit = splat16(1 << (fraction_bits + n - 2));
             result =
-                choose16((multiple & bit) == bit, multiply_q15(result, splat16(steps[n])), result);
+                choose16((multiple & bit) != 0, multiply_q15(result, splat16(steps[n])), result);
         }
     if (integer_bits > 5)
         result = choose16(a < (int16_t)-(1 << (20 - integer_bits)), splat16(0), result);
-    return choose16(a == 0, splat16(INT16_MAX), result);
+    return result;
 }
 
 INLINE v16 reciprocal_of_one_plus(v16 a) {
@@ -134,6 +151,33 @@ INLINE v16 tanh16(v16 a, int integer_bits) {
     v16 half = add_saturating(quarter, quarter);
     v16 magnitude = add_saturating(half, half);
     return choose16(a == 0, splat16(0), choose16(a < 0, negate16(magnitude), magnitude));
+}
+
+/* With the number of bits known, masks and shifts are constants. */
+INLINE void tanh_of_cells(v16 *cells, const int registers, int integer_bits) {
+    for (int n = 0; n < registers; n++)
+        switch (integer_bits) {
+        case 0:
+            cells[n] = tanh16(cells[n], 0);
+            break;
+        case 1:
+            cells[n] = tanh16(cells[n], 1);
+            break;
+        case 2:
+            cells[n] = tanh16(cells[n], 2);
+            break;
+        case 3:
+            cells[n] = tanh16(cells[n], 3);
+            break;
+        case 4:
+            cells[n] = tanh16(cells[n], 4);
+            break;
+        case 5:
+            cells[n] = tanh16(cells[n], 5);
+            break;
+        default:
+            cells[n] = tanh16(cells[n], 6);
+        }
 }
 
 /* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
@@ -162,9 +206,14 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     v32 sums_w[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}},
                           sums_r[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}};
-    add_products(weights, block_size, groups * (int)EL_GATES, columns_w, x, sums_w);
-    add_products(weights + (size_t)16 * columns_w, block_size, groups * (int)EL_GATES, columns_r, h,
-                 sums_r);
+    /* Two groups at a time: more places in memory to read from at once would slow them all. */
+    const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
+    for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
+        const int8_t *at = weights + (size_t)block * block_size;
+        add_products(at, block_size, pair, columns_w, x, sums_w + block);
+        add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
+    }
+    const int registers = (groups * 16 + LANES - 1) / LANES;
     v16 gates[EL_GATES][TILE_V16];
     for (int gate = 0; gate < (int)EL_GATES; gate++) {
         v32 wide[TILE_V32] = {{0}};
@@ -172,24 +221,24 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
             int block = group * (int)EL_GATES + gate;
             requantize(layer, rows + block, sums_w[block], sums_r[block], wide + group * PARTS);
         }
-        for (int n = 0; n < TILE_V16; n++)
+        for (int n = 0; n < registers; n++)
             gates[gate][n] = narrow(wide[2 * n], wide[2 * n + 1]);
     }
-    for (int n = 0; n < TILE_V16; n++, c += LANES, h_next += LANES) {
-        v16 i = sigmoid16(gates[0][n]), f = sigmoid16(gates[1][n]);
-        v16 g = tanh16(gates[2][n], 3), o = sigmoid16(gates[3][n]);
-        v16 old = load16(c);
-        v32 q15 = splat32(15), to_cell = splat32(30 + layer->cell_exponent);
-        v32 low = rounding_shift_right(widen_low(f) * widen_low(old), q15) +
-                  rounding_shift_right(widen_low(i) * widen_low(g), to_cell);
-        v32 high = rounding_shift_right(widen_high(f) * widen_high(old), q15) +
-                   rounding_shift_right(widen_high(i) * widen_high(g), to_cell);
-        v16 cell = narrow(low, high);
-        memcpy(c, &cell, sizeof cell);
-        v16 squashed = tanh16(cell, 15 + layer->cell_exponent);
-        v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
-        v16 hidden = narrow(multiply(widen_low(o) * widen_low(squashed), mantissa, shift),
-                            multiply(widen_high(o) * widen_high(squashed), mantissa, shift));
+    /* One step at a time for all registers: each step is a long chain, and chains overlap. */
+    v16 outputs[TILE_V16], cells[TILE_V16];
+    for (int n = 0; n < registers; n++, c += LANES) {
+        v16 i = sigmoid16(gates[0][n]), f = sigmoid16(gates[1][n]), g = tanh16(gates[2][n], 3);
+        outputs[n] = sigmoid16(gates[3][n]);
+        cells[n] =
+            add_saturating(keep(f, load16(c)), scale_product(i, g, 30 + layer->cell_exponent));
+        memcpy(c, &cells[n], sizeof cells[n]);
+    }
+    tanh_of_cells(cells, registers, 15 + layer->cell_exponent);
+    v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
+    for (int n = 0; n < registers; n++, h_next += LANES) {
+        v32 low = widen_low(outputs[n]) * widen_low(cells[n]);
+        v32 high = widen_high(outputs[n]) * widen_high(cells[n]);
+        v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
         store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
     }
 }
@@ -203,6 +252,11 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
     for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
         lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
                        h_next + group * 16, c + group * 16, TILE_GROUPS);
+#if TILE_GROUPS > 2
+    for (; group + 2 <= layer->groups; group += 2)
+        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+                       h_next + group * 16, c + group * 16, 2);
+#endif
 #if TILE_GROUPS > 1
     for (; group < layer->groups; group++)
         lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
@@ -210,17 +264,30 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
 #endif
 }
 
+/* The columns of one block in parts, so that sums need not wait for one another. */
+#define CHAINS (PARTS < 4 ? 4 / PARTS : 1)
+
+INLINE uint32_t chain_start(uint32_t columns, int chain) {
+    return columns / EL_COLUMN_PAD * (uint32_t)chain / CHAINS * EL_COLUMN_PAD;
+}
+
 static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
     const int8_t *weights = layer->weights;
     const el_rows *rows = layer->rows;
-    size_t block_size = (size_t)16 * layer->columns_w;
+    uint32_t columns = layer->columns_w;
+    size_t block_size = (size_t)16 * columns;
     for (uint32_t group = 0; group < layer->groups; group++, rows++, weights += block_size) {
-        v32 products[1][PARTS] = {{{0}}};
-        add_products(weights, block_size, 1, layer->columns_w, x, products);
+        v32 products[CHAINS][PARTS] = {{{0}}};
+        for (int chain = 0; chain < CHAINS; chain++) {
+            uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
+            add_products(weights + (size_t)16 * from, 0, 1, to - from, x + from, products + chain);
+        }
         for (int part = 0; part < PARTS; part++, sums += LANES32) {
             int first = part * LANES32;
-            v32 sum = products[0][part] + load32(rows->bias + first) -
+            v32 sum = load32(rows->bias + first) -
                       load32(rows->sum_w + first) * (layer->input_zero_point + X_OFFSET);
+            for (int chain = 0; chain < CHAINS; chain++)
+                sum += products[chain][part];
             memcpy(sums, &sum, sizeof sum);
         }
     }
@@ -309,11 +376,22 @@ static void lstm_float32(const el_layer *layer, const float *x, const float *h, 
 
 static void dense_float32(const el_layer *layer, const float *x, float *y) {
     const float *weights = layer->weights, *bias = layer->rows;
-    size_t block_size = (size_t)16 * layer->columns_w;
-    for (uint32_t group = 0; group < layer->groups; group++, y += 16) {
-        vf sums[1][PARTS];
-        memcpy(sums, bias + group * 16, sizeof sums);
-        add_products_float(weights + group * block_size, block_size, 1, layer->columns_w, x, sums);
-        memcpy(y, sums, sizeof sums);
+    uint32_t columns = layer->columns_w;
+    size_t block_size = (size_t)16 * columns;
+    for (uint32_t group = 0; group < layer->groups; group++, weights += block_size, y += 16) {
+        vf sums[CHAINS][PARTS] = {{{0}}};
+        for (int chain = 0; chain < CHAINS; chain++) {
+            uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
+            if (chain == CHAINS - 1)
+                to = columns;
+            add_products_float(weights + (size_t)16 * from, 0, 1, to - from, x + from,
+                               sums + chain);
+        }
+        for (int part = 0; part < PARTS; part++) {
+            vf sum = load_float(bias + group * 16 + part * LANES32);
+            for (int chain = 0; chain < CHAINS; chain++)
+                sum += sums[chain][part];
+            memcpy(y + part * LANES32, &sum, sizeof sum);
+        }
     }
 }
