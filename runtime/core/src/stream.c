@@ -121,25 +121,26 @@ size_t el_stream_answers(const el_stream *stream, size_t frames) {
 }
 
 bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
+    uint32_t others = 0; /* no early way out: so several are looked at together */
     for (size_t n = 0; n < count * model->features; n++)
-        if (!el_is_finite(frames[n]))
-            return false;
-    return true;
+        others |= !el_is_finite(frames[n]);
+    return others == 0;
 }
 
 void *el_stream_read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
-    const float *scale = model->input_scale, *offset = model->input_offset;
+    const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
+    const uint32_t features = model->features;
     void *flow = el_stream_part(stream, model->flow_offset[0]);
     if (el_is_int8(model)) {
-        int8_t *codes = flow;
-        for (uint32_t n = 0; n < model->features; n++) {
+        int8_t *restrict codes = flow;
+        for (uint32_t n = 0; n < features; n++) {
             float code = frame[n] * scale[n] + offset[n];
             codes[n] = (int8_t)el_round(el_clamp(code, -128.0f, 127.0f));
         }
     } else {
-        float *values = flow;
-        for (uint32_t n = 0; n < model->features; n++)
+        float *restrict values = flow;
+        for (uint32_t n = 0; n < features; n++)
             values[n] =
                 el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
     }
