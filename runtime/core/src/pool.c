@@ -96,8 +96,10 @@ static void step_layer(el_pool *pool, const uint8_t *mask, uint32_t index) {
     bool int8 = el_is_int8(model);
     size_t group_size = (size_t)EL_GATES * EL_BLOCK_ROWS * (layer->columns_w + layer->columns_r) *
                         (int8 ? 1u : sizeof(float));
-    /* An even number: kernels may write one group beyond an odd one. */
-    uint32_t groups = group_size * 4 <= SLICE_SIZE ? (uint32_t)(SLICE_SIZE / group_size) & ~1u : 2u;
+    /* Whole tiles: kernels take up to four groups at a time, and may write one beyond an odd
+     * number. */
+    uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
+    uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
     for (uint32_t first = 0; first < layer->groups; first += groups) {
         uint32_t left = layer->groups - first;
         el_layer part = slice(layer, int8, first, left < groups ? left : groups);
