@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from edgelstm.export.files import write_whole
 from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
+from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines import open_model
 
 
@@ -22,7 +23,8 @@ class Form:
     """One kind of file: for which engine, in which precision."""
 
     format: str
-    name: str  # its precision, as `--precision` takes it: unique within the format
+    name: str  # as `--precision` takes it: unique within the format
+    precision: Precision  # of what it computes; it decides how the file is proven
     engine: str
     scales: tuple[Granularity, ...]  # that the integer model may have, the default first; none: made from floats
     state: str  # where it is kept between frames
@@ -48,6 +50,13 @@ def _onnx_float32(model: Model | QuantizedModel) -> bytes:
     return encode(model)
 
 
+def _onnx_int8_dynamic(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.onnx_int8_dynamic import encode
+
+    assert isinstance(model, Model)
+    return encode(model)
+
+
 def _onnx_int8_exact(model: Model | QuantizedModel) -> bytes:
     from edgelstm.export.onnx_int8_exact import encode
 
@@ -66,6 +75,7 @@ FORMS = (
     Form(
         "elstm",
         "int8",
+        "int8",
         engine="EdgeLSTM's C core",
         scales=("per-row", "per-gate"),
         state="inside the stream: 3 bytes per unit; saved and restored as bytes",
@@ -75,6 +85,7 @@ FORMS = (
     ),
     Form(
         "elstm",
+        "float32",
         "float32",
         engine="EdgeLSTM's C core",
         scales=(),
@@ -86,6 +97,7 @@ FORMS = (
     Form(
         "onnx",
         "float32",
+        "float32",
         engine="onnxruntime",
         scales=(),
         state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
@@ -95,7 +107,19 @@ FORMS = (
     ),
     Form(
         "onnx",
+        "int8-dynamic",
+        "int8-dynamic",
+        engine="onnxruntime",
+        scales=(),
+        state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
+        choose="the fastest and smallest in onnxruntime",
+        beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
+        encode=_onnx_int8_dynamic,
+    ),
+    Form(
+        "onnx",
         "int8-exact",
+        "int8",
         engine="onnxruntime",
         scales=("per-row", "per-gate"),
         state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
@@ -105,6 +129,7 @@ FORMS = (
     ),
     Form(
         "tflite",
+        "int8",
         "int8",
         engine="LiteRT, tflite-runtime",
         scales=("per-gate",),
@@ -179,7 +204,7 @@ def export_model(
     candidate = path.with_suffix(f".failed{form.suffix}")
     write_whole(candidate, content)
     try:
-        proof = prove(candidate, model, quantized, examples)
+        proof = prove(candidate, model, quantized, examples, form.precision)
     except BaseException:
         candidate.unlink(missing_ok=True)
         raise
@@ -202,7 +227,8 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
     quantized = None
     if described.precision == "int8":
         quantized = quantize(model, described.metadata.get("scales", ""))
-    return prove(path, model, quantized, _sequences(model, sequences))
+    precision: Any = described.precision
+    return prove(path, model, quantized, _sequences(model, sequences), precision)
 
 
 def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:

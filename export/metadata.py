@@ -11,19 +11,20 @@ from typing import Any
 
 from edgelstm.model import Model
 from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"
 VERSION = 1
 
 
-def metadata(model: Model | QuantizedModel) -> dict[str, Any]:
-    """The JSON object for `model`. Deterministic: no dates, no paths."""
+def metadata(model: Model | QuantizedModel, precision: Precision | None = None) -> dict[str, Any]:
+    """The JSON object for `model`, by default in its own precision. Deterministic: no dates, no paths."""
     quantized = model if isinstance(model, QuantizedModel) else None
     source = model.model if isinstance(model, QuantizedModel) else model
     return {
         "version": VERSION,
         "name": source.name,
-        "precision": "int8" if quantized else "float32",
+        "precision": precision or ("int8" if quantized else "float32"),
         "scales": quantized.granularity if quantized else None,
         "features": source.features,
         "outputs": source.outputs,
@@ -40,6 +41,8 @@ def metadata(model: Model | QuantizedModel) -> dict[str, Any]:
     }
 
 
-def metadata_json(model: Model | QuantizedModel) -> str:
-    """`metadata(model)` as compact text with sorted keys: the same model gives the same bytes."""
-    return json.dumps(metadata(model), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def metadata_json(model: Model | QuantizedModel, precision: Precision | None = None) -> str:
+    """`metadata(model, precision)` as compact text with sorted keys: the same model gives the same bytes."""
+    return json.dumps(
+        metadata(model, precision), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )

@@ -14,6 +14,8 @@ as `h0`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,18 +26,24 @@ from edgelstm.model import LSTM, Dense, Model
 def encode(model: Model) -> bytes:
     """The bytes of the `.onnx` file, checked by onnx's own checker. The same model gives the same bytes."""
     graph = Graph(model)
+    return graph.encode(build(graph, _lstm), frames="frames")
+
+
+def build(graph: Graph, lstm: Callable[[Graph, int, LSTM, str], str]) -> list[str]:
+    """The graph's model, with `lstm` for every layer, as `_lstm` here; returns the results' names."""
+    model = graph.model
     flow = graph.node("Sub", "x", graph.constant("mean", model.normalize.mean), to="centred")
     flow = graph.node("Div", flow, graph.constant("std", model.normalize.std), to="normalized")
     flow = graph.node("Unsqueeze", flow, graph.constant("axis", np.array([1], np.int64)), to="sequence")
-    for n, lstm in enumerate(model.lstms):
-        flow = _lstm(graph, n, lstm, flow)
+    for n, layer in enumerate(model.lstms):
+        flow = lstm(graph, n, layer, flow)
     flow = graph.node("Squeeze", flow, "axis", to="hidden")
     for n, dense in enumerate(model.head):
         flow = _dense(graph, n, dense, flow, last=n == len(model.head) - 1)
-    return graph.encode([flow, *graph.probabilities(flow)], frames="frames")
+    return [flow, *graph.probabilities(flow)]
 
 
-def _to_iofc(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def to_iofc(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Gates stacked i, f, g, o → the format's order i, o, f, c."""
     i, f, g, o = np.split(rows, 4)
     return np.concatenate([i, o, f, g])
@@ -44,9 +52,9 @@ def _to_iofc(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
     """Layer `n` over `x` (frames, 1, inputs) → (frames, 1, units); its states are listed."""
     H = layer.units
-    both = np.concatenate([_to_iofc(layer.b), np.zeros(4 * H, np.float32)])
-    W = graph.constant(f"W{n}", _to_iofc(layer.W)[None])
-    R = graph.constant(f"R{n}", _to_iofc(layer.R)[None])
+    both = np.concatenate([to_iofc(layer.b), np.zeros(4 * H, np.float32)])
+    W = graph.constant(f"W{n}", to_iofc(layer.W)[None])
+    R = graph.constant(f"R{n}", to_iofc(layer.R)[None])
     B = graph.constant(f"B{n}", both[None])
     for letter in "hc":
         graph.state(f"{letter}{n}", [1, 1, H])

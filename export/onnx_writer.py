@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from edgelstm.export.metadata import KEY, metadata_json
 from edgelstm.model import Model
 from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.runtime.description import Precision
 
 OPSET, IR = 17, 8
 STATES_KEY = "edgelstm.states"
@@ -22,8 +23,8 @@ _OUTPUT_NODES = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
 class Graph:
     """Nodes, constants and states by name. Every node is named as its first result."""
 
-    def __init__(self, model: Model | QuantizedModel):
-        self.described = model
+    def __init__(self, model: Model | QuantizedModel, precision: Precision | None = None):
+        self.metadata = metadata_json(model, precision)
         self.model = model.model if isinstance(model, QuantizedModel) else model
         self.nodes: list[Any] = []
         self.states: list[dict[str, Any]] = []
@@ -92,10 +93,11 @@ class Graph:
             list(self._constants.values()),
         )
         # Both versions are stated: the helper's defaults are newer than what current engines read.
-        proto = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR, producer_name="edgelstm"
-        )
+        domains = sorted({node.domain for node in self.nodes} - {""})
+        versions = [("", OPSET), *((domain, 1) for domain in domains)]
+        opsets = [helper.make_opsetid(*version) for version in versions]
+        proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="edgelstm")
         states_json = json.dumps(self.states, separators=(",", ":"))
-        helper.set_model_props(proto, {KEY: metadata_json(self.described), STATES_KEY: states_json})
+        helper.set_model_props(proto, {KEY: self.metadata, STATES_KEY: states_json})
         onnx.checker.check_model(proto, full_check=True)
         return bytes(proto.SerializeToString(deterministic=True))

@@ -12,6 +12,10 @@ from typing import Any, Literal, get_args
 from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
 
 KEY = "edgelstm"
+
+Precision = Literal["float32", "int8", "int8-dynamic"]
+"""What computes: floats; integers to the last bit; or int8 weights with activations rounded on the fly."""
+
 MAX_JSON_BYTES = 1 << 22
 MAX_WIDTH = 1 << 14
 MAX_LAYERS = 16
@@ -24,7 +28,7 @@ class Description:
     """The part of the metadata that a stream needs; `metadata` holds all of it."""
 
     metadata: dict[str, Any]
-    precision: Literal["float32", "int8"]
+    precision: Precision
     features: int
     outputs: int
     labels: tuple[str, ...]  # one per output, or none
@@ -49,7 +53,7 @@ class Description:
             raise answer.wrong("window", f"0, or with pooling mean a multiple of hop ({hop}) of which it holds few")
         return cls(
             metadata=fields.values,
-            precision=fields.choice("precision", ("float32", "int8")),
+            precision=fields.choice("precision", get_args(Precision)),
             features=features,
             outputs=outputs,
             labels=fields.texts("labels", outputs),

@@ -103,6 +103,7 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         ("elstm", "int8"),
         ("elstm", "float32"),
         ("onnx", "float32"),
+        ("onnx", "int8-dynamic"),
         ("onnx", "int8-exact"),
         ("tflite", "int8"),
     }
@@ -149,7 +150,9 @@ def test_a_failing_proof_leaves_the_good_file_alone(
     assert not list(folder.glob("*.part"))
 
 
-@pytest.mark.parametrize("form", ["elstm-int8", "onnx-float32", "onnx-int8-exact", "tflite-int8"])
+@pytest.mark.parametrize(
+    "form", ["elstm-int8", "onnx-float32", "onnx-int8-dynamic", "onnx-int8-exact", "tflite-int8"]
+)
 def test_verify_repeats_the_proof(command: Command, folder: Path, form: str) -> None:
     name, precision = form.split("-", 1)
     command("export", folder / "model.npz", "--format", name, "--precision", precision)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import elstm, onnx_float32, onnx_int8_exact, tflite_int8, tflite_writer
+from edgelstm.export import elstm, onnx_float32, onnx_int8_dynamic, onnx_int8_exact, tflite_int8, tflite_writer
 from edgelstm.export.proof import prove
 from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_writer import Op
@@ -26,6 +26,7 @@ FORMS = {
     "elstm-per-row": ("per-row", elstm.encode),
     "elstm-per-gate": ("per-gate", elstm.encode),
     "onnx": (None, onnx_float32.encode),
+    "onnx-dynamic": (None, onnx_int8_dynamic.encode),
     "onnx-per-row": ("per-row", onnx_int8_exact.encode),
     "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
     "tflite": ("per-gate", tflite_int8.encode),
@@ -40,7 +41,7 @@ def proven(folder, form, right, sequences, wrong=None):
     quantized = quantize(right, scales) if scales else None
     path = folder / f"model.{form.split('-')[0]}"
     path.write_bytes(encode(wrong or quantized or right))
-    return prove(path, right, quantized, sequences)
+    return prove(path, right, quantized, sequences, "int8-dynamic" if "dynamic" in form else None)
 
 
 def failed(proof):
@@ -56,7 +57,7 @@ def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path
     assert (proof.sequences, proof.frames) == (6, 2400)
     assert proof.agreement is not None
     assert proof.agreement >= 5 / 6
-    if form != "elstm" and form != "onnx":
+    if FORMS[form][0]:
         exact = [check for check in proof.checks if check.name.endswith("integers")]
         assert [(check.values, check.differing) for check in exact] == [(2400 * 24, 0)] * 2
 
@@ -149,12 +150,27 @@ def test_a_float32_file_of_another_model_fails(form, wrong, check, tmp_path):
     assert check in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        (with_weight(MODEL, 0, "W", (3, 2), -1), "h0 against the same rounding"),
+        (with_weight(MODEL, 1, "R", (20, 1), -1), "h1 against the same rounding"),
+        (with_weight(MODEL, 1, "b", 5, 1.2), "c1 against the same rounding"),
+        (with_score_moved(MODEL, 0.1), "scores against float64"),
+        (replace(MODEL, answer=Answer("mean", 9, 3)), "metadata"),
+    ],
+)
+def test_a_rounding_file_of_another_model_fails(wrong, check, tmp_path):
+    assert check in failed(proven(tmp_path, "onnx-dynamic", MODEL, SEQUENCES, wrong))
+
+
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)])
 def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     layer = MODEL.lstms[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
     wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
     assert "h0 against float64" in failed(proven(tmp_path, "onnx", MODEL, SEQUENCES, wrong))
+    assert "h0 against the same rounding" in failed(proven(tmp_path, "onnx-dynamic", MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
         quantized = quantize(MODEL, FORMS[form][0])
         layer = quantized.lstms[0]

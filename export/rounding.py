@@ -1,0 +1,70 @@
+"""int8 weights with float arithmetic around them, and how far from the float model they may lead.
+
+Engines round activations to 8 bits on the fly, each in its own way. `rounded_forward` does it in the plainest way;
+a file is right when it is not much farther from float64 than that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.model import LSTM, Model
+
+Floats = NDArray[np.floating[Any]]
+
+
+def rows_to_int8(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(rows, columns) → integers in [-127, 127] and a scale for each row: weights ≈ integers · scale."""
+    scale = np.abs(weights).max(axis=1) / np.float32(127)
+    scale = np.where(scale > np.finfo(np.float32).tiny, scale, np.float32(1 / 127)).astype(np.float32)
+    return np.clip(np.rint(weights / scale[:, None]), -127, 127).astype(np.int8), scale
+
+
+def rounded_forward(model: Model, sequence: NDArray[np.float32]) -> forward.Trace:
+    """Raw frames (T, features) through the LSTM layers with weights and, frame by frame, x and h rounded to 8 bits;
+    all else, and the head, in float64."""
+    flow: Floats = (sequence.astype(np.float64) - model.normalize.mean) / model.normalize.std
+    x = flow
+    hs, cs, dense = [], [], []
+    for lstm in model.lstms:
+        h, c = _rounded_lstm(lstm, flow)
+        hs.append(h)
+        cs.append(c)
+        flow = h
+    for layer in model.head:
+        flow = flow @ layer.W.astype(np.float64).T + layer.b
+        flow = np.maximum(flow, 0) if layer.activation == "relu" else flow
+        dense.append(flow)
+    return forward.Trace(x, tuple(hs), tuple(cs), tuple(dense))
+
+
+def _rounded_lstm(layer: LSTM, x: Floats) -> tuple[Floats, Floats]:
+    W, R = _rounded_rows(layer.W), _rounded_rows(layer.R)
+    h: Floats = np.zeros(layer.units)
+    c: Floats = np.zeros(layer.units)
+    hs, cs = np.empty((2, len(x), layer.units))
+    for t, frame in enumerate(x):
+        i, f, g, o = np.split(W @ _rounded(frame) + R @ _rounded(h) + layer.b, 4)
+        c = forward.sigmoid(f) * c + forward.sigmoid(i) * np.tanh(g)
+        h = forward.sigmoid(o) * np.tanh(c)
+        hs[t], cs[t] = h, c
+    return hs, cs
+
+
+def _rounded_rows(weights: NDArray[np.float32]) -> Floats:
+    integers, scale = rows_to_int8(weights)
+    rounded: Floats = integers * scale.astype(np.float64)[:, None]
+    return rounded
+
+
+def _rounded(x: Floats) -> Floats:
+    """To 256 values from the smallest of `x` to its largest, 0 among them."""
+    low, high = min(x.min(), 0.0), max(x.max(), 0.0)
+    scale = (high - low) / 255 or 1.0
+    zero = np.rint(-low / scale)
+    rounded: Floats = (np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale
+    return rounded
