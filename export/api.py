@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
@@ -138,6 +140,28 @@ FORMS = (
         beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
         encode=_tflite_int8,
     ),
+    Form(
+        "c",
+        "int8",
+        "int8",
+        engine="EdgeLSTM's C core",
+        scales=("per-row", "per-gate"),
+        state="inside the stream: 3 bytes per unit; saved and restored as bytes",
+        choose="for firmware and programs that link their model: a .c file with its .h",
+        beware="what is proven are the bytes that it holds; four times their size as source",
+        encode=_elstm,
+    ),
+    Form(
+        "c",
+        "float32",
+        "float32",
+        engine="EdgeLSTM's C core",
+        scales=(),
+        state="inside the stream: 8 bytes per unit; saved and restored as bytes",
+        choose="as int8 in C, where int8 costs too much accuracy",
+        beware="as int8 in C; not for a core that was built for int8 alone",
+        encode=_elstm,
+    ),
 )
 """Every form, the default of a format first."""
 
@@ -175,7 +199,7 @@ def export_model(
     sequences: Sequence[NDArray[np.float32]] | None = None,
     verify: bool = True,
 ) -> Export:
-    """Write `model` to `path`, whose suffix (.elstm, .onnx, .tflite) says the format, and prove the file.
+    """Write `model` to `path`, whose suffix (.elstm, .onnx, .tflite, .c) says the format, and prove the file.
 
     precision: the name of one of the format's `FORMS`; left out, the first (int8, for ONNX float32).
     scales: of int8 weights, per-row or per-gate; left out, the most accurate that the format holds.
@@ -198,22 +222,38 @@ def export_model(
     examples = _sequences(model, sequences) if verify else ()
     content = form.encode(quantized or model)
     if not verify:
-        write_whole(path, content)
-        return Export(path, len(content), form, chosen, None)
+        return Export(path, len(_put(path, content, form, model)), form, chosen, None)
     # Proven under another name first: a file at `path` is always a good one.
-    candidate = path.with_suffix(f".failed{form.suffix}")
+    candidate = path.with_suffix(f".failed{'.elstm' if form.format == 'c' else form.suffix}")
     write_whole(candidate, content)
     try:
         proof = prove(candidate, model, quantized, examples, form.precision)
     except BaseException:
         candidate.unlink(missing_ok=True)
         raise
+    written = candidate
     if proof.passed:
-        candidate.replace(path)
-        proof = replace(proof, file=path.name)
-    written = path if proof.passed else candidate
+        written, content = path, _put(path, content, form, model)
+        candidate.unlink()
+        proof = _proof_of(proof, path.name, content)
     proof.write(written)
     return Export(written, len(content), form, chosen, proof)
+
+
+def _put(path: Path, content: bytes, form: Form, model: Model) -> bytes:
+    """Write the file at `path`, for C with its header beside it; returns what it holds."""
+    if form.format == "c":
+        from edgelstm.export.c_source import encode
+
+        content, header = encode(content, path, model.features, model.outputs)
+        write_whole(path.with_suffix(".h"), header)
+    write_whole(path, content)
+    return content
+
+
+def _proof_of(proof: Proof, name: str, content: bytes) -> Proof:
+    """`proof`, said of the file `name` that holds `content`."""
+    return replace(proof, file=name, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
 def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
@@ -223,6 +263,14 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
     A file that answers wrongly gives a proof that has not passed; errors as `open_model` and `export_model` raise
     them.
     """
+    path = Path(path)
+    if path.suffix == ".c":
+        from edgelstm.export.c_source import decode
+
+        with TemporaryDirectory() as folder:
+            held = Path(folder) / f"{path.stem}.elstm"
+            held.write_bytes(decode(path))
+            return _proof_of(verify(held, model, sequences), path.name, path.read_bytes())
     described = open_model(path)
     quantized = None
     if described.precision == "int8":

@@ -110,10 +110,11 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
 def _export(model: Model, output: Path) -> list[Path]:
     from edgelstm.export import FORMS, export_model
+    from edgelstm.runtime.engines import SUFFIXES
 
     click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
     paths = []
-    for form in FORMS:
+    for form in (form for form in FORMS if form.suffix in SUFFIXES):
         path = output / f"{model.name}-{form.name}{form.suffix}"
         try:
             result = export_model(model, path, precision=form.name)

@@ -87,8 +87,13 @@ def command(
         click.echo(json.dumps([_to_json(result) for result in results], allow_nan=False))
     if not all(result.proof is None or result.proof.passed for result in results):
         raise SystemExit(3)
+    path = results[0].path
+    if path.suffix == ".c":
+        text = f"Next: compile {path} into a program that links libedgelstm; {path.with_suffix('.h').name} says how"
+    else:
+        text = f"Next: edgelstm stream {path} frames.csv    or: edgelstm profile {path}"
     if not as_json:
-        click.echo(f"Next: edgelstm stream {results[0].path} frames.csv    or: edgelstm profile {results[0].path}")
+        click.echo(text)
 
 
 def show(result: Export) -> None:

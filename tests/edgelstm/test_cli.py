@@ -106,6 +106,8 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         ("onnx", "int8-dynamic"),
         ("onnx", "int8-exact"),
         ("tflite", "int8"),
+        ("c", "int8"),
+        ("c", "float32"),
     }
     for file in files:
         assert file["proof"]["passed"]
@@ -113,6 +115,9 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         proof = json.loads(Path(f"{file['path']}.proof.json").read_text())
         assert proof == file["proof"]
         assert proof["file"] == Path(file["path"]).name
+        if file["format"] == "c":
+            assert Path(file["path"]).with_suffix(".h").exists()
+            continue
         inspected = command("inspect", file["path"], "--json")
         assert json.loads(inspected.out)["lstm_units"] == [32]
         assert command("inspect", file["path"]).out.startswith(file["path"])
@@ -232,7 +237,7 @@ NONSENSE = [
     (["evaluate", "letters.elstm", "vowels.npz"], 1, "letters.elstm: not an EdgeLSTM file"),
     (["export", "missing.npz"], 2, "missing.npz: no such file"),
     (["export", "letters.npz"], 1, "letters.npz: not a readable NPZ file"),
-    (["export", "model.npz", "--format", "pt"], 2, "--format: 'pt', expected one of elstm, onnx, tflite"),
+    (["export", "model.npz", "--format", "pt"], 2, "--format: 'pt', expected one of elstm, onnx, tflite, c"),
     (["export", "model.npz", "--format", "onnx", "--precision", "int8"], 2, "--precision: 'int8'"),
     (["export", "model.npz", "--format", "all", "--precision", "int9"], 2, "--precision: 'int9'"),
     (["export", "model.npz", "--format", "tflite", "--scales", "per-row"], 2, "--scales: 'per-row'"),
