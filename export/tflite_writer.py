@@ -18,21 +18,26 @@ class Op(IntEnum):
     """Built-in operators: the values of BuiltinOperator."""
 
     ADD = 0
+    CONCATENATION = 2
     DEQUANTIZE = 6
     FULLY_CONNECTED = 9
     LOGISTIC = 14
     MUL = 18
     SOFTMAX = 25
+    TANH = 28
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44
+    SPLIT = 49
     QUANTIZE = 114
 
 
 _OPTIONS_TYPE = {
     Op.ADD: 11,
+    Op.CONCATENATION: 10,
     Op.DEQUANTIZE: 38,
     Op.FULLY_CONNECTED: 8,
     Op.MUL: 21,
     Op.SOFTMAX: 9,
+    Op.SPLIT: 35,
     Op.UNIDIRECTIONAL_SEQUENCE_LSTM: 71,
     Op.QUANTIZE: 89,
 }
@@ -54,18 +59,21 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor, with `data` a constant. Real values are `scale * (q - zero_point)`, one scale for the whole of it."""
+    """A tensor, with `data` a constant. Real values are `scale * (q - zero_point)`; an array of scales has one for
+    each row."""
 
     name: str
     shape: tuple[int, ...]
     dtype: DTypeLike
     data: NDArray[Any] | None = None
-    scale: float | np.float32 | None = None
+    scale: float | np.float32 | NDArray[np.float32] | None = None
     zero_point: int = 0
     variable: bool = False  # keeps its value between calls
 
     @classmethod
-    def constant(cls, name: str, data: NDArray[Any], scale: float | np.float32 | None = None) -> Tensor:
+    def constant(
+        cls, name: str, data: NDArray[Any], scale: float | np.float32 | NDArray[np.float32] | None = None
+    ) -> Tensor:
         """`scale` makes `data` a symmetric quantized constant."""
         return cls(name, data.shape, data.dtype, data, scale)
 
@@ -185,8 +193,9 @@ class _Encoder:
             number = self.add_buffer(tensor.data.astype(dtype.newbyteorder("<")).tobytes())
         quantization = None
         if tensor.scale is not None:
-            scale = self.vector([tensor.scale], np.float32)
-            zero_point = self.vector([tensor.zero_point], np.int64)
+            scales = np.atleast_1d(tensor.scale)
+            scale = self.vector(scales, np.float32)
+            zero_point = self.vector([tensor.zero_point] * len(scales), np.int64)
             quantization = self.table(Field(2, "offset", scale), Field(3, "offset", zero_point))
         name, shape = self.builder.CreateString(tensor.name), self.vector(tensor.shape, np.int32)
         return self.table(
