@@ -176,8 +176,9 @@ class Stream:
         self.output: Float32 = np.zeros(model.outputs, np.float32)
         """(outputs,): the newest answer that `step` emitted."""
         self._emitted = c_size_t()
-        # Bound once: converting arguments costs more than a small model's step.
-        self._step = self._lib.el_stream_push
+        # Bound once: converting arguments costs more than a small model's step. Looked up by name, the function is a
+        # new object without argument types, which takes these ctypes values as they are.
+        self._step = self._lib["el_stream_push"]
         self._step_arguments = (
             self._handle,
             c_void_p(self.input.ctypes.data),
