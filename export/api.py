@@ -66,6 +66,13 @@ def _onnx_int8_exact(model: Model | QuantizedModel) -> bytes:
     return encode(model)
 
 
+def _tflite_float32(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_float32 import encode
+
+    assert isinstance(model, Model)
+    return encode(model)
+
+
 def _tflite_int8(model: Model | QuantizedModel) -> bytes:
     from edgelstm.export.tflite_int8 import encode
 
@@ -139,6 +146,17 @@ FORMS = (
         choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
         beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
         encode=_tflite_int8,
+    ),
+    Form(
+        "tflite",
+        "float32",
+        "float32",
+        engine="LiteRT, tflite-runtime",
+        scales=(),
+        state="variable tensors in the interpreter; reset_all_variables() starts anew",
+        choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
+        beware="four times the size of int8; no CompiledModel in LiteRT",
+        encode=_tflite_float32,
     ),
     Form(
         "c",

@@ -133,7 +133,7 @@ class _OnnxWitness(Witness):
 class _TfliteWitness(Witness):
     """Sees the integers that the file itself made of a frame, in an interpreter that keeps all its tensors."""
 
-    rounds_scores = True
+    rounds_scores = True  # where there are integers at all
 
     def __init__(self, engine: TfliteModel):
         super().__init__(engine)

@@ -16,16 +16,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.metadata import KEY, metadata_json
-from edgelstm.export.tflite_writer import Field, Graph, Op, Operator, Tensor
+from edgelstm.export.metadata import metadata_json
+from edgelstm.export.tflite_parts import GATES, file_metadata, fully_connected, fused_lstm, probabilities
+from edgelstm.export.tflite_writer import Graph, Op, Operator, Tensor
 from edgelstm.export.tflite_writer import encode as encode_graph
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
-from edgelstm.runtime.tflite_file import CHECKSUM_KEY, seal
-
-GATES = "ifgo"
-
-_MIN_RUNTIME = b"2.14.0"  # the oldest that was tried
-_NONE, _RELU, _TANH = 0, 1, 4  # fused activations
+from edgelstm.runtime.tflite_file import seal
 
 
 def encode(quantized: QuantizedModel) -> bytes:
@@ -84,8 +80,8 @@ def build(quantized: QuantizedModel) -> Graph:
     """The graph, without checks; its file is yet to be sealed."""
     operators: list[Operator] = []
 
-    def add(op: Op, inputs: tuple[Tensor, ...], output: Tensor, version: int = 1, *options: Field) -> Tensor:
-        operators.append(Operator(op, inputs, (output,), version, options))
+    def add(op: Op, inputs: tuple[Tensor, ...], output: Tensor, version: int = 1) -> Tensor:
+        operators.append(Operator(op, inputs, (output,), version))
         return output
 
     source, first = quantized.model, quantized.lstms[0].input
@@ -102,19 +98,11 @@ def build(quantized: QuantizedModel) -> Graph:
         last = n == len(quantized.head) - 1
         operators.append(_dense(f"dense{n}", "scores8" if last else f"dense{n}", dense, flow))
         flow = operators[-1].outputs[0]
-    shape = (1, source.outputs)
-    results = [add(Op.DEQUANTIZE, (flow,), Tensor("scores", shape, np.float32), 2)]
-    probabilities = Tensor("probabilities", shape, np.float32)
-    if source.activation == "softmax":
-        results.append(add(Op.SOFTMAX, (results[0],), probabilities, 1, Field(0, "float32", 1.0)))  # beta
-    elif source.activation == "sigmoid":
-        results.append(add(Op.LOGISTIC, (results[0],), probabilities))
-    metadata = {
-        "min_runtime_version": _MIN_RUNTIME.ljust(16, b"\0"),
-        KEY: metadata_json(quantized).encode(),
-        CHECKSUM_KEY: bytes(4),
-    }
-    return Graph(tuple(operators), (x,), tuple(results), metadata, "edgelstm int8")
+    scores = add(Op.DEQUANTIZE, (flow,), Tensor("scores", (1, source.outputs), np.float32), 2)
+    activated = probabilities(scores, source.activation)
+    results = [scores, *(operator.outputs[0] for operator in activated)]
+    metadata = file_metadata(metadata_json(quantized))
+    return Graph((*operators, *activated), (x,), tuple(results), metadata, "edgelstm int8")
 
 
 def _activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
@@ -136,7 +124,7 @@ def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
 
 
 def _lstm(n: int, layer: QuantizedLSTM, x: Tensor) -> Operator:
-    """The fused operator: 24 inputs in its own order; its gates come i, f, g, o as ours do."""
+    """Layer `n`; its states are variable tensors."""
     H = layer.units
 
     def per_gate(name: str, rows: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> list[Tensor]:
@@ -151,19 +139,12 @@ def _lstm(n: int, layer: QuantizedLSTM, x: Tensor) -> Operator:
     # The engine takes the output's scale from the last intermediate. All five must be of size 0.
     intermediates = [Tensor(f"lstm{n}_unused_{gate}", (0,), np.float32) for gate in GATES]
     intermediates.append(_activation(f"lstm{n}_hidden", (0,), layer.hidden))
-    peepholes, projection, layer_norm = [None] * 3, [None] * 2, [None] * 4
-    return Operator(
-        Op.UNIDIRECTIONAL_SEQUENCE_LSTM,
-        (x, *W, *R, *peepholes, *bias, *projection, h, c, *layer_norm),
-        (_activation(f"y{n}", (1, 1, H), layer.hidden),),
-        options=(Field(0, "int8", _TANH),),
-        intermediates=tuple(intermediates),
-    )
+    y = _activation(f"y{n}", (1, 1, H), layer.hidden)
+    return fused_lstm(x, (W, R, bias), (h, c), y, tuple(intermediates))
 
 
 def _dense(name: str, result: str, layer: QuantizedDense, x: Tensor) -> Operator:
     W = Tensor.constant(f"{name}_W", layer.W, layer.W_scale[0])
     b = Tensor.constant(f"{name}_b", layer.bias, layer.input.scale * layer.W_scale[0])
-    activation = _RELU if layer.activation == "relu" else _NONE
-    output = _activation(result, (1, layer.outputs), layer.output)
-    return Operator(Op.FULLY_CONNECTED, (x, W, b), (output,), 4, (Field(0, "int8", activation),))
+    y = _activation(result, (1, layer.outputs), layer.output)
+    return fully_connected(x, W, b, y, layer.activation, version=4)

@@ -19,7 +19,7 @@ from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, o
 from edgelstm.runtime.tflite_file import check_seal, metadata_entry
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
-_STATE_TYPES = {"int8": (np.int8, np.int16)}  # precision → types of h and c
+_STATE_TYPES = {"int8": (np.int8, np.int16), "float32": (np.float32, np.float32)}  # precision → types of h and c
 
 
 class TfliteModel(EngineModel):

@@ -106,6 +106,7 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
         ("onnx", "int8-dynamic"),
         ("onnx", "int8-exact"),
         ("tflite", "int8"),
+        ("tflite", "float32"),
         ("c", "int8"),
         ("c", "float32"),
     }

@@ -7,7 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import elstm, onnx_float32, onnx_int8_dynamic, onnx_int8_exact, tflite_int8, tflite_writer
+from edgelstm.export import (
+    elstm,
+    onnx_float32,
+    onnx_int8_dynamic,
+    onnx_int8_exact,
+    tflite_float32,
+    tflite_int8,
+    tflite_writer,
+)
 from edgelstm.export.proof import prove
 from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_writer import Op
@@ -30,6 +38,7 @@ FORMS = {
     "onnx-per-row": ("per-row", onnx_int8_exact.encode),
     "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
     "tflite": ("per-gate", tflite_int8.encode),
+    "tflite-float32": (None, tflite_float32.encode),
 }
 MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
 SEQUENCES = [random_signal(40, 5, 1), random_signal(9, 5, 2)]
@@ -133,7 +142,7 @@ def with_gates_swapped(array, one, other):
     return np.concatenate(gates)
 
 
-@pytest.mark.parametrize("form", ["elstm", "onnx"])
+@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32"])
 @pytest.mark.parametrize(
     ("wrong", "check"),
     [
@@ -169,7 +178,8 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     layer = MODEL.lstms[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
     wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
-    assert "h0 against float64" in failed(proven(tmp_path, "onnx", MODEL, SEQUENCES, wrong))
+    for form in ("onnx", "tflite-float32"):
+        assert "h0 against float64" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     assert "h0 against the same rounding" in failed(proven(tmp_path, "onnx-dynamic", MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
         quantized = quantize(MODEL, FORMS[form][0])
@@ -293,7 +303,7 @@ def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
     assert failed(prove(path, MODEL, None, SEQUENCES)) == {"probabilities of the file"}
 
 
-@pytest.mark.parametrize("form", ["elstm", "onnx"])
+@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32"])
 def test_large_weights_magnify_roundings_and_pass(form, tmp_path):
     wild = random_model(20, [40, 40, 40], [6], gain=4)
     proof = proven(tmp_path, form, wild, [random_signal(300, 20, 1)])
