@@ -1,0 +1,36 @@
+"""Stream frames through an exported `.onnx` file with onnxruntime alone, the state carried from frame to frame.
+
+python examples/onnxruntime_stream.py model-float32.onnx < frames.csv
+
+A line of the input is one frame, its features separated by commas. A line of the output has the probabilities, or
+the scores of a linear model. Takes every ONNX form: float32, int8-dynamic, int8-exact.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+
+
+def main(path: str) -> None:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a step is too small to share
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    # Each state is an input; the output of the same call is its next value. To start anew, take the initial values.
+    about = json.loads(session.get_modelmeta().custom_metadata_map["edgelstm.states"])
+    states = {e["name"]: np.full(e["shape"], e["initial"], e.get("type", "float32")) for e in about}
+    names = [output.name for output in session.get_outputs()]
+    answer = "probabilities" if "probabilities" in names else "scores"
+    outputs = [answer, *(e["output"] for e in about)]
+    for line in sys.stdin:
+        frame = np.array([line.split(",")], np.float32)
+        (values,), *after = session.run(outputs, {"x": frame, **states})
+        states = dict(zip(states, after))
+        print(",".join(f"{value:.6f}" for value in values))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

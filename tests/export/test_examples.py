@@ -1,0 +1,33 @@
+"""The examples that stream with one engine alone give what the stream of that engine gives."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.export import FORMS, export_model
+from edgelstm.model import Answer
+from edgelstm.runtime.engines import open_model
+from random_models import random_model, random_signal
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = {"onnx": ("onnxruntime_stream.py", "onnxruntime"), "tflite": ("litert_stream.py", "ai_edge_litert")}
+WITHOUT_EDGELSTM = "import runpy, sys; sys.modules['edgelstm'] = None; sys.argv = sys.argv[1:]; "
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.format in PROGRAMS], ids=lambda f: f.format + f.name)
+@pytest.mark.parametrize("activation", ["softmax", "linear"])
+def test_an_example_streams_every_form_of_its_engine(form, activation, tmp_path):
+    program, package = PROGRAMS[form.format]
+    pytest.importorskip(package)
+    model = random_model(5, [12, 7], [4], activation=activation, answer=Answer("last", 0, 1))
+    path = export_model(model, tmp_path / f"model{form.suffix}", precision=form.name, verify=False).path
+    signal = random_signal(30, 5, 1)
+    lines = "".join(",".join(f"{value:.9g}" for value in frame) + "\n" for frame in signal)
+    code = WITHOUT_EDGELSTM + "runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, EXAMPLES / program, path]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
+    found = np.array([line.split(",") for line in done.stdout.splitlines()], np.float64)
+    np.testing.assert_allclose(found, open_model(path).stream().push(signal), rtol=0, atol=1e-5)
