@@ -112,7 +112,7 @@ def test_wrong_frames_are_named_and_move_nothing(pool: Pool) -> None:
         (np.ones((2, 4)), None, r"shape \(2, 4\), expected \(3, 4\)"),
         (np.ones((3, 4), complex), None, "complex"),
         (np.ones((3, 4)), [True, False], r"shape \(2,\), expected bool of shape \(3,\)"),
-        (np.ones((3, 4)), [1, 0, 1], "int64"),
+        (np.ones((3, 4)), [1, 0, 1], r"int(32|64) of shape"),
         (bad, None, r"stream 2, feature 1 \(x1\): inf"),
     ]:
         with pytest.raises(ValueError, match=match):

@@ -57,7 +57,7 @@ static inline v32 widen_high(v16 a) {
 static inline v32 widen_int8(const int8_t *from) {
     int32_t four;
     __builtin_memcpy(&four, from, sizeof four);
-    int8x8_t bytes = vreinterpret_s8_s32(vdup_n_s32(four));
+    int8x8_t bytes = vreinterpret_s8_s32((int32x2_t){four, 0});
     return (v32)vmovl_s16(vget_low_s16(vmovl_s8(bytes)));
 }
 

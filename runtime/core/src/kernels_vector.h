@@ -199,20 +199,8 @@ INLINE void requantize(const el_layer *layer, const el_rows *rows, const v32 *su
 }
 
 /* `groups` ≤ TILE_GROUPS groups of units from their gates' sums to h and c. */
-INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t *h,
-                           const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
-                           const int groups) {
-    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
-    size_t block_size = (size_t)16 * (columns_w + columns_r);
-    v32 sums_w[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}},
-                          sums_r[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}};
-    /* Two groups at a time: more places in memory to read from at once would slow them all. */
-    const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
-    for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
-        const int8_t *at = weights + (size_t)block * block_size;
-        add_products(at, block_size, pair, columns_w, x, sums_w + block);
-        add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
-    }
+INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*sums_w)[PARTS],
+                             v32 (*sums_r)[PARTS], int8_t *h_next, int16_t *c, const int groups) {
     const int registers = (groups * 16 + LANES - 1) / LANES;
     v16 gates[EL_GATES][TILE_V16];
     for (int gate = 0; gate < (int)EL_GATES; gate++) {
@@ -241,6 +229,24 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
         v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
         store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
     }
+}
+
+/* `groups` ≤ TILE_GROUPS groups of units: one frame. */
+INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t *h,
+                           const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
+                           const int groups) {
+    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    v32 sums_w[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}},
+                          sums_r[EL_GATES * TILE_GROUPS][PARTS] = {{{0}}};
+    /* Two groups at a time: more places in memory to read from at once would slow them all. */
+    const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
+    for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
+        const int8_t *at = weights + (size_t)block * block_size;
+        add_products(at, block_size, pair, columns_w, x, sums_w + block);
+        add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
+    }
+    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups);
 }
 
 static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
