@@ -19,7 +19,7 @@
 
 static tiny_model tiny;
 static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 14];
-static _Alignas(EL_ALIGNMENT) unsigned char pool_memory[3 << 14];
+static _Alignas(EL_ALIGNMENT) unsigned char pool_memory[6 << 14];
 static float frames[FRAMES][TINY_FEATURES], answers[FRAMES][TINY_OUTPUTS];
 
 static void check_the_counter(void) {
@@ -37,13 +37,13 @@ static void check_the_counter(void) {
 }
 
 static int stream_pool(void) {
-    static const uint8_t mask[3] = {1, 0, 1};
+    static const uint8_t mask[6] = {1, 0, 1, 1, 1, 1};
     el_pool *pool;
-    uint8_t answered[3];
-    if (el_pool_size(tiny.model, 3) > sizeof pool_memory ||
-        el_pool_init(pool_memory, sizeof pool_memory, tiny.model, 3, &pool) != EL_OK)
+    uint8_t answered[6];
+    if (el_pool_size(tiny.model, 6) > sizeof pool_memory ||
+        el_pool_init(pool_memory, sizeof pool_memory, tiny.model, 6, &pool) != EL_OK)
         return 0;
-    for (unsigned n = 0; n + 3 <= FRAMES; n++)
+    for (unsigned n = 0; n + 6 <= FRAMES; n++)
         if (el_pool_push(pool, frames[n], n % 2 ? mask : NULL, answers[0], answered) != EL_OK)
             return 0;
     return 1;

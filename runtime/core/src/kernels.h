@@ -5,6 +5,17 @@
 
 #include "model.h"
 
+/* Streams that a batched kernel takes at once. */
+#define EL_BATCH 4
+
+/* What lstm_int8 takes, for each of them. */
+typedef struct el_batch {
+    const int8_t *x[EL_BATCH];
+    const int8_t *h[EL_BATCH];
+    int8_t *h_next[EL_BATCH];
+    int16_t *c[EL_BATCH];
+} el_batch;
+
 struct el_kernels {
     const char *name;
     /* One frame through an int8 LSTM layer.
@@ -14,6 +25,8 @@ struct el_kernels {
      *   c       (16·groups,) cell state at scale 2^cell_exponent, updated in place */
     void (*lstm_int8)(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c);
+    /* The same for EL_BATCH streams, each as lstm_int8 would have it; null where a set has none. */
+    void (*lstm_int8_batch)(const el_layer *layer, const el_batch *batch);
     /* The int32 sums of a dense layer, zero points and bias included: (16·groups,). */
     void (*dense_int8)(const el_layer *layer, const int8_t *x, int32_t *sums);
     /* The same in float32; `y` is the dense layer before its activation. */

@@ -122,9 +122,40 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
 
 #include "kernels_vector.h"
 
+/* The products of the four gates' blocks with the x of EL_BATCH streams. 16 sums stay in registers:
+ * said in assembly, because GCC would copy each of them in every step. */
+static inline __attribute__((always_inline)) void
+add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
+                   const int8_t *const *x, v32 (*sums)[EL_GATES * TILE_GROUPS][PARTS],
+                   int first_block) {
+    __m512i offset = _mm512_set1_epi8((char)0x80);
+    __m512i total[EL_BATCH][EL_GATES];
+    for (int n = 0; n < EL_BATCH; n++)
+        for (int gate = 0; gate < (int)EL_GATES; gate++)
+            total[n][gate] = _mm512_setzero_si512();
+    for (uint32_t column = 0; column < columns; column += 4, weights += 64) {
+        __m512i w[EL_GATES];
+        for (int gate = 0; gate < (int)EL_GATES; gate++)
+            w[gate] = _mm512_load_si512(weights + (size_t)gate * block_size);
+        for (int n = 0; n < EL_BATCH; n++) {
+            int32_t four;
+            __builtin_memcpy(&four, x[n] + column, sizeof four);
+            __m512i values = _mm512_xor_si512(_mm512_set1_epi32(four), offset);
+            for (int gate = 0; gate < (int)EL_GATES; gate++)
+                __asm__("vpdpbusd %2, %1, %0" : "+v"(total[n][gate]) : "v"(values), "v"(w[gate]));
+        }
+    }
+    for (int n = 0; n < EL_BATCH; n++)
+        for (int gate = 0; gate < (int)EL_GATES; gate++)
+            sums[n][first_block + gate][0] = (v32)total[n][gate];
+}
+
+#include "kernels_batch.h"
+
 const el_kernels el_kernels_avx512vnni = {
     .name = "avx512vnni",
     .lstm_int8 = lstm_int8,
+    .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,

@@ -74,20 +74,45 @@ static el_layer slice(const el_layer *layer, bool int8, uint32_t first, uint32_t
     return part;
 }
 
-/* LSTM layer `index` of one stream, the units of `part` alone, which start at unit `first`. */
-static void step_slice(const el_stream *stream, uint32_t index, const el_layer *part,
-                       uint32_t first) {
+/* Where LSTM layer `index` of a stream reads and writes. */
+typedef struct places {
+    void *x, *h, *h_next, *c;
+} places;
+
+static places places_of(const el_stream *stream, uint32_t index) {
     const el_model *model = stream->model;
     const el_layer *layer = &model->layers[index];
-    void *x = el_stream_part(stream, index == 0 ? model->flow_offset[0]
-                                                : model->layers[index - 1].h_offset);
-    void *h = el_stream_part(stream, layer->h_offset);
-    void *h_next = el_stream_part(stream, model->h_next_offset);
-    void *c = el_stream_part(stream, layer->c_offset);
-    if (el_is_int8(model))
-        model->kernels->lstm_int8(part, x, h, (int8_t *)h_next + first, (int16_t *)c + first);
-    else
-        model->kernels->lstm_float32(part, x, h, (float *)h_next + first, (float *)c + first);
+    uint32_t x = index == 0 ? model->flow_offset[0] : model->layers[index - 1].h_offset;
+    return (places){
+        .x = el_stream_part(stream, x),
+        .h = el_stream_part(stream, layer->h_offset),
+        .h_next = el_stream_part(stream, model->h_next_offset),
+        .c = el_stream_part(stream, layer->c_offset),
+    };
+}
+
+/* The units of `part` alone, which start at unit `first` of the layer, for `count` streams. */
+static void step_slice(const el_model *model, const el_layer *part, uint32_t first,
+                       const places *at, size_t count) {
+    const el_kernels *kernels = model->kernels;
+    if (!el_is_int8(model)) {
+        for (size_t n = 0; n < count; n++)
+            kernels->lstm_float32(part, at[n].x, at[n].h, (float *)at[n].h_next + first,
+                                  (float *)at[n].c + first);
+    } else if (count == EL_BATCH && kernels->lstm_int8_batch != NULL) {
+        el_batch batch;
+        for (size_t n = 0; n < EL_BATCH; n++) {
+            batch.x[n] = at[n].x;
+            batch.h[n] = at[n].h;
+            batch.h_next[n] = (int8_t *)at[n].h_next + first;
+            batch.c[n] = (int16_t *)at[n].c + first;
+        }
+        kernels->lstm_int8_batch(part, &batch);
+    } else {
+        for (size_t n = 0; n < count; n++)
+            kernels->lstm_int8(part, at[n].x, at[n].h, (int8_t *)at[n].h_next + first,
+                               (int16_t *)at[n].c + first);
+    }
 }
 
 static void step_layer(el_pool *pool, const uint8_t *mask, uint32_t index) {
@@ -103,9 +128,18 @@ static void step_layer(el_pool *pool, const uint8_t *mask, uint32_t index) {
     for (uint32_t first = 0; first < layer->groups; first += groups) {
         uint32_t left = layer->groups - first;
         el_layer part = slice(layer, int8, first, left < groups ? left : groups);
-        for (size_t n = 0; n < pool->streams; n++)
-            if (has_frame(mask, n))
-                step_slice(el_pool_stream(pool, n), index, &part, first * EL_BLOCK_ROWS);
+        places at[EL_BATCH];
+        size_t count = 0;
+        for (size_t n = 0; n < pool->streams; n++) {
+            if (!has_frame(mask, n))
+                continue;
+            at[count++] = places_of(el_pool_stream(pool, n), index);
+            if (count == EL_BATCH) {
+                step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
+                count = 0;
+            }
+        }
+        step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
     }
     for (size_t n = 0; n < pool->streams; n++)
         if (has_frame(mask, n))

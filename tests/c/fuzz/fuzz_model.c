@@ -11,26 +11,31 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* One of two streams of a pool goes on from `saved`; ends where a stream alone does. */
+#define STREAMS 6
+
+/* Streams of a pool that go on from `saved` end where a stream alone does. */
 static void check_pool(const el_model *model, const void *saved, size_t size, const float *frame,
                        float *answer) {
-    static const uint8_t mask[2] = {0, 1};
-    size_t pool_size = el_pool_size(model, 2);
+    static const uint8_t mask[STREAMS] = {0, 1, 1, 1, 1, 1};
+    size_t pool_size = el_pool_size(model, STREAMS);
     void *memory = aligned_alloc(EL_ALIGNMENT, pool_size);
-    float *frames = calloc(2, model->features * sizeof *frames);
-    float *answers = calloc(2, model->outputs * sizeof *answers);
+    float *frames = calloc(STREAMS, model->features * sizeof *frames);
+    float *answers = calloc(STREAMS, model->outputs * sizeof *answers);
     unsigned char *alone = malloc(size), *pooled = malloc(size);
     el_pool *pool;
     CHECK(memory && frames && answers && alone && pooled);
-    CHECK_STATUS(el_pool_init(memory, pool_size, model, 2, &pool), EL_OK);
-    memcpy(frames + model->features, frame, model->features * sizeof *frame);
-    CHECK_STATUS(el_stream_restore(el_pool_stream(pool, 0), saved, size), EL_OK);
-    CHECK_STATUS(el_stream_restore(el_pool_stream(pool, 1), saved, size), EL_OK);
+    CHECK_STATUS(el_pool_init(memory, pool_size, model, STREAMS, &pool), EL_OK);
+    for (size_t n = 0; n < STREAMS; n++) {
+        memcpy(frames + n * model->features, frame, model->features * sizeof *frame);
+        CHECK_STATUS(el_stream_restore(el_pool_stream(pool, n), saved, size), EL_OK);
+    }
     CHECK_STATUS(el_pool_push(pool, frames, mask, answers, NULL), EL_OK);
     CHECK_STATUS(el_stream_push(el_pool_stream(pool, 0), frame, 1, answer, 1, NULL), EL_OK);
     CHECK_STATUS(el_stream_save(el_pool_stream(pool, 0), alone, size), EL_OK);
-    CHECK_STATUS(el_stream_save(el_pool_stream(pool, 1), pooled, size), EL_OK);
-    CHECK(memcmp(alone, pooled, size) == 0);
+    for (size_t n = 1; n < STREAMS; n++) {
+        CHECK_STATUS(el_stream_save(el_pool_stream(pool, n), pooled, size), EL_OK);
+        CHECK(memcmp(alone, pooled, size) == 0);
+    }
     free(memory);
     free(frames);
     free(answers);

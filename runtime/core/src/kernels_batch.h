@@ -1,0 +1,34 @@
+/* An int8 LSTM layer for EL_BATCH streams at once: a weight is loaded once for all. Included behind
+ * kernels_vector.h by a set with registers enough, which defines
+ *
+ *   add_products_batch(weights, block_size, columns, x, sums, first_block)
+ *       sums[stream][first_block + gate] = the products of that gate's block with the stream's x */
+
+INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, uint32_t first,
+                                 const int groups) {
+    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    const int8_t *weights = (const int8_t *)layer->weights + first * EL_GATES * block_size;
+    const el_rows *rows = (const el_rows *)layer->rows + first * EL_GATES;
+    v32 sums_w[EL_BATCH][EL_GATES * TILE_GROUPS][PARTS],
+        sums_r[EL_BATCH][EL_GATES * TILE_GROUPS][PARTS];
+    for (int group = 0; group < groups; group++, weights += EL_GATES * block_size) {
+        int block = group * (int)EL_GATES;
+        add_products_batch(weights, block_size, columns_w, batch->x, sums_w, block);
+        add_products_batch(weights + (size_t)16 * columns_w, block_size, columns_r, batch->h,
+                           sums_r, block);
+    }
+    for (int n = 0; n < EL_BATCH; n++)
+        lstm_int8_finish(layer, rows, sums_w[n], sums_r[n], batch->h_next[n] + first * 16,
+                         batch->c[n] + first * 16, groups);
+}
+
+static void lstm_int8_batch(const el_layer *layer, const el_batch *batch) {
+    uint32_t group = 0;
+    for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
+        lstm_int8_batch_tile(layer, batch, group, TILE_GROUPS);
+    for (; group + 2 <= layer->groups; group += 2)
+        lstm_int8_batch_tile(layer, batch, group, 2);
+    for (; group < layer->groups; group++)
+        lstm_int8_batch_tile(layer, batch, group, 1);
+}
