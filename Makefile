@@ -1,5 +1,6 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
+# make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
 # Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
@@ -9,11 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.toml' -o -name '*.[ch]' -o -name CMakeLists.txt)
-C_FILES := $(shell find runtime tests/c examples -name '*.[ch]')
+C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test lint types test-c test-python fuzz format data environment clean
+.PHONY: demo test lint types test-c test-python fuzz bench format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -109,6 +110,10 @@ fuzz: environment
 	    2>build/fuzz/$$what.log || { tail -n 40 build/fuzz/$$what.log; exit 1; }; \
 	  echo "no harm found: fuzz_$$what, $$(sed -n 's/stat::number_of_executed_units: *//p' build/fuzz/$$what.log) runs"; \
 	done
+
+# Under ten minutes; docs/performance.md says how to read it.
+bench: environment
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/run.py --output build/bench
 
 format: $(VENV)/needs-test
 	$(BIN)/ruff format .
