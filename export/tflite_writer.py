@@ -193,7 +193,7 @@ class _Encoder:
             number = self.add_buffer(tensor.data.astype(dtype.newbyteorder("<")).tobytes())
         quantization = None
         if tensor.scale is not None:
-            scales = np.atleast_1d(tensor.scale)
+            scales = np.atleast_1d(tensor.scale).tolist()
             scale = self.vector(scales, np.float32)
             zero_point = self.vector([tensor.zero_point] * len(scales), np.int64)
             quantization = self.table(Field(2, "offset", scale), Field(3, "offset", zero_point))
