@@ -1,6 +1,7 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
 # make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
+# make test-arm   the C tests and the runtime's Python tests on emulated ARM processors; needs Debian's qemu and gcc
 # make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
 # Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
@@ -14,7 +15,7 @@ C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test lint types test-c test-python fuzz bench format data environment clean
+.PHONY: demo test lint types test-c test-python test-arm fuzz bench format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -114,6 +115,12 @@ fuzz: environment
 # Under ten minutes; docs/performance.md says how to read it.
 bench: environment
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/run.py --output build/bench
+
+# ARM's processors and systems are emulated: no board, no root rights.
+test-arm: $(VENV)/needs-test
+	@tests/arm/needs.sh
+	@CMAKE=$(BIN)/cmake CTEST=$(BIN)/ctest tests/arm/test_c.sh build/arm
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
 
 format: $(VENV)/needs-test
 	$(BIN)/ruff format .
