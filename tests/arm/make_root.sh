@@ -8,13 +8,14 @@ root=$(realpath -m "$2")
 shift 2
 state=$root.apt
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1 || true)
+# From where this machine's own packages of the release come.
+mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' | sed -n "0,/^$release /{s/^$release //p}")
+[ -n "$mirror" ] || { echo "apt names no source of Debian $release" >&2; exit 1; }
 
 rm -rf "$root" "$state"
 mkdir -p "$state"/lists/partial "$state"/cache/archives/partial "$root"/{usr/bin,usr/sbin,usr/lib,root,tmp,proc,dev,etc}
 touch "$state/status"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian}" \
-  "$release main" >"$state/sources.list"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main" >"$state/sources.list"
 options=(
   -qq
   -o APT::Architecture="$architecture" -o APT::Architectures::="$architecture"
