@@ -238,7 +238,12 @@ def export_model(
     chosen = scales or (form.scales[0] if form.scales else None)
     quantized = quantize(model, chosen) if chosen else None
     examples = _sequences(model, sequences) if verify else ()
-    content = form.encode(quantized or model)
+    try:
+        content = form.encode(quantized or model)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{path}: needs {error.name}, which is not installed: pip install 'edgelstm[toolchain]'"
+        ) from None
     if not verify:
         return Export(path, len(_put(path, content, form, model)), form, chosen, None)
     # Proven under another name first: a file at `path` is always a good one.
@@ -246,8 +251,10 @@ def export_model(
     write_whole(candidate, content)
     try:
         proof = prove(candidate, model, quantized, examples, form.precision)
-    except BaseException:
+    except BaseException as error:
         candidate.unlink(missing_ok=True)
+        if isinstance(error, ImportError):  # said of the file that was asked for
+            raise ImportError(str(error).replace(str(candidate), str(path))) from None
         raise
     written = candidate
     if proof.passed:

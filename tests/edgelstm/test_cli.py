@@ -210,6 +210,19 @@ def test_verify_after_export_with_data(command: Command, folder: Path) -> None:
     assert command(*arguments, "--calibrate").code == 0
 
 
+@pytest.mark.parametrize(("form", "package"), [("onnx", "onnx"), ("onnx", "onnxruntime"), ("tflite", "flatbuffers")])
+def test_a_package_that_is_not_installed_is_named(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, form: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    before = sorted(folder.rglob("*"))
+    ended = command("export", folder / "model.npz", "--format", form)
+    assert ended.code == 1
+    assert re.search(rf"model-\w+\.{form}: .*{package}.*pip install", ended.err), ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_inspect_tells_memory_to_the_byte(command: Command, folder: Path) -> None:
     command("export", folder / "model.npz", "--no-verify")
     facts = json.loads(command("inspect", folder / "model-int8.elstm", "--json").out)
