@@ -34,15 +34,15 @@ install_project() { # architecture toolchain
   rm -rf "$wheels"
   CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=$here/$2.cmake" "$python" -m pip wheel --quiet --disable-pip-version-check \
     --no-build-isolation --no-deps --config-settings=build-dir="$build/wheel-$2" --wheel-dir "$wheels" "$project"
-  rm -rf "$root/root"/{package,checkout}
-  mkdir -p "$root/root"/{package,checkout}
-  "$python" -m zipfile -e "$wheels"/*.whl "$root/root/package"
-  cp -r "$project/pyproject.toml" "$project/tests" "$root/root/checkout"
+  rm -rf "$root/srv"/{package,checkout}
+  mkdir -p "$root/srv"/{package,checkout}
+  "$python" -m zipfile -e "$wheels"/*.whl "$root/srv/package"
+  cp -r "$project/pyproject.toml" "$project/tests" "$root/srv/checkout"
 }
 
 test_on() { # architecture processor
-  PYTHONPATH=/root/package:/root/checkout/tests/arm PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 \
-    "$here/run_in_root.sh" "$build/root-$1" "$2" sh -c 'cd /root/checkout && exec "$@"' _ \
+  PYTHONPATH=/srv/package:/srv/checkout/tests/arm PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 \
+    "$here/run_in_root.sh" "$build/root-$1" "$2" sh -c 'cd /srv/checkout && exec "$@"' _ \
     python3 -m pytest --quiet -p no:cacheprovider -p few_examples -r f tests/runtime >"$build/$1.log" 2>&1
 }
 
