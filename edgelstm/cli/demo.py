@@ -73,7 +73,7 @@ def _load(data: Path) -> tuple[Dataset, Config]:
     people = len(set(dataset.groups.tolist()))
     click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
     click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels at {dataset.sample_rate:g} Hz")
-    click.echo(f"  {', '.join(dataset.labels)}")
+    click.echo(click.wrap_text(", ".join(dataset.labels), 78, "  ", "  "))
     return dataset, load_recipe("watch")
 
 
@@ -162,11 +162,11 @@ def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
         spent += time.perf_counter() - started
         frames += len(sequence)
     rate = frames / spent
-    click.echo(style.heading("Stream") + f"  {len(test)} unseen recordings, {frames:,} frames one by one, ", nl=False)
-    click.echo(f"state of {opened.snapshot_bytes:,} bytes carried")
+    click.echo(style.heading("Stream") + f"  {len(test)} unseen recordings, {frames:,} frames one by one")
     click.echo(
         f"  {answers:,} answers, {style.percent(right / answers)} right; "
-        f"{rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
+        f"state of {opened.snapshot_bytes:,} bytes carried\n"
+        f"  {rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
     )
     recording = output / "recording.csv"
     _write_csv(recording, model.feature_names, test.sequences[0])
