@@ -74,12 +74,10 @@ def _installed(name: str, requirements: Iterable[str]) -> str:
         if stamp.exists() and stamp.read_text() == wanted:
             return ""
         shutil.rmtree(folder, ignore_errors=True)
-        for command in (
-            ["venv", "--without-pip", str(folder)],
-            # Without dependencies: an engine's wheel asks for more than its runtime imports.
-            ["pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check", "install", "--quiet"]
-            + ["--no-deps", "--only-binary=:all:", *requirements],
-        ):
+        pip = ["pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+        # Without dependencies: an engine's wheel asks for more than its runtime imports.
+        install = [*pip, "install", "--quiet", "--no-deps", "--only-binary=:all:", *requirements]
+        for command in (["venv", "--without-pip", str(folder)], install):
             done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
             if done.returncode:
                 said = done.stderr.strip().splitlines()
