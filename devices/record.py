@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import math
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,7 +21,7 @@ class Missing:
 
 
 def to_json(value: Any) -> Any:
-    """JSON values for a dataclass whose fields are numbers, text, tuples, dicts, Missing and such dataclasses."""
+    """JSON values for a dataclass whose fields are numbers, text, None, tuples, dicts, Missing and such dataclasses."""
     if isinstance(value, Missing):
         return {"available": False, "reason": value.reason}
     if dataclasses.is_dataclass(value):
@@ -42,11 +43,19 @@ def from_json(kind: type[T], value: Any, where: str) -> T:
     return result
 
 
+def near(name: str, known: Sequence[str]) -> str:
+    """`, perhaps 'x'` for an error about an unknown name that looks like a known one."""
+    found = difflib.get_close_matches(name[:80], known, 1)
+    return f", perhaps {found[0]!r}" if found else ""
+
+
 def _read(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is types.UnionType:
         plain, *others = get_args(kind)
+        if others == [types.NoneType]:
+            return None if value is None else _read(plain, value, where)
         if others != [Missing]:
-            raise TypeError(f"{kind}: only `T | Missing` can be read")
+            raise TypeError(f"{kind}: only `T | Missing` and `T | None` can be read")
         if isinstance(value, dict) and value.get("available") is False:
             return Missing(_read(str, value.get("reason"), f"{where}.reason"))
         return _read(plain, value, where)
@@ -72,8 +81,7 @@ def _read_fields(kind: Any, value: Any, where: str) -> Any:
     names = [field.name for field in dataclasses.fields(kind)]
     for name in found:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            raise ValueError(f"{where}: unknown field {name[:40]!r}{f', perhaps {near[0]!r}' if near else ''}")
+            raise ValueError(f"{where}: unknown field {name[:40]!r}{near(name, names)}")
     for name in names:
         if name not in found:
             raise ValueError(f"{where}: no field {name!r}")
