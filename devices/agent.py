@@ -1,6 +1,7 @@
-"""`python -m edgelstm.devices.agent MODEL`: profile one model in this process; the report goes to stdout.
+"""`python -m edgelstm.devices.agent --plan PLAN MODEL`: profile one model in this process.
 
-It needs Python and numpy, no more, so that it also runs from an unpacked wheel on a board.
+The report goes to stdout as JSON, progress and the reason of a failure to stderr. It needs Python and numpy, no
+more, so that it also runs from an unpacked wheel on a board.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from edgelstm.devices.plan import Plan
 from edgelstm.devices.profiling import profile_here
 
 
@@ -17,12 +19,12 @@ def main() -> int:
     """0 done, 1 bad content, 2 a file that cannot be opened; the reason is one line on stderr."""
     parser = argparse.ArgumentParser(prog="edgelstm.devices.agent", description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--frames", type=int, required=True)
-    parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--plan", default=Plan().to_argument(), help="what to measure, as Plan.to_argument() says it")
     given = parser.parse_args()
     try:
-        report = profile_here(given.model, data=given.data, frames=given.frames, seconds=given.seconds)
+        plan = Plan.from_argument(given.plan)
+        data = Path(plan.data) if plan.data else None
+        report = profile_here(given.model, data=data, frames=plan.frames, seconds=plan.seconds)
     except (ValueError, ImportError) as error:
         print(error, file=sys.stderr)
         return 1

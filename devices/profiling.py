@@ -19,6 +19,7 @@ from edgelstm.devices.conditions import read_conditions
 from edgelstm.devices.detect import detect
 from edgelstm.devices.measure import STEADY_FRAMES, Measurement
 from edgelstm.devices.memory import read_memory
+from edgelstm.devices.plan import Plan
 from edgelstm.devices.record import Missing
 from edgelstm.devices.report import ModelFacts, Report, Run, Stage, parse_report
 
@@ -100,8 +101,8 @@ def profile(
 
 def _profile_apart(path: Path, data: Path | None, frames: int, seconds: float) -> Report:
     # -P: what lies in the current folder must not be imported
-    command = [sys.executable, "-P", "-m", "edgelstm.devices.agent", f"--frames={frames}", f"--seconds={seconds}"]
-    command += [f"--data={data}"] if data else []
+    plan = Plan(frames=frames, seconds=seconds, data=str(data) if data else None)
+    command = [sys.executable, "-P", "-m", "edgelstm.devices.agent", f"--plan={plan.to_argument()}"]
     done = subprocess.run([*command, "--", str(path)], stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603
     if done.returncode == 0:
         return parse_report(done.stdout, f"the profile of {path}")
