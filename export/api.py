@@ -80,6 +80,27 @@ def _tflite_int8(model: Model | QuantizedModel) -> bytes:
     return encode(model)
 
 
+def _tflite_hybrid(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_hybrid import encode
+
+    assert isinstance(model, Model)
+    return encode(model)
+
+
+def _tflite_float32_explicit(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_explicit import encode_float32
+
+    assert isinstance(model, Model)
+    return encode_float32(model)
+
+
+def _tflite_int8_dynamic(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_explicit import encode_int8_dynamic
+
+    assert isinstance(model, Model)
+    return encode_int8_dynamic(model)
+
+
 FORMS = (
     Form(
         "elstm",
@@ -157,6 +178,39 @@ FORMS = (
         choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
         beware="four times the size of int8; no CompiledModel in LiteRT",
         encode=_tflite_float32,
+    ),
+    Form(
+        "tflite",
+        "hybrid",
+        "hybrid",
+        engine="LiteRT, tflite-runtime",
+        scales=(),
+        state="variable tensors in the interpreter, float32; reset_all_variables() starts anew",
+        choose="the size of int8 without calibrating, where the state should stay in the interpreter",
+        beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
+        encode=_tflite_hybrid,
+    ),
+    Form(
+        "tflite",
+        "int8-dynamic",
+        "int8-dynamic",
+        engine="LiteRT",
+        scales=(),
+        state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
+        choose="the fastest in LiteRT on CPUs, and its most accurate in int8",
+        beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
+        encode=_tflite_int8_dynamic,
+    ),
+    Form(
+        "tflite",
+        "float32-explicit",
+        "float32",
+        engine="LiteRT, tflite-runtime",
+        scales=(),
+        state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
+        choose="float32 for runtimes without variable tensors, such as LiteRT's CompiledModel",
+        beware="the caller carries the state; four times the size of int8",
+        encode=_tflite_float32_explicit,
     ),
     Form(
         "c",
@@ -297,9 +351,8 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
             held.write_bytes(decode(path))
             return _proof_of(verify(held, model, sequences), path.name, path.read_bytes())
     described = open_model(path)
-    quantized = None
-    if described.precision == "int8":
-        quantized = quantize(model, described.metadata.get("scales", ""))
+    scales: Any = described.metadata.get("scales")
+    quantized = quantize(model, scales or "") if scales or described.precision == "int8" else None
     precision: Any = described.precision
     return prove(path, model, quantized, _sequences(model, sequences), precision)
 

@@ -7,6 +7,7 @@ the wrappers in `edgelstm.runtime.engines` read it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from edgelstm.model import Model
@@ -41,8 +42,12 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
     }
 
 
-def metadata_json(model: Model | QuantizedModel, precision: Precision | None = None) -> str:
-    """`metadata(model, precision)` as compact text with sorted keys: the same model gives the same bytes."""
-    return json.dumps(
-        metadata(model, precision), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+def metadata_json(
+    model: Model | QuantizedModel, precision: Precision | None = None, of_file: Mapping[str, Any] | None = None
+) -> str:
+    """`metadata(model, precision)` as compact text with sorted keys: the same model gives the same bytes.
+
+    `of_file`: fields that belong to this one file, see `edgelstm.runtime.states`.
+    """
+    values = {**metadata(model, precision), **(of_file or {})}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -22,12 +22,13 @@ from edgelstm import forward
 from edgelstm.export.files import write_whole
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_witness import Run, Witness, witness
-from edgelstm.export.rounding import rounded_forward
+from edgelstm.export.rounding import same_rounding
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.states import FILE_FIELDS
 
 VERSION = 1
 
@@ -151,9 +152,9 @@ def prove(
 ) -> Proof:
     """Run the file at `path` on raw `sequences`, each (frames, features), and compare.
 
-    `quantized` is what an int8 file was made from, None for others. `precision`: left out, int8 or float32. A file
-    that answers wrongly gives a proof that has not passed; ValueError is for one that cannot be run, or sequences
-    that do not fit.
+    `quantized` is what a file of integers was made from, None for others. `precision`: left out, int8 or float32. A
+    file that answers wrongly gives a proof that has not passed; ValueError is for one that cannot be run, or
+    sequences that do not fit.
     """
     path = Path(path)
     if not sequences or any(not len(sequence) for sequence in sequences):
@@ -168,7 +169,8 @@ def prove(
         raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
     content = path.read_bytes()
     judge = _Judge(model, quantized, witness(engine), precision)
-    judge.ledger.exact("metadata", *_same_metadata(engine.metadata, metadata(quantized or model, precision)))
+    said = {name: value for name, value in engine.metadata.items() if name not in FILE_FIELDS}
+    judge.ledger.exact("metadata", *_same_metadata(said, metadata(quantized or model, precision)))
     for sequence in sequences:
         judge.sequence(np.ascontiguousarray(sequence, np.float32))
     judge.input_codes()
@@ -265,11 +267,11 @@ class _Judge:
 
     def sequence(self, sequence: NDArray[np.float32]) -> None:
         run = self.witness.run(sequence)
-        if self.quantized is None:
-            limit = self.floats(run, sequence)
-        else:
+        if self.precision == "int8" and self.quantized is not None:
             self.int8(run, sequence, self.quantized)
             limit = ACTIVATION_LIMIT
+        else:
+            limit = self.floats(run, sequence)
         if run.probabilities is not None and run.scores is not None:
             expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
             self.ledger.near("probabilities of the file", run.probabilities, expected, limit)
@@ -281,7 +283,8 @@ class _Judge:
         if self.precision == "float32":
             rough, limit_of = forward.forward(self.model, sequence, np.float32), _float32_limit
         else:
-            rough, limit_of = rounded_forward(self.model, sequence), _rounded_limit
+            rough = same_rounding(self.precision, self.model, sequence)
+            limit_of = _rounded_limit
         pairs = list(_states(run, exact))
         roughs = [expected for _, _, expected in _states(run, rough)]
         if run.scores is not None:

@@ -1,6 +1,7 @@
 """`.tflite` files made by EdgeLSTM, as streams over LiteRT or the older tflite-runtime, on one thread.
 
-The state lives in the interpreter's variable tensors `h0`, `c0`, `h1` …, so every stream has its own interpreter.
+The states `h0`, `c0`, `h1` … live in the interpreter's variable tensors, or are inputs and outputs that the stream
+carries: the metadata say which. Every stream has its own interpreter.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, Description
 from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
+from edgelstm.runtime.states import read_integer_io, read_states
 from edgelstm.runtime.tflite_file import check_seal, metadata_entry
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
-_STATE_TYPES = {"int8": (np.int8, np.int16), "float32": (np.float32, np.float32)}  # precision → types of h and c
 
 
 class TfliteModel(EngineModel):
@@ -35,11 +36,11 @@ class TfliteModel(EngineModel):
                 raise ValueError(f"no metadata under {KEY!r}, expected a file exported by edgelstm")
             check_seal(self._content)
             description = Description.from_json(text)
-            if description.precision not in _STATE_TYPES:
-                raise ValueError(f"precision {description.precision}, expected {', '.join(_STATE_TYPES)}")
             super().__init__(path, self._content, description)
             self.engine = f"{package} {version(package)}"
-            self.tensors = _Tensors(self.interpreter(), description)
+            self.states = read_states(description.metadata, description.lstm_units)
+            self.io = read_integer_io(description.metadata, description.features)
+            self.tensors = _Tensors(self.interpreter(), self)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
@@ -57,31 +58,37 @@ class TfliteModel(EngineModel):
 
 
 class _Tensors:
-    """Numbers of the tensors that a stream reads and writes, each checked for type and shape."""
+    """Numbers of the tensors that a stream reads and writes, each checked for type, shape and scale."""
 
-    def __init__(self, interpreter: Any, description: Description):
+    def __init__(self, interpreter: Any, model: TfliteModel):
         details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
         inputs = {detail["name"] for detail in interpreter.get_input_details()}
         outputs = {detail["name"] for detail in interpreter.get_output_details()}
-        if inputs != {"x"} or "scores" not in outputs:
-            raise ValueError(f"graph: inputs {sorted(inputs)}, outputs {sorted(outputs)}, expected x and scores")
+        carried = {state.name: state.output for state in model.states if state.output is not None}
+        taken, given = {"x", *carried}, {"scores", *carried.values()}
+        if inputs != taken or not given <= outputs:
+            expected = f"{', '.join(sorted(taken))} and {', '.join(sorted(given))}"
+            raise ValueError(f"graph: inputs {sorted(inputs)}, outputs {sorted(outputs)}, expected {expected}")
 
-        def number(name: str, dtype: Any, *shape: int) -> int:
+        def number(name: str, kind: str, shape: tuple[int, ...], affine: tuple[float, int] | None) -> int:
             detail = details.get(name)
             if detail is None:
                 raise ValueError(f"graph: no tensor {name}")
-            found = (detail["dtype"], tuple(int(side) for side in detail["shape"]))
-            if found != (dtype, shape):
-                raise ValueError(f"graph: {name}: {found[0].__name__} {found[1]}, expected {dtype.__name__} {shape}")
+            dtype, sides = np.dtype(detail["dtype"]).name, tuple(int(side) for side in detail["shape"])
+            if (dtype, sides) != (kind, shape):
+                raise ValueError(f"graph: {name}: {dtype} {sides}, expected {kind} {shape}")
+            if kind != "float32" and detail["quantization"] != affine:
+                raise ValueError(f"graph: {name}: scale and zero point {detail['quantization']}, expected {affine}")
             return int(detail["index"])
 
-        self.x = number("x", np.float32, 1, 1, description.features)
-        self.scores = number("scores", np.float32, 1, description.outputs)
-        types = _STATE_TYPES[description.precision]
-        self.states = [
-            number(f"{letter}{n}", dtype, 1, units)
-            for n, units in enumerate(description.lstm_units)
-            for letter, dtype in zip("hc", types)
+        kind, io = ("int8", model.io) if model.io else ("float32", None)
+        self.frame_shape = (1, model.features) if carried else (1, 1, model.features)
+        self.x = number("x", kind, self.frame_shape, io and io.x)
+        self.scores = number("scores", kind, (1, model.outputs), io and io.scores)
+        affines = [(state.scale, state.zero_point) for state in model.states]
+        self.states = [number(s.name, s.type, s.shape, affine) for s, affine in zip(model.states, affines)]
+        self.results = [
+            number(s.output, s.type, s.shape, affine) for s, affine in zip(model.states, affines) if s.output
         ]
 
 
@@ -91,29 +98,45 @@ class TfliteStream(EngineStream):
     def __init__(self, model: TfliteModel, **options: Any):
         super().__init__(model)
         self.interpreter = model.interpreter(**options)
-        self._tensors = model.tensors
-        self._frame = self._input[None, None]
+        self._tensors, self._states, self._io = model.tensors, model.states, model.io
+        self._frame = self._input.reshape(self._tensors.frame_shape)
+        self._carried = [state.fresh() for state in self._states if state.output]
 
     def _step(self) -> None:
-        self.interpreter.set_tensor(self._tensors.x, self._frame)
+        tensors, interpreter = self._tensors, self.interpreter
+        frame = self._io.codes(self._input).reshape(self._frame.shape) if self._io else self._frame
+        interpreter.set_tensor(tensors.x, frame)
+        for number, array in zip(tensors.states, self._carried):
+            interpreter.set_tensor(number, array)
         try:
-            self.interpreter.invoke()
+            interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}") from None
-        self.scores[:] = self.interpreter.get_tensor(self._tensors.scores)[0]
+        scores = interpreter.get_tensor(tensors.scores)[0]
+        self.scores[:] = self._io.real(scores) if self._io else scores
+        if self._carried:
+            self._carried = [interpreter.get_tensor(number) for number in tensors.results]
 
     def _push(self, frames: Float32) -> Float32:
         return self._push_by_frame(frames)
 
     def _state(self) -> list[NDArray[Any]]:
+        if self._carried:
+            return [array.copy() for array in self._carried]
         return [self.interpreter.get_tensor(number) for number in self._tensors.states]
 
     def _set_state(self, state: list[NDArray[Any]]) -> None:
+        if self._carried:
+            self._carried = state
+            return
         for number, array in zip(self._tensors.states, state):
             self.interpreter.set_tensor(number, array)
 
     def _clear(self) -> None:
-        self.interpreter.reset_all_variables()
+        if self._carried:
+            self._carried = [state.fresh() for state in self._states]
+        else:
+            self.interpreter.reset_all_variables()
 
 
 def _find_engine(path: Path) -> tuple[str, Any]:

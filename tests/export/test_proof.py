@@ -12,7 +12,9 @@ from edgelstm.export import (
     onnx_float32,
     onnx_int8_dynamic,
     onnx_int8_exact,
+    tflite_explicit,
     tflite_float32,
+    tflite_hybrid,
     tflite_int8,
     tflite_writer,
 )
@@ -39,7 +41,11 @@ FORMS = {
     "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
     "tflite": ("per-gate", tflite_int8.encode),
     "tflite-float32": (None, tflite_float32.encode),
+    "tflite-hybrid": (None, tflite_hybrid.encode),
+    "tflite-float32-explicit": (None, tflite_explicit.encode_float32),
+    "tflite-dynamic": (None, tflite_explicit.encode_int8_dynamic),
 }
+PRECISIONS = {"onnx-dynamic": "int8-dynamic", "tflite-dynamic": "int8-dynamic", "tflite-hybrid": "hybrid"}
 MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
 SEQUENCES = [random_signal(40, 5, 1), random_signal(9, 5, 2)]
 
@@ -50,7 +56,7 @@ def proven(folder, form, right, sequences, wrong=None):
     quantized = quantize(right, scales) if scales else None
     path = folder / f"model.{form.split('-')[0]}"
     path.write_bytes(encode(wrong or quantized or right))
-    return prove(path, right, quantized, sequences, "int8-dynamic" if "dynamic" in form else None)
+    return prove(path, right, quantized, sequences, PRECISIONS.get(form))
 
 
 def failed(proof):
@@ -142,7 +148,7 @@ def with_gates_swapped(array, one, other):
     return np.concatenate(gates)
 
 
-@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32"])
+@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32", "tflite-float32-explicit"])
 @pytest.mark.parametrize(
     ("wrong", "check"),
     [
@@ -159,18 +165,19 @@ def test_a_float32_file_of_another_model_fails(form, wrong, check, tmp_path):
     assert check in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
+@pytest.mark.parametrize("form", PRECISIONS)
 @pytest.mark.parametrize(
     ("wrong", "check"),
     [
         (with_weight(MODEL, 0, "W", (3, 2), -1), "h0 against the same rounding"),
         (with_weight(MODEL, 1, "R", (20, 1), -1), "h1 against the same rounding"),
         (with_weight(MODEL, 1, "b", 5, 1.2), "c1 against the same rounding"),
-        (with_score_moved(MODEL, 0.1), "scores against float64"),
+        (with_score_moved(MODEL, 0.1), "scores against the same rounding"),
         (replace(MODEL, answer=Answer("mean", 9, 3)), "metadata"),
     ],
 )
-def test_a_rounding_file_of_another_model_fails(wrong, check, tmp_path):
-    assert check in failed(proven(tmp_path, "onnx-dynamic", MODEL, SEQUENCES, wrong))
+def test_a_rounding_file_of_another_model_fails(form, wrong, check, tmp_path):
+    assert check in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)])
@@ -178,9 +185,10 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     layer = MODEL.lstms[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
     wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
-    for form in ("onnx", "tflite-float32"):
+    for form in ("onnx", "tflite-float32", "tflite-float32-explicit"):
         assert "h0 against float64" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
-    assert "h0 against the same rounding" in failed(proven(tmp_path, "onnx-dynamic", MODEL, SEQUENCES, wrong))
+    for form in PRECISIONS:
+        assert "h0 against the same rounding" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
         quantized = quantize(MODEL, FORMS[form][0])
         layer = quantized.lstms[0]
@@ -251,11 +259,7 @@ def without_normalizing(graph):
     [
         (lambda g: with_tensor(g, "lstm0_hidden", scale=np.float32(0.02)), "h0, integers"),
         (lambda g: with_tensor(g, "lstm0_hidden", zero_point=100), "h0, integers"),
-        (lambda g: with_tensor(g, "h0", scale=np.float32(0.02)), "h0, integers"),
-        (lambda g: with_tensor(g, "h0", zero_point=100), "h0, integers"),
         (lambda g: with_tensor(g, "y1", scale=np.float32(0.02)), "scores, int8 units"),
-        (lambda g: with_tensor(g, "c1", scale=2.0**-9), "c1, integers"),
-        (lambda g: with_tensor(g, "c0", scale=3e-4), "c0, integers"),
         (lambda g: with_tensor(g, "lstm1_R_f", scale=np.float32(0.02)), "h1, integers"),
         (lambda g: with_tensor(g, "scores8", scale=np.float32(0.5)), "scores, int8 units"),
         (lambda g: with_tensor(g, "x8", scale=np.float32(0.5)), "share of input integers that differ"),
@@ -274,13 +278,23 @@ def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_pat
     assert check in failed(prove(path, MODEL, quantized, SEQUENCES))
 
 
-def test_a_cell_state_of_int8_is_never_run(tmp_path):
-    """The operator would write int16 into it, over its end."""
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("c0", {"dtype": np.int8}, "int8"),  # the operator would write int16 into it, over its end
+        ("c0", {"scale": 3e-4}, "scale"),
+        ("c1", {"scale": 2.0**-9}, "scale"),
+        ("h0", {"scale": np.float32(0.02)}, "scale"),
+        ("h0", {"zero_point": 100}, "scale"),
+    ],
+)
+def test_a_state_that_is_not_as_the_metadata_say_is_never_run(name, changes, said, tmp_path):
+    """LiteRT runs all of these and answers wrongly."""
     quantized = quantize(MODEL, "per-gate")
-    graph = with_tensor(tflite_int8.build(quantized), "c0", dtype=np.int8)
+    graph = with_tensor(tflite_int8.build(quantized), name, **changes)
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(tflite_writer.encode(graph)))
-    with pytest.raises(ValueError, match="graph: c0: int8"):
+    with pytest.raises(ValueError, match=f"graph: {name}: {said}"):
         prove(path, MODEL, quantized, SEQUENCES)
 
 
@@ -303,7 +317,7 @@ def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
     assert failed(prove(path, MODEL, None, SEQUENCES)) == {"probabilities of the file"}
 
 
-@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32"])
+@pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32", "tflite-float32-explicit"])
 def test_large_weights_magnify_roundings_and_pass(form, tmp_path):
     wild = random_model(20, [40, 40, 40], [6], gain=4)
     proof = proven(tmp_path, form, wild, [random_signal(300, 20, 1)])

@@ -138,7 +138,19 @@ def test_the_same_model_gives_the_same_bytes(quantized):
 
 def test_the_file_says_what_the_model_is(quantized):
     content = encode(quantized)
-    assert json.loads(metadata_entry(content, "edgelstm")) == json.loads(json.dumps(metadata(quantized)))
+    said = json.loads(metadata_entry(content, "edgelstm"))
+    states = said.pop("states")
+    assert said == json.loads(json.dumps(metadata(quantized)))
+    assert [(s["name"], s["type"], s["shape"], s["output"]) for s in states] == [
+        ("h0", "int8", [1, 8], None),
+        ("c0", "int16", [1, 8], None),
+        ("h1", "int8", [1, 6], None),
+        ("c1", "int16", [1, 6], None),
+    ]
+    h, c = states[2:]
+    hidden, exponent = quantized.lstms[1].hidden, quantized.lstms[1].cell_exponent
+    assert (h["initial"], h["scale"], h["zero_point"]) == (hidden.zero_point, hidden.scale, hidden.zero_point)
+    assert (c["initial"], c["scale"], c["zero_point"]) == (0, 2.0**exponent, 0)
     assert metadata_entry(content, "min_runtime_version").rstrip(b"\0") == b"2.14.0"
     assert metadata_entry(content, "nothing") is None
 
