@@ -32,11 +32,10 @@ class EdgeLSTM(Engine):
         from edgelstm.runtime import Model
 
         stream = Model(path).stream()
-        self._input, self._step, self._output = stream.input, stream.step, stream.output
+        self._step, self._output = stream.step, stream.output
 
     def step(self, frame: Float32) -> Float32:
-        self._input[:] = frame
-        self._step()
+        self._step(frame)
         return self._output
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.description import Description
-from edgelstm.runtime.model import check_frames
+from edgelstm.runtime.model import check_frames, set_frame
 from edgelstm.runtime.pooling import Activation, activate
 
 Float32 = NDArray[np.float32]
@@ -96,7 +96,8 @@ class EngineModel(ABC):
 class EngineStream(ABC):
     """One signal and its state. Not to be shared between threads.
 
-    Write a frame into `input`, call `step()`; when it returns True the answer is in `output`. Or `push` chunks.
+    `step(frame)`, or write a frame into `input` and call `step()`; when it returns True the answer is in `output`.
+    Or `push` chunks.
     """
 
     def __init__(self, model: EngineModel):
@@ -126,8 +127,13 @@ class EngineStream(ABC):
         """Bytes that the stream carries from frame to frame: h and c, and what pooling holds."""
         return sum(array.nbytes for array in self._state()) + self._pooling.state_bytes
 
-    def step(self) -> bool:
-        """Take the frame in `input`; True when an answer was written to `output`."""
+    def step(self, frame: ArrayLike | None = None) -> bool:
+        """Take one raw frame (features,), or the one in `input`; True when an answer was written to `output`.
+
+        ValueError for a wrong shape or dtype, NaN or infinity; the stream is then untouched.
+        """
+        if frame is not None:
+            set_frame(self._input, frame, self.model.feature_names)
         if not np.isfinite(self._input).all():
             check_frames(self._input[None], self.model.features, self.model.feature_names)
         self._step()

@@ -1,6 +1,7 @@
 """`.elstm` models and their streams: the thin Python side of the C core.
 
-The interpreter's lock is released while C runs. A model may be shared between threads; a stream belongs to one.
+The interpreter's lock is released while C runs, but for single steps of small models, where handing it over would
+take longer than it is kept. A model may be shared between threads; a stream belongs to one.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import json
 import mmap
+from collections.abc import Callable
 from ctypes import byref, c_size_t, c_void_p
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 
 MAX_FILE_SIZE = (1 << 31) - 1
+RELEASE_MACS = 1 << 16
+"""Multiply-accumulates of a frame from which a single step releases the interpreter's lock: some microseconds."""
 
 
 def _aligned(size: int) -> NDArray[np.uint8]:
@@ -47,6 +52,8 @@ def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) 
         raise ValueError(f"frames: shape {np.shape(frames)}, expected (frames, {features})")
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(given, np.float32)
+    if not array.flags.aligned:  # C may refuse to read it
+        array = array.copy()
     finite = np.isfinite(array)
     if not finite.all():
         frame, feature = np.argwhere(~finite)[0]
@@ -55,6 +62,14 @@ def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) 
             f"frame {frame}, feature {feature}{name}: {given[frame, feature]}, expected a finite float32 number"
         )
     return array
+
+
+def set_frame(to: Float32, frame: ArrayLike, names: tuple[str, ...] = ()) -> None:
+    """Write one frame (features,) of real numbers into `to`; ValueError, with `to` untouched, for anything else."""
+    checked = check_frames(frame, to.size, names)
+    if len(checked) != 1:
+        raise ValueError(f"step: {len(checked)} frames, expected one")
+    to[:] = checked[0]
 
 
 class Model:
@@ -155,7 +170,8 @@ class Model:
 class Stream:
     """One signal and its state. Nothing but `reset` resets it.
 
-    For a frame at a time without any conversion: write into `input`, call `step()`, read `output`.
+    For a frame at a time without any conversion: `step(frame)`, or write into `input` and call `step()`; when it
+    returns True the answer is in `output`.
     """
 
     def __init__(self, model: Model, pooled: tuple[NDArray[np.uint8], c_void_p] | None = None) -> None:
@@ -176,6 +192,9 @@ class Stream:
         self.output: Float32 = np.zeros(model.outputs, np.float32)
         """(outputs,): the newest answer that `step` emitted."""
         self._emitted = c_size_t()
+        bound = self._bind()
+        if bound is not None:
+            self.step = bound  # type: ignore[method-assign, assignment]
         # Bound once: converting arguments costs more than a small model's step. Looked up by name, the function is a
         # new object without argument types, which takes these ctypes values as they are.
         self._step = self._lib["el_stream_push"]
@@ -198,8 +217,26 @@ class Stream:
         """Bytes of a saved state."""
         return self.model.snapshot_bytes
 
-    def step(self) -> bool:
-        """Push the frame in `input`. True when an answer was emitted: it is in `output`."""
+    def _bind(self) -> Callable[[ArrayLike | None], bool] | None:
+        """The compiled `step`, which costs a fifth of a call through ctypes; None where it was not built."""
+        try:
+            from edgelstm.runtime._step import Step
+        except ImportError:
+            return None
+        # It keeps what owns the memory, not this object: no cycle, so memory goes with the last name of either.
+        check = partial(check_frames, features=self.model.features, names=self.model.feature_names)
+        owners, release = (self._memory, self.model), self.model.frame_macs >= RELEASE_MACS
+        made = Step(self._handle.value, self.input, self.output, owners, check, release)
+        return made.step
+
+    def step(self, frame: ArrayLike | None = None) -> bool:
+        """Push one raw frame (features,), or the one in `input`. True when an answer was emitted: it is in `output`.
+
+        A contiguous float32 array is read where it lies; anything else is converted into `input`. ValueError for a
+        wrong shape or dtype, NaN or infinity; the stream is then untouched.
+        """
+        if frame is not None:
+            set_frame(self.input, frame, self.model.feature_names)
         if self._step(*self._step_arguments):
             check_frames(self.input, self.model.features, self.model.feature_names)
             raise ValueError("the frame was refused")

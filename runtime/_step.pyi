@@ -1,0 +1,18 @@
+"""The compiled binding, made from binding/step.c where Python's headers were there."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+class Step:
+    def __init__(
+        self,
+        stream: int | None,
+        input: NDArray[Any],  # noqa: A002
+        output: NDArray[Any],
+        keep: object,
+        check: object,
+        release: bool,
+        /,
+    ) -> None: ...
+    def step(self, frame: ArrayLike | None = None, /) -> bool: ...
