@@ -21,6 +21,16 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.export.files import write_whole
 from edgelstm.export.metadata import metadata
+from edgelstm.export.proof_limits import (
+    ACTIVATION_LIMIT,
+    CODES_LIMIT,
+    SAME_ROUNDING,
+    SCORE_UNITS,
+    float32_limit,
+    magnitude,
+    rounded_limit,
+    score_slack,
+)
 from edgelstm.export.proof_witness import Run, Witness, witness
 from edgelstm.export.rounding import same_rounding
 from edgelstm.model import Model
@@ -31,35 +41,6 @@ from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.states import FILE_FIELDS
 
 VERSION = 1
-
-FLOAT32_LIMIT = 5e-6
-"""Against float64, relative to the largest value (at least 1). float32 rounds at 6e-8; sums over a row and the
-recurrence over frames gather some tens of such roundings."""
-
-FLOAT32_FACTOR = 20
-"""Models with large weights magnify roundings: an engine may also be off by this many times what the model's
-equations in plain float32 are off by, on the same sequence. Engines measured up to 9 times that."""
-
-ROUNDED_LIMIT = 0.03
-ROUNDED_FACTOR = 3
-"""The same for int8 weights with activations rounded on the fly: against float64, and times what the plainest way to
-round (`edgelstm.export.rounding`) is off by. onnxruntime measured 1.0 times that: it rounds the same way."""
-
-SAME_ROUNDING = 6
-"""Against that way of rounding, a file must be within this fraction of the limit against float64. Where float32 puts
-a value on the other side of a rounding's edge, the two part by a step and stay near: measured 0.003 where both are
-0.036 off."""
-
-ACTIVATION_LIMIT = 2e-6
-"""Answers from the very same scores, relative to the largest score (at least 1): exp in float32, then a sum."""
-
-CODES_LIMIT = 1e-3
-"""Share of input integers, after the first, that may differ from ours, each by one: normalizing in two float32
-steps instead of one moves a value that lies within 1e-5 of the middle between two integers. The rest is proven
-from the file's own integers."""
-
-SCORE_UNITS = 1.0
-"""TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
 
 MAX_REPORTED = 1e30  # JSON has no infinity
 MAX_PROOF_BYTES = 1 << 20
@@ -226,22 +207,6 @@ class _Ledger:
         )
 
 
-def _magnitude(values: NDArray[Any]) -> float:
-    return max(1.0, float(np.abs(values).max(initial=0.0)))
-
-
-def _float32_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
-    """How far from `exact` an engine may be, given where plain float32 arrives."""
-    spread = float(np.abs(rough - exact).max(initial=0.0))
-    return max(FLOAT32_LIMIT * _magnitude(exact), FLOAT32_FACTOR * spread)
-
-
-def _rounded_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
-    """The same for int8 weights, given where the plainest rounding to 8 bits arrives."""
-    spread = float(np.abs(rough - exact).max(initial=0.0))
-    return max(ROUNDED_LIMIT * _magnitude(exact), ROUNDED_FACTOR * spread)
-
-
 def _states(run: Run, trace: forward.Trace | reference.Trace) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """(name, found, expected) of h and c of every layer."""
     both: tuple[tuple[str, Sequence[NDArray[Any]], Sequence[NDArray[Any]]], ...] = (
@@ -281,10 +246,10 @@ class _Judge:
         """Compare with float64; returns the largest limit."""
         exact = forward.forward(self.model, sequence)
         if self.precision == "float32":
-            rough, limit_of = forward.forward(self.model, sequence, np.float32), _float32_limit
+            rough, limit_of = forward.forward(self.model, sequence, np.float32), float32_limit
         else:
             rough = same_rounding(self.precision, self.model, sequence)
-            limit_of = _rounded_limit
+            limit_of = rounded_limit
         pairs = list(_states(run, exact))
         roughs = [expected for _, _, expected in _states(run, rough)]
         if run.scores is not None:
@@ -310,13 +275,13 @@ class _Judge:
         for name, found, expected in _states(run, trace):
             self.ledger.exact(f"{name}, integers", found, expected)
         if run.scores is None:
-            self.answers("answers", run, trace.scores, ACTIVATION_LIMIT * _magnitude(trace.scores))
+            self.answers("answers", run, trace.scores, ACTIVATION_LIMIT * magnitude(trace.scores))
         else:
             if self.witness.rounds_scores:
                 self.int8_scores(run.scores, trace.scores, quantized)
             else:
                 self.ledger.exact("scores, every bit", run.scores, trace.scores)
-            limit = ACTIVATION_LIMIT * _magnitude(run.scores)
+            limit = ACTIVATION_LIMIT * magnitude(run.scores)
             self.answers("answers from the file's scores", run, run.scores, limit, trace.scores)
         floats = forward.forward(self.model, sequence, np.float64).scores
         found_scores = trace.scores if run.scores is None else run.scores
@@ -378,16 +343,3 @@ class _Judge:
             return [final.argmax()] if self.model.activation == "softmax" else (final > 0.5).tolist()
 
         return float(np.mean([decide(found) == decide(expected) for found, expected in self.finals]))
-
-
-def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
-    """(outputs,) by how many units of the int8 score an engine's rounding may move it.
-
-    One unit for the last layer. A hidden dense layer may be off by one unit in every value, and the layers after
-    it carry that on: at most the sum of their weights' magnitudes.
-    """
-    slack = np.zeros(quantized.head[0].inputs)
-    for dense in quantized.head:
-        weights = np.abs(dense.W.astype(np.float64)) * dense.W_scale[:, None].astype(np.float64)
-        slack = weights @ slack / float(dense.output.scale) * float(dense.input.scale) + SCORE_UNITS
-    return slack

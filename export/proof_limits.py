@@ -1,0 +1,68 @@
+"""How far a file may be from the model in a proof, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.quantization.scheme import QuantizedModel
+
+FLOAT32_LIMIT = 5e-6
+"""Against float64, relative to the largest value (at least 1). float32 rounds at 6e-8; sums over a row and the
+recurrence over frames gather some tens of such roundings."""
+
+FLOAT32_FACTOR = 20
+"""Models with large weights magnify roundings: an engine may also be off by this many times what the model's
+equations in plain float32 are off by, on the same sequence. Engines measured up to 9 times that."""
+
+ROUNDED_LIMIT = 0.03
+ROUNDED_FACTOR = 3
+"""The same for int8 weights with activations rounded on the fly: against float64, and times what the plainest way to
+round (`edgelstm.export.rounding`) is off by. onnxruntime measured 1.0 times that: it rounds the same way."""
+
+SAME_ROUNDING = 6
+"""Against that way of rounding, a file must be within this fraction of the limit against float64. Where float32 puts
+a value on the other side of a rounding's edge, the two part by a step and stay near: measured 0.003 where both are
+0.036 off."""
+
+ACTIVATION_LIMIT = 2e-6
+"""Answers from the very same scores, relative to the largest score (at least 1): exp in float32, then a sum."""
+
+CODES_LIMIT = 1e-3
+"""Share of input integers, after the first, that may differ from ours, each by one: normalizing in two float32
+steps instead of one moves a value that lies within 1e-5 of the middle between two integers. The rest is proven
+from the file's own integers."""
+
+SCORE_UNITS = 1.0
+"""TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
+
+
+def magnitude(values: NDArray[Any]) -> float:
+    return max(1.0, float(np.abs(values).max(initial=0.0)))
+
+
+def float32_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
+    """How far from `exact` an engine may be, given where plain float32 arrives."""
+    spread = float(np.abs(rough - exact).max(initial=0.0))
+    return max(FLOAT32_LIMIT * magnitude(exact), FLOAT32_FACTOR * spread)
+
+
+def rounded_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
+    """The same for int8 weights, given where the plainest rounding to 8 bits arrives."""
+    spread = float(np.abs(rough - exact).max(initial=0.0))
+    return max(ROUNDED_LIMIT * magnitude(exact), ROUNDED_FACTOR * spread)
+
+
+def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
+    """(outputs,) by how many units of the int8 score an engine's rounding may move it.
+
+    One unit for the last layer. A hidden dense layer may be off by one unit in every value, and the layers after
+    it carry that on: at most the sum of their weights' magnitudes.
+    """
+    slack = np.zeros(quantized.head[0].inputs)
+    for dense in quantized.head:
+        weights = np.abs(dense.W.astype(np.float64)) * dense.W_scale[:, None].astype(np.float64)
+        slack = weights @ slack / float(dense.output.scale) * float(dense.input.scale) + SCORE_UNITS
+    return slack
