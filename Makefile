@@ -1,6 +1,7 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
 # make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
+# make bench-arm  instructions per step on emulated ARM processors, EdgeLSTM beside its peers; needs Debian's qemu and gcc
 # make test-arm   the C tests and the runtime's Python tests on emulated ARM processors; needs Debian's qemu and gcc
 # make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
@@ -15,7 +16,7 @@ C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test lint types test-c test-python test-arm fuzz bench format data environment clean
+.PHONY: demo test lint types test-c test-python test-arm fuzz bench bench-arm format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -115,6 +116,10 @@ fuzz: environment
 # Under ten minutes; docs/performance.md says how to read it.
 bench: environment
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/run.py --output build/bench
+
+# About five minutes; the second time three.
+bench-arm: environment
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/arm/count.py --output build/bench-arm
 
 # ARM's processors and systems are emulated: no board, no root rights.
 test-arm: $(VENV)/needs-test
