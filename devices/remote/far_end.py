@@ -18,6 +18,7 @@ import platform
 import selectors
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import sysconfig
@@ -126,10 +127,12 @@ def unpack(folder: Path, order: dict[str, Any]) -> None:
 
 def run(line: Line, folder: Path, order: dict[str, Any]) -> int:
     """Run a program in a session of its own; what it writes goes to the laptop as it comes."""
+    homes = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     child = subprocess.Popen(  # noqa: S603 - a vector, from the laptop that sent this program too
         [sys.executable if word is None else word for word in order["arguments"]],
         cwd=folder,
-        env={**os.environ, **order["environment"]},
+        # Its home is this folder: some engines write into ~/.cache. Packages of the user stay in reach.
+        env={"PYTHONUSERBASE": site.getuserbase(), **os.environ, **homes, **order["environment"]},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -175,7 +178,6 @@ def own_folder() -> Iterator[Path]:
     """A new folder, removed at the end, as is what an earlier connection could not clean up."""
     tried = []
     for base in bases():
-        made = [] if base.parent.exists() else [base.parent]
         try:
             base.mkdir(0o700, parents=True, exist_ok=True)
             if base.is_symlink() or base.stat().st_uid != os.getuid():
@@ -196,7 +198,7 @@ def own_folder() -> Iterator[Path]:
         signal.alarm(0)
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-        for left in [base, *made]:
+        for left in [base, *([base.parent] if base.parent.name == ".cache" else [])]:  # where they are empty
             with contextlib.suppress(OSError):
                 left.rmdir()
 

@@ -1,0 +1,298 @@
+"""Profiles over SSH on a board that is this machine: OpenSSH at both ends, and everything that can break, broken."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import ssh_board
+from edgelstm.devices.plan import Plan
+from edgelstm.devices.remote import BoardError, Session
+from edgelstm.devices.remote.profiling import Target, profile_boards
+from edgelstm.devices.report import Report
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from random_models import random_model
+
+pytestmark = pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
+
+HOSTS = """
+Host stranger
+  HostKeyAlias stranger
+Host changed
+  UserKnownHostsFile {folder}/changed_hosts
+Host wrongkey
+  IdentityFile {folder}/other_key
+Host nowhere
+  HostName nowhere.invalid
+  ProxyCommand none
+Host refused
+  HostName 127.0.0.1
+  Port 1
+  ProxyCommand none
+"""
+SHORT = Plan(frames=1000, seconds=20, pace="flat", wait=0)
+LONG = Plan(frames=10**8, seconds=60, pace="flat", wait=0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("remote")
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return ssh_board.SshBoard(folder, HOSTS)
+
+
+@pytest.fixture(scope="module")
+def wheel(folder):
+    return ssh_board.own_wheel(folder)
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    path = folder / "a model.elstm"
+    path.write_bytes(encode(quantize(random_model(4, [16], [3]))))
+    return path
+
+
+@pytest.fixture
+def board(made, monkeypatch):
+    """Nothing of ours may be there before or after a test, nor run."""
+    monkeypatch.setenv("PATH", f"{made.bin}:{os.environ['PATH']}")
+    made.login("")
+    assert made.left() == []
+    yield made
+    gone = time.monotonic() + 20
+    while (made.left() or made.running()) and time.monotonic() < gone:
+        time.sleep(0.05)
+    assert made.left() == []
+    assert made.running() == []
+
+
+def profile(wheel, model, *hosts, plan=SHORT, python=ssh_board.PYTHON, progress=lambda host, what: None):
+    targets = [Target(host, python, wheel) for host in hosts]
+    return [one.result for one in profile_boards(targets, [model], plan, on_progress=progress)]
+
+
+def problem(wheel, model, host="board", **options):
+    (result,) = profile(wheel, model, host, **options)
+    assert isinstance(result, BoardError)
+    text = str(result)
+    assert text.startswith(f"{host}: ")
+    assert text.isprintable()
+    return text
+
+
+def test_a_profile_comes_back_from_a_board(board, wheel, model):
+    (report,) = profile(wheel, model, "board")
+    assert isinstance(report, Report)
+    assert [run.model.file for run in report.runs] == ["a model.elstm"]
+
+
+def test_frames_are_sent_along(board, wheel, model, tmp_path):
+    frames = tmp_path / "some frames.csv"
+    frames.write_text("x0,x1,x2,x3\n" + "1,2,3,4\n" * 12_000)
+    (report,) = profile(wheel, model, "board", plan=Plan(frames=100, seconds=9, pace="flat", data=str(frames)))
+    assert "10000 frames of some frames.csv" in report.runs[0].input
+
+
+def test_a_board_that_fails_leaves_the_others_alone(board, wheel, model):
+    first, second, third = profile(wheel, model, "board", "refused", "board2")
+    assert isinstance(second, BoardError)
+    assert isinstance(first, Report)
+    assert isinstance(third, Report)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("nowhere", ("cannot be reached", "resolve")),
+        ("refused", ("cannot be reached", "refused")),
+        ("wrongkey", ("cannot be reached", "Permission denied", "ssh-copy-id")),
+        ("stranger", ("cannot be reached", "Host key verification failed", "log in once by hand")),
+        ("changed", ("cannot be reached", "Host key verification failed", "has changed")),
+    ],
+)
+def test_a_board_that_cannot_be_reached_says_why(board, wheel, model, host, words):
+    text = problem(wheel, model, host)
+    assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=touch x", "", "a b", "a;b", "$(id)", "`id`", "a\nb", "x" * 300])
+def test_a_host_is_no_option_and_no_program(host):
+    with pytest.raises(ValueError, match="expected a host"):
+        Session(host)
+
+
+def test_a_missing_python_is_named(board, wheel, model, tmp_path):
+    (tmp_path / "env").symlink_to("/usr/bin/env")
+    board.login(f"PATH={tmp_path}")
+    assert "no python3 there (Debian: apt install python3 python3-numpy)" in problem(wheel, model, python="python3")
+    assert "no /opt/no/python there" in problem(wheel, model, python="/opt/no/python")
+
+
+def test_an_old_python_is_refused_by_its_version(board, wheel, model, tmp_path):
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\nprintf '\\nedgelstm-python 3.9\\n'; cat >/dev/null\n")
+    old.chmod(0o755)
+    assert "Python 3.9 as" in problem(wheel, model, python=str(old))
+    assert "expected 3.11 or newer" in problem(wheel, model, python=str(old))
+
+
+def test_a_python_without_numpy_is_named(board, wheel, model, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    text = problem(wheel, model, python=f"{tmp_path}/bare/bin/python3")
+    assert "no numpy" in text
+    assert "1.24 or newer is needed" in text
+
+
+def test_a_program_that_is_no_python_is_named(board, wheel, model):
+    assert "cannot be started" in problem(wheel, model, python="false")
+
+
+def test_what_a_login_script_prints_does_no_harm(board, wheel, model):
+    board.login("echo Welcome; printf '\\033[31mno newline'; echo noise >&2")
+    (report,) = profile(wheel, model, "board")
+    assert isinstance(report, Report)
+    board.login("yes")
+    assert "print without end" in problem(wheel, model)
+
+
+def test_the_wheel_of_another_architecture_is_refused_before_it_is_sent(board, model, tmp_path):
+    from edgelstm.devices import detect
+
+    other = "armv7l" if detect().architecture != "armv7l" else "aarch64"
+    wrong = ssh_board.own_wheel(tmp_path, other)
+    (result,) = profile(wrong, model, "board")
+    assert type(result) is ValueError
+    assert f"expected one for {detect().architecture}" in str(result)
+    assert "no wheel of edgelstm" in problem(tmp_path, model)  # a folder that holds only the wrong one
+
+
+def test_a_model_that_is_none_is_found_here(board, wheel, tmp_path):
+    bad = tmp_path / "bad.elstm"
+    bad.write_bytes(b"no model")
+    with pytest.raises(ValueError, match=r"bad\.elstm"):
+        profile(wheel, bad, "nowhere")
+    with pytest.raises(FileNotFoundError):
+        profile(wheel, tmp_path / "none.elstm", "nowhere")
+
+
+def test_a_file_that_fails_on_the_board_is_the_files_fault(board, wheel, tmp_path):
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no model")
+    (result,) = profile(wheel, bad, "board")
+    assert type(result) is ValueError
+    assert "bad.onnx" in str(result)
+
+
+def test_a_folder_that_cannot_be_written_gives_way_to_the_next(board, wheel, model, tmp_path):
+    board.login(f"export XDG_CACHE_HOME=/proc/no HOME=/proc/no TMPDIR={tmp_path}")
+    (report,) = profile(wheel, model, "board")
+    assert isinstance(report, Report)
+    assert list(tmp_path.iterdir()) == []
+    board.login(
+        f"export HOME=/proc/no TMPDIR={tmp_path}; mkdir -p {tmp_path}; ln -s /proc {tmp_path}/edgelstm-$(id -u)"
+    )
+    assert "no folder to work in" in problem(wheel, model)
+
+
+@pytest.mark.parametrize("size", ["64k", "700k"])
+def test_a_full_disk_is_told_before_and_while_sending(board, wheel, model, size):
+    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    board.login(f'set -- unshare -Urm sh -c \'mount -t tmpfs -o size={size} disk "$HOME"; exec "$@"\' _')
+    assert "are needed" in problem(wheel, model)
+    # a disk that fills up meanwhile, as others write too
+    with (
+        Session("board", python=ssh_board.PYTHON) as session,
+        pytest.raises(BoardError, match="no space left") as told,
+    ):
+        session.put("much", bytes(2_000_000))
+    assert "sending much" in str(told.value)
+
+
+def cut_while_measuring(board, wheel, model, cut):
+    """What a profile says whose connection is cut when the measuring has begun."""
+    measuring = threading.Event()
+
+    def progress(_, what):
+        if what.startswith("measuring"):
+            measuring.set()
+
+    def cut_when_it_runs():
+        measuring.wait(60)
+        while not any("edgelstm.devices.agent" in one for one in board.running()):
+            time.sleep(0.02)
+        cut()
+
+    cutter = threading.Thread(target=cut_when_it_runs)
+    cutter.start()
+    text = problem(wheel, model, plan=LONG, progress=progress)
+    cutter.join()
+    return text
+
+
+def test_a_connection_cut_in_the_middle_leaves_nothing(board, wheel, model):
+    text = cut_while_measuring(board, wheel, model, lambda: os.kill(board.server, signal.SIGKILL))
+    assert "the connection was cut while measuring a model.elstm" in text
+
+
+def test_a_far_end_that_dies_takes_the_measuring_along_and_the_next_connection_cleans_up(board, wheel, model):
+    def kill():
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                far_end = b"sys.stdin.buffer.read" in (process / "cmdline").read_bytes()
+                if far_end and str(board.home).encode() in (process / "environ").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+
+    assert "cut while measuring" in cut_while_measuring(board, wheel, model, kill)
+    (left,) = (board.home / ".cache/edgelstm").iterdir()
+    long_ago = time.time() - 3600
+    os.utime(left, (long_ago, long_ago))
+    with Session("board", python=ssh_board.PYTHON):
+        assert not left.exists()
+
+
+def test_an_interrupt_ends_everything(board, wheel, model):
+    """As Ctrl-C does: in the main thread, while another one waits for the board."""
+
+    def interrupt(_, what):
+        if what.startswith("measuring"):
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(wheel, model, "board", plan=LONG, progress=interrupt)
+
+
+def test_two_at_once_keep_apart(board, wheel, model):
+    patient = Plan(frames=1000, seconds=20, pace="flat", wait=60)
+    first, second = profile(wheel, model, "board", "board2", plan=patient)
+    assert isinstance(first, Report)
+    assert isinstance(second, Report)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("x" * 200_000, "makes no sense"),
+        ('{"is": "facts", "facts": {"python": 3}}', "what it says of itself"),
+        ("[]", "makes no sense"),
+        ("", "the connection was cut"),
+        ('{"is": "problem", "text": "\\u001b[31mred"}', "red"),
+    ],
+)
+def test_a_hostile_board_is_refused(board, wheel, model, tmp_path, answer, words):
+    fake = tmp_path / "python"
+    (tmp_path / "answer").write_text(answer and answer + "\n")
+    fake.write_text(f"#!/bin/sh\nprintf '\\nedgelstm-python 3.11\\n'\ncat '{tmp_path}/answer'\n")
+    fake.chmod(0o755)
+    assert words in problem(wheel, model, python=str(fake))

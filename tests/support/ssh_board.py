@@ -1,0 +1,141 @@
+"""A board that is this machine: OpenSSH's own server behind OpenSSH's own client, without a port or root rights.
+
+The client's configuration starts `sshd -i` for each connection and talks to it through a pipe. The board's home is
+a folder of the test's, and its login script does what the test wants to happen there.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import edgelstm
+import edgelstm.devices
+import edgelstm.export
+import edgelstm.runtime
+from edgelstm.devices import detect
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+MISSING = None if SSHD and shutil.which("ssh") else "no sshd or ssh (Debian: apt install openssh-server)"
+
+
+class SshBoard:
+    """`host` reaches it where `bin` comes first on PATH; more hosts are lines of `more`, as in ~/.ssh/config."""
+
+    host = "board"
+
+    def __init__(self, folder: Path, more: str = ""):
+        assert SSHD is not None
+        self.bin, self.home, self._login = folder / "bin", folder / "home", folder / "login"
+        self.bin.mkdir()
+        self.home.mkdir()
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)  # where root's sshd wants to be when it has given up its rights
+        for key in ("host_key", "key", "other_key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
+        shutil.copy(folder / "key.pub", folder / "authorized_keys")
+        host_key = (folder / "host_key.pub").read_text().split()
+        (folder / "known_hosts").write_text(f"board {host_key[0]} {host_key[1]}\n")
+        other = (folder / "other_key.pub").read_text().split()
+        (folder / "changed_hosts").write_text(f"board {other[0]} {other[1]}\n")
+        force = folder / "force.sh"
+        force.write_text(
+            "#!/bin/sh\n"
+            "unset XDG_CACHE_HOME XDG_DATA_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR TMPDIR PYTHONPATH PYTHONSAFEPATH\n"
+            f"export HOME={shlex.quote(str(self.home))}\n"
+            f'cd "$HOME"\necho $PPID >{shlex.quote(str(folder / "sshd_pid"))}\n'
+            f'. {shlex.quote(str(self._login))}\nexec "$@" /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        )
+        force.chmod(0o755)
+        self.login("")
+        sshd_config = {
+            "HostKey": folder / "host_key",
+            "AuthorizedKeysFile": folder / "authorized_keys",
+            "PidFile": "none",
+            "PasswordAuthentication": "no",
+            "KbdInteractiveAuthentication": "no",
+            "UsePAM": "no",
+            "StrictModes": "no",
+            "ForceCommand": force,
+        }
+        _write(folder / "sshd_config", sshd_config)
+        server = shlex.join([SSHD, "-i", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")])
+        (folder / "ssh_config").write_text(
+            more.format(folder=folder)
+            + "Host *\n"
+            + f"  HostKeyAlias board\n  ProxyCommand {server}\n"
+            + f"  User {pwd.getpwuid(os.getuid()).pw_name}\n"
+            + "  IdentitiesOnly yes\n  IdentityAgent none\n"
+            + f"  UserKnownHostsFile {folder / 'known_hosts'}\n  GlobalKnownHostsFile none\n"
+            + f"Host * !wrongkey\n  IdentityFile {folder / 'key'}\n"
+        )
+        ssh = self.bin / "ssh"
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {shlex.quote(str(folder / "ssh_config"))} "$@"\n')
+        ssh.chmod(0o755)
+        self._folder = folder
+
+    def login(self, script: str) -> None:
+        """What the login shell does before any command; `set -- PROGRAM…` puts the command behind a program."""
+        self._login.write_text(script)
+
+    @property
+    def server(self) -> int:
+        """The process that serves the last connection."""
+        return int((self._folder / "sshd_pid").read_text())
+
+    def left(self) -> list[str]:
+        """Every file and folder in the board's home."""
+        return sorted(str(path.relative_to(self.home)) for path in self.home.rglob("*"))
+
+    def running(self) -> list[str]:
+        """Command lines of processes whose folder or environment is the board's."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                inside = str((process / "cwd").readlink()).startswith(str(self.home))
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if inside and command:
+                found.append(command)
+        return found
+
+
+def own_wheel(folder: Path, architecture: str | None = None) -> Path:
+    """A wheel of the EdgeLSTM that is being tested, without building it again; its name may claim another machine."""
+    tag = f"py3-none-linux_{architecture or detect().architecture}"
+    path = folder / f"edgelstm-{edgelstm.__version__}-{tag}.whl"
+    parts = {
+        "edgelstm": edgelstm,
+        "edgelstm/export": edgelstm.export,
+        "edgelstm/runtime": edgelstm.runtime,
+        "edgelstm/devices": edgelstm.devices,
+    }
+    core = Path(str(files("edgelstm.runtime") / "libedgelstm.so"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr(f"edgelstm-{edgelstm.__version__}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        wheel.write(core, "edgelstm/runtime/libedgelstm.so")
+        for name, module in parts.items():
+            root = Path(module.__path__[0])
+            for file in sorted(root.rglob("*")):
+                inner = file.relative_to(root)
+                if file.suffix in (".py", ".toml") and inner.parts[0] not in ("core", *parts):
+                    target = f"{name}/{inner}"
+                    if target not in wheel.namelist():
+                        wheel.write(file, target)
+    return path
+
+
+def _write(path: Path, settings: dict[str, object]) -> None:
+    path.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+
+
+PYTHON = sys.executable
+"""The board's Python: the one that runs the tests has numpy."""
