@@ -3,7 +3,7 @@
 python examples/onnxruntime_stream.py model-float32.onnx < frames.csv
 
 A line of the input is one frame, its features separated by commas. A line of the output has the probabilities, or
-the scores of a linear model. Takes every ONNX form: float32, int8-dynamic, int8-exact.
+the scores of a linear model. Takes every ONNX form with floats in and out.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def main(path: str) -> None:
     options.intra_op_num_threads = 1  # a step is too small to share
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     # Each state is an input; the output of the same call is its next value. To start anew, take the initial values.
-    about = json.loads(session.get_modelmeta().custom_metadata_map["edgelstm.states"])
-    states = {e["name"]: np.full(e["shape"], e["initial"], e.get("type", "float32")) for e in about}
+    about = json.loads(session.get_modelmeta().custom_metadata_map["edgelstm"])["states"]
+    states = {state["name"]: np.full(state["shape"], state["initial"], state["type"]) for state in about}
     names = [output.name for output in session.get_outputs()]
     answer = "probabilities" if "probabilities" in names else "scores"
-    outputs = [answer, *(e["output"] for e in about)]
+    outputs = [answer, *(state["output"] for state in about)]
     for line in sys.stdin:
         frame = np.array([line.split(",")], np.float32)
         (values,), *after = session.run(outputs, {"x": frame, **states})

@@ -57,7 +57,7 @@ def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
     R = graph.constant(f"R{n}", to_iofc(layer.R)[None])
     B = graph.constant(f"B{n}", both[None])
     for letter in "hc":
-        graph.state(f"{letter}{n}", [1, 1, H])
+        graph.state(f"{letter}{n}", (1, 1, H))
     # hidden_size must be stated: without it the checker passes and the engine fails.
     inputs = (x, W, R, B, "", f"h{n}", f"c{n}")
     y, _, _ = graph.nodes_of("LSTM", inputs, [f"y{n}", f"h{n}_out", f"c{n}_out"], hidden_size=H)

@@ -20,7 +20,7 @@ from edgelstm.model import LSTM, Model
 def encode(model: Model) -> bytes:
     """The bytes of the `.onnx` file. The same model gives the same bytes."""
     graph = Graph(model, "int8-dynamic")
-    return graph.encode(build(graph, _lstm), frames=1)
+    return graph.encode(build(graph, _lstm))
 
 
 def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
@@ -35,7 +35,7 @@ def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
         weights.append(graph.constant(f"{name}{n}", integers.T[None]))
         factors += [graph.constant(f"{name}{n}_scale", scale[None]), zeros]
     for letter in "hc":
-        graph.state(f"{letter}{n}", [1, 1, H])
+        graph.state(f"{letter}{n}", (1, 1, H))
     inputs = (x, *weights, graph.constant(f"B{n}", both[None]), "", f"h{n}", f"c{n}", "", *factors)
     results = [f"y{n}", f"h{n}_out", f"c{n}_out"]
     graph.nodes_of("DynamicQuantizeLSTM", inputs, results, domain="com.microsoft", hidden_size=H)

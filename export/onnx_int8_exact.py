@@ -10,7 +10,7 @@ One call takes one frame. Float in, float out; normalizing and quantizing the fr
 | `c0`  | int16 (1, units)      | `c0_out` | int16 (1, units)          |
 |       |                       | `probabilities` | float32 (1, outputs); not for linear models |
 
-Start h with its zero point, c with 0 (`initial` in the metadata under `edgelstm.states`); feed outputs back.
+Start h with its zero point, c with 0 (`initial` of `states` in the metadata); feed outputs back.
 
 How integers stay exact where engines differ or are slow:
 
@@ -30,7 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.onnx_integers import RAISED, integer_input, product, raised_zero_point
 from edgelstm.export.onnx_writer import Graph
+from edgelstm.export.tflite_integers import integer_io
 from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
 from edgelstm.quantization.reference import (
     Multipliers,
@@ -40,39 +42,34 @@ from edgelstm.quantization.reference import (
     score_scales,
 )
 from edgelstm.quantization.scheme import QuantizedDense, QuantizedLSTM, QuantizedModel
+from edgelstm.runtime.states import Io
 
 _OFF_TIES = 1 + 2.0**-45
 _HALF = 1 << 62  # 2^31 · 2^31: makes any product of an int32 and a mantissa positive
 
 
-def encode(quantized: QuantizedModel) -> bytes:
-    """The bytes of the `.onnx` file, checked by onnx's own checker. The same model gives the same bytes."""
+def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False) -> bytes:
+    """The bytes of the `.onnx` file, checked by onnx's own checker. The same model gives the same bytes.
+
+    `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
+    """
     graph = Graph(quantized)
-    scaled = graph.node("Mul", "x", graph.constant("input_scale", quantized.input_scale), to="x_scaled")
-    moved = graph.node("Add", scaled, graph.constant("input_offset", quantized.input_offset), to="x_moved")
-    whole = graph.node("Round", moved, to="x_whole")
-    codes = graph.node("Clip", whole, *_limits(graph, -128, 127, np.float32), to="x_codes")
-    raised = graph.node("Add", codes, graph.scalar("raise", 128, np.float32), to="x_raised")
-    flow = graph.cast(raised, np.uint8, "x8")
+    flow = integer_input(graph, quantized, io)
     for n, lstm in enumerate(quantized.lstms):
         flow = _lstm(graph, n, lstm, flow)
     for n, dense in enumerate(quantized.head[:-1]):
-        flow = _hidden_dense(graph, n, dense, flow)
-    scores = _scores(graph, quantized.head[-1], flow)
-    return graph.encode([scores, *graph.probabilities(scores)], frames=1)
+        flow = _requantized(graph, f"dense{n}", dense, flow)
+    last = quantized.head[-1]
+    if io == "int8":
+        return graph.encode([_requantized(graph, "scores", last, flow, np.int8)], scan=scan, io=integer_io(quantized))
+    scores = _scores(graph, last, flow)
+    return graph.encode([scores, *graph.probabilities(scores)], scan=scan)
 
 
 def _limits(graph: Graph, low: int, high: int, dtype: type) -> tuple[str, str]:
     """The inputs of `Clip`."""
     low_name, high_name = (f"{np.dtype(dtype).name}_{value}" for value in (low, high))
     return graph.scalar(low_name, low, dtype), graph.scalar(high_name, high, dtype)
-
-
-def _product(graph: Graph, name: str, x: str, zero_point: int, weights: NDArray[np.int8]) -> str:
-    """`x` (1, inputs) uint8, less its zero point, by `weights` (rows, inputs) → int32 (1, rows)."""
-    W = graph.constant(f"{name}_weights", (weights.T.astype(np.int16) + 128).astype(np.uint8))
-    zero = graph.scalar(f"zero_point_{zero_point + 128}", zero_point + 128, np.uint8)
-    return graph.node("MatMulInteger", x, W, zero, graph.scalar("zero_point_128", 128, np.uint8), to=f"{name}_sums")
 
 
 def _rescaled(graph: Graph, name: str, sums: str, by: Multipliers, bias: NDArray[np.int32] | None = None) -> str:
@@ -107,9 +104,9 @@ def _sigmoids_first(rows: NDArray[Any]) -> NDArray[Any]:
 def _lstm(graph: Graph, n: int, layer: QuantizedLSTM, x: str) -> str:
     """Layer `n` over `x` (1, inputs) uint8 → h (1, units) uint8; its states are listed."""
     H, k, name = layer.units, layer.cell_exponent, f"lstm{n}"
-    zero = layer.hidden.zero_point + 128
-    graph.state(f"h{n}", [1, H], "uint8", initial=zero, zero_point=zero, scale=float(layer.hidden.scale))
-    graph.state(f"c{n}", [1, H], "int16", scale=2.0**k)
+    zero = raised_zero_point(layer.hidden)
+    graph.state(f"h{n}", (1, H), "uint8", initial=zero, zero_point=zero, scale=float(layer.hidden.scale))
+    graph.state(f"c{n}", (1, H), "int16", scale=2.0**k)
     c = graph.cast(f"c{n}", np.float64, f"{name}_c")
     i, f, g, o = _gates(graph, name, layer, x, f"h{n}")
     kept = _shifted(graph, f"{name}_kept", graph.node("Mul", f, c, to=f"{name}_fc"), 15)
@@ -125,8 +122,8 @@ def _lstm(graph: Graph, n: int, layer: QuantizedLSTM, x: str) -> str:
 def _gates(graph: Graph, name: str, layer: QuantizedLSTM, x: str, h: str) -> list[str]:
     """x (1, inputs) and h (1, units) uint8 → the gates i, f, g, o in Q0.15, each (1, units) float64."""
     sums = [
-        _product(graph, f"{name}_W", x, layer.input.zero_point, _sigmoids_first(layer.W)),
-        _product(graph, f"{name}_R", h, layer.hidden.zero_point, _sigmoids_first(layer.R)),
+        product(graph, f"{name}_W", x, layer.input, _sigmoids_first(layer.W)),
+        product(graph, f"{name}_R", h, layer.hidden, _sigmoids_first(layer.R)),
     ]
     both = graph.node("Concat", *sums, to=f"{name}_sums", axis=0)
 
@@ -157,25 +154,29 @@ def _looked_up(graph: Graph, name: str, table_name: str, table: NDArray[np.int16
     return graph.cast(found, np.float64, name)
 
 
-def _codes(graph: Graph, name: str, x: str, zero_point: int, lowest: int = -128) -> str:
-    """clip(x + zero point) of whole float64 values → uint8, 128 more than the int8 code."""
-    moved = graph.node("Add", x, graph.scalar(f"{name}_zero", zero_point + 128, np.float64), to=f"{name}_moved")
-    limits = _limits(graph, lowest + 128, 255, np.float64)
-    return graph.cast(graph.node("Clip", moved, *limits, to=f"{name}_codes"), np.uint8, name)
+def _codes(
+    graph: Graph, name: str, x: str, zero_point: int, lowest: int = -128, dtype: type[np.integer[Any]] = np.uint8
+) -> str:
+    """clip(x + zero point) of whole float64 values → uint8, 128 more than the int8 code, or int8."""
+    raised = RAISED if dtype is np.uint8 else 0
+    moved = graph.node("Add", x, graph.scalar(f"{name}_zero", zero_point + raised, np.float64), to=f"{name}_moved")
+    limits = _limits(graph, lowest + raised, 127 + raised, np.float64)
+    return graph.cast(graph.node("Clip", moved, *limits, to=f"{name}_codes"), dtype, name)
 
 
-def _hidden_dense(graph: Graph, n: int, layer: QuantizedDense, x: str) -> str:
-    """Layer `n` of the head over `x` (1, inputs) uint8 → (1, outputs) uint8."""
-    name = f"dense{n}"
-    sums = _product(graph, name, x, layer.input.zero_point, layer.W)
-    y = _rescaled(graph, name, sums, dense_multipliers(layer), layer.bias)
+def _requantized(
+    graph: Graph, name: str, layer: QuantizedDense, x: str, dtype: type[np.integer[Any]] = np.uint8
+) -> str:
+    """A layer of the head over `x` (1, inputs) uint8 → `name` (1, outputs) as `_codes` has it."""
+    sums = product(graph, name, x, layer.input, layer.W)
+    y = _rescaled(graph, f"{name}_y", sums, dense_multipliers(layer), layer.bias)
     zero_point = layer.output.zero_point
-    return _codes(graph, f"{name}_out", y, zero_point, zero_point if layer.activation == "relu" else -128)
+    return _codes(graph, name, y, zero_point, zero_point if layer.activation == "relu" else -128, dtype)
 
 
 def _scores(graph: Graph, layer: QuantizedDense, x: str) -> str:
     """The last layer over `x` (1, inputs) uint8: int32 sums times a float32 scale."""
-    sums = _product(graph, "scores", x, layer.input.zero_point, layer.W)
+    sums = product(graph, "scores", x, layer.input, layer.W)
     sums = graph.node("Add", sums, graph.constant("scores_bias", layer.bias[None]), to="scores_biased")
     floats = graph.cast(sums, np.float32, "scores_float")
     return graph.node("Mul", floats, graph.constant("scores_scale", score_scales(layer)), to="scores")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,35 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.runtime.description import KEY, MAX_JSON_BYTES, Description
+from edgelstm.runtime.description import KEY, Description
 from edgelstm.runtime.engine_stream import EngineModel, EngineStream, Float32, one_line, read_bounded
-
-STATES_KEY = "edgelstm.states"
-"""Metadata entry: a JSON list of {"name", "output", "shape", "initial", "type"}, h and c of each layer in turn.
-Without a type it is float32."""
+from edgelstm.runtime.states import read_integer_io, read_states
 
 _TYPES = {
     "float32": "tensor(float)",
+    "int8": "tensor(int8)",
     "uint8": "tensor(uint8)",
     "int16": "tensor(int16)",
 }  # numpy's name → the engine's
 
 
 _Kind = tuple[str, list[int | None]]  # type and shape of an input or output; None is any number of frames
-
-
-@dataclass(frozen=True)
-class State:
-    """One state of the graph: an input, and the output that takes its place in the next call."""
-
-    name: str
-    output: str
-    shape: tuple[int, ...]
-    initial: float
-    type: str
-
-    def fresh(self) -> NDArray[Any]:
-        return np.full(self.shape, self.initial, self.type)
 
 
 class OnnxModel(EngineModel):
@@ -63,11 +45,12 @@ class OnnxModel(EngineModel):
         except Exception as error:  # onnxruntime's own exceptions share no narrower base
             raise ValueError(f"{path}: onnxruntime refuses it: {one_line(error)}") from None
         entries = self.session.get_modelmeta().custom_metadata_map
-        if KEY not in entries or STATES_KEY not in entries:
+        if KEY not in entries:
             raise ValueError(f"{path}: no metadata under {KEY!r}, expected a file exported by edgelstm")
         try:
             description = Description.from_json(entries[KEY])
-            self.states = _read_states(entries[STATES_KEY], description)
+            self.states = read_states(description.metadata, description.lstm_units)
+            self.io = read_integer_io(description.metadata, description.features)
             self._check_graph(description)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
@@ -81,13 +64,13 @@ class OnnxModel(EngineModel):
         """The graph has the inputs and outputs that the metadata promise: names, float32, shapes."""
         inputs = {value.name: value for value in self.session.get_inputs()}
         self.by_frame = "x" in inputs and inputs["x"].shape[:1] == [1]
-        frames = 1 if self.by_frame else None
-        expected: dict[str, _Kind] = {"x": ("float32", [frames, description.features])}
+        kind, frames = "int8" if self.io else "float32", 1 if self.by_frame else None
+        expected: dict[str, _Kind] = {"x": (kind, [frames, description.features])}
         expected |= {state.name: (state.type, list(state.shape)) for state in self.states}
         _check_values("input", inputs, expected)
         outputs = {value.name: value for value in self.session.get_outputs()}
-        expected = {"scores": ("float32", [frames, description.outputs])}
-        expected |= {state.output: (state.type, list(state.shape)) for state in self.states}
+        expected = {"scores": (kind, [frames, description.outputs])}
+        expected |= {str(state.output): (state.type, list(state.shape)) for state in self.states}
         _check_values("output", outputs, expected, others=True)
 
 
@@ -97,8 +80,11 @@ class OnnxStream(EngineStream):
     def __init__(self, model: OnnxModel):
         super().__init__(model)
         self._session = model.session
-        self._states = model.states
+        self._states, self._io = model.states, model.io
         self._by_frame = model.by_frame
+        # What the engine reads and writes: the stream's own arrays, or the integers that they become.
+        self._x = np.zeros(model.features, np.int8) if model.io else self._input
+        self._scores = np.zeros(model.outputs, np.int8) if model.io else self.scores
         self._buffers = tuple([state.fresh() for state in model.states] for _ in range(2))
         self._now = 0  # which set holds the state
         self._bindings = [self._bind(now) for now in (0, 1)]
@@ -106,10 +92,10 @@ class OnnxStream(EngineStream):
 
     def _bind(self, now: int) -> Any:
         binding = self._session.io_binding()
-        before: list[tuple[str, NDArray[Any]]] = [("x", self._input[None]), *self._named(now)]
+        before: list[tuple[str, NDArray[Any]]] = [("x", self._x[None]), *self._named(now)]
         for name, array in before:
             binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-        after: list[tuple[str, NDArray[Any]]] = [("scores", self.scores[None])]
+        after: list[tuple[str | None, NDArray[Any]]] = [("scores", self._scores[None])]
         after += zip((state.output for state in self._states), self._buffers[1 - now])
         for name, array in after:
             binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
@@ -119,24 +105,29 @@ class OnnxStream(EngineStream):
         return [(state.name, array) for state, array in zip(self._states, self._buffers[now])]
 
     def _step(self) -> None:
+        if self._io:
+            self._x[:] = self._io.codes(self._input)
         try:
             self._session.run_with_iobinding(self._bindings[self._now])
         except Exception as error:
             raise self._failed(error) from None
         self._now = 1 - self._now
+        if self._io:
+            self.scores[:] = self._io.real(self._scores)
 
     def _push(self, frames: Float32) -> Float32:
         if self._by_frame:
             return self._push_by_frame(frames)
+        x = self._io.codes(frames) if self._io else frames
         try:
-            scores, *after = self._session.run(self._outputs, {"x": frames, **dict(self._named(self._now))})
+            found, *after = self._session.run(self._outputs, {"x": x, **dict(self._named(self._now))})
         except Exception as error:
             raise self._failed(error) from None
         for array, value in zip(self._buffers[self._now], after):
             array[...] = value
+        scores: Float32 = self._io.real(found) if self._io else found
         self.scores[:] = scores[-1]
-        checked: Float32 = scores
-        return checked
+        return scores
 
     def _failed(self, error: Exception) -> ValueError:
         return ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}")
@@ -150,36 +141,6 @@ class OnnxStream(EngineStream):
 
     def _clear(self) -> None:
         self._set_state([state.fresh() for state in self._states])
-
-
-def _read_states(text: str, description: Description) -> tuple[State, ...]:
-    """The states that the metadata list, checked against the layers it lists."""
-    problem = f"metadata: {STATES_KEY}: expected h and c of {len(description.lstm_units)} layers"
-    try:
-        entries: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
-        states = tuple(_read_state(entry) for entry in entries)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        raise ValueError(problem) from None
-    widths = [units for units in description.lstm_units for _ in "hc"]
-    shapes = [state.shape for state in states]
-    if shapes not in ([(1, 1, units) for units in widths], [(1, units) for units in widths]):
-        raise ValueError(problem)
-    return states
-
-
-def _read_state(entry: Any) -> State:
-    """Raises one of the errors that the caller expects for what is no state, or an initial value out of range."""
-    dtype = str(entry.get("type", "float32"))
-    initial = float(entry["initial"])
-    if dtype not in _TYPES or (dtype != "float32" and int(initial) not in range(*_range(dtype))):
-        raise ValueError(dtype)
-    shape = tuple(int(n) for n in entry["shape"])
-    return State(str(entry["name"]), str(entry["output"]), shape, initial, dtype)
-
-
-def _range(dtype: str) -> tuple[int, int]:
-    limits = np.iinfo(dtype)
-    return int(limits.min), int(limits.max) + 1
 
 
 def _check_values(kind: str, found: dict[str, Any], expected: dict[str, _Kind], *, others: bool = False) -> None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from edgelstm import forward
 from edgelstm.export.metadata import metadata
 from edgelstm.export.onnx_float32 import encode
+from edgelstm.runtime.states import FILE_FIELDS
+from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")
-reference = pytest.importorskip("onnx.reference")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 shapes = st.tuples(
     st.integers(1, 20),
@@ -22,12 +23,6 @@ shapes = st.tuples(
     st.lists(st.integers(1, 12), min_size=1, max_size=2),
     st.sampled_from(["softmax", "sigmoid", "linear"]),
 )
-
-
-def open_session(content):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def fed(model, frames):
@@ -54,7 +49,7 @@ def test_both_evaluators_agree_with_float64(shape, frames, seed):
     states = [state[-1] for pair in zip(trace.h, trace.c) for state in pair]
     session = open_session(content)
     names = [output.name for output in session.get_outputs()]
-    for evaluator in (session, reference.ReferenceEvaluator(onnx.load_from_string(content))):
+    for evaluator in (session, open_reference(content)):
         found = dict(zip(names, evaluator.run(names, fed(model, signal))))
         close(found["scores"], trace.scores)
         if activation == "linear":
@@ -66,18 +61,10 @@ def test_both_evaluators_agree_with_float64(shape, frames, seed):
 
 
 def test_states_fed_back_carry_a_stream(watch_model, watch):
-    """As a program without EdgeLSTM would do it, from what the file says about itself."""
     signal = watch.sequences[0][:300]
-    session = open_session(encode(watch_model))
-    entries = json.loads(session.get_modelmeta().custom_metadata_map["edgelstm.states"])
-    states = {e["name"]: np.full(e["shape"], e["initial"], np.float32) for e in entries}
-    names = ["scores", *(e["output"] for e in entries)]
-    scores = []
-    for part in np.split(signal, [1, 2, 50, 51, 200]):
-        found, *after = session.run(names, {"x": part, **states})
-        states = dict(zip(states, after))
-        scores.append(found)
-    close(np.concatenate(scores), forward.forward(watch_model, signal).scores)
+    content = encode(watch_model)
+    scores, _ = streamed(content, open_session(content), signal, [1, 1, 48, 1, 149, 100])
+    close(scores, forward.forward(watch_model, signal).scores)
 
 
 def test_checker_and_shape_inference_pass():
@@ -109,8 +96,10 @@ def test_the_file_is_for_old_and_new_engines():
 
 def test_the_file_says_what_the_model_is():
     model = random_model(5, [7], [3])
-    entries = {entry.key: entry.value for entry in onnx.load_from_string(encode(model)).metadata_props}
-    assert json.loads(entries["edgelstm"]) == json.loads(json.dumps(metadata(model)))
+    said = says(encode(model))
+    assert {name: said[name] for name in said if name not in FILE_FIELDS} == json.loads(json.dumps(metadata(model)))
+    zeros = {"type": "float32", "shape": [1, 1, 7], "initial": 0, "scale": 1, "zero_point": 0}
+    assert said["states"] == [{"name": name, "output": f"{name}_out", **zeros} for name in ("h0", "c0")]
 
 
 def test_the_same_model_gives_the_same_bytes():

@@ -1,33 +1,16 @@
 """The dynamic ONNX form: onnxruntime's operator against a plain model of its rounding, and against float64."""
 
-import json
-
 import numpy as np
 import pytest
 
 from edgelstm import forward
 from edgelstm.export.onnx_int8_dynamic import encode
 from edgelstm.export.rounding import rounded_forward, rows_to_int8
+from onnx_files import open_session, streamed
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
-
-
-def streamed(content, frames):
-    """Scores (T, outputs), one call per frame, as a program without EdgeLSTM would make them."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    entries = json.loads(session.get_modelmeta().custom_metadata_map["edgelstm.states"])
-    states = {e["name"]: np.full(e["shape"], e["initial"], np.float32) for e in entries}
-    names = ["scores", *(e["output"] for e in entries)]
-    scores = []
-    for frame in frames:
-        row, *after = session.run(names, {"x": frame[None], **states})
-        states = dict(zip(states, after))
-        scores.append(row[0])
-    return np.array(scores)
+pytest.importorskip("onnxruntime")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +20,8 @@ def test_scores_are_within_a_few_percent(features, units, outputs):
     model = random_model(features, units, outputs)
     signal = random_signal(200, features, 1)
     exact = forward.forward(model, signal).scores
-    found = streamed(encode(model), signal)
+    content = encode(model)
+    found, _ = streamed(content, open_session(content), signal)
     assert np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)) < 0.03
     # Nearly all of that is the rounding: the rest is a tenth of it at most.
     rest = np.median(np.abs(found - rounded_forward(model, signal).scores))

@@ -1,6 +1,5 @@
 """The exact ONNX form against the integer reference, bit for bit, in two evaluators that share no code."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,11 @@ from hypothesis import strategies as st
 from edgelstm.export.onnx_int8_exact import encode
 from edgelstm.quantization import quantize, reference
 from edgelstm.quantization.scheme import Affine
+from onnx_files import open_reference, open_session, streamed
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")
-evaluators = pytest.importorskip("onnx.reference")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 shapes = st.tuples(
     st.integers(1, 20),
@@ -24,34 +23,15 @@ shapes = st.tuples(
 )
 
 
-def open_session(content):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def stepped(content, evaluator, frames):
-    """(scores, [states after each frame]) as a program without EdgeLSTM would make them."""
-    entries = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
-    about = json.loads(entries["edgelstm.states"])
-    states = {e["name"]: np.full(e["shape"], e["initial"], e["type"]) for e in about}
-    scores, seen = [], []
-    for frame in frames:
-        row, *after = evaluator.run(["scores", *(e["output"] for e in about)], {"x": frame[None], **states})
-        states = dict(zip(states, after))
-        scores.append(row[0])
-        seen.append([state[0] for state in after])
-    return np.array(scores), seen
-
-
-def check_every_bit(quantized, evaluator, content, frames):
+def check_every_bit(quantized, evaluator, content, frames, sizes=None):
     trace = reference.IntegerStream(quantized).push(frames)
-    scores, seen = stepped(content, evaluator, frames)
+    scores, states = streamed(content, evaluator, frames, sizes)
     assert scores.dtype == np.float32
     assert np.array_equal(scores.view(np.uint32), trace.scores.view(np.uint32))
+    ends = np.cumsum(sizes or [1] * len(frames)) - 1
     for layer, (h, c) in enumerate(zip(trace.h, trace.c)):
-        assert np.array_equal(np.array([after[2 * layer] for after in seen]).astype(np.int16) - 128, h)
-        assert np.array_equal(np.array([after[2 * layer + 1] for after in seen]), c)
+        assert np.array_equal(states[f"h{layer}"].astype(np.int16) - 128, h[ends])
+        assert np.array_equal(states[f"c{layer}"], c[ends])
 
 
 @settings(max_examples=15, deadline=None)
@@ -63,8 +43,7 @@ def test_every_bit_in_both_evaluators(shape, scales, gain, seed):
     content = encode(quantized)
     frames = 3 * random_signal(12, features, seed + 1)  # beyond what calibration saw
     check_every_bit(quantized, open_session(content), content, frames)
-    reference_evaluator = evaluators.ReferenceEvaluator(onnx.load_from_string(content))
-    check_every_bit(quantized, reference_evaluator, content, frames[:4])
+    check_every_bit(quantized, open_reference(content), content, frames[:4])
 
 
 def test_ties_are_rounded_as_the_reference_rounds_them():
