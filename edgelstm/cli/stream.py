@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, BinaryIO
+from typing import BinaryIO, Literal
 
 import click
-
-_MOST_STATE_BYTES = 1 << 30
 
 
 @click.command()
@@ -45,7 +38,7 @@ _MOST_STATE_BYTES = 1 << 30
 def command(
     model: Path,
     file: Path | None,
-    syntax: str,
+    syntax: Literal["auto", "csv", "ndjson"],
     rate: bool,
     limit: int | None,
     state: Path | None,
@@ -75,6 +68,16 @@ def command(
     """
     from edgelstm.runtime import Model
     from edgelstm.runtime.engines import open_model
+    from edgelstm.runtime.frames import read_frames
+    from edgelstm.runtime.streaming import (
+        Answers,
+        StopSignal,
+        end_by,
+        load_state,
+        save_state,
+        stop_signals,
+        stream_frames,
+    )
 
     opened = open_model(model)
     if rate and not opened.sample_rate:
@@ -85,75 +88,23 @@ def command(
         )
     stream = opened.stream(memory_limit) if isinstance(opened, Model) else opened.stream()
     if state is not None:
-        _restore(stream, state)
+        load_state(stream, state)
+    if sys.stdout is None:
+        raise click.UsageError("stdout is closed; the answers go there")
     stopped_by = None
     try:
-        with _signals(), _input(file) as (source, name):
-            _run(opened, stream, source, name, syntax=syntax, rate=rate, limit=limit)
-    except _StopSignal as stop:
+        with stop_signals(), _input(file) as (source, name):
+            frames = read_frames(source, opened.features, opened.feature_names, source=name, syntax=syntax)
+            answers = Answers(opened, sys.stdout.buffer)
+            stream_frames(opened, stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0)
+    except StopSignal as stop:
         stopped_by = stop.number
     except BrokenPipeError:
         _forget_stdout()
     if state is not None:
-        _save(stream, state)
+        save_state(stream, state)
     if stopped_by is not None:
-        signal.signal(stopped_by, signal.SIG_DFL)
-        signal.raise_signal(stopped_by)
-
-
-def _run(model: Any, stream: Any, source: BinaryIO, name: str, *, syntax: Any, rate: bool, limit: int | None) -> None:
-    from edgelstm.runtime.frames import read_frames
-
-    frames = read_frames(source, model.features, model.feature_names, source=name, syntax=syntax)
-    answers = _Answers(model)
-    start = time.monotonic()
-    for count, (_, frame) in enumerate(frames):
-        if rate:
-            time.sleep(max(0.0, start + count / model.sample_rate - time.monotonic()))
-        stream.input[:] = frame
-        if stream.step():
-            answers.write(stream.frames, stream.output)
-            if answers.count == limit:
-                return
-    if model.hop == 0:
-        answers.write(stream.frames, stream.answer())
-
-
-class _Answers:
-    """Writes each answer to stdout as one line, at once."""
-
-    def __init__(self, model: Any):
-        self.count = 0
-        if sys.stdout is None:
-            raise click.UsageError("stdout is closed; the answers go there")
-        self._out = sys.stdout.buffer  # bytes: UTF-8 whatever the locale
-        self._activation = model.activation
-        self._sample_rate = model.sample_rate
-        unique = len(set(model.labels)) == model.outputs
-        self._labels = model.labels if unique else tuple(str(place) for place in range(model.outputs))
-
-    def write(self, frame: int, output: Any) -> None:
-        """output: float32 (outputs,)."""
-        self.count += 1
-        answer: dict[str, Any] = {"frame": frame, "time": None}
-        if self._sample_rate:
-            answer["time"] = round(frame / self._sample_rate, 6)
-        # the shortest decimals that give the same float32
-        figures = dict(zip(self._labels, (float(str(value)) for value in output)))
-        if self._activation == "softmax":
-            best = max(figures, key=lambda label: figures[label])
-            answer |= {"label": best, "probability": figures[best], "probabilities": figures}
-        elif self._activation == "sigmoid":
-            answer["labels"] = [label for label, probability in figures.items() if probability >= 0.5]
-            answer["probabilities"] = figures
-        else:
-            answer["values"] = figures
-        try:
-            line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
-        except ValueError:
-            raise ValueError(f"answer at frame {frame}: not finite, the model overflows on this input") from None
-        self._out.write(line.encode() + b"\n")
-        self._out.flush()
+        end_by(stopped_by)
 
 
 @contextmanager
@@ -170,58 +121,8 @@ def _input(file: Path | None) -> Iterator[tuple[BinaryIO, str]]:
         yield source, str(file)
 
 
-class _StopSignal(BaseException):
-    def __init__(self, number: int):
-        self.number = number
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a _StopSignal, wherever the stream waits; a second one kills."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        raise _StopSignal(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _forget_stdout() -> None:
     """Nobody reads any more. What is still buffered must not raise again when Python ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-def _restore(stream: Any, path: Path) -> None:
-    if not path.exists():
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{path.parent}: no such folder to save the state in")
-        return
-    with path.open("rb") as file:
-        snapshot = file.read(_MOST_STATE_BYTES)
-    try:
-        stream.restore(snapshot)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def _save(stream: Any, path: Path) -> None:
-    """Written beside, then renamed: `path` holds a whole state or what it held before."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(stream.save())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -154,8 +154,8 @@ def test_an_error_leaves_the_saved_state_and_earlier_answers(run, files):
 def test_a_rate_paces_frames_as_the_sensor_would(run, monkeypatch):
     """With a clock that only sleeping moves, 40 frames at 50 Hz end 39 periods after they began."""
     now = [100.0]
-    monkeypatch.setattr("edgelstm.cli.stream.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("edgelstm.cli.stream.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("edgelstm.runtime.streaming.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("edgelstm.runtime.streaming.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     code, answers, _ = run("model.elstm", "frames.csv", "--rate")
     assert (code, len(answers)) == (0, 40)
     assert now[0] == pytest.approx(100 + 39 / 50)

@@ -1,0 +1,130 @@
+"""What every program that streams needs: answers as lines of JSON, a state in a file, a quiet end by a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO
+
+_MOST_STATE_BYTES = 1 << 30
+
+
+def stream_frames(
+    model: Any, stream: Any, frames: Iterable[tuple[int, Any]], answers: Answers, *, limit: int | None, rate: float
+) -> None:
+    """Take (line number, frame) pairs through a stream of `model` and write each answer, `limit` of them at most.
+
+    rate: frames per second that are taken at most; 0 takes them as they come.
+    """
+    start = time.monotonic()
+    for count, (_, frame) in enumerate(frames):
+        if rate:
+            time.sleep(max(0.0, start + count / rate - time.monotonic()))
+        stream.input[:] = frame
+        if stream.step():
+            answers.write(stream.frames, stream.output)
+            if answers.count == limit:
+                return
+    if model.hop == 0:
+        answers.write(stream.frames, stream.answer())
+
+
+class Answers:
+    """Writes each answer as one line of JSON, at once."""
+
+    def __init__(self, model: Any, out: BinaryIO):
+        self.count = 0
+        self._out = out  # bytes: UTF-8 whatever the locale
+        self._activation = model.activation
+        self._sample_rate = model.sample_rate
+        unique = len(set(model.labels)) == model.outputs
+        self._labels = model.labels if unique else tuple(str(place) for place in range(model.outputs))
+
+    def write(self, frame: int, output: Any) -> None:
+        """output: float32 (outputs,)."""
+        self.count += 1
+        answer: dict[str, Any] = {"frame": frame, "time": None}
+        if self._sample_rate:
+            answer["time"] = round(frame / self._sample_rate, 6)
+        # the shortest decimals that give the same float32
+        figures = dict(zip(self._labels, (float(str(value)) for value in output)))
+        if self._activation == "softmax":
+            best = max(figures, key=lambda label: figures[label])
+            answer |= {"label": best, "probability": figures[best], "probabilities": figures}
+        elif self._activation == "sigmoid":
+            answer["labels"] = [label for label, probability in figures.items() if probability >= 0.5]
+            answer["probabilities"] = figures
+        else:
+            answer["values"] = figures
+        try:
+            line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            raise ValueError(f"answer at frame {frame}: not finite, the model overflows on this input") from None
+        self._out.write(line.encode() + b"\n")
+        self._out.flush()
+
+
+class StopSignal(BaseException):
+    """SIGINT or SIGTERM has come: end quietly."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into a StopSignal, wherever the program waits; a second one kills."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        raise StopSignal(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_by(number: int) -> None:
+    """End this process by that signal, as one that never caught it: shells and systemd see a clean stop."""
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+def load_state(stream: Any, path: Path) -> None:
+    """Go on from the state in `path` if it exists. ValueError, naming `path`, for one that does not fit."""
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"{path.parent}: no such folder to save the state in")
+        return
+    with path.open("rb") as file:
+        snapshot = file.read(_MOST_STATE_BYTES)
+    try:
+        stream.restore(snapshot)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def save_state(stream: Any, path: Path) -> None:
+    """Written beside, then renamed: `path` holds a whole state or what it held before."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(stream.save())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
