@@ -3,6 +3,7 @@
 # make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make bench-arm  instructions per step on emulated ARM processors, EdgeLSTM beside its peers; needs Debian's qemu and gcc
 # make test-arm   the C tests and the runtime's Python tests on emulated ARM processors; needs Debian's qemu and gcc
+# make wheels   wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
 # make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
 # Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
@@ -16,7 +17,7 @@ C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test lint types test-c test-python test-arm fuzz bench bench-arm format data environment clean
+.PHONY: wheels demo test lint types test-c test-python test-arm fuzz bench bench-arm format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -126,6 +127,16 @@ test-arm: $(VENV)/needs-test
 	@tests/arm/needs.sh
 	@CMAKE=$(BIN)/cmake CTEST=$(BIN)/ctest tests/arm/test_c.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
+
+# Zig lies apart: the environment is for what runs every day.
+build/zig/installed: requirements-wheels.txt | $(VENV)/created
+	@echo "installing Zig's C compiler into build/zig"
+	@rm -rf build/zig
+	@$(PIP) install --quiet --no-deps --target build/zig -r requirements-wheels.txt
+	@touch $@
+
+wheels: $(VENV)/installed build/zig/installed
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/wheels/build.py --zig build/zig
 
 format: $(VENV)/needs-test
 	$(BIN)/ruff format .
