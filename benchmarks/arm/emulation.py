@@ -19,12 +19,13 @@ class Architecture:
     emulator: str  # the dynamic build: the static one has no plugins
     toolchain: str  # in tests/arm
     debian: str
-    packages: tuple[str, ...]  # of Debian, for Python with numpy
+    triplet: str
+    packages: tuple[str, ...]  # of Debian, for numpy
 
 
-_AARCH64 = Architecture("qemu-aarch64", "aarch64", "arm64", ("python3", "libstdc++6", "libgomp1"))
-_ARMV7 = Architecture("qemu-arm", "armv7", "armhf", ("python3", "python3-numpy"))
-_ARMV6 = Architecture("qemu-arm", "armv6", "", ())
+_AARCH64 = Architecture("qemu-aarch64", "aarch64", "arm64", "aarch64-linux-gnu", ("libstdc++6", "libgomp1"))
+_ARMV7 = Architecture("qemu-arm", "armv7", "armhf", "arm-linux-gnueabihf", ("python3-numpy",))
+_ARMV6 = Architecture("qemu-arm", "armv6", "", "", ())
 
 # What /proc/cpuinfo calls them. QEMU 7.2 would show this machine's, on which onnxruntime dies; and engines choose
 # kernels by it.
@@ -88,11 +89,14 @@ def make_system(folder: Path, core: str, wheel: Path | None) -> Path:
     root = folder.resolve() / f"root-{architecture.debian}"
     if not (root / "made").exists():
         print(f"making a Debian system for {architecture.debian} …", file=sys.stderr)
-        _run(TESTS / "make_root.sh", architecture.debian, root, *architecture.packages, "dash", "coreutils")
+        common = ("python3", "libpython3.11-dev", "dash", "coreutils")
+        _run(TESTS / "make_root.sh", architecture.debian, root, *common, *architecture.packages)
+        headers = root / "usr/include"  # Debian's pyconfig.h asks for the architecture's, at a place of the host's
+        shutil.copy(headers / architecture.triplet / "python3.11/pyconfig.h", headers / "python3.11/pyconfig.h")
         if architecture is _AARCH64:
             _install_peers(root / "opt" / "peers")
         else:  # where Debian's alternatives would link to numpy's libraries
-            libraries = root / "usr/lib/arm-linux-gnueabihf"
+            libraries = root / "usr/lib" / architecture.triplet
             for name in ("blas/libblas.so.3", "lapack/liblapack.so.3"):
                 (libraries / Path(name).name).symlink_to(name)
         cpus = root / "sys/devices/system/cpu"
@@ -102,7 +106,7 @@ def make_system(folder: Path, core: str, wheel: Path | None) -> Path:
         (root / "made").touch()
     package = root / "opt" / "edgelstm"
     shutil.rmtree(package, ignore_errors=True)
-    _run(sys.executable, "-m", "zipfile", "-e", wheel or _build_wheel(folder, architecture), package)
+    _run(sys.executable, "-m", "zipfile", "-e", wheel or _build_wheel(folder, architecture, root), package)
     return root
 
 
@@ -113,12 +117,14 @@ def _install_peers(target: Path) -> None:
     _run(*pip, "--only-binary=:all:", *platforms, *abis, "--target", target, "-r", HERE / "requirements.txt")
 
 
-def _build_wheel(folder: Path, architecture: Architecture) -> Path:
+def _build_wheel(folder: Path, architecture: Architecture, root: Path) -> Path:
     wheels = folder.resolve() / f"wheel-{architecture.toolchain}"
     shutil.rmtree(wheels, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     build = f"--config-settings=build-dir={folder.resolve()}/build-{architecture.toolchain}"
-    environment = {**os.environ, "CMAKE_ARGS": f"-DCMAKE_TOOLCHAIN_FILE={TESTS / architecture.toolchain}.cmake"}
+    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={TESTS / architecture.toolchain}.cmake"
+    headers = f"-DEDGELSTM_PYTHON_INCLUDE={root}/usr/include/python3.11"
+    environment = {**os.environ, "CMAKE_ARGS": f"{toolchain} {headers}"}
     _run(*pip, "--no-build-isolation", "--no-deps", build, "--wheel-dir", wheels, HERE.parents[1], env=environment)
     (wheel,) = wheels.glob("*.whl")
     return wheel
