@@ -24,6 +24,11 @@ from edgelstm.runtime import library as core
 if TYPE_CHECKING:
     from edgelstm.runtime.pool import Pool
 
+try:
+    from edgelstm.runtime._step import Step
+except ImportError:  # built without Python's headers, or another Python than CPython
+    Step = None  # type: ignore[assignment, misc]
+
 Float32 = NDArray[np.float32]
 
 MAX_FILE_SIZE = (1 << 31) - 1
@@ -219,9 +224,7 @@ class Stream:
 
     def _bind(self) -> Callable[[ArrayLike | None], bool] | None:
         """The compiled `step`, which costs a fifth of a call through ctypes; None where it was not built."""
-        try:
-            from edgelstm.runtime._step import Step
-        except ImportError:
+        if Step is None:
             return None
         # It keeps what owns the memory, not this object: no cycle, so memory goes with the last name of either.
         check = partial(check_frames, features=self.model.features, names=self.model.feature_names)

@@ -23,6 +23,7 @@ static el_stream *new_stream(void) {
 static el_pool *new_pool(void) {
     el_pool *pool;
     size_t size = el_pool_size(tiny.model, STREAMS);
+    CHECK(el_stream_size(tiny.model) == info.stream_size && info.stream_size % EL_ALIGNMENT == 0);
     CHECK(size == 64 + STREAMS * info.stream_size);
     void *memory = aligned_alloc(EL_ALIGNMENT, size);
     CHECK(memory != NULL);

@@ -14,11 +14,10 @@
  *   el_status status;
  *   status = el_model_open(model_memory, sizeof model_memory, file, file_size, 0, &model);
  *   ...
- *   el_info info;
- *   el_model_info(model, &info);
- *   void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
+ *   size_t size = el_stream_size(model);
+ *   void *memory = aligned_alloc(EL_ALIGNMENT, size);
  *   el_stream *stream;
- *   status = el_stream_init(memory, info.stream_size, model, &stream);
+ *   status = el_stream_init(memory, size, model, &stream);
  *   status = el_stream_push(stream, frame, 1, answer, 1, &answers);
  */
 #ifndef EDGELSTM_H
@@ -93,7 +92,7 @@ typedef struct el_info {
     uint32_t hop; /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
     float sample_rate; /* frames per second; 0 = unknown */
     uint32_t reserved;
-    uint64_t stream_size;   /* bytes for el_stream_init */
+    uint64_t stream_size;   /* bytes of a stream: el_stream_size */
     uint64_t snapshot_size; /* bytes of el_stream_save */
     uint64_t frame_macs;    /* multiply-accumulates of one frame, the head included */
     const char
@@ -129,12 +128,15 @@ EL_API el_status el_model_open(void *memory, size_t memory_size, const void *byt
 /* Describe `model` in `info`. info->metadata points into the file. */
 EL_API el_status el_model_info(const el_model *model, el_info *info);
 
+/* Bytes of memory for a stream, exactly: state, scratch and header, a multiple of EL_ALIGNMENT; the
+ * same as info.stream_size. 0 without a model. */
+EL_API size_t el_stream_size(const el_model *model);
+
 /* Make a stream in its initial state.
  *
- *   memory  info.stream_size bytes, aligned; holds everything: state, scratch and header. It may
- *           be moved or copied to other aligned memory: a copy is an independent stream over the
- *           same model.
- *   stream  out: the stream, at the start of `memory` */
+ *   memory  el_stream_size(model) bytes, aligned; holds everything: state, scratch and header. It
+ * may be moved or copied to other aligned memory: a copy is an independent stream over the same
+ * model. stream  out: the stream, at the start of `memory` */
 EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
                                 el_stream **stream);
 

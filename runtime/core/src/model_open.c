@@ -369,3 +369,7 @@ el_status el_model_info(const el_model *model, el_info *info) {
     memcpy(info->identity, model->identity, EL_IDENTITY_SIZE);
     return EL_OK;
 }
+
+size_t el_stream_size(const el_model *model) {
+    return model == NULL ? 0 : model->stream_size;
+}
