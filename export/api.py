@@ -101,6 +101,13 @@ def _tflite_int8_dynamic(model: Model | QuantizedModel) -> bytes:
     return encode_int8_dynamic(model)
 
 
+def _tflite_int8_explicit(model: Model | QuantizedModel) -> bytes:
+    from edgelstm.export.tflite_int8_explicit import encode
+
+    assert isinstance(model, QuantizedModel)
+    return encode(model)
+
+
 FORMS = (
     Form(
         "elstm",
@@ -211,6 +218,17 @@ FORMS = (
         choose="float32 for runtimes without variable tensors, such as LiteRT's CompiledModel",
         beware="the caller carries the state; four times the size of int8",
         encode=_tflite_float32_explicit,
+    ),
+    Form(
+        "tflite",
+        "int8-explicit",
+        "int8-cell",
+        engine="LiteRT, tflite-runtime",
+        scales=("per-row",),
+        state="inputs h0, c0, … and outputs h0_out, c0_out, …, int8; each starts with its zero point",
+        choose="for accelerators and runtimes that take nothing but int8; as fast as int8-dynamic on CPUs",
+        beware="the least accurate: gates and cell are int8 too; the caller carries the state",
+        encode=_tflite_int8_explicit,
     ),
     Form(
         "c",

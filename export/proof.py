@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 
 from edgelstm import forward
 from edgelstm.export.files import write_whole
+from edgelstm.export.int8_cell import cell_ranges, int8_cell_steps
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_limits import (
     ACTIVATION_LIMIT,
+    CELL_SHARE,
+    CELL_UNITS,
     CODES_LIMIT,
     SAME_ROUNDING,
     SCORE_UNITS,
@@ -154,7 +157,7 @@ def prove(
     judge.ledger.exact("metadata", *_same_metadata(said, metadata(quantized or model, precision)))
     for sequence in sequences:
         judge.sequence(np.ascontiguousarray(sequence, np.float32))
-    judge.input_codes()
+    judge.shares()
     return Proof(
         file=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -229,6 +232,7 @@ class _Judge:
         self.ledger = _Ledger()
         self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
         self.codes: list[NDArray[np.int16]] = []  # by how much input integers differ, per sequence
+        self.units: dict[str, list[NDArray[np.float64]]] = {}  # the same for the states of an int8 cell, by name
 
     def sequence(self, sequence: NDArray[np.float32]) -> None:
         run = self.witness.run(sequence)
@@ -237,9 +241,13 @@ class _Judge:
             limit = ACTIVATION_LIMIT
         else:
             limit = self.floats(run, sequence)
+            if self.precision == "int8-cell" and self.quantized is not None:
+                self.int8_cell(run, sequence, self.quantized)
         if run.probabilities is not None and run.scores is not None:
             expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
-            self.ledger.near("probabilities of the file", run.probabilities, expected, limit)
+            # Where calls for several frames sum otherwise, these are not of the very same scores.
+            near = ACTIVATION_LIMIT * magnitude(run.scores) if self.witness.splits_exactly else limit
+            self.ledger.near("probabilities of the file", run.probabilities, expected, near)
         self.splits(run, sequence, 0.0 if self.witness.splits_exactly else limit)
 
     def floats(self, run: Run, sequence: NDArray[np.float32]) -> float:
@@ -248,7 +256,7 @@ class _Judge:
         if self.precision == "float32":
             rough, limit_of = forward.forward(self.model, sequence, np.float32), float32_limit
         else:
-            rough = same_rounding(self.precision, self.model, sequence)
+            rough = same_rounding(self.precision, self.model, self.quantized, sequence)
             limit_of = rounded_limit
         pairs = list(_states(run, exact))
         roughs = [expected for _, _, expected in _states(run, rough)]
@@ -259,19 +267,27 @@ class _Judge:
         for (name, found, expected), near in zip(pairs, roughs, strict=True):
             limits.append(limit_of(expected, near))
             self.ledger.near(f"{name} against float64", found, expected, limits[-1])
-            if self.precision != "float32":
+            if self.precision not in ("float32", "int8-cell"):
                 self.ledger.near(f"{name} against the same rounding", found, near, limits[-1] / SAME_ROUNDING)
         limits.append(limit_of(exact.scores, rough.scores))
         self.answers("answers against float64", run, exact.scores, limits[-1])
         return max(limits)
 
+    def int8_cell(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
+        """int8 values throughout, by the states that the file itself had a frame before."""
+        steps = int8_cell_steps(quantized, self.codes_of(run, sequence, quantized), run.h, run.c)
+        scales = {f"h{n}": lstm.hidden.scale for n, lstm in enumerate(quantized.lstms)}
+        scales |= {f"c{n}": ranges.c.scale for n, ranges in enumerate(cell_ranges(quantized))}
+        for name, found, expected in _states(run, steps):
+            units = np.rint((found - expected) / float(scales[name]))
+            self.ledger.near(f"{name}, int8 units", units, np.zeros_like(units), CELL_UNITS)
+            self.units.setdefault(name, []).append(units.reshape(-1))
+        if run.scores is not None:
+            self.int8_scores(run.scores, steps.scores, quantized)
+
     def int8(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
         """Compare with the integer reference; and, for people, with float64."""
-        codes = reference.quantize_frames(quantized, sequence)
-        if run.codes is not None:
-            self.codes.append(np.abs(run.codes.astype(np.int16) - codes).reshape(-1))
-            codes = run.codes
-        trace = reference.IntegerStream(quantized).push_quantized(codes)
+        trace = reference.IntegerStream(quantized).push_quantized(self.codes_of(run, sequence, quantized))
         for name, found, expected in _states(run, trace):
             self.ledger.exact(f"{name}, integers", found, expected)
         if run.scores is None:
@@ -286,6 +302,14 @@ class _Judge:
         floats = forward.forward(self.model, sequence, np.float64).scores
         found_scores = trace.scores if run.scores is None else run.scores
         self.ledger.near("scores against float64", found_scores, floats, None)
+
+    def codes_of(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> NDArray[np.int8]:
+        """The integers that the file made of the frames; where it does not show them, those that it must make."""
+        codes = reference.quantize_frames(quantized, sequence)
+        if run.codes is not None:
+            self.codes.append(np.abs(run.codes.astype(np.int16) - codes).reshape(-1))
+            codes = run.codes.astype(np.int8)
+        return codes
 
     def int8_scores(self, found: NDArray[Any], exact: NDArray[Any], quantized: QuantizedModel) -> None:
         """TFLite's int8 scores against the exact ones, in units of the int8 score and of what may add to it."""
@@ -327,12 +351,16 @@ class _Judge:
             for found, expected in pairs:
                 self.ledger.near(f"{name} against frame by frame", found, expected, limit)
 
-    def input_codes(self) -> None:
+    def shares(self) -> None:
         """Over all sequences: a short one may hold less than a thousand values, and one of them may differ."""
         if self.codes:
             wrong = np.concatenate(self.codes)
             share = max(int(np.count_nonzero(wrong)) - 1, 0) / wrong.size + np.count_nonzero(wrong > 1)
             self.ledger.near("share of input integers that differ", np.array([share]), np.zeros(1), CODES_LIMIT)
+        for name, parts in self.units.items():
+            wrong = np.concatenate(parts)
+            share = max(int(np.count_nonzero(wrong)) - 1, 0) / wrong.size
+            self.ledger.near(f"{name}, share of integers that differ", np.array([share]), np.zeros(1), CELL_SHARE)
 
     def agreement(self) -> float | None:
         """Share of sequences with the reference's decision at the end."""

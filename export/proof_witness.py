@@ -137,6 +137,7 @@ class _TfliteWitness(Witness):
 
     def __init__(self, engine: TfliteModel):
         super().__init__(engine)
+        self.integers = engine.precision == "int8"
         details = self.stream.interpreter.get_tensor_details()
         numbers = {detail["name"]: detail["index"] for detail in details}
         wanted = {"codes": "x8", "probabilities": "probabilities"}
@@ -147,6 +148,14 @@ class _TfliteWitness(Witness):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # LiteRT warns that keeping all tensors takes memory
             return TfliteStream(self.engine, experimental_preserve_all_tensors=True)
+
+    def states(self, stream: Any) -> list[tuple[Array, Array]]:
+        """Integers where they are the model's own; else what they stand for."""
+        states = super().states(stream)
+        if self.integers:
+            return states
+        h, c = (self.engine.states[which::2] for which in (0, 1))
+        return [(h.real(one), c.real(other)) for h, c, (one, other) in zip(h, c, states)]
 
     def look(self) -> dict[str, Array]:
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
+from edgelstm.export.int8_cell import int8_cell_forward
 from edgelstm.model import LSTM, Model
+from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import Precision
 
 Floats = NDArray[np.floating[Any]]
@@ -32,8 +34,12 @@ def rows_to_int8(
     return np.clip(np.rint(weights / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
-def same_rounding(precision: Precision, model: Model, sequence: NDArray[np.float32]) -> forward.Trace:
+def same_rounding(
+    precision: Precision, model: Model, quantized: QuantizedModel | None, sequence: NDArray[np.float32]
+) -> forward.Trace:
     """Raw frames (T, features) through the model as a file of this precision rounds it, all else in float64."""
+    if precision == "int8-cell" and quantized is not None:
+        return int8_cell_forward(quantized, sequence)
     if precision == "hybrid":
         return rounded_forward(model, sequence, groups=4, round_values=_rounded_symmetrically)
     return rounded_forward(model, sequence)

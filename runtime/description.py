@@ -13,9 +13,9 @@ from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
 
 KEY = "edgelstm"
 
-Precision = Literal["float32", "int8", "int8-dynamic", "hybrid", "int8-portable"]
-"""What computes: floats; integers to the last bit; int8 weights with a scale per row (hybrid: per gate) and
-activations rounded on the fly; or int8 values throughout, each rounded as the engine's standard operators do."""
+Precision = Literal["float32", "int8", "int8-mixed", "int8-cell", "int8-dynamic", "hybrid"]
+"""What computes: floats; integers to the last bit; int8 values with float gates and cells (mixed) or int8 ones
+(cell); int8 weights with a scale per row (hybrid: per gate), beside floats that are rounded on the fly."""
 
 MAX_JSON_BYTES = 1 << 22
 MAX_WIDTH = 1 << 14
