@@ -111,7 +111,7 @@ def put(line: Line, folder: Path, order: dict[str, Any]) -> None:
     """The bytes after the order become a file."""
     digest = hashlib.sha256()
     (folder / order["name"]).parent.mkdir(exist_ok=True)
-    with (folder / order["name"]).open("xb") as file:
+    with (folder / order["name"]).open("wb") as file:
         for piece in line.content(order["size"]):
             digest.update(piece)
             file.write(piece)
@@ -127,11 +127,11 @@ def unpack(folder: Path, order: dict[str, Any]) -> None:
 
 def run(line: Line, folder: Path, order: dict[str, Any]) -> int:
     """Run a program in a session of its own; what it writes goes to the laptop as it comes."""
-    homes = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    homes = {} if order["at_home"] else {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     child = subprocess.Popen(  # noqa: S603 - a vector, from the laptop that sent this program too
         [sys.executable if word is None else word for word in order["arguments"]],
         cwd=folder,
-        # Its home is this folder: some engines write into ~/.cache. Packages of the user stay in reach.
+        # Mostly its home is this folder: some engines write into ~/.cache. Packages of the user stay in reach.
         env={"PYTHONUSERBASE": site.getuserbase(), **os.environ, **homes, **order["environment"]},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

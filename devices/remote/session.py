@@ -13,7 +13,8 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from types import TracebackType
@@ -31,6 +32,7 @@ _PING_SECONDS = 10.0
 _MOST_LINE = 64 << 10
 _MOST_NOISE = 1 << 20
 _MOST_OUTPUT = 64 << 20
+_KEPT_LINES = 20
 
 _OPTIONS = {
     "BatchMode": "yes",  # nobody is there to answer a question
@@ -84,14 +86,13 @@ class Ended:
 
     code: int  # negative: the signal that ended it
     out: bytes
-    errors: str
+    errors: tuple[str, ...]  # the last lines of its stderr
 
     def problem(self, what: str) -> str:
         """Why it failed: its last word."""
         if self.code < 0:
             return f"{what} was ended by signal {-self.code}{' (out of memory?)' if self.code == -9 else ''}"
-        lines = self.errors.strip().splitlines()
-        return lines[-1] if lines else f"{what} ended with {self.code} and no word"
+        return self.errors[-1] if self.errors else f"{what} ended with {self.code} and no word"
 
 
 def check_host(host: str) -> str:
@@ -105,6 +106,38 @@ def plain(text: str, most: int = 400) -> str:
     """Text from a board in one line that can do a terminal no harm."""
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def printable(value: Any) -> Any:
+    """JSON from a board with text that can be printed."""
+    if isinstance(value, str):
+        return plain(value, 4096)
+    if isinstance(value, list):
+        return [printable(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(key): printable(item) for key, item in value.items()}
+    return value
+
+
+class _Lines:
+    """Tells lines as they come in pieces, and keeps the last ones."""
+
+    def __init__(self, tell: Callable[[str], None]):
+        self._tell = tell
+        self._pending = b""
+        self._kept: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def take(self, piece: bytes) -> None:
+        *whole, self._pending = (self._pending + piece).split(b"\n")
+        self._pending = self._pending[:_MOST_LINE]
+        for raw in whole:
+            if line := plain(raw.decode("utf-8", "replace")).strip():
+                self._kept.append(line)
+                self._tell(line)
+
+    def end(self) -> tuple[str, ...]:
+        self.take(b"\n")
+        return tuple(self._kept)
 
 
 class Session:
@@ -157,15 +190,23 @@ class Session:
         self._done()
 
     def run(
-        self, arguments: Sequence[str | None], *, environment: Mapping[str, str] = {}, seconds: float, what: str
+        self,
+        arguments: Sequence[str | None],
+        *,
+        what: str,
+        seconds: float,
+        environment: Mapping[str, str] = {},
+        at_home: bool = False,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> Ended:
         """Run a program in the session's folder; an argument None is the board's Python.
 
-        seconds: how long it may take. what: for messages.
+        what: for messages. seconds: how long it may take. at_home: with the user's own home folder, else the
+        session's is its home too. tell: hears each line of its stderr.
         """
         self._doing = what
-        self._order({"do": "run", "arguments": list(arguments), "environment": dict(environment)})
-        written = {"out": bytearray(), "error": bytearray()}
+        self._order({"do": "run", "arguments": list(arguments), "environment": dict(environment), "at_home": at_home})
+        out, lines = bytearray(), _Lines(tell)
         deadline, asked = time.monotonic() + seconds, False
         while True:
             try:
@@ -180,16 +221,14 @@ class Session:
             if time.monotonic() > deadline:
                 raise BoardError(self.host, f"{what}: not done after {seconds:.0f} s")
             if answer["is"] == "done":
-                return Ended(
-                    self._whole(answer, "code", -64, 255),
-                    bytes(written["out"]),
-                    written["error"].decode("utf-8", "replace"),
-                )
-            if answer["is"] in written:
+                return Ended(self._whole(answer, "code", -64, 255), bytes(out), lines.end())
+            if answer["is"] in ("out", "error"):
                 piece = self._read(self._whole(answer, "size", 1, _MOST_LINE))
-                kept = written[answer["is"]]
-                kept += piece
-                if len(kept) > _MOST_OUTPUT:
+                if answer["is"] == "error":
+                    lines.take(piece)
+                    continue
+                out += piece
+                if len(out) > _MOST_OUTPUT:
                     raise BoardError(self.host, f"{what}: wrote more than {_MOST_OUTPUT} bytes")
 
     def _greet(self) -> None:

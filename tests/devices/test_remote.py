@@ -14,7 +14,8 @@ import pytest
 import ssh_board
 from edgelstm.devices.plan import Plan
 from edgelstm.devices.remote import BoardError, Session
-from edgelstm.devices.remote.profiling import Target, profile_boards
+from edgelstm.devices.remote.profiling import profile_boards
+from edgelstm.devices.remote.target import Target
 from edgelstm.devices.report import Report
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
