@@ -72,6 +72,7 @@ class Board:
     caches: tuple[Cache, ...] | Missing
     instruction_sets: tuple[str, ...] | Missing
     virtual: bool | Missing  # a virtual machine's times are its host's as well
+    emulated: bool | Missing  # instructions are translated to another processor's: times mean nothing
 
 
 def detect(root: str | Path = "/", *, machine: str | None = None, bits: int | None = None) -> Board:
@@ -98,6 +99,7 @@ def detect(root: str | Path = "/", *, machine: str | None = None, bits: int | No
         caches=_caches(tree),
         instruction_sets=instruction_sets(tree, architecture, _words(processors)),
         virtual=_virtual(processors),
+        emulated=_emulated(tree),
     )
 
 
@@ -204,3 +206,15 @@ def _virtual(processors: list[dict[str, str]]) -> bool | Missing:
     if not processors or "flags" not in processors[0]:
         return Missing("/proc/cpuinfo has no flags to tell by")
     return "hypervisor" in processors[0]["flags"].split()
+
+
+def _emulated(tree: Tree) -> bool | Missing:
+    """Whether qemu runs this process in its user mode.
+
+    It makes up /proc/self/stat and leaves the size of virtual memory 0, which no process of a kernel's has.
+    """
+    text = tree.text("/proc/self/stat")
+    if isinstance(text, Missing):
+        return text
+    fields = text.rpartition(")")[2].split()  # the third field and all after it; the name may hold anything
+    return fields[20] == "0" if len(fields) > 20 else Missing("/proc/self/stat has no size of virtual memory")

@@ -1,5 +1,6 @@
 """Machines known by their files. The trees are made up; what is in them is what such boards show."""
 
+import os
 import struct
 
 import pytest
@@ -141,6 +142,35 @@ def test_a_laptop(tmp_path, vendor, product, name):
     assert read_conditions(tmp_path).throttling == ("throttled 3 times since boot",)
 
 
+def stat(size, name="python3"):
+    """/proc/self/stat with that size of virtual memory, the 23rd field."""
+    return (
+        f"41 ({name}) R " + " ".join("1" for _ in range(19)) + f" {size} " + " ".join("7" for _ in range(29)) + "\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (stat(17285120), False),
+        (stat(17285120, "a) R 0 0 (b"), False),
+        # as qemu 7.2 makes it up for python3
+        ("1 (python3) 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 203499 0 0 0 0 0 365080610992" + " 0" * 16 + "\n", True),
+        (stat(0), True),
+    ],
+)
+def test_an_emulator_is_known_by_what_it_leaves_out(tmp_path, text, expected):
+    assert detect(plant(tmp_path, {"/proc/self/stat": text}), machine="aarch64", bits=64).emulated is expected
+
+
+def test_this_python_is_emulated_only_under_qemu():
+    """On the host's own processor. tests/arm runs the other half."""
+    board = detect()
+    if isinstance(board.emulated, Missing):
+        pytest.skip(board.emulated.reason)
+    assert board.emulated is ("QEMU_CPU" in os.environ)
+
+
 def test_a_machine_without_any_files_is_described(tmp_path):
     board, now, memory = (
         detect(tmp_path, machine="riscv64", bits=64),
@@ -148,7 +178,7 @@ def test_a_machine_without_any_files_is_described(tmp_path):
         read_memory(tmp_path),
     )
     assert (board.name, board.architecture) == ("unknown machine", "riscv64")
-    for figure in (board.memory, board.caches, board.instruction_sets, board.system, board.virtual,
+    for figure in (board.memory, board.caches, board.instruction_sets, board.system, board.virtual, board.emulated,
                    now.clock_mhz, now.governor, now.temperature_c, now.throttling,
                    memory.resident, memory.proportional, memory.peak):  # fmt: skip
         assert isinstance(figure, Missing)
@@ -165,7 +195,8 @@ def test_junk_in_every_file_is_survived(tmp_path, junk):
         dict.fromkeys(
             [
                 "/proc/cpuinfo", "/proc/meminfo", "/proc/self/auxv", "/etc/os-release", "/proc/device-tree/model",
-                "/proc/self/status", "/proc/self/smaps_rollup", "/sys/class/thermal/thermal_zone0/temp",
+                "/proc/self/stat", "/proc/self/status", "/proc/self/smaps_rollup",
+                "/sys/class/thermal/thermal_zone0/temp",
                 "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
                 "/sys/devices/system/cpu/cpu0/cache/index0/level", "/sys/devices/system/cpu/cpu0/cache/index0/type",
                 "/sys/devices/system/cpu/cpu0/cache/index0/size",

@@ -33,6 +33,7 @@ REPORT = Report(
         caches=(Cache("L1d", 32768),),
         instruction_sets=("neon",),
         virtual=NOT_HERE,
+        emulated=False,
     ),
     (
         Run(
