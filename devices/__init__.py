@@ -2,9 +2,11 @@
 
 from edgelstm.devices.conditions import Conditions, read_conditions
 from edgelstm.devices.detect import Board, detect
-from edgelstm.devices.measure import Latency, Spread
+from edgelstm.devices.histogram import Spread
+from edgelstm.devices.measure import Latency
 from edgelstm.devices.memory import Memory, read_memory
-from edgelstm.devices.profiling import profile
+from edgelstm.devices.plan import Plan
+from edgelstm.devices.processes import profile
 from edgelstm.devices.record import Missing
 from edgelstm.devices.report import Report, read_report, write_report
 
@@ -14,6 +16,7 @@ __all__ = [
     "Latency",
     "Memory",
     "Missing",
+    "Plan",
     "Report",
     "Spread",
     "detect",

@@ -15,7 +15,9 @@ STEADY_FRAMES = 10_000
 """Frames a percentile of 99.9 should rest on, at least: its ten slowest."""
 WARM_UP_FRAMES = 1_000
 MOST_SECONDS = 7 * 86_400.0
-SOAK_INTERVAL = 60.0
+
+BAD_CONTENT, FILE_MISSING, ENGINE_MISSING = 1, 2, 5
+"""How the process that carries out a plan may end, beside 0. The reason is the last line of its stderr."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,6 @@ class Plan:
             raise ValueError(f"rate: {self.rate:g} with pace flat, expected pace both or paced")
         for text in self.budget:
             parse_budget(text)
-
-    @property
-    def soak_interval(self) -> float:
-        """Seconds for which a soak gives figures: a minute, or a tenth of a short soak, at least a second."""
-        return min(SOAK_INTERVAL, max(1.0, self.duration / 10))
 
     def to_argument(self) -> str:
         """One word of a command line. It holds quotes: a shell's needs `shlex.quote`."""

@@ -1,13 +1,14 @@
-"""Profiles models on this machine, each in a process of its own so that none pays for another's memory."""
+"""Measures one model in this process: what a board's agent does."""
 
 from __future__ import annotations
 
 import hashlib
-import signal
-import subprocess
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,102 +16,107 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.devices.budget import check, model_budget, parse_budget
 from edgelstm.devices.conditions import read_conditions
 from edgelstm.devices.detect import detect
-from edgelstm.devices.measure import STEADY_FRAMES, Measurement
+from edgelstm.devices.measure import InputStream, Interval, Latency, Measurement, overhead_us
 from edgelstm.devices.memory import read_memory
+from edgelstm.devices.moment import read_moment, read_usage
 from edgelstm.devices.plan import Plan
 from edgelstm.devices.record import Missing
-from edgelstm.devices.report import ModelFacts, Report, Run, Stage, parse_report
+from edgelstm.devices.report import ModelFacts, Report, Run, Stage
 
 MOST_DATA_FRAMES = 10_000
 SYNTHETIC_FRAMES = 256
+_NO_RATE = Missing("neither the model nor the plan says how many frames a second come")
 
 
 def profile_here(
-    path: Path, *, data: Path | None = None, frames: int = STEADY_FRAMES, seconds: float = 5.0
+    path: Path, plan: Plan | None = None, *, tell: Callable[[Interval], None] = lambda _: None
 ) -> Report:
     """Measure the model at `path` in this process, which should have done nothing else.
 
-    data: CSV or NDJSON with frames to give it; without it they are synthetic.
-    frames, seconds: how many steady frames, and how long warm-up and steady state may take.
-    """
-    board, before = detect(), read_conditions()
-    read_memory()  # the first look takes memory itself
-    stages = [Stage("start", read_memory())]
+    tell: is told each interval of a soak.
 
+    ImportError where the model's engine is not installed, FileNotFoundError without a file, ValueError for
+    whatever else is wrong, each in one line.
+    """
+    plan = plan or Plan()
+    core = _pin(plan.core)
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    board, before = detect(), read_conditions()
+    read_moment()  # the first look takes memory itself
+    stages: list[Stage] = []
+
+    def stage(name: str) -> None:
+        stages.append(Stage(name, read_memory(), read_usage()))
+
+    stage("start")
     from edgelstm.runtime.engines import open_model  # brings the engine with it
 
     start = time.perf_counter()
     model = open_model(path)
     open_ms = (time.perf_counter() - start) * 1e3
-    stages.append(Stage("model opened", read_memory()))
+    stage("model opened")
 
     start = time.perf_counter()
     stream = model.stream()
     stream_us = (time.perf_counter() - start) * 1e6
-    stages.append(Stage("stream made", read_memory()))
+    stage("stream made")
 
-    given, kind = _frames(model, data)
-    measurement = Measurement(stream, given, steady=frames, seconds=seconds)
-    stages.append(Stage("input read", read_memory()))
-    measurement.warm_up()
-    warm = read_memory()
-    measurement.steady()
-    done = read_memory()
-    stages.append(Stage("after the run", done))
+    own_budget = model_budget(model.metadata)
+    frames, kind = _frames(model, Path(plan.data) if plan.data else None)
+    rate = plan.rate or float(model.sample_rate) or _NO_RATE
+    ours = path.suffix.lower() == ".elstm"
+    measurement = Measurement(
+        stream if ours else InputStream(stream), frames, plan, rate, look=read_moment, tell=tell
+    )
+    stage("input read")
+    first_us, warm_up = measurement.warm_up()
+    stage("warmed up")
+    warm = stages[-1].memory.resident
+    flat = measurement.flat()
+    if not isinstance(flat, Missing):
+        stage("flat out")
+    paced = measurement.paced()
+    if not isinstance(paced, Missing):
+        stage("paced")
+    elif isinstance(flat, Missing):
+        raise ValueError(f"{path}: pace paced, but {paced.reason}; expected a rate")
+    soak = measurement.soak()
+    if not isinstance(soak, Missing):
+        stage("soaked")
 
-    if isinstance(warm.resident, Missing) or isinstance(done.resident, Missing):
-        growth: int | Missing = Missing("resident memory cannot be read")
-    else:
-        growth = done.resident - warm.resident
+    done = stages[-1].memory.resident
+    either = warm if isinstance(warm, Missing) else done
+    growth = either if isinstance(either, Missing) or isinstance(warm, Missing) else either - warm
     run = Run(
         model=_facts(path, model),
         input=kind,
+        core=core,
         open_ms=open_ms,
         stream_us=stream_us,
-        latency=measurement.latency(),
+        latency=Latency(first_us, warm_up, flat, paced, soak, overhead_us()),
         stages=tuple(stages),
         growth=growth,
         before=before,
         after=read_conditions(),
+        budget=(),
     )
-    return Report(board, (run,))
+    run = replace(run, budget=check(run, map(parse_budget, plan.budget), own_budget))
+    return Report(measured_at, board, (run,), ())
 
 
-def profile(
-    paths: Sequence[Path],
-    *,
-    data: Path | None = None,
-    frames: int = STEADY_FRAMES,
-    seconds: float = 5.0,
-    on_start: Callable[[Path], None] = lambda _: None,
-) -> Report:
-    """`profile_here` for each of `paths` in a fresh Python; `on_start` is told which one comes.
-
-    FileNotFoundError for a file that cannot be opened, ValueError for whatever else went wrong, in one line.
-    """
-    for path in [*paths, *([data] if data else [])]:
-        path.open("rb").close()  # before any is measured: the last may be the one that is missing
-    reports = []
-    for path in paths:
-        on_start(path)
-        reports.append(_profile_apart(path, data, frames, seconds))
-    return Report(reports[0].board, tuple(run for report in reports for run in report.runs))
-
-
-def _profile_apart(path: Path, data: Path | None, frames: int, seconds: float) -> Report:
-    # -P: what lies in the current folder must not be imported
-    plan = Plan(frames=frames, seconds=seconds, data=str(data) if data else None)
-    command = [sys.executable, "-P", "-m", "edgelstm.devices.agent", f"--plan={plan.to_argument()}"]
-    done = subprocess.run([*command, "--", str(path)], stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603
-    if done.returncode == 0:
-        return parse_report(done.stdout, f"the profile of {path}")
-    if done.returncode < 0:
-        raise ValueError(f"{path}: profiling it was ended by {signal.Signals(-done.returncode).name}")
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    problem = lines[-1] if lines else f"{path}: profiling it ended with {done.returncode} and no word"
-    raise (FileNotFoundError if done.returncode == 2 else ValueError)(problem)
+def _pin(core: int | None) -> int | Missing:
+    if core is None:
+        return Missing("not asked for: the system chose, and may have moved it")
+    if not hasattr(os, "sched_setaffinity"):
+        raise ValueError(f"core {core}: {sys.platform} pins no process to a core")
+    usable = sorted(os.sched_getaffinity(0))
+    if core not in usable:
+        raise ValueError(f"core {core}: this process may run on {', '.join(map(str, usable))}")
+    os.sched_setaffinity(0, {core})
+    return core
 
 
 def _facts(path: Path, model: Any) -> ModelFacts:

@@ -21,7 +21,7 @@ class Missing:
 
 
 def to_json(value: Any) -> Any:
-    """JSON values for a dataclass whose fields are numbers, text, None, tuples, dicts, Missing and such dataclasses."""
+    """JSON values for a dataclass whose fields are numbers, text, None, tuples, dicts, Missing and such."""
     if isinstance(value, Missing):
         return {"available": False, "reason": value.reason}
     if dataclasses.is_dataclass(value):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgelstm.devices.budget import Check
 from edgelstm.devices.conditions import Conditions
 from edgelstm.devices.detect import Board
 from edgelstm.devices.measure import Latency
 from edgelstm.devices.memory import Memory
+from edgelstm.devices.moment import Usage
 from edgelstm.devices.record import Missing, from_json, to_json
 
-VERSION = 1
+VERSION = 2
 _MOST_BYTES = 64 << 20
 
 
@@ -37,10 +40,11 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Stage:
-    """Memory when a part of the work was done."""
+    """Memory, and what had befallen the process, when a part of the work was done."""
 
     name: str
     memory: Memory
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -49,25 +53,45 @@ class Run:
 
     model: ModelFacts
     input: str  # what the frames were
+    core: int | Missing  # the one it was pinned to
     open_ms: float
     stream_us: float  # making a stream
     latency: Latency
     stages: tuple[Stage, ...]
-    growth: int | Missing  # bytes of resident memory that the steady part added
+    growth: int | Missing  # bytes of resident memory that came after the warm-up
     before: Conditions
     after: Conditions
+    budget: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("stages: none, expected at least one")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A model that could not be measured on this board, and why."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Report:
     """Models on one board, measured one after another."""
 
+    measured_at: str  # UTC, ISO 8601
     board: Board
     runs: tuple[Run, ...]
+    skipped: tuple[Skipped, ...]
 
     def __post_init__(self) -> None:
         if not self.runs:
             raise ValueError("runs: none, expected at least one")
+        try:
+            datetime.fromisoformat(self.measured_at)
+        except ValueError:
+            raise ValueError(f"measured_at: {self.measured_at[:40]!r}, expected a time as ISO 8601 has it") from None
 
     def to_json(self) -> dict[str, Any]:
         return {"version": VERSION, **to_json(self)}

@@ -181,13 +181,13 @@ def _write_csv(path: Path, names: Sequence[str], frames: NDArray[Any]) -> None:
 
 
 def _profile(paths: list[Path], recording: Path) -> None:
-    from edgelstm.devices import profile
+    from edgelstm.devices import Plan, profile
 
-    runs = profile(paths, data=recording, frames=5_000, seconds=3.0).runs
+    runs = profile(paths, Plan(frames=5_000, seconds=3.0, pace="flat", data=str(recording))).runs
     click.echo(style.heading("Profile") + "  this machine, µs per frame called from Python, and memory")
     rows = []
     for run in runs:
-        steady = run.latency.steady
+        steady = run.latency.steady.spread
         times = (run.latency.first_us, steady.p50_us, steady.p90_us, steady.p99_us, steady.p99_9_us, steady.max_us)
         figures = [f"{value:,.1f}" if isinstance(value, float) else "–" for value in times]
         memory = run.stages[-1].memory.resident

@@ -3,141 +3,146 @@
 from __future__ import annotations
 
 import json
-import math
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.boards import cores, known, memory, moment, size
+from edgelstm.cli import style
 
 if TYPE_CHECKING:
-    from edgelstm.devices import Report
-    from edgelstm.devices.report import Run
+    from edgelstm.devices import Plan, Report
 
-_SECONDS = 6.0
+_SECONDS = 6.0  # shared by the models, flat out and again paced
+_PACED_SECONDS = 3.0
+
+
+class _Quantity(click.ParamType):
+    """A number with its unit, read by a function of edgelstm.devices.units."""
+
+    name = "quantity"
+
+    def __init__(self, function: str):
+        self._function = function
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from edgelstm.devices import units
+
+        try:
+            return getattr(units, self._function)(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--frames", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Steady frames to time."
-)
+@click.option("--frames", type=int, default=10_000, show_default=True, help="Frames to time flat out.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    help=f"Longest time for each model, whatever --frames says.  [default: {_SECONDS:.0f}, shared by the models]",
+    type=float,
+    help=f"Longest time flat out for each model, whatever --frames says.  [default: {_SECONDS:.0f}, shared]",
 )
+@click.option(
+    "--pace",
+    type=click.Choice(["both", "flat", "paced"]),
+    default="both",
+    show_default=True,
+    help="Flat out, paced like the sensor, or both.",
+)
+@click.option("--rate", type=float, metavar="HZ", help="Frames per second when paced.  [default: the model's]")
+@click.option(
+    "--paced-seconds", type=float, help=f"Time paced for each model.  [default: {_PACED_SECONDS:.0f}, or less]"
+)
+@click.option(
+    "--duration",
+    type=_Quantity("seconds"),
+    metavar="TIME",
+    default="0s",
+    help="Then soak for so long (90s, 10m, 1h), with figures per minute; flat out, or paced with --pace paced.",
+)
+@click.option("--core", type=int, metavar="N", help="Run on this core alone.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="CSV or NDJSON with frames to give the models (the first 10,000 are used, again and again).",
 )
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    metavar="NAME=LIMIT",
+    help="A figure's upper limit, such as latency_p99=2ms or rss=20MiB; exit 3 when it is broken.",
+)
+@click.option(
+    "--wait", type=_Quantity("seconds"), default="20s", show_default=True, help="For another profile to end."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE too."
 )
-def command(
-    models: tuple[Path, ...],
-    frames: int,
-    seconds: float | None,
-    data: Path | None,
-    as_json: bool,
-    output: Path | None,
-) -> None:
+def command(models: tuple[Path, ...], as_json: bool, output: Path | None, **settings: Any) -> int:
     """Measure latency and memory of each MODEL on this machine, side by side.
 
     Each model runs in a process of its own. A time runs from a frame in hand to the answer, called from Python.
-    The first frame, the 1,000 after it (warm-up) and the steady state are told apart. Without --data the frames
-    are noise in the range of the training data, and the report says so.
+    The first frame, the 1,000 after it (warm-up), frames flat out and frames paced at the sensor's rate are told
+    apart. Without --data the frames are noise in the range of the training data, and the report says so.
 
     \b
     Example:
       edgelstm profile model.elstm
       edgelstm profile model-float32.elstm model-int8.elstm --data recording.csv --output report.json
+      edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms --budget rss=40MiB
     """
-    from edgelstm.devices import profile, write_report
+    from edgelstm.devices import profile
 
-    if seconds is not None and not math.isfinite(seconds):
-        raise click.UsageError(f"--seconds {seconds}: expected a number of seconds")
+    plan = _plan(models, **settings)
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the report in")
-    limit = _SECONDS / len(models) if seconds is None else seconds
-    report = profile(models, data=data, frames=frames, seconds=limit, on_start=_announce)
-    _announce(None)
+    # Python would die of SIGTERM at once and leave the measuring process behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    reports = [profile(models, plan, _tell)]
+    return deliver(reports, as_json=as_json, output=output)
+
+
+def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, **settings: Any) -> Plan:
+    """UsageError for what makes no plan."""
+    from edgelstm.devices import Plan
+
+    share = _SECONDS / len(models)
+    if settings["seconds"] is None:
+        settings["seconds"] = share
+    if settings["paced_seconds"] is None:
+        settings["paced_seconds"] = max(1.0, min(_PACED_SECONDS, share))
+    try:
+        return Plan(**settings, data=None if data is None else str(data), budget=tuple(budgets))
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+
+
+def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -> int:
+    """Write and print the reports of one or several boards; 3 where a budget was broken, else 0."""
+    from edgelstm.cli.profile_table import breaches, table
+    from edgelstm.devices import write_report
+
     if output is not None:
-        write_report(report, output)
-    click.echo(json.dumps(report.to_json(), indent=2, allow_nan=False) if as_json else table(report))
+        for number, report in enumerate(reports, 1):
+            write_report(report, output if len(reports) == 1 else output.with_stem(f"{output.stem}-{number}"))
+    if as_json:
+        found = [report.to_json() for report in reports]
+        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, allow_nan=False))
+    else:
+        click.echo(table(reports))
+    broken = breaches(reports)
+    for line in broken:
+        click.echo(style.failed(line), err=as_json)
+    return 3 if broken else 0
 
 
-def _announce(path: Path | None) -> None:
-    """The model in progress, on a terminal's last line; None wipes it."""
+def _tell(line: str) -> None:
+    """What is under way, on a terminal's last line; nothing wipes it."""
     if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{f'profiling {path} …' if path else ''}", err=True, nl=False)
-
-
-def table(report: Report) -> str:
-    """One screen: a column for each model."""
-    runs = report.runs
-    board = report.board
-    lines = [f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"]
-    if board.virtual is True:
-        lines[0] += ", a virtual machine"
-    before, after = moment(runs[0].before), moment(runs[-1].after)
-    lines += [f"before: {before}", f"after:  {after}"] if before != after else [f"now:    {before}"]
-    lines += [f"input:  {'; '.join(dict.fromkeys(run.input for run in runs))}", ""]
-    rows = [_column(run) for run in runs]
-    names = [name for name, _ in rows[0]]
-    width = max(map(len, names)) + 2
-    widths = [max(len(value) for _, value in row) + 2 for row in rows]
-    for place, name in enumerate(names):
-        cells = (f"{row[place][1]:>{cell}}" for row, cell in zip(rows, widths))
-        lines.append(f"{name:<{width}}{''.join(cells)}".rstrip())
-    return "\n".join(lines)
-
-
-def _column(run: Run) -> list[tuple[str, str]]:
-    """(name, value) of each line of the table."""
-    model, latency = run.model, run.latency
-    steady, warm_up = latency.steady, latency.warm_up
-    stages = [stage.memory for stage in run.stages]
-    grown = [
-        (f"  {run.stages[n].name}", _more(stages[n].resident, stages[n - 1].resident)) for n in range(1, len(stages))
-    ]
-    rate = latency.frames_per_second
-    sensor = model.sample_rate
-    times = f"{rate / sensor:,.0f} × {sensor:g} Hz" if isinstance(sensor, float) else "unknown"
-    return [
-        ("", model.file),
-        ("precision, kernel", f"{model.precision}, {model.kernel if isinstance(model.kernel, str) else '–'}"),
-        ("engine", model.engine),
-        ("file", size(model.size)),
-        ("open the model, make a stream", f"{run.open_ms:.2f} ms, {run.stream_us:.0f} µs"),
-        ("first frame", _us(latency.first_us)),
-        ("warm-up p50, max", f"{_us(warm_up.p50_us)}, {_us(warm_up.max_us)}"),
-        ("steady p50", _us(steady.p50_us)),
-        ("  p90", _us(steady.p90_us)),
-        ("  p99", _us(steady.p99_us)),
-        ("  p99.9", _us(steady.p99_9_us)),
-        ("  max", _us(steady.max_us)),
-        ("  frames measured", f"{steady.frames:,}"),
-        ("  of which the clock takes", _us(latency.overhead_us)),
-        ("frames per second", f"{rate:,.0f}"),
-        ("  against the sensor's rate", times),
-        ("memory at start", size(stages[0].resident)),
-        *grown,
-        ("  peak", size(stages[-1].peak)),
-        ("  proportional share", size(stages[-1].proportional)),
-        ("  growth while running", size(run.growth)),
-        ("one stream, its saved state", f"{size(model.stream_bytes)}, {size(model.state_bytes)}"),
-    ]
-
-
-def _us(time: Any) -> str:
-    return f"{time:,.2f} µs" if isinstance(time, float) else "–"
-
-
-def _more(now: Any, before: Any) -> str:
-    return f"+{size(now - before)}" if isinstance(now, int) and isinstance(before, int) else known(now)
+        click.echo(f"\r\x1b[K{f'{line} …'[:78] if line else ''}", err=True, nl=False)

@@ -7,17 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgelstm.devices.budget import Check
 from edgelstm.devices.conditions import Conditions
 from edgelstm.devices.detect import Board, Cache, Cores
-from edgelstm.devices.measure import Latency, Spread
+from edgelstm.devices.histogram import Distribution, Spread
+from edgelstm.devices.measure import Interval, Latency, Pacing, Phase
 from edgelstm.devices.memory import Memory
+from edgelstm.devices.moment import Moment, Usage
 from edgelstm.devices.record import Missing
-from edgelstm.devices.report import ModelFacts, Report, Run, Stage, parse_report, read_report, write_report
+from edgelstm.devices.report import ModelFacts, Report, Run, Skipped, Stage, parse_report, read_report, write_report
 
 NOT_HERE = Missing("no such file")
-SPREAD = Spread(1000, 10.5, 10.0, 11.0, 12.25, 13.0, 99.0)
-NOW = Conditions({"cpu0": 1800.0}, "ondemand", {"cpu-thermal": 48.5}, ("throttled",))
+SPREAD = Spread(1000, 10.5, 2.5, 10.0, 11.0, 12.25, 13.0, 99.0)
+NOW = Conditions({"cpu0": 1800.0}, "ondemand", {"cpu-thermal": 48.5}, ("throttled",), {"ina219": 2.5}, 0.5)
+MEMORY, USAGE = Memory(1 << 20, NOT_HERE, 1 << 21), Usage(900, 1, 2)
+PHASE = Phase(
+    seconds=0.5,
+    spread=SPREAD,
+    distribution=Distribution((9.0, 98.0), (10.5, 99.5), (999, 1)),
+    intervals=(Interval(0.5, SPREAD, 1, Moment(MEMORY, USAGE, NOW)),),
+    pacing=Pacing(50.0, 2, 1, SPREAD),
+)
 REPORT = Report(
+    "2026-11-22T10:00:00+00:00",
     Board(
         name="Raspberry Pi 4",
         known_by="device tree",
@@ -39,15 +51,18 @@ REPORT = Report(
         Run(
             model=ModelFacts("m.elstm", 9, "ab", "edgelstm 0.1", "int8", "scalar", 6, 7, 50.0, 768, NOT_HERE),
             input="synthetic",
+            core=1,
             open_ms=1.5,
             stream_us=80.0,
-            latency=Latency(90.0, SPREAD, SPREAD, 0.5, 0.1),
-            stages=(Stage("start", Memory(1 << 20, NOT_HERE, 1 << 21)),),
+            latency=Latency(90.0, SPREAD, PHASE, PHASE, NOT_HERE, 0.1),
+            stages=(Stage("start", MEMORY, USAGE),),
             growth=-4096,
             before=NOW,
-            after=Conditions(NOT_HERE, NOT_HERE, NOT_HERE, ()),
+            after=Conditions(NOT_HERE, NOT_HERE, NOT_HERE, (), NOT_HERE, NOT_HERE),
+            budget=(Check("rss", "B", 4096.0, NOT_HERE, "the model"), Check("jitter", "µs", 9.0, 2.5, "the model")),
         ),
     ),
+    (Skipped("m.onnx", "m.onnx: needs onnxruntime"),),
 )
 
 
@@ -62,17 +77,28 @@ def test_what_is_written_reads_back(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (["version"], 2, "r.json: version 2, expected 1"),
-        (["version"], True, "r.json: version True, expected 1"),
+        (["version"], 1, "r.json: version 1, expected 2"),
+        (["version"], True, "r.json: version True, expected 2"),
+        (["measured_at"], "noon", "r.json: measured_at: 'noon', expected a time as ISO 8601 has it"),
         (["runs"], [], "r.json: runs: none, expected at least one"),
         (["runs"], {}, "r.json.runs: '{}', expected a list"),
-        (["runs", 0, "latency", "steady", "p50_us"], "fast", "steady.p50_us: 'fast', expected a number"),
-        (["runs", 0, "latency", "steady", "p50_us"], 1e3, "r.json.runs[0].latency.steady: percentiles"),
-        (["runs", 0, "latency", "steady", "frames"], 1.5, "frames: '1.5', expected a whole number"),
-        (["runs", 0, "latency", "steady", "frames"], 0, "frames: 0, expected at least 1"),
+        (["runs", 0, "latency", "warm_up", "p50_us"], "fast", "warm_up.p50_us: 'fast', expected a number"),
+        (["runs", 0, "latency", "warm_up", "p50_us"], 1e3, "r.json.runs[0].latency.warm_up: percentiles"),
+        (["runs", 0, "latency", "warm_up", "frames"], 1.5, "frames: '1.5', expected a whole number"),
+        (["runs", 0, "latency", "warm_up", "frames"], 0, "frames: 0, expected at least 1"),
         (["runs", 0, "latency", "first_us"], 10**400, "expected a finite number"),
         (["runs", 0, "latency", "first_us"], True, "first_us: 'True', expected a number"),
         (["runs", 0, "latency", "first_us"], {"available": False, "reason": "no"}, "first_us: "),
+        (["runs", 0, "latency", "flat", "spread", "frames"], 7, "latency.flat: distribution: 1000 times, expected 7"),
+        (["runs", 0, "latency", "flat", "distribution", "counts"], [999], "distribution: from_us, to_us, counts: of"),
+        (
+            ["runs", 0, "latency", "flat", "distribution", "from_us"],
+            [9, 9],
+            "distribution: from_us, to_us, counts: e",
+        ),
+        (["runs", 0, "latency", "paced", "pacing", "slow"], 3, "paced.pacing: rate 50.0, misses 2, slow 3"),
+        (["runs", 0, "stages"], [], "runs[0]: stages: none"),
+        (["runs", 0, "budget", 0, "limit"], "2ms", "budget[0].limit: '2ms', expected a number"),
         (["runs", 0, "growth"], {"available": False}, "growth.reason: 'None', expected text"),
         (["runs", 0, "growth"], {"available": True}, "growth: "),
         (["runs", 0, "before", "temperature_c"], {"zone": "hot"}, "temperature_c['zone']: 'hot', expected a number"),
@@ -93,13 +119,21 @@ def test_a_wrong_field_is_named(path, value, expected):
     assert expected in str(caught.value)
 
 
+def test_one_part_at_least_was_measured():
+    fields = copy.deepcopy(REPORT.to_json())
+    for part in ("flat", "paced"):
+        fields["runs"][0]["latency"][part] = {"available": False, "reason": "not asked for"}
+    with pytest.raises(ValueError, match="flat and paced: neither was measured"):
+        parse_report(json.dumps(fields), "r.json")
+
+
 def test_every_field_is_needed():
     def without_each(value, path=()):
         """(path, a copy of the report less the field at `path`) for each field that is no figure's reason."""
         if (
             isinstance(value, dict)
             and "available" not in value
-            and path[-1:] not in [("clock_mhz",), ("temperature_c",)]
+            and path[-1:] not in [("clock_mhz",), ("temperature_c",), ("power_w",)]
         ):
             for key in value:
                 yield (*path, key)
