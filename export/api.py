@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,247 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.files import write_whole
+from edgelstm.export.forms import FORMS, Form, find_form
 from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
-from edgelstm.quantization import Granularity, QuantizedModel, quantize
-from edgelstm.runtime.description import Precision
+from edgelstm.quantization import Granularity, quantize
 from edgelstm.runtime.engines import open_model
-
-
-@dataclass(frozen=True)
-class Form:
-    """One kind of file: for which engine, in which precision."""
-
-    format: str
-    name: str  # as `--precision` takes it: unique within the format
-    precision: Precision  # of what it computes; it decides how the file is proven
-    engine: str
-    scales: tuple[Granularity, ...]  # that the integer model may have, the default first; none: made from floats
-    state: str  # where it is kept between frames
-    choose: str  # when to take this form
-    beware: str
-    encode: Callable[[Model | QuantizedModel], bytes]
-
-    @property
-    def suffix(self) -> str:
-        return f".{self.format}"
-
-
-def _elstm(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.elstm import encode
-
-    return encode(model)
-
-
-def _onnx_float32(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.onnx_float32 import encode
-
-    assert isinstance(model, Model)
-    return encode(model)
-
-
-def _onnx_int8_dynamic(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.onnx_int8_dynamic import encode
-
-    assert isinstance(model, Model)
-    return encode(model)
-
-
-def _onnx_int8_exact(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.onnx_int8_exact import encode
-
-    assert isinstance(model, QuantizedModel)
-    return encode(model)
-
-
-def _tflite_float32(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_float32 import encode
-
-    assert isinstance(model, Model)
-    return encode(model)
-
-
-def _tflite_int8(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_int8 import encode
-
-    assert isinstance(model, QuantizedModel)
-    return encode(model)
-
-
-def _tflite_hybrid(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_hybrid import encode
-
-    assert isinstance(model, Model)
-    return encode(model)
-
-
-def _tflite_float32_explicit(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_explicit import encode_float32
-
-    assert isinstance(model, Model)
-    return encode_float32(model)
-
-
-def _tflite_int8_dynamic(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_explicit import encode_int8_dynamic
-
-    assert isinstance(model, Model)
-    return encode_int8_dynamic(model)
-
-
-def _tflite_int8_explicit(model: Model | QuantizedModel) -> bytes:
-    from edgelstm.export.tflite_int8_explicit import encode
-
-    assert isinstance(model, QuantizedModel)
-    return encode(model)
-
-
-FORMS = (
-    Form(
-        "elstm",
-        "int8",
-        "int8",
-        engine="EdgeLSTM's C core",
-        scales=("per-row", "per-gate"),
-        state="inside the stream: 3 bytes per unit; saved and restored as bytes",
-        choose="the smallest and fastest on every board; the same integers on every processor",
-        beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
-        encode=_elstm,
-    ),
-    Form(
-        "elstm",
-        "float32",
-        "float32",
-        engine="EdgeLSTM's C core",
-        scales=(),
-        state="inside the stream: 8 bytes per unit; saved and restored as bytes",
-        choose="where int8 costs too much accuracy, or to see what it costs",
-        beware="four times the size of int8",
-        encode=_elstm,
-    ),
-    Form(
-        "onnx",
-        "float32",
-        "float32",
-        engine="onnxruntime",
-        scales=(),
-        state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
-        choose="for other people's tools: standard operators, any number of frames per call",
-        beware="a call with 0 frames spoils the state",
-        encode=_onnx_float32,
-    ),
-    Form(
-        "onnx",
-        "int8-dynamic",
-        "int8-dynamic",
-        engine="onnxruntime",
-        scales=(),
-        state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
-        choose="the fastest and smallest in onnxruntime",
-        beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
-        encode=_onnx_int8_dynamic,
-    ),
-    Form(
-        "onnx",
-        "int8-exact",
-        "int8",
-        engine="onnxruntime",
-        scales=("per-row", "per-gate"),
-        state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
-        choose="to hold another engine's integers against: every bit of the C core, in standard operators",
-        beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
-        encode=_onnx_int8_exact,
-    ),
-    Form(
-        "tflite",
-        "int8",
-        "int8",
-        engine="LiteRT, tflite-runtime",
-        scales=("per-gate",),
-        state="variable tensors in the interpreter; reset_all_variables() starts anew",
-        choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
-        beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
-        encode=_tflite_int8,
-    ),
-    Form(
-        "tflite",
-        "float32",
-        "float32",
-        engine="LiteRT, tflite-runtime",
-        scales=(),
-        state="variable tensors in the interpreter; reset_all_variables() starts anew",
-        choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
-        beware="four times the size of int8; no CompiledModel in LiteRT",
-        encode=_tflite_float32,
-    ),
-    Form(
-        "tflite",
-        "hybrid",
-        "hybrid",
-        engine="LiteRT, tflite-runtime",
-        scales=(),
-        state="variable tensors in the interpreter, float32; reset_all_variables() starts anew",
-        choose="the size of int8 without calibrating, where the state should stay in the interpreter",
-        beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
-        encode=_tflite_hybrid,
-    ),
-    Form(
-        "tflite",
-        "int8-dynamic",
-        "int8-dynamic",
-        engine="LiteRT",
-        scales=(),
-        state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
-        choose="the fastest in LiteRT on CPUs, and its most accurate in int8",
-        beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
-        encode=_tflite_int8_dynamic,
-    ),
-    Form(
-        "tflite",
-        "float32-explicit",
-        "float32",
-        engine="LiteRT, tflite-runtime",
-        scales=(),
-        state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
-        choose="float32 for runtimes without variable tensors, such as LiteRT's CompiledModel",
-        beware="the caller carries the state; four times the size of int8",
-        encode=_tflite_float32_explicit,
-    ),
-    Form(
-        "tflite",
-        "int8-explicit",
-        "int8-cell",
-        engine="LiteRT, tflite-runtime",
-        scales=("per-row",),
-        state="inputs h0, c0, … and outputs h0_out, c0_out, …, int8; each starts with its zero point",
-        choose="for accelerators and runtimes that take nothing but int8; as fast as int8-dynamic on CPUs",
-        beware="the least accurate: gates and cell are int8 too; the caller carries the state",
-        encode=_tflite_int8_explicit,
-    ),
-    Form(
-        "c",
-        "int8",
-        "int8",
-        engine="EdgeLSTM's C core",
-        scales=("per-row", "per-gate"),
-        state="inside the stream: 3 bytes per unit; saved and restored as bytes",
-        choose="for firmware and programs that link their model: a .c file with its .h",
-        beware="what is proven are the bytes that it holds; four times their size as source",
-        encode=_elstm,
-    ),
-    Form(
-        "c",
-        "float32",
-        "float32",
-        engine="EdgeLSTM's C core",
-        scales=(),
-        state="inside the stream: 8 bytes per unit; saved and restored as bytes",
-        choose="as int8 in C, where int8 costs too much accuracy",
-        beware="as int8 in C; not for a core that was built for int8 alone",
-        encode=_elstm,
-    ),
-)
-"""Every form, the default of a format first."""
+from edgelstm.runtime.states import Io
 
 
 @dataclass(frozen=True)
@@ -267,25 +32,13 @@ class Export:
     proof: Proof | None
 
 
-def find_form(format_name: str, precision: str | None = None) -> Form:
-    """The form of that name, or the format's default. ValueError that lists what there is."""
-    formats = list(dict.fromkeys(form.format for form in FORMS))
-    if format_name not in formats:
-        raise ValueError(f"format: {format_name!r}, expected one of {', '.join(formats)}")
-    forms = [form for form in FORMS if form.format == format_name]
-    for form in forms:
-        if precision in (None, form.name):
-            return form
-    known = ", ".join(form.name for form in forms)
-    raise ValueError(f"precision: {precision!r}, expected one of {known} for {format_name}")
-
-
 def export_model(
     model: Model,
     path: str | Path,
     *,
     precision: str | None = None,
     scales: Granularity | None = None,
+    io: Io = "float32",
     sequences: Sequence[NDArray[np.float32]] | None = None,
     verify: bool = True,
 ) -> Export:
@@ -293,6 +46,8 @@ def export_model(
 
     precision: the name of one of the format's `FORMS`; left out, the first (int8, for ONNX float32).
     scales: of int8 weights, per-row or per-gate; left out, the most accurate that the format holds.
+    io: float32 (raw frames in, scores and probabilities out) or, where the form allows, int8: `x` and `scores` are
+    integers, which the field `io` of the file's metadata explains.
     sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
 
@@ -307,11 +62,15 @@ def export_model(
     if scales is not None and scales not in form.scales:
         held = " or ".join(form.scales) or "no scales"
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
+    if io not in form.io:
+        takers = ", ".join(f"{other.format} {other.name}" for other in FORMS if io in other.io)
+        held = " or ".join(form.io)
+        raise ValueError(f"io: {io!r}, {form.format} {form.name} takes {held}; {takers or 'no form'} would take it")
     chosen = scales or (form.scales[0] if form.scales else None)
     quantized = quantize(model, chosen) if chosen else None
     examples = _sequences(model, sequences) if verify else ()
     try:
-        content = form.encode(quantized or model)
+        content = form.encode(quantized or model, io)
     except ModuleNotFoundError as error:
         raise ImportError(
             f"{path}: needs {error.name}, which is not installed: pip install 'edgelstm[toolchain]'"

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgelstm import forward
 from edgelstm.export.files import write_whole
+from edgelstm.export.float_gates import rounded
 from edgelstm.export.int8_cell import cell_ranges, int8_cell_steps
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_limits import (
@@ -256,8 +257,7 @@ class _Judge:
         if self.precision == "float32":
             rough, limit_of = forward.forward(self.model, sequence, np.float32), float32_limit
         else:
-            rough = same_rounding(self.precision, self.model, self.quantized, sequence)
-            limit_of = rounded_limit
+            rough, limit_of = self.rounded(sequence), rounded_limit
         pairs = list(_states(run, exact))
         roughs = [expected for _, _, expected in _states(run, rough)]
         if run.scores is not None:
@@ -272,6 +272,14 @@ class _Judge:
         limits.append(limit_of(exact.scores, rough.scores))
         self.answers("answers against float64", run, exact.scores, limits[-1])
         return max(limits)
+
+    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
+        """What the file's way of rounding gives, int8 scores where it has those."""
+        rough = same_rounding(self.precision, self.model, self.quantized, sequence)
+        if self.precision == "int8-mixed" and self.quantized and self.witness.rounds_scores:
+            scores = rounded(rough.scores, self.quantized.head[-1].output)
+            return replace(rough, dense=(*rough.dense[:-1], scores))
+        return rough
 
     def int8_cell(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
         """int8 values throughout, by the states that the file itself had a frame before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from edgelstm.runtime.engine_stream import EngineModel
 from edgelstm.runtime.model import Model
 from edgelstm.runtime.onnx_engine import OnnxModel
+from edgelstm.runtime.states import State
 from edgelstm.runtime.tflite_engine import TfliteModel, TfliteStream
 
 Array = NDArray[Any]
@@ -102,17 +104,20 @@ class _OnnxWitness(Witness):
     def __init__(self, engine: OnnxModel):
         super().__init__(engine)
         self.model = engine
-        # A call for several frames sums in another order than one for each.
-        self.splits_exactly = engine.by_frame
+        # A call for several frames sums floats in another order than one for each.
+        self.splits_exactly = engine.by_frame or engine.precision != "float32"
+        self.rounds_scores = engine.io is not None
         self.has_probabilities = "probabilities" in [output.name for output in engine.session.get_outputs()]
 
     def look(self) -> dict[str, Array]:
         return {"scores": self.stream.scores.copy()}
 
     def states(self, stream: Any) -> list[tuple[Array, Array]]:
-        """h of the integer forms is uint8, 128 more than the model's int8."""
+        """The model's own integers, where the file has 128 more in h; else what they stand for."""
         states = super().states(stream)
-        return [(h.astype(np.int16) - 128 if h.dtype == np.uint8 else h, c) for h, c in states]
+        if self.model.precision == "int8":
+            return [(h.astype(np.int16) - 128, c) for h, c in states]
+        return in_reals(self.model.states, states)
 
     def run(self, sequence: NDArray[np.float32]) -> Run:
         run = super().run(sequence)
@@ -152,11 +157,14 @@ class _TfliteWitness(Witness):
     def states(self, stream: Any) -> list[tuple[Array, Array]]:
         """Integers where they are the model's own; else what they stand for."""
         states = super().states(stream)
-        if self.integers:
-            return states
-        h, c = (self.engine.states[which::2] for which in (0, 1))
-        return [(h.real(one), c.real(other)) for h, c, (one, other) in zip(h, c, states)]
+        return states if self.integers else in_reals(self.engine.states, states)
 
     def look(self) -> dict[str, Array]:
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}
         return {"scores": self.stream.scores.copy()} | {field: array.reshape(-1) for field, array in seen.items()}
+
+
+def in_reals(about: Sequence[State], states: list[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
+    """(h, c) of every layer as the numbers that they stand for."""
+    pairs = zip(about[0::2], about[1::2], states)
+    return [(h.real(one), c.real(other)) for h, c, (one, other) in pairs]

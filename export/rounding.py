@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
+from edgelstm.export.float_gates import float_gates_forward
 from edgelstm.export.int8_cell import int8_cell_forward
 from edgelstm.model import LSTM, Model
 from edgelstm.quantization.scheme import QuantizedModel
@@ -40,6 +41,8 @@ def same_rounding(
     """Raw frames (T, features) through the model as a file of this precision rounds it, all else in float64."""
     if precision == "int8-cell" and quantized is not None:
         return int8_cell_forward(quantized, sequence)
+    if precision == "int8-mixed" and quantized is not None:
+        return float_gates_forward(quantized, sequence)
     if precision == "hybrid":
         return rounded_forward(model, sequence, groups=4, round_values=_rounded_symmetrically)
     return rounded_forward(model, sequence)
