@@ -1,9 +1,9 @@
-"""`edgelstm boards`: which board this is, and the kernel that the runtime chose for it."""
+"""`edgelstm boards`: known boards, which one this is, and the kernel that the runtime chose for it."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,31 +11,62 @@ from edgelstm.cli import style
 
 if TYPE_CHECKING:
     from edgelstm.devices import Board, Conditions, Missing
+    from edgelstm.devices.boards import BoardProfile
 
 
 @click.command()
+@click.argument("name", required=False, metavar="[BOARD]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; a figure that cannot be had says why.")
-def command(as_json: bool) -> None:
-    """Say which board this is: cores, clocks, memory, instruction sets, and the kernel the runtime chose.
+def command(name: str | None, as_json: bool) -> None:
+    """List known boards, and say which one this machine is: cores, clocks, memory, instruction sets, and the kernel
+    that the runtime chose. With BOARD, show that one, and where its figures come from.
 
     Nothing is measured and nothing leaves the machine. A machine that is not known is described all the same.
 
     \b
     Example:
       edgelstm boards
+      edgelstm boards pi-zero-2w
       edgelstm boards --json | jq .board.instruction_sets
     """
-    from edgelstm.devices import detect, read_conditions
+    from edgelstm.cli.board_table import aligned, details, overview
+    from edgelstm.devices import boards, detect, read_conditions
     from edgelstm.devices.record import to_json
     from edgelstm.runtime import kernel_name
 
-    board, conditions, kernel = detect(), read_conditions(), kernel_name()
-    if as_json:
-        found = {"version": 1, "board": to_json(board), "kernel": kernel, "now": to_json(conditions)}
-        click.echo(json.dumps(found, indent=2, allow_nan=False))
+    if name is not None:
+        try:
+            profile = boards.board(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        _show(as_json, {"profile": _profile(profile)}, aligned(details(profile)))
         return
-    for name, value in [*describe(board), ("kernel", kernel), ("now", moment(conditions))]:
-        click.echo(f"{name:<14}{value}")
+    board, conditions, kernel = detect(), read_conditions(), kernel_name()
+    known_board = boards.match(board)
+    found = {
+        "board": to_json(board),
+        "known_as": known_board.id if known_board else None,
+        "kernel": kernel,
+        "now": to_json(conditions),
+        "profiles": [_profile(one) for one in boards.boards()],
+    }
+    known_as = f"{known_board.name} ({known_board.id})" if known_board else "none of the boards below"
+    lines = [*describe(board), ("known as", known_as), ("kernel", kernel), ("now", moment(conditions))]
+    _show(as_json, found, f"{aligned(lines)}\n\n{overview(boards.boards(), known_board)}")
+
+
+def _show(as_json: bool, value: dict[str, Any], text: str) -> None:
+    click.echo(json.dumps({"version": 1, **value}, indent=2, allow_nan=False) if as_json else text)
+
+
+def _profile(board: BoardProfile) -> dict[str, Any]:
+    """JSON of a known board, with the kernels that follow from its instruction sets."""
+    from edgelstm.devices.record import to_json
+
+    value: dict[str, Any] = to_json(board)
+    for core, fields in zip(board.cores, value["cores"]):
+        fields["kernels"] = {architecture: core.kernel(architecture) for architecture in core.architectures}
+    return value
 
 
 def describe(board: Board) -> list[tuple[str, str]]:
@@ -50,6 +81,8 @@ def describe(board: Board) -> list[tuple[str, str]]:
     ]
     if board.virtual is True:
         lines.append(("virtual", "yes: times are those of the host beneath as well"))
+    if board.emulated is True:
+        lines.append(("emulated", "yes: times mean nothing"))
     return lines
 
 

@@ -273,7 +273,7 @@ NONSENSE = [
     (["inspect", "recipe.toml"], 1, "recipe.toml"),
     (["demo", "--data", "missing.npz"], 2, "missing.npz: no such file"),
     (["demo", "--data", "model.npz"], 1, "model.npz"),
-    (["boards", "extra"], 2, "unexpected extra argument"),
+    (["boards", "pi-zero-2-w"], 2, "unknown board 'pi-zero-2-w', perhaps 'pi-zero-2w'"),
 ]
 
 

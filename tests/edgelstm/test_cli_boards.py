@@ -4,11 +4,13 @@ import json
 import os
 import platform
 import re
+from dataclasses import replace
 
 import pytest
 
 from edgelstm.cli import main
 from edgelstm.devices import detect
+from edgelstm.devices.boards import boards
 from edgelstm.runtime import kernel_name
 
 
@@ -38,10 +40,47 @@ def test_boards_as_json(run):
     assert (code, found["version"]) == (0, 1)
     assert found["board"]["name"] == detect().name
     assert found["kernel"] == kernel_name()
-    assert set(found["now"]) == {"clock_mhz", "governor", "temperature_c", "throttling"}
+    assert set(found["now"]) >= {"clock_mhz", "governor", "temperature_c", "throttling"}
+    assert [one["id"] for one in found["profiles"]] == [one.id for one in boards()]
 
 
-@pytest.mark.parametrize("arguments", [["--frobnicate"], ["extra"]])
+def test_every_known_board_has_a_line(run):
+    _, out, _ = run()
+    for one in boards():
+        (line,) = re.findall(rf"^[ →] {one.id} .*$", out, re.MULTILINE)
+        assert one.cores[0].name in line
+        assert len(line) <= 80 or len(one.cores) > 1
+        assert one.cores[0].kernel(one.cores[0].architectures[0]) in line
+
+
+def test_a_machine_that_is_a_known_board(run, monkeypatch):
+    machine = replace(detect(), name="Raspberry Pi 5 Model B Rev 1.0", known_by="device tree", emulated=True)
+    monkeypatch.setattr("edgelstm.devices.detect", lambda: machine)
+    _, out, _ = run()
+    assert re.search(r"^known as +Raspberry Pi 5 \(pi-5\)$", out, re.MULTILINE)
+    assert re.search(r"^emulated +yes: times mean nothing$", out, re.MULTILINE)
+    assert re.findall(r"^→ (\S+)", out, re.MULTILINE) == ["pi-5"]
+    assert json.loads(run("--json")[1])["known_as"] == "pi-5"
+
+
+def test_one_board_with_its_sources(run):
+    code, out, err = run("pi-zero-2w")
+    assert (code, err) == (0, "")
+    for words in ("4 × Cortex-A53 1000 MHz", "L2 512 KiB shared", "copy 1300, fill 1570, read 2114 MB/s",
+                  "aarch64: neon; armv7l: neon", "bcm2837.dtsi", "sbc-bench"):  # fmt: skip
+        assert words in out
+    _, out, _ = run("orange-pi-5")
+    assert "no read: " in out
+    assert out.count("4 × Cortex-A") == 2
+
+
+def test_one_board_as_json(run):
+    profile = json.loads(run("pi-5", "--json")[1])["profile"]
+    assert profile["cores"][0]["kernels"] == {"aarch64": "dotprod", "armv7l": "neon"}
+    assert profile["cores"][0]["bandwidth"]["read"]["available"] is False
+
+
+@pytest.mark.parametrize("arguments", [["--frobnicate"], ["extra"], ["pi-5", "pi-4b"], ["../pi-5"], [""]])
 def test_boards_takes_no_nonsense(run, arguments):
     code, out, err = run(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
