@@ -86,6 +86,11 @@ def collect(paths: Sequence[Path], plan: Plan, launch: Launch, tell: Tell = lamb
         else:
             reports.append(_report(path, ended))
     tell("")
+    return join(reports, skipped)
+
+
+def join(reports: Sequence[Report], skipped: Sequence[Skipped]) -> Report:
+    """Reports of one board as one. ImportError where there is none: with the reason why the first was left out."""
     if not reports:
         raise ImportError(skipped[0].reason)
     first = reports[0]

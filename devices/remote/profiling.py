@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.plan import ENGINE_MISSING, Plan
+from edgelstm.devices.processes import join
 from edgelstm.devices.profiling import MOST_DATA_FRAMES
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel
-from edgelstm.devices.report import Report, parse_report
+from edgelstm.devices.report import Report, Skipped, parse_report
 
 _MOST_DATA = 64 << 20
 _SLACK = 300.0  # seconds for starting Python, engines and large models on a slow board
@@ -94,7 +94,8 @@ def _profile(
         name = f"data/{Path(plan.data).name}"
         session.put(name, data)
         plan = replace(plan, data=name)
-    runs: list[Any] = []
+    reports: list[Report] = []
+    skipped: list[Skipped] = []
     for number, (path, content) in enumerate(zip(models, contents)):
         name = f"{number}/{path.name}"
         session.put(name, content)
@@ -105,15 +106,20 @@ def _profile(
             seconds=1.5 * (plan.seconds + plan.paced_seconds + plan.duration + plan.wait) + _SLACK,
             what=f"measuring {path.name}",
         )
+        if done.code == ENGINE_MISSING and done.errors:
+            skipped.append(Skipped(path.name, plain(done.errors[-1]).removeprefix(f"{number}/")))
+            continue
         if done.code:
             problem = done.problem(f"measuring {path.name}").removeprefix(f"{number}/")
             if done.code == _MODEL_AT_FAULT and not any("Traceback" in line for line in done.errors):
                 raise ValueError(f"{host}: {plain(problem)}")
             raise BoardError(host, problem)
-        report = _read_report(session, done.out, f"its report on {path.name}", content)
-        runs += report.runs
+        reports.append(_read_report(session, done.out, f"its report on {path.name}", content))
     on_progress(host, "done")
-    return Report(report.board, tuple(runs))
+    try:
+        return join(reports, skipped)
+    except ImportError as error:
+        raise BoardError(host, str(error)) from None
 
 
 def _read_report(session: Session, text: bytes, what: str, model: bytes) -> Report:

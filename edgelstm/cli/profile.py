@@ -20,21 +20,14 @@ _SECONDS = 6.0  # shared by the models, flat out and again paced
 _PACED_SECONDS = 3.0
 
 
-class _Quantity(click.ParamType):
-    """A number with its unit, read by a function of edgelstm.devices.units."""
+def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """An option's duration, such as 10m."""
+    from edgelstm.devices.units import seconds
 
-    name = "quantity"
-
-    def __init__(self, function: str):
-        self._function = function
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from edgelstm.devices import units
-
-        try:
-            return getattr(units, self._function)(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    try:
+        return seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.command()
@@ -58,7 +51,7 @@ class _Quantity(click.ParamType):
 )
 @click.option(
     "--duration",
-    type=_Quantity("seconds"),
+    callback=_seconds,
     metavar="TIME",
     default="0s",
     help="Then soak for so long (90s, 10m, 1h), with figures per minute; flat out, or paced with --pace paced.",
@@ -78,7 +71,7 @@ class _Quantity(click.ParamType):
     help="A figure's upper limit, such as latency_p99=2ms or rss=20MiB; exit 3 when it is broken.",
 )
 @click.option(
-    "--wait", type=_Quantity("seconds"), default="20s", show_default=True, help="For another profile to end."
+    "--wait", callback=_seconds, metavar="TIME", default="20s", show_default=True, help="For another profile to end."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
