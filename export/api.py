@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.files import write_whole
-from edgelstm.export.forms import FORMS, Form, find_form
+from edgelstm.export.forms import Form, check_io, find_form
 from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, quantize
@@ -62,10 +62,7 @@ def export_model(
     if scales is not None and scales not in form.scales:
         held = " or ".join(form.scales) or "no scales"
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
-    if io not in form.io:
-        takers = ", ".join(f"{other.format} {other.name}" for other in FORMS if io in other.io)
-        held = " or ".join(form.io)
-        raise ValueError(f"io: {io!r}, {form.format} {form.name} takes {held}; {takers or 'no form'} would take it")
+    check_io(form, io)
     chosen = scales or (form.scales[0] if form.scales else None)
     quantized = quantize(model, chosen) if chosen else None
     examples = _sequences(model, sequences) if verify else ()

@@ -244,3 +244,11 @@ def find_form(format_name: str, precision: str | None = None) -> Form:
             return form
     known = ", ".join(form.name for form in forms)
     raise ValueError(f"precision: {precision!r}, expected one of {known} for {format_name}")
+
+
+def check_io(form: Form, io: str) -> None:
+    """ValueError that lists the forms that take `io`, when this one does not."""
+    if io not in form.io:
+        takers = ", ".join(f"{other.format} {other.name}" for other in FORMS if io in other.io)
+        held = " or ".join(form.io)
+        raise ValueError(f"io: {io!r}, expected {held} for {form.format} {form.name}; others: {takers or 'none'}")

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     "[default: per-row; for tflite per-gate]",
 )
 @click.option(
+    "--io",
+    default="float32",
+    show_default=True,
+    help="float32: raw frames in, scores and probabilities out. int8: integers in and out, for forms that say so.",
+)
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several. [default: beside MODEL]"
 )
 @click.option(
@@ -49,6 +55,7 @@ def command(
     formats: tuple[str, ...],
     precision: str | None,
     scales: str | None,
+    io: str,
     output: Path | None,
     data: Path | None,
     no_verify: bool,
@@ -63,8 +70,8 @@ def command(
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibrate
 
-    forms = _chosen(formats or ("elstm",), precision, scales)
-    paths = _paths(model, forms, output)
+    forms = _chosen(formats or ("elstm",), precision, scales, io)
+    paths = _paths(model, forms, output, "" if io == "float32" else "-integers")
     source = load_model(model)
     sequences = None
     if data is not None:
@@ -77,6 +84,7 @@ def command(
             path,
             precision=form.name,
             scales=scales,  # type: ignore[arg-type]
+            io=io,  # type: ignore[arg-type]
             sequences=sequences,
             verify=not no_verify,
         )
@@ -120,17 +128,20 @@ def _list_forms(context: click.Context) -> None:
         click.echo(style.heading(f"{form.format} {form.name}") + f"  {form.engine}")
         if form.scales:
             click.echo(f"  scales  {' or '.join(form.scales)}")
+        click.echo(f"  io      {' or '.join(form.io)}")
         for name in ("state", "choose", "beware"):
             click.echo(f"  {name:<8}{getattr(form, name)}")
     context.exit()
 
 
-def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None) -> list[Form]:
+def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None, io: str) -> list[Form]:
     """The form of each file, refused with the option's name when there is no such form."""
-    from edgelstm.export import FORMS, find_form
+    from edgelstm.export import FORMS, check_io, find_form
 
+    if io not in {known for form in FORMS for known in form.io}:
+        raise click.UsageError(f"--io: {io!r}, expected float32 or int8")
     if "all" in formats:
-        chosen = [form for form in FORMS if precision in (None, form.name)]
+        chosen = [form for form in FORMS if precision in (None, form.name) and io in form.io]
         if not chosen:
             known = ", ".join(dict.fromkeys(form.name for form in FORMS))
             raise click.UsageError(f"--precision: {precision!r}, expected one of {known}")
@@ -139,6 +150,7 @@ def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None)
     for name in formats:
         try:
             form = find_form(name, precision)
+            check_io(form, io)
         except ValueError as error:
             raise click.UsageError(f"--{error}") from None
         if scales is not None and scales not in form.scales:
@@ -148,10 +160,10 @@ def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None)
     return chosen
 
 
-def _paths(model: Path, forms: list[Form], output: Path | None) -> list[Path]:
+def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> list[Path]:
     if output is None or output.is_dir():
         folder = model.parent if output is None else output
-        return [folder / f"{model.stem}-{form.name}{form.suffix}" for form in forms]
+        return [folder / f"{model.stem}-{form.name}{ending}{form.suffix}" for form in forms]
     if len(forms) > 1:
         raise click.UsageError(f"--output {output}: no folder, expected one for {len(forms)} files")
     if output.suffix != forms[0].suffix:

@@ -86,12 +86,23 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if "stream_bytes" in facts:
         state = _state_text(facts)
         lines.append(("memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once; saved state {state}"))
+    if facts.get("io"):
+        lines.append(("io", "int8: " + ", ".join(f"{name} {_affine(value)}" for name, value in facts["io"].items())))
+    for state in facts.get("states") or []:
+        parts = [f"{state['type']} {'×'.join(map(str, state['shape']))}", f"starts with {state['initial']:g}"]
+        parts += [] if state["type"] == "float32" else [_affine(state)]
+        parts.append(f"next from {state['output']}" if state["output"] else "kept by the engine")
+        lines.append((f"state {state['name']}", ", ".join(parts)))
     if "engine" in facts:
         lines.append(("engine", facts["engine"] + (f", kernel {facts['kernel']}" if "kernel" in facts else "")))
     provenance = facts.get("provenance")
     if isinstance(provenance, dict) and provenance.get("data"):
         lines.append(("trained on", f"{provenance['data']}"))
     return lines
+
+
+def _affine(values: dict[str, Any]) -> str:
+    return f"scale {values['scale']:.6g}, zero point {values['zero_point']}"
 
 
 def _state_text(facts: dict[str, Any]) -> str:
