@@ -1,5 +1,6 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
+# make test-all   the same with every combination of form and model; make test takes pairs
 # make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make bench-arm  instructions per step on emulated ARM processors, EdgeLSTM beside its peers; needs Debian's qemu and gcc
 # make test-arm   the C tests and the runtime's Python tests on emulated ARM processors; needs Debian's qemu and gcc
@@ -98,6 +99,10 @@ test-c: $(VENV)/needs-test
 
 test-python: environment $(DATA)
 	$(BIN)/pytest --quiet
+
+# Every form of export with every kind of model, where test-python takes each pair of their values once.
+test-all: lint types test-c environment $(DATA)
+	EDGELSTM_ALL=1 $(BIN)/pytest --quiet
 
 # Half of the time for model files, half for snapshots. What is found lies in build/fuzz; runs go on from the last.
 fuzz: environment
