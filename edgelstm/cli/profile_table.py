@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from edgelstm.cli import style
 from edgelstm.cli.boards import cores, known, memory, moment
+from edgelstm.devices.figures import NONE, highest, in_unit, microseconds, size
 from edgelstm.devices.record import Missing
 
 if TYPE_CHECKING:
-    from edgelstm.devices import Board, Report
+    from edgelstm.devices import Report
     from edgelstm.devices.budget import Check
     from edgelstm.devices.measure import Latency, Phase
     from edgelstm.devices.report import Run
@@ -62,15 +63,11 @@ def breaches(reports: Sequence[Report]) -> list[str]:
     ]
 
 
-def emulated(board: Board) -> bool:
-    return getattr(board, "emulated", False) is True
-
-
 def _board(report: Report) -> list[str]:
     board, runs = report.board, report.runs
     line = f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"
     lines = [line + (", a virtual machine" if board.virtual is True else "")]
-    if emulated(board):
+    if board.emulated is True:
         lines.append("EMULATED: times here mean nothing; answers, sizes and counts of faults and misses do")
     during = [point.moment.conditions for run in runs for point in run.latency.steady.intervals[-1:]]
     told = [("before", runs[0].before), *(("during", one) for one in during[-1:]), ("after", runs[-1].after)]
@@ -83,7 +80,7 @@ def _board(report: Report) -> list[str]:
 def _column(run: Run, board: str | None) -> Rows:
     """(name, value) of each line of the table; every run has the same names."""
     model, latency = run.model, run.latency
-    kernel = model.kernel if isinstance(model.kernel, str) else "–"
+    kernel = model.kernel if isinstance(model.kernel, str) else NONE
     stages = {stage.name: stage.memory.resident for stage in run.stages}
     last = run.stages[-1]
     usage = last.usage
@@ -92,17 +89,17 @@ def _column(run: Run, board: str | None) -> Rows:
         ("", _shortened(model.file)),
         ("precision, kernel", f"{model.precision}, {kernel}"),
         ("engine", model.engine),
-        ("file", style.size(model.size)),
+        ("file", size(model.size)),
         ("open, make a stream", f"{microseconds(1000 * run.open_ms)}, {microseconds(run.stream_us)}"),
         ("first frame, warm-up p50", f"{microseconds(latency.first_us)}, {microseconds(latency.warm_up.p50_us)}"),
         *_phases(latency),
-        ("memory at start", _size(run.stages[0].memory.resident)),
+        ("memory at start", size(run.stages[0].memory.resident)),
         ("  + model opened", _more(stages, "model opened", "start")),
         ("  + stream made", _more(stages, "stream made", "model opened")),
-        ("  growth after warm-up", _size(run.growth)),
-        ("  peak, shared fairly", f"{_size(last.memory.peak)}, {_size(last.memory.proportional)}"),
+        ("  growth after warm-up", size(run.growth)),
+        ("  peak, shared fairly", f"{size(last.memory.peak)}, {size(last.memory.proportional)}"),
         ("faults: minor, major", f"{usage.minor_faults:,}, {usage.major_faults:,}"),
-        ("one stream, its state", f"{_size(model.stream_bytes)}, {_size(model.state_bytes)}"),
+        ("one stream, its state", f"{size(model.stream_bytes)}, {size(model.state_bytes)}"),
     ]
 
 
@@ -147,7 +144,7 @@ def _pacing(phase: Phase, figure: str) -> str:
         return ""
     if figure == "misses":
         return f"{pacing.misses:,}"
-    return "–" if isinstance(pacing.late, Missing) else microseconds(getattr(pacing.late, figure))
+    return NONE if isinstance(pacing.late, Missing) else microseconds(getattr(pacing.late, figure))
 
 
 def _course(run: Run) -> list[str]:
@@ -169,16 +166,12 @@ def _course(run: Run) -> list[str]:
                 microseconds(point.spread.p99_us),
                 microseconds(point.spread.max_us),
                 "" if isinstance(soak.pacing, Missing) else f"{point.misses:,}",
-                _size(point.moment.memory.resident),
-                _highest(conditions.temperature_c, ".1f"),
-                _highest(conditions.clock_mhz, ".0f"),
+                size(point.moment.memory.resident),
+                highest(conditions.temperature_c, ".1f"),
+                highest(conditions.clock_mhz, ".0f"),
             )
         )
     return [*lines, style.table(rows[0], rows[1:])]
-
-
-def _highest(values: dict[str, float] | Missing, form: str) -> str:
-    return "–" if isinstance(values, Missing) else format(max(values.values()), form)
 
 
 def _kept(run: Run, check: Check) -> str:
@@ -190,35 +183,11 @@ def _found(check: Check) -> str:
     return f"{check.name} {found}, budget {in_unit(check.limit, check.unit)}"
 
 
-def in_unit(figure: float, unit: str) -> str:
-    if unit == "µs":
-        return microseconds(figure)
-    return style.size(figure) if unit == "B" else f"{figure:,.0f}"
-
-
-def microseconds(time: float | Missing) -> str:
-    """Three digits and the unit that suits them."""
-    if isinstance(time, Missing):
-        return "–"
-    for most, unit, share in ((1e3, "µs", 1.0), (1e6, "ms", 1e3)):
-        if abs(time) < most * 0.9995:
-            return f"{_three(time / share)} {unit}"
-    return f"{_three(time / 1e6)} s"
-
-
-def _three(number: float) -> str:
-    return f"{number:.{2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0}f}"
-
-
 def _more(stages: dict[str, int | Missing], now: str, before: str) -> str:
     later, earlier = stages.get(now, Missing("not measured")), stages.get(before, Missing("not measured"))
     if isinstance(later, Missing) or isinstance(earlier, Missing):
-        return "–"
-    return style.size(later - earlier)
-
-
-def _size(count: int | Missing) -> str:
-    return "–" if isinstance(count, Missing) else style.size(count)
+        return NONE
+    return size(later - earlier)
 
 
 def _shortened(name: str) -> str:

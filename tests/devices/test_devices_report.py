@@ -46,6 +46,7 @@ REPORT = Report(
         instruction_sets=("neon",),
         virtual=NOT_HERE,
         emulated=False,
+        emulated=False,
     ),
     (
         Run(
