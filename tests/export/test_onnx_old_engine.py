@@ -1,0 +1,36 @@
+"""Every ONNX form in onnxruntime 1.15.1, the oldest that the files are for: its proof repeated there."""
+
+from dataclasses import replace
+
+import pytest
+
+from edgelstm.export import FORMS, export_model
+from edgelstm.model_file import save_model
+from other_environment import other_environment
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+# The last numpy that it was built for; it has wheels up to Python 3.11.
+OLD = ("onnxruntime==1.15.1", "numpy==1.26.4", "click==8.1.7")
+CASES = [(form, io) for form in FORMS if form.format == "onnx" for io in form.io]
+
+
+@pytest.fixture(scope="module")
+def old():
+    return other_environment("onnxruntime-1.15.1", *OLD)
+
+
+@pytest.fixture(scope="module")
+def model(watch_model):
+    return replace(watch_model, examples=tuple(sequence[:300] for sequence in watch_model.examples[:2]))
+
+
+@pytest.mark.parametrize(("form", "io"), CASES, ids=[f"{form.name}-{io}" for form, io in CASES])
+def test_a_proof_passes_there_too(old, form, io, model, tmp_path):
+    save_model(model, tmp_path / "model.npz")
+    path = export_model(model, tmp_path / "model.onnx", precision=form.name, io=io, verify=False).path
+    shown = old.edgelstm("verify", path, "--against", tmp_path / "model.npz").stdout
+    assert shown.startswith("✓")
+    assert "onnxruntime 1.15.1" in shown.splitlines()[0]
+    assert "✓ saved and restored against frame by frame" in shown
