@@ -176,6 +176,7 @@ class Model:
     feature_units: tuple[str, ...] = ()  # one per feature, or none
     sample_rate: float = 0.0  # frames per second; 0 = unknown
     name: str = "model"
+    licence: str = ""  # of the trained weights, best as an SPDX expression; empty = not said
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # JSON values
     ranges: Ranges | None = None
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
@@ -203,6 +204,8 @@ class Model:
                 raise ValueError(f"Model.{name}: {len(texts)} names, expected {count} or none")
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError(f"Model.{name}: expected text only")
+        if not isinstance(self.licence, str) or len(self.licence) > 1000 or not self.licence.isprintable():
+            raise ValueError("Model.licence: expected one line of at most 1,000 characters, such as Apache-2.0")
         if not (np.isfinite(self.sample_rate) and self.sample_rate >= 0):
             raise ValueError(f"Model.sample_rate: {self.sample_rate}, expected frames per second, or 0 for unknown")
         if self.ranges is not None:

@@ -36,6 +36,7 @@ def save_model(model: Model, path: Path | str) -> None:
         "format": FORMAT,
         "version": VERSION,
         "name": model.name,
+        "licence": model.licence,
         "lstms": len(model.lstms),
         "head": [layer.activation for layer in model.head],
         "activation": model.activation,
@@ -88,7 +89,10 @@ class _Header:
             raise ValueError(f"header: version {found.get('version')!r}, expected {VERSION}")
         self._fields = found
 
-    def get(self, name: str, convert: Callable[[Any], _T], expected: str) -> _T:
+    def get(self, name: str, convert: Callable[[Any], _T], expected: str, missing: _T | None = None) -> _T:
+        """The field, converted; `missing`, where given, stands for one that older files lack."""
+        if missing is not None and name not in self._fields:
+            return missing
         try:
             return convert(self._fields[name])
         except KeyError:
@@ -174,6 +178,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         feature_units=header.get("feature_units", _texts, "a list of text"),
         sample_rate=header.get("sample_rate", _number, "a number"),
         name=header.get("name", _text, "text"),
+        licence=header.get("licence", _text, "text", missing=""),
         provenance=header.get("provenance", _object, "a JSON object"),
         ranges=header.get("ranges", _ranges, "calibration ranges, or null"),
         examples=tuple(array(f"example{n}") for n in range(n_examples)),

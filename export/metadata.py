@@ -25,6 +25,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
     return {
         "version": VERSION,
         "name": source.name,
+        "licence": source.licence,
         "precision": precision or ("int8" if quantized else "float32"),
         "scales": quantized.granularity if quantized else None,
         "features": source.features,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data", type=click.Path(path_type=Path), help="NPZ sequences for calibration and proof instead of MODEL's own."
 )
+@click.option("--licence", help="Of the model, for the file's metadata, such as Apache-2.0. [default: MODEL's own]")
 @click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -58,6 +60,7 @@ def command(
     io: str,
     output: Path | None,
     data: Path | None,
+    licence: str | None,
     no_verify: bool,
     as_json: bool,
 ) -> None:
@@ -73,6 +76,8 @@ def command(
     forms = _chosen(formats or ("elstm",), precision, scales, io)
     paths = _paths(model, forms, output, "" if io == "float32" else "-integers")
     source = load_model(model)
+    if licence is not None:
+        source = replace(source, licence=licence)
     sequences = None
     if data is not None:
         sequences = load_dataset(data).sequences

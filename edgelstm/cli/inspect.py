@@ -75,6 +75,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("answer", answer_text(answer)))
     labels = facts.get("labels") or []
     lines.append(("output", f"{outputs} values" + (f": {', '.join(labels)}" if labels else "")))
+    lines.append(("licence", str(facts.get("licence") or "not said")))
     if facts.get("scales"):
         lines.append(("scales", str(facts["scales"])))
     if "weights" in facts:

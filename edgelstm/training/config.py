@@ -40,6 +40,7 @@ class Network(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`[model]`: LSTM layers, then dense layers with ReLU, then one output per label."""
 
     name: str = "model"
+    licence: Annotated[str, Meta(max_length=1000)] = ""  # of the trained weights, such as Apache-2.0
     units: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=8)] = (64,)
     hidden: Annotated[tuple[Width, ...], Meta(max_length=7)] = ()
     activation: Literal["softmax", "sigmoid"] = "softmax"

@@ -201,6 +201,7 @@ def _model(parameters: Parameters, normalize: Normalize, config: Config, fit: Da
         feature_units=fit.feature_units,
         sample_rate=fit.sample_rate,
         name=config.model.name,
+        licence=config.model.licence,
         provenance={
             "trainer": "edgelstm",
             "data": fit.name,

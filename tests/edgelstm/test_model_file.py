@@ -28,6 +28,7 @@ def made(features: int = 3, units: int = 5, outputs: int = 2) -> Model:
         feature_units=("g", "g", "rad/s"),
         sample_rate=50.0,
         name="test",
+        licence="CC-BY-4.0 AND Apache-2.0",
         provenance={"seed": 1},
         ranges=Ranges((-1.0, 2.0), ((-1.0, 1.0),), (3.5,), ((0.0, 1.0), (-2.0, 2.0))),
         examples=(f32(7, features),),
@@ -38,7 +39,18 @@ def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path) -> None:
     model, path = made(), tmp_path / "m.npz"
     save_model(model, path)
     back = load_model(path)
-    for name in ("activation", "answer", "labels", "feature_names", "feature_units", "sample_rate", "name", "ranges"):
+    names = (
+        "activation",
+        "answer",
+        "labels",
+        "feature_names",
+        "feature_units",
+        "sample_rate",
+        "name",
+        "licence",
+        "ranges",
+    )
+    for name in names:
         assert getattr(back, name) == getattr(model, name), name
     assert dict(back.provenance) == dict(model.provenance)
     pairs = [(model.normalize.mean, back.normalize.mean), (model.normalize.std, back.normalize.std)]
@@ -47,6 +59,16 @@ def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path) -> None:
     pairs += list(zip(model.examples, back.examples))
     assert all(np.array_equal(a, b) for a, b in pairs)
     assert [d.activation for d in back.head] == ["relu", "linear"]
+
+
+def test_a_file_from_before_licences_says_none(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "m.npz"
+    save_model(made(), path)
+    arrays = read_npz(path)
+    header = json.loads(arrays["header"].tobytes())
+    del header["licence"]
+    np.savez(path, **{**arrays, "header": np.frombuffer(json.dumps(header).encode(), np.uint8)})
+    assert load_model(path).licence == ""
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
@@ -73,6 +95,8 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
         ("labels", [1, 2], "labels"),
         ("sample_rate", -1, "sample_rate"),
         ("sample_rate", "fast", "sample_rate"),
+        ("licence", "two\nlines", "licence"),
+        ("licence", ["MIT"], "licence"),
         ("ranges", {"x": [2, 1], "h": [[0, 1]], "c": [1], "dense": [[0, 1], [0, 1]]}, "ranges"),
         ("ranges", {"x": [0, 1]}, "ranges"),
         ("examples", 2, "example1 is missing"),
