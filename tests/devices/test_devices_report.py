@@ -46,7 +46,6 @@ REPORT = Report(
         instruction_sets=("neon",),
         virtual=NOT_HERE,
         emulated=False,
-        emulated=False,
     ),
     (
         Run(
