@@ -45,7 +45,9 @@ def cell_ranges(quantized: QuantizedModel) -> tuple[CellRanges, ...]:
     """
     model = quantized.model
     if not model.examples or model.ranges is None:
-        raise ValueError(f"model {model.name}: carries no sequences to take the ranges of gates from; calibrate it")
+        raise ValueError(
+            f"model {model.name}: carries no sequences, expected some to take the ranges of its gates from"
+        )
     traces = [forward.forward(model, sequence) for sequence in model.examples]
     layers = []
     for n, layer in enumerate(model.lstms):

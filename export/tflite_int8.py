@@ -17,7 +17,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.tflite_integers import activation, check_integers, integer_head, integer_input, integer_io
+from edgelstm.export.tflite_integers import (
+    activation,
+    check_cells,
+    check_integers,
+    integer_head,
+    integer_input,
+    integer_io,
+)
 from edgelstm.export.tflite_parts import GATES, fused_lstm, graph
 from edgelstm.export.tflite_writer import Graph, Operator, Tensor
 from edgelstm.export.tflite_writer import encode as encode_graph
@@ -44,6 +51,7 @@ def check(quantized: QuantizedModel) -> None:
         if lstm.cell_exponent not in range(-15, -8):
             raise ValueError(f"LSTM {n}: cell scale 2^{lstm.cell_exponent}, expected 2^-15 to 2^-9")
     check_integers(quantized)
+    check_cells(quantized)
 
 
 def build(quantized: QuantizedModel, io: Io = "float32") -> Graph:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from edgelstm.export.tflite_parts import fully_connected
 from edgelstm.export.tflite_writer import Op, Operator, Tensor
+from edgelstm.forward import forward
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedModel
 from edgelstm.runtime.states import Io
+
+_WIDEST_CELL = -9  # the exponent of the largest scale that the operator takes: ±64
 
 
 def activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
@@ -33,6 +36,20 @@ def check_integers(quantized: QuantizedModel) -> None:
         _check_flow(name, flow, dense.input)
         flow = dense.output
     check_affine("scores", flow)
+
+
+def check_cells(quantized: QuantizedModel) -> None:
+    """Raise ValueError for a cell that saturates because calibration saw too little: h is then off by half its range,
+    and engines say nothing."""
+    traces = [forward(quantized.model, sequence, np.float32) for sequence in quantized.model.examples]
+    for n, lstm in enumerate(quantized.lstms):
+        held = 2.0 ** (lstm.cell_exponent + 15)
+        reached = max((float(np.abs(trace.c[n]).max()) for trace in traces), default=0.0)
+        if reached > held and lstm.cell_exponent < _WIDEST_CELL:
+            raise ValueError(
+                f"LSTM {n}: the cell reaches {reached:.3g} in the model's own sequences, expected at most {held:g}: "
+                "calibrate on whole sequences"
+            )
 
 
 def _check_weights(name: str, weights: NDArray[np.int8], scale: NDArray[np.float32], groups: int) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_int8 import build, encode
-from edgelstm.quantization import quantize
+from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.fixed_point import sigmoid16, tanh16
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
 from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
@@ -194,6 +194,21 @@ def changed(array, place, value):
 def test_what_engines_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
     with pytest.raises(ValueError, match=said):
         encode(wrong(quantized))
+
+
+def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
+    """Its gates let it grow with every frame: five frames show a fiftieth of where it goes."""
+    model = random_model(3, [4], [2])
+    layer = model.lstms[0]
+    growing = np.repeat(np.float32([12, 12, 3, 0]), 4)  # i and f open, g near 1
+    model = replace(model, lstms=(replace(layer, W=0 * layer.W, R=0 * layer.R, b=growing),))
+    whole = (np.zeros((30, 3), np.float32),)
+    calibrated = replace(calibrate(model, [whole[0][:5]]), examples=whole)
+    with pytest.raises(
+        ValueError, match=r"LSTM 0: the cell reaches 29\.\d in .* expected at most 8: calibrate on whole"
+    ):
+        encode(quantize(calibrated, "per-gate"))
+    encode(quantize(calibrate(calibrated, whole), "per-gate"))
 
 
 def test_the_graph_is_what_the_fused_operator_wants(quantized):

@@ -1,0 +1,224 @@
+"""TFLite's forms with explicit states, and hybrid, in LiteRT alone, against float64 and numpy's own rounding."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgelstm import forward
+from edgelstm.export import FORMS, export_model, find_form, tflite_hybrid, tflite_int8_explicit
+from edgelstm.export.int8_cell import cell_ranges, int8_cell_forward
+from edgelstm.export.rounding import same_rounding
+from edgelstm.export.tflite_explicit import encode_float32, encode_int8_dynamic
+from edgelstm.quantization import quantize
+from edgelstm.quantization.reference import quantize_frames
+from edgelstm.quantization.scheme import Affine
+from edgelstm.runtime.tflite_file import metadata_entry
+from litert_alone import streamed
+from random_models import random_model, random_signal
+
+pytest.importorskip("ai_edge_litert")
+
+NAMES = [form.name for form in FORMS if form.format == "tflite"]
+shapes = st.tuples(
+    st.integers(1, 20),
+    st.lists(st.integers(1, 40), min_size=1, max_size=3),
+    st.lists(st.integers(1, 12), min_size=1, max_size=2),
+    st.sampled_from(["softmax", "sigmoid", "linear"]),
+)
+
+
+def close(found, expected, relative=2e-5):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=relative * max(1, np.abs(expected).max()))
+
+
+@settings(max_examples=15, deadline=None)
+@given(shapes, st.integers(1, 25), st.integers(0, 99))
+def test_float32_agrees_with_float64_in_every_frame_and_state(shape, frames, seed):
+    features, units, outputs, activation = shape
+    model = random_model(features, units, outputs, seed=seed, activation=activation, frames=20)
+    signal = random_signal(frames, features, seed)
+    found, exact = streamed(encode_float32(model), signal), forward.forward(model, signal)
+    close(found["scores"], exact.scores)
+    for n in range(len(units)):
+        close(found[f"h{n}_out"], exact.h[n])
+        close(found[f"c{n}_out"], exact.c[n])
+    if activation == "linear":
+        assert "probabilities" not in found
+    else:
+        close(found["probabilities"], forward.activate(exact.scores, activation))
+
+
+@settings(max_examples=15, deadline=None)
+@given(shapes, st.integers(0, 99))
+def test_int8_values_are_those_of_numpy(shape, seed):
+    """XNNPACK rounds every value once, as numpy does here: a stream that runs free has the same integers, but where
+    its float32 multipliers put a value on the other side of the middle between two."""
+    features, units, outputs, activation = shape
+    quantized = quantize(random_model(features, units, outputs, seed=seed, activation=activation, frames=30))
+    signal = random_signal(30, features, seed)
+    expected = int8_cell_forward(quantized, signal)
+    content = tflite_int8_explicit.encode(quantized, "int8")
+    found = streamed(content, quantize_frames(quantized, signal))
+    wanted = {"scores": (quantized.head[-1].output, expected.scores)}
+    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized))):
+        wanted |= {f"h{n}_out": (layer.hidden, expected.h[n]), f"c{n}_out": (ranges.c, expected.c[n])}
+    assert found.keys() == wanted.keys()
+    for name, (affine, values) in wanted.items():
+        codes = np.rint(values / float(affine.scale)) + affine.zero_point
+        assert found[name].dtype == np.int8
+        off = np.abs(found[name] - codes)
+        assert off.max() <= 1, name
+        assert np.count_nonzero(off) <= 1 + off.size // 100, name
+
+
+@pytest.mark.parametrize(
+    ("encode", "precision"), [(tflite_hybrid.encode, "hybrid"), (encode_int8_dynamic, "int8-dynamic")]
+)
+@settings(max_examples=10, deadline=None)
+@given(shape=shapes, seed=st.integers(0, 99))
+def test_int8_weights_round_as_numpy_does(encode, precision, shape, seed):
+    features, units, outputs, activation = shape
+    model = random_model(features, units, outputs, seed=seed, activation=activation, frames=20)
+    signal = random_signal(20, features, seed)
+    found, near = streamed(encode(model), signal)["scores"], same_rounding(precision, model, None, signal).scores
+    exact = forward.forward(model, signal).scores
+    assert np.median(np.abs(found - near)) <= 1e-5 * max(1, np.abs(exact).max())
+
+
+def test_errors_are_ordered_as_the_list_of_forms_says(tmp_path):
+    """Scores' relative error, median of three models whose rows differ in size as those of trained models do."""
+    errors = []
+    for seed in range(3):
+        model, signal = random_model(40, [64], [12], seed=seed, frames=600), random_signal(200, 40, seed)
+        exact, row = forward.forward(model, signal).scores, {}
+        for name in NAMES:
+            path = export_model(model, tmp_path / f"{name}.tflite", precision=name, verify=False).path
+            found = streamed(path.read_bytes(), signal)["scores"]
+            row[name] = np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2))
+        errors.append(row)
+    error = {name: np.median([row[name] for row in errors]) for name in NAMES}
+    assert max(error["float32"], error["float32-explicit"]) < 1e-5
+    assert error["int8-dynamic"] < 0.02
+    assert error["int8-dynamic"] < error["hybrid"] < error["int8"] < error["int8-explicit"] < 0.12, error
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_state_is_carried_over_a_real_recording(name, watch_model, watch, tmp_path):
+    export = export_model(
+        watch_model, tmp_path / "model.tflite", precision=name, sequences=[watch.sequences[0][:1500]]
+    )
+    assert export.proof is not None
+    assert export.proof.passed, export.proof.lines()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_model_gives_the_same_bytes(name):
+    form = find_form("tflite", name)
+
+    def content(seed):
+        model = random_model(5, [7, 3], [4, 3], seed=seed)
+        return form.encode(quantize(model, form.scales[0]) if form.scales else model, "float32")
+
+    assert content(0) == content(0)
+    assert content(0) != content(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_states_are_described(name):
+    form = find_form("tflite", name)
+    quantized = quantize(random_model(5, [8, 6], [3]), form.scales[0]) if form.scales else None
+    content = form.encode(quantized or random_model(5, [8, 6], [3]), "float32")
+    states = json.loads(metadata_entry(content, "edgelstm"))["states"]
+    assert [state["name"] for state in states] == ["h0", "c0", "h1", "c1"]
+    explicit = "explicit" in name or name == "int8-dynamic"
+    assert [state["output"] for state in states] == [f"{s['name']}_out" if explicit else None for s in states]
+    assert [state["initial"] for state in states] == [state["zero_point"] for state in states]
+    if name == "int8-explicit":
+        ranges = cell_ranges(quantized)[1]
+        assert (states[3]["scale"], states[3]["zero_point"]) == (ranges.c.scale, ranges.c.zero_point)
+
+
+COMPILED = """
+import sys, numpy as np
+from ai_edge_litert.compiled_model import CompiledModel
+path, given, result = sys.argv[1:]
+model, frames = CompiledModel.from_file(path), np.load(given)
+key = "serving_default"
+names = model.get_signature_list()[key]
+inputs = {name: model.create_input_buffer_by_name(key, name) for name in names["inputs"]}
+outputs = {name: model.create_output_buffer_by_name(key, name) for name in names["outputs"]}
+details = model.get_input_tensor_details(key)
+scores = np.prod(model.get_output_tensor_details(key)["scores"]["shape"])
+states = {name: np.zeros(details[name]["shape"], np.float32) for name in inputs if name != "x"}
+rows = []
+for frame in frames:
+    inputs["x"].write(frame[None])
+    for name, value in states.items():
+        inputs[name].write(value)
+    model.run_by_name(key, inputs, outputs)
+    states = {n: outputs[n + "_out"].read(v.size, np.float32).reshape(v.shape) for n, v in states.items()}
+    rows.append(outputs["scores"].read(scores, np.float32))
+np.save(result, rows)
+"""
+
+
+def compiled(path, frames, folder):
+    """Scores by LiteRT's CompiledModel. In a process of its own: it starts accelerators and is talkative."""
+    np.save(folder / "frames.npy", frames)
+    command = [sys.executable, "-c", COMPILED, str(path), str(folder / "frames.npy"), str(folder / "scores.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return np.load(folder / "scores.npy")
+
+
+@pytest.mark.parametrize("name", ["float32-explicit", "int8-dynamic"])
+def test_compiled_model_streams_explicit_states(name, tmp_path):
+    model, signal = random_model(5, [12, 7], [4]), random_signal(30, 5, 1)
+    path = export_model(model, tmp_path / "model.tflite", precision=name, verify=False).path
+    found = compiled(path, signal, tmp_path)
+    np.testing.assert_array_equal(found, streamed(path.read_bytes(), signal)["scores"])
+
+
+def test_compiled_model_refuses_variable_tensors(tmp_path):
+    """Why the explicit forms exist. When this fails, a newer LiteRT can do without them."""
+    path = export_model(random_model(5, [12], [4]), tmp_path / "m.tflite", precision="float32", verify=False).path
+    with pytest.raises(RuntimeError, match="Variable tensors not yet supported"):
+        compiled(path, random_signal(3, 5), tmp_path)
+
+
+@pytest.fixture
+def quantized():
+    return quantize(random_model(5, [8, 6], [4, 3]))
+
+
+def first_lstm(quantized, **changes):
+    return replace(quantized, lstms=(replace(quantized.lstms[0], **changes), *quantized.lstms[1:]))
+
+
+def changed(array, place, value):
+    copy = array.copy()
+    copy[place] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 2, 0)), "LSTM 0: R: a scale"),
+        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 2, np.nan)), "LSTM 0: W: a scale"),
+        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "LSTM 0: W: int8 from -128"),
+        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "LSTM 1: its input has"),
+        (lambda q: replace(q, model=replace(q.model, examples=())), "carries no sequences"),
+        (lambda q: replace(q, head=(replace(q.head[0], input=Affine(np.float32(1), 300)), q.head[1])), "dense 0: "),
+    ],
+)
+def test_what_int8_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
+    with pytest.raises(ValueError, match=said):
+        tflite_int8_explicit.encode(wrong(quantized))
