@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,8 +140,17 @@ def headline(proof: Proof) -> str:
     if integers:
         differing, values = sum(c.differing for c in integers), sum(c.values for c in integers)
         return f"{differing} of {values:,} integers of h and c differ"
-    largest = max(c.largest for c in proof.checks if "float64" in c.name and c.limit is not None)
-    return f"largest difference from float64 {largest:.1e}"
+    # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
+    units = [check.largest for check in proof.checks if re.fullmatch(r"[hc]\d+, int8 units", check.name)]
+    if units:
+        return f"h and c within {max(units):.0f} units of the same rounding"
+    for reference in ("the same rounding", "float64"):
+        found = [
+            check.largest for check in proof.checks if check.name.endswith(f"against {reference}") and check.limit
+        ]
+        if found:
+            return f"largest difference from {reference} {max(found):.1e}"
+    return "passed" if proof.passed else "failed"
 
 
 def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
