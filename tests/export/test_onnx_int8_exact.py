@@ -99,3 +99,24 @@ def test_the_same_model_gives_the_same_bytes():
     one, same, other = (encode(quantize(random_model(5, [7], [3], seed=seed))) for seed in (0, 0, 1))
     assert one == same
     assert one != other
+
+
+def test_pairs_of_products_beyond_16_bits():
+    """Two products of uint8 and int8 leave int16 where every weight and value is at its end: x86 without VNNI adds
+    them in pairs and saturates."""
+    rng = np.random.default_rng(1)
+    model = random_model(64, [32], [5])
+
+    def extremes(weights):
+        return np.float32(0.2) * np.where(rng.random(weights.shape) < 0.9, 1, -1).astype(np.float32)
+
+    layer = model.lstms[0]
+    ends = replace(layer, W=extremes(layer.W), R=extremes(layer.R))
+    quantized = quantize(replace(model, lstms=(ends,), head=(replace(model.head[0], W=extremes(model.head[0].W)),)))
+    assert set(np.unique(quantized.lstms[0].W)) == set(np.unique(quantized.lstms[0].R)) == {-127, 127}
+    frames = 100 * np.sign(random_signal(20, 64, 2))
+    assert set(np.unique(reference.quantize_frames(quantized, frames))) == {-128, 127}
+    content = encode(quantized)
+    check_every_bit(quantized, open_session(content), content, frames)
+    for node in onnx.load_from_string(content).graph.node:
+        assert node.op_type != "MatMulInteger" or node.input[3] == "zero_point_128"
