@@ -1,0 +1,66 @@
+"""onnxruntime on an x86 processor without VNNI, emulated: its products of uint8 and int8 saturate, ours do not."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgelstm.export import export_model
+from edgelstm.model_file import save_model
+from edgelstm.quantization import calibrate
+from random_models import random_model, random_signal
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+QEMU = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="for x86-64"),
+    pytest.mark.skipif(QEMU is None, reason="needs qemu-x86_64 (Debian: apt install qemu-user-static)"),
+]
+
+
+def with_ends(layer, rng):
+    """Every weight at one end of int8."""
+    ends = {name: np.where(rng.random(getattr(layer, name).shape) < 0.9, 0.2, -0.2) for name in ("W", "R")}
+    return replace(layer, **ends)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = random_model(64, [32], [5])
+    extremes = 100 * np.sign(random_signal(6, 64, 2))
+    ends = replace(model, lstms=(with_ends(model.lstms[0], np.random.default_rng(1)),))
+    return replace(calibrate(ends, ends.examples), examples=(extremes.astype(np.float32),))
+
+
+def with_int8_weights(path):
+    """The same numbers as int8 with zero point 0."""
+    proto = onnx.load(path)
+    for tensor in proto.graph.initializer:
+        array = onnx.numpy_helper.to_array(tensor)
+        if tensor.name.endswith("_weights"):
+            tensor.CopyFrom(onnx.numpy_helper.from_array((array.astype(np.int16) - 128).astype(np.int8), tensor.name))
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array(0, np.int8), "no_zero_point"))
+    for node in proto.graph.node:
+        if node.op_type == "MatMulInteger":
+            node.input[3] = "no_zero_point"
+    onnx.save(proto, path)
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+def test_the_proof_holds_without_vnni_and_sees_saturation(saturating, model, tmp_path):
+    save_model(model, tmp_path / "model.npz")
+    path = export_model(model, tmp_path / "model.onnx", precision="int8-exact", verify=False).path
+    if saturating:
+        with_int8_weights(path)
+    program = "from edgelstm.cli import main; main()"
+    command = [QEMU, "-cpu", "Haswell", sys.executable, "-c", program, "verify", path, "--against"]
+    done = subprocess.run([*command, tmp_path / "model.npz"], capture_output=True, text=True, check=False)
+    shown = [line for line in done.stdout.splitlines() if "integers" in line]
+    assert [line.lstrip()[0] for line in shown] == (["✗", "✗"] if saturating else ["✓", "✓"]), done.stderr
+    assert done.returncode == (3 if saturating else 0)
