@@ -67,6 +67,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is dict:
         items = _expect(dict, "an object", value, where)
         return {key: _read(get_args(kind)[1], item, f"{where}[{key[:40]!r}]") for key, item in items.items()}
+    if kind is int and isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"{where}: {str(value)[:20]}…, expected a whole number of at most 64 bits")
     if kind is float:
         number = _expect((float, int), "a number", value, where)
         if not -1e300 < number < 1e300:  # NaN too

@@ -127,11 +127,15 @@ def read_report(path: str | Path) -> Report:
 
 
 def write_report(report: Report, path: str | Path) -> None:
-    """Written beside, then renamed: `path` holds a whole report or what it held before."""
-    path = Path(path)
+    """`path` holds a whole report or what it held before."""
+    write_beside(Path(path), json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Written beside, then renamed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "What is in a model file: layers, sizes, memory per stream.",
     "stream": "Frames in, predictions out: one line of JSON each.",
     "profile": "Latency percentiles and memory on this machine.",
+    "report": "Profiles of boards and engines as one page.",
     "boards": "Known boards, which one this is, and which kernels it runs.",
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""

@@ -1,0 +1,37 @@
+"""HTML by construction: what is not `Markup` is text and is escaped, wherever it goes."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+_VOID = {"meta", "line", "rect", "circle", "polyline", "path"}
+
+
+class Markup(str):
+    """Text that is HTML already. Only `tag` and `join` make it, and constants of this package."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *content: str | Markup, **attributes: object) -> Markup:
+    """`<name attributes>content</name>`; `class_` is class, other `_` are `-`. None leaves one out."""
+    words = [name]
+    for key, value in attributes.items():
+        if value is not None:
+            words.append(f'{key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"')
+    head = " ".join(words)
+    if name in _VOID and not content:
+        return Markup(f"<{head}/>" if name != "meta" else f"<{head}>")
+    return Markup(f"<{head}>{join(content)}</{name}>")
+
+
+def join(parts: Iterable[str | Markup]) -> Markup:
+    return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
+
+
+def table(header: list[str], rows: list[list[str | Markup]]) -> Markup:
+    """In a box of its own that scrolls where the screen is narrow; the first column stays."""
+    head = tag("tr", *(tag("th", cell, scope="col") for cell in header))
+    body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")

@@ -1,0 +1,43 @@
+"""`edgelstm report`: profiles as one page to read and pass on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgelstm.cli import style
+
+
+@click.command()
+@click.argument("reports", metavar="REPORT.json...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("report.html"),
+    show_default=True,
+    help="The page to write.",
+)
+def command(reports: tuple[Path, ...], output: Path) -> None:
+    """Make one page of one or more profiles: boards and engines side by side.
+
+    The page needs no network and no scripts; it can be sent as it is. REPORT.json is what `edgelstm profile
+    --output` wrote, on this machine or for a board.
+
+    \b
+    Example:
+      edgelstm profile model.elstm model.onnx --output here.json
+      edgelstm report here.json pi.json -o report.html
+    """
+    from edgelstm.devices import read_report
+    from edgelstm.devices.page import page
+    from edgelstm.devices.report import write_beside
+
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"{output.parent}: no such folder to write the page in")
+    found = [read_report(path) for path in reports]
+    text = page(found)
+    write_beside(output, text)
+    runs = sum(len(report.runs) for report in found)
+    click.echo(style.passed(f"{output}: {style.size(len(text.encode()))}, profiles: {runs}"))
