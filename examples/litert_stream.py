@@ -1,9 +1,10 @@
-"""Stream frames through an exported `.tflite` file with LiteRT alone; the interpreter carries the state.
+"""Stream frames through an exported `.tflite` file with LiteRT alone.
 
 python examples/litert_stream.py model-int8.tflite < frames.csv
 
 A line of the input is one frame, its features separated by commas. A line of the output has the probabilities, or
-the scores of a linear model.
+the scores of a linear model. Where the file has variable tensors, the interpreter carries the state; where it has
+inputs h0, c0, … and outputs h0_out, c0_out, …, this program does.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from ai_edge_litert.interpreter import Interpreter
 def main(path: str) -> None:
     interpreter = Interpreter(model_path=path, num_threads=1)
     interpreter.allocate_tensors()
-    x = interpreter.get_input_details()[0]["index"]
+    inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
     outputs = {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
+    x = inputs.pop("x")
     answer = outputs.get("probabilities", outputs["scores"])
     interpreter.reset_all_variables()  # to start anew
+    # A state starts with zeros: as integers, with the zero point.
+    states = {name: np.full(d["shape"], d["quantization"][1], d["dtype"]) for name, d in inputs.items()}
     for line in sys.stdin:
-        interpreter.set_tensor(x, np.array(line.split(","), np.float32)[None, None])
+        interpreter.set_tensor(x["index"], np.array(line.split(","), np.float32).reshape(x["shape"]))
+        for name, value in states.items():
+            interpreter.set_tensor(inputs[name]["index"], value)
         interpreter.invoke()
+        states = {name: interpreter.get_tensor(outputs[f"{name}_out"]) for name in states}
         print(",".join(f"{value:.6f}" for value in interpreter.get_tensor(answer)[0]))
 
 
