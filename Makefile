@@ -3,7 +3,8 @@
 # make test-all   the same with every combination of form and model; make test takes pairs
 # make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make bench-arm  instructions per step on emulated ARM processors, EdgeLSTM beside its peers; needs Debian's qemu and gcc
-# make test-arm   the C tests and the runtime's Python tests on emulated ARM processors; needs Debian's qemu and gcc
+# make test-arm   the C tests, the runtime's Python tests and the wheels (after make wheels) on emulated ARM processors;
+#                 needs Debian's qemu and gcc
 # make wheels   wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
 # make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
@@ -127,11 +128,13 @@ bench: environment
 bench-arm: environment
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/arm/count.py --output build/bench-arm
 
-# ARM's processors and systems are emulated: no board, no root rights.
-test-arm: $(VENV)/needs-test
+# ARM's processors and systems are emulated: no board, no root rights. Wheels are left out where make wheels has not
+# installed its compiler.
+test-arm: $(VENV)/installed $(VENV)/needs-test data/japanese-vowels.npz
 	@tests/arm/needs.sh
 	@CMAKE=$(BIN)/cmake CTEST=$(BIN)/ctest tests/arm/test_c.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python CMAKE=$(BIN)/cmake tests/arm/test_wheels.sh build/arm
 
 # Zig lies apart: the environment is for what runs every day.
 build/zig/installed: requirements-wheels.txt | $(VENV)/created
