@@ -123,12 +123,11 @@ def _onnx(form: str) -> Callable[[Any], bytes]:
     return encode
 
 
-def _tflite(form: str, kind: str) -> Callable[[Any], bytes]:
+def _tflite(form: str) -> Callable[[Any], bytes]:
     def encode(model: Any) -> bytes:
         import tflite_forms
 
-        content: bytes = getattr(tflite_forms, form)(model, kind)
-        return content
+        return tflite_forms.tflite(model, form)
 
     return encode
 
@@ -144,22 +143,21 @@ class Form:
     module: str  # what importing the engine means
 
 
-def _litert(name: str, form: str, kind: str) -> Form:
-    encode = _tflite(form, kind)
-    return Form(
-        f"LiteRT {name}", LiteRT, ".tflite", encode, kind == "float32", "ai-edge-litert", "ai_edge_litert.interpreter"
-    )
+def _litert(name: str, form: str) -> Form:
+    floats = form.startswith("float32")
+    package, module = "ai-edge-litert", "ai_edge_litert.interpreter"
+    return Form(f"LiteRT {name}", LiteRT, ".tflite", _tflite(form), floats, package, module)
 
 
 FORMS = (
     Form("EdgeLSTM int8", EdgeLSTM, ".elstm", _elstm("int8"), False, "edgelstm", "edgelstm.runtime"),
     Form("EdgeLSTM float32", EdgeLSTM, ".elstm", _elstm("float32"), True, "edgelstm", "edgelstm.runtime"),
-    _litert("primitives, int8 weights per row", "primitives", "dynamic"),
-    _litert("primitives, all int8", "primitives", "int8"),
-    _litert("primitives, float32", "primitives", "float32"),
-    _litert("fused int8", "fused", "int8"),
-    _litert("fused hybrid", "fused", "hybrid"),
-    _litert("fused float32", "fused", "float32"),
+    _litert("primitives, int8 weights per row", "int8-dynamic"),
+    _litert("primitives, all int8", "int8-explicit"),
+    _litert("primitives, float32", "float32-explicit"),
+    _litert("fused int8", "int8"),
+    _litert("fused hybrid", "hybrid"),
+    _litert("fused float32", "float32"),
     Form(
         "onnxruntime DynamicQuantizeLSTM",
         OnnxRuntime,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.rounding import rows_to_int8
-from edgelstm.export.tflite_float32 import build
-from edgelstm.export.tflite_writer import Tensor
+from edgelstm.export.tflite_float32 import build as build_floats
+from edgelstm.export.tflite_writer import Graph, Tensor
 from edgelstm.export.tflite_writer import encode as encode_graph
 from edgelstm.model import Model
 from edgelstm.runtime.tflite_file import seal
@@ -19,7 +19,12 @@ from edgelstm.runtime.tflite_file import seal
 
 def encode(model: Model) -> bytes:
     """The bytes of the `.tflite` file; the same model gives the same bytes."""
-    return seal(encode_graph(build(model, "hybrid", _weights, version=2)))
+    return seal(encode_graph(build(model)))
+
+
+def build(model: Model) -> Graph:
+    """The graph; its file is yet to be sealed."""
+    return build_floats(model, "hybrid", _weights, version=2)
 
 
 def _weights(name: str, rows: NDArray[np.float32]) -> Tensor:
