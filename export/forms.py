@@ -99,8 +99,8 @@ FORMS = (
         scales=("per-row", "per-gate"),
         io=("float32", "int8"),
         state="inputs h0 (uint8), c0 (float32), … and outputs h0_out, c0_out, …; h starts with its zero point",
-        choose="int8 in any ONNX engine: standard operators, the same answer however frames arrive",
-        beware="one frame per call; on small models float32 is as fast",
+        choose="a quarter of float32's size in any ONNX engine: standard operators, the same answers everywhere",
+        beware="one frame per call; faster than float32 from some 150 units only",
         encode=_encoder("onnx_int8_portable"),
     ),
     Form(
@@ -112,7 +112,7 @@ FORMS = (
         io=("float32", "int8"),
         state="as int8-portable",
         choose="int8-portable for chunks: any number of frames per call, every bit as frame by frame",
-        beware="slower for single frames; a call with 0 frames is refused; the engine must know Scan",
+        beware="float32 is faster for chunks of small models; 0 frames are refused; the engine must know Scan",
         encode=_encoder("onnx_int8_portable", scan=True),
     ),
     Form(
@@ -136,7 +136,7 @@ FORMS = (
         io=("float32", "int8"),
         state="as int8-exact",
         choose="int8-exact for chunks: any number of frames per call",
-        beware="as int8-exact; a call with 0 frames is refused; the engine must know Scan",
+        beware="as int8-exact; 0 frames are refused; the engine must know Scan",
         encode=_encoder("onnx_int8_exact", scan=True),
     ),
     Form(
