@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from edgelstm import forward
 from edgelstm.export.tflite_float32 import encode
 from edgelstm.model import Normalize
+from litert_alone import streamed
 from random_models import random_model, random_signal
 
-interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+pytest.importorskip("ai_edge_litert")
 
 shapes = st.tuples(
     st.integers(1, 20),
@@ -24,15 +25,6 @@ shapes = st.tuples(
 
 def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * max(1, np.abs(expected).max()))
-
-
-def streamed(content, frames):
-    """Results by name, a row per frame, as a program without EdgeLSTM would read them."""
-    engine = interpreter.Interpreter(model_content=content, num_threads=1)
-    engine.allocate_tensors()
-    step = engine.get_signature_runner("serving_default")
-    rows = [{name: value[0].copy() for name, value in step(x=frame[None, None]).items()} for frame in frames]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgelstm.export import tflite_int8, tflite_int8_explicit
 from edgelstm.export.metadata import metadata
 from edgelstm.export.proof_witness import witness
 from edgelstm.export.tflite_int8 import build, encode
@@ -17,6 +18,7 @@ from edgelstm.quantization.reference import IntegerStream, quantize_frames
 from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_file import metadata_entry
+from litert_alone import streamed
 from random_models import random_model, random_signal
 
 pytest.importorskip("ai_edge_litert")
@@ -125,6 +127,33 @@ def test_a_signature_streams_for_programs_without_edgelstm(folder, watch_model, 
     runner = Interpreter(str(path)).get_signature_runner()
     scores = [runner(x=frame[None, None])["scores"][0] for frame in signal]
     np.testing.assert_array_equal(scores, witness(open_model(path)).run(signal).scores)
+
+
+@pytest.mark.parametrize("form", [tflite_int8, tflite_int8_explicit], ids=["fused", "explicit"])
+def test_integers_go_in_and_out_for_those_who_feed_them(form, watch_model, watch, folder):
+    """With what the metadata say, by hand, a program has the answers of the file that takes floats."""
+    quantized = quantize(watch_model, "per-gate" if form is tflite_int8 else "per-row")
+    signal = watch.sequences[1][:200]
+    content = form.encode(quantized, "int8")
+    io = json.loads(metadata_entry(content, "edgelstm"))["io"]
+    codes = np.rint(signal * np.float32(io["x"]["factor"]) + np.float32(io["x"]["offset"])).clip(-128, 127)
+    np.testing.assert_array_equal(codes, quantize_frames(quantized, signal))
+    found = streamed(content, codes.astype(np.int8))
+    assert "probabilities" not in found
+    assert found["scores"].dtype == np.int8
+    real = (found["scores"] - io["scores"]["zero_point"]) * io["scores"]["scale"]
+    path = folder / "integers.tflite"
+    path.write_bytes(content)
+    stream = witness(open_model(path))
+    np.testing.assert_allclose(stream.run(signal).scores, real, rtol=1e-6, atol=1e-6)
+    through_floats = streamed(form.encode(quantized), signal)
+    unit = io["scores"]["scale"]
+    same = np.abs(through_floats["scores"] - real) < unit / 2
+    assert same.mean() > 0.99  # normalizing in two steps may move an input by one
+    normalized = (signal - watch_model.normalize.mean) / watch_model.normalize.std
+    meant = (codes - io["x"]["zero_point"]) * io["x"]["scale"]
+    inside = (codes > -128) & (codes < 127)
+    assert np.abs(meant - normalized)[inside].max() <= 0.501 * io["x"]["scale"]
 
 
 @pytest.fixture
