@@ -118,9 +118,9 @@ def model_budget(metadata: Mapping[str, object]) -> list[Budget]:
     table: object = metadata
     for key in ("provenance", "config", "budget"):
         table = table.get(key, {}) if isinstance(table, Mapping) else {}
-    if not isinstance(table, Mapping) or not all(isinstance(limit, str) for limit in table.values()):
+    if not isinstance(table, Mapping) or not all(type(limit) in (str, int) for limit in table.values()):
         raise ValueError("metadata.provenance.config.budget: expected a table of limits such as latency_p99 = '2ms'")
-    return [_budget(str(name), limit) for name, limit in table.items()]
+    return [_budget(str(name), str(limit)) for name, limit in table.items()]
 
 
 def check(run: Run, given: Iterable[Budget], own: Iterable[Budget]) -> tuple[Check, ...]:

@@ -23,6 +23,9 @@ Positive = Annotated[int, Meta(ge=1, le=1 << 20)]
 Width = Annotated[int, Meta(ge=1, le=4096)]
 Fraction = Annotated[float, Meta(ge=0, le=0.95)]
 Amount = Annotated[float, Meta(ge=0, le=1e6)]
+_NUMBER = r"[0-9]{1,15}(\.[0-9]{1,15})?"
+Time = Annotated[str, Meta(pattern=rf"^({_NUMBER}(us|µs|ms|s))?$", description="a time such as '800us' or '2ms'")]
+Size = Annotated[str, Meta(pattern=rf"^({_NUMBER}(B|KiB|MiB|GiB))?$", description="a size such as '768B' or '4KiB'")]
 
 
 class Data(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -83,6 +86,38 @@ class AnswerConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hop: Count = 1
 
 
+class Budget(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """`[budget]`: what the model may cost at most where it will run. It travels with the model; `edgelstm profile`
+    checks it, by `edgelstm.devices.budget`, which knows what each figure is."""
+
+    latency_p50: Time = ""
+    latency_p90: Time = ""
+    latency_p99: Time = ""
+    latency_p99_9: Time = ""
+    latency_max: Time = ""
+    paced_latency_p50: Time = ""
+    paced_latency_p90: Time = ""
+    paced_latency_p99: Time = ""
+    paced_latency_p99_9: Time = ""
+    paced_latency_max: Time = ""
+    soak_latency_p50: Time = ""
+    soak_latency_p90: Time = ""
+    soak_latency_p99: Time = ""
+    soak_latency_p99_9: Time = ""
+    soak_latency_max: Time = ""
+    jitter: Time = ""
+    first_frame: Time = ""
+    start_up: Time = ""
+    deadline_misses: Count | None = None
+    stream_memory: Size = ""
+    state_memory: Size = ""
+    model_size: Size = ""
+    rss: Size = ""
+    pss: Size = ""
+    peak: Size = ""
+    growth: Size = ""
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One training run."""
 
@@ -91,6 +126,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     training: Training = Training()
     augment: Augment = Augment()
     answer: AnswerConfig = AnswerConfig()
+    budget: Budget = Budget()
 
     def __post_init__(self) -> None:
         if self.augment.triads == () and (self.augment.rotation or self.augment.scale):
@@ -119,6 +155,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "training": Training,
     "augment": Augment,
     "answer": AnswerConfig,
+    "budget": Budget,
 }
 
 
@@ -159,6 +196,10 @@ def _in_our_words(message: str) -> str:
         section, _, key = place.partition(".")
         allowed = get_args(get_type_hints(_SECTIONS[section])[key])
         what = f"{what.removeprefix('Invalid enum value ')}, expected one of {', '.join(allowed)}"
+    elif "matching regex" in what:
+        section, _, key = place.partition(".")
+        hint = get_type_hints(_SECTIONS[section], include_extras=True)[key]
+        what = f"expected {hint.__metadata__[0].description}"
     return f"{place}: {what[0].lower()}{what[1:]}" if place else what
 
 

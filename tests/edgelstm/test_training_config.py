@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from edgelstm.devices.budget import KINDS, model_budget
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, load_config, parse_config
 
@@ -28,6 +30,10 @@ from edgelstm.training import Config, load_config, parse_config
         ("[augment]\nrotation = 20", "augment.triads: empty"),
         ("[augment]\ntriads = [[0, 1]]", r"augment.triads\[0\]: "),
         ("[data]\nwindow = 10\n[training]\nskip = 10", "training.skip: 10, expected less than data.window"),
+        ("[budget]\nlatency_p99 = '2'", "budget.latency_p99: expected a time such as '800us' or '2ms'"),
+        ("[budget]\nrss = '20MB'", "budget.rss: expected a size such as '768B' or '4KiB'"),
+        ("[budget]\ndeadline_misses = -1", "budget.deadline_misses: expected `int` >= 0"),
+        ("[budget]\nlatncy_p99 = '2ms'", r"unknown key \[budget\] 'latncy_p99', did you mean 'latency_p99'?"),
         ("training = 3", "training: expected `table`, got `int`"),
         ("[", "not TOML: "),
     ],
@@ -36,6 +42,18 @@ def test_errors_are_one_line_that_names_the_key(text: str, message: str) -> None
     with pytest.raises(ValueError, match=f"^{message}") as caught:
         parse_config(text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_budget_names_the_figures_that_profiling_has() -> None:
+    """The names and units of edgelstm.devices.budget, which a board has without msgspec."""
+    limits = {"µs": "1.5ms", "B": "4KiB", "": 3}
+    table = {name: limits[kind.unit] for name, kind in KINDS.items()}
+    text = "[budget]\n" + "\n".join(f"{name} = {json.dumps(limit)}" for name, limit in table.items())
+    config = parse_config(text)
+    assert config.to_json()["budget"] == table
+    found = {budget.name: budget.limit for budget in model_budget({"provenance": {"config": config.to_json()}})}
+    assert found == {name: {"µs": 1500, "B": 4096, "": 3}[kind.unit] for name, kind in KINDS.items()}
+    assert parse_config("").to_json()["budget"] == {}
 
 
 def test_an_empty_configuration_is_the_default() -> None:
