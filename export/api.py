@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -16,9 +17,15 @@ from edgelstm.export.files import write_whole
 from edgelstm.export.forms import Form, check_io, find_form
 from edgelstm.export.proof import Proof, prove
 from edgelstm.model import Model
-from edgelstm.quantization import Granularity, quantize
+from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.states import Io
+
+
+@lru_cache(4)
+def _quantized(model: Model, scales: Granularity) -> QuantizedModel:
+    """Kept: several files are made of one model."""
+    return quantize(model, scales)
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def export_model(
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     check_io(form, io)
     chosen = scales or (form.scales[0] if form.scales else None)
-    quantized = quantize(model, chosen) if chosen else None
+    quantized = _quantized(model, chosen) if chosen else None
     examples = _sequences(model, sequences) if verify else ()
     try:
         content = form.encode(quantized or model, io)
@@ -126,7 +133,7 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
             return _proof_of(verify(held, model, sequences), path.name, path.read_bytes())
     described = open_model(path)
     scales: Any = described.metadata.get("scales")
-    quantized = quantize(model, scales or "") if scales or described.precision == "int8" else None
+    quantized = _quantized(model, scales or "") if scales or described.precision == "int8" else None
     precision: Any = described.precision
     return prove(path, model, quantized, _sequences(model, sequences), precision)
 

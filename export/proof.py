@@ -36,6 +36,7 @@ from edgelstm.export.proof_limits import (
     score_slack,
 )
 from edgelstm.export.proof_witness import Run, Witness, witness
+from edgelstm.export.references import float_trace, integer_trace
 from edgelstm.export.rounding import same_rounding
 from edgelstm.model import Model
 from edgelstm.quantization import reference
@@ -87,6 +88,8 @@ class Proof:
     frames: int
     agreement: float | None  # share of sequences with the reference's decision at the end; None: no decisions
     checks: tuple[Check, ...]
+    float_agreement: float | None  # the same, against the decisions of the model in float64
+    float_error: float  # RMS difference of the answers from those of the model in float64
 
     @property
     def passed(self) -> bool:
@@ -167,8 +170,10 @@ def prove(
         precision=engine.precision,
         sequences=len(sequences),
         frames=sum(len(sequence) for sequence in sequences),
-        agreement=judge.agreement(),
+        agreement=judge.agreement(judge.finals),
         checks=judge.ledger.checks(),
+        float_agreement=judge.agreement(judge.float_finals),
+        float_error=judge.float_error(),
     )
 
 
@@ -232,6 +237,8 @@ class _Judge:
         self.witness = witness
         self.ledger = _Ledger()
         self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
+        self.float_finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # expected by the model in float64
+        self.squares: list[NDArray[np.float64]] = []  # of what answers differ from float64's
         self.codes: list[NDArray[np.int16]] = []  # by how much input integers differ, per sequence
         self.units: dict[str, list[NDArray[np.float64]]] = {}  # the same for the states of an int8 cell, by name
 
@@ -249,13 +256,14 @@ class _Judge:
             # Where calls for several frames sum otherwise, these are not of the very same scores.
             near = ACTIVATION_LIMIT * magnitude(run.scores) if self.witness.splits_exactly else limit
             self.ledger.near("probabilities of the file", run.probabilities, expected, near)
+        self.against_floats(run, sequence)
         self.splits(run, sequence, 0.0 if self.witness.splits_exactly else limit)
 
     def floats(self, run: Run, sequence: NDArray[np.float32]) -> float:
         """Compare with float64; returns the largest limit."""
-        exact = forward.forward(self.model, sequence)
+        exact = float_trace(self.model, sequence)
         if self.precision == "float32":
-            rough, limit_of = forward.forward(self.model, sequence, np.float32), float32_limit
+            rough, limit_of = float_trace(self.model, sequence, np.float32), float32_limit
         else:
             rough, limit_of = self.rounded(sequence), rounded_limit
         pairs = list(_states(run, exact))
@@ -295,7 +303,7 @@ class _Judge:
 
     def int8(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
         """Compare with the integer reference; and, for people, with float64."""
-        trace = reference.IntegerStream(quantized).push_quantized(self.codes_of(run, sequence, quantized))
+        trace = integer_trace(quantized, self.codes_of(run, sequence, quantized))
         for name, found, expected in _states(run, trace):
             self.ledger.exact(f"{name}, integers", found, expected)
         if run.scores is None:
@@ -307,7 +315,7 @@ class _Judge:
                 self.ledger.exact("scores, every bit", run.scores, trace.scores)
             limit = ACTIVATION_LIMIT * magnitude(run.scores)
             self.answers("answers from the file's scores", run, run.scores, limit, trace.scores)
-        floats = forward.forward(self.model, sequence, np.float64).scores
+        floats = float_trace(self.model, sequence).scores
         found_scores = trace.scores if run.scores is None else run.scores
         self.ledger.near("scores against float64", found_scores, floats, None)
 
@@ -337,16 +345,30 @@ class _Judge:
         decisive: NDArray[Any] | None = None,
     ) -> None:
         """What the stream answered against answers made from `scores`; decisions against those of `decisive`."""
-        model = self.model
-        rows, last = (
-            forward.activate(pooled.astype(np.float64), model.activation)
-            for pooled in (forward.answers(scores, model.answer), forward.final_answer(scores, model.answer))
-        )
+        rows, last = self.answers_of(scores)
         self.ledger.near(name, run.answers, rows, limit)
         self.ledger.near(name, run.final, last, limit)
         if decisive is not None:
-            last = forward.activate(forward.final_answer(decisive, model.answer), model.activation)
+            last = self.answers_of(decisive)[1]
         self.finals.append((run.final, last))
+
+    def against_floats(self, run: Run, sequence: NDArray[np.float32]) -> None:
+        """What the file's rounding costs in answers, whatever its reference is."""
+        rows, last = self.answers_of(float_trace(self.model, sequence).scores)
+        self.float_finals.append((run.final, last))
+        if run.answers.shape == rows.shape:
+            self.squares += [(run.answers - rows).reshape(-1) ** 2]
+        self.squares += [(run.final - last) ** 2]
+
+    def float_error(self) -> float:
+        return float(np.nan_to_num(np.sqrt(np.mean(np.concatenate(self.squares))), nan=MAX_REPORTED))
+
+    def answers_of(self, scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(answers emitted, answer at the end) that frames with these `scores` lead to."""
+        model = self.model
+        pooled = (forward.answers(scores, model.answer), forward.final_answer(scores, model.answer))
+        rows, last = (forward.activate(values.astype(np.float64), model.activation) for values in pooled)
+        return rows, last
 
     def splits(self, run: Run, sequence: NDArray[np.float32], limit: float) -> None:
         """One push, and a saved and restored state, give what frame by frame gave."""
@@ -370,12 +392,12 @@ class _Judge:
             share = max(int(np.count_nonzero(wrong)) - 1, 0) / wrong.size
             self.ledger.near(f"{name}, share of integers that differ", np.array([share]), np.zeros(1), CELL_SHARE)
 
-    def agreement(self) -> float | None:
-        """Share of sequences with the reference's decision at the end."""
+    def agreement(self, finals: list[tuple[NDArray[Any], NDArray[Any]]]) -> float | None:
+        """Share of sequences with the expected decision at the end."""
         if self.model.activation == "linear":
             return None
 
         def decide(final: NDArray[Any]) -> list[Any]:
             return [final.argmax()] if self.model.activation == "softmax" else (final > 0.5).tolist()
 
-        return float(np.mean([decide(found) == decide(expected) for found, expected in self.finals]))
+        return float(np.mean([decide(found) == decide(expected) for found, expected in finals]))

@@ -68,6 +68,9 @@ def command(
 
     The proof is stored beside the file as FILE.proof.json.
     """
+    import numpy as np
+
+    from edgelstm.cli.export_table import frame_us
     from edgelstm.data import load_dataset
     from edgelstm.export import export_model
     from edgelstm.model_file import load_model
@@ -82,22 +85,26 @@ def command(
     if data is not None:
         sequences = load_dataset(data).sequences
         source = calibrate(source, sequences)
-    results = []
+    shown = sequences or source.examples or (np.zeros((1, source.features), np.float32),)
+    results, times = [], []
     for path, form in zip(paths, forms):
+        style.announce(f"writing and proving {path.name}")
         result = export_model(
             source,
             path,
             precision=form.name,
-            scales=scales,  # type: ignore[arg-type]
+            scales=scales if scales in form.scales else None,  # type: ignore[arg-type]
             io=io,  # type: ignore[arg-type]
             sequences=sequences,
             verify=not no_verify,
         )
         results.append(result)
-        if not as_json:
-            show(result)
+        times.append(None if no_verify else frame_us(result.path, shown[0]))
+    style.announce(None)
     if as_json:
-        click.echo(json.dumps([_to_json(result) for result in results], allow_nan=False))
+        click.echo(json.dumps([_to_json(*pair) for pair in zip(results, times)], allow_nan=False))
+    else:
+        show(results, times)
     if not all(result.proof is None or result.proof.passed for result in results):
         raise SystemExit(3)
     path = results[0].path
@@ -109,14 +116,14 @@ def command(
         click.echo(text)
 
 
-def show(result: Export) -> None:
-    """One line for the file, and one for each thing that its proof compared."""
-    scales = f", scales {result.scales}" if result.scales else ""
-    line = f"{result.path}  {style.size(result.size)}, {result.form.name}{scales}"
-    if result.proof is None:
-        click.echo(f"{line}: not verified")
-        return
-    show_proof(line, result.proof)
+def show(results: list[Export], times: list[float | None]) -> None:
+    """A table; and what each proof compared, for a single file and for those that failed."""
+    from edgelstm.cli.export_table import table
+
+    click.echo(table(results, times))
+    for result in results:
+        if result.proof is not None and (len(results) == 1 or not result.proof.passed):
+            show_proof(str(result.path), result.proof)
 
 
 def show_proof(line: str, proof: Proof) -> None:
@@ -178,12 +185,13 @@ def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> 
     return [output]
 
 
-def _to_json(result: Export) -> dict[str, Any]:
+def _to_json(result: Export, us: float | None) -> dict[str, Any]:
     return {
         "path": str(result.path),
         "bytes": result.size,
         "format": result.form.format,
         "precision": result.form.name,
         "scales": result.scales,
+        "frame_us": us,
         "proof": None if result.proof is None else json.loads(result.proof.to_json()),
     }

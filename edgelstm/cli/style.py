@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import click
@@ -38,12 +39,19 @@ def size(count: float) -> str:
     return f"{count / 1024**2:,.1f} MiB"
 
 
+def announce(work: str | None) -> None:
+    """The work in progress, on a terminal's last line of stderr; None wipes it."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{f'{work} …' if work else ''}", err=True, nl=False)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
     """Aligned columns; the first to the left, the others, mostly numbers, to the right."""
     lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    widths = [max(len(click.unstyle(line[column])) for line in lines) for column in range(len(header))]
     text = []
     for line in lines:
-        cells = [cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths))]
+        fill = [" " * (w - len(click.unstyle(cell))) for cell, w in zip(line, widths)]
+        cells = [cell + space if n == 0 else space + cell for n, (cell, space) in enumerate(zip(line, fill))]
         text.append((indent + "  ".join(cells)).rstrip())
     return "\n".join(text)

@@ -1,0 +1,41 @@
+"""What the references answer: the model in float64, and the integers that int8 files must show.
+
+Several files of one model are proven on the same sequences: the last few traces are kept.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.model import Model
+from edgelstm.quantization import reference
+from edgelstm.quantization.scheme import QuantizedModel
+
+KEPT = 16
+"""Traces of each kind: a model carries fewer sequences than that, and a trace may take megabytes."""
+
+
+def float_trace(model: Model, sequence: NDArray[np.float32], dtype: Any = np.float64) -> forward.Trace:
+    """`forward` of raw frames (T, features). Not to be written into."""
+    return _float_trace(model, np.ascontiguousarray(sequence, np.float32).tobytes(), np.dtype(dtype))
+
+
+def integer_trace(quantized: QuantizedModel, codes: NDArray[np.int8]) -> reference.Trace:
+    """The integer reference from its initial state over quantized frames (T, features). Not to be written into."""
+    return _integer_trace(quantized, np.ascontiguousarray(codes, np.int8).tobytes())
+
+
+@lru_cache(KEPT)
+def _float_trace(model: Model, frames: bytes, dtype: np.dtype[Any]) -> forward.Trace:
+    return forward.forward(model, np.frombuffer(frames, np.float32).reshape(-1, model.features), dtype.type)
+
+
+@lru_cache(KEPT)
+def _integer_trace(quantized: QuantizedModel, codes: bytes) -> reference.Trace:
+    frames = np.frombuffer(codes, np.int8).reshape(-1, quantized.model.features)
+    return reference.IntegerStream(quantized).push_quantized(frames)
