@@ -85,6 +85,8 @@ def test_one_wheel_for_every_python(wheel: Path) -> None:
     assert "edgelstm/runtime/libedgelstm.so" in names
     assert "edgelstm/runtime/include/edgelstm.h" in names
     assert "edgelstm/recipes/watch.toml" in names
+    boards = ROOT.glob("devices/boards/*.toml")
+    assert {f"edgelstm/devices/boards/{board.name}" for board in boards} == {n for n in names if "/boards/" in n}
     assert "edgelstm/py.typed" in names
     strays = [n for n in names if n.endswith((".c", ".a", ".txt", ".npz")) and "dist-info" not in n]
     assert not strays
@@ -129,3 +131,5 @@ def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Pat
     assert Path(found) == ROOT / "runtime/__init__.py"
     code = "import sys; from edgelstm.runtime import Model; print(Model(sys.argv[1]).stream().frames)"
     assert run(python, "-c", code, model_file, cwd=tmp_path) == "0\n"
+    code = "from edgelstm.devices.boards import board; print(board('pi-5').soc)"
+    assert run(python, "-c", code, cwd=tmp_path) == "BCM2712\n"
