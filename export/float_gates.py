@@ -6,6 +6,8 @@ their scales; biases are the float model's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ from edgelstm.model import LSTM, Dense
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
@@ -36,7 +38,8 @@ def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]
 
 def _lstm(layer: QuantizedLSTM, source: LSTM, x: Floats) -> tuple[Floats, Floats]:
     W, R = scaled(layer.W, layer.W_scale), scaled(layer.R, layer.R_scale)
-    h, c = np.zeros((2, layer.units))
+    h: Floats = np.zeros(layer.units)
+    c: Floats = np.zeros(layer.units)
     hs, cs = np.empty((2, len(x), layer.units))
     for t, from_x in enumerate(x @ W.T + source.b):
         i, f, g, o = np.split(from_x + R @ h, 4)
@@ -53,8 +56,7 @@ def _dense(layer: QuantizedDense, source: Dense, x: Floats) -> Floats:
 
 def scaled(weights: NDArray[np.int8], scale: NDArray[np.float32]) -> Floats:
     """(rows, inputs) integers as the numbers that they stand for."""
-    values: Floats = weights * scale[:, None].astype(np.float64)
-    return values
+    return weights.astype(np.float64) * scale[:, None]
 
 
 def rounded(values: Floats, affine: Affine) -> Floats:

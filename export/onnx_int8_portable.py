@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.export.onnx_integers import RAISED, integer_input, product, raised_weights, raised_zero_point
 from edgelstm.export.onnx_writer import DOMAIN, Graph, Nodes
@@ -46,8 +47,8 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
     graph, model = Graph(quantized, "int8-mixed"), quantized.model
     graph.function(_STEP, _INPUTS, _OUTPUTS, _step())
     flow = integer_input(graph, quantized, io)
-    for n, (lstm, source) in enumerate(zip(quantized.lstms, model.lstms)):
-        flow = _lstm(graph, n, lstm, source, flow)
+    for n, (lstm, floats) in enumerate(zip(quantized.lstms, model.lstms)):
+        flow = _lstm(graph, n, lstm, floats, flow)
     *hidden, last = zip(quantized.head, model.head)
     for n, (dense, source) in enumerate(hidden):
         y = _dense(graph, f"dense{n}", dense, source, flow)
@@ -89,7 +90,7 @@ def _lstm(graph: Graph, n: int, layer: QuantizedLSTM, source: LSTM, x: str) -> s
     zero = raised_zero_point(hidden)
     graph.state(f"h{n}", (1, H), "uint8", initial=zero, zero_point=zero, scale=float(hidden.scale))
     graph.state(f"c{n}", (1, H))
-    given = {
+    given: dict[str, NDArray[Any]] = {
         "x_zero": np.array(raised_zero_point(layer.input), np.uint8),
         "h_zero": np.array(zero, np.uint8),
         "h_scale": np.array(hidden.scale, np.float32),

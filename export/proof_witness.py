@@ -142,7 +142,7 @@ class _TfliteWitness(Witness):
 
     def __init__(self, engine: TfliteModel):
         super().__init__(engine)
-        self.integers = engine.precision == "int8"
+        self.integers, self.about = engine.precision == "int8", engine.states
         details = self.stream.interpreter.get_tensor_details()
         numbers = {detail["name"]: detail["index"] for detail in details}
         wanted = {"codes": "x8", "probabilities": "probabilities"}
@@ -157,7 +157,7 @@ class _TfliteWitness(Witness):
     def states(self, stream: Any) -> list[tuple[Array, Array]]:
         """Integers where they are the model's own; else what they stand for."""
         states = super().states(stream)
-        return states if self.integers else in_reals(self.engine.states, states)
+        return states if self.integers else in_reals(self.about, states)
 
     def look(self) -> dict[str, Array]:
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}

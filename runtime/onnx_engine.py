@@ -84,7 +84,7 @@ class OnnxStream(EngineStream):
         self._by_frame = model.by_frame
         # What the engine reads and writes: the stream's own arrays, or the integers that they become.
         self._x = np.zeros(model.features, np.int8) if model.io else self._input
-        self._scores = np.zeros(model.outputs, np.int8) if model.io else self.scores
+        self._scores: NDArray[Any] = np.zeros(model.outputs, np.int8) if model.io else self.scores
         self._buffers = tuple([state.fresh() for state in model.states] for _ in range(2))
         self._now = 0  # which set holds the state
         self._bindings = [self._bind(now) for now in (0, 1)]
@@ -97,8 +97,8 @@ class OnnxStream(EngineStream):
             binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         after: list[tuple[str | None, NDArray[Any]]] = [("scores", self._scores[None])]
         after += zip((state.output for state in self._states), self._buffers[1 - now])
-        for name, array in after:
-            binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        for output, array in after:
+            binding.bind_output(output, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         return binding
 
     def _named(self, now: int) -> list[tuple[str, NDArray[Any]]]:
