@@ -30,10 +30,9 @@ a value on the other side of a rounding's edge, the two part by a step and stay 
 ACTIVATION_LIMIT = 2e-6
 """Answers from the very same scores, relative to the largest score (at least 1): exp in float32, then a sum."""
 
-CODES_LIMIT = 1e-3
-"""Share of input integers, after the first, that may differ from ours, each by one: normalizing in two float32
-steps instead of one moves a value that lies within 1e-5 of the middle between two integers. The rest is proven
-from the file's own integers."""
+CODE_ROUNDINGS = 4
+"""float32 roundings that may move a frame's value before it becomes an integer, each of its size before the mean is
+taken off. TFLite normalizes in two steps and scales in a third. The rest is proven from the file's own integers."""
 
 SCORE_UNITS = 1.0
 """TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
