@@ -27,7 +27,7 @@ _PI_BITS = {
 """As the Raspberry Pi's firmware defines them (`vcgencmd get_throttled`)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """A moment's readings."""
 

@@ -23,7 +23,7 @@ _MOST_NS = (1 << 44) - 1  # five hours; longer times count as this one
 _COARSE = 4  # 2**4 buckets make one step of a distribution: 6 %
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spread:
     """How a set of times is spread, in microseconds."""
 

@@ -50,9 +50,9 @@ class InputStream:
         return self._step()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
-    """A part of a phase, and how things stood at its end."""
+    """A part of a phase, and how things stood at its end. Many are held while measuring: slots keep them small."""
 
     end_s: float  # seconds since the phase began
     spread: Spread

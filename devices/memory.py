@@ -10,7 +10,7 @@ from edgelstm.devices.record import Missing
 from edgelstm.devices.tree import Tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes. Shared pages count fully in `resident`, divided by those who share them in `proportional`."""
 

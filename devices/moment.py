@@ -9,7 +9,7 @@ from edgelstm.devices.conditions import Conditions, read_conditions
 from edgelstm.devices.memory import Memory, read_memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What has befallen this process since it began, as getrusage counts it."""
 
@@ -18,7 +18,7 @@ class Usage:
     preemptions: int  # the system gave the core to another: involuntary context switches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     memory: Memory
     usage: Usage

@@ -164,19 +164,17 @@ def _conditions(run: Run, intervals: Sequence[Interval]) -> Markup:
     if intervals:
         moments.append(("at worst", _worst([point.moment.conditions for point in intervals])))
     moments.append(("after", run.after))
-    rows: list[list[str | Markup]] = [
-        [name, *(show(conditions) for _, conditions in moments)]
-        for name, show in (
-            ("clock, MHz", lambda now: highest(now.clock_mhz, ".0f")),
-            ("governor", lambda now: _text(now.governor)),
-            ("temperature, °C", lambda now: highest(now.temperature_c)),
-            ("power, W", lambda now: highest(now.power_w, ".2f")),
-            ("load", lambda now: NONE if isinstance(now.load, Missing) else f"{now.load:.3g}"),
-        )
+    figures: list[tuple[str, Callable[[Conditions], str]]] = [
+        ("clock, MHz", lambda now: highest(now.clock_mhz, ".0f")),
+        ("governor", lambda now: _text(now.governor)),
+        ("temperature, °C", lambda now: highest(now.temperature_c)),
+        ("power, W", lambda now: highest(now.power_w, ".2f")),
+        ("load", lambda now: NONE if isinstance(now.load, Missing) else f"{now.load:.3g}"),
     ]
+    rows: list[list[str | Markup]] = [[name, *(show(now) for _, now in moments)] for name, show in figures]
     throttling = [part for name, now in moments for part in (tag("dt", name), tag("dd", _throttling(now)))]
-    figures = table(["", *(name for name, _ in moments)], rows)
-    return Markup(tag("h3", "Clock, temperature") + figures + tag("h3", "Throttling") + tag("dl", *throttling))
+    listed = table(["", *(name for name, _ in moments)], rows)
+    return Markup(tag("h3", "Clock, temperature") + listed + tag("h3", "Throttling") + tag("dl", *throttling))
 
 
 def _worst(course: Sequence[Conditions]) -> Conditions:
