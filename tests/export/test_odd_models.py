@@ -1,0 +1,27 @@
+"""No model, however odd, becomes a file that loads and answers wrongly: it is proven, or refused in one line."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from edgelstm.export import FORMS, export_model
+from odd_models import beyond, odd_models
+
+ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.format}-{form.name}")
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(model=odd_models())
+def test_an_odd_model_is_proven_or_refused(form, model, tmp_path):
+    for package in ENGINES.get(form.format, ()):
+        pytest.importorskip(package)
+    path, sequences = tmp_path / f"model{form.suffix}", [*model.examples, beyond(model)]
+    for io in form.io:
+        try:
+            proof = export_model(model, path, precision=form.name, io=io, sequences=sequences).proof
+        except ValueError as refused:
+            assert "expected" in str(refused)  # noqa: PT017
+            assert "\n" not in str(refused)  # noqa: PT017
+        else:
+            assert proof is not None
+            assert proof.passed, proof.lines()
