@@ -69,6 +69,7 @@ def build(architecture: str, zig: Path, headers: Path, output: Path, folder: Pat
     }
     settings = {
         "build-dir": str(folder / "cmake"),
+        "wheel.reproducible": "true",  # permissions too
         "wheel.tags": f"py3-none-{target.platform}",
         "install.strip": "false",  # the linker has done it; this machine's strip may not know the format
         **{f"cmake.define.{name}": value for name, value in defines.items()},
