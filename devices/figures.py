@@ -6,6 +6,17 @@ from edgelstm.devices.record import Missing
 
 NONE = "–"
 
+SPREAD = (
+    ("p50", "p50_us"),
+    ("p90", "p90_us"),
+    ("p99", "p99_us"),
+    ("p99.9", "p99_9_us"),
+    ("max", "max_us"),
+    ("jitter: deviation", "deviation_us"),
+    ("jitter: p99 − p50", "tail_us"),
+)
+"""(what people call it, the field of `Spread`), in the order in which they read it."""
+
 
 def microseconds(time: float | Missing) -> str:
     """Three digits and the unit that suits them: 4.12 µs, 35.0 µs, 1.20 ms."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from edgelstm.devices.budget import Check
 from edgelstm.devices.conditions import Conditions
 from edgelstm.devices.detect import Board
-from edgelstm.devices.figures import NONE, highest, in_unit, microseconds, number, size
+from edgelstm.devices.figures import NONE, SPREAD, highest, in_unit, microseconds, number, size
 from edgelstm.devices.measure import Interval, Phase
 from edgelstm.devices.page.charts import Bar, Counts, Line, bars, courses, histogram
 from edgelstm.devices.page.markup import Markup, table, tag
@@ -88,16 +88,7 @@ def _percentiles(phases: Sequence[tuple[str, Phase]]) -> Markup:
     spreads = [phase.spread for _, phase in phases]
     pacings = [phase.pacing for _, phase in phases]
     rows: list[list[str | Markup]] = [
-        [name, *(microseconds(getattr(spread, field)) for spread in spreads)]
-        for name, field in (
-            ("p50", "p50_us"),
-            ("p90", "p90_us"),
-            ("p99", "p99_us"),
-            ("p99.9", "p99_9_us"),
-            ("max", "max_us"),
-            ("jitter: deviation", "deviation_us"),
-            ("jitter: p99 − p50", "tail_us"),
-        )
+        [name, *(microseconds(getattr(spread, field)) for spread in spreads)] for name, field in SPREAD
     ]
     rows.append(["frames", *(number(spread.frames) for spread in spreads)])
     if any(not isinstance(pacing, Missing) for pacing in pacings):

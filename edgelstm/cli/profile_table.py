@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgelstm.cli import style
 from edgelstm.cli.boards import cores, known, memory, moment
-from edgelstm.devices.figures import NONE, highest, in_unit, microseconds, size
+from edgelstm.devices.figures import NONE, SPREAD, highest, in_unit, microseconds, size
 from edgelstm.devices.record import Missing
 
 if TYPE_CHECKING:
@@ -113,18 +113,7 @@ def _phases(latency: Latency) -> Rows:
     spreads = [phase.spread for _, phase in found]
     return [
         row("a frame", [_title(name, phase) for name, phase in found]),
-        *(
-            row(f"  {name}", [microseconds(getattr(spread, field)) for spread in spreads])
-            for name, field in (
-                ("p50", "p50_us"),
-                ("p90", "p90_us"),
-                ("p99", "p99_us"),
-                ("p99.9", "p99_9_us"),
-                ("max", "max_us"),
-                ("jitter: deviation", "deviation_us"),
-                ("jitter: p99 − p50", "tail_us"),
-            )
-        ),
+        *(row(f"  {name}", [microseconds(getattr(spread, field)) for spread in spreads]) for name, field in SPREAD),
         row("  frames", [f"{spread.frames:,}" for spread in spreads]),
         row("  deadlines missed", [_pacing(phase, "misses") for _, phase in found]),
         row("  woken late: p50", [_pacing(phase, "p50_us") for _, phase in found]),
