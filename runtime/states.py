@@ -96,12 +96,14 @@ def _read(entry: Any, name: str, width: int) -> State:
     if not isinstance(entry, dict) or entry.get("name") != name or entry.get("output") not in (None, f"{name}_out"):
         raise ValueError(expected)
     kind, shape = entry.get("type"), entry.get("shape")
-    numbers = [entry.get(field) for field in ("initial", "scale", "zero_point")]
+    numbers: list[Any] = [entry.get(field) for field in ("initial", "scale", "zero_point")]
     right = kind in _TYPES and shape in ([1, width], [1, 1, width])
     if not right or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError(expected)
-    initial, scale, zero_point = (float(n) for n in numbers if n is not None)
+    initial, scale, zero_point = numbers  # of any size: whole numbers of JSON have no limit
     low, high = (-1e30, 1e30) if kind == "float32" else (np.iinfo(kind).min, np.iinfo(kind).max)
     if not (low <= initial <= high and 0 < scale <= 1e30 and -32768 <= zero_point <= 32767):
         raise ValueError(expected)
-    return State(name, entry["output"], str(kind), tuple(entry["shape"]), initial, scale, int(zero_point))
+    return State(
+        name, entry["output"], str(kind), tuple(entry["shape"]), float(initial), float(scale), int(zero_point)
+    )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export import elstm, onnx_float32, tflite_int8, tflite_writer
+from edgelstm.export import elstm, onnx_float32, tflite_explicit, tflite_int8, tflite_int8_explicit, tflite_writer
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime.engines import open_model
@@ -18,7 +18,7 @@ from edgelstm.runtime.tflite_file import seal
 from random_models import random_model
 
 MODEL = random_model(6, [16, 9], [4], answer=Answer("mean", 12, 4))
-FORMS = ("elstm-float32", "elstm-int8", "onnx", "tflite")
+FORMS = ("elstm-float32", "elstm-int8", "onnx", "tflite", "tflite-dynamic", "tflite-integers")
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,11 @@ class Exported:
         return 2e-6 if self.form == "onnx" else 0.0
 
 
+ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}
+
+
 def need_engine(form):
-    for module in {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}.get(form, ()):
+    for module in ENGINES.get(form.split("-")[0], ()):
         pytest.importorskip(module)
 
 
@@ -44,14 +47,18 @@ def encode(form, model):
         return onnx_float32.encode(model)
     if form == "tflite":
         return tflite_int8.encode(quantize(model, "per-gate"))
+    if form == "tflite-dynamic":
+        return tflite_explicit.encode_int8_dynamic(model)
+    if form == "tflite-integers":
+        return tflite_int8_explicit.encode(quantize(model), "int8")
     return elstm.encode(model if form == "elstm-float32" else quantize(model))
 
 
 @pytest.fixture(scope="module", params=FORMS)
 def exported(request, tmp_path_factory, watch):
     signal = watch.sequences[0][:200]
-    model = replace(MODEL, normalize=Normalize(signal.mean(axis=0), signal.std(axis=0)))
-    model = calibrate(model, [signal])
+    normalize = Normalize(signal.mean(axis=0), signal.std(axis=0))
+    model = calibrate(replace(MODEL, normalize=normalize, examples=(signal,)), [signal])
     path = tmp_path_factory.mktemp("engines") / f"model.{request.param.split('-')[0]}"
     path.write_bytes(encode(request.param, model))
     return Exported(request.param, path, signal)
@@ -82,7 +89,13 @@ def test_a_model_tells_what_it_is(model, exported):
     assert (model.features, model.outputs, model.activation) == (6, 4, "softmax")
     assert model.labels == tuple(f"class {n}" for n in range(4))
     assert model.feature_names == tuple(f"x{n}" for n in range(6))
-    assert model.precision == ("int8" if "int8" in exported.form or exported.form == "tflite" else "float32")
+    integers = {
+        "elstm-int8": "int8",
+        "tflite": "int8",
+        "tflite-dynamic": "int8-dynamic",
+        "tflite-integers": "int8-cell",
+    }
+    assert model.precision == integers.get(exported.form, "float32")
     assert model.metadata["sample_rate"] == 50.0
     assert model.path == exported.path
     assert model.engine.split()[0] in ("edgelstm", "onnxruntime", "ai-edge-litert", "tflite-runtime")
