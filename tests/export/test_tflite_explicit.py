@@ -11,14 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import forward
-from edgelstm.export import FORMS, export_model, find_form, tflite_hybrid, tflite_int8_explicit
+from edgelstm.export import (
+    FORMS,
+    export_model,
+    find_form,
+    tflite_explicit,
+    tflite_float32,
+    tflite_hybrid,
+    tflite_int8_explicit,
+)
 from edgelstm.export.int8_cell import cell_ranges, int8_cell_forward
 from edgelstm.export.rounding import same_rounding
 from edgelstm.export.tflite_explicit import encode_float32, encode_int8_dynamic
+from edgelstm.export.tflite_writer import encode as encode_graph
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.quantization.scheme import Affine
-from edgelstm.runtime.tflite_file import metadata_entry
+from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.tflite_file import metadata_entry, seal
 from litert_alone import streamed
 from random_models import random_model, random_signal
 
@@ -222,3 +232,24 @@ def changed(array, place, value):
 def test_what_int8_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
     with pytest.raises(ValueError, match=said):
         tflite_int8_explicit.encode(wrong(quantized))
+
+
+@pytest.mark.parametrize(
+    ("of_metadata", "said"),
+    [
+        (lambda: tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4], seed=1))), "graph: h0: scale"),
+        (lambda: tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4])), "int8"), "graph: x: float32"),
+        (
+            lambda: tflite_int8_explicit.build(quantize(random_model(5, [8], [4]))),
+            r"graph: inputs .* expected c0, h0, x",
+        ),
+        (lambda: tflite_explicit.build(random_model(5, [8, 6], [4]), "float32"), "graph: h0: int8"),
+        (lambda: tflite_float32.build(random_model(5, [8, 6], [4])), "graph: inputs .* expected x and scores"),
+    ],
+)
+def test_metadata_that_do_not_fit_the_graph_are_refused(of_metadata, said, tmp_path):
+    graph = tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4])))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(seal(encode_graph(replace(graph, metadata=of_metadata().metadata))))
+    with pytest.raises(ValueError, match=rf"^{path}: {said}"):
+        open_model(path)
