@@ -34,6 +34,7 @@ from edgelstm.export.onnx_integers import RAISED, integer_input, product, raised
 from edgelstm.export.onnx_writer import Graph
 from edgelstm.export.tflite_integers import integer_io
 from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
+from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.quantization.reference import (
     Multipliers,
     dense_multipliers,
@@ -61,6 +62,7 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
         flow = _requantized(graph, f"dense{n}", dense, flow)
     last = quantized.head[-1]
     if io == "int8":
+        refuse_score_overflow(quantized)
         return graph.encode([_requantized(graph, "scores", last, flow, np.int8)], scan=scan, io=integer_io(quantized))
     scores = _scores(graph, last, flow)
     return graph.encode([scores, *graph.probabilities(scores)], scan=scan)

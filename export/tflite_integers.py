@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgelstm.export.tflite_parts import fully_connected
 from edgelstm.export.tflite_writer import Op, Operator, Tensor
 from edgelstm.forward import forward
+from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedModel
 from edgelstm.runtime.states import Io
 
@@ -36,6 +37,7 @@ def check_integers(quantized: QuantizedModel) -> None:
         _check_flow(name, flow, dense.input)
         flow = dense.output
     check_affine("scores", flow)
+    refuse_score_overflow(quantized)
 
 
 def check_cells(quantized: QuantizedModel) -> None:

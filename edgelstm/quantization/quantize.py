@@ -51,25 +51,32 @@ def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedMod
 
 
 def _refuse_overflow(quantized: QuantizedModel) -> None:
+    name = quantized.model.name
+    for n, lstm in enumerate(quantized.lstms):
+        by_x, by_h = gate_multipliers(lstm.W_scale, lstm.input), gate_multipliers(lstm.R_scale, lstm.hidden)
+        _refuse_row(f"model {name}: LSTM {n}, W", lstm.W, lstm.input, by_x, lstm.bias)
+        _refuse_row(f"model {name}: LSTM {n}, R", lstm.R, lstm.hidden, by_h, np.zeros_like(lstm.bias))
+    for n, dense in enumerate(quantized.head[:-1]):
+        _refuse_row(f"model {name}: dense {n}", dense.W, dense.input, dense_multipliers(dense), dense.bias)
+
+
+def refuse_score_overflow(quantized: QuantizedModel) -> None:
+    """For files whose scores are int8: ValueError where making them so could overflow."""
+    last = quantized.head[-1]
+    _refuse_row(f"model {quantized.model.name}: scores", last.W, last.input, dense_multipliers(last), last.bias)
+
+
+def _refuse_row(row_of: str, weights: NDArray[np.int8], x: Affine, by: Multipliers, bias: NDArray[np.int32]) -> None:
     """The arithmetic shifts int32 sums left where a row's multiplier is larger than 1, and wraps. A trained model
     is far from that; one that could get there would answer wrongly without a word."""
-
-    def check(row_of: str, weights: NDArray[np.int8], x: Affine, by: Multipliers, bias: NDArray[np.int32]) -> None:
-        furthest = max(127 - x.zero_point, x.zero_point + 128)
-        largest = np.abs(weights.astype(np.int64)).sum(axis=1) * furthest + np.abs(bias.astype(np.int64))
-        over = np.flatnonzero(largest * 2.0 ** np.maximum(by.shift, 0) >= 2.0**31)
-        if over.size:
-            raise ValueError(
-                f"model {quantized.model.name}: {row_of} row {over[0]}: weights or bias so large that int8 "
-                "arithmetic could overflow, expected gate sums far below 100,000"
-            )
-
-    for n, lstm in enumerate(quantized.lstms):
-        check(f"LSTM {n}, W", lstm.W, lstm.input, gate_multipliers(lstm.W_scale, lstm.input), lstm.bias)
-        by_h = gate_multipliers(lstm.R_scale, lstm.hidden)
-        check(f"LSTM {n}, R", lstm.R, lstm.hidden, by_h, np.zeros_like(lstm.bias))
-    for n, dense in enumerate(quantized.head[:-1]):
-        check(f"dense {n}", dense.W, dense.input, dense_multipliers(dense), dense.bias)
+    furthest = max(127 - x.zero_point, x.zero_point + 128)
+    largest = np.abs(weights.astype(np.int64)).sum(axis=1) * furthest + np.abs(bias.astype(np.int64))
+    over = np.flatnonzero(largest * 2.0 ** np.maximum(by.shift, 0) >= 2.0**31)
+    if over.size:
+        raise ValueError(
+            f"{row_of} row {over[0]}: weights or bias so large that int8 arithmetic could overflow, "
+            "expected gate sums far below 100,000"
+        )
 
 
 def affine_from_range(low: float, high: float) -> Affine:

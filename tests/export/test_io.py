@@ -1,12 +1,15 @@
 """Forms that take integers instead of floats: who does, what they answer, and what the file says of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edgelstm.export import FORMS, export_model
+from edgelstm.export import FORMS, export_model, onnx_int8_exact, tflite_int8
 from edgelstm.model_file import save_model
+from edgelstm.quantization import quantize
+from edgelstm.quantization.scheme import Affine
 from edgelstm.runtime.engines import open_model
 from random_models import random_model, random_signal
 
@@ -47,6 +50,17 @@ def test_the_others_say_who_does(form, tmp_path):
     with pytest.raises(ValueError, match=r"^io: 'int8', expected float32 for [^\n]*onnx int8-exact[^\n]*tflite int8"):
         export_model(MODEL, tmp_path / f"model{form.suffix}", precision=form.name, io="int8")
     assert not list(tmp_path.iterdir())
+
+
+def test_scores_that_could_overflow_are_refused():
+    """A range so small that sums would be shifted out of 32 bits on their way to int8."""
+    quantized = quantize(MODEL, "per-gate")
+    last = replace(quantized.head[-1], output=Affine(np.float32(1e-9), 0))
+    wild = replace(quantized, head=(last,))
+    for encode in (onnx_int8_exact.encode, tflite_int8.encode):
+        with pytest.raises(ValueError, match=r"^model model: scores row 0: [^\n]*overflow"):
+            encode(wild, "int8")
+    assert onnx_int8_exact.encode(wild)
 
 
 def test_the_command_takes_it_and_inspect_shows_it(command, tmp_path):
