@@ -138,12 +138,11 @@ def spread(times: array[int]) -> Spread:
     return histogram.spread()
 
 
-def _buckets(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _buckets(values: NDArray[np.int64]) -> NDArray[np.intp]:
     """The bucket of each value: its highest nine bits, and how far they were shifted."""
     clipped = np.clip(values, 0, _MOST_NS)
     shift = np.maximum(np.frexp(clipped.astype(np.float64))[1] - (_BITS + 1), 0).astype(np.int64)
-    buckets: NDArray[np.int64] = (shift << _BITS) + (clipped >> shift)
-    return buckets
+    return ((shift << _BITS) + (clipped >> shift)).astype(np.intp)  # 32-bit boards count by nothing wider
 
 
 def _edge(bucket: int) -> int:
