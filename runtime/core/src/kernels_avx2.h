@@ -7,12 +7,30 @@
 
 #include "vectors.h"
 
-static inline v16 multiply_q15(v16 a, v16 b) {
-    return (v16)_mm256_mulhrs_epi16((__m256i)a, (__m256i)b);
+#define REGISTER __m256i
+#define DO(name) _mm256_##name
+#define UPPER_HALVES(even, odd) _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)
+#include "kernels_x86.h"
+
+static inline v16 with_sign(v16 magnitude, v16 a) {
+    return (v16)_mm256_sign_epi16((__m256i)magnitude, (__m256i)a);
 }
 
-static inline v16 add_saturating(v16 a, v16 b) {
-    return (v16)_mm256_adds_epi16((__m256i)a, (__m256i)b);
+static inline v16 where_positive(v16 a, v16 yes, v16 no) {
+    __m256i positive = _mm256_cmpgt_epi16((__m256i)a, _mm256_setzero_si256());
+    return (v16)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, positive);
+}
+
+static inline v16 where_zero(v16 a, v16 yes, v16 no) {
+    __m256i zero = _mm256_cmpeq_epi16((__m256i)a, _mm256_setzero_si256());
+    return (v16)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, zero);
+}
+
+static inline v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
+    __m256i tested = _mm256_and_si256((__m256i)a, _mm256_set1_epi16((int16_t)bit));
+    __m256i clear = _mm256_cmpeq_epi16(tested, _mm256_setzero_si256());
+    v16 product = multiply_q15(value, (v16){0} + (int16_t)factor);
+    return (v16)_mm256_blendv_epi8((__m256i)value, (__m256i)product, clear);
 }
 
 static inline v32 multiply_q31(v32 a, v32 b) {
@@ -22,6 +40,21 @@ static inline v32 multiply_q31(v32 a, v32 b) {
         _mm256_mul_epi32(_mm256_srli_epi64((__m256i)a, 32), _mm256_srli_epi64((__m256i)b, 32)),
         half);
     return (v32)_mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xAA);
+}
+
+/* floor((value - (value < 0) + half) / 2^bits), where the half is added after all bits but one are
+ * gone, so that nothing overflows. */
+static inline v32 rounding_shift_right(v32 value, v32 bits) {
+    v32 none = bits == 0; /* -1 where true */
+    v32 all_but_one = bits - 1 - none;
+    v32 rounded = (((value + (value >> 31)) >> all_but_one) + 1) >> 1;
+    return (v32)_mm256_blendv_epi8((__m256i)rounded, (__m256i)value, (__m256i)none);
+}
+
+static inline v32 multiply(v32 value, v32 mantissa, v32 shift) {
+    v32 left = (v32)_mm256_max_epi32((__m256i)shift, _mm256_setzero_si256());
+    v32 shifted = (v32)((vu32)value << (vu32)left);
+    return rounding_shift_right(multiply_q31(shifted, mantissa), left - shift);
 }
 
 static inline v16 narrow(v32 low, v32 high) {
@@ -39,6 +72,16 @@ static inline v32 widen_high(v16 a) {
 
 static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
+}
+
+/* With n = -shift: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero. That is
+ * floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors are one.
+ */
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
+    v32 shift = widen_int8(shifts), n = -shift, quarters = multiply_q30(value, mantissas);
+    v32 halves = (v32)_mm256_sllv_epi32(_mm256_set1_epi32(1), (__m256i)n) | 1; /* 2^n + 1, or 1 */
+    v32 down = (quarters >> 31) & (shift >> 31); /* -1 where both are below 0 */
+    return (quarters + halves + down + down) >> (n + 1);
 }
 
 static inline void store_int8(int8_t *to, v16 a) {

@@ -9,22 +9,36 @@
 #define LANES 32
 #define TILE_GROUPS 4
 #define X_OFFSET 128
-#define OWN_MULTIPLY
-#define OWN_CELL
 
 #include "vectors.h"
 
-static inline v16 multiply_q15(v16 a, v16 b) {
-    return (v16)_mm512_mulhrs_epi16((__m512i)a, (__m512i)b);
+#define REGISTER __m512i
+#define DO(name) _mm512_##name
+#define UPPER_HALVES(even, odd) _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB)
+#include "kernels_x86.h"
+
+static inline v16 with_sign(v16 magnitude, v16 a) {
+    __m512i zero = _mm512_setzero_si512();
+    __mmask32 negative = _mm512_movepi16_mask((__m512i)a);
+    __m512i either =
+        _mm512_maskz_mov_epi16(_mm512_test_epi16_mask((__m512i)a, (__m512i)a), (__m512i)magnitude);
+    return (v16)_mm512_mask_sub_epi16(either, negative, zero, either);
 }
 
-static inline v16 add_saturating(v16 a, v16 b) {
-    return (v16)_mm512_adds_epi16((__m512i)a, (__m512i)b);
+static inline v16 where_positive(v16 a, v16 yes, v16 no) {
+    __mmask32 positive = _mm512_cmpgt_epi16_mask((__m512i)a, _mm512_setzero_si512());
+    return (v16)_mm512_mask_mov_epi16((__m512i)no, positive, (__m512i)yes);
 }
 
-static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
-    __m512i raised = _mm512_max_epi32((__m512i)value, _mm512_set1_epi32(low));
-    return (v32)_mm512_min_epi32(raised, _mm512_set1_epi32(high));
+static inline v16 where_zero(v16 a, v16 yes, v16 no) {
+    __mmask32 zero = _mm512_testn_epi16_mask((__m512i)a, (__m512i)a);
+    return (v16)_mm512_mask_mov_epi16((__m512i)no, zero, (__m512i)yes);
+}
+
+static inline v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
+    __mmask32 clear = _mm512_testn_epi16_mask((__m512i)a, _mm512_set1_epi16((int16_t)bit));
+    return (v16)_mm512_mask_mulhrs_epi16((__m512i)value, clear, (__m512i)value,
+                                         _mm512_set1_epi16((int16_t)factor));
 }
 
 /* For bits ≥ 1 where `lanes` says so; the other lanes stay as they are. `less_one` is bits - 1. */
@@ -32,12 +46,6 @@ static inline __m512i round_lanes(__mmask16 lanes, __m512i value, __m512i less_o
     __m512i downward = _mm512_add_epi32(value, _mm512_srai_epi32(value, 31));
     __m512i doubled = _mm512_add_epi32(_mm512_srav_epi32(downward, less_one), _mm512_set1_epi32(1));
     return _mm512_mask_srai_epi32(value, lanes, doubled, 1);
-}
-
-static inline v32 rounding_shift_right(v32 value, v32 bits) {
-    __m512i less_one = _mm512_sub_epi32((__m512i)bits, _mm512_set1_epi32(1));
-    __mmask16 some = _mm512_test_epi32_mask((__m512i)bits, (__m512i)bits);
-    return (v32)round_lanes(some, (__m512i)value, less_one);
 }
 
 static inline v32 multiply(v32 value, v32 mantissa, v32 shift) {
@@ -59,29 +67,6 @@ static inline v16 narrow(v32 low, v32 high) {
     return (v16)_mm512_permutexvar_epi64(order, packed);
 }
 
-/* magnitude with the sign of b */
-static inline v16 with_sign(__m512i magnitude, __m512i b) {
-    __m512i zero = _mm512_setzero_si512();
-    return (v16)_mm512_mask_sub_epi16(magnitude, _mm512_cmplt_epi16_mask(b, zero), zero, magnitude);
-}
-
-/* The high half of 2a·2|b| is a·|b| / 2^14; one more halving rounds ties up. */
-static inline v16 scale_product(v16 a, v16 b, int bits) {
-    __m512i magnitude = _mm512_abs_epi16((__m512i)b);
-    __m512i product =
-        _mm512_mulhi_epu16(_mm512_slli_epi16((__m512i)a, 1), _mm512_slli_epi16(magnitude, 1));
-    __m512i quotient = _mm512_srl_epi16(product, _mm_cvtsi32_si128(bits - 15));
-    return with_sign(_mm512_avg_epu16(quotient, _mm512_setzero_si512()), (__m512i)b);
-}
-
-/* -f·-|c|: the product is positive, and -32768 is a number where 32768 is not. */
-static inline v16 keep(v16 f, v16 c) {
-    __m512i zero = _mm512_setzero_si512();
-    __m512i minus_f = _mm512_sub_epi16(zero, (__m512i)f);
-    __m512i minus_c = _mm512_sub_epi16(zero, _mm512_abs_epi16((__m512i)c));
-    return with_sign(_mm512_mulhrs_epi16(minus_f, minus_c), (__m512i)c);
-}
-
 static inline v32 widen_low(v16 a) {
     return (v32)_mm512_cvtepi16_epi32(_mm512_castsi512_si256((__m512i)a));
 }
@@ -92,6 +77,20 @@ static inline v32 widen_high(v16 a) {
 
 static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
+}
+
+/* With n = -shift: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero. That is
+ * floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors are one.
+ */
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
+    __m512i one = _mm512_set1_epi32(1), shift = (__m512i)widen_int8(shifts);
+    __m512i quarters = (__m512i)multiply_q30(value, mantissas);
+    __m512i halves = _mm512_or_si512(_mm512_rorv_epi32(one, shift), one); /* 2^n + 1, or 1 */
+    __mmask16 down = _mm512_mask_cmplt_epi32_mask(_mm512_test_epi32_mask(shift, shift), quarters,
+                                                  _mm512_setzero_si512());
+    __m512i sum = _mm512_add_epi32(quarters, halves);
+    sum = _mm512_mask_sub_epi32(sum, down, sum, _mm512_set1_epi32(2));
+    return (v32)_mm512_srav_epi32(sum, _mm512_sub_epi32(one, shift));
 }
 
 static inline void store_int8(int8_t *to, v16 a) {
@@ -132,7 +131,7 @@ add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
     __m512i total[EL_BATCH][EL_GATES];
     for (int n = 0; n < EL_BATCH; n++)
         for (int gate = 0; gate < (int)EL_GATES; gate++)
-            total[n][gate] = _mm512_setzero_si512();
+            total[n][gate] = (__m512i)sums[n][first_block + gate][0];
     for (uint32_t column = 0; column < columns; column += 4, weights += 64) {
         __m512i w[EL_GATES];
         for (int gate = 0; gate < (int)EL_GATES; gate++)

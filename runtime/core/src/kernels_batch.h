@@ -2,10 +2,11 @@
  * kernels_vector.h by a set with registers enough, which defines
  *
  *   add_products_batch(weights, block_size, columns, x, sums, first_block)
- *       sums[stream][first_block + gate] = the products of that gate's block with the stream's x */
+ *       sums[stream][first_block + gate] += the products of that gate's block with the stream's x
+ */
 
 INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, uint32_t first,
-                                 const int groups) {
+                                 const int groups, const bool plain) {
     uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     const int8_t *weights = (const int8_t *)layer->weights + first * EL_GATES * block_size;
@@ -14,21 +15,37 @@ INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, u
         sums_r[EL_BATCH][EL_GATES * TILE_GROUPS][PARTS];
     for (int group = 0; group < groups; group++, weights += EL_GATES * block_size) {
         int block = group * (int)EL_GATES;
+        for (int gate = 0; gate < (int)EL_GATES; gate++) {
+            start_sums(layer, rows + block + gate, sums_w[0][block + gate],
+                       sums_r[0][block + gate]);
+            for (int n = 1; n < EL_BATCH; n++)
+                for (int part = 0; part < PARTS; part++) {
+                    sums_w[n][block + gate][part] = sums_w[0][block + gate][part];
+                    sums_r[n][block + gate][part] = sums_r[0][block + gate][part];
+                }
+        }
         add_products_batch(weights, block_size, columns_w, batch->x, sums_w, block);
         add_products_batch(weights + (size_t)16 * columns_w, block_size, columns_r, batch->h,
                            sums_r, block);
     }
     for (int n = 0; n < EL_BATCH; n++)
         lstm_int8_finish(layer, rows, sums_w[n], sums_r[n], batch->h_next[n] + first * 16,
-                         batch->c[n] + first * 16, groups);
+                         batch->c[n] + first * 16, groups, plain);
+}
+
+INLINE void lstm_int8_batch_layer(const el_layer *layer, const el_batch *batch, const bool plain) {
+    uint32_t group = 0;
+    for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
+        lstm_int8_batch_tile(layer, batch, group, TILE_GROUPS, plain);
+    for (; group + 2 <= layer->groups; group += 2)
+        lstm_int8_batch_tile(layer, batch, group, 2, plain);
+    for (; group < layer->groups; group++)
+        lstm_int8_batch_tile(layer, batch, group, 1, plain);
 }
 
 static void lstm_int8_batch(const el_layer *layer, const el_batch *batch) {
-    uint32_t group = 0;
-    for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
-        lstm_int8_batch_tile(layer, batch, group, TILE_GROUPS);
-    for (; group + 2 <= layer->groups; group += 2)
-        lstm_int8_batch_tile(layer, batch, group, 2);
-    for (; group < layer->groups; group++)
-        lstm_int8_batch_tile(layer, batch, group, 1);
+    if (layer->plain_rows)
+        lstm_int8_batch_layer(layer, batch, true);
+    else
+        lstm_int8_batch_layer(layer, batch, false);
 }

@@ -6,7 +6,6 @@
 #define LANES 8
 #define TILE_GROUPS 1
 #define X_OFFSET 0
-#define OWN_MULTIPLY
 
 #include "vectors.h"
 
@@ -16,6 +15,10 @@ static inline v16 multiply_q15(v16 a, v16 b) {
 
 static inline v16 add_saturating(v16 a, v16 b) {
     return (v16)vqaddq_s16((int16x8_t)a, (int16x8_t)b);
+}
+
+static inline v16 average(v16 a, v16 b) {
+    return (v16)vrhaddq_u16((uint16x8_t)a, (uint16x8_t)b);
 }
 
 static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
@@ -59,6 +62,11 @@ static inline v32 widen_int8(const int8_t *from) {
     __builtin_memcpy(&four, from, sizeof four);
     int8x8_t bytes = vreinterpret_s8_s32((int32x2_t){four, 0});
     return (v32)vmovl_s16(vget_low_s16(vmovl_s8(bytes)));
+}
+
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
+    int32x4_t high = vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
+    return rounding_shift_by((v32)high, widen_int8(shifts));
 }
 
 static inline void store_int8(int8_t *to, v16 a) {

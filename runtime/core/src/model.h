@@ -44,6 +44,9 @@ typedef struct el_layer {
     uint32_t columns_r; /* units, padded for int8; 0 for dense layers */
     uint32_t groups;    /* of EL_BLOCK_ROWS outputs */
     bool relu;
+    /* int8 LSTM layers: no multiplier is 1 or more or below 2^-16, and no sum reaches 2^29, so that
+     * kernels need no left shifts and no care about overflow */
+    bool plain_rows;
     const void *weights; /* int8_t or float, in blocks */
     const void *rows;    /* el_rows of each block, or float biases */
     int32_t input_zero_point;
@@ -54,6 +57,13 @@ typedef struct el_layer {
     uint32_t h_offset; /* in a stream: state of an LSTM layer */
     uint32_t c_offset;
 } el_layer;
+
+/* Whether the rows of an int8 layer of so many columns allow el_layer.plain_rows. */
+static inline bool el_is_plain_row(const el_rows *rows, uint32_t row, uint32_t columns) {
+    return rows->bias[row] >= -(1 << 28) && rows->bias[row] <= 1 << 28 && columns <= 4096 &&
+           rows->shift_w[row] <= 0 && rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 &&
+           rows->shift_r[row] >= -15;
+}
 
 typedef struct el_kernels el_kernels;
 

@@ -130,10 +130,11 @@ static bool is_padded_with_zeros(const int8_t *block, uint32_t used, uint32_t co
     return true;
 }
 
-static el_status check_int8_rows(const el_layer *layer, bool is_last) {
+static el_status check_int8_rows(el_layer *layer, bool is_last) {
     const int8_t *weights = layer->weights;
     const el_rows *rows = layer->rows;
     uint32_t blocks = layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
+    layer->plain_rows = true;
     for (uint32_t block = 0; block < blocks; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
         bool valid = sum_rows(weights, layer->columns_w, sums_w) &&
@@ -154,6 +155,8 @@ static el_status check_int8_rows(const el_layer *layer, bool is_last) {
                 valid = valid && is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
             }
             valid = valid && is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
+            layer->plain_rows = layer->plain_rows &&
+                                el_is_plain_row(rows, n, layer->columns_w + layer->columns_r);
         }
         if (!valid)
             return EL_ERROR_WEIGHTS;
@@ -172,7 +175,7 @@ static bool is_int8(int32_t value) {
     return value >= -128 && value <= 127;
 }
 
-static el_status check_int8_fields(const el_layer *layer, bool is_last) {
+static el_status check_int8_fields(el_layer *layer, bool is_last) {
     if (!is_int8(layer->input_zero_point) || !is_int8(layer->output_zero_point))
         return EL_ERROR_FIELD;
     if (layer->kind == EL_LSTM) {

@@ -1,0 +1,111 @@
+/* The float32 layers. Included by kernels_vector.h. */
+
+INLINE vf splat_float(float value) {
+    return (vf){0} + value;
+}
+
+INLINE vf load_float(const float *from) {
+    vf value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+INLINE vf choose_float(v32 mask, vf yes, vf no) {
+    return (vf)choose32(mask, (v32)yes, (v32)no);
+}
+
+/* The functions of float_math.h: the same bits. */
+INLINE vf exp_float(vf x) {
+    x = choose_float(x < -87.0f, splat_float(-87.0f), x);
+    x = choose_float(x > 88.0f, splat_float(88.0f), x);
+    vf n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    vf r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    vf p = splat_float(1.0f / 5040.0f);
+    p = p * r + 1.0f / 720.0f;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    v32 bits = (__builtin_convertvector(n, v32) + 127) << 23;
+    return p * (vf)bits;
+}
+
+INLINE vf sigmoid_float(vf x) {
+    return 1.0f / (1.0f + exp_float(-x));
+}
+
+INLINE vf tanh_float(vf x) {
+    vf e = exp_float(choose_float(x < 0.0f, 2.0f * x, -2.0f * x));
+    vf magnitude = (1.0f - e) / (1.0f + e);
+    return choose_float(x < 0.0f, -magnitude, magnitude);
+}
+
+/* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers. */
+INLINE void add_products_float(const float *weights, size_t block_size, const int blocks,
+                               uint32_t columns, const float *x, vf (*sums)[PARTS]) {
+    vf totals[EL_GATES][PARTS]; /* sums of its own: only those stay in registers */
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++)
+            totals[block][part] = sums[block][part];
+    for (uint32_t column = 0; column < columns; column++, weights += 16) {
+        vf value = splat_float(x[column]);
+        for (int block = 0; block < blocks; block++)
+            for (int part = 0; part < PARTS; part++)
+                totals[block][part] =
+                    fuse(load_float(weights + (size_t)block * block_size + part * LANES32), value,
+                         totals[block][part]);
+    }
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++)
+            sums[block][part] = totals[block][part];
+}
+
+INLINE void lstm_float32_group(const el_layer *layer, const float *x, const float *h,
+                               const float *weights, const float *bias, float *h_next, float *c) {
+    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    vf gates[EL_GATES][PARTS];
+    memcpy(gates, bias, sizeof gates);
+    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
+    add_products_float(weights + (size_t)16 * columns_w, block_size, EL_GATES, columns_r, h, gates);
+    for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
+        vf cell = sigmoid_float(gates[1][part]) * load_float(c) +
+                  sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]);
+        vf hidden = sigmoid_float(gates[3][part]) * tanh_float(cell);
+        memcpy(c, &cell, sizeof cell);
+        memcpy(h_next, &hidden, sizeof hidden);
+    }
+}
+
+static void lstm_float32(const el_layer *layer, const float *x, const float *h, float *h_next,
+                         float *c) {
+    const float *weights = layer->weights, *bias = layer->rows;
+    size_t group_size = (size_t)16 * EL_GATES * (layer->columns_w + layer->columns_r);
+    for (uint32_t group = 0; group < layer->groups; group++)
+        lstm_float32_group(layer, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
+                           h_next + group * 16, c + group * 16);
+}
+
+static void dense_float32(const el_layer *layer, const float *x, float *y) {
+    const float *weights = layer->weights, *bias = layer->rows;
+    uint32_t columns = layer->columns_w;
+    size_t block_size = (size_t)16 * columns;
+    for (uint32_t group = 0; group < layer->groups; group++, weights += block_size, y += 16) {
+        vf sums[CHAINS][PARTS] = {{{0}}};
+        for (int chain = 0; chain < CHAINS; chain++) {
+            uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
+            if (chain == CHAINS - 1)
+                to = columns;
+            add_products_float(weights + (size_t)16 * from, 0, 1, to - from, x + from,
+                               sums + chain);
+        }
+        for (int part = 0; part < PARTS; part++) {
+            vf sum = load_float(bias + group * 16 + part * LANES32);
+            for (int chain = 0; chain < CHAINS; chain++)
+                sum += sums[chain][part];
+            memcpy(y + part * LANES32, &sum, sizeof sum);
+        }
+    }
+}

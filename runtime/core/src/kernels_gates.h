@@ -1,0 +1,120 @@
+/* sigmoid and tanh of int16 vectors: the functions of fixed_point.h, where the steps are explained.
+ * Included by kernels_vector.h.
+ *
+ * They take several registers and go step by step through all of them: each step waits for the one
+ * before, and a processor that looks ahead sees little more than one chain of steps. */
+
+/* Loops without a loop: what is indexed by n, or by count, is a register or a constant. */
+#define UNROLLED _Pragma("GCC unroll 8")
+#define EACH(count) UNROLLED for (int n = 0; n < (count); n++)
+
+/* exp(a[n]) in place, a[n] with integer_bits[n] integer bits. Not for a = 0. */
+INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count) {
+    static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
+    v16 x[MOST_GATES], x2[MOST_GATES], x3[MOST_GATES], result[MOST_GATES];
+    v16 exp_minus_eighth = splat16(28918);
+    /* with rest = (a mod 1/4) - 1/4, this is rest + 1/8 */
+    EACH(count) {
+        int quarter = 1 << (13 - integer_bits[n]);
+        x[n] = ((a[n] & splat16(quarter - 1)) << integer_bits[n]) - (1 << 12);
+    }
+    EACH(count) x2[n] = multiply_q15(x[n], x[n]);
+    EACH(count) x3[n] = multiply_q15(x2[n], x[n]);
+    /* x4 and higher are never negative: ties go up, and rounding shifts are products */
+    EACH(count) result[n] = multiply_q15(x2[n], x2[n]);
+    EACH(count) result[n] = multiply_q15(result[n], splat16(1 << 13)) + x3[n];
+    EACH(count) result[n] = multiply_q15(result[n], splat16(10923)) + x2[n];
+    EACH(count) result[n] = x[n] + average(result[n], splat16(0));
+    EACH(count) result[n] = exp_minus_eighth + multiply_q15(exp_minus_eighth, result[n]);
+    /* The bits of rest - a, the multiple of 1/4, are those that a has not. */
+    UNROLLED for (int step = 0; step < 7; step++) EACH(count) {
+        int bit = 1 << (13 - integer_bits[n] + step);
+        if (integer_bits[n] > step - 2)
+            result[n] = multiply_where_clear(result[n], steps[step], a[n], bit);
+    }
+    EACH(count) {
+        v16 tiny = a[n] < (int16_t)-(1 << (20 - integer_bits[n]));
+        a[n] = integer_bits[n] > 5 ? choose16(tiny, splat16(0), result[n]) : result[n];
+    }
+}
+
+/* 2 / (1 + a[n]) in place */
+INLINE void reciprocals_of_one_plus(v16 *a, const int count) {
+    v16 x[MOST_GATES], rest[MOST_GATES];
+    EACH(count) a[n] = average(a[n], splat16(INT16_MAX)); /* (1 + a) / 2 */
+    EACH(count) x[n] = splat16(23130) + multiply_q15(a[n], splat16(-15420));
+    UNROLLED for (int step = 0; step < 3; step++) {
+        EACH(count) rest[n] = (1 << 13) - multiply_q15(a[n], x[n]);
+        EACH(count) rest[n] = multiply_q15(x[n], rest[n]);
+        EACH(count) x[n] += rest[n] << 2;
+    }
+    EACH(count) a[n] = x[n];
+}
+
+/* sigmoid of Q3.12 from the reciprocal of 1 + exp(-|a|) */
+INLINE v16 sigmoid_of(v16 reciprocal, v16 a) {
+    v16 positive = add_saturating(reciprocal, reciprocal);
+    return where_zero(a, splat16(1 << 14), where_positive(a, positive, INT16_MAX - positive));
+}
+
+/* tanh from the reciprocal of 1 + exp(-2·|a|) */
+INLINE v16 tanh_of(v16 reciprocal, v16 a) {
+    v16 quarter = reciprocal - (1 << 13);
+    v16 half = add_saturating(quarter, quarter);
+    return with_sign(add_saturating(half, half), a);
+}
+
+/* The four gates of `registers` registers each, from Q3.12 to Q0.15, in place: i, f, g, o. */
+INLINE void gate_functions(v16 (*gates)[TILE_V16], const int registers) {
+    const int count = (int)EL_GATES * registers;
+    v16 work[MOST_GATES];
+    int bits[MOST_GATES];
+    EACH(count) {
+        work[n] = minus_abs(gates[n / registers][n % registers]);
+        bits[n] = n / registers == 2 ? 4 : 3; /* tanh: exp(-2·|a|) */
+    }
+    exp_of_negatives(work, bits, count);
+    reciprocals_of_one_plus(work, count);
+    EACH(count) {
+        v16 *gate = &gates[n / registers][n % registers];
+        *gate = n / registers == 2 ? tanh_of(work[n], *gate) : sigmoid_of(work[n], *gate);
+    }
+}
+
+INLINE void tanh16(v16 *a, const int registers, const int integer_bits) {
+    v16 work[MOST_GATES];
+    int bits[MOST_GATES];
+    EACH(registers) {
+        work[n] = minus_abs(a[n]);
+        bits[n] = integer_bits + 1;
+    }
+    exp_of_negatives(work, bits, registers);
+    reciprocals_of_one_plus(work, registers);
+    EACH(registers) a[n] = tanh_of(work[n], a[n]);
+}
+
+/* With the number of bits known, masks and shifts are constants. */
+INLINE void tanh_of_cells(v16 *cells, const int registers, int integer_bits) {
+    switch (integer_bits) {
+    case 0:
+        tanh16(cells, registers, 0);
+        break;
+    case 1:
+        tanh16(cells, registers, 1);
+        break;
+    case 2:
+        tanh16(cells, registers, 2);
+        break;
+    case 3:
+        tanh16(cells, registers, 3);
+        break;
+    case 4:
+        tanh16(cells, registers, 4);
+        break;
+    case 5:
+        tanh16(cells, registers, 5);
+        break;
+    default:
+        tanh16(cells, registers, 6);
+    }
+}

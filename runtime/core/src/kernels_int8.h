@@ -1,0 +1,148 @@
+/* The int8 layers: products, gates, cell, hidden state. Included by kernels_vector.h. A set
+ * provides
+ *
+ *   add_products(weights, block_size, blocks, columns, x, sums)
+ *       adds the products of `blocks` weight blocks, 16 rows × `columns` each and block_size bytes
+ *       apart, with x to sums[block] */
+
+/* What the sums of a block start from: biases and zero points, so that the product adds the rest.
+ */
+INLINE void start_sums(const el_layer *layer, const el_rows *rows, v32 *sums_w, v32 *sums_r) {
+    for (int part = 0; part < PARTS; part++) {
+        int first = part * LANES32;
+        sums_w[part] = load32(rows->bias + first) -
+                       load32(rows->sum_w + first) * (layer->input_zero_point + X_OFFSET);
+        sums_r[part] = load32(rows->sum_r + first) * -(layer->output_zero_point + X_OFFSET);
+    }
+}
+
+/* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
+ * `plain`: as layer->plain_rows. */
+INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *gates,
+                       const bool plain) {
+    for (int part = 0; part < PARTS; part++) {
+        const int32_t *mantissas_w = rows->multiplier_w + part * LANES32;
+        const int32_t *mantissas_r = rows->multiplier_r + part * LANES32;
+        const int8_t *shifts_w = rows->shift_w + part * LANES32;
+        const int8_t *shifts_r = rows->shift_r + part * LANES32;
+        v32 from_x, from_h;
+        if (plain) {
+            from_x = scale_plain(sums_w[part], mantissas_w, shifts_w);
+            from_h = scale_plain(sums_r[part], mantissas_r, shifts_r);
+        } else {
+            from_x = multiply(sums_w[part], load32(mantissas_w), widen_int8(shifts_w));
+            from_h = multiply(sums_r[part], load32(mantissas_r), widen_int8(shifts_r));
+            from_h = clamp32(from_h, -(1 << 20), 1 << 20); /* so that the sum stays inside int32 */
+        }
+        gates[part] = clamp32(from_x, INT16_MIN, INT16_MAX) + from_h;
+    }
+}
+
+/* `groups` ≤ TILE_GROUPS groups of units from their gates' sums to h and c. */
+INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*sums_w)[PARTS],
+                             v32 (*sums_r)[PARTS], int8_t *h_next, int16_t *c, const int groups,
+                             const bool plain) {
+    const int registers = (groups * 16 + LANES - 1) / LANES;
+    v16 gates[EL_GATES][TILE_V16];
+    for (int gate = 0; gate < (int)EL_GATES; gate++) {
+        v32 wide[TILE_V32] = {{0}};
+        for (int group = 0; group < groups; group++) {
+            int block = group * (int)EL_GATES + gate;
+            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS, plain);
+        }
+        for (int n = 0; n < registers; n++)
+            gates[gate][n] = narrow(wide[2 * n], wide[2 * n + 1]);
+    }
+    gate_functions(gates, registers);
+    v16 cells[TILE_V16];
+    for (int n = 0; n < registers; n++, c += LANES) {
+        v16 written = scale_product(gates[0][n], gates[2][n], 30 + layer->cell_exponent);
+        cells[n] = add_saturating(keep(gates[1][n], load16(c)), written);
+        memcpy(c, &cells[n], sizeof cells[n]);
+    }
+    tanh_of_cells(cells, registers, 15 + layer->cell_exponent);
+    v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
+    for (int n = 0; n < registers; n++, h_next += LANES) {
+        v32 low = widen_low(gates[3][n]) * widen_low(cells[n]);
+        v32 high = widen_high(gates[3][n]) * widen_high(cells[n]);
+        v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
+        store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
+    }
+}
+
+/* `groups` ≤ TILE_GROUPS groups of units: one frame. */
+INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t *h,
+                           const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
+                           const int groups, const bool plain) {
+    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    v32 sums_w[EL_GATES * TILE_GROUPS][PARTS], sums_r[EL_GATES * TILE_GROUPS][PARTS];
+    /* Two groups at a time: more places in memory to read from at once would slow them all. */
+    const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
+    for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
+        const int8_t *at = weights + (size_t)block * block_size;
+        for (int n = block; n < block + pair; n++)
+            start_sums(layer, rows + n, sums_w[n], sums_r[n]);
+        add_products(at, block_size, pair, columns_w, x, sums_w + block);
+        add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
+    }
+    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, plain);
+}
+
+INLINE void lstm_int8_layer(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                            int16_t *c, const bool plain) {
+    const int8_t *weights = layer->weights;
+    const el_rows *rows = layer->rows;
+    size_t group_size = (size_t)16 * EL_GATES * (layer->columns_w + layer->columns_r);
+    uint32_t group = 0;
+    for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
+        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+                       h_next + group * 16, c + group * 16, TILE_GROUPS, plain);
+#if TILE_GROUPS > 2
+    for (; group + 2 <= layer->groups; group += 2)
+        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+                       h_next + group * 16, c + group * 16, 2, plain);
+#endif
+#if TILE_GROUPS > 1
+    for (; group < layer->groups; group++)
+        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+                       h_next + group * 16, c + group * 16, 1, plain);
+#endif
+}
+
+static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c) {
+    if (layer->plain_rows)
+        lstm_int8_layer(layer, x, h, h_next, c, true);
+    else
+        lstm_int8_layer(layer, x, h, h_next, c, false);
+}
+
+/* The columns of one block in parts, so that sums need not wait for one another. */
+#define CHAINS (PARTS < 4 ? 4 / PARTS : 1)
+
+INLINE uint32_t chain_start(uint32_t columns, int chain) {
+    return columns / EL_COLUMN_PAD * (uint32_t)chain / CHAINS * EL_COLUMN_PAD;
+}
+
+static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
+    const int8_t *weights = layer->weights;
+    const el_rows *rows = layer->rows;
+    uint32_t columns = layer->columns_w;
+    size_t block_size = (size_t)16 * columns;
+    for (uint32_t group = 0; group < layer->groups; group++, rows++, weights += block_size) {
+        v32 products[CHAINS][PARTS] = {{{0}}};
+        for (int chain = 0; chain < CHAINS; chain++) {
+            uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
+            add_products(weights + (size_t)16 * from, 0, 1, to - from, x + from, products + chain);
+        }
+        for (int part = 0; part < PARTS; part++, sums += LANES32) {
+            int first = part * LANES32;
+            v32 sum = load32(rows->bias + first) -
+                      load32(rows->sum_w + first) * (layer->input_zero_point + X_OFFSET);
+            for (int chain = 0; chain < CHAINS; chain++)
+                sum += products[chain][part];
+            memcpy(sums, &sum, sizeof sum);
+        }
+    }
+}

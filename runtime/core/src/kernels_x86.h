@@ -1,0 +1,55 @@
+/* What the sets for x86 share, whatever the width of their registers: REGISTER is the type and
+ * DO(name) the intrinsic of that name. */
+typedef REGISTER reg;
+
+static inline v16 multiply_q15(v16 a, v16 b) {
+    return (v16)DO(mulhrs_epi16)((reg)a, (reg)b);
+}
+
+static inline v16 add_saturating(v16 a, v16 b) {
+    return (v16)DO(adds_epi16)((reg)a, (reg)b);
+}
+
+static inline v16 average(v16 a, v16 b) {
+    return (v16)DO(avg_epu16)((reg)a, (reg)b);
+}
+
+#define OWN_CHOICES
+static inline v16 minus_abs(v16 a) {
+    return (v16)DO(sub_epi16)((reg)(v16){0}, DO(abs_epi16)((reg)a));
+}
+
+static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
+    reg raised = DO(max_epi32)((reg)value, DO(set1_epi32)(low));
+    return (v32)DO(min_epi32)(raised, DO(set1_epi32)(high));
+}
+
+#define OWN_CELL
+static inline v16 with_sign(v16 magnitude, v16 a);
+
+/* The high half of 2a·2|b| is a·|b| / 2^14; one more halving rounds ties up. */
+static inline v16 scale_product(v16 a, v16 b, int bits) {
+    reg magnitude = DO(abs_epi16)((reg)b);
+    reg product = DO(mulhi_epu16)(DO(slli_epi16)((reg)a, 1), DO(slli_epi16)(magnitude, 1));
+    reg quotient = DO(srl_epi16)(product, _mm_cvtsi32_si128(bits - 15));
+    return with_sign(average((v16)quotient, (v16){0}), b);
+}
+
+/* -f·-|c|: the product is positive, and -32768 is a number where 32768 is not. */
+static inline v16 keep(v16 f, v16 c) {
+    reg minus_f = DO(sub_epi16)((reg)(v16){0}, (reg)f);
+    return with_sign((v16)DO(mulhrs_epi16)(minus_f, (reg)minus_abs(c)), c);
+}
+
+/* The products of value with mantissas, over 2^30, rounded down; |value| < 2^29. With four times
+ * the value they are the upper halves of 64 bits, of the even lanes and of the odd ones: the
+ * mantissas of these come into place by reading one further. */
+static inline v32 multiply_q30(v32 value, const int32_t *mantissas) {
+    reg even_mantissas, odd_mantissas;
+    __builtin_memcpy(&even_mantissas, mantissas, sizeof even_mantissas);
+    __builtin_memcpy(&odd_mantissas, mantissas + 1, sizeof odd_mantissas);
+    reg four = DO(slli_epi32)((reg)value, 2);
+    reg even = DO(mul_epi32)(four, even_mantissas);
+    reg odd = DO(mul_epi32)(DO(srli_epi64)(four, 32), odd_mantissas);
+    return (v32)UPPER_HALVES(even, odd);
+}
