@@ -133,8 +133,7 @@ def serve(folder: Path) -> int:
     except StopSignal:
         pass
     except (ValueError, OSError) as error:
-        print(_line(error), file=sys.stderr, flush=True)
-        code = 1
+        code = _fail(error)
     if settings.keep_state:
         save_state(stream, state)
     return code
@@ -185,10 +184,14 @@ def _tell_systemd(word: str) -> None:
             listener.sendto(word.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
 
 
-def _line(error: Exception) -> str:
+def _fail(error: Exception) -> int:
+    """The reason goes to the journal, and to systemd, which shows it where no journal is kept."""
+    line = str(error)
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
-    return str(error)
+        line = f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
+    print(line, file=sys.stderr, flush=True)
+    _tell_systemd(f"STATUS={line}")
+    return 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -201,8 +204,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         return serve(Path(folder))
     except (ValueError, ImportError, OSError) as error:
-        print(_line(error), file=sys.stderr)
-        return 1
+        return _fail(error)
 
 
 if __name__ == "__main__":

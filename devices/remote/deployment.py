@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from edgelstm.devices.profiling import _synthetic
 from edgelstm.devices.record import Missing, from_json, to_json
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
-from edgelstm.devices.remote.target import Target, check_room, choose_wheel
+from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
 from edgelstm.devices.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
 
 SELF_TEST_FRAMES = 16
@@ -43,7 +43,7 @@ class Status:
     versions: tuple[str, ...]  # the oldest first
     settings: Settings | Missing
     systemd: bool
-    problem: str  # why there is no systemd
+    problem: str  # why there is no systemd, or what the service said last when it failed
     active: str  # as systemd says: active, inactive, failed, activating
     state: str
     restarts: str
@@ -80,6 +80,7 @@ def deploy(
     FileNotFoundError, ImportError, ValueError for what is wrong here with the files; BoardError for the rest.
     """
     content, test = model.read_bytes(), _self_test(model)
+    see_wheels(target)
     tell("connecting")
     with Session(target.host, python=target.python) as session:
         if settings is None:

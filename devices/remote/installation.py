@@ -183,7 +183,7 @@ def start(deployment: Deployment, service: bool) -> dict[str, Any]:
     done = systemctl("restart", deployment.unit)
     problem = ""
     if done.returncode:
-        problem = last_line(journal(deployment, 5).encode()) or last_line(done.stderr)
+        problem = show(deployment).get("StatusText") or last_line(done.stderr)
     return {"systemd": True, "problem": problem, "linger": lingers()}
 
 
@@ -239,12 +239,16 @@ def journal(deployment: Deployment, lines: int) -> str:
     return ""
 
 
+def show(deployment: Deployment) -> dict[str, str]:
+    """What systemd knows of the service."""
+    names = "ActiveState,SubState,NRestarts,ActiveEnterTimestamp,StatusText"
+    done = systemctl("show", deployment.unit, f"--property={names}")
+    return dict(line.partition("=")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines())
+
+
 def status(deployment: Deployment) -> dict[str, Any]:
     now, problem = deployment.current(), no_systemd()
-    shown = {}
-    if not problem:
-        done = systemctl("show", deployment.unit, "--property=ActiveState,SubState,NRestarts,ActiveEnterTimestamp")
-        shown = dict(line.partition("=")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines())
+    shown = {} if problem else show(deployment)
     settings: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         settings = json.loads((deployment.folder(now) / "service.json").read_bytes())
@@ -254,7 +258,7 @@ def status(deployment: Deployment) -> dict[str, Any]:
         "versions": deployment.versions(),
         "settings": settings,
         "systemd": not problem,
-        "problem": problem,
+        "problem": problem or shown.get("StatusText", ""),
         "active": shown.get("ActiveState", ""),
         "state": shown.get("SubState", ""),
         "restarts": shown.get("NRestarts", ""),
@@ -277,12 +281,7 @@ def logs(deployment: Deployment, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def remove(deployment: Deployment) -> dict[str, Any]:
-    if not no_systemd():
-        remove_unit(deployment)
-    (units() / deployment.unit).unlink(missing_ok=True)
-    for folder in (units() / "default.target.wants", units(), units().parent):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+    remove_unit(deployment)
     versions = deployment.versions()
     shutil.rmtree(deployment.root)
     return {"removed": versions}
@@ -292,6 +291,9 @@ def remove_unit(deployment: Deployment) -> None:
     systemctl("disable", "--now", deployment.unit)
     (units() / deployment.unit).unlink(missing_ok=True)
     systemctl("daemon-reload")
+    for folder in (units() / "default.target.wants", units(), units().parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing is in it
 
 
 def last_line(text: bytes) -> str:
@@ -323,9 +325,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         print(json.dumps(act(json.loads(order.read_bytes()), order.parent)))
     except OSError as error:
-        print(
-            f"{error.filename}: {(error.strerror or 'fails').lower()}" if error.filename else error, file=sys.stderr
-        )
+        where = f"{error.filename}: " if error.filename else ""
+        print(where + (error.strerror or str(error)).lower(), file=sys.stderr)
         return 1
     except (ValueError, zipfile.BadZipFile, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)

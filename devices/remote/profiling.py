@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from edgelstm.devices.plan import ENGINE_MISSING, Plan
-from edgelstm.devices.processes import join
+from edgelstm.devices.plan import BAD_CONTENT, ENGINE_MISSING, Plan
+from edgelstm.devices.processes import Ended as AgentEnded
+from edgelstm.devices.processes import collect
 from edgelstm.devices.profiling import MOST_DATA_FRAMES
-from edgelstm.devices.remote.session import BoardError, Session, plain, printable
-from edgelstm.devices.remote.target import Target, check_room, choose_wheel
-from edgelstm.devices.report import Report, Skipped, parse_report
+from edgelstm.devices.remote.session import BoardError, Session, printable
+from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
+from edgelstm.devices.report import Report, parse_report
 
 _MOST_DATA = 64 << 20
 _SLACK = 300.0  # seconds for starting Python, engines and large models on a slow board
-_MODEL_AT_FAULT = 1  # the agent's exit code
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class Outcome:
 
     target: Target
     result: Report | BoardError | ValueError
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What every board gets."""
+
+    paths: tuple[Path, ...]
+    models: dict[Path, bytes]
+    data: bytes | None
+    plan: Plan
 
 
 def profile_boards(
@@ -43,10 +54,10 @@ def profile_boards(
     Outcome holds instead of a report: BoardError, or ValueError when the model or the wheel is at fault.
     on_progress: called from several threads with a host and what it is at.
     """
-    contents = [_content(path) for path in models]
-    for target in targets:
-        target.wheels.stat()
     data = _head(Path(plan.data)) if plan.data else None
+    given = _Given(tuple(models), {path: _content(path) for path in models}, data, plan)
+    for target in targets:
+        see_wheels(target)
     sessions: list[Session] = []
 
     def one(target: Target) -> Outcome:
@@ -55,7 +66,7 @@ def profile_boards(
             sessions.append(session)
             on_progress(target.host, "connecting")
             with session:
-                return Outcome(target, _profile(session, target, models, contents, data, plan, on_progress))
+                return Outcome(target, _profile(session, target, given, on_progress))
         except (BoardError, ValueError) as error:
             return Outcome(target, error)
 
@@ -70,18 +81,10 @@ def profile_boards(
         pool.shutdown(cancel_futures=True)
 
 
-def _profile(
-    session: Session,
-    target: Target,
-    models: Sequence[Path],
-    contents: Sequence[bytes],
-    data: bytes | None,
-    plan: Plan,
-    on_progress: Callable[[str, str], None],
-) -> Report:
-    host = session.host
+def _profile(session: Session, target: Target, given: _Given, on_progress: Callable[[str, str], None]) -> Report:
+    host, plan = session.host, given.plan
     wheel, package = choose_wheel(session, target.wheels)
-    check_room(session, package, sum(map(len, contents)) + len(data or b""))
+    check_room(session, package, sum(map(len, given.models.values())) + len(given.data or b""))
     on_progress(host, f"sending {wheel.name}")
     session.put(wheel.name, package)
     session.unpack(wheel.name, "package")
@@ -90,48 +93,48 @@ def _profile(
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    if data is not None and plan.data is not None:
+    if given.data is not None and plan.data is not None:
         name = f"data/{Path(plan.data).name}"
-        session.put(name, data)
+        session.put(name, given.data)
         plan = replace(plan, data=name)
-    reports: list[Report] = []
-    skipped: list[Skipped] = []
-    for number, (path, content) in enumerate(zip(models, contents)):
-        name = f"{number}/{path.name}"
-        session.put(name, content)
-        on_progress(host, f"measuring {path.name}")
+
+    def launch(path: Path, plan: Plan, tell: Callable[[str], None]) -> AgentEnded:
+        what = f"measuring {path.name}"
+        session.put(f"model/{path.name}", given.models[path])
         done = session.run(
-            [None, "-P", "-m", "edgelstm.devices.agent", f"--plan={plan.to_argument()}", "--", name],
+            [None, "-P", "-m", "edgelstm.devices.agent", f"--plan={plan.to_argument()}", "--", f"model/{path.name}"],
             environment=environment,
             seconds=1.5 * (plan.seconds + plan.paced_seconds + plan.duration + plan.wait) + _SLACK,
-            what=f"measuring {path.name}",
+            what=what,
+            tell=tell,
         )
-        if done.code == ENGINE_MISSING and done.errors:
-            skipped.append(Skipped(path.name, plain(done.errors[-1]).removeprefix(f"{number}/")))
-            continue
-        if done.code:
-            problem = done.problem(f"measuring {path.name}").removeprefix(f"{number}/")
-            if done.code == _MODEL_AT_FAULT and not any("Traceback" in line for line in done.errors):
-                raise ValueError(f"{host}: {plain(problem)}")
-            raise BoardError(host, problem)
-        reports.append(_read_report(session, done.out, f"its report on {path.name}", content))
-    on_progress(host, "done")
+        word = done.problem(what).removeprefix("model/")
+        expected = done.code in (0, BAD_CONTENT, ENGINE_MISSING) and _TRACEBACK not in done.errors
+        if not expected:
+            raise BoardError(host, word)
+        report = (
+            _checked(session, done.out, f"its report on {path.name}", given.models[path]) if not done.code else b""
+        )
+        return AgentEnded(done.code, report, word)
+
     try:
-        return join(reports, skipped)
-    except ImportError as error:
+        return collect(list(given.paths), plan, launch, lambda line: on_progress(host, line))
+    except ImportError as error:  # no engine there
         raise BoardError(host, str(error)) from None
+    except ValueError as error:
+        raise ValueError(f"{host}: {error}") from None
 
 
-def _read_report(session: Session, text: bytes, what: str, model: bytes) -> Report:
-    """The board's word, checked: a report, on the model that was sent, with text that can be printed."""
-    where = f"{session.host}: {what}"
+def _checked(session: Session, text: bytes, what: str, model: bytes) -> bytes:
+    """The board's word: a report, on the model that was sent, with text that can be printed."""
     try:
-        report = parse_report(json.dumps(printable(json.loads(text))), where)
+        clean = json.dumps(printable(json.loads(text)))
+        report = parse_report(clean, what)
     except (ValueError, RecursionError) as error:
-        raise BoardError(session.host, str(error).removeprefix(f"{session.host}: ")) from None
+        raise BoardError(session.host, str(error)) from None
     if [run.model.sha256 for run in report.runs] != [hashlib.sha256(model).hexdigest()]:
         raise BoardError(session.host, f"{what} is on another model")
-    return report
+    return clean.encode()
 
 
 def _content(path: Path) -> bytes:

@@ -147,6 +147,7 @@ class Session:
         self.host = check_host(host)
         self._python = python
         self._doing = "connecting"
+        self._aborted = False
         self.facts: Facts
 
     def __enter__(self) -> Session:
@@ -159,6 +160,8 @@ class Session:
         options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
         self._channel = Channel([ssh, "-T", *options, "--", self.host, _command(self._python, len(source))])
         try:
+            if self._aborted:
+                raise BoardError(self.host, "not connected, as all was ended")
             self._greet()
             self._send(source)
             self.facts = self._facts()
@@ -174,7 +177,9 @@ class Session:
 
     def abort(self) -> None:
         """From another thread: cut the connection; the board cleans up by itself."""
-        self._channel.process.kill()
+        self._aborted = True
+        if hasattr(self, "_channel"):  # else __enter__ sees it
+            self._channel.process.kill()
 
     def put(self, name: str, content: bytes) -> None:
         """Send a file into the session's folder; the board compares its SHA-256."""

@@ -24,6 +24,12 @@ class Target:
     wheels: Path = Path("dist")  # a wheel, or a folder with wheels for several kinds of boards
 
 
+def see_wheels(target: Target) -> None:
+    """FileNotFoundError where neither a wheel nor a folder with wheels is."""
+    if not target.wheels.exists():
+        raise FileNotFoundError(2, "no such wheel or folder; `make wheels` builds wheels in dist", str(target.wheels))
+
+
 def choose_wheel(session: Session, wheels: Path) -> tuple[Path, bytes]:
     """The wheel for the board's Python, looked into, and its bytes.
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "stream": "Frames in, predictions out: one line of JSON each.",
     "profile": "Latency percentiles and memory on this machine.",
     "report": "Profiles of boards and engines as one page.",
+    "deploy": "Put a model on a board as a service, watch it, roll back, remove.",
     "boards": "Known boards, which one this is, and which kernels it runs.",
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""

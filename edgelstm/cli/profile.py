@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,21 +74,45 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @click.option(
     "--wait", callback=_seconds, metavar="TIME", default="20s", show_default=True, help="For another profile to end."
 )
+@click.option("--board", "hosts", multiple=True, metavar="HOST", help="Measure there, over SSH; may be repeated.")
+@click.option(
+    "--boards", "boards_file", type=click.Path(path_type=Path), metavar="FILE", help="TOML with tables [[boards]]."
+)
+@click.option("--board-python", default="python3", show_default=True, help="The boards' Python with numpy.")
+@click.option(
+    "--wheel",
+    "wheels",
+    type=click.Path(path_type=Path, exists=True),
+    help="EdgeLSTM for the boards, or a folder with wheels.  [default: dist, where make wheels puts them]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE too."
 )
-def command(models: tuple[Path, ...], as_json: bool, output: Path | None, **settings: Any) -> int:
+def command(
+    models: tuple[Path, ...],
+    as_json: bool,
+    output: Path | None,
+    hosts: tuple[str, ...],
+    boards_file: Path | None,
+    board_python: str,
+    wheels: Path | None,
+    **settings: Any,
+) -> int:
     """Measure latency and memory of each MODEL on this machine, side by side.
 
     Each model runs in a process of its own. A time runs from a frame in hand to the answer, called from Python.
     The first frame, the 1,000 after it (warm-up), frames flat out and frames paced at the sensor's rate are told
     apart. Without --data the frames are noise in the range of the training data, and the report says so.
 
+    With --board everything that is needed goes to the board by your own ssh, is measured there and removed again;
+    several boards are measured at the same time. A board that fails is a line on stderr, and the exit code is 4.
+
     \b
     Example:
       edgelstm profile model.elstm
       edgelstm profile model-float32.elstm model-int8.elstm --data recording.csv --output report.json
+      edgelstm profile model.elstm model.onnx --board pi --board user@192.168.0.7
       edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms --budget rss=40MiB
     """
     from edgelstm.devices import profile
@@ -97,8 +122,12 @@ def command(models: tuple[Path, ...], as_json: bool, output: Path | None, **sett
         raise FileNotFoundError(f"{output.parent}: no such folder to write the report in")
     # Python would die of SIGTERM at once and leave the measuring process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    reports = [profile(models, plan, _tell)]
-    return deliver(reports, as_json=as_json, output=output)
+    if hosts or boards_file is not None:
+        from edgelstm.cli.profile_boards import measure, targets
+
+        boards = targets(hosts, boards_file, board_python, wheels)
+        return measure(boards, models, plan, tell=_tell, deliver=partial(deliver, as_json=as_json, output=output))
+    return deliver([profile(models, plan, _tell)], as_json=as_json, output=output)
 
 
 def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, **settings: Any) -> Plan:

@@ -1,0 +1,211 @@
+"""`edgelstm deploy`: a model on a board as a service, with versions."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli import style
+
+if TYPE_CHECKING:
+    from edgelstm.devices.remote.deployment import Deployed, Status
+    from edgelstm.devices.remote.target import Target
+    from edgelstm.devices.service import Settings
+
+BOARD_TROUBLE = 4
+
+
+class BoardProblem(click.ClickException):
+    """What went wrong on a board."""
+
+    exit_code = BOARD_TROUBLE
+
+
+@click.command()
+@click.argument("model", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--board", "host", required=True, metavar="HOST", help="As ssh takes it: pi, user@192.168.0.7.")
+@click.option("--source", metavar="FILE", help="On the board: a file, a named pipe or a device with frames.")
+@click.option("--source-command", metavar="COMMAND", help="Or a program there that prints frames; no shell runs it.")
+@click.option(
+    "--format",
+    "syntax",
+    type=click.Choice(["auto", "csv", "ndjson"]),
+    default="auto",
+    show_default=True,
+    help="How frames are written, as for edgelstm stream.",
+)
+@click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
+@click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
+@click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
+@click.option(
+    "--wheel",
+    "wheels",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    help="EdgeLSTM for the board, or a folder with wheels.  [default: dist, where make wheels puts them]",
+)
+@click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
+@click.option("--no-service", is_flag=True, help="Leave the files, start nothing.")
+@click.option("--status", "action", flag_value="status", help="What is deployed, and whether it runs.")
+@click.option("--logs", "action", flag_value="logs", help="The last lines of its journal and of its output.")
+@click.option("--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many, for --logs.")
+@click.option("--rollback", "action", flag_value="rollback", help="Back to the version before.")
+@click.option("--remove", "action", flag_value="remove", help="Stop it and leave nothing of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(model: Path | None, action: str | None, as_json: bool, **given: Any) -> None:
+    """Put MODEL on a board as a service that streams, or look after one that is there.
+
+    The wheel and the model go to a folder of their own on the board, a version beside those before. There the
+    model must come to the answers that it gives here; only then the service is switched to it, and if it does not
+    start, back again. Frames come from --source or --source-command; later versions keep what the first was given.
+
+    Nothing is installed for the whole system, and nothing is downloaded. Exit codes: 1 when MODEL or the wheel is
+    at fault, 4 for whatever goes wrong on the board, also when it has no systemd for its users to run a service:
+    then the files stay, and the program that starts them is named.
+
+    \b
+    Example:
+      edgelstm deploy model.elstm --board pi --source-command 'mosquitto_sub -t sensor'
+      edgelstm deploy better.elstm --name model --board pi
+      edgelstm deploy --board pi --status
+      edgelstm deploy --board pi --rollback
+    """
+    from edgelstm.devices.remote import BoardError
+
+    _refuse_contradictions(model, action, given)
+    try:
+        _act(model, action, as_json, given)
+    except BoardError as error:
+        raise BoardProblem(str(error)) from None
+
+
+def _refuse_contradictions(model: Path | None, action: str | None, given: dict[str, Any]) -> None:
+    if action is None and model is None:
+        raise click.UsageError("MODEL: expected a model to deploy, or one of --status, --logs, --rollback, --remove")
+    if given["source"] and given["source_command"]:
+        raise click.UsageError("--source and --source-command: expected one of them")
+    for option in ("source", "source_command", "output", "keep_state"):
+        if action is not None and given[option]:
+            raise click.UsageError(f"--{option.replace('_', '-')}: goes with a MODEL to deploy, not with --{action}")
+    if model is not None and not model.is_file():
+        raise FileNotFoundError(2, "no such file", str(model))
+
+
+def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str, Any]) -> None:
+    from edgelstm.devices.record import to_json
+    from edgelstm.devices.remote import deployment
+    from edgelstm.devices.remote.session import check_host
+    from edgelstm.devices.remote.target import Target
+
+    target = Target(check_host(given["host"]), given["python"], given["wheels"] or Path("dist"))
+    service = not given["no_service"]
+    name = given["name"] and deployment.check_name(given["name"])
+    if action is None and model is not None:
+        name = name or deployment.name_of(model)
+        changed = deployment.deploy(target, model, _settings(given), name, service=service, tell=_tell)
+        _report_change(target, name, changed, as_json=as_json)
+        return
+    found = deployment.status(target)
+    if action == "status":
+        shown = [one for one in found if name in (None, one.name)]
+        text = "\n\n".join(map(_describe, shown)) or f"{target.host}: nothing is deployed"
+        click.echo(json.dumps([to_json(one) for one in shown], indent=2) if as_json else text)
+        return
+    name = name or (deployment.name_of(model) if model else _only(target, found))
+    if action == "logs":
+        click.echo(deployment.logs(target, name, given["lines"]))
+    elif action == "rollback":
+        _report_change(target, name, deployment.rollback(target, name, service=service), as_json=as_json)
+    else:
+        deployment.remove(target, name)
+        click.echo(
+            json.dumps({"removed": name}) if as_json else style.passed(f"{name} is removed from {target.host}")
+        )
+
+
+def _only(target: Target, found: tuple[Status, ...]) -> str:
+    if len(found) == 1:
+        return found[0].name
+    names = ", ".join(one.name for one in found)
+    raise BoardProblem(
+        f"{target.host}: {f'{names} are deployed, say which by --name' if found else 'nothing is deployed'}"
+    )
+
+
+def _settings(given: dict[str, Any]) -> Settings | None:
+    """None where no source was given: those that are there stay."""
+    from edgelstm.devices.service import Settings
+
+    if not given["source"] and not given["source_command"]:
+        if given["output"] or given["keep_state"]:
+            raise click.UsageError("--output and --keep-state go with --source or --source-command")
+        return None
+    try:
+        words = tuple(shlex.split(given["source_command"] or ""))
+    except ValueError as error:
+        raise click.UsageError(f"--source-command: {error}") from None
+    return Settings(
+        model="model",
+        sha256="",
+        source_file=given["source"] or "",
+        source_command=words,
+        syntax=given["syntax"],
+        output=given["output"] or "",
+        keep_state=given["keep_state"],
+    )
+
+
+def _report_change(target: Target, name: str, changed: Deployed, *, as_json: bool) -> None:
+    from edgelstm.devices.record import to_json
+
+    host = target.host
+    if as_json:
+        click.echo(json.dumps({"name": name, **to_json(changed)}, indent=2))
+    else:
+        before = f", before it {changed.before}" if changed.before not in ("", changed.version) else ""
+        click.echo(style.passed(f"{name} {changed.version} is on {host}{before}"))
+        if changed.systemd:
+            click.echo(f"  a service runs it: edgelstm deploy --board {host} --name {name} --status")
+    if changed.systemd and not changed.linger:
+        click.echo(
+            "  it ends with the last login and does not start with the board, until on the board: "
+            "loginctl enable-linger",
+            err=as_json,
+        )
+    if changed.problem:
+        raise BoardProblem(
+            f"{host}: the files are there and tested, but no service runs: {changed.problem}; "
+            f"by hand: ~/.local/share/edgelstm/{name}/current/run"
+        )
+
+
+def _describe(status: Status) -> str:
+    from edgelstm.devices.service import Settings
+
+    settings = status.settings
+    runs = f"{status.active} ({status.state}) since {status.since or 'never'}, {status.restarts or 0} restarts"
+    if status.systemd and status.problem:
+        runs += f"; {status.problem}"
+    if isinstance(settings, Settings):
+        frames = settings.source_file or shlex.join(settings.source_command)
+        answers = settings.output or "the journal"
+    else:
+        frames = answers = f"unknown ({settings.reason})"
+    lines = [
+        (status.name, f"{status.current or 'no version'} of {len(status.versions)}: {', '.join(status.versions)}"),
+        ("service", runs if status.systemd else f"none ({status.problem}); by hand: {status.run}"),
+        ("frames from", frames),
+        ("answers to", answers),
+    ]
+    if status.systemd and not status.linger:
+        lines.append(("linger", "off: it ends with the last login (on the board: loginctl enable-linger)"))
+    width = max(len(name) for name, _ in lines) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in lines)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"{line} …", err=True)

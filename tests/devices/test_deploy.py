@@ -1,0 +1,313 @@
+"""Deploying to a board that is this machine, with a real systemd of its own where this machine lets one run."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ssh_board
+from random_models import random_model, random_signal
+
+from edgelstm.devices.remote import BoardError
+from edgelstm.devices.remote.deployment import deploy, logs, name_of, remove, rollback, status
+from edgelstm.devices.remote.target import Target
+from edgelstm.devices.service import Settings
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from edgelstm.runtime import Model
+
+pytestmark = pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
+
+FEATURES = 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("deploy")
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return ssh_board.SshBoard(folder)
+
+
+@pytest.fixture(scope="module")
+def models(folder):
+    """Three versions of a model."""
+    paths = []
+    for seed in (1, 2, 3):
+        paths.append(folder / f"v{seed}" / "Door Bell.elstm")
+        paths[-1].parent.mkdir()
+        paths[-1].write_bytes(encode(quantize(random_model(FEATURES, [16], [3], seed=seed))))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def wheel(folder):
+    return ssh_board.own_wheel(folder)
+
+
+@pytest.fixture
+def board(made, wheel, monkeypatch):
+    """A board without systemd."""
+    monkeypatch.setenv("PATH", f"{made.bin}:{os.environ['PATH']}")
+    made.login(f"export XDG_RUNTIME_DIR={made.home}/none")
+    made.target = Target("board", ssh_board.PYTHON, wheel)
+    for usual in (".config", ".local/share"):
+        (made.home / usual).mkdir(parents=True, exist_ok=True)
+    yield made
+    for one in status(made.target):
+        remove(made.target, one.name)
+    assert [path for path in made.left() if path.startswith(".")] == [".config", ".local", ".local/share"]
+    assert made.running() == []
+
+
+@pytest.fixture(scope="module")
+def systemd(made, folder):
+    """A user's systemd whose home is the board's."""
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    own = "-mC" if os.geteuid() == 0 else "-UrmC"
+    script = (
+        "umount -l /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1; "
+        "mount -t tmpfs run /run || exit 1; mkdir -p /run/systemd/system; exec /usr/lib/systemd/systemd --user"
+    )
+    environment = {
+        "HOME": str(made.home),
+        "PATH": os.environ["PATH"],
+        "XDG_RUNTIME_DIR": str(runtime),
+        "LC_ALL": "C.UTF-8",
+    }
+    with (
+        (folder / "systemd.log").open("wb") as log,
+        subprocess.Popen(
+            ["unshare", own, "--fork", "--kill-child", "sh", "-c", script], env=environment, stdout=log, stderr=log
+        ) as manager,
+    ):
+        ready = time.monotonic() + 10
+        while not (runtime / "systemd/private").exists():
+            if manager.poll() is not None or time.monotonic() > ready:
+                manager.kill()
+                pytest.skip("no systemd can be started here")
+            time.sleep(0.05)
+        yield f"export XDG_RUNTIME_DIR={runtime}\n"
+        subprocess.run(["systemctl", "--user", "exit"], env=environment, check=True)
+        try:
+            manager.wait(10)
+        except subprocess.TimeoutExpired:
+            manager.kill()
+
+
+@pytest.fixture
+def served(board, systemd):
+    """A board with systemd, and a named pipe with frames."""
+    board.login(systemd)
+    (board.home / "sensor").unlink(missing_ok=True)
+    os.mkfifo(board.home / "sensor")
+    board.answers = board.home / "answers"
+    board.answers.unlink(missing_ok=True)
+    board.settings = Settings("m", "", source_file=str(board.home / "sensor"), output=str(board.answers))
+    return board
+
+
+def feed(board, frames):
+    """Write frames into the pipe as a sensor would, and leave."""
+    with (board.home / "sensor").open("w") as pipe:
+        pipe.write("".join(",".join(map(str, frame)) + "\n" for frame in frames))
+
+
+def answers(board, count):
+    """So many answers, as soon as they are there."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        lines = board.answers.read_text().splitlines() if board.answers.exists() else []
+        if len(lines) >= count:
+            return [json.loads(line) for line in lines]
+        time.sleep(0.05)
+    raise AssertionError(f"{len(lines)} answers, expected {count}")
+
+
+def the_only(board):
+    (found,) = status(board.target)
+    return found
+
+
+def expected(model, frames):
+    return Model(model).stream().push(np.asarray(frames, np.float32))
+
+
+def test_a_service_streams_and_an_upgrade_takes_its_place(served, models):
+    first = deploy(served.target, models[0], served.settings, "bell")
+    assert (first.systemd, first.problem, first.before) == (True, "", "")
+    frames = random_signal(20, FEATURES)
+    feed(served, frames[:10])
+    answers(served, 10)
+    feed(served, frames[10:])  # another writer: the stream goes on
+    found = answers(served, 20)
+    figures = [list(one["probabilities"].values()) for one in found]
+    np.testing.assert_allclose(figures, expected(models[0], frames), rtol=1e-6)
+
+    second = deploy(served.target, models[1], None, "bell")  # with the settings that are there
+    assert (second.before, the_only(served).active) == (first.version, "active")
+    os.truncate(served.answers, 0)
+    feed(served, frames)
+    figures = [list(one["probabilities"].values()) for one in answers(served, 20)]
+    np.testing.assert_allclose(figures, expected(models[1], frames), rtol=1e-6)
+
+    third = rollback(served.target, "bell")
+    assert (third.version, third.before) == (first.version, second.version)
+    os.truncate(served.answers, 0)
+    feed(served, frames)
+    figures = [list(one["probabilities"].values()) for one in answers(served, 20)]
+    np.testing.assert_allclose(figures, expected(models[0], frames), rtol=1e-6)
+    last = json.loads(logs(served.target, "bell", 1))
+    assert list(last["probabilities"].values()) == figures[-1]
+
+
+def test_a_version_that_does_not_start_gives_way_to_the_one_before(served, models):
+    first = deploy(served.target, models[0], served.settings, "bell")
+    broken = Settings("m", "", source_file="/dev/no-such-sensor")
+    with pytest.raises(
+        BoardError, match=f"does not start: /dev/no-such-sensor: no such.*; {first.version} runs again"
+    ):
+        deploy(served.target, models[1], broken, "bell")
+    found = the_only(served)
+    assert (found.current, found.versions, found.active) == (first.version, (first.version,), "active")
+    frames = random_signal(3, FEATURES)
+    feed(served, frames)
+    assert len(answers(served, 3)) == 3
+
+
+def test_a_first_version_that_does_not_start_leaves_nothing(served, models):
+    with pytest.raises(BoardError, match="does not start.*nothing of it is left"):
+        deploy(served.target, models[0], Settings("m", "", source_command=("no-such-program",)), "bell")
+    assert status(served.target) == ()
+
+
+def test_a_service_that_fails_is_started_again_and_says_why(served, models):
+    deploy(served.target, models[0], served.settings, "bell")
+    with (served.home / "sensor").open("w") as pipe:
+        pipe.write("1,2,nonsense,4\n")
+    end = time.monotonic() + 20
+    while "nonsense" not in the_only(served).problem and time.monotonic() < end:
+        time.sleep(0.1)
+    found = the_only(served)
+    assert "nonsense" in found.problem
+    assert found.state == "auto-restart"
+
+
+def test_a_state_is_kept_when_asked_for(served, models):
+    kept = Settings("m", "", source_file=served.settings.source_file, output=str(served.answers), keep_state=True)
+    deploy(served.target, models[0], kept, "bell")
+    frames = random_signal(20, FEATURES)
+    feed(served, frames[:10])
+    answers(served, 10)
+    # stopped and started, as by a restart of the board
+    deploy(served.target, models[0], kept, "bell")
+    feed(served, frames[10:])
+    figures = [list(one["probabilities"].values()) for one in answers(served, 20)]
+    np.testing.assert_allclose(figures, expected(models[0], frames), rtol=1e-6)
+
+
+def test_without_systemd_the_files_are_there_and_run_by_hand(board, models, tmp_path):
+    frames = random_signal(5, FEATURES)
+    np.savetxt(tmp_path / "frames.csv", frames, delimiter=",")
+    done = deploy(board.target, models[0], Settings("m", "", source_file=str(tmp_path / "frames.csv")), "bell")
+    assert not done.systemd
+    assert done.problem
+    by_hand = subprocess.run([the_only(board).run], capture_output=True, text=True, check=True)
+    figures = [list(json.loads(line)["probabilities"].values()) for line in by_hand.stdout.splitlines()]
+    np.testing.assert_allclose(figures, expected(models[0], frames.astype(np.float32)), rtol=1e-5)
+
+
+def test_versions_count_on_and_the_oldest_go(board, models):
+    source = [Settings("m", "", source_file=f"/dev/{n}") for n in range(6)]
+    made = [deploy(board.target, models[0], one, "bell", service=False).version for one in source]
+    assert [version[:4] for version in made] == [f"{n:04d}" for n in range(1, 7)]
+    found = the_only(board)
+    assert (found.versions, found.current) == (tuple(made[-5:]), made[-1])
+    for version in (made[-2], made[-3]):
+        assert rollback(board.target, "bell", service=False).version == version
+    assert the_only(board).current == made[-3]
+
+
+def test_the_same_again_makes_no_new_version(board, models):
+    source = Settings("m", "", source_file="/dev/sensor")
+    first = deploy(board.target, models[0], source, "bell", service=False)
+    assert deploy(board.target, models[0], source, "bell", service=False).version == first.version
+    assert the_only(board).versions == (first.version,)
+    with pytest.raises(BoardError, match="no version before"):
+        rollback(board.target, "bell", service=False)
+    assert the_only(board).current == first.version
+
+
+def tree(path: Path) -> dict[str, str]:
+    return {
+        str(one.relative_to(path)): str(one.readlink())
+        if one.is_symlink()
+        else hashlib.sha256(one.read_bytes()).hexdigest()
+        for one in path.rglob("*")
+        if one.is_symlink() or one.is_file()
+    }
+
+
+@pytest.mark.parametrize("how", ["cut", "full", "other answers"])
+def test_a_failed_upload_never_replaces_a_working_version(board, models, wheel, how, monkeypatch):
+    source = Settings("m", "", source_file="/dev/sensor")
+    deploy(board.target, models[0], source, "bell", service=False)
+    root = board.home / ".local/share/edgelstm/bell"
+    before, login = tree(root), f"export XDG_RUNTIME_DIR={board.home}/none\n"
+    if how == "cut":
+
+        def tell(line):
+            if line.startswith("testing"):
+                os.kill(board.server, signal.SIGKILL)
+
+        with pytest.raises(BoardError, match="the connection was cut"):
+            deploy(board.target, models[1], source, "bell", service=False, tell=tell)
+    elif how == "full":
+        if subprocess.run(["unshare", "-Urm", "true"], capture_output=True).returncode:
+            pytest.skip("no user namespaces here")
+        board.login(
+            login + 'set -- unshare -Urm sh -c \'mkdir -p "$HOME/.local/share/edgelstm/bell/versions"; '
+            'mount -t tmpfs -o size=64k disk "$HOME/.local/share/edgelstm/bell/versions"; exec "$@"\' _'
+        )
+        with pytest.raises(BoardError) as full:
+            deploy(board.target, models[1], source, "bell", service=False)
+        board.login(login)
+        assert "no space left" in str(full.value)
+    else:
+        # the board computes something else: there another model has the name and the SHA-256 is forged along
+        from edgelstm.devices.remote import deployment
+
+        other = deployment._self_test(models[2])
+        monkeypatch.setattr(deployment, "_self_test", lambda path: other)
+        with pytest.raises(BoardError, match="self-test: "):
+            deploy(board.target, models[1], source, "bell", service=False)
+    end = time.monotonic() + 20
+    while tree(root) != before and time.monotonic() < end:
+        time.sleep(0.1)
+    found = the_only(board)
+    assert len(found.versions) == 1
+    assert tree(root) == before
+
+
+def test_what_is_not_there_is_said(board, models):
+    with pytest.raises(ValueError, match="bell is not there yet"):
+        deploy(board.target, models[0], None, "bell")
+    with pytest.raises(BoardError, match="bell: not deployed there, nothing is"):
+        rollback(board.target, "bell")
+    with pytest.raises(BoardError, match="bell: not deployed there"):
+        logs(board.target, "bell", 10)
+    with pytest.raises(BoardError, match="bell: not deployed there"):
+        remove(board.target, "bell")
+
+
+def test_names():
+    assert name_of(Path("some/Door Bell (2).elstm")) == "door-bell-2"
+    assert name_of(Path("ü.elstm")) == "model"
