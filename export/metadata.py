@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgelstm.model import Model
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.scheme import Affine, QuantizedModel
 from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"
@@ -52,3 +52,20 @@ def metadata_json(
     """
     values = {**metadata(model, precision), **(of_file or {})}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def integer_io(quantized: QuantizedModel) -> dict[str, Any]:
+    """For those who feed integers: `x = clip(rint(frame * factor + offset))` from raw frames, and what they mean."""
+    x, scores = quantized.lstms[0].input, quantized.head[-1].output
+    return {
+        "x": {
+            **_affine(x),
+            "factor": quantized.input_scale.tolist(),
+            "offset": quantized.input_offset.tolist(),
+        },
+        "scores": _affine(scores),
+    }
+
+
+def _affine(affine: Affine) -> dict[str, Any]:
+    return {"type": "int8", "scale": float(affine.scale), "zero_point": affine.zero_point}

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx_integers import RAISED, integer_input, product, raised_zero_point
 from edgelstm.export.onnx_writer import Graph
-from edgelstm.export.tflite_integers import integer_io
 from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
 from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.quantization.reference import (

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx_integers import RAISED, integer_input, product, raised_weights, raised_zero_point
 from edgelstm.export.onnx_writer import DOMAIN, Graph, Nodes
-from edgelstm.export.tflite_integers import integer_io
 from edgelstm.model import LSTM, Dense
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.states import Io

@@ -17,13 +17,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.metadata import integer_io
 from edgelstm.export.tflite_integers import (
     activation,
     check_cells,
     check_integers,
     integer_head,
     integer_input,
-    integer_io,
 )
 from edgelstm.export.tflite_parts import GATES, fused_lstm, graph
 from edgelstm.export.tflite_writer import Graph, Operator, Tensor

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.int8_cell import SIGMOID, TANH, CellRanges, cell_ranges
+from edgelstm.export.metadata import integer_io
 from edgelstm.export.tflite_explicit import Cell
 from edgelstm.export.tflite_integers import (
     activation,
@@ -17,7 +18,6 @@ from edgelstm.export.tflite_integers import (
     check_integers,
     integer_head,
     integer_input,
-    integer_io,
 )
 from edgelstm.export.tflite_parts import graph
 from edgelstm.export.tflite_writer import Graph, Op, Operator, Tensor

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -123,20 +121,3 @@ def _dense(name: str, result: str, layer: QuantizedDense, x: Tensor, one_scale: 
     b = Tensor.constant(f"{name}_b", layer.bias, layer.input.scale * scale)
     y = activation(result, (1, layer.outputs), layer.output)
     return fully_connected(x, W, b, y, layer.activation, version=4)
-
-
-def integer_io(quantized: QuantizedModel) -> dict[str, Any]:
-    """For those who feed integers: `x = clip(rint(frame * factor + offset))` from raw frames, and what they mean."""
-    x, scores = quantized.lstms[0].input, quantized.head[-1].output
-    return {
-        "x": {
-            **_affine(x),
-            "factor": quantized.input_scale.tolist(),
-            "offset": quantized.input_offset.tolist(),
-        },
-        "scores": _affine(scores),
-    }
-
-
-def _affine(affine: Affine) -> dict[str, Any]:
-    return {"type": "int8", "scale": float(affine.scale), "zero_point": affine.zero_point}
