@@ -110,20 +110,38 @@ class Report:
 
 def parse_report(text: str | bytes, where: str) -> Report:
     """ValueError, one line, for anything but a report."""
+    return Report.from_json(_parse(text, where), where)
+
+
+def _parse(text: str | bytes, where: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: no JSON ({error})") from None
-    return Report.from_json(value, where)
 
 
 def read_report(path: str | Path) -> Report:
+    """ValueError, one line, for anything but one report."""
+    return Report.from_json(_read(path), str(path))
+
+
+def read_reports(path: str | Path) -> list[Report]:
+    """A file with one report, or with a list of them as `edgelstm profile --json` prints for several boards."""
+    value = _read(path)
+    if not isinstance(value, list):
+        return [Report.from_json(value, str(path))]
+    if not value:
+        raise ValueError(f"{path}: an empty list, expected reports")
+    return [Report.from_json(one, f"{path}[{n}]") for n, one in enumerate(value)]
+
+
+def _read(path: str | Path) -> Any:
     path = Path(path)
     with path.open("rb") as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise ValueError(f"{path}: larger than {_MOST_BYTES} bytes, expected a report")
-    return parse_report(content, str(path))
+    return _parse(content, str(path))
 
 
 def write_report(report: Report, path: str | Path) -> None:

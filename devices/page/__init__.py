@@ -73,7 +73,7 @@ def _warnings(reports: Sequence[Report]) -> list[Markup]:
     return [
         tag(
             "p",
-            f"{report.board.name} is emulated: its times mean nothing, its sizes and counts do.",
+            f"{report.board.name} is emulated: its times mean nothing, and its memory is in part the emulator's.",
             class_="warning",
         )
         for report in reports

@@ -68,7 +68,7 @@ def _board(report: Report) -> list[str]:
     line = f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"
     lines = [line + (", a virtual machine" if board.virtual is True else "")]
     if board.emulated is True:
-        lines.append("EMULATED: times here mean nothing; answers, sizes and counts of faults and misses do")
+        lines.append("EMULATED: times mean nothing here, and memory is in part the emulator's")
     during = [point.moment.conditions for run in runs for point in run.latency.steady.intervals[-1:]]
     told = [("before", runs[0].before), *(("during", one) for one in during[-1:]), ("after", runs[-1].after)]
     texts = [(when, moment(conditions)) for when, conditions in told]

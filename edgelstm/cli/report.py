@@ -30,13 +30,12 @@ def command(reports: tuple[Path, ...], output: Path) -> None:
       edgelstm profile model.elstm model.onnx --output here.json
       edgelstm report here.json pi.json -o report.html
     """
-    from edgelstm.devices import read_report
     from edgelstm.devices.page import page
-    from edgelstm.devices.report import write_beside
+    from edgelstm.devices.report import read_reports, write_beside
 
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the page in")
-    found = [read_report(path) for path in reports]
+    found = [report for path in reports for report in read_reports(path)]
     text = page(found)
     write_beside(output, text)
     runs = sum(len(report.runs) for report in found)

@@ -21,6 +21,10 @@ def files(tmp_path_factory):
     (folder / "model.json").write_text('{"layers": []}')
     (folder / "old.json").write_text('{"version": 1}')
     (folder / "empty.json").write_text("")
+    (folder / "none-in-it.json").write_text("[]")
+    one = (folder / "a.json").read_text()
+    (folder / "boards.json").write_text(f"[{one}, {one}]")
+    (folder / "half.json").write_text(f"[{one}, 7]")
     return folder
 
 
@@ -35,14 +39,14 @@ def run(files, monkeypatch, capfd):
     return call
 
 
-def test_one_page_of_two_profiles(run, tmp_path):
+def test_one_page_of_several_profiles(run, tmp_path):
     page = tmp_path / "page.html"
-    code, out, err = run("a.json", "a.json", "-o", page)
+    code, out, err = run("a.json", "boards.json", "-o", page)
     assert (code, err) == (0, "")
     assert "page.html" in out
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
-    assert text.count("<section>") == 2
+    assert text.count("<section>") == 3
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
 
 
@@ -56,6 +60,8 @@ def test_one_page_of_two_profiles(run, tmp_path):
         (["model.json"], 1, "model.json: no profile report"),
         (["old.json"], 1, "old.json: version 1, expected 2"),
         (["empty.json"], 1, "empty.json: no JSON"),
+        (["none-in-it.json"], 1, "none-in-it.json: an empty list"),
+        (["half.json"], 1, "half.json[1]: no profile report"),
         (["a.json", "-o", "no/such/page.html"], 2, "no/such: no such folder to write the page in"),
     ],
 )

@@ -1,0 +1,73 @@
+"""The table of profiles: boards and models side by side, as wide as the screen."""
+
+import re
+from dataclasses import replace
+
+import click
+import numpy as np
+import pytest
+
+from edgelstm.cli.profile_table import breaches, table
+from edgelstm.devices import Missing, Plan
+from edgelstm.devices.profiling import profile_here
+from edgelstm.devices.report import Skipped
+from edgelstm.export.elstm import encode
+from edgelstm.model import LSTM, Dense, Model, Normalize
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    lstm = LSTM(rng.normal(size=(16, 2)), rng.normal(size=(16, 4)), rng.normal(size=16))
+    head = (Dense(np.ones((2, 4)), np.zeros(2)),)
+    model = Model(Normalize(np.zeros(2), np.ones(2)), (lstm,), head, sample_rate=100.0)
+    path = tmp_path_factory.mktemp("table") / "tiny.elstm"
+    path.write_bytes(encode(model))
+    return profile_here(path, Plan(frames=2000, paced_seconds=0.1, budget=("latency_p99=10s", "rss=1B")))
+
+
+def test_boards_stand_side_by_side(report):
+    other = replace(report, board=replace(report.board, name="Raspberry Pi 5", emulated=True))
+    text = table([report, other])
+    assert text.count("tiny.elstm") >= 2
+    assert re.search(rf"{re.escape(report.board.name[:20])}.* Raspberry Pi 5$", text, re.MULTILINE)
+    assert text.count("EMULATED: times mean nothing") == 1
+    assert "EMULATED" not in table([report])
+    assert "EMULATED" not in table([replace(report, board=replace(report.board, emulated=Missing("no /proc")))])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_columns_go_on_below_where_the_screen_ends(report, count, columns):
+    runs = tuple(
+        replace(report.runs[0], budget=(), model=replace(report.runs[0].model, file=f"m{n}.elstm"))
+        for n in range(count)
+    )
+    lines = table([replace(report, runs=runs)], columns).splitlines()
+    blocks = [line for line in lines if re.search(r"m\d\.elstm$", line)]
+    assert re.findall(r"m(\d)\.elstm", " ".join(blocks)) == [str(n) for n in range(count)]
+    measured = [line for line in lines if re.match("  p50 ", line)]
+    assert len(measured) == len(blocks)
+    assert all(len(line) <= max(columns, 80) for line in measured + blocks)
+
+
+def test_what_is_missing_is_a_dash_and_never_0(report):
+    run = report.runs[0]
+    bare = replace(
+        run,
+        growth=Missing("no /proc"),
+        latency=replace(run.latency, paced=Missing("not asked for")),
+        model=replace(run.model, stream_bytes=Missing("?"), state_bytes=Missing("?")),
+    )
+    text = table([replace(report, runs=(bare,), skipped=(Skipped("m.onnx", "needs onnxruntime"),))])
+    assert re.search(r"growth after warm-up +–$", text, re.MULTILINE)
+    assert re.search(r"one stream, its state +–, –$", text, re.MULTILINE)
+    assert "100 Hz" not in text
+    assert "m.onnx: not measured: needs onnxruntime" in text
+
+
+def test_a_broken_budget_names_the_board_where_there_are_several(report):
+    other = replace(report, board=replace(report.board, name="Raspberry Pi 5"))
+    assert len(breaches([report])) == 1
+    assert breaches([report, other])[1].startswith("tiny.elstm on Raspberry Pi 5: rss ")
+    assert "✓ tiny.elstm: latency_p99 " in click.unstyle(table([report]))
