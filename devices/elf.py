@@ -84,6 +84,8 @@ def _sections(data: bytes, bits: int, word: str) -> list[_Section]:
     layout = struct.Struct(f"<II{word * 4}II{word * 2}")
     if size != layout.size or not 1 <= count <= _MOST_SECTIONS:
         raise ValueError(f"{count} section headers of {size} bytes, expected 1 to {_MOST_SECTIONS} of {layout.size}")
+    if start + count * size > len(data):
+        raise ValueError("the section headers lie beyond the file")
     found = []
     for n in range(count):
         _, kind, _, _, offset, length, link, *_ = layout.unpack_from(data, start + n * size)
@@ -103,8 +105,8 @@ def _linked(sections: list[_Section], section: _Section) -> bytes:
 
 
 def _name(table: bytes, offset: int) -> str:
-    end = table.find(b"\0", offset)
-    if offset >= len(table) or end < 0 or end - offset > 1000:
+    end = table.find(b"\0", offset) if offset < len(table) else -1
+    if end < 0 or end - offset > 1000:
         raise ValueError("a name lies outside its table")
     return table[offset:end].decode("ascii", "replace")
 

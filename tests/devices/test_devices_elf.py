@@ -84,6 +84,7 @@ def arm_library(folder, options):
         (b"\x7fELF\x02\x02" + b"\0" * 100, "little-endian"),
         (b"\x7fELF\x02\x01" + b"\0" * 100, "no shared library"),
         (b"\x7fELF\x02\x01" + b"\0" * 4, "ends too early"),
+        (OURS.read_bytes()[:40] + b"\xff" * 8 + OURS.read_bytes()[48:], "beyond the file"),
     ],
 )
 def test_what_is_no_library_is_refused(content, expected):
