@@ -1,8 +1,9 @@
 /* A plugin for QEMU's user mode: what a guest executes between two marks.
  *
  * The guest marks a stretch by the system calls getpgid(0x5eed0001) and getpgid(0x5eed0002); for
- * each, one line of JSON is written: instructions, and multiply-accumulates of the vector
- * instructions that products are made of.
+ * each, one line of JSON is written: instructions, multiply-accumulates of the vector instructions
+ * that products are made of and, with blocks=yes, each piece of code as [address, instructions,
+ * executions].
  *
  *   cc -O2 -fPIC -shared -o count_instructions.so count_instructions.c
  *   qemu-aarch64 -plugin ./count_instructions.so,out=counts.jsonl program
@@ -34,6 +35,7 @@ extern void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, in
 extern void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int operation,
                                                        void *counter, uint64_t n);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
 extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
@@ -45,6 +47,13 @@ static const char *const names[COUNTERS] = {"instructions", "int8_macs", "float3
 static uint64_t counters[COUNTERS], at_start[COUNTERS];
 static FILE *out;
 static bool is_arm; /* 32 bits */
+
+enum { MOST_BLOCKS = 1 << 18 };
+static struct {
+    uint64_t address, length, executions, at_start;
+} blocks[MOST_BLOCKS];
+static size_t n_blocks;
+static bool with_blocks;
 
 /* Instructions that multiply and accumulate: those whose bits under the mask have the value. */
 typedef struct {
@@ -72,6 +81,8 @@ static const pattern arm[] = {
     {0xffb00f50, 0xf2000d10, FLOAT32_MACS, 2}, /* vmla.f32 d, d, d */
     {0xffb00f50, 0xf3a00140, FLOAT32_MACS, 4}, /* vmla.f32 q, q, d[n] */
     {0xffb00f50, 0xf2a00140, FLOAT32_MACS, 2}, /* vmla.f32 d, d, d[n] */
+    {0x0ff000f0, 0x01000080, INT8_MACS, 1},    /* smlabb, of the scalar kernels */
+    {0x0ff0f0f0, 0x01600080, INT8_MACS, 1},    /* smulbb */
 };
 
 static void count_macs(struct qemu_plugin_insn *instruction, uint32_t code, const pattern *patterns,
@@ -95,6 +106,12 @@ static void translate(plugin_id id, struct qemu_plugin_tb *block) {
     (void)id;
     size_t n = qemu_plugin_tb_n_insns(block);
     qemu_plugin_register_vcpu_tb_exec_inline(block, INLINE_ADD, &counters[INSTRUCTIONS], n);
+    if (with_blocks && n_blocks < MOST_BLOCKS) {
+        blocks[n_blocks].address = qemu_plugin_tb_vaddr(block);
+        blocks[n_blocks].length = n;
+        qemu_plugin_register_vcpu_tb_exec_inline(block, INLINE_ADD, &blocks[n_blocks++].executions,
+                                                 1);
+    }
     for (size_t i = 0; i < n; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
         uint32_t code;
@@ -115,26 +132,38 @@ static void call(plugin_id id, unsigned cpu, int64_t number, uint64_t a1, uint64
     (void)id, (void)cpu, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6, (void)a7, (void)a8;
     if (number != (is_arm ? 132 : 155)) /* getpgid */
         return;
-    if (a1 == 0x5eed0001)
+    if (a1 == 0x5eed0001) {
         memcpy(at_start, counters, sizeof counters);
+        for (size_t i = 0; i < n_blocks; i++)
+            blocks[i].at_start = blocks[i].executions;
+    }
     if (a1 != 0x5eed0002)
         return;
     for (int i = 0; i < COUNTERS; i++)
         fprintf(out, "%s\"%s\": %llu", i ? ", " : "{", names[i],
                 (unsigned long long)(counters[i] - at_start[i]));
-    fprintf(out, "}\n");
+    for (size_t i = 0, written = 0; i < n_blocks; i++)
+        if (blocks[i].executions != blocks[i].at_start)
+            fprintf(out, "%s[%llu, %llu, %llu]", written++ ? ", " : ", \"blocks\": [",
+                    (unsigned long long)blocks[i].address, (unsigned long long)blocks[i].length,
+                    (unsigned long long)(blocks[i].executions - blocks[i].at_start));
+    fprintf(out, with_blocks ? "]}\n" : "}\n");
     fflush(out);
 }
 
 EXPORT int qemu_plugin_install(plugin_id id, const plugin_info *info, int argc, char **argv) {
     out = stderr;
-    for (int i = 0; i < argc; i++)
-        if (strncmp(argv[i], "out=", 4) || !(out = fopen(argv[i] + 4, "w"))) {
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "blocks=yes"))
+            with_blocks = true;
+        else if (strncmp(argv[i], "out=", 4) || !(out = fopen(argv[i] + 4, "w"))) {
             fprintf(stderr,
-                    "count_instructions: %s: expected out=FILE, a file that can be written\n",
+                    "count_instructions: %s: expected blocks=yes or out=FILE, which can be "
+                    "written\n",
                     argv[i]);
             return 1;
         }
+    }
     is_arm = strcmp(info->target_name, "arm") == 0;
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     qemu_plugin_register_vcpu_syscall_cb(id, call);

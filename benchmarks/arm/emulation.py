@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1] / "tests" / "arm"
@@ -73,11 +74,18 @@ def build_plugin(folder: Path) -> Path:
     return plugin
 
 
+def build_single_step(folder: Path) -> Path:
+    program = folder.resolve() / "single_step"
+    _run("cc", "-O2", "-o", program, HERE / "single_step.c")
+    return program
+
+
 def build_from_c(folder: Path, core: str) -> Path:
-    """The static program from_c for a core."""
-    toolchain = CORES[core].toolchain
-    build = folder.resolve() / f"c-{toolchain}"
-    _run("cmake", "-S", HERE, "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={TESTS / toolchain}.cmake", "--log-level=WARNING")
+    """The static program from_c for a core, or for this machine when that is empty."""
+    toolchain = CORES[core].toolchain if core else ""
+    build = folder.resolve() / f"c-{toolchain or 'here'}"
+    static = f"-DCMAKE_TOOLCHAIN_FILE={TESTS / toolchain}.cmake" if core else "-DCMAKE_EXE_LINKER_FLAGS=-static"
+    _run("cmake", "-S", HERE, "-B", build, static, "--log-level=WARNING")
     _run("cmake", "--build", build, "--target", "from_c")
     return build / "from_c"
 
@@ -131,11 +139,11 @@ def _build_wheel(folder: Path, architecture: Architecture, root: Path) -> Path:
 
 
 def count(
-    plugin: Path, core: str, *command: str | Path, root: Path | None = None, kernel: str = ""
-) -> tuple[list[dict[str, int]], str]:
+    plugin: Path, core: str, *command: str | Path, root: Path | None = None, kernel: str = "", blocks: bool = False
+) -> tuple[list[dict[str, Any]], str]:
     """Run a command on an emulated core → (counts of each marked stretch, what it wrote on stdout)."""
     out = plugin.with_suffix(f".{os.getpid()}.jsonl")
-    arguments = [CORES[core].emulator, "-cpu", core, "-plugin", f"{plugin},out={out}"]
+    arguments = [CORES[core].emulator, "-cpu", core, "-plugin", f"{plugin},out={out}{',blocks=yes' * blocks}"]
     environment = {**os.environ, "EDGELSTM_KERNEL": kernel, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     if root is not None:
         arguments += ["-L", str(root)]
@@ -151,6 +159,16 @@ def count(
         return [json.loads(line) for line in out.read_text().splitlines()], done.stdout
     finally:
         out.unlink(missing_ok=True)
+
+
+def single_step(stepper: Path, *command: str | Path, kernel: str) -> dict[str, Any]:
+    """The counts of a command's marked stretch on this machine, blocks too."""
+    environment = {**os.environ, "EDGELSTM_KERNEL": kernel}
+    done = subprocess.run([stepper, *command], env=environment, capture_output=True, text=True)
+    if done.returncode or done.stdout.strip() != kernel:
+        raise RuntimeError(f"exit {done.returncode}: {done.stderr.splitlines()[0]}")
+    found: dict[str, Any] = json.loads(done.stderr)
+    return found
 
 
 def _run(*command: str | Path, env: dict[str, str] | None = None) -> None:
