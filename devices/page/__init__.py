@@ -66,7 +66,8 @@ def _named(reports: Sequence[Report]) -> list[tuple[str, Report, Run]]:
             f"{name} · {report.measured_at[:16].replace('T', ' ')}" if counts[name] > 1 else name
             for name, (report, _) in zip(names, pairs)
         ]
-    return [(name, report, run) for name, (report, run) in zip(names, pairs)]
+    marks = [" (emulated)" if report.board.emulated is True else "" for report, _ in pairs]
+    return [(name + mark, report, run) for name, mark, (report, run) in zip(names, marks, pairs)]
 
 
 def _warnings(reports: Sequence[Report]) -> list[Markup]:

@@ -166,6 +166,8 @@ def test_several_boards_stand_side_by_side(report):
     text = Reader(page([report, other, other])).text
     assert f"small.elstm · {report.board.name}" in text
     assert "Raspberry Pi Zero 2 W is emulated: its times mean nothing" in text
+    assert "small.elstm · Raspberry Pi Zero 2 W · " in text  # twice the same board: told apart by when
+    assert text.count("(emulated)") >= 2
     assert "big.onnx on Raspberry Pi Zero 2 W was not measured: needs onnxruntime" in text
     assert "is emulated" not in Reader(page([report])).text
 
