@@ -98,3 +98,11 @@ def test_exact_integers_out_are_the_requantized_sums():
     content = onnx_int8_exact.encode(QUANTIZED, "int8")
     found, _ = streamed(content, open_session(content), codes)
     assert np.array_equal(found, np.clip(scores, -128, 127))
+
+
+@FORMS
+@pytest.mark.parametrize(("io", "scan"), [("float32", True), ("int8", False), ("int8", True)])
+def test_the_same_model_gives_the_same_bytes(encode, io, scan):
+    again = quantize(random_model(5, [12, 7], [6, 4]))
+    assert encode(QUANTIZED, io, scan=scan) == encode(again, io, scan=scan)
+    assert encode(QUANTIZED, io, scan=scan) != encode(quantize(again.model, "per-gate"), io, scan=scan)

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export import elstm, onnx_float32, tflite_explicit, tflite_int8, tflite_int8_explicit, tflite_writer
+from edgelstm.export import (
+    elstm,
+    onnx_float32,
+    onnx_int8_exact,
+    onnx_int8_portable,
+    tflite_explicit,
+    tflite_int8,
+    tflite_int8_explicit,
+    tflite_writer,
+)
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime.engines import open_model
@@ -18,7 +27,11 @@ from edgelstm.runtime.tflite_file import seal
 from random_models import random_model
 
 MODEL = random_model(6, [16, 9], [4], answer=Answer("mean", 12, 4))
-FORMS = ("elstm-float32", "elstm-int8", "onnx", "tflite", "tflite-dynamic", "tflite-integers")
+FORMS = (
+    *("elstm-float32", "elstm-int8"),
+    *("onnx", "onnx-portable", "onnx-integers"),
+    *("tflite", "tflite-dynamic", "tflite-integers"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,10 @@ def encode(form, model):
     need_engine(form)
     if form == "onnx":
         return onnx_float32.encode(model)
+    if form == "onnx-portable":
+        return onnx_int8_portable.encode(quantize(model))
+    if form == "onnx-integers":  # and any number of frames per call
+        return onnx_int8_exact.encode(quantize(model), "int8", scan=True)
     if form == "tflite":
         return tflite_int8.encode(quantize(model, "per-gate"))
     if form == "tflite-dynamic":
@@ -91,6 +108,8 @@ def test_a_model_tells_what_it_is(model, exported):
     assert model.feature_names == tuple(f"x{n}" for n in range(6))
     integers = {
         "elstm-int8": "int8",
+        "onnx-portable": "int8-mixed",
+        "onnx-integers": "int8",
         "tflite": "int8",
         "tflite-dynamic": "int8-dynamic",
         "tflite-integers": "int8-cell",
