@@ -74,18 +74,19 @@ def _values(layer: LSTM, x: forward.Floats, h: forward.Floats, c: forward.Floats
 
 def int8_cell_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
     """Raw frames (T, features) through the graph, every value rounded once to int8: what its integers stand for."""
-    flow = _input(quantized, quantize_frames(quantized, sequence))
-    x, hs, cs = flow, [], []
+    x = flow = _input(quantized, quantize_frames(quantized, sequence))
+    hs, cs = [], []
     for layer, ranges in zip(quantized.lstms, cell_ranges(quantized)):
         cell = _Cell(layer, ranges)
-        flow, c = np.empty((2, len(x), layer.units))
+        h, c = np.empty((2, len(x), layer.units))
         h_old = c_old = np.zeros(layer.units)
-        for t, zx in enumerate(cell.from_input(x if not hs else hs[-1])):
+        for t, zx in enumerate(cell.from_input(flow)):
             o, c_old = cell.cell(zx, h_old, c_old)
             h_old = cell.output(o, c_old)
-            flow[t], c[t] = h_old, c_old
-        hs.append(flow)
+            h[t], c[t] = h_old, c_old
+        hs.append(h)
         cs.append(c)
+        flow = h
     return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
 
 
@@ -158,8 +159,9 @@ def _reals(integers: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.flo
     return (integers.T.astype(np.float64) * scale.astype(np.float64)).T
 
 
-def _rounded(values: Floats, affine: Affine) -> Floats:
-    return _real(np.clip(np.rint(values / float(affine.scale)) + affine.zero_point, -128, 127), affine)
+def _rounded(values: forward.Floats, affine: Affine) -> Floats:
+    codes = np.rint(values.astype(np.float64) / float(affine.scale)) + affine.zero_point
+    return _real(np.clip(codes, -128, 127), affine)
 
 
 def _real(codes: Floats, affine: Affine) -> Floats:

@@ -30,8 +30,8 @@ def rows_to_int8(
     `groups`: number of equal blocks of rows that share a scale; left out, each row has its own.
     """
     largest = np.abs(weights).max(axis=1).reshape(groups or len(weights), -1)
-    scale = np.repeat(largest.max(axis=1), largest.shape[1]) / np.float32(127)
-    scale = np.where(scale > np.finfo(np.float32).tiny, scale, np.float32(1 / 127)).astype(np.float32)
+    shared = np.repeat(largest.max(axis=1), largest.shape[1]) / np.float32(127)
+    scale = np.where(shared > np.finfo(np.float32).tiny, shared, np.float32(1 / 127)).astype(np.float32)
     return np.clip(np.rint(weights / scale[:, None]), -127, 127).astype(np.int8), scale
 
 

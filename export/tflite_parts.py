@@ -115,7 +115,8 @@ def _described(state: Tensor, output: Tensor | None) -> State:
     # A stream starts with zeros; as an integer, zero is the zero point.
     scale = 1.0 if state.scale is None else float(np.float32(state.scale))
     initial = float(state.zero_point)
-    return State(state.name, output and output.name, dtype, state.shape, initial, scale, state.zero_point)
+    following = None if output is None else output.name
+    return State(state.name, following, dtype, state.shape, initial, scale, state.zero_point)
 
 
 def file_metadata(text: str) -> dict[str, bytes]:

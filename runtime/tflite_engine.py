@@ -6,6 +6,7 @@ carries: the metadata say which. Every stream has its own interpreter.
 
 from __future__ import annotations
 
+import ctypes
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -81,15 +82,14 @@ class _Tensors:
                 raise ValueError(f"graph: {name}: scale and zero point {detail['quantization']}, expected {affine}")
             return int(detail["index"])
 
-        kind, io = ("int8", model.io) if model.io else ("float32", None)
-        self.frame_shape = (1, model.features) if carried else (1, 1, model.features)
-        self.x = number("x", kind, self.frame_shape, io and io.x)
-        self.scores = number("scores", kind, (1, model.outputs), io and io.scores)
-        affines = [(state.scale, state.zero_point) for state in model.states]
-        self.states = [number(s.name, s.type, s.shape, affine) for s, affine in zip(model.states, affines)]
-        self.results = [
-            number(s.output, s.type, s.shape, affine) for s, affine in zip(model.states, affines) if s.output
-        ]
+        io = model.io
+        kind, of_x, of_scores = ("float32", None, None) if io is None else ("int8", io.x, io.scores)
+        self.x = number("x", kind, (1, model.features) if carried else (1, 1, model.features), of_x)
+        self.scores = number("scores", kind, (1, model.outputs), of_scores)
+        self.states, self.results = (
+            [number(name, s.type, s.shape, (s.scale, s.zero_point)) for name, s in named if name is not None]
+            for named in ([(s.name, s) for s in model.states], [(s.output, s) for s in model.states])
+        )
 
 
 class TfliteStream(EngineStream):
@@ -98,45 +98,50 @@ class TfliteStream(EngineStream):
     def __init__(self, model: TfliteModel, **options: Any):
         super().__init__(model)
         self.interpreter = model.interpreter(**options)
-        self._tensors, self._states, self._io = model.tensors, model.states, model.io
-        self._frame = self._input.reshape(self._tensors.frame_shape)
-        self._carried = [state.fresh() for state in self._states if state.output]
+        self._invoke = self.interpreter.invoke
+        tensors, self._io, self._initial = model.tensors, model.io, model.states
+        self._x, self._given = self._memory(tensors.x), self._memory(tensors.scores)
+        self._variables = [] if tensors.results else tensors.states
+        results = [self._memory(number) for number in tensors.results]
+        self._carried = [(self._memory(number), after) for number, after in zip(tensors.states, results)]
+        self._clear()
+
+    def _memory(self, number: int) -> NDArray[Any]:
+        """The interpreter's own memory of a tensor, flat: it stays where it is. A plain view would keep the
+        interpreter from running, and its copies in and out cost more than a small step itself."""
+        view = self.interpreter.tensor(number)()
+        pointer = ctypes.cast(view.ctypes.data, ctypes.POINTER(ctypes.c_byte))
+        return np.ctypeslib.as_array(pointer, (view.nbytes,)).view(view.dtype)
 
     def _step(self) -> None:
-        tensors, interpreter = self._tensors, self.interpreter
-        frame = self._io.codes(self._input).reshape(self._frame.shape) if self._io else self._frame
-        interpreter.set_tensor(tensors.x, frame)
-        for number, array in zip(tensors.states, self._carried):
-            interpreter.set_tensor(number, array)
+        self._x[:] = self._input if self._io is None else self._io.codes(self._input)
         try:
-            interpreter.invoke()
+            self._invoke()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}") from None
-        scores = interpreter.get_tensor(tensors.scores)[0]
-        self.scores[:] = self._io.real(scores) if self._io else scores
-        if self._carried:
-            self._carried = [interpreter.get_tensor(number) for number in tensors.results]
+        self.scores[:] = self._given if self._io is None else self._io.real(self._given)
+        for state, after in self._carried:
+            state[:] = after
 
     def _push(self, frames: Float32) -> Float32:
         return self._push_by_frame(frames)
 
     def _state(self) -> list[NDArray[Any]]:
-        if self._carried:
-            return [array.copy() for array in self._carried]
-        return [self.interpreter.get_tensor(number) for number in self._tensors.states]
+        if self._variables:
+            return [self.interpreter.get_tensor(number) for number in self._variables]
+        return [state[None].copy() for state, _ in self._carried]
 
     def _set_state(self, state: list[NDArray[Any]]) -> None:
-        if self._carried:
-            self._carried = state
-            return
-        for number, array in zip(self._tensors.states, state):
+        for number, array in zip(self._variables, state):
             self.interpreter.set_tensor(number, array)
+        for (memory, _), array in zip(self._carried, state):
+            memory[:] = array[0]
 
     def _clear(self) -> None:
-        if self._carried:
-            self._carried = [state.fresh() for state in self._states]
-        else:
+        if self._variables:
             self.interpreter.reset_all_variables()
+        else:
+            self._set_state([state.fresh() for state in self._initial])
 
 
 def _find_engine(path: Path) -> tuple[str, Any]:
