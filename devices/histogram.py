@@ -142,7 +142,8 @@ def _buckets(values: NDArray[np.int64]) -> NDArray[np.intp]:
     """The bucket of each value: its highest nine bits, and how far they were shifted."""
     clipped = np.clip(values, 0, _MOST_NS)
     shift = np.maximum(np.frexp(clipped.astype(np.float64))[1] - (_BITS + 1), 0).astype(np.int64)
-    return ((shift << _BITS) + (clipped >> shift)).astype(np.intp)  # 32-bit boards count by nothing wider
+    buckets: NDArray[np.intp] = ((shift << _BITS) + (clipped >> shift)).astype(np.intp)  # all that 32 bits count by
+    return buckets
 
 
 def _edge(bucket: int) -> int:
