@@ -10,36 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm import forward
 from edgelstm.export.files import write_whole
-from edgelstm.export.float_gates import rounded
-from edgelstm.export.int8_cell import cell_ranges, int8_cell_steps
 from edgelstm.export.metadata import metadata
-from edgelstm.export.proof_limits import (
-    ACTIVATION_LIMIT,
-    CELL_SHARE,
-    CELL_UNITS,
-    CODE_ROUNDINGS,
-    SAME_ROUNDING,
-    SCORE_UNITS,
-    float32_limit,
-    magnitude,
-    rounded_limit,
-    score_slack,
-)
-from edgelstm.export.proof_witness import Run, Witness, witness
-from edgelstm.export.references import float_trace, integer_trace
-from edgelstm.export.rounding import same_rounding
+from edgelstm.export.proof_judge import Judge
+from edgelstm.export.proof_ledger import Check
+from edgelstm.export.proof_witness import witness
 from edgelstm.model import Model
-from edgelstm.quantization import reference
 from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines import open_model
@@ -47,32 +31,7 @@ from edgelstm.runtime.states import FILE_FIELDS
 
 VERSION = 1
 
-MAX_REPORTED = 1e30  # JSON has no infinity
 MAX_PROOF_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison over all sequences. It passes when the largest difference is within `limit`; a limit of
-    None is a figure for people, judged by nobody."""
-
-    name: str
-    values: int
-    differing: int  # values that are not equal
-    largest: float  # difference, in the unit that `name` says
-    rms: float
-    limit: float | None
-
-    @property
-    def passed(self) -> bool:
-        return self.limit is None or self.largest <= self.limit
-
-    def line(self) -> str:
-        mark = "·" if self.limit is None else "✓" if self.passed else "✗"
-        if self.limit == 0:
-            return f"{mark} {self.name}: {self.differing} of {self.values} differ"
-        limit = "" if self.limit is None else f" (limit {self.limit:.2g})"
-        return f"{mark} {self.name}: largest difference {self.largest:.2g}{limit}, RMS {self.rms:.2g}"
 
 
 @dataclass(frozen=True)
@@ -156,7 +115,7 @@ def prove(
     if shape != expected:
         raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
     content = path.read_bytes()
-    judge = _Judge(model, quantized, witness(engine), precision)
+    judge = Judge(model, quantized, witness(engine), precision)
     said = {name: value for name, value in engine.metadata.items() if name not in FILE_FIELDS}
     judge.ledger.exact("metadata", *_same_metadata(said, metadata(quantized or model, precision)))
     for sequence in sequences:
@@ -182,220 +141,3 @@ def _same_metadata(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[NDArr
     wanted = json.loads(json.dumps(wanted))
     same = [found.get(name, ...) == wanted.get(name, ...) for name in sorted(found.keys() | wanted.keys())]
     return np.array(same, np.float64), np.ones(len(same))
-
-
-class _Ledger:
-    """Differences by name, added up over sequences; a check for each, in the order in which they were met."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[Any]] = {}  # values, differing, largest, sum of squares, limit
-
-    def exact(self, name: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
-        self.near(name, found, expected, 0.0)
-
-    def near(self, name: str, found: NDArray[Any], expected: NDArray[Any], limit: float | None) -> None:
-        """Of several limits under one name the largest holds."""
-        row = self.rows.setdefault(name, [0, 0, 0.0, 0.0, limit])
-        if limit is not None:
-            row[4] = max(row[4], limit)
-        if found.shape != expected.shape:
-            row[1], row[2] = row[1] + 1, MAX_REPORTED
-            return
-        with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which counts as the largest
-            difference = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-        difference = np.nan_to_num(difference, nan=MAX_REPORTED, posinf=MAX_REPORTED)
-        row[0] += difference.size
-        row[1] += int(np.count_nonzero(difference))
-        row[2] = max(row[2], float(difference.max(initial=0.0)))
-        row[3] += float((difference**2).sum())
-
-    def checks(self) -> tuple[Check, ...]:
-        return tuple(
-            Check(name, values, differing, largest, float(np.sqrt(squares / max(values, 1))), limit)
-            for name, (values, differing, largest, squares, limit) in self.rows.items()
-        )
-
-
-def _states(run: Run, trace: forward.Trace | reference.Trace) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """(name, found, expected) of h and c of every layer."""
-    both: tuple[tuple[str, Sequence[NDArray[Any]], Sequence[NDArray[Any]]], ...] = (
-        ("h", run.h, trace.h),
-        ("c", run.c, trace.c),
-    )
-    for letter, found, expected in both:
-        for layer, (one, other) in enumerate(zip(found, expected, strict=True)):
-            yield f"{letter}{layer}", one, other
-
-
-class _Judge:
-    """Runs one sequence after another and enters every comparison in the ledger."""
-
-    def __init__(self, model: Model, quantized: QuantizedModel | None, witness: Witness, precision: Precision):
-        self.model = model
-        self.precision = precision
-        self.quantized = quantized
-        self.witness = witness
-        self.ledger = _Ledger()
-        self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
-        self.float_finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # expected by the model in float64
-        self.squares: list[NDArray[np.float64]] = []  # of what answers differ from float64's
-        self.units: dict[str, list[NDArray[np.float64]]] = {}  # of an int8 cell: by how many its states differ
-
-    def sequence(self, sequence: NDArray[np.float32]) -> None:
-        run = self.witness.run(sequence)
-        if self.precision == "int8" and self.quantized is not None:
-            self.int8(run, sequence, self.quantized)
-            limit = ACTIVATION_LIMIT
-        else:
-            limit = self.floats(run, sequence)
-            if self.precision == "int8-cell" and self.quantized is not None:
-                self.int8_cell(run, sequence, self.quantized)
-        if run.probabilities is not None and run.scores is not None:
-            expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
-            # Where calls for several frames sum otherwise, these are not of the very same scores.
-            near = ACTIVATION_LIMIT * magnitude(run.scores) if self.witness.splits_exactly else limit
-            self.ledger.near("probabilities of the file", run.probabilities, expected, near)
-        self.against_floats(run, sequence)
-        self.splits(run, sequence, 0.0 if self.witness.splits_exactly else limit)
-
-    def floats(self, run: Run, sequence: NDArray[np.float32]) -> float:
-        """Compare with float64; returns the largest limit."""
-        exact = float_trace(self.model, sequence)
-        if self.precision == "float32":
-            rough, limit_of = float_trace(self.model, sequence, np.float32), float32_limit
-        else:
-            rough, limit_of = self.rounded(sequence), rounded_limit
-        pairs = list(_states(run, exact))
-        roughs = [expected for _, _, expected in _states(run, rough)]
-        if run.scores is not None:
-            pairs.append(("scores", run.scores, exact.scores))
-            roughs.append(rough.scores)
-        limits = []
-        for (name, found, expected), near in zip(pairs, roughs, strict=True):
-            limits.append(limit_of(expected, near))
-            self.ledger.near(f"{name} against float64", found, expected, limits[-1])
-            if self.precision not in ("float32", "int8-cell"):
-                self.ledger.near(f"{name} against the same rounding", found, near, limits[-1] / SAME_ROUNDING)
-        limits.append(limit_of(exact.scores, rough.scores))
-        self.answers("answers against float64", run, exact.scores, limits[-1])
-        return max(limits)
-
-    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
-        """What the file's way of rounding gives, int8 scores where it has those."""
-        rough = same_rounding(self.precision, self.model, self.quantized, sequence)
-        if self.precision == "int8-mixed" and self.quantized and self.witness.rounds_scores:
-            scores = rounded(rough.scores, self.quantized.head[-1].output)
-            return replace(rough, dense=(*rough.dense[:-1], scores))
-        return rough
-
-    def int8_cell(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
-        """int8 values throughout, by the states that the file itself had a frame before."""
-        steps = int8_cell_steps(quantized, self.codes_of(run, sequence, quantized), run.h, run.c)
-        scales = {f"h{n}": lstm.hidden.scale for n, lstm in enumerate(quantized.lstms)}
-        scales |= {f"c{n}": ranges.c.scale for n, ranges in enumerate(cell_ranges(quantized))}
-        for name, found, expected in _states(run, steps):
-            units = np.rint((found - expected) / float(scales[name]))
-            self.ledger.near(f"{name}, int8 units", units, np.zeros_like(units), CELL_UNITS)
-            self.units.setdefault(name, []).append(units.reshape(-1))
-        if run.scores is not None:
-            self.int8_scores(run.scores, steps.scores, quantized)
-
-    def int8(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
-        """Compare with the integer reference; and, for people, with float64."""
-        trace = integer_trace(quantized, self.codes_of(run, sequence, quantized))
-        for name, found, expected in _states(run, trace):
-            self.ledger.exact(f"{name}, integers", found, expected)
-        if run.scores is None:
-            self.answers("answers", run, trace.scores, ACTIVATION_LIMIT * magnitude(trace.scores))
-        else:
-            if self.witness.rounds_scores:
-                self.int8_scores(run.scores, trace.scores, quantized)
-            else:
-                self.ledger.exact("scores, every bit", run.scores, trace.scores)
-            limit = ACTIVATION_LIMIT * magnitude(run.scores)
-            self.answers("answers from the file's scores", run, run.scores, limit, trace.scores)
-        floats = float_trace(self.model, sequence).scores
-        found_scores = trace.scores if run.scores is None else run.scores
-        self.ledger.near("scores against float64", found_scores, floats, None)
-
-    def codes_of(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> NDArray[np.int8]:
-        """The integers that the file made of the frames; where it does not show them, those that it must make."""
-        if run.codes is None:
-            return reference.quantize_frames(quantized, sequence)
-        scaled = sequence.astype(np.float64) * quantized.input_scale
-        exact = np.clip(scaled + quantized.input_offset, -128, 127)
-        slack = CODE_ROUNDINGS * 2.0**-24 * (np.abs(scaled) + np.abs(quantized.input_offset) + 128)
-        beyond = np.maximum(np.abs(run.codes - exact) - 0.5 - slack, 0)
-        self.ledger.exact("input integers, beyond rounding", beyond, np.zeros_like(beyond))
-        return run.codes.astype(np.int8)
-
-    def int8_scores(self, found: NDArray[Any], exact: NDArray[Any], quantized: QuantizedModel) -> None:
-        """TFLite's int8 scores against the exact ones, in units of the int8 score and of what may add to it."""
-        output = quantized.head[-1].output
-        scale = float(output.scale)
-        lowest, highest = (scale * (code - output.zero_point) for code in (-128, 127))
-        difference = (found - np.clip(exact.astype(np.float64), lowest, highest)) / scale / score_slack(quantized)
-        name = "scores, int8 units" if len(quantized.head) == 1 else "scores, share of what rounding may add up to"
-        self.ledger.near(name, difference, np.zeros_like(difference), SCORE_UNITS)
-
-    def answers(
-        self,
-        name: str,
-        run: Run,
-        scores: NDArray[Any],
-        limit: float,
-        decisive: NDArray[Any] | None = None,
-    ) -> None:
-        """What the stream answered against answers made from `scores`; decisions against those of `decisive`."""
-        rows, last = self.answers_of(scores)
-        self.ledger.near(name, run.answers, rows, limit)
-        self.ledger.near(name, run.final, last, limit)
-        if decisive is not None:
-            last = self.answers_of(decisive)[1]
-        self.finals.append((run.final, last))
-
-    def against_floats(self, run: Run, sequence: NDArray[np.float32]) -> None:
-        """What the file's rounding costs in answers, whatever its reference is."""
-        rows, last = self.answers_of(float_trace(self.model, sequence).scores)
-        self.float_finals.append((run.final, last))
-        if run.answers.shape == rows.shape:
-            self.squares += [(run.answers - rows).reshape(-1) ** 2]
-        self.squares += [(run.final - last) ** 2]
-
-    def float_error(self) -> float:
-        return float(np.nan_to_num(np.sqrt(np.mean(np.concatenate(self.squares))), nan=MAX_REPORTED))
-
-    def answers_of(self, scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(answers emitted, answer at the end) that frames with these `scores` lead to."""
-        model = self.model
-        pooled = (forward.answers(scores, model.answer), forward.final_answer(scores, model.answer))
-        rows, last = (forward.activate(values.astype(np.float64), model.activation) for values in pooled)
-        return rows, last
-
-    def splits(self, run: Run, sequence: NDArray[np.float32], limit: float) -> None:
-        """One push, and a saved and restored state, give what frame by frame gave."""
-        for name, other in (
-            ("one push", self.witness.run_at_once(sequence)),
-            ("saved and restored", self.witness.run_restored(sequence)),
-        ):
-            pairs = [(other.answers, run.answers), (other.final, run.final)]
-            pairs += [(new, old[-1:]) for new, old in zip((*other.h, *other.c), (*run.h, *run.c))]
-            for found, expected in pairs:
-                self.ledger.near(f"{name} against frame by frame", found, expected, limit)
-
-    def shares(self) -> None:
-        """Over all sequences: a short one may hold less than a hundred values, and one of them may differ."""
-        for name, parts in self.units.items():
-            wrong = np.concatenate(parts)
-            share = max(int(np.count_nonzero(wrong)) - 1, 0) / wrong.size
-            self.ledger.near(f"{name}, share of integers that differ", np.array([share]), np.zeros(1), CELL_SHARE)
-
-    def agreement(self, finals: list[tuple[NDArray[Any], NDArray[Any]]]) -> float | None:
-        """Share of sequences with the expected decision at the end."""
-        if self.model.activation == "linear":
-            return None
-
-        def decide(final: NDArray[Any]) -> list[Any]:
-            return [final.argmax()] if self.model.activation == "softmax" else (final > 0.5).tolist()
-
-        return float(np.mean([decide(found) == decide(expected) for found, expected in finals]))
