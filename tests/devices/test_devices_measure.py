@@ -88,14 +88,15 @@ def test_a_slow_frame_shows_in_full(frames):
 
 
 def test_paced_frames_come_when_they_are_due_and_not_before(frames):
-    """At 200 Hz no two frames begin in less than their share of time, and lateness is not counted as computing."""
+    """At 200 Hz frame n begins n times 5 ms after the first was due, or later: by the standard library's clock."""
     stream = Sleeper(0.0)
+    start = time.perf_counter()
     paced = prepare(stream, frames, 200.0, paced_seconds=0.5).paced()
     assert paced.pacing.rate == 200.0
     assert paced.spread.frames == len(stream.began)
     assert paced.pacing.late.frames <= paced.spread.frames
     for n, began in enumerate(stream.began):
-        assert began - stream.began[0] >= n / 200 - paced.pacing.late.max_us / 1e6 - 0.001
+        assert began - start >= n / 200 - 1e-5
     assert len(stream.began) <= 101
     assert paced.seconds > 0.4
 
@@ -104,7 +105,7 @@ def test_a_model_too_slow_for_its_sensor_misses_every_deadline(frames):
     """10 ms of computing every 2 ms: every answer comes after the next frame, and the computing alone is at fault."""
     paced = prepare(Sleeper(0.010), frames, 500.0, paced_seconds=0.2).paced()
     assert paced.pacing.misses == paced.pacing.slow == paced.spread.frames
-    assert 2 <= paced.spread.frames <= 21
+    assert 1 <= paced.spread.frames <= 21
     assert sum(point.misses for point in paced.intervals) == paced.pacing.misses
     assert paced.seconds < 60  # it does not go on until the backlog is gone
 
@@ -127,7 +128,7 @@ def test_a_soak_has_figures_for_every_interval(model, frames):
     measurement = Measurement(model.stream(), frames, plan, 100.0, look=read_moment, tell=told.append)
     soak = measurement.soak()
     assert tuple(told) == soak.intervals
-    assert 4 <= len(told) <= 5
+    assert 2 <= len(told) <= 5
     assert [point.end_s for point in told] == sorted(point.end_s for point in told)
     assert sum(point.spread.frames for point in told) == soak.spread.frames
     assert soak.pacing.rate == 100.0
