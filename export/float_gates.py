@@ -6,52 +6,84 @@ their scales; biases are the float model's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
-from edgelstm.model import LSTM, Dense
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
 
 Floats = NDArray[np.floating[Any]]
 
 
 def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
     """Raw frames (T, features) through the model; h in the real values of its integers."""
-    model = quantized.model
-    flow = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.lstms[0].input)
-    x, hs, cs, dense = flow, [], [], []
-    for lstm, lstm_source in zip(quantized.lstms, model.lstms):
-        h, c = _lstm(lstm, lstm_source, flow)
-        hs.append(h)
-        cs.append(c)
-        flow = h
-    for layer, source in zip(quantized.head, model.head):
-        flow = _dense(layer, source, flow)
-        dense.append(flow)
-        flow = rounded(flow, layer.output)
-    return forward.Trace(x, tuple(hs), tuple(cs), tuple(dense))
+    x = flow = _input(quantized, quantize_frames(quantized, sequence))
+    hs, cs = [], []
+    for layer, source in zip(quantized.lstms, quantized.model.lstms):
+        from_x, R = flow @ scaled(layer.W, layer.W_scale).T + source.b, scaled(layer.R, layer.R_scale)
+        h: Floats = np.zeros(layer.units)
+        c: Floats = np.zeros(layer.units)
+        h_after, c_after = np.empty((2, len(x), layer.units))
+        for t, z in enumerate(from_x):
+            o, c = _cell(z + R @ h, c)
+            h = _output(o, c, layer)
+            h_after[t], c_after[t] = h, c
+        hs.append(h_after)
+        cs.append(c_after)
+        flow = h_after
+    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
 
 
-def _lstm(layer: QuantizedLSTM, source: LSTM, x: Floats) -> tuple[Floats, Floats]:
-    W, R = scaled(layer.W, layer.W_scale), scaled(layer.R, layer.R_scale)
-    h: Floats = np.zeros(layer.units)
-    c: Floats = np.zeros(layer.units)
-    hs, cs = np.empty((2, len(x), layer.units))
-    for t, from_x in enumerate(x @ W.T + source.b):
-        i, f, g, o = np.split(from_x + R @ h, 4)
-        c = forward.sigmoid(f) * c + forward.sigmoid(i) * np.tanh(g)
-        h = rounded(forward.sigmoid(o) * np.tanh(c), layer.hidden)
-        hs[t], cs[t] = h, c
-    return hs, cs
+def float_gates_steps(
+    quantized: QuantizedModel, codes: NDArray[np.int8], h: Sequence[Floats], c: Sequence[Floats]
+) -> tuple[forward.Trace, list[float]]:
+    """What each frame must give, by the states (T, units) that an engine itself had after the frame before; h by the
+    engine's own new c. What falls to the other side of a rounding's edge cannot add up here.
+
+    codes: (T, features) as the engine had them. Also the largest terms of each layer's gate sums.
+    """
+    x = flow = _input(quantized, codes)
+    hs, cs, largest = [], [], []
+    for layer, source, h_after, c_after in zip(quantized.lstms, quantized.model.lstms, h, c):
+        from_x, from_h = flow @ scaled(layer.W, layer.W_scale).T, before(h_after) @ scaled(layer.R, layer.R_scale).T
+        o, new_c = _cell(from_x + source.b + from_h, before(c_after))
+        hs.append(_output(o, c_after, layer))
+        cs.append(new_c)
+        largest.append(float((np.abs(from_x) + np.abs(source.b) + np.abs(from_h)).max()))
+        flow = h_after
+    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow)), largest
 
 
-def _dense(layer: QuantizedDense, source: Dense, x: Floats) -> Floats:
-    y: Floats = x @ scaled(layer.W, layer.W_scale).T + source.b
-    return np.maximum(y, 0) if layer.activation == "relu" else y
+def before(after: Floats) -> Floats:
+    """(T, units) after each frame → before it, from zeros."""
+    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
+
+
+def _input(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
+    return real(codes.astype(np.float64), quantized.lstms[0].input)
+
+
+def _cell(z: Floats, c: Floats) -> tuple[Floats, Floats]:
+    """Gate sums (…, 4·units) and c → what o is the sigmoid of, and the new c."""
+    i, f, g, o = np.split(z, 4, axis=-1)
+    return o, forward.sigmoid(f) * c + forward.sigmoid(i) * np.tanh(g)
+
+
+def _output(o: Floats, c: Floats, layer: QuantizedLSTM) -> Floats:
+    return rounded(forward.sigmoid(o) * np.tanh(c), layer.hidden)
+
+
+def _head(quantized: QuantizedModel, x: Floats) -> tuple[Floats, ...]:
+    results = []
+    for layer, source in zip(quantized.head, quantized.model.head):
+        y = x @ scaled(layer.W, layer.W_scale).T + source.b
+        results.append(np.maximum(y, 0) if layer.activation == "relu" else y)
+        x = rounded(results[-1], layer.output)
+    return tuple(results)
 
 
 def scaled(weights: NDArray[np.int8], scale: NDArray[np.float32]) -> Floats:

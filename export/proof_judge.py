@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
-from edgelstm.export.float_gates import rounded
+from edgelstm.export.float_gates import float_gates_steps, rounded
 from edgelstm.export.int8_cell import cell_ranges, int8_cell_steps
 from edgelstm.export.proof_ledger import MAX_REPORTED, Ledger
 from edgelstm.export.proof_limits import (
@@ -18,8 +18,11 @@ from edgelstm.export.proof_limits import (
     CELL_SHARE,
     CELL_UNITS,
     CODE_ROUNDINGS,
+    EDGE_SHARE,
+    EDGE_UNITS,
     SAME_ROUNDING,
     SCORE_UNITS,
+    STEP_LIMIT,
     float32_limit,
     magnitude,
     rounded_limit,
@@ -57,7 +60,7 @@ class Judge:
         self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
         self.float_finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # expected by the model in float64
         self.squares: list[NDArray[np.float64]] = []  # of what answers differ from float64's
-        self.units: dict[str, list[NDArray[np.float64]]] = {}  # of an int8 cell: by how many its states differ
+        self.units: dict[str, list[NDArray[np.float64]]] = {}  # by how many integers of a state differ
 
     def sequence(self, sequence: NDArray[np.float32]) -> None:
         run = self.witness.run(sequence)
@@ -68,6 +71,8 @@ class Judge:
             limit = self.floats(run, sequence)
             if self.precision == "int8-cell" and self.quantized is not None:
                 self.int8_cell(run, sequence, self.quantized)
+            if self.precision == "int8-mixed" and self.quantized is not None:
+                self.float_gates(run, sequence, self.quantized)
         if run.probabilities is not None and run.scores is not None:
             expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
             # Where calls for several frames sum otherwise, these are not of the very same scores.
@@ -92,10 +97,11 @@ class Judge:
         for (name, found, expected), near in zip(pairs, roughs, strict=True):
             limits.append(limit_of(expected, near))
             self.ledger.near(f"{name} against float64", found, expected, limits[-1])
-            if self.precision not in ("float32", "int8-cell"):
+            if self.precision in ("int8-dynamic", "hybrid"):
                 self.ledger.near(f"{name} against the same rounding", found, near, limits[-1] / SAME_ROUNDING)
         limits.append(limit_of(exact.scores, rough.scores))
-        self.answers("answers against float64", run, exact.scores, limits[-1])
+        decisive = None if self.precision == "float32" else rough.scores
+        self.answers("answers against float64", run, exact.scores, limits[-1], decisive)
         return max(limits)
 
     def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
@@ -112,11 +118,35 @@ class Judge:
         scales = {f"h{n}": lstm.hidden.scale for n, lstm in enumerate(quantized.lstms)}
         scales |= {f"c{n}": ranges.c.scale for n, ranges in enumerate(cell_ranges(quantized))}
         for name, found, expected in _states(run, steps):
-            units = np.rint((found - expected) / float(scales[name]))
-            self.ledger.near(f"{name}, int8 units", units, np.zeros_like(units), CELL_UNITS)
-            self.units.setdefault(name, []).append(units.reshape(-1))
+            self.in_units(name, (found - expected) / float(scales[name]), CELL_UNITS)
         if run.scores is not None:
             self.int8_scores(run.scores, steps.scores, quantized)
+
+    def float_gates(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
+        """Floats between integers, by the states that the file itself had a frame before."""
+        steps, largest = float_gates_steps(quantized, self.codes_of(run, sequence, quantized), run.h, run.c)
+        for name, found, expected in _states(run, steps):
+            layer = int(name[1:])
+            if name.startswith("h"):
+                self.in_units(name, (found - expected) / float(quantized.lstms[layer].hidden.scale), EDGE_UNITS)
+            else:
+                limit = STEP_LIMIT * magnitude(expected) * max(1.0, largest[layer])
+                self.ledger.near(f"{name} against the same rounding", found, expected, limit)
+        if run.scores is None:
+            return
+        if self.witness.rounds_scores:
+            self.int8_scores(run.scores, steps.scores, quantized)
+        else:
+            # A value of a hidden dense layer may lie at an edge too.
+            edges = float((score_slack(quantized) - SCORE_UNITS).max()) * float(quantized.head[-1].output.scale)
+            limit = STEP_LIMIT * magnitude(steps.scores) + edges
+            self.ledger.near("scores against the same rounding", run.scores, steps.scores, limit)
+
+    def in_units(self, name: str, difference: NDArray[Any], limit: float) -> None:
+        """Of integers: by how many they differ here, and in the end how often."""
+        units = np.rint(difference)
+        self.ledger.near(f"{name}, int8 units", units, np.zeros_like(units), limit)
+        self.units.setdefault(name, []).append(units.reshape(-1))
 
     def int8(self, run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel) -> None:
         """Compare with the integer reference; and, for people, with float64."""
@@ -206,7 +236,8 @@ class Judge:
         for name, parts in self.units.items():
             wrong = np.concatenate(parts)
             share = max(int(np.count_nonzero(wrong)) - 1, 0) / wrong.size
-            self.ledger.near(f"{name}, share of integers that differ", np.array([share]), np.zeros(1), CELL_SHARE)
+            limit = CELL_SHARE if self.precision == "int8-cell" else EDGE_SHARE
+            self.ledger.near(f"{name}, share of integers that differ", np.array([share]), np.zeros(1), limit)
 
     def agreement(self, finals: list[tuple[NDArray[Any], NDArray[Any]]]) -> float | None:
         """Share of sequences with the expected decision at the end."""

@@ -37,6 +37,15 @@ taken off. TFLite normalizes in two steps and scales in a third. The rest is pro
 SCORE_UNITS = 1.0
 """TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
 
+STEP_LIMIT = 1e-6
+"""Float gates between integers, by the file's own states: against float64, relative to the largest value and to the
+largest terms of a gate's sum (each at least 1). Four float32 roundings of 6e-8, and the functions' own."""
+
+EDGE_UNITS = 1.0
+EDGE_SHARE = 0.01
+"""By how many units a value may then differ that is rounded to int8, and how often: where float32 and float64 lie on
+two sides of a rounding's edge. Measured 0 in 10,000."""
+
 CELL_UNITS = 3.0
 CELL_SHARE = 0.03
 """int8 cells: by how many units a value may differ from every value rounded once, and how often. XNNPACK measured 0;

@@ -12,6 +12,7 @@ from edgelstm.export import (
     onnx_float32,
     onnx_int8_dynamic,
     onnx_int8_exact,
+    onnx_int8_portable,
     tflite_explicit,
     tflite_float32,
     tflite_hybrid,
@@ -40,6 +41,7 @@ FORMS = {
     "onnx-dynamic": (None, onnx_int8_dynamic.encode),
     "onnx-per-row": ("per-row", onnx_int8_exact.encode),
     "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
+    "onnx-portable": ("per-row", onnx_int8_portable.encode),
     "tflite": ("per-gate", tflite_int8.encode),
     "tflite-float32": (None, tflite_float32.encode),
     "tflite-hybrid": (None, tflite_hybrid.encode),
@@ -49,6 +51,7 @@ FORMS = {
 }
 PRECISIONS = {
     "onnx-dynamic": "int8-dynamic",
+    "onnx-portable": "int8-mixed",
     "tflite-dynamic": "int8-dynamic",
     "tflite-hybrid": "hybrid",
     "tflite-int8-explicit": "int8-cell",
@@ -181,9 +184,11 @@ def test_a_float32_file_of_another_model_fails(form, wrong, check, tmp_path):
 
 def by_rounding(form, name):
     """The check that holds `name` against the form's own way of rounding."""
+    # Where h is held against the file's own c, what is wrong with a gate shows in c.
     if form == "tflite-int8-explicit":
-        # h is held against the file's own c: what is wrong with a gate shows in c.
         return "scores, int8 units" if name == "scores" else f"c{name[1]}, share of integers that differ"
+    if form == "onnx-portable":
+        name = name.replace("h", "c")
     return f"{name} against the same rounding"
 
 
