@@ -19,7 +19,8 @@ from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.engines import open_model
 from edgelstm.runtime.tflite_file import metadata_entry
 from litert_alone import streamed
-from random_models import random_model, random_signal
+from random_models import random_model, random_signal, shapes
+from wrong_models import changed, first_lstm
 
 pytest.importorskip("ai_edge_litert")
 
@@ -50,14 +51,9 @@ def in_units(run, trace, output):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    features=st.integers(1, 20),
-    units=st.lists(st.integers(1, 40), min_size=1, max_size=3),
-    outputs=st.lists(st.integers(1, 12), min_size=1, max_size=2),
-    activation=st.sampled_from(["softmax", "sigmoid", "linear"]),
-    seed=st.integers(0, 999),
-)
-def test_models_of_any_shape_have_the_bits_of_the_reference(folder, features, units, outputs, activation, seed):
+@given(shape=shapes(), seed=st.integers(0, 999))
+def test_models_of_any_shape_have_the_bits_of_the_reference(folder, shape, seed):
+    features, units, outputs, activation = shape
     model = random_model(features, units, outputs, seed=seed, activation=activation, frames=30)
     quantized = quantize(model, "per-gate")
     # Twice what was calibrated: saturation must agree too.
@@ -189,18 +185,8 @@ def test_scales_per_row_are_refused():
         encode(quantize(random_model(5, [8], [3]), "per-row"))
 
 
-def first_lstm(quantized, **changes):
-    return replace(quantized, lstms=(replace(quantized.lstms[0], **changes), *quantized.lstms[1:]))
-
-
 def last_dense(quantized, **changes):
     return replace(quantized, head=(*quantized.head[:-1], replace(quantized.head[-1], **changes)))
-
-
-def changed(array, place, value):
-    copy = array.copy()
-    copy[place] = value
-    return copy
 
 
 @pytest.mark.parametrize(

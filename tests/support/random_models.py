@@ -11,6 +11,18 @@ from edgelstm.model import LSTM, Answer, Dense, Model, Normalize, OutputActivati
 from edgelstm.quantization import calibrate
 
 
+def shapes():
+    """Hypothesis' features, units, outputs and activation for `random_model`."""
+    from hypothesis import strategies as st
+
+    return st.tuples(
+        st.integers(1, 20),
+        st.lists(st.integers(1, 40), min_size=1, max_size=3),
+        st.lists(st.integers(1, 12), min_size=1, max_size=2),
+        st.sampled_from(["softmax", "sigmoid", "linear"]),
+    )
+
+
 def random_model(
     features: int,
     units: Sequence[int],

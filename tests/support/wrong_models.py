@@ -1,0 +1,16 @@
+"""Integer models with something wrong, for the checks that must see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+
+def first_lstm(quantized, **changes):
+    """`quantized` with fields of its first LSTM layer changed."""
+    return replace(quantized, lstms=(replace(quantized.lstms[0], **changes), *quantized.lstms[1:]))
+
+
+def changed(array, place, value):
+    copy = array.copy()
+    copy[place] = value
+    return copy
