@@ -132,15 +132,22 @@ class EngineStream(ABC):
 
         ValueError for a wrong shape or dtype, NaN or infinity; the stream is then untouched.
         """
-        if frame is not None:
+        if frame is None:
+            self._check(self._input)
+        elif isinstance(frame, np.ndarray) and frame.dtype == np.float32 and frame.shape == self._input.shape:
+            self._check(frame)
+            self._input[:] = frame
+        else:
             set_frame(self._input, frame, self.model.feature_names)
-        if not np.isfinite(self._input).all():
-            check_frames(self._input[None], self.model.features, self.model.feature_names)
         self._step()
         if not self._pooling.add(self.scores):
             return False
         self._output[:] = self.answer()
         return True
+
+    def _check(self, frame: Float32) -> None:
+        if not np.isfinite(frame).all():
+            check_frames(frame[None], self.model.features, self.model.feature_names)
 
     def push(self, frames: ArrayLike) -> Float32:
         """Raw frames (T, features), or one (features,) → the answers that were emitted, (answers, outputs).
