@@ -83,6 +83,7 @@ static const pattern arm[] = {
     {0xffb00f50, 0xf2a00140, FLOAT32_MACS, 2}, /* vmla.f32 d, d, d[n] */
     {0x0ff000f0, 0x01000080, INT8_MACS, 1},    /* smlabb, of the scalar kernels */
     {0x0ff0f0f0, 0x01600080, INT8_MACS, 1},    /* smulbb */
+    {0x0fb00f50, 0x0e000a00, FLOAT32_MACS, 1}, /* vmla.f32 s, s, s */
 };
 
 static void count_macs(struct qemu_plugin_insn *instruction, uint32_t code, const pattern *patterns,

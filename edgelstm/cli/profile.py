@@ -85,6 +85,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     type=click.Path(path_type=Path, exists=True),
     help="EdgeLSTM for the boards, or a folder with wheels.  [default: dist, where make wheels puts them]",
 )
+@click.option(
+    "--predict", "predicted", metavar="BOARD", help="Estimate a frame on a board that is not at hand instead."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE too."
@@ -97,6 +100,7 @@ def command(
     boards_file: Path | None,
     board_python: str,
     wheels: Path | None,
+    predicted: str | None,
     **settings: Any,
 ) -> int:
     """Measure latency and memory of each MODEL on this machine, side by side.
@@ -108,18 +112,28 @@ def command(
     With --board everything that is needed goes to the board by your own ssh, is measured there and removed again;
     several boards are measured at the same time. A board that fails is a line on stderr, and the exit code is 4.
 
+    With --predict nothing runs on the board: from its description, the model's operations and the kernels as they
+    are compiled comes an estimate, beside one for this machine and what is measured here.
+
     \b
     Example:
       edgelstm profile model.elstm
       edgelstm profile model-float32.elstm model-int8.elstm --data recording.csv --output report.json
       edgelstm profile model.elstm model.onnx --board pi --board user@192.168.0.7
+      edgelstm profile model.elstm --predict pi-zero-2w
       edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms --budget rss=40MiB
     """
     from edgelstm.devices import profile
 
+    if predicted is not None and (hosts or boards_file is not None):
+        raise click.UsageError("--predict: for a board that is not at hand, expected without --board and --boards")
     plan = _plan(models, **settings)
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the report in")
+    if predicted is not None:
+        from edgelstm.cli.predict import predict
+
+        return predict(models, predicted, as_json=as_json, output=output)
     # Python would die of SIGTERM at once and leave the measuring process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if hosts or boards_file is not None:

@@ -1,0 +1,87 @@
+"""`edgelstm profile --predict`: an estimate for a board that is not at hand, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli import style
+from edgelstm.devices.record import Missing
+
+if TYPE_CHECKING:
+    from edgelstm.devices.prediction import Estimate, Prediction
+
+_NAMES = 30  # columns of the first one
+
+
+def predict(models: Sequence[Path], board: str, *, as_json: bool, output: Path | None) -> int:
+    """Print, and write where asked to, what a frame of each model would cost on the board of that id."""
+    from edgelstm.devices.boards import board as known
+    from edgelstm.devices.prediction import predict as of
+
+    try:
+        profile = known(board)
+    except ValueError as error:
+        raise click.UsageError(f"--predict: {error}") from None
+    found = [of(model, profile) for model in models]
+    values = [one.to_json() for one in found]
+    text = json.dumps(values[0] if len(values) == 1 else values, indent=2, allow_nan=False)
+    if output is not None:
+        beside = output.with_name(f".{output.name}.new")
+        beside.write_text(text + "\n")
+        beside.replace(output)
+    click.echo(text if as_json else "\n\n".join(map(table, found)))
+    return 0
+
+
+def table(found: Prediction) -> str:
+    work, here = found.work, found.here
+    lines = [
+        style.heading(f"{work.file} on {found.board}: an estimate, nothing ran there"),
+        f"{'':{_NAMES}}{'multiply-accumulates':>22}{'bytes':>12}",
+    ]
+    for layer in work.layers:
+        name = f"{layer.kind} {layer.inputs} → {layer.outputs}"
+        lines.append(f"{name:{_NAMES}}{layer.macs:>22,}{style.size(layer.bytes):>12}")
+    lines.append(f"{'a frame, with the state':{_NAMES}}{work.macs:>22,}{style.size(work.bytes):>12}")
+    estimates = [one for one in found.estimates if not isinstance(one, Missing)]
+    columns = [_column(one.core, one) for one in estimates]
+    if not isinstance(here.estimate, Missing):
+        columns.append(_column("this machine", here.estimate))
+    lines.append("")
+    for place, (name, _) in enumerate(columns[0]):
+        lines.append(f"{name:{_NAMES}}" + "".join(f"{column[place][1]:>22}" for column in columns))
+    lines += ["", *_trust(found)]
+    for one in found.estimates:
+        lines += [f"not estimated: {one.reason}"] if isinstance(one, Missing) else [f"{one.core}:", *_notes(one)]
+    return "\n".join(lines)
+
+
+def _column(title: str, one: Estimate) -> list[tuple[str, str]]:
+    return [
+        ("", title),
+        ("kernels", f"{one.kernel}, {one.architecture}"),
+        ("clock", f"{one.mhz:,.0f} MHz"),
+        ("products", f"{one.products_us:,.2f} µs"),
+        ("gates and all else", f"{one.gates_us:,.2f} µs"),
+        ("memory", f"{one.memory_us:,.2f} µs"),
+        ("a frame, called from C", f"{one.frame_us:,.2f} µs"),
+    ]
+
+
+def _notes(one: Estimate) -> list[str]:
+    return [f"  {note}" for note in one.assumptions]
+
+
+def _trust(found: Prediction) -> list[str]:
+    """What the method is worth where it can be held against the truth."""
+    here = found.here
+    lines = [f"measured on this machine: {here.measured_us:,.2f} µs a frame ({here.machine})"]
+    if isinstance(here.estimate, Missing):
+        return [*lines, f"not estimated for this machine: {here.estimate.reason}"]
+    share = here.estimate.frame_us / here.measured_us
+    return [*lines, f"estimated for it by the same method, as {here.estimate.model}: {share:.2f} times that"]

@@ -1,0 +1,178 @@
+"""What a prediction counts is what emulated processors execute; what it adds up follows the board's description."""
+
+import importlib.util
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgelstm.cli import main
+from edgelstm.devices import Missing
+from edgelstm.devices.boards import board, boards
+from edgelstm.devices.prediction import Estimate, costs, predict, work
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from edgelstm.runtime import Model
+from random_models import random_model
+
+PROJECT = Path(__file__).resolve().parents[2]
+STEPS = 3
+SHAPES = (
+    (40, (64,), (12,)),
+    (7, (13,), (3,)),
+    (65, (17, 129), (8, 2)),
+    (1, (16, 8, 24), (5,)),
+)  # features, units, outputs
+
+
+def load(name):
+    path = PROJECT / "benchmarks" / "arm" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def emulation():
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # cmake's place
+    module = load("emulation")
+    if lacking := module.missing():
+        pytest.skip(lacking)
+    yield module
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """int8 and float32 files of odd shapes and of even ones."""
+    folder, found = tmp_path_factory.mktemp("models"), []
+    for number, shape in enumerate(SHAPES):
+        model = random_model(*shape, activation="linear")
+        for precision, content in (("int8", encode(quantize(model))), ("float32", encode(model))):
+            found.append(folder / f"{precision}-{number}.elstm")
+            found[-1].write_bytes(content)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("core", "kernel"),
+    [("cortex-a53", "neon"), ("cortex-a76", "dotprod"), ("cortex-a7", "neon"), ("arm1176", "scalar")],
+)
+def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp_path_factory, core, kernel):
+    folder = tmp_path_factory.getbasetemp() / "counted"  # programs are built once for all cores
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    gates = None
+    for path in files:
+        (found,), chosen = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
+        assert chosen.strip() == kernel
+        expected, precision = work(path), path.name.partition("-")[0]
+        executed = found[f"{precision}_macs"] / STEPS
+        if kernel == "scalar" and precision == "float32":  # whose gates have the instruction as well
+            gates = gates or (executed - expected.macs) / expected.units
+            executed -= gates * expected.units
+            assert 0 < gates < 60
+        assert executed == pytest.approx(expected.macs, rel=0.02), path.name
+
+
+def test_counts_what_the_core_counts_where_nothing_is_padded(files):
+    for path in files[:2]:  # 40 features and 64 units; 16 rows for the head's
+        found, core = work(path), Model(path)
+        lstm, dense = found.layers
+        assert lstm.macs == 4 * 64 * (40 + 64)
+        assert core.frame_macs == lstm.macs + 64 * dense.outputs
+        assert dense.macs == 64 * 16
+        assert 0.9 * path.stat().st_size < sum(layer.bytes for layer in found.layers) + 5000
+        assert sum(layer.bytes for layer in found.layers) < path.stat().st_size
+
+
+def test_knows_the_cycles_of_every_board(files):
+    for one in boards():
+        for path in files[:2]:
+            found = predict(path, one)
+            assert [estimate.core for estimate in found.estimates] == [kind.name for kind in one.cores]
+
+
+def test_adds_up_operations_cycles_and_bytes(files):
+    path, zero = files[0], board("pi-zero-2w")
+    (estimate,) = predict(path, zero).estimates
+    cost = costs().find("Cortex-A53", "aarch64", "neon", "int8")
+    found = work(path)
+    cycles = cost.mac * found.macs + cost.unit * 64 + cost.feature * 40 + cost.step
+    assert estimate.frame_us == pytest.approx(cycles / 1000)
+    assert estimate.memory_us == 0
+
+    (core,) = zero.cores
+    (slow,) = predict(path, replace(zero, cores=(replace(core, max_mhz=250.0),))).estimates
+    assert slow.frame_us == pytest.approx(4 * estimate.frame_us)
+
+    small = tuple(replace(cache, kib=16) for cache in core.caches)  # the model's 35 KiB do not fit
+    (missed,) = predict(path, replace(zero, cores=(replace(core, caches=small),))).estimates
+    assert missed.memory_us == pytest.approx(found.bytes / 2114)
+    assert missed.frame_us == pytest.approx(estimate.frame_us + missed.memory_us)
+
+
+def test_a_stand_in_says_so(files):
+    (a76, _) = predict(files[0], board("orange-pi-5")).estimates
+    assert "neoverse-n1, which stands in for Cortex-A76" in a76.assumptions[0]
+    (arm,) = predict(files[0], board("pi-zero-w")).estimates
+    assert "at least" in arm.assumptions[0]
+
+
+def test_without_cycles_there_is_no_estimate(files):
+    zero = board("pi-zero-2w")
+    other = replace(zero, cores=(replace(zero.cores[0], name="Cortex-X1"),))
+    with pytest.raises(ValueError, match=r"pi-zero-2w: no cycles at hand of the neon kernels \(int8\) on Cortex-X1"):
+        predict(files[0], other)
+    both = replace(zero, cores=(*zero.cores, *other.cores))
+    known, unknown = predict(files[0], both).estimates
+    assert isinstance(known, Estimate)
+    assert isinstance(unknown, Missing)
+
+
+def test_measures_this_machine_beside(files):
+    here = predict(files[0], board("pi-5")).here
+    assert here.measured_us > 0
+    assert isinstance(here.estimate, Missing) or here.estimate.kernel == Model(files[0]).kernel
+
+
+def run(capfd, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments)])
+    return ended.value.code, *capfd.readouterr()
+
+
+def test_prints_an_estimate_called_so(files, capfd, tmp_path):
+    code, out, err = run(capfd, "profile", files[0], "--predict", "pi-zero-2w")
+    assert (code, err) == (0, "")
+    assert "int8-0.elstm on Raspberry Pi Zero 2 W: an estimate, nothing ran there" in out
+    assert "measured on this machine" in out
+    assert "LLVM's model of cortex-a53" in out
+
+    code, out, _ = run(capfd, "profile", *files[:2], "--predict", "pi-5", "--json", "--output", tmp_path / "p.json")
+    assert code == 0
+    found = json.loads(out)
+    assert found == json.loads((tmp_path / "p.json").read_text())
+    assert [one["kind"] for one in found] == ["prediction", "prediction"]
+    assert found[0]["estimates"][0]["kernel"] == "dotprod"
+
+
+def test_refuses_what_it_cannot_predict(files, capfd, tmp_path):
+    code, _, err = run(capfd, "profile", files[0], "--predict", "pi-zero-2")
+    assert code == 2
+    assert "unknown board 'pi-zero-2', perhaps 'pi-zero-2w'" in err
+    code, _, err = run(capfd, "profile", files[0], "--predict", "pi-5", "--board", "host")
+    assert code == 2
+    assert "--board" in err
+    other = tmp_path / "model.onnx"
+    other.write_bytes(b"x")
+    code, _, err = run(capfd, "profile", other, "--predict", "pi-5")
+    assert code == 1
+    assert "needs an .elstm file" in err
+    code, _, err = run(capfd, "profile", tmp_path / "none.elstm", "--predict", "pi-5")
+    assert code == 2
