@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Says in one line what emulated ARM tests need and this machine lacks; exits with 1 then.
+PATH=$PATH:/usr/sbin
 declare -A packages=(
+  [sshd]="openssh-server"
   [qemu-aarch64-static]="qemu-user-static"
   [aarch64-linux-gnu-gcc]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
   [arm-linux-gnueabihf-gcc]="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ssh_board
-from random_models import random_model, random_signal
 
+import ssh_board
 from edgelstm.devices.remote import BoardError
 from edgelstm.devices.remote.deployment import deploy, logs, name_of, remove, rollback, status
 from edgelstm.devices.remote.target import Target
@@ -20,6 +19,7 @@ from edgelstm.devices.service import Settings
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
+from random_models import random_model, random_signal
 
 pytestmark = pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
 
@@ -184,7 +184,7 @@ def test_a_version_that_does_not_start_gives_way_to_the_one_before(served, model
 
 
 def test_a_first_version_that_does_not_start_leaves_nothing(served, models):
-    with pytest.raises(BoardError, match="does not start.*nothing of it is left"):
+    with pytest.raises(BoardError, match=r"does not start.*nothing of it is left"):
         deploy(served.target, models[0], Settings("m", "", source_command=("no-such-program",)), "bell")
     assert status(served.target) == ()
 

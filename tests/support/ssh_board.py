@@ -33,8 +33,7 @@ class SshBoard:
 
     def __init__(self, folder: Path, more: str = ""):
         assert SSHD is not None
-        self.bin, self.home, self._login = folder / "bin", folder / "home", folder / "login"
-        self.bin.mkdir()
+        self.home, self.config, self._login = folder / "home", folder / "ssh_config", folder / "login"
         self.home.mkdir()
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # where root's sshd wants to be when it has given up its rights
@@ -67,7 +66,7 @@ class SshBoard:
         }
         _write(folder / "sshd_config", sshd_config)
         server = shlex.join([SSHD, "-i", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")])
-        (folder / "ssh_config").write_text(
+        self.config.write_text(
             more.format(folder=folder)
             + "Host *\n"
             + f"  HostKeyAlias board\n  ProxyCommand {server}\n"
@@ -76,9 +75,7 @@ class SshBoard:
             + f"  UserKnownHostsFile {folder / 'known_hosts'}\n  GlobalKnownHostsFile none\n"
             + f"Host * !wrongkey\n  IdentityFile {folder / 'key'}\n"
         )
-        ssh = self.bin / "ssh"
-        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {shlex.quote(str(folder / "ssh_config"))} "$@"\n')
-        ssh.chmod(0o755)
+        self.bin = _client(folder / "bin", self.config)
         self._folder = folder
 
     def login(self, script: str) -> None:
@@ -139,3 +136,18 @@ def _write(path: Path, settings: dict[str, object]) -> None:
 
 PYTHON = sys.executable
 """The board's Python: the one that runs the tests has numpy."""
+
+
+def together(folder: Path, boards: dict[str, SshBoard]) -> Path:
+    """A folder with an `ssh` that reaches each board by its name."""
+    config = folder / "all_boards"
+    config.write_text("".join(f"Host {name}\n  Include {board.config}\n" for name, board in boards.items()))
+    return _client(folder / "all_bin", config)
+
+
+def _client(folder: Path, config: Path) -> Path:
+    folder.mkdir()
+    ssh = folder / "ssh"
+    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {shlex.quote(str(config))} "$@"\n')
+    ssh.chmod(0o755)
+    return folder
