@@ -13,7 +13,7 @@ import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +36,6 @@ class Stream(Protocol):
     def input(self) -> NDArray[np.float32]: ...  # (features,)
 
     def step(self, frame: NDArray[np.float32], /) -> bool: ...
-
-
-class InputStream:
-    """Another engine's stream: to write `input` and step costs it less than its `step(frame)`, which checks more."""
-
-    def __init__(self, stream: Any):
-        self.input: NDArray[np.float32] = stream.input
-        self._step: Callable[[], bool] = stream.step
-
-    def step(self, frame: NDArray[np.float32]) -> bool:
-        self.input[:] = frame
-        return self._step()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgelstm.devices.budget import check, model_budget, parse_budget
 from edgelstm.devices.conditions import read_conditions
 from edgelstm.devices.detect import detect
-from edgelstm.devices.measure import InputStream, Interval, Latency, Measurement, overhead_us
+from edgelstm.devices.measure import Interval, Latency, Measurement, overhead_us
 from edgelstm.devices.memory import read_memory
 from edgelstm.devices.moment import read_moment, read_usage
 from edgelstm.devices.plan import Plan
@@ -67,10 +67,7 @@ def profile_here(
     own_budget = model_budget(model.metadata)
     frames, kind = _frames(model, Path(plan.data) if plan.data else None)
     rate = plan.rate or float(model.sample_rate) or _NO_RATE
-    ours = path.suffix.lower() == ".elstm"
-    measurement = Measurement(
-        stream if ours else InputStream(stream), frames, plan, rate, look=read_moment, tell=tell
-    )
+    measurement = Measurement(stream, frames, plan, rate, look=read_moment, tell=tell)
     stage("input read")
     first_us, warm_up = measurement.warm_up()
     stage("warmed up")
