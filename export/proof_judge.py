@@ -59,7 +59,7 @@ class Judge:
         self.ledger = Ledger()
         self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
         self.float_finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # expected by the model in float64
-        self.squares: list[NDArray[np.float64]] = []  # of what answers differ from float64's
+        self.squares: list[forward.Floats] = []  # of what answers differ from float64's
         self.units: dict[str, list[NDArray[np.float64]]] = {}  # by how many integers of a state differ
 
     def sequence(self, sequence: NDArray[np.float32]) -> None:
@@ -213,7 +213,7 @@ class Judge:
     def float_error(self) -> float:
         return float(np.nan_to_num(np.sqrt(np.mean(np.concatenate(self.squares))), nan=MAX_REPORTED))
 
-    def answers_of(self, scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def answers_of(self, scores: NDArray[Any]) -> tuple[forward.Floats, forward.Floats]:
         """(answers emitted, answer at the end) that frames with these `scores` lead to."""
         model = self.model
         pooled = (forward.answers(scores, model.answer), forward.final_answer(scores, model.answer))

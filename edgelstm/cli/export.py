@@ -93,7 +93,7 @@ def command(
             source,
             path,
             precision=form.name,
-            scales=scales if scales in form.scales else None,  # type: ignore[arg-type]
+            scales=scales if scales in form.scales else None,
             io=io,  # type: ignore[arg-type]
             sequences=sequences,
             verify=not no_verify,
