@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli import style
+from edgelstm.cli.profile_boards import BOARD_TROUBLE, WHEELS, checked
 
 if TYPE_CHECKING:
     from edgelstm.devices.remote.deployment import Deployed, Status
     from edgelstm.devices.remote.target import Target
     from edgelstm.devices.service import Settings
-
-BOARD_TROUBLE = 4
 
 
 class BoardProblem(click.ClickException):
@@ -45,7 +44,6 @@ class BoardProblem(click.ClickException):
     "--wheel",
     "wheels",
     type=click.Path(path_type=Path, exists=True),
-    default=None,
     help="EdgeLSTM for the board, or a folder with wheels.  [default: dist, where make wheels puts them]",
 )
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
@@ -101,9 +99,9 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
     from edgelstm.devices.remote.session import check_host
     from edgelstm.devices.remote.target import Target
 
-    target = Target(check_host(given["host"]), given["python"], given["wheels"] or Path("dist"))
+    target = Target(checked(check_host, given["host"]), given["python"], given["wheels"] or WHEELS)
     service = not given["no_service"]
-    name = given["name"] and deployment.check_name(given["name"])
+    name = given["name"] and checked(deployment.check_name, given["name"])
     if action is None and model is not None:
         name = name or deployment.name_of(model)
         changed = deployment.deploy(target, model, _settings(given), name, service=service, tell=_tell)

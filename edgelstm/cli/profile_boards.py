@@ -20,7 +20,7 @@ BOARD_TROUBLE = 4
 _FILE_AT_FAULT = 1
 _MOST_BYTES = 1 << 20
 _FIELDS = ("host", "python", "wheel")
-_WHEELS = Path("dist")
+WHEELS = Path("dist")
 
 
 def targets(hosts: Sequence[str], file: Path | None, python: str, wheels: Path | None) -> list[Target]:
@@ -28,7 +28,7 @@ def targets(hosts: Sequence[str], file: Path | None, python: str, wheels: Path |
     from edgelstm.devices.remote.session import check_host
     from edgelstm.devices.remote.target import Target
 
-    found = [Target(check_host(host), python, wheels or _WHEELS) for host in hosts]
+    found = [Target(checked(check_host, host), python, wheels or WHEELS) for host in hosts]
     if file is not None:
         found += [_target(one, f"{file}: boards[{n}]", python, wheels) for n, one in enumerate(_tables(file))]
     seen: set[str] = set()
@@ -37,6 +37,14 @@ def targets(hosts: Sequence[str], file: Path | None, python: str, wheels: Path |
             raise click.UsageError(f"board {target.host}: given twice, expected each once")
         seen.add(target.host)
     return found
+
+
+def checked(check: Callable[[str], str], text: str) -> str:
+    """An option's text if `check` takes it; else UsageError."""
+    try:
+        return check(text)
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
 
 
 def _tables(file: Path) -> list[Any]:
@@ -66,7 +74,7 @@ def _target(table: Any, where: str, python: str, wheels: Path | None) -> Target:
         host = check_host(table["host"])
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    wheel = Path(table["wheel"]) if "wheel" in table else wheels or _WHEELS
+    wheel = Path(table["wheel"]) if "wheel" in table else wheels or WHEELS
     return Target(host, table.get("python", python), wheel)
 
 

@@ -1,6 +1,7 @@
 """Profiles over SSH on a board that is this machine: OpenSSH at both ends, and everything that can break, broken."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 import ssh_board
 from edgelstm.devices.plan import Plan
-from edgelstm.devices.remote import BoardError, Session
+from edgelstm.devices.remote import BoardError, Session, far_end, session
 from edgelstm.devices.remote.profiling import profile_boards
 from edgelstm.devices.remote.target import Target
 from edgelstm.devices.report import Report
@@ -292,3 +293,29 @@ def test_a_hostile_board_is_refused(board, wheel, model, tmp_path, answer, words
     fake.write_text(f"#!/bin/sh\nprintf '\\nedgelstm-python 3.11\\n'\ncat '{tmp_path}/answer'\n")
     fake.chmod(0o755)
     assert words in problem(wheel, model, python=str(fake))
+
+
+def test_a_connection_that_falls_silent_is_given_up(board, wheel, model, monkeypatch):
+    """As when a cable is pulled: nobody says that it is over."""
+    monkeypatch.setattr(session, "_PING_SECONDS", 0.2)
+    monkeypatch.setattr(session, "_ANSWER_SECONDS", 1.0)
+    text = cut_while_measuring(board, wheel, model, lambda: os.kill(board.server, signal.SIGSTOP))
+    os.kill(board.server, signal.SIGCONT)
+    assert "the connection was cut while measuring a model.elstm (no word for 1 s)" in text
+
+
+def test_the_far_end_gives_up_when_nobody_speaks(board):
+    """It runs here, with a shorter patience and a pipe that stays open but silent."""
+    source = Path(far_end.__file__).read_text()
+    assert source.count("PATIENCE = 60\n") == 1
+    impatient = source.replace("PATIENCE = 60\n", "PATIENCE = 1\n")
+    command, environment = [ssh_board.PYTHON, "-c", impatient], {"HOME": str(board.home), "PATH": os.environ["PATH"]}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, cwd=board.home, **pipes) as alone:
+        order = {"do": "run", "arguments": ["sleep", "600"], "environment": {}, "at_home": False}
+        alone.stdin.write(json.dumps(order).encode() + b"\n")
+        alone.stdin.flush()
+        assert json.loads(alone.stdout.readline())["is"] == "facts"
+        assert alone.stdout.read() == b""
+        assert alone.wait(30) == 0
+    assert board.running() == []
