@@ -7,24 +7,22 @@ their scales; biases are the float model's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
+from edgelstm.export.reals import Floats, before, inputs, rounded, rows
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
-
-Floats = NDArray[np.floating[Any]]
+from edgelstm.quantization.scheme import QuantizedLSTM, QuantizedModel
 
 
 def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
     """Raw frames (T, features) through the model; h in the real values of its integers."""
-    x = flow = _input(quantized, quantize_frames(quantized, sequence))
+    x = flow = inputs(quantized, quantize_frames(quantized, sequence))
     hs, cs = [], []
     for layer, source in zip(quantized.lstms, quantized.model.lstms):
-        from_x, R = flow @ scaled(layer.W, layer.W_scale).T + source.b, scaled(layer.R, layer.R_scale)
+        from_x, R = flow @ rows(layer.W, layer.W_scale).T + source.b, rows(layer.R, layer.R_scale)
         h: Floats = np.zeros(layer.units)
         c: Floats = np.zeros(layer.units)
         h_after, c_after = np.empty((2, len(x), layer.units))
@@ -46,25 +44,16 @@ def float_gates_steps(
 
     codes: (T, features) as the engine had them. Also the largest terms of each layer's gate sums.
     """
-    x = flow = _input(quantized, codes)
+    x = flow = inputs(quantized, codes)
     hs, cs, largest = [], [], []
     for layer, source, h_after, c_after in zip(quantized.lstms, quantized.model.lstms, h, c):
-        from_x, from_h = flow @ scaled(layer.W, layer.W_scale).T, before(h_after) @ scaled(layer.R, layer.R_scale).T
+        from_x, from_h = flow @ rows(layer.W, layer.W_scale).T, before(h_after) @ rows(layer.R, layer.R_scale).T
         o, new_c = _cell(from_x + source.b + from_h, before(c_after))
         hs.append(_output(o, c_after, layer))
         cs.append(new_c)
         largest.append(float((np.abs(from_x) + np.abs(source.b) + np.abs(from_h)).max()))
         flow = h_after
     return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow)), largest
-
-
-def before(after: Floats) -> Floats:
-    """(T, units) after each frame → before it, from zeros."""
-    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
-
-
-def _input(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
-    return real(codes.astype(np.float64), quantized.lstms[0].input)
 
 
 def _cell(z: Floats, c: Floats) -> tuple[Floats, Floats]:
@@ -80,21 +69,7 @@ def _output(o: Floats, c: Floats, layer: QuantizedLSTM) -> Floats:
 def _head(quantized: QuantizedModel, x: Floats) -> tuple[Floats, ...]:
     results = []
     for layer, source in zip(quantized.head, quantized.model.head):
-        y = x @ scaled(layer.W, layer.W_scale).T + source.b
+        y = x @ rows(layer.W, layer.W_scale).T + source.b
         results.append(np.maximum(y, 0) if layer.activation == "relu" else y)
         x = rounded(results[-1], layer.output)
     return tuple(results)
-
-
-def scaled(weights: NDArray[np.int8], scale: NDArray[np.float32]) -> Floats:
-    """(rows, inputs) integers as the numbers that they stand for."""
-    return weights.astype(np.float64) * scale[:, None]
-
-
-def rounded(values: Floats, affine: Affine) -> Floats:
-    """To the nearest of the 256 values that `affine` has."""
-    return real(np.clip(np.rint(values / float(affine.scale)) + affine.zero_point, -128, 127), affine)
-
-
-def real(codes: Floats, affine: Affine) -> Floats:
-    return (codes - affine.zero_point) * float(affine.scale)

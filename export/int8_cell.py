@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
+from edgelstm.export.reals import Floats, before, inputs, rounded, rows
 from edgelstm.model import LSTM
 from edgelstm.quantization.quantize import affine_from_range
 from edgelstm.quantization.reference import quantize_frames
@@ -21,8 +22,6 @@ from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, 
 
 SIGMOID, TANH = Affine(np.float32(1 / 256), -128), Affine(np.float32(1 / 128), 0)
 """What engines want of the results of LOGISTIC and TANH."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def cell_ranges(quantized: QuantizedModel) -> tuple[CellRanges, ...]:
     return tuple(layers)
 
 
-def _values(layer: LSTM, x: forward.Floats, h: forward.Floats, c: forward.Floats) -> dict[str, forward.Floats]:
+def _values(layer: LSTM, x: Floats, h: Floats, c: Floats) -> dict[str, Floats]:
     """What `CellRanges` names, over the frames of one sequence."""
     before_h, before_c = (np.concatenate([np.zeros_like(a[:1]), a[:-1]]) for a in (h, c))
     zx, zh = x @ layer.W.T + layer.b, before_h @ layer.R.T
@@ -74,12 +73,13 @@ def _values(layer: LSTM, x: forward.Floats, h: forward.Floats, c: forward.Floats
 
 def int8_cell_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
     """Raw frames (T, features) through the graph, every value rounded once to int8: what its integers stand for."""
-    x = flow = _input(quantized, quantize_frames(quantized, sequence))
+    x = flow = inputs(quantized, quantize_frames(quantized, sequence))
     hs, cs = [], []
     for layer, ranges in zip(quantized.lstms, cell_ranges(quantized)):
         cell = _Cell(layer, ranges)
         h, c = np.empty((2, len(x), layer.units))
-        h_old = c_old = np.zeros(layer.units)
+        zeros: Floats = np.zeros(layer.units)
+        h_old = c_old = zeros
         for t, zx in enumerate(cell.from_input(flow)):
             o, c_old = cell.cell(zx, h_old, c_old)
             h_old = cell.output(o, c_old)
@@ -98,23 +98,15 @@ def int8_cell_steps(
 
     codes: (T, features) as the engine had them. What an engine rounds otherwise cannot add up here.
     """
-    x = flow = _input(quantized, codes)
+    x = flow = inputs(quantized, codes)
     hs, cs = [], []
     for layer, ranges, after_h, after_c in zip(quantized.lstms, cell_ranges(quantized), h, c):
         cell = _Cell(layer, ranges)
-        o, new_c = cell.cell(cell.from_input(flow), _before(after_h), _before(after_c))
+        o, new_c = cell.cell(cell.from_input(flow), before(after_h), before(after_c))
         hs.append(cell.output(o, after_c))
         cs.append(new_c)
         flow = after_h
     return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
-
-
-def _before(after: Floats) -> Floats:
-    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
-
-
-def _input(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
-    return _real(codes.astype(np.float64), quantized.lstms[0].input)
 
 
 class _Cell:
@@ -122,22 +114,22 @@ class _Cell:
 
     def __init__(self, layer: QuantizedLSTM, ranges: CellRanges):
         self.ranges, self.hidden = ranges, layer.hidden
-        self.W, self.R = _reals(layer.W, layer.W_scale).T, _reals(layer.R, layer.R_scale).T
-        self.bias = _reals(layer.bias, layer.input.scale * layer.W_scale)
+        self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
+        self.bias = rows(layer.bias, layer.input.scale * layer.W_scale)
 
     def from_input(self, x: Floats) -> Floats:
         """(T, inputs) → (T, 4 · units)."""
-        return _rounded(x @ self.W + self.bias, self.ranges.zx)
+        return rounded(x @ self.W + self.bias, self.ranges.zx)
 
     def cell(self, zx: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats]:
         """(…, 4 · units) and states (…, units) → gate o and the next c."""
-        z = np.split(_rounded(zx + _rounded(h @ self.R, self.ranges.zh), self.ranges.z), 4, axis=-1)
-        i, f, o = (_rounded(forward.sigmoid(z[gate]), SIGMOID) for gate in (0, 1, 3))
-        kept, written = _rounded(f * c, self.ranges.fc), _rounded(i * _rounded(np.tanh(z[2]), TANH), self.ranges.ig)
-        return o, _rounded(kept + written, self.ranges.c)
+        z = np.split(rounded(zx + rounded(h @ self.R, self.ranges.zh), self.ranges.z), 4, axis=-1)
+        i, f, o = (rounded(forward.sigmoid(z[gate]), SIGMOID) for gate in (0, 1, 3))
+        kept, written = rounded(f * c, self.ranges.fc), rounded(i * rounded(np.tanh(z[2]), TANH), self.ranges.ig)
+        return o, rounded(kept + written, self.ranges.c)
 
     def output(self, o: Floats, c: Floats) -> Floats:
-        return _rounded(o * _rounded(np.tanh(c), TANH), self.hidden)
+        return rounded(o * rounded(np.tanh(c), TANH), self.hidden)
 
 
 def _head(quantized: QuantizedModel, h: Floats) -> tuple[Floats, ...]:
@@ -149,20 +141,6 @@ def _head(quantized: QuantizedModel, h: Floats) -> tuple[Floats, ...]:
 
 
 def _dense(layer: QuantizedDense, x: Floats) -> Floats:
-    bias = _reals(layer.bias, layer.input.scale * layer.W_scale)
-    y = _rounded(x @ _reals(layer.W, layer.W_scale).T + bias, layer.output)
+    bias = rows(layer.bias, layer.input.scale * layer.W_scale)
+    y = rounded(x @ rows(layer.W, layer.W_scale).T + bias, layer.output)
     return np.maximum(y, 0) if layer.activation == "relu" else y
-
-
-def _reals(integers: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> Floats:
-    """Rows of weights, or a bias for each, as the numbers that they stand for."""
-    return (integers.T.astype(np.float64) * scale.astype(np.float64)).T
-
-
-def _rounded(values: forward.Floats, affine: Affine) -> Floats:
-    codes = np.rint(values.astype(np.float64) / float(affine.scale)) + affine.zero_point
-    return _real(np.clip(codes, -128, 127), affine)
-
-
-def _real(codes: Floats, affine: Affine) -> Floats:
-    return (codes - affine.zero_point) * float(affine.scale)

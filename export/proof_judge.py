@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
-from edgelstm.export.float_gates import float_gates_steps, rounded
+from edgelstm.export.float_gates import float_gates_steps
 from edgelstm.export.int8_cell import cell_ranges, int8_cell_steps
 from edgelstm.export.proof_ledger import MAX_REPORTED, Ledger
 from edgelstm.export.proof_limits import (
@@ -29,6 +29,7 @@ from edgelstm.export.proof_limits import (
     score_slack,
 )
 from edgelstm.export.proof_witness import Run, Witness
+from edgelstm.export.reals import rounded
 from edgelstm.export.references import float_trace, integer_trace
 from edgelstm.export.rounding import same_rounding
 from edgelstm.model import Model

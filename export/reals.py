@@ -1,0 +1,37 @@
+"""Integers as the numbers that they stand for, in float64: what references of rounding forms compute with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.quantization.scheme import Affine, QuantizedModel
+
+Floats = NDArray[np.floating[Any]]
+
+
+def real(codes: Floats, affine: Affine) -> Floats:
+    return (codes - affine.zero_point) * float(affine.scale)
+
+
+def rounded(values: Floats, affine: Affine) -> Floats:
+    """To the nearest of the 256 values that `affine` has."""
+    codes = np.rint(values.astype(np.float64) / float(affine.scale)) + affine.zero_point
+    return real(np.clip(codes, -128, 127), affine)
+
+
+def rows(integers: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> Floats:
+    """Rows of weights, or a bias for each."""
+    return (integers.T.astype(np.float64) * scale.astype(np.float64)).T
+
+
+def inputs(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
+    """The first layer's input (T, features)."""
+    return real(codes.astype(np.float64), quantized.lstms[0].input)
+
+
+def before(after: Floats) -> Floats:
+    """States (T, units) after each frame → before it, from zeros."""
+    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
