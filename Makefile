@@ -1,12 +1,12 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
 # make test   lint, types, C tests, Python tests
 # make test-all   the same with every combination of form and model; make test takes pairs
-# make bench  EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
-# make bench-arm  instructions per step on emulated ARM processors, EdgeLSTM beside its peers; needs Debian's qemu and gcc
-# make test-arm   the C tests, the runtime's Python tests and the wheels (after make wheels) on emulated ARM processors;
-#                 needs Debian's qemu and gcc
-# make wheels   wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
-# make fuzz   the C core against hostile files, FUZZ_SECONDS long; needs clang
+# make test-arm   C tests, the runtime's Python tests, the wheels (after make wheels) and boards behind SSH on emulated
+#                 ARM processors; needs Debian's qemu and gcc
+# make wheels     wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
+# make bench      EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
+# make bench-arm  instructions per step on emulated ARM processors, beside the same peers
+# make fuzz       the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
 # Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
 
@@ -14,12 +14,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.toml' -o -name '*.[ch]' -o -name CMakeLists.txt)
+SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.json' -o -name '*.[ch]' -o -name CMakeLists.txt)
 C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: wheels demo test lint types test-c test-python test-arm fuzz bench bench-arm format data environment clean
+.PHONY: demo test test-all lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
