@@ -1,5 +1,6 @@
 """Deploying to a board that is this machine, with a real systemd of its own where this machine lets one run."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -306,6 +307,17 @@ def test_what_is_not_there_is_said(board, models):
         logs(board.target, "bell", 10)
     with pytest.raises(BoardError, match="bell: not deployed there"):
         remove(board.target, "bell")
+
+
+def test_a_deployment_that_somebody_else_is_changing_is_left_alone(board, models):
+    source = Settings("m", "", source_file="/dev/sensor")
+    first = deploy(board.target, models[0], source, "bell", service=False)
+    lock = os.open(board.home / ".local/share/edgelstm/bell", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(BoardError, match="somebody else is changing it"):
+        deploy(board.target, models[1], source, "bell", service=False)
+    os.close(lock)
+    assert the_only(board).versions == (first.version,)
 
 
 def test_names():

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy
 import pytest
 
 import ssh_board
@@ -18,6 +19,7 @@ from edgelstm.devices.remote import BoardError, Session, far_end, session
 from edgelstm.devices.remote.profiling import profile_boards
 from edgelstm.devices.remote.target import Target
 from edgelstm.devices.report import Report
+from edgelstm.export import onnx_float32
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from random_models import random_model
@@ -194,6 +196,24 @@ def test_a_file_that_fails_on_the_board_is_the_files_fault(board, wheel, tmp_pat
     (result,) = profile(wheel, bad, "board")
     assert type(result) is ValueError
     assert "bad.onnx" in str(result)
+
+
+def test_a_model_whose_engine_the_board_lacks_is_left_out(board, wheel, model, tmp_path):
+    """The board's Python has numpy and nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    (packages,) = (tmp_path / "bare").glob("lib/python*/site-packages")
+    for path in Path(numpy.__file__).parents[1].glob("numpy*"):
+        (packages / path.name).symlink_to(path)
+    target, onnx = Target("board", f"{tmp_path}/bare/bin/python3", wheel), tmp_path / "m.onnx"
+    onnx.write_bytes(onnx_float32.encode(random_model(4, [8], [2])))
+    (outcome,) = profile_boards([target], [onnx, model], SHORT)
+    assert [run.model.file for run in outcome.result.runs] == ["a model.elstm"]
+    ((file, reason),) = [(one.file, one.reason) for one in outcome.result.skipped]
+    assert file == "m.onnx"
+    assert "onnxruntime" in reason
+    (outcome,) = profile_boards([target], [onnx], SHORT)
+    assert isinstance(outcome.result, BoardError)
+    assert "onnxruntime" in str(outcome.result)
 
 
 def test_a_folder_that_cannot_be_written_gives_way_to_the_next(board, wheel, model, tmp_path):

@@ -1,0 +1,161 @@
+"""The service of a deployed version, run as it is on a board: every kind of source, files that were tampered with."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edgelstm.devices.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
+from edgelstm.export import onnx_float32
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from edgelstm.runtime import Model
+from edgelstm.runtime.engines import open_model
+from random_models import random_model, random_signal
+
+FEATURES = 4
+FRAMES = random_signal(20, FEATURES)
+LINES = "".join(",".join(map(str, frame)) + "\n" for frame in FRAMES)
+
+
+@pytest.fixture(scope="module")
+def content():
+    return encode(quantize(random_model(FEATURES, [16], [3])))
+
+
+@pytest.fixture
+def version(tmp_path, content):
+    """Makes NAME/versions/1 with the given settings."""
+
+    def make(**settings):
+        folder = tmp_path / "name/versions/1"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "m.elstm").write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        (folder / SETTINGS).write_bytes(write(Settings("m.elstm", **{"sha256": sha256, **settings})))
+        (folder / SELF_TEST).write_bytes(write(SelfTest.of(Model(folder / "m.elstm"), FRAMES[:5])))
+        return folder
+
+    return make
+
+
+def start(folder, *options, **more):
+    command = [sys.executable, "-P", "-m", "edgelstm.devices.service", *options, str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+def run(folder, *options):
+    """(exit code, answers as rows, stderr)."""
+    with start(folder, *options) as service:
+        out, err = service.communicate(timeout=60)
+    return service.returncode, [list(json.loads(line)["probabilities"].values()) for line in out.splitlines()], err
+
+
+def expected(folder, frames=FRAMES):
+    return Model(folder / "m.elstm").stream().push(frames)
+
+
+def test_a_file_and_a_program_are_streamed_to_their_end(version, tmp_path):
+    (tmp_path / "frames.csv").write_text(LINES)
+    for source in ({"source_file": str(tmp_path / "frames.csv")}, {"source_command": ("printf", "%s", LINES)}):
+        folder = version(**source)
+        code, found, err = run(folder)
+        assert (code, err) == (0, "")
+        np.testing.assert_allclose(found, expected(folder), rtol=1e-6)
+
+
+def test_a_program_that_fails_fails_the_service(version):
+    code, found, err = run(version(source_command=("sh", "-c", f"printf %s '{LINES}'; exit 3")))
+    assert (code, len(found)) == (1, len(FRAMES))
+    assert "sh: ended with 3" in err
+    code, _, err = run(version(source_command=("no-such-program",)))
+    assert (code, err) == (1, "no-such-program: no such file or directory\n")
+
+
+def test_a_devices_first_line_is_dropped_and_its_end_is_a_failure(version):
+    """A terminal stands for a serial port: it is one to the kernel."""
+    near, far = os.openpty()
+    with start(version(source_file=os.ttyname(far))) as service:
+        os.write(near, b"7,3\n" + LINES.encode())
+        answers = [json.loads(service.stdout.readline()) for _ in FRAMES]
+        os.close(far)
+        os.close(near)
+        _, err = service.communicate(timeout=60)
+    assert service.returncode == 1
+    assert [one["frame"] for one in answers] == list(range(1, len(FRAMES) + 1))
+    assert "/dev/pts/" in err
+
+
+def test_a_stop_keeps_the_state_when_asked_for(version, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    folder = version(source_file=str(tmp_path / "pipe"), keep_state=True)
+    halves = LINES.splitlines(keepends=True)
+    found = []
+    for half in (halves[:7], halves[7:]):
+        with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
+            pipe.write("".join(half))
+            pipe.flush()
+            found += [json.loads(service.stdout.readline()) for _ in half]
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) == 0
+    figures = [list(one["probabilities"].values()) for one in found]
+    np.testing.assert_allclose(figures, expected(folder), rtol=1e-6)
+
+
+def test_systemd_is_told_when_it_is_ready_and_why_it_fails(version, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        code, _, err = run(version(source_command=("echo", "1,2,x,4")))
+        assert [manager.recv(4096).decode() for _ in range(2)] == ["READY=1", f"STATUS={err.strip()}"]
+    assert code == 1
+    assert "line 1" in err
+
+
+def test_the_self_test_finds_other_answers_and_other_files(version):
+    folder = version(source_file="/dev/sensor")
+    assert run(folder, "--self-test") == (0, [], "")
+    test = json.loads((folder / SELF_TEST).read_text())
+    for name, value, words in (
+        ("state_sha256", "0" * 64, "the int8 state is another one"),
+        ("answer", [0.1, 0.1, 0.8], "answers are off by"),
+        ("answer", [0.5], "answers are off by"),
+        ("frames", "none", "expected a list"),
+    ):
+        (folder / SELF_TEST).write_text(json.dumps({**test, name: value}))
+        code, _, err = run(folder, "--self-test")
+        assert code == 1
+        assert words in err
+    (folder / "m.elstm").write_bytes(encode(quantize(random_model(FEATURES, [16], [3], seed=9))))
+    assert "not the file that was deployed" in run(folder, "--self-test")[2]
+
+
+def test_a_float_model_of_another_engine_is_tested_by_its_answer(tmp_path):
+    model = random_model(FEATURES, [16], [3])
+    (tmp_path / "m.onnx").write_bytes(onnx_float32.encode(model))
+    (tmp_path / "m.elstm").write_bytes(encode(model))
+    test = SelfTest.of(Model(tmp_path / "m.elstm"), FRAMES)
+    assert test.state_sha256 == ""
+    test.run(open_model(tmp_path / "m.onnx"))
+    with pytest.raises(ValueError, match="answers are off by"):
+        SelfTest(test.frames[:10], test.answer, "").run(open_model(tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"source_file": "", "source_command": ()}, "expected a file or a command"),
+        ({"source_file": "/x", "source_command": ("y",)}, "expected a file or a command"),
+        ({"syntax": "xml", "source_file": "/x"}, "syntax: 'xml'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        Settings("m.elstm", "", **change)
