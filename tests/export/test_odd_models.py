@@ -6,11 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from edgelstm.export import FORMS, export_model
 from odd_models import beyond, odd_models
 
+# Each example makes its own file; and making a model takes a while on a slow machine.
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.format}-{form.name}")
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=UNCHECKED)
 @given(model=odd_models())
 def test_an_odd_model_is_proven_or_refused(form, model, tmp_path):
     for package in ENGINES.get(form.format, ()):
