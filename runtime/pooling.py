@@ -21,8 +21,8 @@ _COUNTERS = struct.Struct("<QQ")
 def activate(scores: Float32, activation: Activation) -> Float32:
     """Scores (…, outputs) → float32 answers of the same shape; softmax is over the last axis."""
     if activation == "softmax":
-        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        probabilities: Float32 = exponentials / exponentials.sum(axis=-1, keepdims=True)
+        exponentials = np.exp(scores - np.maximum.reduce(scores, axis=-1, keepdims=True))
+        probabilities: Float32 = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
         return probabilities
     if activation == "sigmoid":
         one = np.float32(1)
