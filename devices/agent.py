@@ -14,9 +14,9 @@ import signal
 import sys
 from pathlib import Path
 
-from edgelstm.devices.alone import alone
+from edgelstm.devices.alone import BusyError, alone
 from edgelstm.devices.measure import Interval
-from edgelstm.devices.plan import BAD_CONTENT, ENGINE_MISSING, FILE_MISSING, Plan
+from edgelstm.devices.plan import BAD_CONTENT, BUSY, ENGINE_MISSING, FILE_MISSING, Plan
 from edgelstm.devices.profiling import profile_here
 from edgelstm.devices.record import Missing
 
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ENGINE_MISSING
     except ValueError as error:
         _tell(str(error))
-        return BAD_CONTENT
+        return BUSY if isinstance(error, BusyError) else BAD_CONTENT
     except OSError as error:
         reason = (error.strerror or str(error) or "cannot be read").lower()
         _tell(f"{error.filename}: {reason}" if error.filename else str(error))

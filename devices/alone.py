@@ -13,11 +13,15 @@ _NAME = "\0edgelstm.profile"
 """In Linux's abstract namespace: one for all users, and gone with the process however it ends."""
 
 
+class BusyError(ValueError):
+    """Another profile has the machine's one place."""
+
+
 @contextmanager
 def alone(wait: float, tell: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Hold the machine's one place for a profile; `tell` hears what is waited for, once.
 
-    ValueError when the place is still taken after `wait` seconds.
+    BusyError when the place is still taken after `wait` seconds.
     """
     if sys.platform != "linux":
         yield
@@ -26,7 +30,7 @@ def alone(wait: float, tell: Callable[[str], None] = lambda _: None) -> Iterator
         end, told = time.monotonic() + wait, False
         while not _take(place):
             if time.monotonic() >= end:
-                raise ValueError(
+                raise BusyError(
                     f"another profile is being measured on this machine{_holder()}: "
                     f"waited {wait:g} s for it, two at once would spoil each other's figures"
                 )

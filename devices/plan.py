@@ -16,7 +16,7 @@ STEADY_FRAMES = 10_000
 WARM_UP_FRAMES = 1_000
 MOST_SECONDS = 7 * 86_400.0
 
-BAD_CONTENT, FILE_MISSING, ENGINE_MISSING = 1, 2, 5
+BAD_CONTENT, FILE_MISSING, ENGINE_MISSING, BUSY = 1, 2, 5, 6
 """How the process that carries out a plan may end, beside 0. The reason is the last line of its stderr."""
 
 

@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 import ssh_board
+from edgelstm.devices.alone import alone
 from edgelstm.devices.plan import Plan
 from edgelstm.devices.remote import BoardError, Session, far_end, session
 from edgelstm.devices.remote.profiling import profile_boards
@@ -295,6 +296,11 @@ def test_two_at_once_keep_apart(board, wheel, model):
     first, second = profile(wheel, model, "board", "board2", plan=patient)
     assert isinstance(first, Report)
     assert isinstance(second, Report)
+
+
+def test_a_board_that_measures_for_somebody_else_says_so(board, wheel, model):
+    with alone(60):
+        assert "another profile is being measured" in problem(wheel, model)
 
 
 @pytest.mark.parametrize(
