@@ -44,7 +44,7 @@ BOARDS = {
     "pi2": ("armhf", "cortex-a7", "armv7l", "neon", "Raspberry Pi 2 Model B Rev 1.1", "0xc07"),
 }
 QUICK = Plan(frames=200, seconds=20, warm_up=20, pace="flat", wait=120)
-LONG = Plan(frames=10**8, seconds=600, pace="flat", wait=0)
+LONG = Plan(frames=10**8, seconds=600, pace="flat", wait=120)
 
 
 class Board(ssh_board.SshBoard):

@@ -42,8 +42,8 @@ Host refused
   Port 1
   ProxyCommand none
 """
-SHORT = Plan(frames=1000, seconds=20, pace="flat", wait=0)
-LONG = Plan(frames=10**8, seconds=60, pace="flat", wait=0)
+SHORT = Plan(frames=1000, seconds=20, pace="flat", wait=120)
+LONG = Plan(frames=10**8, seconds=60, pace="flat", wait=120)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,9 @@ def test_a_profile_comes_back_from_a_board(board, wheel, model):
 def test_frames_are_sent_along(board, wheel, model, tmp_path):
     frames = tmp_path / "some frames.csv"
     frames.write_text("x0,x1,x2,x3\n" + "1,2,3,4\n" * 12_000)
-    (report,) = profile(wheel, model, "board", plan=Plan(frames=100, seconds=9, pace="flat", data=str(frames)))
+    (report,) = profile(
+        wheel, model, "board", plan=Plan(frames=100, seconds=9, pace="flat", data=str(frames), wait=120)
+    )
     assert "10000 frames of some frames.csv" in report.runs[0].input
 
 
@@ -299,8 +301,9 @@ def test_two_at_once_keep_apart(board, wheel, model):
 
 
 def test_a_board_that_measures_for_somebody_else_says_so(board, wheel, model):
-    with alone(60):
-        assert "another profile is being measured" in problem(wheel, model)
+    with alone(120):
+        text = problem(wheel, model, plan=Plan(frames=100, seconds=9, pace="flat", wait=0))
+    assert "another profile is being measured" in text
 
 
 @pytest.mark.parametrize(

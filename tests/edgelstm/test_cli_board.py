@@ -16,7 +16,7 @@ from random_models import random_model
 pytestmark = pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
 
 HOSTS = "Host refused\n  HostName 127.0.0.1\n  Port 1\n  ProxyCommand none\n"
-QUICK = ("--frames", "500", "--pace", "flat", "--seconds", "20", "--board-python", ssh_board.PYTHON)
+QUICK = ("--frames", "500", "--pace", "flat", "--seconds", "20", "--board-python", ssh_board.PYTHON, "--wait", "120s")
 
 
 @pytest.fixture(scope="module")
