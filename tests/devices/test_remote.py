@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,16 @@ def test_a_board_that_cannot_be_reached_says_why(board, wheel, model, host, word
 def test_a_host_is_no_option_and_no_program(host):
     with pytest.raises(ValueError, match="expected a host"):
         Session(host)
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "fish", "tcsh"])
+def test_every_login_shell_understands_the_first_command(shell):
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell}")
+    source = b"print('it has become this')"
+    words = [shell, "-c", session._command(ssh_board.PYTHON, len(source))]
+    done = subprocess.run(words, input=source, capture_output=True, check=True)
+    assert done.stdout.splitlines()[1:] == [b"edgelstm-python %d.%d" % sys.version_info[:2], b"it has become this"]
 
 
 def test_a_missing_python_is_named(board, wheel, model, tmp_path):
