@@ -21,9 +21,9 @@ _COUNTERS = struct.Struct("<QQ")
 def activate(scores: Float32, activation: Activation) -> Float32:
     """Scores (…, outputs) → float32 answers of the same shape; softmax is over the last axis."""
     if activation == "softmax":
-        exponentials = np.exp(scores - np.maximum.reduce(scores, axis=-1, keepdims=True))
-        probabilities: Float32 = exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
-        return probabilities
+        exponentials: Float32 = np.exp(scores - np.maximum.reduce(scores, axis=-1, keepdims=True))
+        exponentials /= np.add.reduce(exponentials, axis=-1, keepdims=True)
+        return exponentials
     if activation == "sigmoid":
         one = np.float32(1)
         return one / (one + np.exp(-np.maximum(scores, np.float32(-88))))  # exp(88) still fits float32
