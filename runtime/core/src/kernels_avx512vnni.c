@@ -119,7 +119,48 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
     }
 }
 
+/* The product of eight weight blocks with x, four columns at a time. */
+#define OWN_PRODUCT
+typedef struct product {
+    const int8_t *weights, *x;
+    size_t block_size;
+    uint32_t steps; /* that are left */
+    __m512i sums[8];
+} product;
+
+static inline __attribute__((always_inline)) void advance(product *beside) {
+    if (beside == NULL || beside->steps == 0)
+        return;
+    int32_t four;
+    __builtin_memcpy(&four, beside->x, sizeof four);
+    __m512i values = _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8((char)0x80));
+    _Pragma("GCC unroll 8") for (int block = 0; block < 8; block++) {
+        const int8_t *at = beside->weights + (size_t)block * beside->block_size;
+        /* in assembly, because GCC would copy each sum */
+        __asm__("vpdpbusd %2, %1, %0"
+                : "+v"(beside->sums[block])
+                : "v"(values), "m"(*(const __m512i *)(const void *)at));
+    }
+    beside->weights += 64;
+    beside->x += 4;
+    beside->steps--;
+}
+
+#define OWN_LSTM_INT8
 #include "kernels_vector.h"
+
+#include "kernels_overlap.h"
+
+/* Up to 64 units the gates of all fill the registers better than two products beside each other. */
+static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c) {
+    if (!layer->plain_rows)
+        lstm_int8_layer(layer, x, h, h_next, c, false);
+    else if (layer->groups <= TILE_GROUPS)
+        lstm_int8_layer(layer, x, h, h_next, c, true);
+    else
+        lstm_int8_overlapped(layer, x, h, h_next, c);
+}
 
 /* The products of the four gates' blocks with the x of EL_BATCH streams. 16 sums stay in registers:
  * said in assembly, because GCC would copy each of them in every step. */

@@ -30,7 +30,7 @@ INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, u
     }
     for (int n = 0; n < EL_BATCH; n++)
         lstm_int8_finish(layer, rows, sums_w[n], sums_r[n], batch->h_next[n] + first * 16,
-                         batch->c[n] + first * 16, groups, plain);
+                         batch->c[n] + first * 16, groups, plain, NULL);
 }
 
 INLINE void lstm_int8_batch_layer(const el_layer *layer, const el_batch *batch, const bool plain) {

@@ -8,8 +8,17 @@
 #define UNROLLED _Pragma("GCC unroll 8")
 #define EACH(count) UNROLLED for (int n = 0; n < (count); n++)
 
+/* A product that goes on beside the gates, four columns at each call: see kernels_overlap.h. */
+#ifndef OWN_PRODUCT
+typedef void product;
+
+INLINE void advance(product *beside) {
+    (void)beside;
+}
+#endif
+
 /* exp(a[n]) in place, a[n] with integer_bits[n] integer bits. Not for a = 0. */
-INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count) {
+INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count, product *beside) {
     static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
     v16 x[MOST_GATES], x2[MOST_GATES], x3[MOST_GATES], result[MOST_GATES];
     v16 exp_minus_eighth = splat16(28918);
@@ -18,33 +27,44 @@ INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count) {
         int quarter = 1 << (13 - integer_bits[n]);
         x[n] = ((a[n] & splat16(quarter - 1)) << integer_bits[n]) - (1 << 12);
     }
+    advance(beside);
     EACH(count) x2[n] = multiply_q15(x[n], x[n]);
     EACH(count) x3[n] = multiply_q15(x2[n], x[n]);
+    advance(beside);
     /* x4 and higher are never negative: ties go up, and rounding shifts are products */
     EACH(count) result[n] = multiply_q15(x2[n], x2[n]);
     EACH(count) result[n] = multiply_q15(result[n], splat16(1 << 13)) + x3[n];
+    advance(beside);
     EACH(count) result[n] = multiply_q15(result[n], splat16(10923)) + x2[n];
     EACH(count) result[n] = x[n] + average(result[n], splat16(0));
+    advance(beside);
     EACH(count) result[n] = exp_minus_eighth + multiply_q15(exp_minus_eighth, result[n]);
     /* The bits of rest - a, the multiple of 1/4, are those that a has not. */
-    UNROLLED for (int step = 0; step < 7; step++) EACH(count) {
-        int bit = 1 << (13 - integer_bits[n] + step);
-        if (integer_bits[n] > step - 2)
-            result[n] = multiply_where_clear(result[n], steps[step], a[n], bit);
+    UNROLLED for (int step = 0; step < 7; step++) {
+        EACH(count) {
+            int bit = 1 << (13 - integer_bits[n] + step);
+            if (integer_bits[n] > step - 2)
+                result[n] = multiply_where_clear(result[n], steps[step], a[n], bit);
+        }
+        if (step % 2 == 0)
+            advance(beside);
     }
     EACH(count) {
         v16 tiny = a[n] < (int16_t)-(1 << (20 - integer_bits[n]));
         a[n] = integer_bits[n] > 5 ? choose16(tiny, splat16(0), result[n]) : result[n];
     }
+    advance(beside);
 }
 
 /* 2 / (1 + a[n]) in place */
-INLINE void reciprocals_of_one_plus(v16 *a, const int count) {
+INLINE void reciprocals_of_one_plus(v16 *a, const int count, product *beside) {
     v16 x[MOST_GATES], rest[MOST_GATES];
     EACH(count) a[n] = average(a[n], splat16(INT16_MAX)); /* (1 + a) / 2 */
+    advance(beside);
     EACH(count) x[n] = splat16(23130) + multiply_q15(a[n], splat16(-15420));
     UNROLLED for (int step = 0; step < 3; step++) {
         EACH(count) rest[n] = (1 << 13) - multiply_q15(a[n], x[n]);
+        advance(beside);
         EACH(count) rest[n] = multiply_q15(x[n], rest[n]);
         EACH(count) x[n] += rest[n] << 2;
     }
@@ -64,57 +84,64 @@ INLINE v16 tanh_of(v16 reciprocal, v16 a) {
     return with_sign(add_saturating(half, half), a);
 }
 
-/* The four gates of `registers` registers each, from Q3.12 to Q0.15, in place: i, f, g, o. */
-INLINE void gate_functions(v16 (*gates)[TILE_V16], const int registers) {
+/* The four gates i, f, g, o of `registers` registers each, from Q3.12 to Q0.15, in place; in two
+ * parts with `work` between them. */
+INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, product *beside) {
     const int count = (int)EL_GATES * registers;
-    v16 work[MOST_GATES];
     int bits[MOST_GATES];
     EACH(count) {
-        work[n] = minus_abs(gates[n / registers][n % registers]);
+        work[n] = minus_abs(gates[n]);
         bits[n] = n / registers == 2 ? 4 : 3; /* tanh: exp(-2·|a|) */
     }
-    exp_of_negatives(work, bits, count);
-    reciprocals_of_one_plus(work, count);
-    EACH(count) {
-        v16 *gate = &gates[n / registers][n % registers];
-        *gate = n / registers == 2 ? tanh_of(work[n], *gate) : sigmoid_of(work[n], *gate);
-    }
+    exp_of_negatives(work, bits, count, beside);
 }
 
-INLINE void tanh16(v16 *a, const int registers, const int integer_bits) {
-    v16 work[MOST_GATES];
+INLINE void finish_gates(v16 *gates, v16 *work, const int registers, product *beside) {
+    const int count = (int)EL_GATES * registers;
+    reciprocals_of_one_plus(work, count, beside);
+    EACH(count)
+    gates[n] = n / registers == 2 ? tanh_of(work[n], gates[n]) : sigmoid_of(work[n], gates[n]);
+}
+
+/* tanh of cells with `integer_bits` integer bits, in two parts. With the number of bits known,
+ * masks and shifts are constants. */
+INLINE void exp_of_cells_of(const v16 *cells, v16 *work, const int registers,
+                            const int integer_bits, product *beside) {
     int bits[MOST_GATES];
     EACH(registers) {
-        work[n] = minus_abs(a[n]);
+        work[n] = minus_abs(cells[n]);
         bits[n] = integer_bits + 1;
     }
-    exp_of_negatives(work, bits, registers);
-    reciprocals_of_one_plus(work, registers);
-    EACH(registers) a[n] = tanh_of(work[n], a[n]);
+    exp_of_negatives(work, bits, registers, beside);
 }
 
-/* With the number of bits known, masks and shifts are constants. */
-INLINE void tanh_of_cells(v16 *cells, const int registers, int integer_bits) {
+INLINE void exp_of_cells(const v16 *cells, v16 *work, const int registers, int integer_bits,
+                         product *beside) {
     switch (integer_bits) {
     case 0:
-        tanh16(cells, registers, 0);
+        exp_of_cells_of(cells, work, registers, 0, beside);
         break;
     case 1:
-        tanh16(cells, registers, 1);
+        exp_of_cells_of(cells, work, registers, 1, beside);
         break;
     case 2:
-        tanh16(cells, registers, 2);
+        exp_of_cells_of(cells, work, registers, 2, beside);
         break;
     case 3:
-        tanh16(cells, registers, 3);
+        exp_of_cells_of(cells, work, registers, 3, beside);
         break;
     case 4:
-        tanh16(cells, registers, 4);
+        exp_of_cells_of(cells, work, registers, 4, beside);
         break;
     case 5:
-        tanh16(cells, registers, 5);
+        exp_of_cells_of(cells, work, registers, 5, beside);
         break;
     default:
-        tanh16(cells, registers, 6);
+        exp_of_cells_of(cells, work, registers, 6, beside);
     }
+}
+
+INLINE void finish_tanh(v16 *cells, v16 *work, const int registers, product *beside) {
+    reciprocals_of_one_plus(work, registers, beside);
+    EACH(registers) cells[n] = tanh_of(work[n], cells[n]);
 }

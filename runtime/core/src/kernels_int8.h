@@ -19,7 +19,7 @@ INLINE void start_sums(const el_layer *layer, const el_rows *rows, v32 *sums_w, 
 /* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
  * `plain`: as layer->plain_rows. */
 INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *gates,
-                       const bool plain) {
+                       const bool plain, product *beside) {
     for (int part = 0; part < PARTS; part++) {
         const int32_t *mantissas_w = rows->multiplier_w + part * LANES32;
         const int32_t *mantissas_r = rows->multiplier_r + part * LANES32;
@@ -28,6 +28,7 @@ INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r
         v32 from_x, from_h;
         if (plain) {
             from_x = scale_plain(sums_w[part], mantissas_w, shifts_w);
+            advance(beside);
             from_h = scale_plain(sums_r[part], mantissas_r, shifts_r);
         } else {
             from_x = multiply(sums_w[part], load32(mantissas_w), widen_int8(shifts_w));
@@ -38,36 +39,48 @@ INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r
     }
 }
 
+/* c from the gates and the c before, which it replaces. */
+INLINE v16 new_cell(const el_layer *layer, v16 i, v16 f, v16 g, int16_t *c) {
+    v16 written = scale_product(i, g, 30 + layer->cell_exponent);
+    v16 cell = add_saturating(keep(f, load16(c)), written);
+    memcpy(c, &cell, sizeof cell);
+    return cell;
+}
+
+/* h from o and tanh(c). */
+INLINE void store_hidden(const el_layer *layer, v16 o, v16 tanh_of_c, int8_t *h_next) {
+    v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
+    v32 low = widen_low(o) * widen_low(tanh_of_c);
+    v32 high = widen_high(o) * widen_high(tanh_of_c);
+    v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
+    store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
+}
+
 /* `groups` ≤ TILE_GROUPS groups of units from their gates' sums to h and c. */
 INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*sums_w)[PARTS],
                              v32 (*sums_r)[PARTS], int8_t *h_next, int16_t *c, const int groups,
-                             const bool plain) {
+                             const bool plain, product *beside) {
     const int registers = (groups * 16 + LANES - 1) / LANES;
-    v16 gates[EL_GATES][TILE_V16];
+    v16 gates[MOST_GATES], work[MOST_GATES], cells[TILE_V16];
     for (int gate = 0; gate < (int)EL_GATES; gate++) {
         v32 wide[TILE_V32] = {{0}};
         for (int group = 0; group < groups; group++) {
             int block = group * (int)EL_GATES + gate;
-            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS, plain);
+            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS, plain,
+                       beside);
         }
         for (int n = 0; n < registers; n++)
-            gates[gate][n] = narrow(wide[2 * n], wide[2 * n + 1]);
+            gates[gate * registers + n] = narrow(wide[2 * n], wide[2 * n + 1]);
     }
-    gate_functions(gates, registers);
-    v16 cells[TILE_V16];
-    for (int n = 0; n < registers; n++, c += LANES) {
-        v16 written = scale_product(gates[0][n], gates[2][n], 30 + layer->cell_exponent);
-        cells[n] = add_saturating(keep(gates[1][n], load16(c)), written);
-        memcpy(c, &cells[n], sizeof cells[n]);
-    }
-    tanh_of_cells(cells, registers, 15 + layer->cell_exponent);
-    v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
-    for (int n = 0; n < registers; n++, h_next += LANES) {
-        v32 low = widen_low(gates[3][n]) * widen_low(cells[n]);
-        v32 high = widen_high(gates[3][n]) * widen_high(cells[n]);
-        v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
-        store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
-    }
+    exp_of_gates(gates, work, registers, beside);
+    finish_gates(gates, work, registers, beside);
+    const v16 *i = gates, *f = i + registers, *g = f + registers, *o = g + registers;
+    for (int n = 0; n < registers; n++)
+        cells[n] = new_cell(layer, i[n], f[n], g[n], c + n * LANES);
+    exp_of_cells(cells, work, registers, 15 + layer->cell_exponent, beside);
+    finish_tanh(cells, work, registers, beside);
+    for (int n = 0; n < registers; n++)
+        store_hidden(layer, o[n], cells[n], h_next + n * LANES);
 }
 
 /* `groups` ≤ TILE_GROUPS groups of units: one frame. */
@@ -86,7 +99,7 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
         add_products(at, block_size, pair, columns_w, x, sums_w + block);
         add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
     }
-    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, plain);
+    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, plain, NULL);
 }
 
 INLINE void lstm_int8_layer(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
@@ -110,6 +123,7 @@ INLINE void lstm_int8_layer(const el_layer *layer, const int8_t *x, const int8_t
 #endif
 }
 
+#ifndef OWN_LSTM_INT8
 static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
     if (layer->plain_rows)
@@ -117,6 +131,7 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
     else
         lstm_int8_layer(layer, x, h, h_next, c, false);
 }
+#endif
 
 /* The columns of one block in parts, so that sums need not wait for one another. */
 #define CHAINS (PARTS < 4 ? 4 / PARTS : 1)
