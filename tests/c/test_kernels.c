@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #include "check.h"
 
+#include "float_math.h"
 #include "kernels.h"
 
 #include <math.h>
@@ -211,6 +212,30 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
     }
 }
 
+/* Raw values to codes: ties, numbers beyond the codes, infinite products. */
+static void test_read_int8(void) {
+    static float frame[100], scale[100], offset[100];
+    static int8_t codes[100 + 64], wanted[100];
+    for (uint32_t count = EL_READ_LEAST; count <= 100; count++) {
+        for (uint32_t n = 0; n < count; n++) {
+            int tie = between(0, 1), huge = between(0, 9) == 0;
+            frame[n] = tie ? (float)between(-600, 600) / 2.0f : random_float(huge ? 3e38f : 9.0f);
+            scale[n] = tie ? 1.0f : random_float(30.0f);
+            offset[n] = tie ? (float)between(-3, 3) : random_float(100.0f);
+            float code = frame[n] * scale[n] + offset[n];
+            wanted[n] = (int8_t)el_round(el_clamp(code, -128.0f, 127.0f));
+        }
+        for (size_t n = 0; n < n_sets; n++) {
+            if (sets[n]->read_int8 == NULL)
+                continue;
+            memset(codes, 0x55, sizeof codes);
+            sets[n]->read_int8(frame, scale, offset, count, codes);
+            CHECK(memcmp(codes, wanted, count) == 0);
+            CHECK(codes[count] == 0x55);
+        }
+    }
+}
+
 /* |a - b| ≤ bound for every value. */
 static void check_close(const float *a, const float *b, size_t count, double bound,
                         const char *part, const el_kernels *set, const el_layer *layer) {
@@ -357,6 +382,8 @@ int main(void) {
     for (int cell_exponent = -15; cell_exponent <= -9; cell_exponent++)
         for (int trial = 0; trial < 20; trial++)
             test_int8((uint32_t)between(1, 40), (uint32_t)between(1, 40), cell_exponent);
+    for (int trial = 0; trial < 20; trial++)
+        test_read_int8();
     test_all_gates();
     test_all_cells();
     return 0;

@@ -16,8 +16,14 @@ typedef struct el_batch {
     int16_t *c[EL_BATCH];
 } el_batch;
 
+/* Values that read_int8 wants at least. */
+#define EL_READ_LEAST 32u
+
 struct el_kernels {
     const char *name;
+    /* Raw frame → codes, as el_stream_read_input says; null where a compiler does it as well. */
+    void (*read_int8)(const float *frame, const float *scale, const float *offset, uint32_t count,
+                      int8_t *codes);
     /* One frame through an int8 LSTM layer.
      *   x       (columns_w,) input, padding included
      *   h       (columns_r,) the layer's state, as it is before the frame

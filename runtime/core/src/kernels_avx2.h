@@ -8,6 +8,7 @@
 #include "vectors.h"
 
 #define REGISTER __m256i
+#define FLOATS __m256
 #define DO(name) _mm256_##name
 #define UPPER_HALVES(even, odd) _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)
 #include "kernels_x86.h"

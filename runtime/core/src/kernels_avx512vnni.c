@@ -13,6 +13,7 @@
 #include "vectors.h"
 
 #define REGISTER __m512i
+#define FLOATS __m512
 #define DO(name) _mm512_##name
 #define UPPER_HALVES(even, odd) _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB)
 #include "kernels_x86.h"
@@ -194,6 +195,7 @@ add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
 
 const el_kernels el_kernels_avx512vnni = {
     .name = "avx512vnni",
+    .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
     .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,

@@ -32,6 +32,7 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
 
 const el_kernels el_kernels_avxvnni = {
     .name = "avxvnni",
+    .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
     .lstm_float32 = lstm_float32,

@@ -53,3 +53,24 @@ static inline v32 multiply_q30(v32 value, const int32_t *mantissas) {
     reg odd = DO(mul_epi32)(DO(srli_epi64)(four, 32), odd_mantissas);
     return (v32)UPPER_HALVES(even, odd);
 }
+
+/* A register of codes. The conversion rounds as el_round does: to nearest, ties to even. */
+static inline v32 read_codes(const float *frame, const float *scale, const float *offset) {
+    FLOATS code =
+        DO(add_ps)(DO(mul_ps)(DO(loadu_ps)(frame), DO(loadu_ps)(scale)), DO(loadu_ps)(offset));
+    code = DO(min_ps)(DO(max_ps)(code, DO(set1_ps)(-128.0f)), DO(set1_ps)(127.0f));
+    return (v32)DO(cvtps_epi32)(code);
+}
+
+static inline v16 narrow(v32 low, v32 high);
+static inline void store_int8(int8_t *to, v16 a);
+
+/* count ≥ LANES; the last codes may be read twice */
+static void read_int8(const float *frame, const float *scale, const float *offset, uint32_t count,
+                      int8_t *codes) {
+    for (uint32_t n = 0; n < count; n += LANES) {
+        uint32_t at = n + LANES <= count ? n : count - LANES, half = at + LANES / 2;
+        store_int8(codes + at, narrow(read_codes(frame + at, scale + at, offset + at),
+                                      read_codes(frame + half, scale + half, offset + half)));
+    }
+}

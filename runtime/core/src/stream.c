@@ -117,6 +117,8 @@ size_t el_stream_answers(const el_stream *stream, size_t frames) {
     if (stream == NULL || stream->model->hop == 0)
         return 0;
     uint32_t hop = stream->model->hop;
+    if (hop == 1) /* most models: two divisions less */
+        return frames;
     return (size_t)((stream->frames % hop + frames) / hop);
 }
 
@@ -134,6 +136,10 @@ void *el_stream_read_input(const el_stream *stream, const float *frame) {
     void *flow = el_stream_part(stream, model->flow_offset[0]);
     if (el_is_int8(model)) {
         int8_t *restrict codes = flow;
+        if (model->kernels->read_int8 != NULL && features >= EL_READ_LEAST) {
+            model->kernels->read_int8(frame, scale, offset, features, codes);
+            return flow;
+        }
         for (uint32_t n = 0; n < features; n++) {
             float code = frame[n] * scale[n] + offset[n];
             codes[n] = (int8_t)el_round(el_clamp(code, -128.0f, 127.0f));
@@ -240,7 +246,7 @@ static const float *scores_of_state(const el_stream *stream) {
 
 bool el_stream_finish_frame(el_stream *stream, const void *h, uint32_t head, float *answer) {
     const el_model *model = stream->model;
-    bool emits = model->hop != 0 && (stream->frames + 1) % model->hop == 0;
+    bool emits = model->hop == 1 || (model->hop != 0 && (stream->frames + 1) % model->hop == 0);
     const float *scores = NULL;
     if (emits || model->pooling == EL_MEAN)
         scores = run_head(stream, h, head);
