@@ -102,22 +102,38 @@ static inline vf fuse(vf a, vf b, vf c) {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
-/* Add the products of `blocks` weight blocks, 16 rows × `columns` each, with x to `sums`. vpdpbusd
- * takes x as unsigned: X_OFFSET is added here and taken out again with the sums of the rows. */
+/* sum + the products of four columns of a weight block. In assembly, because GCC would copy each
+ * sum in every step of a loop. */
+static inline __attribute__((always_inline)) __m512i add_columns(__m512i sum, __m512i values,
+                                                                 const int8_t *weights) {
+    const __m512i *w = (const __m512i *)(const void *)weights;
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(values), "m"(*w));
+    return sum;
+}
+
+/* Four columns of x, for all rows. vpdpbusd takes them as unsigned: X_OFFSET is added here and
+ * taken out again with the sums of the rows. */
+static inline __attribute__((always_inline)) __m512i repeat_four(const int8_t *x) {
+    int32_t four;
+    __builtin_memcpy(&four, x, sizeof four);
+    return _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8((char)0x80));
+}
+
 static inline __attribute__((always_inline)) void add_products(const int8_t *weights,
                                                                size_t block_size, const int blocks,
                                                                uint32_t columns, const int8_t *x,
                                                                v32 (*sums)[1]) {
-    __m512i offset = _mm512_set1_epi8((char)0x80);
+    __m512i totals[8]; /* sums of its own: only those stay in registers */
+    for (int block = 0; block < blocks; block++)
+        totals[block] = (__m512i)sums[block][0];
     for (uint32_t column = 0; column < columns; column += 4, weights += 64) {
-        int32_t four;
-        __builtin_memcpy(&four, x + column, sizeof four);
-        __m512i values = _mm512_xor_si512(_mm512_set1_epi32(four), offset);
-        for (int block = 0; block < blocks; block++) {
-            __m512i w = _mm512_load_si512(weights + (size_t)block * block_size);
-            sums[block][0] = (v32)_mm512_dpbusd_epi32((__m512i)sums[block][0], values, w);
-        }
+        __m512i values = repeat_four(x + column);
+        for (int block = 0; block < blocks; block++)
+            totals[block] =
+                add_columns(totals[block], values, weights + (size_t)block * block_size);
     }
+    for (int block = 0; block < blocks; block++)
+        sums[block][0] = (v32)totals[block];
 }
 
 /* The product of eight weight blocks with x, four columns at a time. */
@@ -132,15 +148,10 @@ typedef struct product {
 static inline __attribute__((always_inline)) void advance(product *beside) {
     if (beside == NULL || beside->steps == 0)
         return;
-    int32_t four;
-    __builtin_memcpy(&four, beside->x, sizeof four);
-    __m512i values = _mm512_xor_si512(_mm512_set1_epi32(four), _mm512_set1_epi8((char)0x80));
+    __m512i values = repeat_four(beside->x);
     _Pragma("GCC unroll 8") for (int block = 0; block < 8; block++) {
         const int8_t *at = beside->weights + (size_t)block * beside->block_size;
-        /* in assembly, because GCC would copy each sum */
-        __asm__("vpdpbusd %2, %1, %0"
-                : "+v"(beside->sums[block])
-                : "v"(values), "m"(*(const __m512i *)(const void *)at));
+        beside->sums[block] = add_columns(beside->sums[block], values, at);
     }
     beside->weights += 64;
     beside->x += 4;
@@ -163,13 +174,12 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
         lstm_int8_overlapped(layer, x, h, h_next, c);
 }
 
-/* The products of the four gates' blocks with the x of EL_BATCH streams. 16 sums stay in registers:
- * said in assembly, because GCC would copy each of them in every step. */
+/* The products of the four gates' blocks with the x of EL_BATCH streams: a weight is loaded once
+ * for all, and 16 sums stay in registers. */
 static inline __attribute__((always_inline)) void
 add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
                    const int8_t *const *x, v32 (*sums)[EL_GATES * TILE_GROUPS][PARTS],
                    int first_block) {
-    __m512i offset = _mm512_set1_epi8((char)0x80);
     __m512i total[EL_BATCH][EL_GATES];
     for (int n = 0; n < EL_BATCH; n++)
         for (int gate = 0; gate < (int)EL_GATES; gate++)
@@ -179,9 +189,7 @@ add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
         for (int gate = 0; gate < (int)EL_GATES; gate++)
             w[gate] = _mm512_load_si512(weights + (size_t)gate * block_size);
         for (int n = 0; n < EL_BATCH; n++) {
-            int32_t four;
-            __builtin_memcpy(&four, x[n] + column, sizeof four);
-            __m512i values = _mm512_xor_si512(_mm512_set1_epi32(four), offset);
+            __m512i values = repeat_four(x[n] + column);
             for (int gate = 0; gate < (int)EL_GATES; gate++)
                 __asm__("vpdpbusd %2, %1, %0" : "+v"(total[n][gate]) : "v"(values), "v"(w[gate]));
         }

@@ -43,9 +43,9 @@ static void lstm_int8_overlapped(const el_layer *layer, const int8_t *x, const i
             };
             memcpy(beside.sums, next->r, sizeof beside.sums);
             lstm_int8_finish(layer, rows, sums->w, sums->r, h_next, c, 2, true, &beside);
-            while (beside.steps != 0)
-                advance(&beside);
             memcpy(next->r, beside.sums, sizeof next->r);
+            add_products(beside.weights, block_size, PAIR_BLOCKS, 4 * beside.steps, beside.x,
+                         next->r);
             pair_sums *done = sums;
             sums = next;
             next = done;
