@@ -7,6 +7,7 @@ With `--self-test` it compares the answers to a few frames with those that the l
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -158,7 +159,12 @@ def _source(settings: Settings) -> Iterator[tuple[BinaryIO, str]]:
     # A named pipe that this process could write to as well does not end when another writer leaves.
     mode = os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY | os.O_NOCTTY
     with os.fdopen(os.open(path, mode), "rb") as source:
-        yield source, str(path)
+        try:
+            yield source, str(path)
+        except OSError as error:
+            # A device that was pulled out ends in one way or the other, as the moment has it.
+            if error.errno != errno.EIO or not _is_device(source):
+                raise
         if _is_device(source):
             raise ValueError(f"{path}: the device has gone")
 

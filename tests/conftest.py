@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from edgelstm.data import Dataset, load_dataset
 from edgelstm.model import Model
 
 ROOT = Path(__file__).parent.parent
+
+# Where the tests run in the background, Ctrl-C is ignored, and so it would be in every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Programs that tests start must not find the checkout's folders where the installed package should be.
 os.environ["PYTHONSAFEPATH"] = "1"

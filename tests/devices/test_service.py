@@ -90,6 +90,7 @@ def test_a_devices_first_line_is_dropped_and_its_end_is_a_failure(version):
     assert service.returncode == 1
     assert [one["frame"] for one in answers] == list(range(1, len(FRAMES) + 1))
     assert "/dev/pts/" in err
+    assert "the device has gone" in err
 
 
 def test_a_stop_keeps_the_state_when_asked_for(version, tmp_path):
