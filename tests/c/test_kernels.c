@@ -94,7 +94,7 @@ static void find_plain_rows(el_layer *layer) {
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
             layer->plain_rows =
                 layer->plain_rows &&
-                el_is_plain_row(rows + block, row, layer->columns_w + layer->columns_r);
+                el_is_plain_row(rows + block, row, layer->columns_w, layer->columns_r);
 }
 
 /* `extreme`: all weights at the ends of their range. `any`: shifts of every kind, also those that a
@@ -122,7 +122,7 @@ static void fill_int8(el_layer *layer, int extreme, int any) {
                 between(0, 3) ? between(1 << 30, INT32_MAX) : between(2, 3) << 29;
             rows[block].multiplier_r[row] =
                 between(0, 3) ? between(1 << 30, INT32_MAX) : between(2, 3) << 29;
-            rows[block].shift_w[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 0));
+            rows[block].shift_w[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 4));
             rows[block].shift_r[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 0));
         }
     layer->weights = weights;

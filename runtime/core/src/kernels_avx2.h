@@ -75,11 +75,14 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
 }
 
-/* With n = -shift: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero. That is
- * floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors are one.
+/* With n = -shift, shift ≤ 0: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero.
+ * That is floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors
+ * are one.
  */
-static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
-    v32 shift = widen_int8(shifts), n = -shift, quarters = multiply_q30(value, mantissas);
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts,
+                              const int left) {
+    v32 both = widen_int8(shifts), shift = right_only(both, left), n = -shift;
+    v32 quarters = multiply_q30(four_times(value, both, left), mantissas);
     v32 halves = (v32)_mm256_sllv_epi32(_mm256_set1_epi32(1), (__m256i)n) | 1; /* 2^n + 1, or 1 */
     v32 down = (quarters >> 31) & (shift >> 31); /* -1 where both are below 0 */
     return (quarters + halves + down + down) >> (n + 1);

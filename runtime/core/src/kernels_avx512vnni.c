@@ -80,12 +80,15 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
 }
 
-/* With n = -shift: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero. That is
- * floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors are one.
+/* With n = -shift, shift ≤ 0: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero.
+ * That is floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors
+ * are one.
  */
-static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
-    __m512i one = _mm512_set1_epi32(1), shift = (__m512i)widen_int8(shifts);
-    __m512i quarters = (__m512i)multiply_q30(value, mantissas);
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts,
+                              const int left) {
+    v32 both = widen_int8(shifts);
+    __m512i one = _mm512_set1_epi32(1), shift = (__m512i)right_only(both, left);
+    __m512i quarters = (__m512i)multiply_q30(four_times(value, both, left), mantissas);
     __m512i halves = _mm512_or_si512(_mm512_rorv_epi32(one, shift), one); /* 2^n + 1, or 1 */
     __mmask16 down = _mm512_mask_cmplt_epi32_mask(_mm512_test_epi32_mask(shift, shift), quarters,
                                                   _mm512_setzero_si512());

@@ -27,9 +27,9 @@ INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r
         const int8_t *shifts_r = rows->shift_r + part * LANES32;
         v32 from_x, from_h;
         if (plain) {
-            from_x = scale_plain(sums_w[part], mantissas_w, shifts_w);
+            from_x = scale_plain(sums_w[part], mantissas_w, shifts_w, true);
             advance(beside);
-            from_h = scale_plain(sums_r[part], mantissas_r, shifts_r);
+            from_h = scale_plain(sums_r[part], mantissas_r, shifts_r, false);
         } else {
             from_x = multiply(sums_w[part], load32(mantissas_w), widen_int8(shifts_w));
             from_h = multiply(sums_r[part], load32(mantissas_r), widen_int8(shifts_r));

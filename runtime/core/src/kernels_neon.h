@@ -64,7 +64,10 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)vmovl_s16(vget_low_s16(vmovl_s8(bytes)));
 }
 
-static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts) {
+static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts,
+                              const int left) {
+    if (left)
+        return multiply(value, (v32)vld1q_s32(mantissas), widen_int8(shifts));
     int32x4_t high = vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
     return rounding_shift_by((v32)high, widen_int8(shifts));
 }

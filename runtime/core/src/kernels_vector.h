@@ -10,8 +10,8 @@
  *   average(a, b)          v16: (a + b + 1) >> 1 for a, b ≥ 0
  *   clamp32(a, low, high)  v32
  *   multiply(a, mantissa, shift)  v32: el_multiply of fixed_point.h
- *   scale_plain(a, mantissas, shifts)  v32: the same, the multipliers in memory, for layers of
- *                          which el_layer.plain_rows holds
+ *   scale_plain(a, mantissas, shifts, left)  v32: the same, the multipliers in memory, for layers
+ *                          of which el_layer.plain_rows holds; without `left` no shift is positive
  *   narrow(low, high)      two v32 → v16, saturating, in order
  *   widen_low(a), widen_high(a)  v16 → v32
  *   widen_int8(from)       as many int8 → v32

@@ -41,17 +41,29 @@ static inline v16 keep(v16 f, v16 c) {
     return with_sign((v16)DO(mulhrs_epi16)(minus_f, (reg)minus_abs(c)), c);
 }
 
-/* The products of value with mantissas, over 2^30, rounded down; |value| < 2^29. With four times
- * the value they are the upper halves of 64 bits, of the even lanes and of the odd ones: the
- * mantissas of these come into place by reading one further. */
-static inline v32 multiply_q30(v32 value, const int32_t *mantissas) {
+/* The products with mantissas, over 2^30, rounded down, of a quarter of `four`: the upper halves of
+ * 64 bits, of the even lanes and of the odd ones. The mantissas of these come into place by reading
+ * one further. */
+static inline v32 multiply_q30(reg four, const int32_t *mantissas) {
     reg even_mantissas, odd_mantissas;
     __builtin_memcpy(&even_mantissas, mantissas, sizeof even_mantissas);
     __builtin_memcpy(&odd_mantissas, mantissas + 1, sizeof odd_mantissas);
-    reg four = DO(slli_epi32)((reg)value, 2);
     reg even = DO(mul_epi32)(four, even_mantissas);
     reg odd = DO(mul_epi32)(DO(srli_epi64)(four, 32), odd_mantissas);
     return (v32)UPPER_HALVES(even, odd);
+}
+
+/* Four times the value, shifted to the left where that is asked for. */
+static inline reg four_times(v32 value, v32 shift, const int left) {
+    if (!left)
+        return DO(slli_epi32)((reg)value, 2);
+    reg bits = DO(max_epi32)((reg)shift, (reg)(v32){0});
+    return DO(sllv_epi32)((reg)value, DO(add_epi32)(bits, DO(set1_epi32)(2)));
+}
+
+/* Their right shifts, 0 to the left. */
+static inline v32 right_only(v32 shift, const int left) {
+    return left ? (v32)DO(min_epi32)((reg)shift, (reg)(v32){0}) : shift;
 }
 
 /* A register of codes. The conversion rounds as el_round does: to nearest, ties to even. */

@@ -44,8 +44,9 @@ typedef struct el_layer {
     uint32_t columns_r; /* units, padded for int8; 0 for dense layers */
     uint32_t groups;    /* of EL_BLOCK_ROWS outputs */
     bool relu;
-    /* int8 LSTM layers: no multiplier is 1 or more or below 2^-16, and no sum reaches 2^29, so that
-     * kernels need no left shifts and no care about overflow */
+    /* int8 LSTM layers: no sum reaches 2^29, also after the left shift of its multiplier, no
+     * multiplier of R·h has one, and right shifts are at most 15: kernels need no care about
+     * overflow */
     bool plain_rows;
     const void *weights; /* int8_t or float, in blocks */
     const void *rows;    /* el_rows of each block, or float biases */
@@ -58,11 +59,15 @@ typedef struct el_layer {
     uint32_t c_offset;
 } el_layer;
 
-/* Whether the rows of an int8 layer of so many columns allow el_layer.plain_rows. */
-static inline bool el_is_plain_row(const el_rows *rows, uint32_t row, uint32_t columns) {
-    return rows->bias[row] >= -(1 << 28) && rows->bias[row] <= 1 << 28 && columns <= 4096 &&
-           rows->shift_w[row] <= 0 && rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 &&
-           rows->shift_r[row] >= -15;
+/* Whether a row of an int8 LSTM layer allows el_layer.plain_rows. |w·(x - zero point)| ≤ 127·255.
+ */
+static inline bool el_is_plain_row(const el_rows *rows, uint32_t row, uint32_t columns_w,
+                                   uint32_t columns_r) {
+    int32_t bias = rows->bias[row], left = rows->shift_w[row] > 0 ? rows->shift_w[row] : 0;
+    int64_t most_w = (int64_t)127 * 255 * columns_w + (bias < 0 ? -(int64_t)bias : bias);
+    int64_t most_r = (int64_t)127 * 255 * columns_r;
+    return most_w * (INT64_C(1) << left) < 1 << 29 && most_r < 1 << 29 &&
+           rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 && rows->shift_r[row] >= -15;
 }
 
 typedef struct el_kernels el_kernels;

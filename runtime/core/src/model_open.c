@@ -156,7 +156,7 @@ static el_status check_int8_rows(el_layer *layer, bool is_last) {
             }
             valid = valid && is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
             layer->plain_rows =
-                layer->plain_rows && el_is_plain_row(rows, n, layer->columns_w + layer->columns_r);
+                layer->plain_rows && el_is_plain_row(rows, n, layer->columns_w, layer->columns_r);
         }
         if (!valid)
             return EL_ERROR_WEIGHTS;
