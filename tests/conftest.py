@@ -23,6 +23,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["PYTHONSAFEPATH"] = "1"
 
 
+PROFILING = {
+    "test_cli_board.py",
+    "test_cli_profile.py",
+    "test_deploy.py",
+    "test_devices_report.py",
+    "test_remote.py",
+}
+"""Files whose tests profile models: a machine has one place for that, and who finds it taken waits or gives up."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run side by side, the tests of a file stay together, and so do those that would wait for others."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            group = "profiling" if item.path.name in PROFILING else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _dataset(name: str) -> Dataset:
     path = ROOT / "data" / name
     if not path.exists():

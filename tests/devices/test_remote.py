@@ -330,7 +330,7 @@ def test_a_board_that_measures_for_somebody_else_says_so(board, wheel, model):
 def test_a_hostile_board_is_refused(board, wheel, model, tmp_path, answer, words):
     fake = tmp_path / "python"
     (tmp_path / "answer").write_text(answer and answer + "\n")
-    fake.write_text(f"#!/bin/sh\nprintf '\\nedgelstm-python 3.11\\n'\ncat '{tmp_path}/answer'\n")
+    fake.write_text(f"#!/bin/sh\nprintf '\\nedgelstm-python 3.11\\n'\ncat '{tmp_path}/answer'\nsleep 1\n")
     fake.chmod(0o755)
     assert words in problem(wheel, model, python=str(fake))
 

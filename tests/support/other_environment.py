@@ -55,7 +55,7 @@ def other_environment(name: str, *requirements: str) -> OtherEnvironment:
     problem = _installed(name, requirements)
     if problem:
         pytest.skip(f"environment {name}: {problem}")
-    return OtherEnvironment(_folder(name) / "bin" / "python", _package())
+    return OtherEnvironment(_folder(name) / "bin" / "python", package_copy())
 
 
 def _folder(name: str) -> Path:
@@ -87,14 +87,14 @@ def _installed(name: str, requirements: Iterable[str]) -> str:
 
 
 @cache
-def _package() -> Path:
-    """A copy of the installed package: its folder, or those that an editable install gathers, and the library."""
+def package_copy() -> Path:
+    """A folder with a copy of the installed package, or of what an editable install gathers, and the library."""
     folder = Path(tempfile.mkdtemp(prefix="edgelstm-package-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for package in PACKAGES:
         into = folder.joinpath(*package.split("."))
         with as_file(files(package) / "__init__.py") as first:
-            kept_out = shutil.ignore_patterns("__pycache__", "core")
+            kept_out = shutil.ignore_patterns("__pycache__", "core", "binding")
             shutil.copytree(first.parent, into, ignore=kept_out, dirs_exist_ok=True)
     with as_file(files("edgelstm.runtime") / "libedgelstm.so") as library:
         shutil.copy2(library, folder / "edgelstm" / "runtime")

@@ -13,14 +13,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.resources import files
 from pathlib import Path
 
 import edgelstm
-import edgelstm.devices
-import edgelstm.export
-import edgelstm.runtime
 from edgelstm.devices import detect
+from other_environment import package_copy
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 MISSING = None if SSHD and shutil.which("ssh") else "no sshd or ssh (Debian: apt install openssh-server)"
@@ -89,7 +86,10 @@ class SshBoard:
 
     def left(self) -> list[str]:
         """Every file and folder in the board's home."""
-        return sorted(str(path.relative_to(self.home)) for path in self.home.rglob("*"))
+        try:
+            return sorted(str(path.relative_to(self.home)) for path in self.home.rglob("*"))
+        except FileNotFoundError:  # something is being removed right now
+            return [str(self.home)]
 
     def running(self) -> list[str]:
         """Command lines of processes whose folder or environment is the board's."""
@@ -109,24 +109,11 @@ def own_wheel(folder: Path, architecture: str | None = None) -> Path:
     """A wheel of the EdgeLSTM that is being tested, without building it again; its name may claim another machine."""
     tag = f"py3-none-linux_{architecture or detect().architecture}"
     path = folder / f"edgelstm-{edgelstm.__version__}-{tag}.whl"
-    parts = {
-        "edgelstm": edgelstm,
-        "edgelstm/export": edgelstm.export,
-        "edgelstm/runtime": edgelstm.runtime,
-        "edgelstm/devices": edgelstm.devices,
-    }
-    core = Path(str(files("edgelstm.runtime") / "libedgelstm.so"))
+    package = package_copy()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         wheel.writestr(f"edgelstm-{edgelstm.__version__}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
-        wheel.write(core, "edgelstm/runtime/libedgelstm.so")
-        for name, module in parts.items():
-            root = Path(module.__path__[0])
-            for file in sorted(root.rglob("*")):
-                inner = file.relative_to(root)
-                if file.suffix in (".py", ".toml") and inner.parts[0] not in ("core", *parts):
-                    target = f"{name}/{inner}"
-                    if target not in wheel.namelist():
-                        wheel.write(file, target)
+        for file in sorted(path for path in package.rglob("*") if path.is_file()):
+            wheel.write(file, str(file.relative_to(package)))
     return path
 
 
