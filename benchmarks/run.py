@@ -158,6 +158,7 @@ def measure_alone(form: Form, path: Path) -> dict[str, float]:
     frames = make_signal(200, ALONE.features, 1)
     before = resident_mb()
     __import__(form.module)
+    form.engine.load()
     start = time.perf_counter_ns()
     engine = form.engine(path)
     engine.step(frames[0])

@@ -32,7 +32,7 @@ except ImportError:  # built without Python's headers, or another Python than CP
 Float32 = NDArray[np.float32]
 
 MAX_FILE_SIZE = (1 << 31) - 1
-RELEASE_MACS = 1 << 16
+RELEASE_MACS = 1 << 17
 """Multiply-accumulates of a frame from which a single step releases the interpreter's lock: some microseconds."""
 
 

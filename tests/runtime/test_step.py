@@ -141,9 +141,9 @@ def test_too_many_arguments_are_a_type_error(stream: Stream) -> None:
 
 def test_large_models_release_the_lock_and_answer_the_same(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "m.elstm"
-    path.write_bytes(encode(quantize(random_model(FEATURES, [129], [3], seed=1, frames=20))))
+    path.write_bytes(encode(quantize(random_model(FEATURES, [190], [3], seed=1, frames=20))))
     model = Model(path)
-    assert model.frame_macs > 1 << 16
+    assert model.frame_macs >= 1 << 17
     one, other = compiled(model.stream()), with_ctypes(model.stream())
     for frame in FRAMES:
         assert one.step(frame) == other.step(frame)
