@@ -23,7 +23,7 @@ class Engine(ABC):
     def __init__(self, path: Path): ...
 
     @staticmethod
-    def load() -> None:  # noqa: B027 - most engines have nothing to do here
+    def load() -> None:
         """What importing the engine leaves for later: loading its library."""
 
     @abstractmethod

@@ -158,6 +158,10 @@ def measure_alone(form: Form, path: Path) -> dict[str, float]:
     frames = make_signal(200, ALONE.features, 1)
     before = resident_mb()
     __import__(form.module)
+    if form.package == "edgelstm":  # the others load their libraries when they are imported
+        from edgelstm.runtime.library import library
+
+        library()
     form.engine.load()
     start = time.perf_counter_ns()
     engine = form.engine(path)
