@@ -22,22 +22,12 @@ class Engine(ABC):
     @abstractmethod
     def __init__(self, path: Path): ...
 
-    @staticmethod
-    def load() -> None:
-        """What importing the engine leaves for later: loading its library."""
-
     @abstractmethod
     def step(self, frame: Float32) -> Float32:
         """One frame (features,) → scores (outputs,), valid until the next step."""
 
 
 class EdgeLSTM(Engine):
-    @staticmethod
-    def load() -> None:
-        from edgelstm.runtime.library import library
-
-        library()
-
     def __init__(self, path: Path):
         from edgelstm.runtime import Model
 

@@ -162,7 +162,6 @@ def measure_alone(form: Form, path: Path) -> dict[str, float]:
         from edgelstm.runtime.library import library
 
         library()
-    form.engine.load()
     start = time.perf_counter_ns()
     engine = form.engine(path)
     engine.step(frames[0])
