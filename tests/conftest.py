@@ -34,9 +34,9 @@ PROFILING = {
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, the tests of a file stay together, and so do those that would wait for others."""
-    if config.pluginmanager.hasplugin("xdist"):
+    if "PYTEST_XDIST_WORKER" in os.environ:
         for item in items:
             group = "profiling" if item.path.name in PROFILING else str(item.path)
             item.add_marker(pytest.mark.xdist_group(group))
