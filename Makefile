@@ -99,11 +99,11 @@ test-c: $(VENV)/needs-test
 	done
 
 test-python: environment $(DATA)
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
 # Every form of export with every kind of model, where test-python takes each pair of their values once.
 test-all: lint types test-c environment $(DATA)
-	EDGELSTM_ALL=1 $(BIN)/pytest --quiet --numprocesses 2 --dist loadgroup
+	EDGELSTM_ALL=1 $(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
 # Half of the time for model files, half for snapshots. What is found lies in build/fuzz; runs go on from the last.
 fuzz: environment

@@ -33,13 +33,17 @@ PROFILING = {
 """Files whose tests profile models: a machine has one place for that, and who finds it taken waits or gives up."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Where tests run side by side, the tests of a file stay together, and so do those that would wait for others."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        for item in items:
-            group = "profiling" if item.path.name in PROFILING else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "profiling" if Path(file).name in PROFILING else file
+
+    return Together(config, log)
 
 
 def _dataset(name: str) -> Dataset:
