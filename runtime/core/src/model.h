@@ -63,10 +63,11 @@ typedef struct el_layer {
  */
 static inline bool el_is_plain_row(const el_rows *rows, uint32_t row, uint32_t columns_w,
                                    uint32_t columns_r) {
+    /* Asked before all fields are known to be right: a shift may be any int8. */
     int32_t bias = rows->bias[row], left = rows->shift_w[row] > 0 ? rows->shift_w[row] : 0;
     int64_t most_w = (int64_t)127 * 255 * columns_w + (bias < 0 ? -(int64_t)bias : bias);
     int64_t most_r = (int64_t)127 * 255 * columns_r;
-    return most_w * (INT64_C(1) << left) < 1 << 29 && most_r < 1 << 29 &&
+    return left < 29 && most_w < 1 << (29 - left) && most_r < 1 << 29 &&
            rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 && rows->shift_r[row] >= -15;
 }
 
