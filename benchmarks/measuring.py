@@ -19,10 +19,10 @@ import numpy as np
 from models import Size, make_model, make_signal
 
 from edgelstm.devices.figures import size
-from edgelstm.devices.measure import Measurement, overhead_us
-from edgelstm.devices.memory import read_memory
-from edgelstm.devices.moment import read_moment
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.machine.memory import read_memory
+from edgelstm.devices.machine.usage import read_moment
+from edgelstm.devices.profiling.measure import Measurement, overhead_us
+from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.record import Missing
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def machine() -> dict[str, str]:
-    from edgelstm.runtime.library import kernel_name
+    from edgelstm.runtime.engines.library import kernel_name
 
     model = platform.processor()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -159,7 +159,7 @@ def measure_alone(form: Form, path: Path) -> dict[str, float]:
     before = resident_mb()
     __import__(form.module)
     if form.package == "edgelstm":  # the others load their libraries when they are imported
-        from edgelstm.runtime.library import library
+        from edgelstm.runtime.engines.library import library
 
         library()
     start = time.perf_counter_ns()

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgelstm.export import tflite_explicit, tflite_float32, tflite_hybrid, tflite_int8, tflite_int8_explicit
-from edgelstm.export.tflite_writer import Graph, Op, encode
+from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import float32 as tflite_float32
+from edgelstm.export.tflite import hybrid as tflite_hybrid
+from edgelstm.export.tflite import int8 as tflite_int8
+from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
+from edgelstm.export.tflite.graph import Graph, Op, encode
 from edgelstm.model import Model
 from edgelstm.quantization import quantize
 

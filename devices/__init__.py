@@ -1,14 +1,14 @@
 """What boards are and what a model costs on them. Needs numpy and the standard library only."""
 
-from edgelstm.devices.conditions import Conditions, read_conditions
-from edgelstm.devices.detect import Board, detect
-from edgelstm.devices.histogram import Spread
-from edgelstm.devices.measure import Latency
-from edgelstm.devices.memory import Memory, read_memory
-from edgelstm.devices.plan import Plan
-from edgelstm.devices.processes import profile
+from edgelstm.devices.machine.conditions import Conditions, read_conditions
+from edgelstm.devices.machine.detect import Board, detect
+from edgelstm.devices.machine.memory import Memory, read_memory
+from edgelstm.devices.profiling.histogram import Spread
+from edgelstm.devices.profiling.measure import Latency
+from edgelstm.devices.profiling.plan import Plan
+from edgelstm.devices.profiling.processes import profile
+from edgelstm.devices.profiling.report import Report, read_report, write_report
 from edgelstm.devices.record import Missing
-from edgelstm.devices.report import Report, read_report, write_report
 
 __all__ = [
     "Board",

@@ -2,6 +2,6 @@
 
 from edgelstm.export.api import Export, export_model, verify
 from edgelstm.export.forms import FORMS, Form, check_io, find_form
-from edgelstm.export.proof import proven_digest
+from edgelstm.export.parity.proof import proven_digest
 
 __all__ = ["FORMS", "Export", "Form", "check_io", "export_model", "find_form", "proven_digest", "verify"]

@@ -13,12 +13,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.files import write_whole
 from edgelstm.export.forms import Form, check_io, find_form
-from edgelstm.export.proof import Proof, prove
+from edgelstm.export.parity.proof import Proof, prove
+from edgelstm.files import write_whole
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import Io
 
 

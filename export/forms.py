@@ -78,7 +78,7 @@ FORMS = (
         state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
         choose="for other people's tools: standard operators, any number of frames per call",
         beware="a call with 0 frames spoils the state",
-        encode=_encoder("onnx_float32"),
+        encode=_encoder("onnx.float32"),
     ),
     Form(
         "onnx",
@@ -89,7 +89,7 @@ FORMS = (
         state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
         choose="the fastest and smallest in onnxruntime",
         beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
-        encode=_encoder("onnx_int8_dynamic"),
+        encode=_encoder("onnx.int8_dynamic"),
     ),
     Form(
         "onnx",
@@ -101,7 +101,7 @@ FORMS = (
         state="inputs h0 (uint8), c0 (float32), … and outputs h0_out, c0_out, …; h starts with its zero point",
         choose="a quarter of float32's size in any ONNX engine: standard operators, the same answers everywhere",
         beware="one frame per call; faster than float32 from some 150 units only",
-        encode=_encoder("onnx_int8_portable"),
+        encode=_encoder("onnx.int8_portable"),
     ),
     Form(
         "onnx",
@@ -113,7 +113,7 @@ FORMS = (
         state="as int8-portable",
         choose="int8-portable for chunks: any number of frames per call, every bit as frame by frame",
         beware="float32 is faster for chunks of small models; 0 frames are refused; the engine must know Scan",
-        encode=_encoder("onnx_int8_portable", scan=True),
+        encode=_encoder("onnx.int8_portable", scan=True),
     ),
     Form(
         "onnx",
@@ -125,7 +125,7 @@ FORMS = (
         state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
         choose="to hold another engine's integers against: every bit of the C core, in standard operators",
         beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
-        encode=_encoder("onnx_int8_exact"),
+        encode=_encoder("onnx.int8_exact"),
     ),
     Form(
         "onnx",
@@ -137,7 +137,7 @@ FORMS = (
         state="as int8-exact",
         choose="int8-exact for chunks: any number of frames per call",
         beware="as int8-exact; 0 frames are refused; the engine must know Scan",
-        encode=_encoder("onnx_int8_exact", scan=True),
+        encode=_encoder("onnx.int8_exact", scan=True),
     ),
     Form(
         "tflite",
@@ -149,7 +149,7 @@ FORMS = (
         state="variable tensors in the interpreter; reset_all_variables() starts anew",
         choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
         beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
-        encode=_encoder("tflite_int8"),
+        encode=_encoder("tflite.int8"),
     ),
     Form(
         "tflite",
@@ -160,7 +160,7 @@ FORMS = (
         state="variable tensors in the interpreter; reset_all_variables() starts anew",
         choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
         beware="four times the size of int8; no CompiledModel in LiteRT",
-        encode=_encoder("tflite_float32"),
+        encode=_encoder("tflite.float32"),
     ),
     Form(
         "tflite",
@@ -171,7 +171,7 @@ FORMS = (
         state="variable tensors in the interpreter, float32; reset_all_variables() starts anew",
         choose="the size of int8 without calibrating, where the state should stay in the interpreter",
         beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
-        encode=_encoder("tflite_hybrid"),
+        encode=_encoder("tflite.hybrid"),
     ),
     Form(
         "tflite",
@@ -182,7 +182,7 @@ FORMS = (
         state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
         choose="LiteRT's most accurate form with int8 weights, and on CPUs among its fastest",
         beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
-        encode=_encoder("tflite_explicit", "encode_int8_dynamic"),
+        encode=_encoder("tflite.explicit", "encode_int8_dynamic"),
     ),
     Form(
         "tflite",
@@ -193,7 +193,7 @@ FORMS = (
         state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
         choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
         beware="the caller carries the state; four times the size of int8",
-        encode=_encoder("tflite_explicit", "encode_float32"),
+        encode=_encoder("tflite.explicit", "encode_float32"),
     ),
     Form(
         "tflite",
@@ -205,7 +205,7 @@ FORMS = (
         state="inputs h0, c0, … and outputs h0_out, c0_out, …, int8; each starts with its zero point",
         choose="for runtimes and accelerators that take nothing but int8; as fast as int8-dynamic on CPUs",
         beware="the least accurate: gates and cell are int8 too; the caller carries the state",
-        encode=_encoder("tflite_int8_explicit"),
+        encode=_encoder("tflite.int8_explicit"),
     ),
     Form(
         "c",

@@ -1,7 +1,7 @@
 """What every exported file says about itself: one JSON object, the same in every format.
 
 It is stored under the one key `edgelstm`. The runtime needs nothing of it to compute; people, `inspect` and
-the wrappers in `edgelstm.runtime.engines` read it.
+the wrappers in `edgelstm.runtime.engines.open` read it.
 """
 
 from __future__ import annotations

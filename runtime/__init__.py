@@ -5,8 +5,8 @@ stream = Model("model.elstm").stream()
 answers = stream.push(frames)          # (T, features) → (answers, outputs)
 """
 
-from edgelstm.runtime.library import kernel_name, version
-from edgelstm.runtime.model import Model, Stream
-from edgelstm.runtime.pool import Pool
+from edgelstm.runtime.engines.elstm import Model, Stream
+from edgelstm.runtime.engines.library import kernel_name, version
+from edgelstm.runtime.engines.pool import Pool
 
 __all__ = ["Model", "Pool", "Stream", "kernel_name", "version"]

@@ -131,5 +131,5 @@ def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Pat
     assert Path(found) == ROOT / "runtime/__init__.py"
     code = "import sys; from edgelstm.runtime import Model; print(Model(sys.argv[1]).stream().frames)"
     assert run(python, "-c", code, model_file, cwd=tmp_path) == "0\n"
-    code = "from edgelstm.devices.boards import board; print(board('pi-5').soc)"
+    code = "from edgelstm.devices.boards.profile import board; print(board('pi-5').soc)"
     assert run(python, "-c", code, cwd=tmp_path) == "BCM2712\n"

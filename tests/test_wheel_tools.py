@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelstm.devices.wheels import ARCHITECTURES
+from edgelstm.devices.wheels.wheel import ARCHITECTURES
 
 ROOT = Path(__file__).parent.parent
 SPEC = importlib.util.spec_from_file_location("compiler", ROOT / "tools/wheels/compiler.py")

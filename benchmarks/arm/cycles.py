@@ -1,6 +1,6 @@
 """Cycles of the kernels as they are compiled, by static analysis: llvm-mca on the code that a step executes.
 
-    python benchmarks/arm/cycles.py [--llvm 19] [--output devices/kernel_costs.json]
+    python benchmarks/arm/cycles.py [--llvm 19] [--output devices/predict/kernel_costs.json]
 
 What is executed, and how often, comes from the emulator's plugin (single_step.c for x86-64); what a piece of code
 costs when it is repeated, all data in the first-level cache, from llvm-mca's model of a core. Loops of products give

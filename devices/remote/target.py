@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelstm.devices.remote.session import BoardError, Session
-from edgelstm.devices.wheels import check_wheel, find_wheel
+from edgelstm.devices.wheels.wheel import check_wheel, find_wheel
 
 LEAST_NUMPY = (1, 24)
 _MARGIN = 1 << 20  # bytes that stay free on a board

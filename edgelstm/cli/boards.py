@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.devices import Board, Conditions, Missing
-    from edgelstm.devices.boards import BoardProfile
+    from edgelstm.devices.boards.profile import BoardProfile
 
 
 @click.command()
@@ -29,8 +29,9 @@ def command(name: str | None, as_json: bool) -> None:
       edgelstm boards pi-zero-2w
       edgelstm boards --json | jq .board.instruction_sets
     """
-    from edgelstm.cli.board_table import aligned, details, overview
-    from edgelstm.devices import boards, detect, read_conditions
+    from edgelstm.cli.show.board import aligned, details, overview
+    from edgelstm.devices import detect, read_conditions
+    from edgelstm.devices.boards import profile as boards
     from edgelstm.devices.record import to_json
     from edgelstm.runtime import kernel_name
 

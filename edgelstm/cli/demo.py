@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgelstm.data import Dataset
-    from edgelstm.export.proof import Proof
+    from edgelstm.export.parity.proof import Proof
     from edgelstm.model import Model
     from edgelstm.training import Config
 
@@ -82,7 +82,7 @@ def _load(data: Path) -> tuple[Dataset, Config]:
 
 
 def _train(dataset: Dataset, config: Config, output: Path) -> tuple[Model, Dataset]:
-    from edgelstm.cli.progress import TrainingBar
+    from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate
     from edgelstm.training import split, train
@@ -114,7 +114,7 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
 def _export(model: Model, output: Path) -> list[Path]:
     from edgelstm.export import FORMS, export_model
-    from edgelstm.runtime.engines import SUFFIXES
+    from edgelstm.runtime.engines.open import SUFFIXES
 
     click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
     paths = []
@@ -189,7 +189,7 @@ def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
 
 
 def _write_csv(path: Path, names: Sequence[str], frames: NDArray[Any]) -> None:
-    from edgelstm.export.files import write_whole
+    from edgelstm.files import write_whole
 
     lines = [",".join(names), *(",".join(f"{value:.9g}" for value in frame) for frame in frames)]
     write_whole(path, ("\n".join(lines) + "\n").encode())

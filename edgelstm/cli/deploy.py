@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
 from edgelstm.cli.profile_boards import BOARD_TROUBLE, WHEELS, checked
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
-    from edgelstm.devices.remote.deployment import Deployed, Status
+    from edgelstm.devices.deploy.deployment import Deployed, Status
+    from edgelstm.devices.deploy.service import Settings
     from edgelstm.devices.remote.target import Target
-    from edgelstm.devices.service import Settings
 
 
 class BoardProblem(click.ClickException):
@@ -94,8 +94,8 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
 
 
 def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str, Any]) -> None:
+    from edgelstm.devices.deploy import deployment
     from edgelstm.devices.record import to_json
-    from edgelstm.devices.remote import deployment
     from edgelstm.devices.remote.session import check_host
     from edgelstm.devices.remote.target import Target
 
@@ -136,7 +136,7 @@ def _only(target: Target, found: tuple[Status, ...]) -> str:
 
 def _settings(given: dict[str, Any]) -> Settings | None:
     """None where no source was given: those that are there stay."""
-    from edgelstm.devices.service import Settings
+    from edgelstm.devices.deploy.service import Settings
 
     if not given["source"] and not given["source_command"]:
         if given["output"] or given["keep_state"]:
@@ -182,7 +182,7 @@ def _report_change(target: Target, name: str, changed: Deployed, *, as_json: boo
 
 
 def _describe(status: Status) -> str:
-    from edgelstm.devices.service import Settings
+    from edgelstm.devices.deploy.service import Settings
 
     settings = status.settings
     runs = f"{status.active} ({status.state}) since {status.since or 'never'}, {status.restarts or 0} restarts"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
@@ -83,7 +83,7 @@ def _ask_model(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluat
 
 def _ask_file(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluation]:
     from edgelstm.evaluation import check_fits, count
-    from edgelstm.runtime.engines import open_model
+    from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
     check_fits(model.features, model.outputs, dataset)

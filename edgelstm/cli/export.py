@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.export import Export, Form
-    from edgelstm.export.proof import Proof
+    from edgelstm.export.parity.proof import Proof
 
 
 @click.command(
@@ -70,7 +70,7 @@ def command(
     """
     import numpy as np
 
-    from edgelstm.cli.export_table import frame_us
+    from edgelstm.cli.show.export import frame_us
     from edgelstm.data import load_dataset
     from edgelstm.export import export_model
     from edgelstm.model_file import load_model
@@ -118,7 +118,7 @@ def command(
 
 def show(results: list[Export], times: list[float | None]) -> None:
     """A table; and what each proof compared, for a single file and for those that failed."""
-    from edgelstm.cli.export_table import table
+    from edgelstm.cli.show.export import table
 
     click.echo(table(results, times))
     for result in results:

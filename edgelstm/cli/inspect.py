@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 
 @click.command("inspect", epilog="Example: edgelstm inspect model-int8.elstm")
@@ -43,7 +43,7 @@ def _facts_of_model(path: Path) -> dict[str, Any]:
 
 def _facts_of_export(path: Path) -> dict[str, Any]:
     from edgelstm.runtime import Model
-    from edgelstm.runtime.engines import open_model
+    from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
     facts: dict[str, Any] = {**model.metadata, "precision": model.precision, "engine": model.engine}

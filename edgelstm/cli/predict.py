@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 from edgelstm.devices.record import Missing
 
 if TYPE_CHECKING:
-    from edgelstm.devices.prediction import Estimate, Prediction
+    from edgelstm.devices.predict.prediction import Estimate, Prediction
 
 _NAMES = 30  # columns of the first one
 
 
 def predict(models: Sequence[Path], board: str, *, as_json: bool, output: Path | None) -> int:
     """Print, and write where asked to, what a frame of each model would cost on the board of that id."""
-    from edgelstm.devices.boards import board as known
-    from edgelstm.devices.prediction import predict as of
+    from edgelstm.devices.boards.profile import board as known
+    from edgelstm.devices.predict.prediction import predict as of
 
     try:
         profile = known(board)

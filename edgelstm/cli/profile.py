@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.devices import Plan, Report
@@ -161,7 +161,7 @@ def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, 
 
 def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -> int:
     """Write and print the reports of one or several boards; 3 where a budget was broken, else 0."""
-    from edgelstm.cli.profile_table import breaches, table
+    from edgelstm.cli.show.profile import breaches, table
     from edgelstm.devices import write_report
 
     if output is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.devices import Plan, Report
@@ -87,8 +87,8 @@ def measure(
     deliver: Callable[[Sequence[Report]], int],
 ) -> int:
     """Profile and deliver what came back; 4 where a board failed, 1 where a model or a wheel did, else deliver's."""
+    from edgelstm.devices.profiling.remote import profile_boards
     from edgelstm.devices.remote import BoardError
-    from edgelstm.devices.remote.profiling import profile_boards
 
     outcomes = profile_boards(boards, models, plan, on_progress=lambda host, what: tell(what and f"{host}: {what}"))
     tell("")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 
 @click.command()
@@ -30,8 +30,8 @@ def command(reports: tuple[Path, ...], output: Path) -> None:
       edgelstm profile model.elstm model.onnx --output here.json
       edgelstm report here.json pi.json -o report.html
     """
-    from edgelstm.devices.page import page
-    from edgelstm.devices.report import read_reports, write_beside
+    from edgelstm.devices.profiling.page import page
+    from edgelstm.devices.profiling.report import read_reports, write_beside
 
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the page in")

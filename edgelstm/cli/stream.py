@@ -67,8 +67,8 @@ def command(
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
     from edgelstm.runtime import Model
-    from edgelstm.runtime.engines import open_model
-    from edgelstm.runtime.frames import read_frames
+    from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.sources.text import read_frames
     from edgelstm.runtime.streaming import (
         Answers,
         StopSignal,

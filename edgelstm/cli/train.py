@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli import style
+from edgelstm.cli.show import style
 
 
 @click.command(
@@ -23,7 +23,7 @@ def command(config: Path, output: Path, data: Path | None, seed: int | None, as_
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
     from msgspec.structs import replace
 
-    from edgelstm.cli.progress import TrainingBar
+    from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data import load_dataset
     from edgelstm.evaluation import evaluate
     from edgelstm.model_file import save_model

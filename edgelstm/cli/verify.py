@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli import style
 from edgelstm.cli.export import show_proof
+from edgelstm.cli.show import style
 
 
 @click.command(

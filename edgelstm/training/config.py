@@ -88,7 +88,7 @@ class AnswerConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class Budget(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """`[budget]`: what the model may cost at most where it will run. It travels with the model; `edgelstm profile`
-    checks it, by `edgelstm.devices.budget`, which knows what each figure is."""
+    checks it, by `edgelstm.devices.profiling.budget`, which knows what each figure is."""
 
     latency_p50: Time = ""
     latency_p90: Time = ""

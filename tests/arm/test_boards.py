@@ -18,13 +18,13 @@ import pytest
 
 import ssh_board
 from edgelstm.devices import Missing
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.deploy.deployment import deploy, remove
+from edgelstm.devices.deploy.service import Settings
+from edgelstm.devices.profiling.plan import Plan
+from edgelstm.devices.profiling.remote import profile_boards
+from edgelstm.devices.profiling.report import Report
 from edgelstm.devices.remote import BoardError, Session
-from edgelstm.devices.remote.deployment import deploy, remove
-from edgelstm.devices.remote.profiling import profile_boards
 from edgelstm.devices.remote.target import Target
-from edgelstm.devices.report import Report
-from edgelstm.devices.service import Settings
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("EDGELSTM_ARM_BUILD", ""))
@@ -81,7 +81,7 @@ class Board(ssh_board.SshBoard):
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 ours = f"QEMU_CPU={self.processor}".encode() in (process / "environ").read_bytes()
-                if ours and b"edgelstm.devices.agent" in (process / "cmdline").read_bytes():
+                if ours and b"edgelstm.devices.profiling.agent" in (process / "cmdline").read_bytes():
                     found.append(process)
             except OSError:
                 continue

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import ssh_board
+from edgelstm.devices.deploy.deployment import deploy, logs, name_of, remove, rollback, status
+from edgelstm.devices.deploy.service import Settings
 from edgelstm.devices.remote import BoardError
-from edgelstm.devices.remote.deployment import deploy, logs, name_of, remove, rollback, status
 from edgelstm.devices.remote.target import Target
-from edgelstm.devices.service import Settings
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
@@ -284,7 +284,7 @@ def test_a_failed_upload_never_replaces_a_working_version(board, models, wheel, 
         assert "no space left" in str(full.value)
     else:
         # the board computes something else: there another model has the name and the SHA-256 is forged along
-        from edgelstm.devices.remote import deployment
+        from edgelstm.devices.deploy import deployment
 
         other = deployment._self_test(models[2])
         monkeypatch.setattr(deployment, "_self_test", lambda path: other)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.devices.boards import board, boards, match, read_board
-from edgelstm.devices.detect import Board, Cores, detect
+from edgelstm.devices.boards.profile import board, boards, match, read_board
+from edgelstm.devices.machine.detect import Board, Cores, detect
 from edgelstm.devices.record import Missing
 
 KNOWN = [

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from edgelstm.devices.conditions import read_conditions
+from edgelstm.devices.machine.conditions import read_conditions
 from edgelstm.devices.record import Missing
 
 

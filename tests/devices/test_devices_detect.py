@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from edgelstm.devices.conditions import read_conditions
-from edgelstm.devices.detect import Board, Cache, Cores, detect
-from edgelstm.devices.memory import read_memory
+from edgelstm.devices.machine.conditions import read_conditions
+from edgelstm.devices.machine.detect import Board, Cache, Cores, detect
+from edgelstm.devices.machine.memory import read_memory
 from edgelstm.devices.record import Missing, from_json, to_json
 
 

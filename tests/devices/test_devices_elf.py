@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.devices.elf import ArmAttributes, _arm_attributes, read_library
+from edgelstm.devices.wheels.elf import ArmAttributes, _arm_attributes, read_library
 
 OURS = Path(str(files("edgelstm.runtime") / "libedgelstm.so"))
 LIBRARIES = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.devices.histogram import RELATIVE_ERROR, Distribution, Histogram, Spread, spread
+from edgelstm.devices.profiling.histogram import RELATIVE_ERROR, Distribution, Histogram, Spread, spread
 from edgelstm.devices.record import Missing
 
 

@@ -7,10 +7,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edgelstm.devices.measure import Measurement, interval_seconds, overhead_us
-from edgelstm.devices.memory import read_memory
-from edgelstm.devices.moment import read_moment
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.machine.memory import read_memory
+from edgelstm.devices.machine.usage import read_moment
+from edgelstm.devices.profiling.measure import Measurement, interval_seconds, overhead_us
+from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.record import Missing
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.devices import Plan
-from edgelstm.devices.page import page
-from edgelstm.devices.page.markup import Markup, tag
-from edgelstm.devices.profiling import profile_here
+from edgelstm.devices.profiling.here import profile_here
+from edgelstm.devices.profiling.page import page
+from edgelstm.devices.profiling.page.markup import Markup, tag
+from edgelstm.devices.profiling.report import Report, Skipped, parse_report
 from edgelstm.devices.record import Missing
-from edgelstm.devices.report import Report, Skipped, parse_report
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.units import byte_count, microseconds, seconds
 
 

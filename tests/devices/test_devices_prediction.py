@@ -11,8 +11,8 @@ import pytest
 
 from edgelstm.cli import main
 from edgelstm.devices import Missing
-from edgelstm.devices.boards import board, boards
-from edgelstm.devices.prediction import Estimate, costs, predict, work
+from edgelstm.devices.boards.profile import board, boards
+from edgelstm.devices.predict.prediction import Estimate, costs, predict, work
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model

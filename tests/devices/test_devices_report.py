@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.devices.budget import Check
-from edgelstm.devices.conditions import Conditions
-from edgelstm.devices.detect import Board, Cache, Cores
-from edgelstm.devices.histogram import Distribution, Spread
-from edgelstm.devices.measure import Interval, Latency, Pacing, Phase
-from edgelstm.devices.memory import Memory
-from edgelstm.devices.moment import Moment, Usage
+from edgelstm.devices.machine.conditions import Conditions
+from edgelstm.devices.machine.detect import Board, Cache, Cores
+from edgelstm.devices.machine.memory import Memory
+from edgelstm.devices.machine.usage import Moment, Usage
+from edgelstm.devices.profiling.budget import Check
+from edgelstm.devices.profiling.histogram import Distribution, Spread
+from edgelstm.devices.profiling.measure import Interval, Latency, Pacing, Phase
+from edgelstm.devices.profiling.report import (
+    ModelFacts,
+    Report,
+    Run,
+    Skipped,
+    Stage,
+    parse_report,
+    read_report,
+    write_report,
+)
 from edgelstm.devices.record import Missing
-from edgelstm.devices.report import ModelFacts, Report, Run, Skipped, Stage, parse_report, read_report, write_report
 
 NOT_HERE = Missing("no such file")
 SPREAD = Spread(1000, 10.5, 2.5, 10.0, 11.0, 12.25, 13.0, 99.0)

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from edgelstm.devices.wheels import ARCHITECTURES, check_wheel, find_wheel
+from edgelstm.devices.wheels.wheel import ARCHITECTURES, check_wheel, find_wheel
 
 COMPILERS = {
     "x86_64": "cc" if platform.machine() == "x86_64" else "x86_64-linux-gnu-gcc",

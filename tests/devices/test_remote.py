@@ -15,14 +15,14 @@ import numpy
 import pytest
 
 import ssh_board
-from edgelstm.devices.alone import alone
-from edgelstm.devices.plan import Plan
+from edgelstm.devices.profiling.lock import alone
+from edgelstm.devices.profiling.plan import Plan
+from edgelstm.devices.profiling.remote import profile_boards
+from edgelstm.devices.profiling.report import Report
 from edgelstm.devices.remote import BoardError, Session, far_end, session
-from edgelstm.devices.remote.profiling import profile_boards
 from edgelstm.devices.remote.target import Target
-from edgelstm.devices.report import Report
-from edgelstm.export import onnx_float32
 from edgelstm.export.elstm import encode
+from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
 from random_models import random_model
 
@@ -261,7 +261,9 @@ def cut_while_measuring(board, wheel, model, cut):
 
     def cut_when_it_runs():
         end = time.monotonic() + 30
-        while not any("edgelstm.devices.agent" in one for one in board.running()) and time.monotonic() < end:
+        while (
+            not any("edgelstm.devices.profiling.agent" in one for one in board.running()) and time.monotonic() < end
+        ):
             time.sleep(0.02)
         cut()
 

@@ -11,12 +11,12 @@ import sys
 import numpy as np
 import pytest
 
-from edgelstm.devices.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
-from edgelstm.export import onnx_float32
+from edgelstm.devices.deploy.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
 from edgelstm.export.elstm import encode
+from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 FEATURES = 4
@@ -46,7 +46,7 @@ def version(tmp_path, content):
 
 
 def start(folder, *options, **more):
-    command = [sys.executable, "-P", "-m", "edgelstm.devices.service", *options, str(folder)]
+    command = [sys.executable, "-P", "-m", "edgelstm.devices.deploy.service", *options, str(folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgelstm.cli import main
 from edgelstm.devices import detect
-from edgelstm.devices.boards import boards
+from edgelstm.devices.boards.profile import boards
 from edgelstm.runtime import kernel_name
 
 

@@ -12,7 +12,7 @@ import pytest
 from edgelstm.export import FORMS
 from edgelstm.model import Model
 from edgelstm.model_file import save_model
-from edgelstm.runtime.engines import SUFFIXES
+from edgelstm.runtime.engines.open import SUFFIXES
 
 Command = Callable[..., Any]
 OPEN = [form for form in FORMS if form.suffix in SUFFIXES]

@@ -15,10 +15,10 @@ import pytest
 
 from edgelstm.cli import main
 from edgelstm.devices import Missing, detect, read_report
-from edgelstm.devices.alone import alone
-from edgelstm.devices.report import Report
-from edgelstm.export import onnx_float32
+from edgelstm.devices.profiling.lock import alone
+from edgelstm.devices.profiling.report import Report
 from edgelstm.export.elstm import encode
+from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.model import LSTM, Dense, Model, Normalize
 from edgelstm.model_file import load_model, save_model
 from edgelstm.quantization import calibrate, quantize
@@ -285,7 +285,7 @@ def agent_of(parent):
     """The process that measures, once it does."""
     for children in Path(f"/proc/{parent}/task").glob("*/children"):
         for child in children.read_text().split():
-            if b"edgelstm.devices.agent" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"edgelstm.devices.profiling.agent" in Path(f"/proc/{child}/cmdline").read_bytes():
                 return int(child)
     return None
 
@@ -321,7 +321,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(run, tmp_path):
 def test_devices_need_numpy_alone():
     """What a board imports: neither click nor any engine."""
     script = (
-        "import sys, edgelstm.devices, edgelstm.devices.agent;"
+        "import sys, edgelstm.devices, edgelstm.devices.profiling.agent;"
         "print([name for name in ('click', 'onnx', 'onnxruntime', 'ai_edge_litert', 'msgspec', 'edgelstm.model')"
         " if name in sys.modules])"
     )

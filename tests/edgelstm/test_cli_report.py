@@ -5,7 +5,7 @@ import pytest
 
 from edgelstm.cli import main
 from edgelstm.devices import Plan, write_report
-from edgelstm.devices.profiling import profile_here
+from edgelstm.devices.profiling.here import profile_here
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.export import onnx_float32
 from edgelstm.export.elstm import encode
+from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.model import LSTM, Answer, Dense, Model, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import scores

@@ -7,10 +7,10 @@ import click
 import numpy as np
 import pytest
 
-from edgelstm.cli.profile_table import breaches, table
+from edgelstm.cli.show.profile import breaches, table
 from edgelstm.devices import Missing, Plan
-from edgelstm.devices.profiling import profile_here
-from edgelstm.devices.report import Skipped
+from edgelstm.devices.profiling.here import profile_here
+from edgelstm.devices.profiling.report import Skipped
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize
 

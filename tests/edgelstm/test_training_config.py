@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelstm.devices.budget import KINDS, model_budget
+from edgelstm.devices.profiling.budget import KINDS, model_budget
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, load_config, parse_config
 
@@ -45,7 +45,7 @@ def test_errors_are_one_line_that_names_the_key(text: str, message: str) -> None
 
 
 def test_a_budget_names_the_figures_that_profiling_has() -> None:
-    """The names and units of edgelstm.devices.budget, which a board has without msgspec."""
+    """The names and units of edgelstm.devices.profiling.budget, which a board has without msgspec."""
     limits = {"µs": "1.5ms", "B": "4KiB", "": 3}
     table = {name: limits[kind.unit] for name, kind in KINDS.items()}
     text = "[budget]\n" + "\n".join(f"{name} = {json.dumps(limit)}" for name, limit in table.items())

@@ -9,7 +9,7 @@ import pytest
 
 from edgelstm.export import FORMS, export_model
 from edgelstm.model import Answer
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

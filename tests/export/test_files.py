@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from edgelstm.export.files import write_whole
+from edgelstm.files import write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import FORMS, export_model, onnx_int8_exact, tflite_int8
+from edgelstm.export import FORMS, export_model
+from edgelstm.export.onnx import int8_exact as onnx_int8_exact
+from edgelstm.export.tflite import int8 as tflite_int8
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.quantization.scheme import Affine
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgelstm.export import FORMS, Form, export_model
-from edgelstm.export.proof import Proof
+from edgelstm.export.parity.proof import Proof
 from edgelstm.model import Answer, Model, OutputActivation
 from edgelstm.quantization import Granularity
 from edgelstm.runtime.states import Io

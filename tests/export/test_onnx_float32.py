@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgelstm import forward
 from edgelstm.export.metadata import metadata
-from edgelstm.export.onnx_float32 import encode
+from edgelstm.export.onnx.float32 import encode
 from edgelstm.runtime.states import FILE_FIELDS
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
-from edgelstm.export.onnx_int8_dynamic import encode
-from edgelstm.export.rounding import rounded_forward, rows_to_int8
+from edgelstm.export.arithmetic.int8_dynamic import rounded_forward, rows_to_int8
+from edgelstm.export.onnx.int8_dynamic import encode
 from onnx_files import open_session, streamed
 from random_models import random_model, random_signal
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export.onnx_int8_exact import encode
+from edgelstm.export.onnx.int8_exact import encode
 from edgelstm.quantization import quantize, reference
 from edgelstm.quantization.scheme import Affine
 from onnx_files import open_reference, open_session, streamed

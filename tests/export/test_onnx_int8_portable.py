@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import forward
-from edgelstm.export.float_gates import float_gates_forward
-from edgelstm.export.onnx_int8_portable import encode
+from edgelstm.export.arithmetic.int8_portable import float_gates_forward
+from edgelstm.export.onnx.int8_portable import encode
 from edgelstm.quantization import quantize, reference
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export import onnx_int8_exact, onnx_int8_portable
+from edgelstm.export.onnx import int8_exact as onnx_int8_exact
+from edgelstm.export.onnx import int8_portable as onnx_int8_portable
 from edgelstm.quantization import quantize, reference
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edgelstm.export import export_model, find_form
-from edgelstm.export.proof import prove
+from edgelstm.export.parity.proof import prove
 from edgelstm.quantization import quantize
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")

@@ -7,26 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import (
-    elstm,
-    onnx_float32,
-    onnx_int8_dynamic,
-    onnx_int8_exact,
-    onnx_int8_portable,
-    tflite_explicit,
-    tflite_float32,
-    tflite_hybrid,
-    tflite_int8,
-    tflite_int8_explicit,
-    tflite_writer,
-)
-from edgelstm.export.proof import prove
-from edgelstm.export.proof_witness import witness
-from edgelstm.export.tflite_writer import Op
+from edgelstm.export import elstm
+from edgelstm.export.onnx import float32 as onnx_float32
+from edgelstm.export.onnx import int8_dynamic as onnx_int8_dynamic
+from edgelstm.export.onnx import int8_exact as onnx_int8_exact
+from edgelstm.export.onnx import int8_portable as onnx_int8_portable
+from edgelstm.export.parity.proof import prove
+from edgelstm.export.parity.run import witness
+from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import float32 as tflite_float32
+from edgelstm.export.tflite import graph as tflite_writer
+from edgelstm.export.tflite import hybrid as tflite_hybrid
+from edgelstm.export.tflite import int8 as tflite_int8
+from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
+from edgelstm.export.tflite.graph import Op
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import quantize, reference
-from edgelstm.runtime.engines import open_model
-from edgelstm.runtime.tflite_file import seal
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.engines.tflite_file import seal
 from random_models import random_model, random_signal
 
 onnx = pytest.importorskip("onnx")

@@ -11,24 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import forward
-from edgelstm.export import (
-    FORMS,
-    export_model,
-    find_form,
-    tflite_explicit,
-    tflite_float32,
-    tflite_hybrid,
-    tflite_int8_explicit,
-)
-from edgelstm.export.int8_cell import cell_ranges, int8_cell_forward, int8_cell_steps
-from edgelstm.export.rounding import same_rounding
-from edgelstm.export.tflite_explicit import encode_int8_dynamic
-from edgelstm.export.tflite_writer import encode as encode_graph
+from edgelstm.export import FORMS, export_model, find_form
+from edgelstm.export.arithmetic.int8_cell import cell_ranges, int8_cell_forward, int8_cell_steps
+from edgelstm.export.arithmetic.int8_dynamic import same_rounding
+from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import float32 as tflite_float32
+from edgelstm.export.tflite import hybrid as tflite_hybrid
+from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
+from edgelstm.export.tflite.explicit import encode_int8_dynamic
+from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.quantization.scheme import Affine
-from edgelstm.runtime.engines import open_model
-from edgelstm.runtime.tflite_file import metadata_entry, seal
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.engines.tflite_file import metadata_entry, seal
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
 from wrong_models import changed, first_lstm

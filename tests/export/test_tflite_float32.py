@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import forward
-from edgelstm.export import tflite_explicit, tflite_float32
+from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import float32 as tflite_float32
 from edgelstm.model import Normalize
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export import tflite_int8, tflite_int8_explicit
 from edgelstm.export.metadata import metadata
-from edgelstm.export.proof_witness import witness
-from edgelstm.export.tflite_int8 import build, encode
+from edgelstm.export.parity.run import witness
+from edgelstm.export.tflite import int8 as tflite_int8
+from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
+from edgelstm.export.tflite.int8 import build, encode
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.fixed_point import sigmoid16, tanh16
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
 from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
-from edgelstm.runtime.engines import open_model
-from edgelstm.runtime.tflite_file import metadata_entry
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.engines.tflite_file import metadata_entry
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
 from wrong_models import changed, first_lstm

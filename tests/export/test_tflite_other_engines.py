@@ -10,7 +10,7 @@ from edgelstm.forward import forward
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from litert_alone import streamed
 from other_environment import other_environment
 from random_models import random_model, random_signal

@@ -9,21 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.export import (
-    elstm,
-    onnx_float32,
-    onnx_int8_exact,
-    onnx_int8_portable,
-    tflite_explicit,
-    tflite_int8,
-    tflite_int8_explicit,
-    tflite_writer,
-)
+from edgelstm.export import elstm
+from edgelstm.export.onnx import float32 as onnx_float32
+from edgelstm.export.onnx import int8_exact as onnx_int8_exact
+from edgelstm.export.onnx import int8_portable as onnx_int8_portable
+from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import graph as tflite_writer
+from edgelstm.export.tflite import int8 as tflite_int8
+from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate, quantize
-from edgelstm.runtime.engines import open_model
-from edgelstm.runtime.tflite_engine import refuse_numpy_2
-from edgelstm.runtime.tflite_file import seal
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.engines.tflite import refuse_numpy_2
+from edgelstm.runtime.engines.tflite_file import seal
 from random_models import random_model
 
 MODEL = random_model(6, [16, 9], [4], answer=Answer("mean", 12, 4))
@@ -315,7 +313,7 @@ def test_tflite_runtime_with_numpy_2_is_explained(runtime, numpy, works):
 
 def test_opening_one_engine_imports_no_other():
     program = (
-        "import sys, edgelstm.runtime.engines as e\n"
+        "import sys, edgelstm.runtime.engines.open as e\n"
         "assert not {'onnx', 'onnxruntime', 'ai_edge_litert', 'flatbuffers', 'edgelstm.model'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from edgelstm.runtime.frames import LINE_LIMIT, read_frames
+from edgelstm.runtime.sources.text import LINE_LIMIT, read_frames
 
 NAMES = ("accel_x", "accel_y", "gyro_x")
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgelstm.runtime.frames import read_frames
+from edgelstm.runtime.sources.text import read_frames
 
 names = st.lists(
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff"), min_size=1, max_size=8)

@@ -17,7 +17,7 @@ from edgelstm.export import find_form
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model, Stream
-from edgelstm.runtime.engines import open_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 FEATURES = 5

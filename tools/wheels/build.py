@@ -21,7 +21,7 @@ from pathlib import Path
 
 from compiler import TARGETS
 
-from edgelstm.devices.wheels import STEP, Wheel, check_wheel
+from edgelstm.devices.wheels.wheel import STEP, Wheel, check_wheel
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPILER = Path(__file__).resolve().with_name("compiler.py")

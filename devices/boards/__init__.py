@@ -1,0 +1,1 @@
+"""Known boards, one TOML file for each."""

@@ -1,0 +1,1 @@
+"""Versions of a model as services on a board."""

@@ -1,0 +1,217 @@
+"""`python -m edgelstm.devices.deploy.service FOLDER`: stream frames on a board for as long as they come.
+
+FOLDER is what `edgelstm deploy` left: a model, `service.json` and `self-test.json`. Needs Python and numpy, no more.
+With `--self-test` it compares the answers to a few frames with those that the laptop found, and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edgelstm.devices.record import from_json, to_json
+
+SETTINGS, SELF_TEST = "service.json", "self-test.json"
+TOLERANCE = 1e-3
+"""How far a float answer may be from the laptop's: other kernels, other roundings."""
+
+_MOST_BYTES = 16 << 20
+_SYNTAXES = ("auto", "csv", "ndjson")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployed version does."""
+
+    model: str  # the file's name
+    sha256: str
+    source_file: str = ""  # a file, a named pipe or a device with frames
+    source_command: tuple[str, ...] = ()  # or a program that prints them
+    syntax: str = "auto"
+    output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
+    keep_state: bool = False  # go on after a restart where the stream was
+
+    def __post_init__(self) -> None:
+        if self.syntax not in _SYNTAXES:
+            raise ValueError(f"syntax: {self.syntax[:20]!r}, expected one of {', '.join(_SYNTAXES)}")
+        if bool(self.source_file) == bool(self.source_command):
+            raise ValueError("source: expected a file or a command")
+        if Path(self.model).name != self.model or not self.model:
+            raise ValueError(f"model: {self.model[:60]!r}, expected a file's name")
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Frames, and what a stream must make of them."""
+
+    frames: tuple[tuple[float, ...], ...]
+    answer: tuple[float, ...]  # after the last of them
+    state_sha256: str  # of the saved state; empty where it need not be the same in every bit
+
+    @classmethod
+    def of(cls, model: Any, frames: Any) -> SelfTest:
+        """What `model` makes of frames (T, features) on this machine."""
+        stream = model.stream()
+        for frame in frames:
+            stream.input[:] = frame
+            stream.step()
+        exact = model.precision == "int8" and model.engine.startswith("edgelstm")
+        return cls(
+            frames=tuple(tuple(map(float, frame)) for frame in frames),
+            answer=tuple(map(float, stream.answer())),
+            state_sha256=hashlib.sha256(stream.save()).hexdigest() if exact else "",
+        )
+
+    def run(self, model: Any) -> None:
+        """ValueError where this machine comes to something else."""
+        import numpy as np
+
+        here = SelfTest.of(model, np.array(self.frames, np.float32).reshape(len(self.frames), -1))
+        furthest = max((abs(a - b) / max(1.0, abs(b)) for a, b in zip(here.answer, self.answer)), default=0.0)
+        if len(here.answer) != len(self.answer) or not furthest <= TOLERANCE:
+            raise ValueError(f"self-test: answers are off by {furthest:.1e}, expected at most {TOLERANCE:.0e}")
+        if self.state_sha256 and here.state_sha256 != self.state_sha256:
+            raise ValueError("self-test: the int8 state is another one than on the laptop")
+
+
+def read(kind: type[Any], path: Path) -> Any:
+    with path.open("rb") as file:
+        text = file.read(_MOST_BYTES)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no JSON ({error})") from None
+    return from_json(kind, value, str(path))
+
+
+def write(value: Settings | SelfTest) -> bytes:
+    return json.dumps(to_json(value), allow_nan=False).encode() + b"\n"
+
+
+def open_version(folder: Path) -> tuple[Any, Settings]:
+    """The model of a deployed version, if it is still the one that was sent."""
+    from edgelstm.runtime.engines.open import open_model
+
+    settings: Settings = read(Settings, folder / SETTINGS)
+    path = folder / settings.model
+    if hashlib.sha256(path.read_bytes()).hexdigest() != settings.sha256:
+        raise ValueError(f"{path}: not the file that was deployed, its SHA-256 is another one")
+    return open_model(path), settings
+
+
+def serve(folder: Path) -> int:
+    from edgelstm.runtime.sources.text import read_frames
+    from edgelstm.runtime.streaming import Answers, StopSignal, load_state, save_state, stop_signals, stream_frames
+
+    model, settings = open_version(folder)
+    stream = model.stream()
+    state = folder.parent.parent / "state"
+    if settings.keep_state:
+        try:
+            load_state(stream, state)
+        except ValueError as error:  # another model's
+            print(f"starting afresh: {error}", file=sys.stderr, flush=True)
+    code = 0
+    try:
+        with stop_signals(), _output(settings) as out, _source(settings) as (source, name):
+            _tell_systemd("READY=1")
+            if _is_device(source):
+                source.readline(1 << 20)  # it is in the middle of a line
+            syntax: Any = settings.syntax
+            frames = read_frames(source, model.features, model.feature_names, source=name, syntax=syntax)
+            stream_frames(model, stream, frames, Answers(model, out), limit=None, rate=0)
+    except StopSignal:
+        pass
+    except (ValueError, OSError) as error:
+        code = _fail(error)
+    if settings.keep_state:
+        save_state(stream, state)
+    return code
+
+
+@contextlib.contextmanager
+def _source(settings: Settings) -> Iterator[tuple[BinaryIO, str]]:
+    """(frames as bytes, their name in errors)."""
+    if settings.source_command:
+        name = settings.source_command[0]
+        with subprocess.Popen(settings.source_command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
+            try:
+                assert program.stdout is not None
+                yield program.stdout, name  # type: ignore[misc]
+                if program.wait():
+                    raise ValueError(f"{name}: ended with {program.returncode}")
+            finally:
+                program.terminate()
+        return
+    path = Path(settings.source_file)
+    kind = path.stat().st_mode
+    # A named pipe that this process could write to as well does not end when another writer leaves.
+    mode = os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY | os.O_NOCTTY
+    with os.fdopen(os.open(path, mode), "rb") as source:
+        try:
+            yield source, str(path)
+        except OSError as error:
+            # A device that was pulled out ends in one way or the other, as the moment has it.
+            if error.errno != errno.EIO or not _is_device(source):
+                raise
+        if _is_device(source):
+            raise ValueError(f"{path}: the device has gone")
+
+
+def _is_device(source: BinaryIO) -> bool:
+    return stat.S_ISCHR(os.fstat(source.fileno()).st_mode)
+
+
+@contextlib.contextmanager
+def _output(settings: Settings) -> Iterator[BinaryIO]:
+    if not settings.output:
+        yield sys.stdout.buffer
+        return
+    with Path(settings.output).open("ab") as file:
+        yield file
+
+
+def _tell_systemd(word: str) -> None:
+    """As sd_notify(3) does; nothing where no systemd listens."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address.startswith(("/", "@")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+            listener.sendto(word.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def _fail(error: Exception) -> int:
+    """The reason goes to the journal, and to systemd, which shows it where no journal is kept."""
+    line = str(error)
+    if isinstance(error, OSError) and error.filename:
+        line = f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
+    print(line, file=sys.stderr, flush=True)
+    _tell_systemd(f"STATUS={line}")
+    return 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 at the end of the frames or stopped by a signal; 1 with the reason on stderr."""
+    *options, folder = arguments
+    try:
+        if options == ["--self-test"]:
+            model, _ = open_version(Path(folder))
+            read(SelfTest, Path(folder) / SELF_TEST).run(model)
+            return 0
+        return serve(Path(folder))
+    except (ValueError, ImportError, OSError) as error:
+        return _fail(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

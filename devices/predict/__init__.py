@@ -1,0 +1,1 @@
+"""What a frame will cost on a board that is not at hand."""

@@ -1,0 +1,178 @@
+"""Reports as one page of HTML: self-contained, without scripts, for a phone as for a screen.
+
+A report may come from a board that nobody vouches for: every text in it goes through `markup`, which escapes it,
+and the page forbids itself whatever it does not hold (Content-Security-Policy).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from edgelstm.devices.figures import NONE, microseconds, number, size
+from edgelstm.devices.profiling.measure import Phase
+from edgelstm.devices.profiling.page.charts import Bar, Range, bars, ranges
+from edgelstm.devices.profiling.page.markup import Markup, join, table, tag
+from edgelstm.devices.profiling.page.run import budget_row, run_section
+from edgelstm.devices.profiling.page.style import CSS
+from edgelstm.devices.profiling.report import Report, Run
+from edgelstm.devices.record import Missing
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PERCENTILES = (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us"))
+
+
+def page(reports: Sequence[Report]) -> str:
+    """The whole page for at least one report."""
+    named = _named(reports)
+    boards = "board" if len(reports) == 1 else "boards"
+    models = "model" if len(named) == 1 else "models"
+    body = [
+        tag("h1", "What a frame costs"),
+        tag(
+            "p",
+            f"{len(named)} {models} on {len(reports)} {boards}, measured "
+            + ", ".join(dict.fromkeys(report.measured_at[:16].replace("T", " ") for report in reports))
+            + " UTC. Times are those of a call from Python, a frame in hand to the answer.",
+            class_="soft",
+        ),
+        *_warnings(reports),
+        tag("h2", "Side by side"),
+        _summary(named),
+        *_skipped(reports),
+        tag("div", *_comparison(named), class_="cards"),
+        *_budgets(named),
+        *(run_section(name, report, run) for name, report, run in named),
+        _footer(),
+    ]
+    head = [
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("title", "EdgeLSTM profile: " + ", ".join(dict.fromkeys(name for name, _, _ in named))[:120]),
+        tag("style", Markup(CSS)),
+    ]
+    return f"<!doctype html>\n{tag('html', tag('head', *head), tag('body', *body), lang='en')}\n"
+
+
+def _named(reports: Sequence[Report]) -> list[tuple[str, Report, Run]]:
+    """Each run with a name that tells it from the others: its file, its board, and when that is not enough, when."""
+    pairs = [(report, run) for report in reports for run in report.runs]
+    names = [run.model.file for _, run in pairs]
+    if len(reports) > 1:
+        names = [f"{name} · {report.board.name}" for name, (report, _) in zip(names, pairs)]
+        counts = Counter(names)
+        names = [
+            f"{name} · {report.measured_at[:16].replace('T', ' ')}" if counts[name] > 1 else name
+            for name, (report, _) in zip(names, pairs)
+        ]
+    marks = [" (emulated)" if report.board.emulated is True else "" for report, _ in pairs]
+    return [(name + mark, report, run) for name, mark, (report, run) in zip(names, marks, pairs)]
+
+
+def _warnings(reports: Sequence[Report]) -> list[Markup]:
+    return [
+        tag(
+            "p",
+            f"{report.board.name} is emulated: its times mean nothing, and its memory is in part the emulator's.",
+            class_="warning",
+        )
+        for report in reports
+        if report.board.emulated is True
+    ]
+
+
+def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
+    columns: list[tuple[str, Callable[[Run], str]]] = [
+        ("p50", lambda run: _figure(run.latency.flat, "p50_us")),
+        ("p99", lambda run: _figure(run.latency.flat, "p99_us")),
+        ("max", lambda run: _figure(run.latency.flat, "max_us")),
+        ("p50 paced", lambda run: _figure(run.latency.paced, "p50_us")),
+        ("p99 paced", lambda run: _figure(run.latency.paced, "p99_us")),
+        ("missed", lambda run: _missed(run.latency.paced)),
+        ("resident", lambda run: size(run.stages[-1].memory.resident)),
+        ("stream", lambda run: size(run.model.stream_bytes)),
+        ("engine", lambda run: run.model.engine),
+        ("precision", lambda run: run.model.precision),
+    ]
+    rows: list[list[str | Markup]] = [[name, *(show(run) for _, show in columns)] for name, _, run in named]
+    return table(["", *(title for title, _ in columns)], rows)
+
+
+def _figure(phase: Phase | Missing, field: str) -> str:
+    return NONE if isinstance(phase, Missing) else microseconds(getattr(phase.spread, field))
+
+
+def _missed(phase: Phase | Missing) -> str:
+    if isinstance(phase, Missing) or isinstance(phase.pacing, Missing):
+        return NONE
+    return f"{number(phase.pacing.misses)} of {number(phase.spread.frames)}"
+
+
+def _skipped(reports: Sequence[Report]) -> list[Markup]:
+    return [
+        tag("p", f"{one.file} on {report.board.name} was not measured: {one.reason}", class_="soft")
+        for report in reports
+        for one in report.skipped
+    ]
+
+
+def _comparison(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
+    legend = [("from p50 (large) over p99 and p99.9 to the slowest", "one")]
+    cards = []
+    for title, part in (("Flat out", "flat"), ("Paced like the sensor", "paced")):
+        rows = []
+        for name, _, run in named:
+            phase = getattr(run.latency, part)
+            if not isinstance(phase, Missing):
+                rows.append(Range(name, "one" if part == "flat" else "two", _marks(phase)))
+        if rows:
+            key = [(text, "one" if part == "flat" else "two") for text, _ in legend]
+            cards.append(tag("div", ranges(f"{title}: time of a frame", rows, key), class_="card"))
+    memory = [
+        Bar(
+            name,
+            [
+                (style, float(count))
+                for style, count in (
+                    ("three", run.stages[-1].memory.resident),
+                    ("one", run.stages[-1].memory.proportional),
+                )
+                if not isinstance(count, Missing)
+            ],
+            size(run.stages[-1].memory.resident),
+        )
+        for name, _, run in named
+    ]
+    legend = [("resident", "three"), ("its share, where pages are shared", "one")]
+    return [*cards, tag("div", bars("Memory of the process", memory, legend), class_="card")]
+
+
+def _marks(phase: Phase) -> list[tuple[str, float]]:
+    marks = [(name, getattr(phase.spread, field)) for name, field in _PERCENTILES]
+    return [(name, time) for name, time in marks if not isinstance(time, Missing)]
+
+
+def _budgets(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
+    rows = [budget_row(name, check) for name, _, run in named for check in run.budget]
+    header = ["", "figure", "", "found", "budget", "from"]
+    return [tag("h2", "Budgets"), table(header, rows)] if rows else []
+
+
+def _footer() -> Markup:
+    return tag(
+        "footer",
+        join(
+            [
+                tag(
+                    "p", "p99: of a hundred frames, ninety-nine took at most so long (0.4 % accurate, never too low)."
+                ),
+                tag("p", "Jitter: the standard deviation of the times, and p99 − p50."),
+                tag(
+                    "p",
+                    "Missed: the answer was not there when the next frame was due. Woken late: from due to awake.",
+                ),
+                tag("p", "Resident: memory with shared pages counted fully. Share: shared pages divided by sharers."),
+            ]
+        ),
+    )

@@ -1,0 +1,163 @@
+"""What profiling found, as versioned JSON that is checked on reading."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edgelstm.devices.machine.conditions import Conditions
+from edgelstm.devices.machine.detect import Board
+from edgelstm.devices.machine.memory import Memory
+from edgelstm.devices.machine.usage import Usage
+from edgelstm.devices.profiling.budget import Check
+from edgelstm.devices.profiling.measure import Latency
+from edgelstm.devices.record import Missing, from_json, to_json
+
+VERSION = 2
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What was run."""
+
+    file: str  # its name, without folders
+    size: int  # bytes
+    sha256: str
+    engine: str
+    precision: str
+    kernel: str | Missing
+    features: int
+    outputs: int
+    sample_rate: float | Missing  # frames per second
+    stream_bytes: int | Missing  # all the memory of one stream
+    state_bytes: int | Missing  # the part that must outlive a frame, as it is saved
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Memory, and what had befallen the process, when a part of the work was done."""
+
+    name: str
+    memory: Memory
+    usage: Usage
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one board, in a process of its own."""
+
+    model: ModelFacts
+    input: str  # what the frames were
+    core: int | Missing  # the one it was pinned to
+    open_ms: float
+    stream_us: float  # making a stream
+    latency: Latency
+    stages: tuple[Stage, ...]
+    growth: int | Missing  # bytes of resident memory that came after the warm-up
+    before: Conditions
+    after: Conditions
+    budget: tuple[Check, ...]
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("stages: none, expected at least one")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A model that could not be measured on this board, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Models on one board, measured one after another."""
+
+    measured_at: str  # UTC, ISO 8601
+    board: Board
+    runs: tuple[Run, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("runs: none, expected at least one")
+        try:
+            datetime.fromisoformat(self.measured_at)
+        except ValueError:
+            raise ValueError(f"measured_at: {self.measured_at[:40]!r}, expected a time as ISO 8601 has it") from None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"version": VERSION, **to_json(self)}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "report") -> Report:
+        """ValueError that names `where` and the field."""
+        if not isinstance(value, dict) or "version" not in value:
+            raise ValueError(f"{where}: no profile report, expected an object with a version")
+        fields = dict(value)
+        version = fields.pop("version")
+        if version != VERSION or isinstance(version, bool):
+            raise ValueError(f"{where}: version {str(version)[:20]}, expected {VERSION}")
+        return from_json(cls, fields, where)
+
+
+def parse_report(text: str | bytes, where: str) -> Report:
+    """ValueError, one line, for anything but a report."""
+    return Report.from_json(_parse(text, where), where)
+
+
+def _parse(text: str | bytes, where: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: no JSON ({error})") from None
+
+
+def read_report(path: str | Path) -> Report:
+    """ValueError, one line, for anything but one report."""
+    return Report.from_json(_read(path), str(path))
+
+
+def read_reports(path: str | Path) -> list[Report]:
+    """A file with one report, or with a list of them as `edgelstm profile --json` prints for several boards."""
+    value = _read(path)
+    if not isinstance(value, list):
+        return [Report.from_json(value, str(path))]
+    if not value:
+        raise ValueError(f"{path}: an empty list, expected reports")
+    return [Report.from_json(one, f"{path}[{n}]") for n, one in enumerate(value)]
+
+
+def _read(path: str | Path) -> Any:
+    path = Path(path)
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"{path}: larger than {_MOST_BYTES} bytes, expected a report")
+    return _parse(content, str(path))
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """`path` holds a whole report or what it held before."""
+    write_beside(Path(path), json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Written beside, then renamed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")

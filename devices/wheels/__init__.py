@@ -1,0 +1,1 @@
+"""The wheel for a board, and what is in it."""

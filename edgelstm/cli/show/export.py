@@ -1,0 +1,63 @@
+"""What `edgelstm export` and `edgelstm demo` say about several files: one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli.show import style
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgelstm.export import Export
+
+_SECONDS = 0.1
+_MOST_FRAMES = 2_000
+HEADER = ("file", "size", "engine", "precision", "error", "agrees", "µs a frame")
+EXPLAINED = (
+    "error: RMS difference of answers from the model in float64. agrees: sequences with its decision at the end. "
+    "µs a frame: median here, from Python; `edgelstm profile` measures with care."
+)
+
+
+def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
+    """One row for each file, marked where its proof passed, and what the columns mean."""
+    rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
+    return f"{style.table(HEADER, rows)}\n{click.wrap_text(EXPLAINED, 78, '  ', '  ')}"
+
+
+def frame_us(path: Path, frames: NDArray[np.float32]) -> float | None:
+    """Median microseconds of a frame in the file's engine, a tenth of a second long; None for C source."""
+    import numpy as np
+
+    from edgelstm.runtime.engines.open import SUFFIXES, open_model
+
+    if path.suffix not in SUFFIXES:
+        return None
+    step, clock = open_model(path).stream().step, time.perf_counter
+    times: list[float] = []
+    end = clock() + _SECONDS
+    while len(times) < _MOST_FRAMES and clock() < end:
+        frame = frames[len(times) % len(frames)]
+        start = clock()
+        step(frame)
+        times.append(clock() - start)
+    return float(np.median(times)) * 1e6
+
+
+def _row(result: Export, us: float | None) -> tuple[str, ...]:
+    proof = result.proof
+    engine = proof.engine if proof else result.form.engine
+    if proof is None:
+        name, error, agrees = f"– {result.path.name}", "not verified", "–"
+    else:
+        name, error = style.mark(proof.passed, result.path.name), f"{proof.float_error:.1e}"
+        agrees = "–" if proof.float_agreement is None else f"{100 * proof.float_agreement:.0f} %"
+    precision = result.form.precision + (f" {result.scales}" if result.scales else "")
+    return (name, style.size(result.size), engine, precision, error, agrees, "–" if us is None else f"{us:.1f}")

@@ -1,0 +1,183 @@
+"""Profiles as text: a column for each model of each board, as many side by side as the screen takes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgelstm.cli.boards import cores, known, memory, moment
+from edgelstm.cli.show import style
+from edgelstm.devices.figures import NONE, SPREAD, highest, in_unit, microseconds, size
+from edgelstm.devices.record import Missing
+
+if TYPE_CHECKING:
+    from edgelstm.devices import Report
+    from edgelstm.devices.profiling.budget import Check
+    from edgelstm.devices.profiling.measure import Latency, Phase
+    from edgelstm.devices.profiling.report import Run
+
+_NARROW = 80
+_CELL = 11
+_MOST_POINTS = 12  # of a soak's course
+
+Rows = list[tuple[str, str]]
+
+
+def table(reports: Sequence[Report], columns: int | None = None) -> str:
+    """Boards, then a column for each of their models, in a screen `columns` wide (the terminal's, at least 80)."""
+    several = len(reports) > 1
+    lines = [line for report in reports for line in _board(report)]
+    pairs = [(report.board, run) for report in reports for run in report.runs]
+    lines.append(f"{'input':<12}{'; '.join(dict.fromkeys(run.input for _, run in pairs))}")
+    cells = [_column(run, board.name if several else None) for board, run in pairs]
+    names = max(len(name) for name, _ in cells[0]) + 1
+    widths = [max(len(value) for _, value in column) + 2 for column in cells]
+    room = max(columns or shutil.get_terminal_size((_NARROW, 24)).columns, _NARROW) - names
+    first = 0
+    while first < len(cells):
+        last = first + 1
+        while last < len(cells) and sum(widths[first : last + 1]) <= room:
+            last += 1
+        lines.append("")
+        for place, (name, _) in enumerate(cells[0]):
+            values = (f"{cells[n][place][1]:>{widths[n]}}" for n in range(first, last))
+            lines.append(f"{name:<{names}}{''.join(values)}".rstrip())
+        first = last
+    for _, run in pairs:
+        lines += _course(run)
+    lines += [f"{one.file}: not measured: {one.reason}" for report in reports for one in report.skipped]
+    kept = [_kept(run, check) for _, run in pairs for check in run.budget if check.holds]
+    return "\n".join([*lines, *([""] if kept else []), *map(style.passed, kept)])
+
+
+def breaches(reports: Sequence[Report]) -> list[str]:
+    """One line for each budget that was broken, or that nobody can tell was kept."""
+    several = len(reports) > 1
+    return [
+        f"{run.model.file}{f' on {report.board.name}' if several else ''}: {_found(check)}, from {check.source}"
+        for report in reports
+        for run in report.runs
+        for check in run.budget
+        if not check.holds
+    ]
+
+
+def _board(report: Report) -> list[str]:
+    board, runs = report.board, report.runs
+    line = f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"
+    lines = [line + (", a virtual machine" if board.virtual is True else "")]
+    if board.emulated is True:
+        lines.append("EMULATED: times mean nothing here, and memory is in part the emulator's")
+    during = [point.moment.conditions for run in runs for point in run.latency.steady.intervals[-1:]]
+    told = [("before", runs[0].before), *(("during", one) for one in during[-1:]), ("after", runs[-1].after)]
+    texts = [(when, moment(conditions)) for when, conditions in told]
+    if len({text for _, text in texts}) == 1:
+        texts = [("throughout", texts[0][1])]
+    return lines + [f"{when:<12}{text}" for when, text in texts]
+
+
+def _column(run: Run, board: str | None) -> Rows:
+    """(name, value) of each line of the table; every run has the same names."""
+    model, latency = run.model, run.latency
+    kernel = model.kernel if isinstance(model.kernel, str) else NONE
+    stages = {stage.name: stage.memory.resident for stage in run.stages}
+    last = run.stages[-1]
+    usage = last.usage
+    return [
+        *([("", _shortened(board))] if board is not None else []),
+        ("", _shortened(model.file)),
+        ("precision, kernel", f"{model.precision}, {kernel}"),
+        ("engine", model.engine),
+        ("file", size(model.size)),
+        ("open, make a stream", f"{microseconds(1000 * run.open_ms)}, {microseconds(run.stream_us)}"),
+        ("first frame, warm-up p50", f"{microseconds(latency.first_us)}, {microseconds(latency.warm_up.p50_us)}"),
+        *_phases(latency),
+        ("memory at start", size(run.stages[0].memory.resident)),
+        ("  + model opened", _more(stages, "model opened", "start")),
+        ("  + stream made", _more(stages, "stream made", "model opened")),
+        ("  growth after warm-up", size(run.growth)),
+        ("  peak, shared fairly", f"{size(last.memory.peak)}, {size(last.memory.proportional)}"),
+        ("faults: minor, major", f"{usage.minor_faults:,}, {usage.major_faults:,}"),
+        ("one stream, its state", f"{size(model.stream_bytes)}, {size(model.state_bytes)}"),
+    ]
+
+
+def _phases(latency: Latency) -> Rows:
+    phases = [("flat out", latency.flat), ("paced", latency.paced), ("soak", latency.soak)]
+    found = [(name, phase) for name, phase in phases if not isinstance(phase, Missing)]
+
+    def row(name: str, values: list[str]) -> tuple[str, str]:
+        return name, "".join(f"{value:>{_CELL}}" for value in values)
+
+    spreads = [phase.spread for _, phase in found]
+    return [
+        row("a frame", [_title(name, phase) for name, phase in found]),
+        *(row(f"  {name}", [microseconds(getattr(spread, field)) for spread in spreads]) for name, field in SPREAD),
+        row("  frames", [f"{spread.frames:,}" for spread in spreads]),
+        row("  deadlines missed", [_pacing(phase, "misses") for _, phase in found]),
+        row("  woken late: p50", [_pacing(phase, "p50_us") for _, phase in found]),
+        row("  woken late: max", [_pacing(phase, "max_us") for _, phase in found]),
+        row("  a second can take", [f"{phase.frames_per_second:,.0f}" for _, phase in found]),
+        ("  the clock's share", microseconds(latency.overhead_us)),
+    ]
+
+
+def _title(name: str, phase: Phase) -> str:
+    return name if isinstance(phase.pacing, Missing) or name == "soak" else f"{phase.pacing.rate:g} Hz"
+
+
+def _pacing(phase: Phase, figure: str) -> str:
+    pacing = phase.pacing
+    if isinstance(pacing, Missing):
+        return ""
+    if figure == "misses":
+        return f"{pacing.misses:,}"
+    return NONE if isinstance(pacing.late, Missing) else microseconds(getattr(pacing.late, figure))
+
+
+def _course(run: Run) -> list[str]:
+    """A soak, thinned to what a screen takes; the JSON and the page have all of it."""
+    soak = run.latency.soak
+    if isinstance(soak, Missing):
+        return []
+    step = -(-len(soak.intervals) // _MOST_POINTS)
+    lines = ["", f"{run.model.file}, soaking"]
+    header = ("until", "frames", "p50", "p99", "max", "missed", "resident", "°C", "MHz")
+    rows = [header]
+    for point in soak.intervals[step - 1 :: step]:
+        conditions = point.moment.conditions
+        rows.append(
+            (
+                f"{point.end_s:,.0f} s",
+                f"{point.spread.frames:,}",
+                microseconds(point.spread.p50_us),
+                microseconds(point.spread.p99_us),
+                microseconds(point.spread.max_us),
+                "" if isinstance(soak.pacing, Missing) else f"{point.misses:,}",
+                size(point.moment.memory.resident),
+                highest(conditions.temperature_c, ".1f"),
+                highest(conditions.clock_mhz, ".0f"),
+            )
+        )
+    return [*lines, style.table(rows[0], rows[1:])]
+
+
+def _kept(run: Run, check: Check) -> str:
+    return f"{run.model.file}: {_found(check)}"
+
+
+def _found(check: Check) -> str:
+    found = known(check.found) if isinstance(check.found, Missing) else in_unit(check.found, check.unit)
+    return f"{check.name} {found}, budget {in_unit(check.limit, check.unit)}"
+
+
+def _more(stages: dict[str, int | Missing], now: str, before: str) -> str:
+    later, earlier = stages.get(now, Missing("not measured")), stages.get(before, Missing("not measured"))
+    if isinstance(later, Missing) or isinstance(earlier, Missing):
+        return NONE
+    return size(later - earlier)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"

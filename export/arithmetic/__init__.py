@@ -1,0 +1,1 @@
+"""What each form that rounds computes, in numpy, and how near a file must come to it."""

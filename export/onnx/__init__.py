@@ -1,0 +1,1 @@
+"""ONNX: one module for each form, over the graph that they share."""

@@ -1,0 +1,143 @@
+"""The proof that an exported file answers as the model does.
+
+The file runs in its own engine on real sequences: frame by frame, in one push, and over a saved and restored
+state. What it computes is held against a reference that shares no code with it: float32 files against the
+model's equations in float64, int8 files against the integer reference. Beside `FILE` it leaves `FILE.proof.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.export.metadata import metadata
+from edgelstm.export.parity.checks import Check
+from edgelstm.export.parity.compare import Judge
+from edgelstm.export.parity.run import witness
+from edgelstm.files import write_whole
+from edgelstm.model import Model
+from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.runtime.description import Precision
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.states import FILE_FIELDS
+
+VERSION = 1
+
+MAX_PROOF_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was run, and what came of it."""
+
+    file: str
+    sha256: str
+    size: int  # bytes
+    engine: str
+    precision: str
+    sequences: int
+    frames: int
+    agreement: float | None  # share of sequences with the reference's decision at the end; None: no decisions
+    checks: tuple[Check, ...]
+    float_agreement: float | None  # the same, against the decisions of the model in float64
+    float_error: float  # RMS difference of the answers from those of the model in float64
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    def to_json(self) -> str:
+        """Readable JSON, the same for the same file, engine and sequences."""
+        record = {"version": VERSION, **asdict(self), "passed": self.passed}
+        return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, path: str | Path) -> Path:
+        """Write `FILE.proof.json` beside the file at `path`; returns where."""
+        beside = Path(f"{path}.proof.json")
+        write_whole(beside, self.to_json().encode())
+        return beside
+
+    def lines(self) -> list[str]:
+        """For people, one line per check."""
+        lines = [check.line() for check in self.checks]
+        if self.agreement is not None:
+            lines.append(f"· decisions: {self.agreement:.2%} as the reference, {self.sequences} sequences")
+        return lines
+
+
+def proven_digest(path: str | Path) -> str | None:
+    """The SHA-256 that `FILE.proof.json` beside `path` names; None when there is none. ValueError for a bad one."""
+    beside = Path(f"{path}.proof.json")
+    try:
+        with beside.open("rb") as file:
+            text = file.read(MAX_PROOF_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    try:
+        digest = json.loads(text)["sha256"] if len(text) <= MAX_PROOF_BYTES else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        digest = None
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError(f"{beside}: no field sha256 of 64 hex digits, expected what `edgelstm export` writes")
+    return digest
+
+
+def prove(
+    path: str | Path,
+    model: Model,
+    quantized: QuantizedModel | None,
+    sequences: Sequence[NDArray[np.float32]],
+    precision: Precision | None = None,
+) -> Proof:
+    """Run the file at `path` on raw `sequences`, each (frames, features), and compare.
+
+    `quantized` is what a file of integers was made from, None for others. `precision`: left out, int8 or float32. A
+    file that answers wrongly gives a proof that has not passed; ValueError is for one that cannot be run, or
+    sequences that do not fit.
+    """
+    path = Path(path)
+    if not sequences or any(not len(sequence) for sequence in sequences):
+        raise ValueError(f"{path}: proof: no sequences or an empty one, expected at least one frame in each")
+    engine = open_model(path)
+    units = engine.metadata.get("lstm_units")
+    shape = (engine.features, units, engine.outputs, engine.precision, engine.activation)
+    widths = [lstm.units for lstm in model.lstms]
+    precision = precision or ("int8" if quantized else "float32")
+    expected = (model.features, widths, model.outputs, precision, model.activation)
+    if shape != expected:
+        raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
+    content = path.read_bytes()
+    judge = Judge(model, quantized, witness(engine), precision)
+    said = {name: value for name, value in engine.metadata.items() if name not in FILE_FIELDS}
+    judge.ledger.exact("metadata", *_same_metadata(said, metadata(quantized or model, precision)))
+    for sequence in sequences:
+        judge.sequence(np.ascontiguousarray(sequence, np.float32))
+    judge.shares()
+    return Proof(
+        file=path.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        engine=engine.engine,
+        precision=engine.precision,
+        sequences=len(sequences),
+        frames=sum(len(sequence) for sequence in sequences),
+        agreement=judge.agreement(judge.finals),
+        checks=judge.ledger.checks(),
+        float_agreement=judge.agreement(judge.float_finals),
+        float_error=judge.float_error(),
+    )
+
+
+def _same_metadata(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Per field 1 where the file says what the model says, else 0; and what is expected."""
+    wanted = json.loads(json.dumps(wanted))
+    same = [found.get(name, ...) == wanted.get(name, ...) for name in sorted(found.keys() | wanted.keys())]
+    return np.array(same, np.float64), np.ones(len(same))

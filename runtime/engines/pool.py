@@ -1,0 +1,87 @@
+"""Many streams over one `.elstm` model, stepped together so that weights are read once for all."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_void_p
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgelstm.runtime.engines import library as core
+from edgelstm.runtime.engines.elstm import Float32, Model, Stream, _aligned
+
+
+class Pool:
+    """`len(pool)` streams over one model. `pool[n]` is the n-th: a `Stream`, reset, saved, restored and asked alone.
+
+    A row of `push` gives what that stream alone would give, bit for bit.
+    """
+
+    def __init__(self, model: Model, streams: int, memory_limit: int | None = None) -> None:
+        if streams < 1:
+            raise ValueError(f"streams: {streams}, expected at least 1")
+        self.model = model
+        self._lib = core.library()
+        size = self._lib.el_pool_size(model._handle, streams) if streams < 1 << 32 else 0
+        limit = 1 << 48 if memory_limit is None else memory_limit
+        if not 0 < size <= limit:
+            needed = 64 + streams * model.stream_bytes
+            raise ValueError(f"{model.path}: {streams} streams take {needed} bytes, the memory limit is {limit}")
+        self._memory = _aligned(size)
+        self._handle = c_void_p()
+        status = self._lib.el_pool_init(
+            self._memory.ctypes.data, self._memory.size, model._handle, streams, byref(self._handle)
+        )
+        if status != core.OK:
+            raise ValueError(f"{model.path}: {core.message(status)}")
+        self._streams = tuple(
+            Stream(model, (self._memory, c_void_p(self._lib.el_pool_stream(self._handle, n)))) for n in range(streams)
+        )
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def __getitem__(self, index: int) -> Stream:
+        return self._streams[index]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of C memory that the pool takes."""
+        return int(self._memory.size)
+
+    def push(self, frames: ArrayLike, mask: ArrayLike | None = None) -> tuple[Float32, NDArray[np.bool_]]:
+        """One raw frame into each stream: (streams, features), and mask (streams,), true where a stream has one.
+
+        Returns the answers (streams, outputs), NaN where there is none, and (streams,) which rows hold one. Rows
+        whose mask is false are not looked at. ValueError for a wrong shape or dtype, NaN or infinity; no stream
+        has moved then.
+        """
+        given = np.asarray(frames)
+        wanted = (len(self), self.model.features)
+        if given.dtype.kind not in "fiu":
+            raise ValueError(f"frames: dtype {given.dtype}, expected real numbers")
+        if given.shape != wanted:
+            raise ValueError(f"frames: shape {given.shape}, expected {wanted} (streams, features)")
+        has_frame = np.ones(len(self), np.bool_) if mask is None else np.asarray(mask)
+        if has_frame.shape != (len(self),) or has_frame.dtype != np.bool_:
+            raise ValueError(
+                f"mask: {has_frame.dtype} of shape {has_frame.shape}, expected bool of shape ({len(self)},)"
+            )
+        has_frame = np.ascontiguousarray(has_frame)
+        with np.errstate(over="ignore", invalid="ignore"):
+            array = np.ascontiguousarray(given, np.float32)
+        answers = np.full((len(self), self.model.outputs), np.nan, np.float32)
+        answered = np.zeros(len(self), np.bool_)
+        status = self._lib.el_pool_push(
+            self._handle, array.ctypes.data, has_frame.ctypes.data, answers.ctypes.data, answered.ctypes.data
+        )
+        if status == core.NOT_FINITE:
+            n, feature = np.argwhere(~np.isfinite(array) & has_frame[:, None])[0]
+            names = self.model.feature_names
+            name = f" ({names[feature]})" if names else ""
+            raise ValueError(
+                f"stream {n}, feature {feature}{name}: {given[n, feature]}, expected a finite float32 number"
+            )
+        if status != core.OK:
+            raise ValueError(core.message(status))
+        return answers, answered
