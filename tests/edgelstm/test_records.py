@@ -1,0 +1,174 @@
+import json
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.records import (
+    Bounds,
+    Length,
+    Pattern,
+    Unavailable,
+    check,
+    from_json,
+    load,
+    near,
+    parse_json,
+    parse_toml,
+    to_json,
+)
+
+NO_HEAT = Unavailable("no sensor")
+
+
+@dataclass(frozen=True)
+class Part:
+    share: Annotated[float, Bounds(0, below=1)] = 0.5
+    sizes: Annotated[tuple[Annotated[int, Bounds(1, 8)], ...], Length(1, 3)] = (1,)
+
+
+@dataclass(frozen=True)
+class Whole:
+    name: Annotated[str, Pattern("[a-z]+", "small letters")]
+    count: int
+    kind: Literal["one", "two"] = "one"
+    rate: Annotated[float, Bounds(above=0, most=1)] = 1.0
+    note: Annotated[str, Length(0, 5)] | None = None
+    heat: float | Unavailable = NO_HEAT
+    triads: tuple[tuple[int, int, int], ...] = ()
+    loads: dict[str, float] = field(default_factory=dict)
+    anything: object = None
+    part: Part = field(default_factory=Part)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.count == 13:
+            raise ValueError("count: 13, expected another one")
+
+
+FULL = {
+    "name": "x", "count": 3, "kind": "two", "rate": 0.5, "note": "hello",
+    "heat": {"available": False, "reason": "no"},
+    "triads": [[0, 1, 2]], "loads": {"a": 1.5}, "anything": [{"b": None}], "part": {"share": 0.0, "sizes": [8, 1]},
+}  # fmt: skip
+
+
+def test_what_was_written_is_read_again():
+    found = from_json(Whole, FULL, "file")
+    assert found == Whole(
+        "x", 3, "two", 0.5, "hello", Unavailable("no"), ((0, 1, 2),), {"a": 1.5}, [{"b": None}], Part(0.0, (8, 1))
+    )
+    assert to_json(found) == FULL
+
+
+def test_a_field_with_a_default_may_be_left_out():
+    assert from_json(Whole, {"name": "x", "count": 3}) == Whole("x", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"name": "X"}, "file: name: 'X', expected small letters"),
+        ({"name": 3}, "file: name: 3, expected text"),
+        ({"count": 1.5}, "file: count: 1.5, expected a whole number"),
+        ({"count": True}, "file: count: true, expected a whole number"),
+        ({"count": None}, "file: count: null, expected a whole number"),
+        ({"count": 1 << 63}, "file: count: a number of over 64 bits, expected a whole number of at most 64 bits"),
+        ({"count": 10**5000}, "file: count: a number of over 64 bits, expected a whole number of at most 64 bits"),
+        ({"count": 13}, "file: count: 13, expected another one"),
+        ({"kind": "three"}, "file: kind: 'three', expected one of one, two"),
+        ({"kind": ["one"]}, "file: kind: a list of 1, expected one of one, two"),
+        ({"rate": 0}, "file: rate: 0.0, expected more than 0 and at most 1"),
+        ({"rate": 2}, "file: rate: 2.0, expected more than 0 and at most 1"),
+        ({"rate": float("nan")}, "file: rate: nan, expected a finite number"),
+        ({"rate": 10**400}, "file: rate: a number of over 64 bits, expected a finite number"),
+        ({"note": "longer"}, "file: note: 'longer', expected 0 to 5 letters"),
+        ({"heat": {"available": False}}, "file: heat.reason: null, expected text"),
+        ({"heat": {"available": True}}, "file: heat: an object of 1, expected a number"),
+        ({"triads": [[0, 1]]}, "file: triads[0]: a list of 2, expected 3 items"),
+        ({"triads": [[0, 1, "z"]]}, "file: triads[0][2]: 'z', expected a whole number"),
+        ({"loads": {"a": "much"}}, "file: loads['a']: 'much', expected a number"),
+        ({"part": 3}, "file: part: 3, expected an object"),
+        ({"part": {"share": 1}}, "file: part.share: 1.0, expected at least 0 and less than 1"),
+        ({"part": {"sizes": []}}, "file: part.sizes: a list of 0, expected 1 to 3 items"),
+        ({"part": {"sizes": [1, 9]}}, "file: part.sizes[1]: 9, expected 1 to 8"),
+        ({"part": {"size": [1]}}, "file: part: unknown field 'size', perhaps 'sizes'"),
+        ({"part": {"xyz": 1}}, "file: part: unknown field 'xyz', expected one of share, sizes"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict[str, Any], expected: str):
+    with pytest.raises(ValueError, match=r"^[^\n]*$") as caught:
+        from_json(Whole, {**FULL, **change}, "file")
+    assert str(caught.value) == expected
+
+
+def test_a_missing_field_is_named_and_an_unknown_one_may_be_skipped():
+    with pytest.raises(ValueError, match=r"^no field 'count'$"):
+        from_json(Whole, {"name": "x"})
+    assert from_json(Whole, {"name": "x", "count": 1, "part": {"more": 2}, "more": 2}, strict=False) == Whole("x", 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"rate": 0.0}, "rate: 0.0, expected more than 0 and at most 1"),
+        ({"rate": float("nan")}, "rate: nan, expected more than 0"),
+        ({"kind": "three"}, "kind: 'three', expected one of one, two"),
+        ({"note": "longer"}, "note: 'longer', expected 0 to 5"),
+        ({"name": "X"}, "name: 'X', expected small letters"),
+    ],
+)
+def test_a_program_is_held_to_the_same_bounds(fields: dict[str, Any], expected: str):
+    with pytest.raises(ValueError, match=expected):
+        Whole(**{"name": "x", "count": 1, **fields})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "NaN", "[1, Infinity]", "[" * 100_000, b"\xff\xfe", "1" * 5000, "{'a': 1}"]
+)
+def test_what_is_no_json_is_refused_in_one_line(text: str | bytes):
+    with pytest.raises(ValueError, match=r"^file: no JSON \([^\n]+\)$"):
+        parse_json(text, "file")
+
+
+@pytest.mark.parametrize("text", ["a", "a = = 1", b"\xff\xfe", "a = " + "[" * 50_000])
+def test_what_is_no_toml_is_refused_in_one_line(text: str | bytes):
+    with pytest.raises(ValueError, match=r"^file: no TOML \([^\n]+\)$"):
+        parse_toml(text, "file")
+
+
+def test_a_file_is_read_by_its_suffix_and_up_to_a_bound(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    (tmp_path / "a.toml").write_text("a = 1")
+    assert load(tmp_path / "a.json", 8) == load(tmp_path / "a.toml", 8) == {"a": 1}
+    with pytest.raises(ValueError, match=r"a\.json: larger than 7 bytes"):
+        load(tmp_path / "a.json", 7)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "b.json", 7)
+
+
+def test_a_near_name_is_hinted_at():
+    assert near("lenght", ["width", "length"]) == ", perhaps 'length'"
+    assert near("xyz", ["width", "length"]) == ", expected one of width, length"
+    assert near("xyz", []) == ""
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(list(FULL)), json_values)
+def test_a_changed_record_reads_or_is_refused_in_one_line(name: str, value: object):
+    problem = f"file: {name}"
+    try:
+        found = from_json(Whole, {**FULL, name: value}, "file")
+        assert from_json(Whole, json.loads(json.dumps(to_json(found)))) == found or name == "anything"
+    except ValueError as error:
+        problem = str(error)
+    assert problem.startswith(f"file: {name}")
+    assert "\n" not in problem
