@@ -98,7 +98,7 @@ def _rounded_rows(weights: NDArray[np.float32], groups: int | None) -> Floats:
 
 def _rounded(x: Floats) -> Floats:
     """To 256 values from the smallest of `x` to its largest, 0 among them."""
-    low, high = min(x.min(), 0.0), max(x.max(), 0.0)
+    low, high = np.minimum(x.min(), 0.0), np.maximum(x.max(), 0.0)
     scale = (high - low) / 255 or 1.0
     zero = np.rint(-low / scale)
     rounded: Floats = (np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale

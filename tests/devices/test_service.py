@@ -74,8 +74,14 @@ def test_a_program_that_fails_fails_the_service(version):
     code, found, err = run(version(source_command=("sh", "-c", f"printf %s '{LINES}'; exit 3")))
     assert (code, len(found)) == (1, len(FRAMES))
     assert "sh: ended with 3" in err
-    code, _, err = run(version(source_command=("no-such-program",)))
-    assert (code, err) == (1, "no-such-program: no such file or directory\n")
+
+
+def test_a_program_that_is_not_there_is_said_so_whatever_PATH_names(version, tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir(mode=0)  # to all but root
+    monkeypatch.setenv("PATH", f"{tmp_path / 'closed'}:{tmp_path / 'nowhere'}:/usr/bin:/bin")
+    for name in ("no-such-program", str(tmp_path / "no-such-program")):
+        code, _, err = run(version(source_command=(name,)))
+        assert (code, err) == (1, f"{name}: no such file or directory\n")
 
 
 def test_a_devices_first_line_is_dropped_and_its_end_is_a_failure(version):
