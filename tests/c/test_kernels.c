@@ -5,7 +5,7 @@
 #include "check.h"
 
 #include "float_math.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,17 +88,17 @@ static uint32_t blocks_of(const el_layer *layer) {
     return layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
 }
 
-static void find_plain_rows(el_layer *layer) {
-    layer->plain_rows = true;
+static void find_no_overflow(el_layer *layer) {
+    layer->no_overflow = true;
     for (uint32_t block = 0; block < blocks_of(layer); block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
-            layer->plain_rows =
-                layer->plain_rows &&
-                el_is_plain_row(rows + block, row, layer->columns_w, layer->columns_r);
+            layer->no_overflow =
+                layer->no_overflow &&
+                el_row_cannot_overflow(rows + block, row, layer->columns_w, layer->columns_r);
 }
 
 /* `extreme`: all weights at the ends of their range. `any`: shifts of every kind, also those that a
- * layer of plain rows has not. */
+ * layer that cannot overflow has not. */
 static void fill_int8(el_layer *layer, int extreme, int any) {
     int8_t *at = weights;
     memset(rows, 0, sizeof rows);
@@ -127,7 +127,7 @@ static void fill_int8(el_layer *layer, int extreme, int any) {
         }
     layer->weights = weights;
     layer->rows = rows;
-    find_plain_rows(layer);
+    find_no_overflow(layer);
     layer->input_zero_point = between(-128, 127);
     layer->output_zero_point = between(-128, 127);
     layer->output_multiplier = between(1 << 30, INT32_MAX);
@@ -203,7 +203,7 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
         for (int any = 0; any < 2; any++) {
             fill_int8(&layer, extreme, any);
             layer.cell_exponent = cell_exponent;
-            CHECK(layer.plain_rows || any);
+            CHECK(layer.no_overflow || any);
             compare_lstm_int8(&layer);
         }
         layer = layer_of(inputs, units, EL_DENSE, EL_COLUMN_PAD);
@@ -305,7 +305,7 @@ static el_layer layer_of_biases(void) {
             rows[block].multiplier_w[row] = 1 << 30;
             rows[block].shift_w[row] = 1;
         }
-    layer.plain_rows = false;
+    layer.no_overflow = false;
     layer.input_zero_point = layer.output_zero_point = 0;
     layer.output_multiplier = 1 << 30;
     return layer;

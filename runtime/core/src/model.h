@@ -47,7 +47,7 @@ typedef struct el_layer {
     /* int8 LSTM layers: no sum reaches 2^29, also after the left shift of its multiplier, no
      * multiplier of R·h has one, and right shifts are at most 15: kernels need no care about
      * overflow */
-    bool plain_rows;
+    bool no_overflow;
     const void *weights; /* int8_t or float, in blocks */
     const void *rows;    /* el_rows of each block, or float biases */
     int32_t input_zero_point;
@@ -59,10 +59,10 @@ typedef struct el_layer {
     uint32_t c_offset;
 } el_layer;
 
-/* Whether a row of an int8 LSTM layer allows el_layer.plain_rows. |w·(x - zero point)| ≤ 127·255.
+/* Whether a row of an int8 LSTM layer allows el_layer.no_overflow. |w·(x - zero point)| ≤ 127·255.
  */
-static inline bool el_is_plain_row(const el_rows *rows, uint32_t row, uint32_t columns_w,
-                                   uint32_t columns_r) {
+static inline bool el_row_cannot_overflow(const el_rows *rows, uint32_t row, uint32_t columns_w,
+                                          uint32_t columns_r) {
     /* Asked before all fields are known to be right: a shift may be any int8. */
     int32_t bias = rows->bias[row], left = rows->shift_w[row] > 0 ? rows->shift_w[row] : 0;
     int64_t most_w = (int64_t)127 * 255 * columns_w + (bias < 0 ? -(int64_t)bias : bias);

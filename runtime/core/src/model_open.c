@@ -1,6 +1,6 @@
 /* Opening a model file: every field is bounded before it is used. The format is in
  * docs/file-format.md. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "model.h"
 
 #include <string.h>
@@ -134,7 +134,7 @@ static el_status check_int8_rows(el_layer *layer, bool is_last) {
     const int8_t *weights = layer->weights;
     const el_rows *rows = layer->rows;
     uint32_t blocks = layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
-    layer->plain_rows = true;
+    layer->no_overflow = true;
     for (uint32_t block = 0; block < blocks; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
         bool valid = sum_rows(weights, layer->columns_w, sums_w) &&
@@ -155,8 +155,9 @@ static el_status check_int8_rows(el_layer *layer, bool is_last) {
                 valid = valid && is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
             }
             valid = valid && is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
-            layer->plain_rows =
-                layer->plain_rows && el_is_plain_row(rows, n, layer->columns_w, layer->columns_r);
+            layer->no_overflow =
+                layer->no_overflow &&
+                el_row_cannot_overflow(rows, n, layer->columns_w, layer->columns_r);
         }
         if (!valid)
             return EL_ERROR_WEIGHTS;

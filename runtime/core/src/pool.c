@@ -1,7 +1,7 @@
 /* Many streams over one model. Each is an el_stream like any other; what they share is the walk
  * through the weights: a slice of a layer is read once for all streams, while it lies in the cache.
  */
-#include "kernels.h"
+#include "kernels/kernels.h"
 #include "stream.h"
 
 #include <string.h>

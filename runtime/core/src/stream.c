@@ -3,7 +3,7 @@
 #include "answer.h"
 #include "fixed_point.h"
 #include "float_math.h"
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 /* Raw inputs are held to this many standard deviations, so that a float32 sum cannot become
  * infinite. */

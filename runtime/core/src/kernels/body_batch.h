@@ -1,12 +1,16 @@
-/* An int8 LSTM layer for EL_BATCH streams at once: a weight is loaded once for all. Included behind
- * kernels_vector.h by a set with registers enough, which defines
+/* An int8 LSTM layer for EL_BATCH streams at once: a weight is loaded once for all. For a set with
+ * registers enough, whose product also has
  *
  *   add_products_batch(weights, block_size, columns, x, sums, first_block)
  *       sums[stream][first_block + gate] += the products of that gate's block with the stream's x
  */
+#ifndef EL_BODY_BATCH_H
+#define EL_BODY_BATCH_H
+
+#include "body_int8.h"
 
 INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, uint32_t first,
-                                 const int groups, const bool plain) {
+                                 const int groups, const bool no_overflow) {
     uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     const int8_t *weights = (const int8_t *)layer->weights + first * EL_GATES * block_size;
@@ -30,22 +34,25 @@ INLINE void lstm_int8_batch_tile(const el_layer *layer, const el_batch *batch, u
     }
     for (int n = 0; n < EL_BATCH; n++)
         lstm_int8_finish(layer, rows, sums_w[n], sums_r[n], batch->h_next[n] + first * 16,
-                         batch->c[n] + first * 16, groups, plain, NULL);
+                         batch->c[n] + first * 16, groups, no_overflow, NULL);
 }
 
-INLINE void lstm_int8_batch_layer(const el_layer *layer, const el_batch *batch, const bool plain) {
+INLINE void lstm_int8_batch_layer(const el_layer *layer, const el_batch *batch,
+                                  const bool no_overflow) {
     uint32_t group = 0;
     for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
-        lstm_int8_batch_tile(layer, batch, group, TILE_GROUPS, plain);
+        lstm_int8_batch_tile(layer, batch, group, TILE_GROUPS, no_overflow);
     for (; group + 2 <= layer->groups; group += 2)
-        lstm_int8_batch_tile(layer, batch, group, 2, plain);
+        lstm_int8_batch_tile(layer, batch, group, 2, no_overflow);
     for (; group < layer->groups; group++)
-        lstm_int8_batch_tile(layer, batch, group, 1, plain);
+        lstm_int8_batch_tile(layer, batch, group, 1, no_overflow);
 }
 
 static void lstm_int8_batch(const el_layer *layer, const el_batch *batch) {
-    if (layer->plain_rows)
+    if (layer->no_overflow)
         lstm_int8_batch_layer(layer, batch, true);
     else
         lstm_int8_batch_layer(layer, batch, false);
 }
+
+#endif

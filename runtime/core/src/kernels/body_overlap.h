@@ -1,8 +1,12 @@
 /* An int8 LSTM layer whose gates are worked on during products: while the gates of two groups of
  * units take their steps, R·h of the next two goes on beside them, four columns at each step.
  * Products of large layers wait for weights from the second-level cache, gates for one another: a
- * processor that looks a hundred instructions ahead does one while the other waits. Included behind
- * kernels_vector.h by a set with registers enough, whose register holds the units of two groups. */
+ * processor that looks a hundred instructions ahead does one while the other waits. For a
+ * set with registers enough, whose register holds the units of two groups. */
+#ifndef EL_BODY_OVERLAP_H
+#define EL_BODY_OVERLAP_H
+
+#include "body_int8.h"
 
 _Static_assert(LANES == 32, "a register holds the units of two groups");
 
@@ -35,7 +39,7 @@ static void lstm_int8_overlapped(const el_layer *layer, const int8_t *x, const i
         weights += PAIR_BLOCKS * block_size;
         if (pair + 1 < pairs) {
             multiply_inputs(layer, rows + PAIR_BLOCKS, weights, x, next);
-            product beside = {
+            product_beside beside = {
                 .weights = weights + recurrent,
                 .x = h,
                 .block_size = block_size,
@@ -59,3 +63,5 @@ static void lstm_int8_overlapped(const el_layer *layer, const int8_t *x, const i
     if (layer->groups % 2 != 0)
         lstm_int8_tile(layer, x, h, weights, rows, h_next, c, 1, true);
 }
+
+#endif

@@ -1,9 +1,11 @@
-/* AVX-VNNI: Alder Lake and later. */
-#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__AVXVNNI__)
-#error "compile this file with -mavx2 -mfma -mavxvnni"
-#endif
+/* The int8 product of AVX-VNNI. */
+#ifndef EL_PRODUCT_AVXVNNI_H
+#define EL_PRODUCT_AVXVNNI_H
 
-#include "kernels_avx2.h"
+#include "product_alone.h"
+#include "vec.h"
+
+#include <stddef.h>
 
 #define X_OFFSET 128
 
@@ -28,13 +30,4 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
     }
 }
 
-#include "kernels_vector.h"
-
-const el_kernels el_kernels_avxvnni = {
-    .name = "avxvnni",
-    .read_int8 = read_int8,
-    .lstm_int8 = lstm_int8,
-    .dense_int8 = dense_int8,
-    .lstm_float32 = lstm_float32,
-    .dense_float32 = dense_float32,
-};
+#endif

@@ -1,18 +1,22 @@
-/* NEON, on 32 and 64 bits: Cortex-A7, A8, A53, A72 and whatever has no dot products. */
-#if !defined(__ARM_NEON)
-#error "compile this file for aarch64, or for 32-bit ARM with -march=armv7-a -mfpu=neon"
-#endif
+/* The int8 product of NEON without dot products. A weight register holds four columns of four rows.
+ * Two products of one row, columns four apart, fit into int16: |w| ≤ 127. For each part of a block,
+ * 4 of its 16 rows, there are two registers of sums: of rows 0 and 1, two sums each, and of rows 2
+ * and 3. */
+#ifndef EL_PRODUCT_NEON_H
+#define EL_PRODUCT_NEON_H
 
-#include "kernels_neon.h"
+#include "product_alone.h"
+#include "vec.h"
 
-/* A weight register holds four columns of four rows. Two products of one row, columns four apart,
- * fit into int16: |w| ≤ 127. For each part of a block, 4 of its 16 rows, there are two registers of
- * sums: of rows 0 and 1, two sums each, and of rows 2 and 3. */
 #if defined(__aarch64__)
 #include "product_aarch64.h"
 #else
 #include "product_armv7.h"
 #endif
+
+#include <stddef.h>
+
+#define X_OFFSET 0
 
 /* Add the products of `blocks` weight blocks, 16 rows × `columns` > 0 each, with x to `sums`. */
 static inline __attribute__((always_inline)) void add_products(const int8_t *weights,
@@ -28,12 +32,4 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
         add_one_block(weights + (size_t)block * block_size, columns, x, sums + block);
 }
 
-#include "kernels_vector.h"
-
-const el_kernels el_kernels_neon = {
-    .name = "neon",
-    .lstm_int8 = lstm_int8,
-    .dense_int8 = dense_int8,
-    .lstm_float32 = lstm_float32,
-    .dense_float32 = dense_float32,
-};
+#endif

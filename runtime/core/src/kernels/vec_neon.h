@@ -1,13 +1,13 @@
 /* What NEON on 32 and 64 bits and its dot products share: 128-bit registers. */
+#ifndef EL_VEC_NEON_H
+#define EL_VEC_NEON_H
+
+#include "vec_types.h"
+
 #include <arm_neon.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define LANES 8
 #define TILE_GROUPS 1
-#define X_OFFSET 0
-
-#include "vectors.h"
 
 static inline v16 multiply_q15(v16 a, v16 b) {
     return (v16)vqrdmulhq_s16((int16x8_t)a, (int16x8_t)b);
@@ -64,8 +64,8 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)vmovl_s16(vget_low_s16(vmovl_s8(bytes)));
 }
 
-static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts,
-                              const int left) {
+static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, const int8_t *shifts,
+                                       const int left) {
     if (left)
         return multiply(value, (v32)vld1q_s32(mantissas), widen_int8(shifts));
     int32x4_t high = vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
@@ -84,3 +84,39 @@ static inline vf fuse(vf a, vf b, vf c) {
     return (vf)vmlaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #endif
 }
+
+/* Choices between lanes, by the compiler. */
+INLINE v16 minus_abs(v16 a) {
+    return choose16(a > 0, (v16)(0 - (vu16)a), a);
+}
+
+/* magnitude with the sign of a, 0 where a = 0 */
+INLINE v16 with_sign(v16 magnitude, v16 a) {
+    return choose16(a == 0, splat16(0), choose16(a < 0, -magnitude, magnitude));
+}
+
+INLINE v16 where_positive(v16 a, v16 yes, v16 no) {
+    return choose16(a > 0, yes, no);
+}
+
+INLINE v16 where_zero(v16 a, v16 yes, v16 no) {
+    return choose16(a == 0, yes, no);
+}
+
+/* value·factor where `bit` of a is 0, value elsewhere */
+INLINE v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
+    return choose16((a & splat16(bit)) == 0, multiply_q15(value, splat16(factor)), value);
+}
+
+/* a·b / 2^bits for a ≥ 0, bits 15 to 21, ties away from zero */
+INLINE v16 scale_product(v16 a, v16 b, int bits) {
+    return narrow(rounding_shift_right(widen_low(a) * widen_low(b), splat32(bits)),
+                  rounding_shift_right(widen_high(a) * widen_high(b), splat32(bits)));
+}
+
+/* f·c / 2^15 for f ≥ 0 */
+INLINE v16 keep(v16 f, v16 c) {
+    return scale_product(f, c, 15);
+}
+
+#endif

@@ -7,11 +7,14 @@
  *   v6 … v13   products; two parts are summed up while the next two are multiplied
  *
  * %0, %1, … are the sums: two registers for each part. */
+#ifndef EL_PRODUCT_AARCH64_H
+#define EL_PRODUCT_AARCH64_H
+
 #include <arm_neon.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vectors.h"
+#include "vec_types.h"
 
 /* clang-format off */
 #define LOAD_X            "ld2r {v0.4s, v1.4s}, [%[x]], #8\n"
@@ -117,3 +120,5 @@ static inline void add_two_blocks(const int8_t *weights, size_t block_size, uint
     }
 }
 /* clang-format on */
+
+#endif

@@ -1,17 +1,10 @@
 /* What AVX2 and AVX-VNNI share: 256-bit registers. */
-#include <immintrin.h>
-#include <stdint.h>
+#ifndef EL_VEC_AVX2_H
+#define EL_VEC_AVX2_H
 
-#define LANES 16
+#include "vec_x86.h"
+
 #define TILE_GROUPS 1
-
-#include "vectors.h"
-
-#define REGISTER __m256i
-#define FLOATS __m256
-#define DO(name) _mm256_##name
-#define UPPER_HALVES(even, odd) _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)
-#include "kernels_x86.h"
 
 static inline v16 with_sign(v16 magnitude, v16 a) {
     return (v16)_mm256_sign_epi16((__m256i)magnitude, (__m256i)a);
@@ -79,8 +72,8 @@ static inline v32 widen_int8(const int8_t *from) {
  * That is floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors
  * are one.
  */
-static inline v32 scale_plain(v32 value, const int32_t *mantissas, const int8_t *shifts,
-                              const int left) {
+static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, const int8_t *shifts,
+                                       const int left) {
     v32 both = widen_int8(shifts), shift = right_only(both, left), n = -shift;
     v32 quarters = multiply_q30(four_times(value, both, left), mantissas);
     v32 halves = (v32)_mm256_sllv_epi32(_mm256_set1_epi32(1), (__m256i)n) | 1; /* 2^n + 1, or 1 */
@@ -97,3 +90,5 @@ static inline void store_int8(int8_t *to, v16 a) {
 static inline vf fuse(vf a, vf b, vf c) {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
+
+#endif

@@ -1,4 +1,10 @@
-/* The float32 layers. Included by kernels_vector.h. */
+/* The float32 layers. */
+#ifndef EL_BODY_FLOAT_H
+#define EL_BODY_FLOAT_H
+
+#include "body_chains.h"
+#include "float_math.h"
+#include "vec.h"
 
 INLINE vf splat_float(float value) {
     return (vf){0} + value;
@@ -109,3 +115,5 @@ static void dense_float32(const el_layer *layer, const float *x, float *y) {
         }
     }
 }
+
+#endif

@@ -1,9 +1,9 @@
-/* The int8 layers: products, gates, cell, hidden state. Included by kernels_vector.h. A set
- * provides
- *
- *   add_products(weights, block_size, blocks, columns, x, sums)
- *       adds the products of `blocks` weight blocks, 16 rows × `columns` each and block_size bytes
- *       apart, with x to sums[block] */
+/* The int8 layers: products, gates, cell, hidden state. */
+#ifndef EL_BODY_INT8_H
+#define EL_BODY_INT8_H
+
+#include "body_chains.h"
+#include "body_gates.h"
 
 /* What the sums of a block start from: biases and zero points, so that the product adds the rest.
  */
@@ -17,19 +17,19 @@ INLINE void start_sums(const el_layer *layer, const el_rows *rows, v32 *sums_w, 
 }
 
 /* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
- * `plain`: as layer->plain_rows. */
+ * `no_overflow`: as in the layer. */
 INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *gates,
-                       const bool plain, product *beside) {
+                       const bool no_overflow, product_beside *beside) {
     for (int part = 0; part < PARTS; part++) {
         const int32_t *mantissas_w = rows->multiplier_w + part * LANES32;
         const int32_t *mantissas_r = rows->multiplier_r + part * LANES32;
         const int8_t *shifts_w = rows->shift_w + part * LANES32;
         const int8_t *shifts_r = rows->shift_r + part * LANES32;
         v32 from_x, from_h;
-        if (plain) {
-            from_x = scale_plain(sums_w[part], mantissas_w, shifts_w, true);
+        if (no_overflow) {
+            from_x = multiply_no_overflow(sums_w[part], mantissas_w, shifts_w, true);
             advance(beside);
-            from_h = scale_plain(sums_r[part], mantissas_r, shifts_r, false);
+            from_h = multiply_no_overflow(sums_r[part], mantissas_r, shifts_r, false);
         } else {
             from_x = multiply(sums_w[part], load32(mantissas_w), widen_int8(shifts_w));
             from_h = multiply(sums_r[part], load32(mantissas_r), widen_int8(shifts_r));
@@ -59,15 +59,15 @@ INLINE void store_hidden(const el_layer *layer, v16 o, v16 tanh_of_c, int8_t *h_
 /* `groups` ≤ TILE_GROUPS groups of units from their gates' sums to h and c. */
 INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*sums_w)[PARTS],
                              v32 (*sums_r)[PARTS], int8_t *h_next, int16_t *c, const int groups,
-                             const bool plain, product *beside) {
+                             const bool no_overflow, product_beside *beside) {
     const int registers = (groups * 16 + LANES - 1) / LANES;
     v16 gates[MOST_GATES], work[MOST_GATES], cells[TILE_V16];
     for (int gate = 0; gate < (int)EL_GATES; gate++) {
         v32 wide[TILE_V32] = {{0}};
         for (int group = 0; group < groups; group++) {
             int block = group * (int)EL_GATES + gate;
-            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS, plain,
-                       beside);
+            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS,
+                       no_overflow, beside);
         }
         for (int n = 0; n < registers; n++)
             gates[gate * registers + n] = narrow(wide[2 * n], wide[2 * n + 1]);
@@ -86,7 +86,7 @@ INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*s
 /* `groups` ≤ TILE_GROUPS groups of units: one frame. */
 INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t *h,
                            const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
-                           const int groups, const bool plain) {
+                           const int groups, const bool no_overflow) {
     uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     v32 sums_w[EL_GATES * TILE_GROUPS][PARTS], sums_r[EL_GATES * TILE_GROUPS][PARTS];
@@ -99,45 +99,28 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
         add_products(at, block_size, pair, columns_w, x, sums_w + block);
         add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
     }
-    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, plain, NULL);
+    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
 }
 
 INLINE void lstm_int8_layer(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
-                            int16_t *c, const bool plain) {
+                            int16_t *c, const bool no_overflow) {
     const int8_t *weights = layer->weights;
     const el_rows *rows = layer->rows;
     size_t group_size = (size_t)16 * EL_GATES * (layer->columns_w + layer->columns_r);
     uint32_t group = 0;
     for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
         lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
-                       h_next + group * 16, c + group * 16, TILE_GROUPS, plain);
+                       h_next + group * 16, c + group * 16, TILE_GROUPS, no_overflow);
 #if TILE_GROUPS > 2
     for (; group + 2 <= layer->groups; group += 2)
         lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
-                       h_next + group * 16, c + group * 16, 2, plain);
+                       h_next + group * 16, c + group * 16, 2, no_overflow);
 #endif
 #if TILE_GROUPS > 1
     for (; group < layer->groups; group++)
         lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
-                       h_next + group * 16, c + group * 16, 1, plain);
+                       h_next + group * 16, c + group * 16, 1, no_overflow);
 #endif
-}
-
-#ifndef OWN_LSTM_INT8
-static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
-                      int16_t *c) {
-    if (layer->plain_rows)
-        lstm_int8_layer(layer, x, h, h_next, c, true);
-    else
-        lstm_int8_layer(layer, x, h, h_next, c, false);
-}
-#endif
-
-/* The columns of one block in parts, so that sums need not wait for one another. */
-#define CHAINS (PARTS < 4 ? 4 / PARTS : 1)
-
-INLINE uint32_t chain_start(uint32_t columns, int chain) {
-    return columns / EL_COLUMN_PAD * (uint32_t)chain / CHAINS * EL_COLUMN_PAD;
 }
 
 static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
@@ -161,3 +144,5 @@ static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
         }
     }
 }
+
+#endif

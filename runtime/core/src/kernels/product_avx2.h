@@ -1,9 +1,11 @@
-/* AVX2 with FMA: Haswell, Zen and later. */
-#if !defined(__AVX2__) || !defined(__FMA__)
-#error "compile this file with -mavx2 -mfma"
-#endif
+/* The int8 product of AVX2, which widens to int16. */
+#ifndef EL_PRODUCT_AVX2_H
+#define EL_PRODUCT_AVX2_H
 
-#include "kernels_avx2.h"
+#include "product_alone.h"
+#include "vec.h"
+
+#include <stddef.h>
 
 #define X_OFFSET 0
 
@@ -36,13 +38,4 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
     }
 }
 
-#include "kernels_vector.h"
-
-const el_kernels el_kernels_avx2 = {
-    .name = "avx2",
-    .read_int8 = read_int8,
-    .lstm_int8 = lstm_int8,
-    .dense_int8 = dense_int8,
-    .lstm_float32 = lstm_float32,
-    .dense_float32 = dense_float32,
-};
+#endif

@@ -6,10 +6,13 @@
  *   q5, q6, q7, q2  products; the last takes the place of the weights it is made of
  *
  * %0, %1, … are the sums: two registers for each part. */
+#ifndef EL_PRODUCT_ARMV7_H
+#define EL_PRODUCT_ARMV7_H
+
 #include <arm_neon.h>
 #include <stdint.h>
 
-#include "vectors.h"
+#include "vec_types.h"
 
 /* clang-format off */
 #define LOAD_X           "vld2.32 {d0[], d1[]}, [%[x]]!\n"
@@ -68,3 +71,5 @@ static inline void add_one_block(const int8_t *weights, uint32_t columns, const 
         sums[0][part] += add_pairs(s[2 * part], s[2 * part + 1]);
 }
 /* clang-format on */
+
+#endif

@@ -1,24 +1,16 @@
 /* sigmoid and tanh of int16 vectors: the functions of fixed_point.h, where the steps are explained.
- * Included by kernels_vector.h.
  *
  * They take several registers and go step by step through all of them: each step waits for the one
  * before, and a processor that looks ahead sees little more than one chain of steps. */
+#ifndef EL_BODY_GATES_H
+#define EL_BODY_GATES_H
 
-/* Loops without a loop: what is indexed by n, or by count, is a register or a constant. */
-#define UNROLLED _Pragma("GCC unroll 8")
-#define EACH(count) UNROLLED for (int n = 0; n < (count); n++)
-
-/* A product that goes on beside the gates, four columns at each call: see kernels_overlap.h. */
-#ifndef OWN_PRODUCT
-typedef void product;
-
-INLINE void advance(product *beside) {
-    (void)beside;
-}
-#endif
+#include "body_tile.h"
+#include "product.h"
 
 /* exp(a[n]) in place, a[n] with integer_bits[n] integer bits. Not for a = 0. */
-INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count, product *beside) {
+INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count,
+                             product_beside *beside) {
     static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
     v16 x[MOST_GATES], x2[MOST_GATES], x3[MOST_GATES], result[MOST_GATES];
     v16 exp_minus_eighth = splat16(28918);
@@ -57,7 +49,7 @@ INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count, p
 }
 
 /* 2 / (1 + a[n]) in place */
-INLINE void reciprocals_of_one_plus(v16 *a, const int count, product *beside) {
+INLINE void reciprocals_of_one_plus(v16 *a, const int count, product_beside *beside) {
     v16 x[MOST_GATES], rest[MOST_GATES];
     EACH(count) a[n] = average(a[n], splat16(INT16_MAX)); /* (1 + a) / 2 */
     advance(beside);
@@ -86,7 +78,7 @@ INLINE v16 tanh_of(v16 reciprocal, v16 a) {
 
 /* The four gates i, f, g, o of `registers` registers each, from Q3.12 to Q0.15, in place; in two
  * parts with `work` between them. */
-INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, product *beside) {
+INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, product_beside *beside) {
     const int count = (int)EL_GATES * registers;
     int bits[MOST_GATES];
     EACH(count) {
@@ -96,7 +88,7 @@ INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, produ
     exp_of_negatives(work, bits, count, beside);
 }
 
-INLINE void finish_gates(v16 *gates, v16 *work, const int registers, product *beside) {
+INLINE void finish_gates(v16 *gates, v16 *work, const int registers, product_beside *beside) {
     const int count = (int)EL_GATES * registers;
     reciprocals_of_one_plus(work, count, beside);
     EACH(count)
@@ -106,7 +98,7 @@ INLINE void finish_gates(v16 *gates, v16 *work, const int registers, product *be
 /* tanh of cells with `integer_bits` integer bits, in two parts. With the number of bits known,
  * masks and shifts are constants. */
 INLINE void exp_of_cells_of(const v16 *cells, v16 *work, const int registers,
-                            const int integer_bits, product *beside) {
+                            const int integer_bits, product_beside *beside) {
     int bits[MOST_GATES];
     EACH(registers) {
         work[n] = minus_abs(cells[n]);
@@ -116,7 +108,7 @@ INLINE void exp_of_cells_of(const v16 *cells, v16 *work, const int registers,
 }
 
 INLINE void exp_of_cells(const v16 *cells, v16 *work, const int registers, int integer_bits,
-                         product *beside) {
+                         product_beside *beside) {
     switch (integer_bits) {
     case 0:
         exp_of_cells_of(cells, work, registers, 0, beside);
@@ -141,7 +133,9 @@ INLINE void exp_of_cells(const v16 *cells, v16 *work, const int registers, int i
     }
 }
 
-INLINE void finish_tanh(v16 *cells, v16 *work, const int registers, product *beside) {
+INLINE void finish_tanh(v16 *cells, v16 *work, const int registers, product_beside *beside) {
     reciprocals_of_one_plus(work, registers, beside);
     EACH(registers) cells[n] = tanh_of(work[n], cells[n]);
 }
+
+#endif

@@ -1,9 +1,13 @@
-/* NEON with dot products: Cortex-A55, A76 and later, 64 bits. */
-#if !defined(__aarch64__) || !defined(__ARM_FEATURE_DOTPROD)
-#error "compile this file for aarch64 with -march=armv8.2-a+dotprod"
-#endif
+/* The int8 product of NEON's dot products. */
+#ifndef EL_PRODUCT_DOTPROD_H
+#define EL_PRODUCT_DOTPROD_H
 
-#include "kernels_neon.h"
+#include "product_alone.h"
+#include "vec.h"
+
+#include <stddef.h>
+
+#define X_OFFSET 0
 
 /* Add the products of `blocks` weight blocks, 16 rows × `columns` each, with x to `sums`. sdot
  * takes four columns of four rows at once; columns come in pairs of fours. */
@@ -24,12 +28,4 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
     }
 }
 
-#include "kernels_vector.h"
-
-const el_kernels el_kernels_dotprod = {
-    .name = "dotprod",
-    .lstm_int8 = lstm_int8,
-    .dense_int8 = dense_int8,
-    .lstm_float32 = lstm_float32,
-    .dense_float32 = dense_float32,
-};
+#endif

@@ -1,0 +1,15 @@
+/* AVX2 with FMA: Haswell, Zen and later. */
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "compile this file with -mavx2 -mfma"
+#endif
+
+#include "body.h"
+
+const el_kernels el_kernels_avx2 = {
+    .name = "avx2",
+    .read_int8 = read_int8,
+    .lstm_int8 = lstm_int8,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};

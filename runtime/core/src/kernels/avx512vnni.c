@@ -1,0 +1,29 @@
+/* AVX-512 with VNNI: Ice Lake, Zen 4 and later. */
+#if !defined(__AVX512BW__) || !defined(__AVX512VL__) || !defined(__AVX512VNNI__)
+#error "compile this file with -mavx512bw -mavx512vl -mavx512vnni"
+#endif
+
+#include "body_batch.h"
+#include "body_float.h"
+#include "body_overlap.h"
+
+/* Up to 64 units the gates of all fill the registers better than two products beside each other. */
+static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c) {
+    if (!layer->no_overflow)
+        lstm_int8_layer(layer, x, h, h_next, c, false);
+    else if (layer->groups <= TILE_GROUPS)
+        lstm_int8_layer(layer, x, h, h_next, c, true);
+    else
+        lstm_int8_overlapped(layer, x, h, h_next, c);
+}
+
+const el_kernels el_kernels_avx512vnni = {
+    .name = "avx512vnni",
+    .read_int8 = read_int8,
+    .lstm_int8 = lstm_int8,
+    .lstm_int8_batch = lstm_int8_batch,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};

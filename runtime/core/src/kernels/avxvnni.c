@@ -1,0 +1,15 @@
+/* AVX-VNNI: Alder Lake and later. */
+#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__AVXVNNI__)
+#error "compile this file with -mavx2 -mfma -mavxvnni"
+#endif
+
+#include "body.h"
+
+const el_kernels el_kernels_avxvnni = {
+    .name = "avxvnni",
+    .read_int8 = read_int8,
+    .lstm_int8 = lstm_int8,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};

@@ -1,0 +1,19 @@
+/* The kernels for instruction sets with vectors: one body, compiled once per set over the
+ * primitives of vec.h and product.h. Integers equal those of scalar.c in every bit. Reading and
+ * writing a whole register behind the last group of an odd number stays inside the stream's parts:
+ * they are padded to 64 bytes. */
+#ifndef EL_BODY_H
+#define EL_BODY_H
+
+#include "body_float.h"
+#include "body_int8.h"
+
+static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c) {
+    if (layer->no_overflow)
+        lstm_int8_layer(layer, x, h, h_next, c, true);
+    else
+        lstm_int8_layer(layer, x, h, h_next, c, false);
+}
+
+#endif

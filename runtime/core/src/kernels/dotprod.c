@@ -1,0 +1,14 @@
+/* NEON with dot products: Cortex-A55, A76 and later, 64 bits. */
+#if !defined(__aarch64__) || !defined(__ARM_FEATURE_DOTPROD)
+#error "compile this file for aarch64 with -march=armv8.2-a+dotprod"
+#endif
+
+#include "body.h"
+
+const el_kernels el_kernels_dotprod = {
+    .name = "dotprod",
+    .lstm_int8 = lstm_int8,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};

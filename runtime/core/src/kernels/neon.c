@@ -1,0 +1,14 @@
+/* NEON, on 32 and 64 bits: Cortex-A7, A8, A53, A72 and whatever has no dot products. */
+#if !defined(__ARM_NEON)
+#error "compile this file for aarch64, or for 32-bit ARM with -march=armv7-a -mfpu=neon"
+#endif
+
+#include "body.h"
+
+const el_kernels el_kernels_neon = {
+    .name = "neon",
+    .lstm_int8 = lstm_int8,
+    .dense_int8 = dense_int8,
+    .lstm_float32 = lstm_float32,
+    .dense_float32 = dense_float32,
+};
