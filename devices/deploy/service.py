@@ -146,7 +146,8 @@ def _source(settings: Settings) -> Iterator[tuple[BinaryIO, str]]:
     """(frames as bytes, their name in errors)."""
     if settings.source_command:
         name = settings.source_command[0]
-        if "/" not in name and shutil.which(name) is None:  # a closed folder on PATH would make it "permission denied"
+        # Where PATH names a closed folder, starting it would say "permission denied".
+        if "/" not in name and shutil.which(name) is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         with subprocess.Popen(settings.source_command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
             try:
