@@ -76,7 +76,7 @@ def test_a_program_that_fails_fails_the_service(version):
     assert "sh: ended with 3" in err
 
 
-def test_a_program_that_is_not_there_is_said_so_whatever_PATH_names(version, tmp_path, monkeypatch):
+def test_a_program_that_is_not_there_is_said_so_whatever_folders_are_searched(version, tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir(mode=0)  # to all but root
     monkeypatch.setenv("PATH", f"{tmp_path / 'closed'}:{tmp_path / 'nowhere'}:/usr/bin:/bin")
     for name in ("no-such-program", str(tmp_path / "no-such-program")):
