@@ -18,21 +18,20 @@ from pathlib import Path
 import numpy as np
 from models import Size, make_model, make_signal
 
-from edgelstm.devices.figures import size
-from edgelstm.devices.machine.memory import read_memory
-from edgelstm.devices.machine.usage import read_moment
+from edgelstm.devices.machine.usage import grown, read_memory, read_moment
 from edgelstm.devices.profiling.measure import Measurement, overhead_us
 from edgelstm.devices.profiling.plan import Plan
-from edgelstm.devices.record import Missing
+from edgelstm.devices.units import show_size
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
+from edgelstm.records import Unavailable
 from edgelstm.runtime import Model as RuntimeModel
 
 FEATURES = 40
 SIZES = (8, 64, 128, 192, 256, 320, 384, 512)
 FRAMES = 1_000  # of a round
 BATCH = 20
-NO_RATE = Missing("flat out alone")
+NO_RATE = Unavailable("flat out alone")
 
 
 def load(units: int, folder: Path) -> RuntimeModel:
@@ -57,7 +56,7 @@ def plain_us(model: RuntimeModel, frames: np.ndarray) -> float:
 def harness_us(model: RuntimeModel, frames: np.ndarray) -> float:
     plan = Plan(frames=FRAMES, seconds=60.0, pace="flat")
     phase = Measurement(model.stream(), frames, plan, NO_RATE, look=read_moment).flat()
-    assert not isinstance(phase, Missing)
+    assert not isinstance(phase, Unavailable)
     return phase.spread.p50_us
 
 
@@ -89,11 +88,10 @@ def main() -> None:
         before = read_memory().resident
         phase = measurement.flat()
         after = read_memory().resident
-        assert not isinstance(phase, Missing)
-        grown = Missing("?") if isinstance(before, Missing) or isinstance(after, Missing) else after - before
+        assert not isinstance(phase, Unavailable)
         between = 1e6 * phase.seconds / phase.spread.frames - phase.spread.mean_us
         print(f"I {FEATURES}, H {SIZES[0]}, {phase.spread.frames:,} frames")
-        print(f"  resident memory grew by  {size(grown)}")
+        print(f"  resident memory grew by  {show_size(grown(before, after))}")
         print(f"  between two frames       {between:8.3f} µs, outside of all times")
 
 

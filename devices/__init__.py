@@ -2,23 +2,23 @@
 
 from edgelstm.devices.machine.conditions import Conditions, read_conditions
 from edgelstm.devices.machine.detect import Board, detect
-from edgelstm.devices.machine.memory import Memory, read_memory
+from edgelstm.devices.machine.usage import Memory, read_memory
 from edgelstm.devices.profiling.histogram import Spread
 from edgelstm.devices.profiling.measure import Latency
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.processes import profile
 from edgelstm.devices.profiling.report import Report, read_report, write_report
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 __all__ = [
     "Board",
     "Conditions",
     "Latency",
     "Memory",
-    "Missing",
     "Plan",
     "Report",
     "Spread",
+    "Unavailable",
     "detect",
     "profile",
     "read_conditions",

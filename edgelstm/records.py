@@ -2,9 +2,9 @@
 
 The dataclass is the definition. Reading checks every field and names the one that is wrong, what was found there and
 what would be right. Types that can be read: int, float, str, bool, object (whatever it is); `Literal` for a choice;
-`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `T | Unavailable`. Bounds
-stand beside the type: `Annotated[int, Bounds(1, 8)]`, `Annotated[str, Pattern(…)]`, `Annotated[tuple[…], Length(1)]`.
-A field with a default may be left out.
+`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `T | Unavailable`. Rules
+stand beside the type: `Annotated[int, Bounds(1, 8)]`, `Annotated[tuple[str, ...], Length(least=1), Distinct()]`. A
+field with a default may be left out.
 """
 
 from __future__ import annotations
@@ -48,8 +48,16 @@ class Unavailable:
     reason: str
 
 
+class Rule:
+    """What a value must keep to beside its type; stands in `Annotated`."""
+
+    def problem(self, value: Any) -> str | None:
+        """What would be right, in words; None where `value` is."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Bounds:
+class Bounds(Rule):
     """Of a number: from `least` to `most`, or more than `above`, or less than `below`."""
 
     least: float | None = None
@@ -74,7 +82,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Length:
+class Length(Rule):
     """Of a text in letters, of a list or an object in items."""
 
     least: int = 0
@@ -88,7 +96,7 @@ class Length:
 
 
 @dataclass(frozen=True)
-class Pattern:
+class Pattern(Rule):
     """Of a text: a regular expression that all of it matches, and in words what that is."""
 
     regex: str
@@ -96,6 +104,24 @@ class Pattern:
 
     def problem(self, value: Any) -> str | None:
         return None if re.fullmatch(self.regex, value) else self.expected
+
+
+@dataclass(frozen=True)
+class Line(Rule):
+    """Of a text: one line that says something and can be printed, of at most `most` letters."""
+
+    most: int = 120
+
+    def problem(self, value: Any) -> str | None:
+        right = value.strip() and value.isprintable() and len(value) <= self.most
+        return None if right else f"one line of at most {self.most} letters"
+
+
+class Distinct(Rule):
+    """Of a list: nothing twice."""
+
+    def problem(self, value: Any) -> str | None:
+        return None if len(set(value)) == len(value) else "each once"
 
 
 def to_json(value: Any) -> Any:
@@ -109,6 +135,11 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     return value
+
+
+def to_text(value: Any) -> str:
+    """`to_json(value)` for people and programs to read, with a line's end. ValueError for what is not finite."""
+    return json.dumps(to_json(value), indent=2, allow_nan=False) + "\n"
 
 
 def from_json(kind: type[T], value: object, where: str = "", *, strict: bool = True) -> T:
@@ -204,7 +235,10 @@ def _read(kind: Any, value: Any, place: str, strict: bool) -> Any:
         return _read_tuple(inner, value, place, strict)
     if origin is dict:
         items = _expect(dict, "an object", value, place)
-        return {key: _read(inner[1], item, _within(place, repr(key[:40])), strict) for key, item in items.items()}
+        return {
+            _read(inner[0], key, place, strict): _read(inner[1], item, _within(place, repr(key[:40])), strict)
+            for key, item in items.items()
+        }
     if dataclasses.is_dataclass(kind):
         return _read_fields(kind, value, place, strict)
     return value if kind in (object, Any) else _read_plain(kind, value, place)
@@ -281,6 +315,7 @@ def _check(hint: Any, value: Any, place: str) -> None:
             _check(kind, item, _within(place, n))
     elif origin is dict:
         for key, item in value.items():
+            _check(inner[0], key, place)
             _check(inner[1], item, _within(place, repr(key[:40])))
 
 
@@ -288,7 +323,7 @@ def _bound(rules: Iterable[Any], value: Any, place: str) -> None:
     if value is None or isinstance(value, Unavailable):
         return
     for rule in rules:
-        if isinstance(rule, Bounds | Length | Pattern) and (expected := rule.problem(value)) is not None:
+        if isinstance(rule, Rule) and (expected := rule.problem(value)) is not None:
             raise _WrongError(place, f"{_shown(value)}, expected {expected}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 import time
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
+
+from edgelstm.files import write_whole
 
 _MOST_STATE_BYTES = 1 << 30
 
@@ -121,10 +122,5 @@ def load_state(stream: Any, path: Path) -> None:
 
 
 def save_state(stream: Any, path: Path) -> None:
-    """Written beside, then renamed: `path` holds a whole state or what it held before."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(stream.save())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """`path` holds a whole state or what it held before."""
+    write_whole(path, stream.save())

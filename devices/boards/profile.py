@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import functools
-import re
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Annotated, Literal, get_args
 
 from edgelstm.devices.machine.detect import Board
-from edgelstm.devices.record import Missing, from_json, near
+from edgelstm.records import Bounds, Distinct, Length, Line, Pattern, Unavailable, from_json, load, near
 
 _MOST_BYTES = 64 << 10
-_ARCHITECTURES = ("aarch64", "armv7l", "armv6l")
-_CACHES = ("L1i", "L1d", "L2", "L3")
-_INSTRUCTION_SETS = ("vfp", "vfpv3", "vfpv4", "neon", "fp16", "dotprod", "i8mm")
+
+Architecture = Literal["aarch64", "armv7l", "armv6l"]
+"""What Python runs as."""
+InstructionSet = Literal["vfp", "vfpv3", "vfpv4", "neon", "fp16", "dotprod", "i8mm"]
+Text = Annotated[str, Line()]
+Texts = Annotated[tuple[Text, ...], Distinct()]
+Source = Annotated[str, Line(400)]
+Results = Annotated[tuple[Annotated[float, Bounds(1, 1e6)], ...], Length(1, 2)]
+"""One result, or the lowest and the highest."""
 
 
 @dataclass(frozen=True)
 class CacheProfile:
     """A cache of each core, or one that all cores of the board share."""
 
-    name: str  # L1i, L1d, L2 or L3
-    kib: int
+    name: Literal["L1i", "L1d", "L2", "L3"]
+    kib: Annotated[int, Bounds(1, 1 << 20)]
     shared: bool
-
-    def __post_init__(self) -> None:
-        _one_of("name", self.name, _CACHES)
-        _within("kib", self.kib, 1, 1 << 20)
 
 
 @dataclass(frozen=True)
@@ -39,62 +39,47 @@ class Bandwidth:
     `copy` counts each byte once, not as read and written.
     """
 
-    copy: tuple[float, ...] | Missing
-    fill: tuple[float, ...] | Missing
-    read: tuple[float, ...] | Missing
+    copy: Results | Unavailable
+    fill: Results | Unavailable
+    read: Results | Unavailable
 
     def __post_init__(self) -> None:
-        for name in ("copy", "fill", "read"):
-            results = getattr(self, name)
-            if isinstance(results, Missing):
-                continue
-            if not 1 <= len(results) <= 2 or results != tuple(sorted(results)):
+        for name, results in vars(self).items():
+            if not isinstance(results, Unavailable) and list(results) != sorted(results):
                 raise ValueError(f"{name}: {list(results)}, expected one result, or the lowest and the highest")
-            for result in results:
-                _within(name, result, 1, 1e6)
 
 
 @dataclass(frozen=True)
 class CoreProfile:
     """Cores of one kind."""
 
-    name: str  # as `edgelstm boards` finds it, such as Cortex-A53
-    count: int
-    max_mhz: float  # as shipped, without overclocking
+    name: Text  # as `edgelstm boards` finds it, such as Cortex-A53
+    count: Annotated[int, Bounds(1, 256)]
+    max_mhz: Annotated[float, Bounds(10, 10_000)]  # as shipped, without overclocking
     caches: tuple[CacheProfile, ...]
-    instruction_sets: dict[str, tuple[str, ...]]  # by what Python runs as: aarch64, armv7l or armv6l
+    instruction_sets: Annotated[
+        dict[Architecture, Annotated[tuple[InstructionSet, ...], Distinct()]], Length(least=1)
+    ]
     bandwidth: Bandwidth
-    compiler: str  # gcc's options for this core
-    emulator: str | Missing  # qemu's name of this core, for -cpu
+    compiler: Text  # gcc's options for this core
+    emulator: Text | Unavailable  # qemu's name of this core, for -cpu
 
     def __post_init__(self) -> None:
-        _text("name", self.name)
-        _text("compiler", self.compiler)
-        if isinstance(self.emulator, str):
-            _text("emulator", self.emulator)
-        _within("count", self.count, 1, 256)
-        _within("max_mhz", self.max_mhz, 10, 10_000)
-        _distinct("caches", [one.name for one in self.caches])
-        if not self.instruction_sets:
-            raise ValueError(f"instruction_sets: none, expected some of {', '.join(_ARCHITECTURES)}")
-        for architecture, names in self.instruction_sets.items():
-            _one_of("instruction_sets", architecture, _ARCHITECTURES)
-            _distinct(f"instruction_sets.{architecture}", names)
-            for name in names:
-                _one_of(f"instruction_sets.{architecture}", name, _INSTRUCTION_SETS)
+        _refuse_twice("caches", [one.name for one in self.caches])
 
     @property
-    def architectures(self) -> tuple[str, ...]:
+    def architectures(self) -> tuple[Architecture, ...]:
         """What Python can run as on this core, 64-bit before 32-bit."""
-        return tuple(one for one in _ARCHITECTURES if one in self.instruction_sets)
+        return tuple(one for one in get_args(Architecture) if one in self.instruction_sets)
 
     def kernel(self, architecture: str) -> str:
         """The kernel set that the C core chooses on this core: `dotprod`, `neon` or `scalar`, as runtime/core does.
 
         ValueError for an architecture that the core cannot run.
         """
-        _one_of("architecture", architecture, self.architectures)
-        sets = self.instruction_sets[architecture]
+        sets = {str(name): found for name, found in self.instruction_sets.items()}.get(architecture)
+        if sets is None:
+            raise ValueError(f"architecture: {architecture[:40]!r}, expected one of {', '.join(self.architectures)}")
         if architecture == "aarch64" and "dotprod" in sets:  # 32-bit builds have no dotprod kernels
             return "dotprod"
         return "neon" if "neon" in sets else "scalar"
@@ -108,50 +93,32 @@ class CoreProfile:
 class Sources:
     """Where the figures come from, field by field; what is unsure says so."""
 
-    identity: str  # soc, compatible and models
-    memory: str
-    cores: str  # names, counts and clocks
-    caches: str
-    instruction_sets: str
-    bandwidth: str
-    tools: str  # compiler and emulator
-
-    def __post_init__(self) -> None:
-        for name, text in vars(self).items():
-            _text(name, text, most=400)
+    identity: Source  # soc, compatible and models
+    memory: Source
+    cores: Source  # names, counts and clocks
+    caches: Source
+    instruction_sets: Source
+    bandwidth: Source
+    tools: Source  # compiler and emulator
 
 
 @dataclass(frozen=True)
 class BoardProfile:
     """A kind of board, as it is sold."""
 
-    id: str
-    name: str
-    soc: str
-    compatible: tuple[str, ...]  # any of these in /proc/device-tree/compatible
-    models: tuple[str, ...]  # beginnings of /proc/device-tree/model, or of `Model` in /proc/cpuinfo
-    memory_mib: tuple[int, ...] | Missing  # the sizes on sale
-    cores: tuple[CoreProfile, ...]
+    id: Annotated[str, Length(1, 40), Pattern("[a-z0-9]+(-[a-z0-9]+)*", "small letters, digits and single hyphens")]
+    name: Text
+    soc: Text
+    compatible: Texts  # any of these in /proc/device-tree/compatible
+    models: Texts  # beginnings of /proc/device-tree/model, or of `Model` in /proc/cpuinfo
+    memory_mib: Annotated[tuple[Annotated[int, Bounds(1, 1 << 20)], ...], Distinct()] | Unavailable  # sizes on sale
+    cores: Annotated[tuple[CoreProfile, ...], Length(least=1)]
     sources: Sources
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id) or len(self.id) > 40:
-            raise ValueError(f"id: {self.id[:40]!r}, expected small letters, digits and single hyphens")
-        _text("name", self.name)
-        _text("soc", self.soc)
-        for field in ("compatible", "models"):
-            _distinct(field, getattr(self, field))
-            for text in getattr(self, field):
-                _text(field, text)
         if not self.compatible and not self.models:
             raise ValueError("compatible: none and no models either, expected one by which the board is known")
-        if not isinstance(self.memory_mib, Missing):
-            _distinct("memory_mib", self.memory_mib)
-            for size in self.memory_mib:
-                _within("memory_mib", size, 1, 1 << 20)
-        if not self.cores:
-            raise ValueError("cores: none, expected at least one kind")
-        _distinct("cores", [kind.name for kind in self.cores])
+        _refuse_twice("cores", [kind.name for kind in self.cores])
 
 
 @functools.cache
@@ -186,17 +153,9 @@ def match(detected: Board) -> BoardProfile | None:
 
 def read_board(file: Traversable) -> BoardProfile:
     """A board's file, whose name is its id. ValueError, one line, names the file and the field."""
-    with file.open("rb") as opened:
-        content = opened.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"{file.name}: larger than {_MOST_BYTES} bytes, expected a board's description")
-    try:
-        value = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file.name}: no TOML ({' '.join(str(error).split())})") from None
-    found = from_json(BoardProfile, value, file.name)
+    found = from_json(BoardProfile, load(file, _MOST_BYTES), str(file))
     if file.name != f"{found.id}.toml":
-        raise ValueError(f"{file.name}: id: {found.id!r}, expected the file's name")
+        raise ValueError(f"{file}: id: {found.id!r}, expected the file's name")
     return found
 
 
@@ -205,22 +164,6 @@ def _names(model: str, name: str) -> bool:
     return name == model or name.startswith(f"{model} ")
 
 
-def _within(field: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise ValueError(f"{field}: {value}, expected {least:g} to {most:g}")
-
-
-def _one_of(field: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise ValueError(f"{field}: {value[:40]!r}, expected one of {', '.join(known)}")
-
-
-def _text(field: str, value: str, most: int = 120) -> None:
-    if not value.strip() or not value.isprintable() or len(value) > most:
-        raise ValueError(f"{field}: {value[:40]!r}, expected one line of at most {most} letters")
-
-
-def _distinct(field: str, values: Iterable[object]) -> None:
-    listed = list(values)
-    if len(set(listed)) < len(listed):
-        raise ValueError(f"{field}: {listed}, expected each once")
+def _refuse_twice(field: str, names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field}: {', '.join(names)}, expected each once")

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from edgelstm.devices.deploy.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
 from edgelstm.devices.profiling.here import _synthetic
-from edgelstm.devices.record import Missing, from_json, to_json
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
+from edgelstm.records import Unavailable, from_json, to_json
 
 SELF_TEST_FRAMES = 16
 _SECONDS = 600.0  # starting and, where that fails, going back, on a slow board
@@ -41,7 +41,7 @@ class Status:
     name: str
     current: str  # version; empty when none is
     versions: tuple[str, ...]  # the oldest first
-    settings: Settings | Missing
+    settings: Settings | Unavailable
     systemd: bool
     problem: str  # why there is no systemd, or what the service said last when it failed
     active: str  # as systemd says: active, inactive, failed, activating
@@ -85,7 +85,7 @@ def deploy(
     with Session(target.host, python=target.python) as session:
         if settings is None:
             found = {one.name: one for one in _statuses(session)}.get(name)
-            if found is None or isinstance(found.settings, Missing):
+            if found is None or isinstance(found.settings, Unavailable):
                 raise ValueError(f"{target.host}: {name} is not there yet, say where its frames come from (--source)")
             settings = found.settings
         settings = replace(settings, model=model.name, sha256=hashlib.sha256(content).hexdigest())
@@ -147,7 +147,7 @@ def _status(session: Session, found: Any) -> Status:
         try:
             from_json(Settings, found.get("settings"), "settings")
         except ValueError as error:  # perhaps of another version of EdgeLSTM
-            found = {**found, "settings": to_json(Missing(str(error)))}
+            found = {**found, "settings": to_json(Unavailable(str(error)))}
     return _read(session, Status, found)
 
 

@@ -19,16 +19,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeVar
 
-from edgelstm.devices.record import from_json, to_json
+from edgelstm.records import check, from_json, load, to_json
 
 SETTINGS, SELF_TEST = "service.json", "self-test.json"
 TOLERANCE = 1e-3
 """How far a float answer may be from the laptop's: other kernels, other roundings."""
 
 _MOST_BYTES = 16 << 20
-_SYNTAXES = ("auto", "csv", "ndjson")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,12 @@ class Settings:
     sha256: str
     source_file: str = ""  # a file, a named pipe or a device with frames
     source_command: tuple[str, ...] = ()  # or a program that prints them
-    syntax: str = "auto"
+    syntax: Literal["auto", "csv", "ndjson"] = "auto"
     output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
     keep_state: bool = False  # go on after a restart where the stream was
 
     def __post_init__(self) -> None:
-        if self.syntax not in _SYNTAXES:
-            raise ValueError(f"syntax: {self.syntax[:20]!r}, expected one of {', '.join(_SYNTAXES)}")
+        check(self)
         if bool(self.source_file) == bool(self.source_command):
             raise ValueError("source: expected a file or a command")
         if Path(self.model).name != self.model or not self.model:
@@ -86,14 +85,8 @@ class SelfTest:
             raise ValueError("self-test: the int8 state is another one than on the laptop")
 
 
-def read(kind: type[Any], path: Path) -> Any:
-    with path.open("rb") as file:
-        text = file.read(_MOST_BYTES)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: no JSON ({error})") from None
-    return from_json(kind, value, str(path))
+def read(kind: type[T], path: Path) -> T:
+    return from_json(kind, load(path, _MOST_BYTES), str(path))
 
 
 def write(value: Settings | SelfTest) -> bytes:
@@ -104,7 +97,7 @@ def open_version(folder: Path) -> tuple[Any, Settings]:
     """The model of a deployed version, if it is still the one that was sent."""
     from edgelstm.runtime.engines.open import open_model
 
-    settings: Settings = read(Settings, folder / SETTINGS)
+    settings = read(Settings, folder / SETTINGS)
     path = folder / settings.model
     if hashlib.sha256(path.read_bytes()).hexdigest() != settings.sha256:
         raise ValueError(f"{path}: not the file that was deployed, its SHA-256 is another one")
@@ -129,8 +122,7 @@ def serve(folder: Path) -> int:
             _tell_systemd("READY=1")
             if _is_device(source):
                 source.readline(1 << 20)  # it is in the middle of a line
-            syntax: Any = settings.syntax
-            frames = read_frames(source, model.features, model.feature_names, source=name, syntax=syntax)
+            frames = read_frames(source, model.features, model.feature_names, source=name, syntax=settings.syntax)
             stream_frames(model, stream, frames, Answers(model, out), limit=None, rate=0)
     except StopSignal:
         pass

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 _MOST_BYTES = 1 << 20
 
 
 class Tree:
-    """Reads small files. What cannot be read is Missing, with the reason."""
+    """Reads small files. What cannot be read is Unavailable, with the reason."""
 
     def __init__(self, root: str | Path = "/"):
         self.root = Path(root)
 
-    def data(self, path: str) -> bytes | Missing:
+    def data(self, path: str) -> bytes | Unavailable:
         """The bytes of `path`, which begins with `/`; at most 1 MiB."""
         try:
             with (self.root / path.lstrip("/")).open("rb") as file:
                 return file.read(_MOST_BYTES)
         except FileNotFoundError:
-            return Missing(f"no {path}")
+            return Unavailable(f"no {path}")
         except OSError as error:  # a sensor that sleeps gives EIO or EINVAL
-            return Missing(f"{path}: {error.strerror or error}")
+            return Unavailable(f"{path}: {error.strerror or error}")
 
-    def text(self, path: str) -> str | Missing:
+    def text(self, path: str) -> str | Unavailable:
         """The stripped text of `path`; device trees end theirs with NUL."""
         data = self.data(path)
-        return data if isinstance(data, Missing) else data.decode("utf-8", "replace").strip(" \n\t\0")
+        return data if isinstance(data, Unavailable) else data.decode("utf-8", "replace").strip(" \n\t\0")
 
-    def number(self, path: str, base: int = 10) -> int | Missing:
+    def number(self, path: str, base: int = 10) -> int | Unavailable:
         text = self.text(path)
-        if isinstance(text, Missing):
+        if isinstance(text, Unavailable):
             return text
         try:
             return int(text, base)
         except ValueError:
-            return Missing(f"{path}: {text[:40]!r} is not a whole number")
+            return Unavailable(f"{path}: {text[:40]!r} is not a whole number")
 
     def folders(self, path: str, pattern: str) -> list[str]:
         """Paths of the folders in `path` that match `pattern`, by the number in their name."""

@@ -7,7 +7,6 @@ Operations and bytes come from the model's file, cycles from static analysis of 
 from __future__ import annotations
 
 import functools
-import json
 import re
 import struct
 import time
@@ -20,10 +19,11 @@ import numpy as np
 from edgelstm.devices.boards.profile import BoardProfile, CoreProfile
 from edgelstm.devices.machine.detect import Board, detect
 from edgelstm.devices.machine.sysfs import Tree
-from edgelstm.devices.record import Missing, from_json, to_json
+from edgelstm.records import Unavailable, from_json, load, to_json
 from edgelstm.runtime import Model
 
 _LAYERS_AT, _LAYER_SIZE = 128, 64  # of the file: docs/file-format.md
+_MOST_BYTES = 1 << 20
 _MEASURED_FRAMES, _MEASURED_ROUNDS = 200, 50
 
 
@@ -87,11 +87,11 @@ class Costs:
     compilers: dict[str, str]
     costs: tuple[Cost, ...]
 
-    def find(self, core: str, architecture: str, kernel: str, precision: str) -> Cost | Missing:
+    def find(self, core: str, architecture: str, kernel: str, precision: str) -> Cost | Unavailable:
         for cost in self.costs:
             if (cost.core, cost.architecture, cost.kernel, cost.precision) == (core, architecture, kernel, precision):
                 return cost
-        return Missing(f"no cycles at hand of the {kernel} kernels ({precision}) on {core}, {architecture}")
+        return Unavailable(f"no cycles at hand of the {kernel} kernels ({precision}) on {core}, {architecture}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Here:
     """The same method on this machine, and what is true: how far to trust it."""
 
     machine: str
-    estimate: Estimate | Missing
+    estimate: Estimate | Unavailable
     measured_us: float  # of one frame in a long push: from C, but for a share of one Python call
 
 
@@ -123,7 +123,7 @@ class Here:
 class Prediction:
     board: str
     work: Work
-    estimates: tuple[Estimate | Missing, ...]  # one for each kind of core
+    estimates: tuple[Estimate | Unavailable, ...]  # one for each kind of core
     here: Here
 
     def to_json(self) -> dict[str, object]:
@@ -153,8 +153,8 @@ def work(path: Path) -> Work:
 
 @functools.cache
 def costs() -> Costs:
-    text = (files("edgelstm.devices.predict") / "kernel_costs.json").read_text("utf-8")
-    return from_json(Costs, json.loads(text), "kernel_costs.json")
+    file = files("edgelstm.devices.predict") / "kernel_costs.json"
+    return from_json(Costs, load(file, _MOST_BYTES), file.name)
 
 
 def predict(path: Path, board: BoardProfile) -> Prediction:
@@ -162,23 +162,23 @@ def predict(path: Path, board: BoardProfile) -> Prediction:
     measure it here. ValueError for a file that is no `.elstm`, or where no core's cycles are known."""
     found = work(path)
     estimates = tuple(_on_core(found, core) for core in board.cores)
-    if all(isinstance(one, Missing) for one in estimates):
-        raise ValueError(f"{board.id}: {'; '.join(one.reason for one in estimates if isinstance(one, Missing))}")
+    if all(isinstance(one, Unavailable) for one in estimates):
+        raise ValueError(f"{board.id}: {'; '.join(one.reason for one in estimates if isinstance(one, Unavailable))}")
     return Prediction(board.name, found, estimates, _here(path, found))
 
 
-def _on_core(found: Work, core: CoreProfile) -> Estimate | Missing:
+def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
     architecture = core.architectures[0]
     cost = costs().find(core.name, architecture, core.kernel(architecture), found.precision)
-    if isinstance(cost, Missing):
+    if isinstance(cost, Unavailable):
         return cost
     data = [cache for cache in core.caches if cache.name != "L1i"]
     holds = [cache.name for cache in data if found.bytes <= cache.kib << 10]
-    bandwidth = core.bandwidth.copy if isinstance(core.bandwidth.read, Missing) else core.bandwidth.read
+    bandwidth = core.bandwidth.copy if isinstance(core.bandwidth.read, Unavailable) else core.bandwidth.read
     memory_us = 0.0
     if holds:
         where = f"{found.bytes:,} bytes fit into {holds[0]}, reading which is taken to cost nothing"
-    elif isinstance(bandwidth, Missing):
+    elif isinstance(bandwidth, Unavailable):
         where = f"{found.bytes:,} bytes do not fit into {data[-1].name}; what reading them costs is not known"
     else:
         memory_us = found.bytes / bandwidth[0]
@@ -218,27 +218,27 @@ def _here(path: Path, found: Work) -> Here:
     return Here(machine.name, _on_this(machine, found, model.kernel), _measure(model))
 
 
-def _on_this(machine: Board, found: Work, kernel: str) -> Estimate | Missing:
+def _on_this(machine: Board, found: Work, kernel: str) -> Estimate | Unavailable:
     kind = machine.cores[0]
-    if isinstance(kind.name, Missing):
+    if isinstance(kind.name, Unavailable):
         return kind.name
     makers = [maker for maker in ("AMD", "Intel") if maker in kind.name]
     cost = costs().find(makers[0] if makers else kind.name, machine.architecture, kernel, found.precision)
-    if isinstance(cost, Missing):
+    if isinstance(cost, Unavailable):
         return cost
-    clock = _clock_now() if isinstance(kind.max_mhz, Missing) else kind.max_mhz
-    if isinstance(clock, Missing):
-        return Missing(f"this machine's clock is not known: {clock.reason}")
+    clock = _clock_now() if isinstance(kind.max_mhz, Unavailable) else kind.max_mhz
+    if isinstance(clock, Unavailable):
+        return Unavailable(f"this machine's clock is not known: {clock.reason}")
     return _estimate(found, cost, clock, 0.0, f"reading {found.bytes:,} bytes costs nothing")
 
 
-def _clock_now() -> float | Missing:
+def _clock_now() -> float | Unavailable:
     """MHz, where no highest clock is told: a virtual machine may see but this."""
     text = Tree().text("/proc/cpuinfo")
-    if isinstance(text, Missing):
+    if isinstance(text, Unavailable):
         return text
     match = re.search(r"^cpu MHz\s*:\s*([0-9.]+)", text, re.MULTILINE)
-    return float(match[1]) if match else Missing("no cpufreq, and /proc/cpuinfo has no cpu MHz")
+    return float(match[1]) if match else Unavailable("no cpufreq, and /proc/cpuinfo has no cpu MHz")
 
 
 def _measure(model: Model) -> float:

@@ -18,7 +18,7 @@ from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.lock import BusyError, alone
 from edgelstm.devices.profiling.measure import Interval
 from edgelstm.devices.profiling.plan import BAD_CONTENT, BUSY, ENGINE_MISSING, FILE_MISSING, Plan
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 _PR_SET_PDEATHSIG = 1
 
@@ -68,9 +68,9 @@ def _tell(line: str) -> None:
 def _tell_interval(interval: Interval) -> None:
     spread, moment = interval.spread, interval.moment
     heat, resident = moment.conditions.temperature_c, moment.memory.resident
-    p99 = "" if isinstance(spread.p99_us, Missing) else f", p99 {spread.p99_us:,.1f} µs"
-    memory = "" if isinstance(resident, Missing) else f", {resident / 2**20:.1f} MiB resident"
-    temperature = "" if isinstance(heat, Missing) else f", {max(heat.values()):.1f} °C"
+    p99 = "" if isinstance(spread.p99_us, Unavailable) else f", p99 {spread.p99_us:,.1f} µs"
+    memory = "" if isinstance(resident, Unavailable) else f", {resident / 2**20:.1f} MiB resident"
+    temperature = "" if isinstance(heat, Unavailable) else f", {max(heat.values()):.1f} °C"
     _tell(
         f"soaking: {interval.end_s:,.0f} s, {spread.frames:,} frames, p50 {spread.p50_us:,.1f} µs{p99}"
         f"{memory}{temperature}"

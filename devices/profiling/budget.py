@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgelstm.devices.record import Missing
-from edgelstm.devices.units import byte_count, microseconds
+from edgelstm.devices.units import parse_size, parse_time
+from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:
     from edgelstm.devices.profiling.report import Run
 
-_Figure = float | Missing
+_Figure = float | Unavailable
 _SPREAD = ("p50", "p90", "p99", "p99_9", "max")
 
 
@@ -32,13 +32,13 @@ class Check:
     name: str
     unit: str  # µs, B, or nothing
     limit: float
-    found: float | Missing
+    found: float | Unavailable
     source: str  # who set it: the command line or the model
 
     @property
     def holds(self) -> bool:
         """A figure that could not be had is no figure within the budget."""
-        return not isinstance(self.found, Missing) and self.found <= self.limit
+        return not isinstance(self.found, Unavailable) and self.found <= self.limit
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Kind:
 def _spread(part: str, figure: str) -> Callable[[Run], _Figure]:
     def find(run: Run) -> _Figure:
         phase = getattr(run.latency, part)
-        found: _Figure = phase if isinstance(phase, Missing) else getattr(phase.spread, f"{figure}_us")
+        found: _Figure = phase if isinstance(phase, Unavailable) else getattr(phase.spread, f"{figure}_us")
         return found
 
     return find
@@ -58,8 +58,8 @@ def _spread(part: str, figure: str) -> Callable[[Run], _Figure]:
 
 def _misses(run: Run) -> _Figure:
     paced = run.latency.paced
-    pacing = paced if isinstance(paced, Missing) else paced.pacing
-    return pacing if isinstance(pacing, Missing) else pacing.misses
+    pacing = paced if isinstance(paced, Unavailable) else paced.pacing
+    return pacing if isinstance(pacing, Unavailable) else pacing.misses
 
 
 KINDS = {
@@ -99,7 +99,7 @@ def _budget(name: str, limit: str) -> Budget:
             + (f"perhaps {near[0]}" if near else f"expected one of {', '.join(KINDS)}")
         )
     try:
-        return Budget(name, {"µs": microseconds, "B": byte_count, "": _number}[KINDS[name].unit](limit))
+        return Budget(name, {"µs": parse_time, "B": parse_size, "": _number}[KINDS[name].unit](limit))
     except ValueError as error:
         raise ValueError(f"budget {name}: {error}") from None
 
@@ -131,6 +131,6 @@ def check(run: Run, given: Iterable[Budget], own: Iterable[Budget]) -> tuple[Che
     for budget, source in chosen.values():
         kind = KINDS[budget.name]
         found = kind.find(run)
-        figure = found if isinstance(found, Missing) else float(found)
+        figure = found if isinstance(found, Unavailable) else float(found)
         checks.append(Check(budget.name, kind.unit, budget.limit, figure, source))
     return tuple(checks)

@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 
 from edgelstm.devices.machine.conditions import read_conditions
 from edgelstm.devices.machine.detect import detect
-from edgelstm.devices.machine.memory import read_memory
-from edgelstm.devices.machine.usage import read_moment, read_usage
+from edgelstm.devices.machine.usage import grown, read_memory, read_moment, read_usage
 from edgelstm.devices.profiling.budget import check, model_budget, parse_budget
 from edgelstm.devices.profiling.measure import Interval, Latency, Measurement, overhead_us
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.report import ModelFacts, Report, Run, Stage
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 MOST_DATA_FRAMES = 10_000
 SYNTHETIC_FRAMES = 256
-_NO_RATE = Missing("neither the model nor the plan says how many frames a second come")
+_NO_RATE = Unavailable("neither the model nor the plan says how many frames a second come")
 
 
 def profile_here(
@@ -73,20 +72,17 @@ def profile_here(
     stage("warmed up")
     warm = stages[-1].memory.resident
     flat = measurement.flat()
-    if not isinstance(flat, Missing):
+    if not isinstance(flat, Unavailable):
         stage("flat out")
     paced = measurement.paced()
-    if not isinstance(paced, Missing):
+    if not isinstance(paced, Unavailable):
         stage("paced")
-    elif isinstance(flat, Missing):
+    elif isinstance(flat, Unavailable):
         raise ValueError(f"{path}: pace paced, but {paced.reason}; expected a rate")
     soak = measurement.soak()
-    if not isinstance(soak, Missing):
+    if not isinstance(soak, Unavailable):
         stage("soaked")
 
-    done = stages[-1].memory.resident
-    either = warm if isinstance(warm, Missing) else done
-    growth = either if isinstance(either, Missing) or isinstance(warm, Missing) else either - warm
     run = Run(
         model=_facts(path, model),
         input=kind,
@@ -95,7 +91,7 @@ def profile_here(
         stream_us=stream_us,
         latency=Latency(first_us, warm_up, flat, paced, soak, overhead_us()),
         stages=tuple(stages),
-        growth=growth,
+        growth=grown(warm, stages[-1].memory.resident),
         before=before,
         after=read_conditions(),
         budget=(),
@@ -104,9 +100,9 @@ def profile_here(
     return Report(measured_at, board, (run,), ())
 
 
-def _pin(core: int | None) -> int | Missing:
+def _pin(core: int | None) -> int | Unavailable:
     if core is None:
-        return Missing("not asked for: the system chose, and may have moved it")
+        return Unavailable("not asked for: the system chose, and may have moved it")
     if not hasattr(os, "sched_setaffinity"):
         raise ValueError(f"core {core}: {sys.platform} pins no process to a core")
     usable = sorted(os.sched_getaffinity(0))
@@ -124,18 +120,18 @@ def _facts(path: Path, model: Any) -> ModelFacts:
         sha256=hashlib.sha256(content).hexdigest(),
         engine=model.engine,
         precision=model.precision,
-        kernel=getattr(model, "kernel", None) or Missing("the engine does not say"),
+        kernel=getattr(model, "kernel", None) or Unavailable("the engine does not say"),
         features=model.features,
         outputs=model.outputs,
-        sample_rate=float(model.sample_rate) or Missing("the model does not say"),
+        sample_rate=float(model.sample_rate) or Unavailable("the model does not say"),
         stream_bytes=_bytes(model, "stream_bytes"),
         state_bytes=_bytes(model, "snapshot_bytes"),
     )
 
 
-def _bytes(model: Any, name: str) -> int | Missing:
+def _bytes(model: Any, name: str) -> int | Unavailable:
     found = getattr(model, name, None)
-    return Missing("the engine does not say") if found is None else int(found)
+    return Unavailable("the engine does not say") if found is None else int(found)
 
 
 def _frames(model: Any, data: Path | None) -> tuple[NDArray[np.float32], str]:

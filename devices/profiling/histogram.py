@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 RELATIVE_ERROR = 1 / 256
 _BITS = 8  # a doubling has 2**8 buckets
@@ -32,22 +32,34 @@ class Spread:
     deviation_us: float  # the standard deviation: jitter in one figure
     p50_us: float
     p90_us: float
-    p99_us: float | Missing  # needs 100 frames
-    p99_9_us: float | Missing  # needs 1,000 frames
+    p99_us: float | Unavailable  # needs 100 frames
+    p99_9_us: float | Unavailable  # needs 1,000 frames
     max_us: float
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"frames: {self.frames}, expected at least 1")
         given = (self.p50_us, self.p90_us, self.p99_us, self.p99_9_us, self.max_us)
-        ordered = [0.0, *(figure for figure in given if not isinstance(figure, Missing))]
+        ordered = [0.0, *(figure for figure in given if not isinstance(figure, Unavailable))]
         if ordered != sorted(ordered):
             raise ValueError(f"percentiles {given} fall, expected each at least as large as the one before")
 
     @property
-    def tail_us(self) -> float | Missing:
+    def tail_us(self) -> float | Unavailable:
         """p99 − p50: jitter as a deadline feels it."""
-        return self.p99_us if isinstance(self.p99_us, Missing) else self.p99_us - self.p50_us
+        return self.p99_us if isinstance(self.p99_us, Unavailable) else self.p99_us - self.p50_us
+
+
+SPREAD = (
+    ("p50", "p50_us"),
+    ("p90", "p90_us"),
+    ("p99", "p99_us"),
+    ("p99.9", "p99_9_us"),
+    ("max", "max_us"),
+    ("jitter: deviation", "deviation_us"),
+    ("jitter: p99 − p50", "tail_us"),
+)
+"""(what people call it, the field of `Spread`), in the order in which they read it."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +116,8 @@ class Histogram:
             bucket = int(np.searchsorted(ranks, -(-self.count * permille // 1000)))
             return min(_edge(bucket + 1) - 1, self.max_ns) / 1000
 
-        def needing(least: int, permille: int) -> float | Missing:
-            few = Missing(f"{self.count} frames, this percentile needs {least}")
+        def needing(least: int, permille: int) -> float | Unavailable:
+            few = Unavailable(f"{self.count} frames, this percentile needs {least}")
             return percentile(permille) if self.count >= least else few
 
         return Spread(

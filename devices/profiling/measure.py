@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edgelstm.devices.machine.usage import Moment
 from edgelstm.devices.profiling.histogram import Distribution, Histogram, Spread, spread
 from edgelstm.devices.profiling.plan import Plan
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 WARM_UP_SHARE = 0.2
 """The part of the time limit that the warm-up may take."""
@@ -58,7 +58,7 @@ class Pacing:
     rate: float  # frames per second
     misses: int
     slow: int  # frames whose computing alone took longer than a period, which no better scheduling would mend
-    late: Spread | Missing  # from due to awake, of the frames that were slept for
+    late: Spread | Unavailable  # from due to awake, of the frames that were slept for
 
     def __post_init__(self) -> None:
         if not self.rate > 0 or self.misses < 0 or not 0 <= self.slow <= self.misses:
@@ -73,7 +73,7 @@ class Phase:
     spread: Spread
     distribution: Distribution
     intervals: tuple[Interval, ...]
-    pacing: Pacing | Missing  # Missing flat out
+    pacing: Pacing | Unavailable  # Unavailable flat out
 
     def __post_init__(self) -> None:
         if sum(self.distribution.counts) != self.spread.frames:
@@ -89,19 +89,19 @@ class Phase:
 class Latency:
     first_us: float  # the first frame after the stream was made
     warm_up: Spread
-    flat: Phase | Missing
-    paced: Phase | Missing
-    soak: Phase | Missing
+    flat: Phase | Unavailable
+    paced: Phase | Unavailable
+    soak: Phase | Unavailable
     overhead_us: float  # the part of every time that is the clock's
 
     def __post_init__(self) -> None:
-        if isinstance(self.flat, Missing) and isinstance(self.paced, Missing):
+        if isinstance(self.flat, Unavailable) and isinstance(self.paced, Unavailable):
             raise ValueError("flat and paced: neither was measured, expected at least one")
 
     @property
     def steady(self) -> Phase:
         """Flat out, or paced where that alone was asked for."""
-        return next(phase for phase in (self.flat, self.paced) if not isinstance(phase, Missing))
+        return next(phase for phase in (self.flat, self.paced) if not isinstance(phase, Unavailable))
 
 
 class Measurement:
@@ -111,7 +111,7 @@ class Measurement:
     the measurement. The frames are one signal that begins anew when it ends.
 
     frames: (T, features) float32 real values.
-    rate: frames per second when paced; Missing where nobody knows.
+    rate: frames per second when paced; Unavailable where nobody knows.
     look: reads how things stand; called at the end of each interval, between frames.
     tell: is told each interval of the soak.
     """
@@ -121,7 +121,7 @@ class Measurement:
         stream: Stream,
         frames: NDArray[np.float32],
         plan: Plan,
-        rate: float | Missing,
+        rate: float | Unavailable,
         *,
         look: Callable[[], Moment],
         tell: Callable[[Interval], None] = lambda _: None,
@@ -140,26 +140,26 @@ class Measurement:
         first = self._phase(1, self._plan.seconds, None).spread
         return first.max_us, self._phase(self._plan.warm_up, self._plan.seconds * WARM_UP_SHARE, None).spread
 
-    def flat(self) -> Phase | Missing:
+    def flat(self) -> Phase | Unavailable:
         if self._plan.pace == "paced":
-            return Missing("not asked for (pace paced)")
+            return Unavailable("not asked for (pace paced)")
         seconds = self._plan.seconds * (1 - WARM_UP_SHARE)
         return self._phase(self._plan.frames, seconds, None, interval_seconds(seconds))
 
-    def paced(self) -> Phase | Missing:
+    def paced(self) -> Phase | Unavailable:
         if self._plan.pace == "flat":
-            return Missing("not asked for (pace flat)")
-        if isinstance(self._rate, Missing):
+            return Unavailable("not asked for (pace flat)")
+        if isinstance(self._rate, Unavailable):
             return self._rate
         seconds = self._plan.paced_seconds
         return self._phase(None, seconds, self._rate, interval_seconds(seconds))
 
-    def soak(self) -> Phase | Missing:
+    def soak(self) -> Phase | Unavailable:
         seconds = self._plan.duration
         if not seconds:
-            return Missing("not asked for (no duration)")
+            return Unavailable("not asked for (no duration)")
         rate = self._rate if self._plan.pace == "paced" else None
-        if isinstance(rate, Missing):
+        if isinstance(rate, Unavailable):
             return rate
         return self._phase(None, seconds, rate, interval_seconds(seconds), self._tell)
 
@@ -218,10 +218,10 @@ class _Loop:
         self.misses, self._slow = 0, 0
         self._lateness.clear()
 
-    def pacing(self) -> Pacing | Missing:
+    def pacing(self) -> Pacing | Unavailable:
         if self._rate is None:
-            return Missing("flat out: frames come one right after another")
-        none = Missing("no frame was slept for: each was due before the one before it was done")
+            return Unavailable("flat out: frames come one right after another")
+        none = Unavailable("no frame was slept for: each was due before the one before it was done")
         late = self._lateness.spread() if self._lateness.count else none
         return Pacing(self._rate, self.misses, self._slow, late)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from edgelstm.devices.machine.conditions import Conditions
 from edgelstm.devices.machine.detect import Board
-from edgelstm.devices.machine.memory import Memory
-from edgelstm.devices.machine.usage import Usage
+from edgelstm.devices.machine.usage import Memory, Usage
 from edgelstm.devices.profiling.budget import Check
 from edgelstm.devices.profiling.measure import Latency
-from edgelstm.devices.record import Missing, from_json, to_json
+from edgelstm.files import write_whole
+from edgelstm.records import Unavailable, from_json, load, parse_json, to_json, to_text
 
 VERSION = 2
 _MOST_BYTES = 64 << 20
@@ -30,12 +28,12 @@ class ModelFacts:
     sha256: str
     engine: str
     precision: str
-    kernel: str | Missing
+    kernel: str | Unavailable
     features: int
     outputs: int
-    sample_rate: float | Missing  # frames per second
-    stream_bytes: int | Missing  # all the memory of one stream
-    state_bytes: int | Missing  # the part that must outlive a frame, as it is saved
+    sample_rate: float | Unavailable  # frames per second
+    stream_bytes: int | Unavailable  # all the memory of one stream
+    state_bytes: int | Unavailable  # the part that must outlive a frame, as it is saved
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,12 @@ class Run:
 
     model: ModelFacts
     input: str  # what the frames were
-    core: int | Missing  # the one it was pinned to
+    core: int | Unavailable  # the one it was pinned to
     open_ms: float
     stream_us: float  # making a stream
     latency: Latency
     stages: tuple[Stage, ...]
-    growth: int | Missing  # bytes of resident memory that came after the warm-up
+    growth: int | Unavailable  # bytes of resident memory that came after the warm-up
     before: Conditions
     after: Conditions
     budget: tuple[Check, ...]
@@ -110,24 +108,17 @@ class Report:
 
 def parse_report(text: str | bytes, where: str) -> Report:
     """ValueError, one line, for anything but a report."""
-    return Report.from_json(_parse(text, where), where)
-
-
-def _parse(text: str | bytes, where: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: no JSON ({error})") from None
+    return Report.from_json(parse_json(text, where), where)
 
 
 def read_report(path: str | Path) -> Report:
     """ValueError, one line, for anything but one report."""
-    return Report.from_json(_read(path), str(path))
+    return Report.from_json(load(path, _MOST_BYTES), str(path))
 
 
 def read_reports(path: str | Path) -> list[Report]:
     """A file with one report, or with a list of them as `edgelstm profile --json` prints for several boards."""
-    value = _read(path)
+    value = load(path, _MOST_BYTES)
     if not isinstance(value, list):
         return [Report.from_json(value, str(path))]
     if not value:
@@ -135,29 +126,6 @@ def read_reports(path: str | Path) -> list[Report]:
     return [Report.from_json(one, f"{path}[{n}]") for n, one in enumerate(value)]
 
 
-def _read(path: str | Path) -> Any:
-    path = Path(path)
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"{path}: larger than {_MOST_BYTES} bytes, expected a report")
-    return _parse(content, str(path))
-
-
 def write_report(report: Report, path: str | Path) -> None:
     """`path` holds a whole report or what it held before."""
-    write_beside(Path(path), json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n")
-
-
-def write_beside(path: Path, text: str) -> None:
-    """Written beside, then renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number in JSON")
+    write_whole(path, to_text(report.to_json()).encode())

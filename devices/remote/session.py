@@ -20,8 +20,8 @@ from importlib.resources import files
 from types import TracebackType
 from typing import Any
 
-from edgelstm.devices.record import from_json
 from edgelstm.devices.remote.channel import Channel, CutError, LateError
+from edgelstm.records import from_json
 
 LEAST_PYTHON = (3, 11)
 _HOST = re.compile(r"[A-Za-z0-9_.:@%\[\]/+][A-Za-z0-9_.:@%\[\]/+-]{0,254}")

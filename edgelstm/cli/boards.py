@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.show import style
-
 if TYPE_CHECKING:
-    from edgelstm.devices import Board, Conditions, Missing
+    from edgelstm.devices import Board, Conditions, Unavailable
     from edgelstm.devices.boards.profile import BoardProfile
 
 
@@ -32,7 +30,7 @@ def command(name: str | None, as_json: bool) -> None:
     from edgelstm.cli.show.board import aligned, details, overview
     from edgelstm.devices import detect, read_conditions
     from edgelstm.devices.boards import profile as boards
-    from edgelstm.devices.record import to_json
+    from edgelstm.records import to_json
     from edgelstm.runtime import kernel_name
 
     if name is not None:
@@ -62,7 +60,7 @@ def _show(as_json: bool, value: dict[str, Any], text: str) -> None:
 
 def _profile(board: BoardProfile) -> dict[str, Any]:
     """JSON of a known board, with the kernels that follow from its instruction sets."""
-    from edgelstm.devices.record import to_json
+    from edgelstm.records import to_json
 
     value: dict[str, Any] = to_json(board)
     for core, fields in zip(board.cores, value["cores"]):
@@ -115,15 +113,17 @@ def memory(board: Board) -> str:
     return f"{board.memory / 2**30:.1f} GiB" if isinstance(board.memory, int) else known(board.memory)
 
 
-def size(count: int | Missing) -> str:
-    return style.size(count) if isinstance(count, int) else known(count)
+def size(count: int | Unavailable) -> str:
+    from edgelstm.devices.units import show_size
+
+    return show_size(count) if isinstance(count, int) else known(count)
 
 
-def known(value: str | Missing) -> str:
+def known(value: str | Unavailable) -> str:
     return value if isinstance(value, str) else f"unknown ({value.reason})"
 
 
-def _listed(items: tuple[str, ...] | Missing) -> str:
+def _listed(items: tuple[str, ...] | Unavailable) -> str:
     return (", ".join(items) or "none that matter here") if isinstance(items, tuple) else known(items)
 
 

@@ -113,6 +113,7 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
 
 def _export(model: Model, output: Path) -> list[Path]:
+    from edgelstm.devices.units import show_size
     from edgelstm.export import FORMS, export_model
     from edgelstm.runtime.engines.open import SUFFIXES
 
@@ -129,7 +130,7 @@ def _export(model: Model, output: Path) -> list[Path]:
             click.echo(f"  {style.failed(f'{path.name}: left out: {error}')}")
             continue
         assert result.proof is not None
-        text = f"{path.name:<{width}}{style.size(result.size):>10}  {headline(result.proof)}"
+        text = f"{path.name:<{width}}{show_size(result.size):>10}  {headline(result.proof)}"
         click.echo("  " + style.mark(result.proof.passed, text))
         if not result.proof.passed:
             for line in result.proof.lines():
@@ -197,6 +198,7 @@ def _write_csv(path: Path, names: Sequence[str], frames: NDArray[Any]) -> None:
 
 def _profile(paths: list[Path], recording: Path) -> None:
     from edgelstm.devices import Plan, profile
+    from edgelstm.devices.units import show_size
 
     runs = profile(paths, Plan(frames=5_000, seconds=3.0, pace="flat", data=str(recording))).runs
     click.echo(style.heading("Profile") + "  this machine, µs per frame called from Python, and memory")
@@ -211,7 +213,7 @@ def _profile(paths: list[Path], recording: Path) -> None:
             [
                 run.model.file,
                 *figures,
-                style.size(memory) if isinstance(memory, int) else "–",
+                show_size(memory),
                 f"{stream_bytes:,} B" if isinstance(stream_bytes, int) else "–",
             ]
         )

@@ -95,9 +95,9 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
 
 def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str, Any]) -> None:
     from edgelstm.devices.deploy import deployment
-    from edgelstm.devices.record import to_json
     from edgelstm.devices.remote.session import check_host
     from edgelstm.devices.remote.target import Target
+    from edgelstm.records import to_json
 
     target = Target(checked(check_host, given["host"]), given["python"], given["wheels"] or WHEELS)
     service = not given["no_service"]
@@ -158,7 +158,7 @@ def _settings(given: dict[str, Any]) -> Settings | None:
 
 
 def _report_change(target: Target, name: str, changed: Deployed, *, as_json: bool) -> None:
-    from edgelstm.devices.record import to_json
+    from edgelstm.records import to_json
 
     host = target.host
     if as_json:

@@ -16,12 +16,14 @@ from edgelstm.cli.show import style
 @click.option("--json", "as_json", is_flag=True, help="Print everything that is known as JSON.")
 def command(file: Path, as_json: bool) -> None:
     """What is in FILE (.npz, .elstm, .onnx or .tflite): layers, sizes, memory per stream, operations per frame."""
+    from edgelstm.devices.units import show_size
+
     facts = _facts_of_model(file) if file.suffix == ".npz" else _facts_of_export(file)
     facts = {"file": str(file), "bytes": file.stat().st_size, **facts}
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
         return
-    click.echo(f"{style.heading(str(file))}  {style.size(facts['bytes'])}, {facts['precision']}")
+    click.echo(f"{style.heading(str(file))}  {show_size(facts['bytes'])}, {facts['precision']}")
     for name, text in _lines(facts):
         click.echo(f"  {name:<12}{text}")
 

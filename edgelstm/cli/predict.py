@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.show import style
-from edgelstm.devices.record import Missing
+from edgelstm.devices.units import show_size
+from edgelstm.files import write_whole
+from edgelstm.records import Unavailable, to_text
 
 if TYPE_CHECKING:
     from edgelstm.devices.predict.prediction import Estimate, Prediction
@@ -29,12 +30,10 @@ def predict(models: Sequence[Path], board: str, *, as_json: bool, output: Path |
         raise click.UsageError(f"--predict: {error}") from None
     found = [of(model, profile) for model in models]
     values = [one.to_json() for one in found]
-    text = json.dumps(values[0] if len(values) == 1 else values, indent=2, allow_nan=False)
+    text = to_text(values[0] if len(values) == 1 else values)
     if output is not None:
-        beside = output.with_name(f".{output.name}.new")
-        beside.write_text(text + "\n")
-        beside.replace(output)
-    click.echo(text if as_json else "\n\n".join(map(table, found)))
+        write_whole(output, text.encode())
+    click.echo(text if as_json else "\n\n".join(map(table, found)), nl=not as_json)
     return 0
 
 
@@ -46,18 +45,18 @@ def table(found: Prediction) -> str:
     ]
     for layer in work.layers:
         name = f"{layer.kind} {layer.inputs} → {layer.outputs}"
-        lines.append(f"{name:{_NAMES}}{layer.macs:>22,}{style.size(layer.bytes):>12}")
-    lines.append(f"{'a frame, with the state':{_NAMES}}{work.macs:>22,}{style.size(work.bytes):>12}")
-    estimates = [one for one in found.estimates if not isinstance(one, Missing)]
+        lines.append(f"{name:{_NAMES}}{layer.macs:>22,}{show_size(layer.bytes):>12}")
+    lines.append(f"{'a frame, with the state':{_NAMES}}{work.macs:>22,}{show_size(work.bytes):>12}")
+    estimates = [one for one in found.estimates if not isinstance(one, Unavailable)]
     columns = [_column(one.core, one) for one in estimates]
-    if not isinstance(here.estimate, Missing):
+    if not isinstance(here.estimate, Unavailable):
         columns.append(_column("this machine", here.estimate))
     lines.append("")
     for place, (name, _) in enumerate(columns[0]):
         lines.append(f"{name:{_NAMES}}" + "".join(f"{column[place][1]:>22}" for column in columns))
     lines += ["", *_trust(found)]
     for one in found.estimates:
-        lines += [f"not estimated: {one.reason}"] if isinstance(one, Missing) else [f"{one.core}:", *_notes(one)]
+        lines += [f"not estimated: {one.reason}"] if isinstance(one, Unavailable) else [f"{one.core}:", *_notes(one)]
     return "\n".join(lines)
 
 
@@ -81,7 +80,7 @@ def _trust(found: Prediction) -> list[str]:
     """What the method is worth where it can be held against the truth."""
     here = found.here
     lines = [f"measured on this machine: {here.measured_us:,.2f} µs a frame ({here.machine})"]
-    if isinstance(here.estimate, Missing):
+    if isinstance(here.estimate, Unavailable):
         return [*lines, f"not estimated for this machine: {here.estimate.reason}"]
     share = here.estimate.frame_us / here.measured_us
     return [*lines, f"estimated for it by the same method, as {here.estimate.model}: {share:.2f} times that"]

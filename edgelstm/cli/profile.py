@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ _PACED_SECONDS = 3.0
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     """An option's duration, such as 10m."""
-    from edgelstm.devices.units import seconds
+    from edgelstm.devices.units import parse_duration
 
     try:
-        return seconds(value)
+        return parse_duration(value)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from None
 
@@ -163,13 +162,14 @@ def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) ->
     """Write and print the reports of one or several boards; 3 where a budget was broken, else 0."""
     from edgelstm.cli.show.profile import breaches, table
     from edgelstm.devices import write_report
+    from edgelstm.records import to_text
 
     if output is not None:
         for number, report in enumerate(reports, 1):
             write_report(report, output if len(reports) == 1 else output.with_stem(f"{output.stem}-{number}"))
     if as_json:
         found = [report.to_json() for report in reports]
-        click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2, allow_nan=False))
+        click.echo(to_text(found[0] if len(found) == 1 else found), nl=False)
     else:
         click.echo(table(reports))
     broken = breaches(reports)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.files import write_whole
 
 
 @click.command()
@@ -31,12 +32,13 @@ def command(reports: tuple[Path, ...], output: Path) -> None:
       edgelstm report here.json pi.json -o report.html
     """
     from edgelstm.devices.profiling.page import page
-    from edgelstm.devices.profiling.report import read_reports, write_beside
+    from edgelstm.devices.profiling.report import read_reports
+    from edgelstm.devices.units import show_size
 
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder to write the page in")
     found = [report for path in reports for report in read_reports(path)]
-    text = page(found)
-    write_beside(output, text)
+    content = page(found).encode()
+    write_whole(output, content)
     runs = sum(len(report.runs) for report in found)
-    click.echo(style.passed(f"{output}: {style.size(len(text.encode()))}, profiles: {runs}"))
+    click.echo(style.passed(f"{output}: {show_size(len(content))}, profiles: {runs}"))

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from edgelstm.cli.export import show_proof
-from edgelstm.cli.show import style
 
 
 @click.command(
@@ -27,6 +26,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
     DATA (npz) holds the sequences to run; without it, those that the model carries.
     """
     from edgelstm.data import load_dataset
+    from edgelstm.devices.units import show_size
     from edgelstm.export import proven_digest, verify
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibrate as calibrated
@@ -45,7 +45,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
         result = {"path": str(file), "as_exported": same, "proof": json.loads(proof.to_json())}
         click.echo(json.dumps(result, allow_nan=False))
     else:
-        show_proof(f"{file}  {style.size(proof.size)}, {proof.precision}", proof)
+        show_proof(f"{file}  {show_size(proof.size)}, {proof.precision}", proof)
         if expected is None:
             click.echo(f"  · no {file.name}.proof.json: nobody says which file was proven at export")
         else:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import ssh_board
-from edgelstm.devices import Missing
+from edgelstm.devices import Unavailable
 from edgelstm.devices.deploy.deployment import deploy, remove
 from edgelstm.devices.deploy.service import Settings
 from edgelstm.devices.profiling.plan import Plan
@@ -145,8 +145,8 @@ def test_every_board_reports_side_by_side(boards):
         (run,) = report.runs
         assert run.model.kernel == board.kernel
         assert run.model.precision == "int8"
-        assert isinstance(run.before.temperature_c, Missing)
-        assert isinstance(run.before.throttling, Missing)
+        assert isinstance(run.before.temperature_c, Unavailable)
+        assert isinstance(run.before.throttling, Unavailable)
 
 
 def stream_on(name, frames):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from edgelstm.devices.machine.conditions import read_conditions
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 
 def put(root, path, content):
@@ -30,7 +30,7 @@ def test_power_of_each_sensor(tmp_path):
 def test_a_bare_machine_says_why_it_does_not_know(tmp_path):
     found = read_conditions(tmp_path)
     for figure in (found.clock_mhz, found.governor, found.temperature_c, found.throttling, found.power_w, found.load):
-        assert isinstance(figure, Missing)
+        assert isinstance(figure, Unavailable)
         assert figure.reason
     assert "/sys/class/hwmon" in found.power_w.reason
 

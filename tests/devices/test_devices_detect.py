@@ -7,8 +7,8 @@ import pytest
 
 from edgelstm.devices.machine.conditions import read_conditions
 from edgelstm.devices.machine.detect import Board, Cache, Cores, detect
-from edgelstm.devices.machine.memory import read_memory
-from edgelstm.devices.record import Missing, from_json, to_json
+from edgelstm.devices.machine.usage import read_memory
+from edgelstm.records import Unavailable, from_json, to_json
 
 
 def core(number, part, features="fp asimd evtstrm crc32 cpuid"):
@@ -67,7 +67,7 @@ def test_a_raspberry_pi_4(pi4):
     assert board.memory == 3884328 * 1024
     assert board.caches == (Cache("L1d", 32 * 1024), Cache("L2", 1024 * 1024))
     assert board.system == "Raspbian GNU/Linux 12 (bookworm)"
-    assert isinstance(board.virtual, Missing)
+    assert isinstance(board.virtual, Unavailable)
 
 
 def test_its_conditions(pi4):
@@ -166,7 +166,7 @@ def test_an_emulator_is_known_by_what_it_leaves_out(tmp_path, text, expected):
 def test_this_python_is_emulated_only_under_qemu():
     """On the host's own processor. tests/arm runs the other half."""
     board = detect()
-    if isinstance(board.emulated, Missing):
+    if isinstance(board.emulated, Unavailable):
         pytest.skip(board.emulated.reason)
     assert board.emulated is ("QEMU_CPU" in os.environ)
 
@@ -181,7 +181,7 @@ def test_a_machine_without_any_files_is_described(tmp_path):
     for figure in (board.memory, board.caches, board.instruction_sets, board.system, board.virtual, board.emulated,
                    now.clock_mhz, now.governor, now.temperature_c, now.throttling,
                    memory.resident, memory.proportional, memory.peak):  # fmt: skip
-        assert isinstance(figure, Missing)
+        assert isinstance(figure, Unavailable)
         assert figure.reason
     assert to_json(board)["memory"] == {"available": False, "reason": "no /proc/meminfo"}
 
@@ -208,7 +208,7 @@ def test_junk_in_every_file_is_survived(tmp_path, junk):
     for machine, bits in (("aarch64", 64), ("armv7l", 32), ("x86_64", 64)):
         board = detect(tmp_path, machine=machine, bits=bits)
         assert from_json(Board, to_json(board), "board") == board
-    assert isinstance(read_memory(tmp_path).resident, Missing)
+    assert isinstance(read_memory(tmp_path).resident, Unavailable)
     read_conditions(tmp_path)
 
 
@@ -224,12 +224,12 @@ def test_memory_of_a_process_is_read(tmp_path):
     assert (memory.resident, memory.proportional, memory.peak) == (1708 * 1024, 484 * 1024, 1756 * 1024)
     (tmp_path / "proc/self/smaps_rollup").unlink()  # kernels before 4.14
     assert read_memory(tmp_path).resident == 1700 * 1024
-    assert read_memory(tmp_path).proportional == Missing("no /proc/self/smaps_rollup")
+    assert read_memory(tmp_path).proportional == Unavailable("no /proc/self/smaps_rollup")
 
 
 def test_this_machine_sees_its_own_memory_grow():
     before = read_memory().resident
-    if isinstance(before, Missing):
+    if isinstance(before, Unavailable):
         pytest.skip(before.reason)
     block = bytearray(b"x" * (32 << 20))
     grown = read_memory().resident - before

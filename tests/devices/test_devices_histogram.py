@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.devices.profiling.histogram import RELATIVE_ERROR, Distribution, Histogram, Spread, spread
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=2000))
@@ -26,7 +26,7 @@ def test_percentiles_are_at_most_the_stated_error_above_the_nearest_rank(times):
         (999, found.p99_9_us, 1000),
     ):
         if len(times) < least:
-            assert isinstance(figure, Missing)
+            assert isinstance(figure, Unavailable)
             continue
         exact = sorted(times)[math.ceil(len(times) * permille / 1000) - 1] / 1000
         assert exact <= figure <= exact * (1 + RELATIVE_ERROR)
@@ -66,7 +66,7 @@ def test_clearing_forgets_all():
 
 def test_a_spread_that_falls_is_refused():
     with pytest.raises(ValueError, match="percentiles"):
-        Spread(10, 1.0, 0.5, 5.0, 4.0, Missing("few"), Missing("few"), 6.0)
+        Spread(10, 1.0, 0.5, 5.0, 4.0, Unavailable("few"), Unavailable("few"), 6.0)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edgelstm.devices.machine.memory import read_memory
-from edgelstm.devices.machine.usage import read_moment
+from edgelstm.devices.machine.usage import read_memory, read_moment
 from edgelstm.devices.profiling.measure import Measurement, interval_seconds, overhead_us
 from edgelstm.devices.profiling.plan import Plan
-from edgelstm.devices.record import Missing
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.records import Unavailable
 from edgelstm.runtime import Model as RuntimeModel
 
 FEATURES = 3
@@ -67,7 +66,7 @@ def test_more_frames_than_one_visit_to_the_histograms(model, frames):
     flat = prepare(model.stream(), frames, frames=20_001, seconds=60.0).flat()
     assert flat.spread.frames == 20_001
     assert sum(point.spread.frames for point in flat.intervals) == 20_001
-    assert isinstance(flat.pacing, Missing)
+    assert isinstance(flat.pacing, Unavailable)
 
 
 def test_a_time_limit_ends_each_part_with_at_least_one_frame(model, frames):
@@ -135,7 +134,7 @@ def test_a_soak_has_figures_for_every_interval(model, frames):
 
 
 def test_what_was_not_asked_for_says_so(model, frames):
-    measurement = prepare(model.stream(), frames, Missing("the model does not say"), pace="paced")
+    measurement = prepare(model.stream(), frames, Unavailable("the model does not say"), pace="paced")
     assert "not asked for" in measurement.flat().reason
     assert measurement.paced().reason == "the model does not say"
     assert "not asked for" in measurement.soak().reason
@@ -178,7 +177,7 @@ def test_the_loops_leave_nothing_behind(model, frames):
 
 
 def test_resident_memory_does_not_grow_in_the_loop(model, frames):
-    if isinstance(read_memory().resident, Missing):
+    if isinstance(read_memory().resident, Unavailable):
         pytest.skip("no resident memory to read here")
     measurement = prepare(model.stream(), frames, frames=200_000, seconds=60.0)
     measurement.warm_up()

@@ -15,9 +15,9 @@ from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.page import page
 from edgelstm.devices.profiling.page.markup import Markup, tag
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
-from edgelstm.devices.record import Missing
 from edgelstm.export.elstm import encode
 from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.records import Unavailable
 
 VOID = {"meta", "br"}
 
@@ -233,7 +233,7 @@ def test_markup_escapes_what_is_no_markup():
 
 def test_a_report_with_little_in_it_has_a_page_too(report):
     (run,) = report.runs
-    nothing = Missing("not asked for")
+    nothing = Unavailable("not asked for")
     bare = replace(
         run,
         latency=replace(run.latency, paced=nothing, soak=nothing, flat=replace(run.latency.flat, intervals=())),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.devices.profiling.plan import Plan
-from edgelstm.devices.units import byte_count, microseconds, seconds
+from edgelstm.devices.units import parse_duration, parse_size, parse_time
 
 
 @given(
@@ -33,7 +33,7 @@ def test_a_plan_is_one_argument_that_reads_back(plan):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"frames": 0}, "frames: 0, expected from 1 to"),
+        ({"frames": 0}, "frames: 0, expected 1 to"),
         ({"seconds": 0.0}, "seconds: 0.0, expected more than 0"),
         ({"seconds": float("nan")}, "seconds: nan"),
         ({"warm_up": 0}, "warm_up: 0"),
@@ -61,10 +61,12 @@ def test_a_plan_that_makes_no_sense_is_refused(fields, expected):
     ("text", "expected"),
     [
         ("", "plan: no JSON"),
-        ("[]", "plan: '[]', expected an object"),
-        ("{}", "plan: no field 'frames'"),
+        ("[]", "plan: a list of 0, expected an object"),
         ("[" * 100_000, "plan: no JSON"),
-        (json.dumps({**json.loads(Plan().to_argument()), "frames": "many"}), "plan.frames: 'many', expected a whole"),
+        (
+            json.dumps({**json.loads(Plan().to_argument()), "frames": "many"}),
+            "plan: frames: 'many', expected a",
+        ),
         (json.dumps({**json.loads(Plan().to_argument()), "frames": 0}), "plan: frames: 0"),
         (json.dumps({**json.loads(Plan().to_argument()), "speed": 1}), "plan: unknown field 'speed'"),
     ],
@@ -78,23 +80,23 @@ def test_an_argument_that_is_no_plan_is_refused(text, expected):
 @pytest.mark.parametrize(
     ("read", "text", "value"),
     [
-        (microseconds, "800us", 800),
-        (microseconds, "800µs", 800),
-        (microseconds, "2ms", 2000),
-        (microseconds, "1.5s", 1_500_000),
-        (byte_count, "768B", 768),
-        (byte_count, "4KiB", 4096),
-        (byte_count, "20MiB", 20 * 1024 * 1024),
-        (seconds, "90s", 90),
-        (seconds, "10m", 600),
-        (seconds, "1h", 3600),
+        (parse_time, "800us", 800),
+        (parse_time, "800µs", 800),
+        (parse_time, "2ms", 2000),
+        (parse_time, "1.5s", 1_500_000),
+        (parse_size, "768B", 768),
+        (parse_size, "4KiB", 4096),
+        (parse_size, "20MiB", 20 * 1024 * 1024),
+        (parse_duration, "90s", 90),
+        (parse_duration, "10m", 600),
+        (parse_duration, "1h", 3600),
     ],
 )
 def test_quantities(read, text, value):
     assert read(text) == value
 
 
-@pytest.mark.parametrize("read", [microseconds, byte_count, seconds])
+@pytest.mark.parametrize("read", [parse_time, parse_size, parse_duration])
 @pytest.mark.parametrize(
     "text",
     ["", "2", "ms", "-2ms", "2 ms", "2ms ", "1e3ms", "2MS", ".5s", "5.s", "٢s", "2kB", "1" * 16 + "s", "2ms\n"],

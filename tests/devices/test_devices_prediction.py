@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.devices import Missing
+from edgelstm.devices import Unavailable
 from edgelstm.devices.boards.profile import board, boards
 from edgelstm.devices.predict.prediction import Estimate, costs, predict, work
 from edgelstm.export.elstm import encode
@@ -132,13 +132,13 @@ def test_without_cycles_there_is_no_estimate(files):
     both = replace(zero, cores=(*zero.cores, *other.cores))
     known, unknown = predict(files[0], both).estimates
     assert isinstance(known, Estimate)
-    assert isinstance(unknown, Missing)
+    assert isinstance(unknown, Unavailable)
 
 
 def test_measures_this_machine_beside(files):
     here = predict(files[0], board("pi-5")).here
     assert here.measured_us > 0
-    assert isinstance(here.estimate, Missing) or here.estimate.kernel == Model(files[0]).kernel
+    assert isinstance(here.estimate, Unavailable) or here.estimate.kernel == Model(files[0]).kernel
 
 
 def run(capfd, *arguments):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.devices import Missing, detect, read_report
+from edgelstm.devices import Unavailable, detect, read_report
 from edgelstm.devices.profiling.lock import alone
 from edgelstm.devices.profiling.report import Report
 from edgelstm.export.elstm import encode
@@ -128,7 +128,7 @@ def test_other_engines_are_measured_the_same_way(run):
     report = Report.from_json(json.loads(out))
     assert code == 0
     assert [one.model.engine.split()[0] for one in report.runs] == ["edgelstm", "onnxruntime"]
-    assert isinstance(report.runs[1].model.stream_bytes, Missing)
+    assert isinstance(report.runs[1].model.stream_bytes, Unavailable)
     starts = [one.stages[0].memory.resident for one in report.runs]
     assert starts[1] < starts[0] + (8 << 20)  # in a process of its own: the first engine's memory is not in it
 
@@ -217,7 +217,7 @@ def test_a_soak_is_told_by_interval(run, tmp_path):
     code, out, _ = run("profile", "int8.elstm", *arguments, "--output", output)
     latency = read_report(output).runs[0].latency
     assert code == 0
-    assert isinstance(latency.flat, Missing)
+    assert isinstance(latency.flat, Unavailable)
     assert latency.soak.pacing.rate == 200
     assert 1 <= len(latency.soak.intervals) <= 3
     assert re.search(r"^int8\.elstm, soaking$", out, re.MULTILINE)

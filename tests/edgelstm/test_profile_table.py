@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli.show.profile import breaches, table
-from edgelstm.devices import Missing, Plan
+from edgelstm.devices import Plan, Unavailable
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.report import Skipped
 from edgelstm.export.elstm import encode
@@ -33,7 +33,7 @@ def test_boards_stand_side_by_side(report):
     assert re.search(rf"{re.escape(report.board.name[:20])}.* Raspberry Pi 5$", text, re.MULTILINE)
     assert text.count("EMULATED: times mean nothing") == 1
     assert "EMULATED" not in table([report])
-    assert "EMULATED" not in table([replace(report, board=replace(report.board, emulated=Missing("no /proc")))])
+    assert "EMULATED" not in table([replace(report, board=replace(report.board, emulated=Unavailable("no /proc")))])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -55,9 +55,9 @@ def test_what_is_missing_is_a_dash_and_never_0(report):
     run = report.runs[0]
     bare = replace(
         run,
-        growth=Missing("no /proc"),
-        latency=replace(run.latency, paced=Missing("not asked for")),
-        model=replace(run.model, stream_bytes=Missing("?"), state_bytes=Missing("?")),
+        growth=Unavailable("no /proc"),
+        latency=replace(run.latency, paced=Unavailable("not asked for")),
+        model=replace(run.model, stream_bytes=Unavailable("?"), state_bytes=Unavailable("?")),
     )
     text = table([replace(report, runs=(bare,), skipped=(Skipped("m.onnx", "needs onnxruntime"),))])
     assert re.search(r"growth after warm-up +–$", text, re.MULTILINE)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from edgelstm.devices.figures import NONE, microseconds, number, size
 from edgelstm.devices.profiling.measure import Phase
 from edgelstm.devices.profiling.page.charts import Bar, Range, bars, ranges
 from edgelstm.devices.profiling.page.markup import Markup, join, table, tag
 from edgelstm.devices.profiling.page.run import budget_row, run_section
 from edgelstm.devices.profiling.page.style import CSS
 from edgelstm.devices.profiling.report import Report, Run
-from edgelstm.devices.record import Missing
+from edgelstm.devices.units import NONE, show_number, show_size, show_time
+from edgelstm.records import Unavailable
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PERCENTILES = (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us"))
@@ -90,8 +90,8 @@ def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
         ("p50 paced", lambda run: _figure(run.latency.paced, "p50_us")),
         ("p99 paced", lambda run: _figure(run.latency.paced, "p99_us")),
         ("missed", lambda run: _missed(run.latency.paced)),
-        ("resident", lambda run: size(run.stages[-1].memory.resident)),
-        ("stream", lambda run: size(run.model.stream_bytes)),
+        ("resident", lambda run: show_size(run.stages[-1].memory.resident)),
+        ("stream", lambda run: show_size(run.model.stream_bytes)),
         ("engine", lambda run: run.model.engine),
         ("precision", lambda run: run.model.precision),
     ]
@@ -99,14 +99,14 @@ def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
     return table(["", *(title for title, _ in columns)], rows)
 
 
-def _figure(phase: Phase | Missing, field: str) -> str:
-    return NONE if isinstance(phase, Missing) else microseconds(getattr(phase.spread, field))
+def _figure(phase: Phase | Unavailable, field: str) -> str:
+    return NONE if isinstance(phase, Unavailable) else show_time(getattr(phase.spread, field))
 
 
-def _missed(phase: Phase | Missing) -> str:
-    if isinstance(phase, Missing) or isinstance(phase.pacing, Missing):
+def _missed(phase: Phase | Unavailable) -> str:
+    if isinstance(phase, Unavailable) or isinstance(phase.pacing, Unavailable):
         return NONE
-    return f"{number(phase.pacing.misses)} of {number(phase.spread.frames)}"
+    return f"{show_number(phase.pacing.misses)} of {show_number(phase.spread.frames)}"
 
 
 def _skipped(reports: Sequence[Report]) -> list[Markup]:
@@ -124,7 +124,7 @@ def _comparison(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
         rows = []
         for name, _, run in named:
             phase = getattr(run.latency, part)
-            if not isinstance(phase, Missing):
+            if not isinstance(phase, Unavailable):
                 rows.append(Range(name, "one" if part == "flat" else "two", _marks(phase)))
         if rows:
             key = [(text, "one" if part == "flat" else "two") for text, _ in legend]
@@ -138,9 +138,9 @@ def _comparison(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
                     ("three", run.stages[-1].memory.resident),
                     ("one", run.stages[-1].memory.proportional),
                 )
-                if not isinstance(count, Missing)
+                if not isinstance(count, Unavailable)
             ],
-            size(run.stages[-1].memory.resident),
+            show_size(run.stages[-1].memory.resident),
         )
         for name, _, run in named
     ]
@@ -150,7 +150,7 @@ def _comparison(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
 
 def _marks(phase: Phase) -> list[tuple[str, float]]:
     marks = [(name, getattr(phase.spread, field)) for name, field in _PERCENTILES]
-    return [(name, time) for name, time in marks if not isinstance(time, Missing)]
+    return [(name, time) for name, time in marks if not isinstance(time, Unavailable)]
 
 
 def _budgets(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:

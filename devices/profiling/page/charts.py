@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgelstm.devices.figures import microseconds
 from edgelstm.devices.profiling.page.markup import Markup, join, tag
+from edgelstm.devices.units import show_time
 
 WIDTH = 360
 _RIGHT = 12
@@ -115,7 +115,7 @@ def histogram(title: str, sets: Sequence[Counts]) -> Markup:
         for start, end, share in _merged(one.steps, x):
             place, width = x.place(start), max(1.2, x.place(end) - x.place(start))
             y = height(share)
-            about = f"{microseconds(start)} to {microseconds(end)}: {100 * share:.3g} %"
+            about = f"{show_time(start)} to {show_time(end)}: {100 * share:.3g} %"
             drawn.append(
                 tag(
                     "rect",
@@ -152,7 +152,7 @@ def ranges(title: str, rows: Sequence[Range], legend: Sequence[tuple[str, str]])
         drawn.append(tag("text", _cut(row.name, 52), x=left, y=y - 9, class_="name"))
         drawn.append(tag("line", x1=f"{first:.1f}", x2=f"{last:.1f}", y1=y, y2=y, class_=f"line {row.style}"))
         for place, (mark, time) in enumerate(row.marks):
-            about = tag("title", f"{row.name}: {mark} {microseconds(time)}")
+            about = tag("title", f"{row.name}: {mark} {show_time(time)}")
             radius = 5 if place == 0 else 3
             drawn.append(tag("circle", about, cx=f"{x.place(time):.1f}", cy=y, r=radius, class_=f"dot {row.style}"))
     return _figure(title, bottom + 22, drawn, legend)

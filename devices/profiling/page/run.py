@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from edgelstm.devices.figures import NONE, SPREAD, highest, in_unit, microseconds, number, size
-from edgelstm.devices.machine.conditions import Conditions
+from edgelstm.devices.machine.conditions import Conditions, highest
 from edgelstm.devices.machine.detect import Board
 from edgelstm.devices.profiling.budget import Check
+from edgelstm.devices.profiling.histogram import SPREAD
 from edgelstm.devices.profiling.measure import Interval, Phase
 from edgelstm.devices.profiling.page.charts import Bar, Counts, Line, bars, courses, histogram
 from edgelstm.devices.profiling.page.markup import Markup, table, tag
 from edgelstm.devices.profiling.report import Report, Run
-from edgelstm.devices.record import Missing
+from edgelstm.devices.units import NONE, show_decimal, show_figure, show_number, show_size, show_time
+from edgelstm.records import Unavailable
+
+T = TypeVar("T")
 
 _STYLES = {"flat": "one", "paced": "two", "soak": "three"}
 _NAMES = {"flat": "flat out", "paced": "paced", "soak": "soak"}
 
 
 def run_section(name: str, report: Report, run: Run) -> Markup:
-    phases = [(part, phase) for part in _STYLES if not isinstance(phase := getattr(run.latency, part), Missing)]
+    phases = [(part, phase) for part in _STYLES if not isinstance(phase := getattr(run.latency, part), Unavailable)]
     longest, course = max(phases, key=lambda one: one[1].seconds)
     cards = [
         _facts(report.board, run),
@@ -40,14 +44,14 @@ def run_section(name: str, report: Report, run: Run) -> Markup:
 
 
 def budget_row(name: str, check: Check) -> list[str | Markup]:
-    missing = isinstance(check.found, Missing)
-    found = check.found.reason if isinstance(check.found, Missing) else in_unit(check.found, check.unit)
+    missing = isinstance(check.found, Unavailable)
+    found = check.found.reason if isinstance(check.found, Unavailable) else show_figure(check.found, check.unit)
     return [
         name,
         check.name,
         tag("span", "kept", class_="good") if check.holds else tag("span", "broken", class_="bad"),
         f"unknown: {found}" if missing else found,
-        in_unit(check.limit, check.unit),
+        show_figure(check.limit, check.unit),
         check.source,
     ]
 
@@ -62,16 +66,16 @@ def _facts(board: Board, run: Run) -> Markup:
         ("cores", f"{cores}, {board.architecture}"),
         ("system", f"{_text(board.system)}, {board.kernel}, Python {board.python}"),
         ("engine", f"{model.engine}, {model.precision}, kernel {_text(model.kernel)}"),
-        ("file", f"{size(model.size)}, SHA-256 {model.sha256[:12]}"),
+        ("file", f"{show_size(model.size)}, SHA-256 {model.sha256[:12]}"),
         ("frames", run.input),
         ("core", f"pinned to {run.core}" if isinstance(run.core, int) else run.core.reason),
-        ("open, stream", f"{microseconds(1000 * run.open_ms)}, {microseconds(run.stream_us)}"),
+        ("open, stream", f"{show_time(1000 * run.open_ms)}, {show_time(run.stream_us)}"),
         (
             "first frame",
-            f"{microseconds(run.latency.first_us)}, warm-up p50 {microseconds(run.latency.warm_up.p50_us)}",
+            f"{show_time(run.latency.first_us)}, warm-up p50 {show_time(run.latency.warm_up.p50_us)}",
         ),
-        ("stream", f"{size(model.stream_bytes)}, of which state {size(model.state_bytes)}"),
-        ("clock's share", f"{microseconds(run.latency.overhead_us)} of each time"),
+        ("stream", f"{show_size(model.stream_bytes)}, of which state {show_size(model.state_bytes)}"),
+        ("clock's share", f"{show_time(run.latency.overhead_us)} of each time"),
     ]
     listed = [part for term, text in rows for part in (tag("dt", term), tag("dd", text))]
     return Markup(tag("h3", "Model and board") + tag("dl", *listed))
@@ -84,21 +88,25 @@ def _shares(phase: Phase) -> list[tuple[float, float, float]]:
     ]
 
 
+def _each(figures: Sequence[T | Unavailable], show: Callable[[T], str]) -> list[str]:
+    return [NONE if isinstance(one, Unavailable) else show(one) for one in figures]
+
+
 def _percentiles(phases: Sequence[tuple[str, Phase]]) -> Markup:
     spreads = [phase.spread for _, phase in phases]
     pacings = [phase.pacing for _, phase in phases]
     rows: list[list[str | Markup]] = [
-        [name, *(microseconds(getattr(spread, field)) for spread in spreads)] for name, field in SPREAD
+        [name, *(show_time(getattr(spread, field)) for spread in spreads)] for name, field in SPREAD
     ]
-    rows.append(["frames", *(number(spread.frames) for spread in spreads)])
-    if any(not isinstance(pacing, Missing) for pacing in pacings):
-        late = [pacing if isinstance(pacing, Missing) else pacing.late for pacing in pacings]
+    rows.append(["frames", *(show_number(spread.frames) for spread in spreads)])
+    if any(not isinstance(pacing, Unavailable) for pacing in pacings):
+        late = [pacing if isinstance(pacing, Unavailable) else pacing.late for pacing in pacings]
         rows += [
-            ["rate", *(NONE if isinstance(one, Missing) else f"{one.rate:.6g} Hz" for one in pacings)],
-            ["deadlines missed", *(NONE if isinstance(one, Missing) else number(one.misses) for one in pacings)],
-            ["of these, too slow", *(NONE if isinstance(one, Missing) else number(one.slow) for one in pacings)],
-            ["woken late: p50", *(NONE if isinstance(one, Missing) else microseconds(one.p50_us) for one in late)],
-            ["woken late: max", *(NONE if isinstance(one, Missing) else microseconds(one.max_us) for one in late)],
+            ["rate", *_each(pacings, lambda one: f"{one.rate:.6g} Hz")],
+            ["deadlines missed", *_each(pacings, lambda one: show_number(one.misses))],
+            ["of these, too slow", *_each(pacings, lambda one: show_number(one.slow))],
+            ["woken late: p50", *_each(late, lambda one: show_time(one.p50_us))],
+            ["woken late: max", *_each(late, lambda one: show_time(one.max_us))],
         ]
     return Markup(tag("h3", "Time of a frame") + table(["", *(_NAMES[part] for part, _ in phases)], rows))
 
@@ -106,9 +114,9 @@ def _percentiles(phases: Sequence[tuple[str, Phase]]) -> Markup:
 def _courses(name: str, intervals: Sequence[Interval]) -> list[Markup]:
     """What rises while it runs: latency, memory, temperature, and the clock that falls."""
 
-    def line(title: str, style: str, figure: Callable[[Interval], float | Missing]) -> Line:
+    def line(title: str, style: str, figure: Callable[[Interval], float | Unavailable]) -> Line:
         found = [(point.end_s, figure(point)) for point in intervals]
-        return Line(title, style, [(time, value) for time, value in found if not isinstance(value, Missing)])
+        return Line(title, style, [(time, value) for time, value in found if not isinstance(value, Unavailable)])
 
     latency = [
         line("p50", "one", lambda point: point.spread.p50_us),
@@ -120,12 +128,12 @@ def _courses(name: str, intervals: Sequence[Interval]) -> list[Markup]:
     power = [line("the largest sensor", "three", lambda point: _largest(point.moment.conditions.power_w))]
     memory = [line("resident", "three", lambda point: _float(point.moment.memory.resident))]
     return [
-        courses(f"Latency over time, {name}", latency, log=True, label=microseconds),
-        courses(f"Slowest frame, {name}", slowest, log=True, label=microseconds),
+        courses(f"Latency over time, {name}", latency, log=True, label=show_time),
+        courses(f"Slowest frame, {name}", slowest, log=True, label=show_time),
         courses(f"Temperature, {name}", heat, log=False, label=lambda value: f"{value:.3g} °C"),
         courses(f"Clock, {name}", clock, log=False, label=lambda value: f"{value / 1000:.3g} GHz"),
         courses(f"Power, {name}", power, log=False, label=lambda value: f"{value:.3g} W"),
-        courses(f"Memory over time, {name}", memory, log=False, label=size),
+        courses(f"Memory over time, {name}", memory, log=False, label=show_size),
     ]
 
 
@@ -134,16 +142,16 @@ def _stages(run: Run) -> Markup:
     for stage in run.stages:
         memory = stage.memory
         parts = [("three", memory.resident), ("one", memory.proportional)]
-        known = [(style, float(count)) for style, count in parts if not isinstance(count, Missing)]
-        rows.append(Bar(stage.name, known, f"{size(memory.resident)}, {size(memory.proportional)}"))
+        known = [(style, float(count)) for style, count in parts if not isinstance(count, Unavailable)]
+        rows.append(Bar(stage.name, known, f"{show_size(memory.resident)}, {show_size(memory.proportional)}"))
     legend = [("resident", "three"), ("its share, where pages are shared", "one")]
     header = ["", "faults: minor", "major", "preempted"]
     faults: list[list[str | Markup]] = [
         [
             stage.name,
-            number(stage.usage.minor_faults),
-            number(stage.usage.major_faults),
-            number(stage.usage.preemptions),
+            show_number(stage.usage.minor_faults),
+            show_number(stage.usage.major_faults),
+            show_number(stage.usage.preemptions),
         ]
         for stage in run.stages
     ]
@@ -156,11 +164,11 @@ def _conditions(run: Run, intervals: Sequence[Interval]) -> Markup:
         moments.append(("at worst", _worst([point.moment.conditions for point in intervals])))
     moments.append(("after", run.after))
     figures: list[tuple[str, Callable[[Conditions], str]]] = [
-        ("clock, MHz", lambda now: highest(now.clock_mhz, ".0f")),
+        ("clock, MHz", lambda now: show_decimal(highest(now.clock_mhz), 0)),
         ("governor", lambda now: _text(now.governor)),
-        ("temperature, °C", lambda now: highest(now.temperature_c)),
-        ("power, W", lambda now: highest(now.power_w, ".2f")),
-        ("load", lambda now: NONE if isinstance(now.load, Missing) else f"{now.load:.3g}"),
+        ("temperature, °C", lambda now: show_decimal(highest(now.temperature_c), 1)),
+        ("power, W", lambda now: show_decimal(highest(now.power_w), 2)),
+        ("load", lambda now: NONE if isinstance(now.load, Unavailable) else f"{now.load:.3g}"),
     ]
     rows: list[list[str | Markup]] = [[name, *(show(now) for _, now in moments)] for name, show in figures]
     throttling = [part for name, now in moments for part in (tag("dt", name), tag("dd", _throttling(now)))]
@@ -171,37 +179,37 @@ def _conditions(run: Run, intervals: Sequence[Interval]) -> Markup:
 def _worst(course: Sequence[Conditions]) -> Conditions:
     """Of all moments of a run: the lowest clock of the fastest core, the highest temperature, every throttling."""
 
-    def extreme(name: str, choose: Callable[[list[float]], float]) -> dict[str, float] | Missing:
+    def extreme(name: str, choose: Callable[[list[float]], float]) -> dict[str, float] | Unavailable:
         found = [_largest(getattr(now, name)) for now in course]
-        values = [value for value in found if not isinstance(value, Missing)]
-        return {"": choose(values)} if values else Missing("no sensor")
+        values = [value for value in found if not isinstance(value, Unavailable)]
+        return {"": choose(values)} if values else Unavailable("no sensor")
 
-    throttling = [now.throttling for now in course if not isinstance(now.throttling, Missing)]
+    throttling = [now.throttling for now in course if not isinstance(now.throttling, Unavailable)]
     words = dict.fromkeys(word for one in throttling for word in one)
-    loads = [now.load for now in course if not isinstance(now.load, Missing)]
+    loads = [now.load for now in course if not isinstance(now.load, Unavailable)]
     return Conditions(
         clock_mhz=extreme("clock_mhz", min),
         governor=course[-1].governor,
         temperature_c=extreme("temperature_c", max),
-        throttling=tuple(words) if throttling else Missing("not known"),
+        throttling=tuple(words) if throttling else Unavailable("not known"),
         power_w=extreme("power_w", max),
-        load=max(loads) if loads else Missing("not known"),
+        load=max(loads) if loads else Unavailable("not known"),
     )
 
 
 def _throttling(now: Conditions) -> str:
-    return NONE if isinstance(now.throttling, Missing) else ", ".join(now.throttling) or "none"
+    return NONE if isinstance(now.throttling, Unavailable) else ", ".join(now.throttling) or "none"
 
 
-def _text(value: str | Missing) -> str:
-    return NONE if isinstance(value, Missing) else value
+def _text(value: str | Unavailable) -> str:
+    return NONE if isinstance(value, Unavailable) else value
 
 
-def _float(value: int | Missing) -> float | Missing:
-    return value if isinstance(value, Missing) else float(value)
+def _float(value: int | Unavailable) -> float | Unavailable:
+    return value if isinstance(value, Unavailable) else float(value)
 
 
-def _largest(values: dict[str, float] | Missing) -> float | Missing:
-    if isinstance(values, Missing) or not values:
-        return Missing("no sensor")
+def _largest(values: dict[str, float] | Unavailable) -> float | Unavailable:
+    if isinstance(values, Unavailable) or not values:
+        return Unavailable("no sensor")
     return max(values.values())

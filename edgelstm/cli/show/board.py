@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from edgelstm.devices.record import Missing
+from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:
     from edgelstm.devices.boards.profile import BoardProfile, CoreProfile
@@ -17,7 +17,7 @@ def overview(boards: Sequence[BoardProfile], this: BoardProfile | None) -> str:
     rows = [
         (
             f"{'→' if one is this else ' '} {one.id}",
-            "–" if isinstance(one.memory_mib, Missing) else _sizes(one.memory_mib),
+            "–" if isinstance(one.memory_mib, Unavailable) else _sizes(one.memory_mib),
             _spread(one.cores[0].bandwidth.copy),
             ", ".join(dict.fromkeys(core.kernel(a) for core in one.cores for a in core.architectures)),
             " + ".join(f"{core.count} × {core.name} {core.max_mhz / 1000:g} GHz" for core in one.cores),
@@ -37,7 +37,10 @@ def details(board: BoardProfile) -> list[tuple[str, str]]:
         ("soc", board.soc),
         ("device tree", ", ".join(board.compatible) or "–"),
         ("model", " or ".join(board.models) or "–"),
-        ("memory", board.memory_mib.reason if isinstance(board.memory_mib, Missing) else _sizes(board.memory_mib)),
+        (
+            "memory",
+            board.memory_mib.reason if isinstance(board.memory_mib, Unavailable) else _sizes(board.memory_mib),
+        ),
     ]
     for core in board.cores:
         lines += [
@@ -73,7 +76,7 @@ def _bandwidth(core: CoreProfile) -> str:
     figures: list[str] = []
     reasons: dict[str, list[str]] = {}
     for name, value in vars(core.bandwidth).items():
-        if isinstance(value, Missing):
+        if isinstance(value, Unavailable):
             reasons.setdefault(value.reason, []).append(name)
         else:
             figures.append(f"{name} {_spread(value)}")
@@ -81,5 +84,5 @@ def _bandwidth(core: CoreProfile) -> str:
     return "; ".join(([f"{', '.join(figures)} MB/s"] if figures else []) + missing)
 
 
-def _spread(results: tuple[float, ...] | Missing) -> str:
-    return "–" if isinstance(results, Missing) else "–".join(f"{result:g}" for result in results)
+def _spread(results: tuple[float, ...] | Unavailable) -> str:
+    return "–" if isinstance(results, Unavailable) else "–".join(f"{result:g}" for result in results)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.devices.units import show_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,4 +61,4 @@ def _row(result: Export, us: float | None) -> tuple[str, ...]:
         name, error = style.mark(proof.passed, result.path.name), f"{proof.float_error:.1e}"
         agrees = "–" if proof.float_agreement is None else f"{100 * proof.float_agreement:.0f} %"
     precision = result.form.precision + (f" {result.scales}" if result.scales else "")
-    return (name, style.size(result.size), engine, precision, error, agrees, "–" if us is None else f"{us:.1f}")
+    return (name, show_size(result.size), engine, precision, error, agrees, "–" if us is None else f"{us:.1f}")

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from edgelstm.cli.boards import cores, known, memory, moment
 from edgelstm.cli.show import style
-from edgelstm.devices.figures import NONE, SPREAD, highest, in_unit, microseconds, size
-from edgelstm.devices.record import Missing
+from edgelstm.devices.machine.conditions import highest
+from edgelstm.devices.machine.usage import grown
+from edgelstm.devices.profiling.histogram import SPREAD
+from edgelstm.devices.units import NONE, show_decimal, show_figure, show_size, show_time
+from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:
     from edgelstm.devices import Report
@@ -89,23 +92,23 @@ def _column(run: Run, board: str | None) -> Rows:
         ("", _shortened(model.file)),
         ("precision, kernel", f"{model.precision}, {kernel}"),
         ("engine", model.engine),
-        ("file", size(model.size)),
-        ("open, make a stream", f"{microseconds(1000 * run.open_ms)}, {microseconds(run.stream_us)}"),
-        ("first frame, warm-up p50", f"{microseconds(latency.first_us)}, {microseconds(latency.warm_up.p50_us)}"),
+        ("file", show_size(model.size)),
+        ("open, make a stream", f"{show_time(1000 * run.open_ms)}, {show_time(run.stream_us)}"),
+        ("first frame, warm-up p50", f"{show_time(latency.first_us)}, {show_time(latency.warm_up.p50_us)}"),
         *_phases(latency),
-        ("memory at start", size(run.stages[0].memory.resident)),
+        ("memory at start", show_size(run.stages[0].memory.resident)),
         ("  + model opened", _more(stages, "model opened", "start")),
         ("  + stream made", _more(stages, "stream made", "model opened")),
-        ("  growth after warm-up", size(run.growth)),
-        ("  peak, shared fairly", f"{size(last.memory.peak)}, {size(last.memory.proportional)}"),
+        ("  growth after warm-up", show_size(run.growth)),
+        ("  peak, shared fairly", f"{show_size(last.memory.peak)}, {show_size(last.memory.proportional)}"),
         ("faults: minor, major", f"{usage.minor_faults:,}, {usage.major_faults:,}"),
-        ("one stream, its state", f"{size(model.stream_bytes)}, {size(model.state_bytes)}"),
+        ("one stream, its state", f"{show_size(model.stream_bytes)}, {show_size(model.state_bytes)}"),
     ]
 
 
 def _phases(latency: Latency) -> Rows:
     phases = [("flat out", latency.flat), ("paced", latency.paced), ("soak", latency.soak)]
-    found = [(name, phase) for name, phase in phases if not isinstance(phase, Missing)]
+    found = [(name, phase) for name, phase in phases if not isinstance(phase, Unavailable)]
 
     def row(name: str, values: list[str]) -> tuple[str, str]:
         return name, "".join(f"{value:>{_CELL}}" for value in values)
@@ -113,33 +116,33 @@ def _phases(latency: Latency) -> Rows:
     spreads = [phase.spread for _, phase in found]
     return [
         row("a frame", [_title(name, phase) for name, phase in found]),
-        *(row(f"  {name}", [microseconds(getattr(spread, field)) for spread in spreads]) for name, field in SPREAD),
+        *(row(f"  {name}", [show_time(getattr(spread, field)) for spread in spreads]) for name, field in SPREAD),
         row("  frames", [f"{spread.frames:,}" for spread in spreads]),
         row("  deadlines missed", [_pacing(phase, "misses") for _, phase in found]),
         row("  woken late: p50", [_pacing(phase, "p50_us") for _, phase in found]),
         row("  woken late: max", [_pacing(phase, "max_us") for _, phase in found]),
         row("  a second can take", [f"{phase.frames_per_second:,.0f}" for _, phase in found]),
-        ("  the clock's share", microseconds(latency.overhead_us)),
+        ("  the clock's share", show_time(latency.overhead_us)),
     ]
 
 
 def _title(name: str, phase: Phase) -> str:
-    return name if isinstance(phase.pacing, Missing) or name == "soak" else f"{phase.pacing.rate:g} Hz"
+    return name if isinstance(phase.pacing, Unavailable) or name == "soak" else f"{phase.pacing.rate:g} Hz"
 
 
 def _pacing(phase: Phase, figure: str) -> str:
     pacing = phase.pacing
-    if isinstance(pacing, Missing):
+    if isinstance(pacing, Unavailable):
         return ""
     if figure == "misses":
         return f"{pacing.misses:,}"
-    return NONE if isinstance(pacing.late, Missing) else microseconds(getattr(pacing.late, figure))
+    return NONE if isinstance(pacing.late, Unavailable) else show_time(getattr(pacing.late, figure))
 
 
 def _course(run: Run) -> list[str]:
     """A soak, thinned to what a screen takes; the JSON and the page have all of it."""
     soak = run.latency.soak
-    if isinstance(soak, Missing):
+    if isinstance(soak, Unavailable):
         return []
     step = -(-len(soak.intervals) // _MOST_POINTS)
     lines = ["", f"{run.model.file}, soaking"]
@@ -151,13 +154,13 @@ def _course(run: Run) -> list[str]:
             (
                 f"{point.end_s:,.0f} s",
                 f"{point.spread.frames:,}",
-                microseconds(point.spread.p50_us),
-                microseconds(point.spread.p99_us),
-                microseconds(point.spread.max_us),
-                "" if isinstance(soak.pacing, Missing) else f"{point.misses:,}",
-                size(point.moment.memory.resident),
-                highest(conditions.temperature_c, ".1f"),
-                highest(conditions.clock_mhz, ".0f"),
+                show_time(point.spread.p50_us),
+                show_time(point.spread.p99_us),
+                show_time(point.spread.max_us),
+                "" if isinstance(soak.pacing, Unavailable) else f"{point.misses:,}",
+                show_size(point.moment.memory.resident),
+                show_decimal(highest(conditions.temperature_c), 1),
+                show_decimal(highest(conditions.clock_mhz), 0),
             )
         )
     return [*lines, style.table(rows[0], rows[1:])]
@@ -168,15 +171,13 @@ def _kept(run: Run, check: Check) -> str:
 
 
 def _found(check: Check) -> str:
-    found = known(check.found) if isinstance(check.found, Missing) else in_unit(check.found, check.unit)
-    return f"{check.name} {found}, budget {in_unit(check.limit, check.unit)}"
+    found = known(check.found) if isinstance(check.found, Unavailable) else show_figure(check.found, check.unit)
+    return f"{check.name} {found}, budget {show_figure(check.limit, check.unit)}"
 
 
-def _more(stages: dict[str, int | Missing], now: str, before: str) -> str:
-    later, earlier = stages.get(now, Missing("not measured")), stages.get(before, Missing("not measured"))
-    if isinstance(later, Missing) or isinstance(earlier, Missing):
-        return NONE
-    return size(later - earlier)
+def _more(stages: dict[str, int | Unavailable], now: str, before: str) -> str:
+    none = Unavailable("not measured")
+    return show_size(grown(stages.get(before, none), stages.get(now, none)))
 
 
 def _shortened(name: str) -> str:

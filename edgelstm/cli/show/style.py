@@ -30,15 +30,6 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
 
 
-def size(count: float) -> str:
-    """Bytes as people read them: 1,234 B, 12.3 KiB."""
-    if count < 10_000:
-        return f"{int(count):,} B"
-    if count < 10_000 * 1024:
-        return f"{count / 1024:,.1f} KiB"
-    return f"{count / 1024**2:,.1f} MiB"
-
-
 def announce(work: str | None) -> None:
     """The work in progress, on a terminal's last line of stderr; None wipes it."""
     if sys.stderr.isatty():
