@@ -5,11 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgelstm.export.tflite import explicit as tflite_explicit
-from edgelstm.export.tflite import float32 as tflite_float32
-from edgelstm.export.tflite import hybrid as tflite_hybrid
-from edgelstm.export.tflite import int8 as tflite_int8
-from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
+from edgelstm.export.tflite import explicit, fused
 from edgelstm.export.tflite.graph import Graph, Op, encode
 from edgelstm.model import Model
 from edgelstm.quantization import quantize
@@ -22,14 +18,16 @@ def tflite(model: Model, form: str) -> bytes:
 
 def _build(model: Model, form: str) -> Graph:
     if form == "int8":
-        return tflite_int8.build(quantize(model, "per-gate"))
+        return fused.build_int8(quantize(model, "per-gate"))
     if form == "int8-explicit":
-        return tflite_int8_explicit.build(quantize(model))
-    if form == "hybrid":
-        return tflite_hybrid.build(model)
-    if form == "float32":
-        return tflite_float32.build(model)
-    return tflite_explicit.build(model, "float32" if form == "float32-explicit" else "int8-dynamic")
+        return explicit.build_int8(quantize(model))
+    floats = {
+        "float32": fused.build_float32,
+        "hybrid": fused.build_hybrid,
+        "float32-explicit": explicit.build_float32,
+        "int8-dynamic": explicit.build_int8_dynamic,
+    }
+    return floats[form](model)
 
 
 def _without_normalizing(graph: Graph) -> Graph:

@@ -1,7 +1,8 @@
 """From a model to files for engines, each proven where it will run."""
 
 from edgelstm.export.api import Export, export_model, verify
-from edgelstm.export.forms import FORMS, Form, check_io, find_form
+from edgelstm.export.form import Form
+from edgelstm.export.forms import FORMS, check_io, find_form
 from edgelstm.export.parity.proof import proven_digest
 
 __all__ = ["FORMS", "Export", "Form", "check_io", "export_model", "find_form", "proven_digest", "verify"]

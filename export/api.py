@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.forms import Form, check_io, find_form
+from edgelstm.export.form import Form, Source
+from edgelstm.export.forms import check_io, find_form
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.files import write_whole
 from edgelstm.model import Model
@@ -23,9 +23,9 @@ from edgelstm.runtime.states import Io
 
 
 @lru_cache(4)
-def _quantized(model: Model, scales: Granularity) -> QuantizedModel:
+def _quantized(model: Model, scales: str) -> QuantizedModel:
     """Kept: several files are made of one model."""
-    return quantize(model, scales)
+    return quantize(model, scales)  # type: ignore[arg-type]  # which it checks
 
 
 @dataclass(frozen=True)
@@ -70,50 +70,36 @@ def export_model(
         held = " or ".join(form.scales) or "no scales"
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     check_io(form, io)
-    chosen = scales or (form.scales[0] if form.scales else None)
-    quantized = _quantized(model, chosen) if chosen else None
-    examples = _sequences(model, sequences) if verify else ()
+    source, examples = _source(form, model, scales), _sequences(model, sequences) if verify else ()
     try:
-        content = form.encode(quantized or model, io)
+        content = form.encode(source, io)
     except ModuleNotFoundError as error:
         raise ImportError(
             f"{path}: needs {error.name}, which is not installed: pip install 'edgelstm[toolchain]'"
         ) from None
-    if not verify:
-        return Export(path, len(_put(path, content, form, model)), form, chosen, None)
     # Proven under another name first: a file at `path` is always a good one.
-    candidate = path.with_suffix(f".failed{'.elstm' if form.format == 'c' else form.suffix}")
+    candidate = path.with_suffix(f".failed{form.opened_as or form.suffix}")
     write_whole(candidate, content)
     try:
-        proof = prove(candidate, model, quantized, examples, form.precision)
+        proof = prove(candidate, form, source, examples) if verify else None
     except BaseException as error:
         candidate.unlink(missing_ok=True)
         if isinstance(error, ImportError):  # said of the file that was asked for
             raise ImportError(str(error).replace(str(candidate), str(path))) from None
         raise
     written = candidate
-    if proof.passed:
-        written, content = path, _put(path, content, form, model)
-        candidate.unlink()
-        proof = _proof_of(proof, path.name, content)
-    proof.write(written)
-    return Export(written, len(content), form, chosen, proof)
+    if proof is None or proof.passed:
+        written, content = path, form.put(candidate, path, model)
+    if proof is not None:
+        proof = proof.of(written.name, content)
+        proof.write(written)
+    granularity = source.granularity if isinstance(source, QuantizedModel) else None
+    return Export(written, len(content), form, granularity, proof)
 
 
-def _put(path: Path, content: bytes, form: Form, model: Model) -> bytes:
-    """Write the file at `path`, for C with its header beside it; returns what it holds."""
-    if form.format == "c":
-        from edgelstm.export.c_source import encode
-
-        content, header = encode(content, path, model.features, model.outputs)
-        write_whole(path.with_suffix(".h"), header)
-    write_whole(path, content)
-    return content
-
-
-def _proof_of(proof: Proof, name: str, content: bytes) -> Proof:
-    """`proof`, said of the file `name` that holds `content`."""
-    return replace(proof, file=name, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+def _source(form: Form, model: Model, scales: str | None) -> Source:
+    """What `form` is made from; `scales` as the integer model is to have them, left out, the form's own."""
+    return _quantized(model, scales or form.scales[0]) if form.scales else model
 
 
 def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
@@ -130,12 +116,11 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
         with TemporaryDirectory() as folder:
             held = Path(folder) / f"{path.stem}.elstm"
             held.write_bytes(decode(path))
-            return _proof_of(verify(held, model, sequences), path.name, path.read_bytes())
+            return verify(held, model, sequences).of(path.name, path.read_bytes())
     described = open_model(path)
-    scales: Any = described.metadata.get("scales")
-    quantized = _quantized(model, scales or "") if scales or described.precision == "int8" else None
-    precision: Any = described.precision
-    return prove(path, model, quantized, _sequences(model, sequences), precision)
+    form = find_form(path.suffix.lower().removeprefix("."), described.precision)
+    scales = described.metadata.get("scales")
+    return prove(path, form, _source(form, model, str(scales)), _sequences(model, sequences))
 
 
 def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:

@@ -7,7 +7,12 @@ where they lie, in read-only memory.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+
+from edgelstm.export import elstm
+from edgelstm.files import write_whole
+from edgelstm.model import Model
 
 MAX_BYTES = 1 << 30
 _BODY = re.compile(rb"\] = \{([0-9,\s]*)\};")
@@ -75,3 +80,30 @@ def decode(path: str | Path) -> bytes:
     if not content:
         raise ValueError(f"{path}: no array of bytes, expected what `edgelstm export --format c` writes")
     return content
+
+
+def _put(proven: Path, path: Path, model: Model) -> bytes:
+    """Source and header from the `.elstm` file at `proven`, which goes."""
+    source, header = encode(proven.read_bytes(), path, model.features, model.outputs)
+    write_whole(path.with_suffix(".h"), header)
+    write_whole(path, source)
+    proven.unlink()
+    return source
+
+
+INT8 = replace(
+    elstm.INT8,
+    format="c",
+    choose="for firmware and programs that link their model: a .c file with its .h",
+    beware="what is proven are the bytes that it holds; four times their size as source",
+    opened_as=elstm.INT8.suffix,
+    put=_put,
+)
+FLOAT32 = replace(
+    elstm.FLOAT32,
+    format="c",
+    choose="as int8 in C, where int8 costs too much accuracy",
+    beware="as int8 in C; not for a core that was built for int8 alone",
+    opened_as=elstm.FLOAT32.suffix,
+    put=_put,
+)

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.arithmetic.float32 import Float32
+from edgelstm.export.arithmetic.int8 import Int8
+from edgelstm.export.form import FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import LSTM, Dense, Model
 from edgelstm.quantization.reference import (
@@ -259,3 +262,28 @@ def _lstm_float32(layer: LSTM) -> _Layer:
 def _dense_float32(layer: Dense) -> _Layer:
     weights, rows = _blocks_float32(layer.W).tobytes(), _dense_rows(layer.b.astype("<f4")).tobytes()
     return _Layer("dense", layer.inputs, layer.outputs, weights, rows, layer.activation == "relu")
+
+
+INT8 = IntegerForm(
+    format="elstm",
+    name="int8",
+    engine="EdgeLSTM's C core",
+    scales=("per-row", "per-gate"),
+    state="inside the stream: 3 bytes per unit; saved and restored as bytes",
+    choose="the smallest and fastest on every board; the same integers on every processor",
+    beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
+    kinds=_KINDS,
+    write=lambda quantized, _: encode(quantized),
+    computes=Int8,
+)
+FLOAT32 = FloatForm(
+    format="elstm",
+    name="float32",
+    engine="EdgeLSTM's C core",
+    state="inside the stream: 8 bytes per unit; saved and restored as bytes",
+    choose="where int8 costs too much accuracy, or to see what it costs",
+    beware="four times the size of int8",
+    kinds=_KINDS,
+    write=encode,
+    computes=Float32,
+)

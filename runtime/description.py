@@ -13,9 +13,19 @@ from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
 
 KEY = "edgelstm"
 
-Precision = Literal["float32", "int8", "int8-mixed", "int8-cell", "int8-dynamic", "hybrid"]
-"""What computes: floats; integers to the last bit; int8 values with float gates and cells (mixed) or int8 ones
-(cell); int8 weights with a scale per row (hybrid: per gate), beside floats that are rounded on the fly."""
+Precision = Literal[
+    "float32",
+    "float32-explicit",
+    "int8",
+    "int8-exact",
+    "int8-exact-sequence",
+    "int8-portable",
+    "int8-portable-sequence",
+    "int8-explicit",
+    "int8-dynamic",
+    "hybrid",
+]
+"""The name of the form of export: `edgelstm export --list` says what each computes."""
 
 MAX_JSON_BYTES = 1 << 22
 MAX_WIDTH = 1 << 14

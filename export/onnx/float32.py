@@ -19,13 +19,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.arithmetic.float32 import Float32
+from edgelstm.export.form import FloatForm
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.model import LSTM, Dense, Model
 
 
 def encode(model: Model) -> bytes:
     """The bytes of the `.onnx` file, checked by onnx's own checker. The same model gives the same bytes."""
-    graph = Graph(model)
+    graph = Graph(model, "float32")
     return graph.encode(build(graph, _lstm), frames="frames")
 
 
@@ -69,3 +71,16 @@ def _dense(graph: Graph, n: int, layer: Dense, x: str, *, last: bool) -> str:
     W, b = graph.constant(f"dense{n}_W", layer.W), graph.constant(f"dense{n}_b", layer.b)
     y = graph.node("Gemm", x, W, b, to="scores" if last else f"dense{n}", transB=1)
     return graph.node("Relu", y, to=f"relu{n}") if layer.activation == "relu" else y
+
+
+FORM = FloatForm(
+    format="onnx",
+    name="float32",
+    engine="onnxruntime",
+    state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
+    choose="for other people's tools: standard operators, any number of frames per call",
+    beware="a call with 0 frames spoils the state",
+    kinds=("lstm", "dense"),
+    write=encode,
+    computes=Float32,
+)

@@ -48,7 +48,7 @@ class Nodes:
 class Graph(Nodes):
     """Nodes, functions, constants and states of one file."""
 
-    def __init__(self, model: Model | QuantizedModel, precision: Precision | None = None):
+    def __init__(self, model: Model | QuantizedModel, precision: Precision):
         super().__init__()
         self._source, self._precision = model, precision
         self.model = model.model if isinstance(model, QuantizedModel) else model

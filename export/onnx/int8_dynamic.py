@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgelstm.export.arithmetic.int8_dynamic import rows_to_int8
+from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
+from edgelstm.export.form import FloatForm
 from edgelstm.export.onnx.float32 import build, to_iofc
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import RAISED, raised_weights
@@ -42,3 +43,16 @@ def _lstm(graph: Graph, n: int, layer: LSTM, x: str) -> str:
     results = [f"y{n}", f"h{n}_out", f"c{n}_out"]
     graph.nodes_of("DynamicQuantizeLSTM", inputs, results, domain="com.microsoft", hidden_size=H)
     return graph.node("Squeeze", results[0], "axis", to=f"sequence{n}")
+
+
+FORM = FloatForm(
+    format="onnx",
+    name="int8-dynamic",
+    engine="onnxruntime",
+    state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
+    choose="the fastest and smallest in onnxruntime",
+    beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
+    kinds=("lstm", "dense"),
+    write=encode,
+    computes=Int8Dynamic,
+)

@@ -25,11 +25,15 @@ How integers stay exact where engines differ or are slow:
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.arithmetic.int8 import Int8
+from edgelstm.export.form import IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import RAISED, integer_input, product, raised_zero_point
@@ -54,7 +58,7 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
 
     `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
     """
-    graph = Graph(quantized)
+    graph = Graph(quantized, "int8-exact-sequence" if scan else "int8-exact")
     flow = integer_input(graph, quantized, io)
     for n, lstm in enumerate(quantized.lstms):
         flow = _lstm(graph, n, lstm, flow)
@@ -182,3 +186,26 @@ def _scores(graph: Graph, layer: QuantizedDense, x: str) -> str:
     sums = graph.node("Add", sums, graph.constant("scores_bias", layer.bias[None]), to="scores_biased")
     floats = graph.cast(sums, np.float32, "scores_float")
     return graph.node("Mul", floats, graph.constant("scores_scale", score_scales(layer)), to="scores")
+
+
+FORM = IntegerForm(
+    format="onnx",
+    name="int8-exact",
+    engine="onnxruntime",
+    scales=("per-row", "per-gate"),
+    io=("float32", "int8"),
+    state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
+    choose="to hold another engine's integers against: every bit of the C core, in standard operators",
+    beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
+    kinds=("lstm", "dense"),
+    write=encode,
+    computes=Int8,
+)
+SEQUENCE = replace(
+    FORM,
+    name="int8-exact-sequence",
+    state="as int8-exact",
+    choose="int8-exact for chunks: any number of frames per call",
+    beware="as int8-exact; 0 frames are refused; the engine must know Scan",
+    write=partial(encode, scan=True),
+)

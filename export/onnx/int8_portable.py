@@ -22,11 +22,15 @@ A layer is one call of the function `LSTMStep` that the file brings with it:
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.arithmetic.int8_portable import Int8Portable
+from edgelstm.export.form import IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.graph import DOMAIN, Graph, Nodes
 from edgelstm.export.onnx.integers import RAISED, integer_input, product, raised_weights, raised_zero_point
@@ -44,7 +48,7 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
 
     `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
     """
-    graph, model = Graph(quantized, "int8-mixed"), quantized.model
+    graph, model = Graph(quantized, "int8-portable-sequence" if scan else "int8-portable"), quantized.model
     graph.function(_STEP, _INPUTS, _OUTPUTS, _step())
     flow = integer_input(graph, quantized, io)
     for n, (lstm, floats) in enumerate(zip(quantized.lstms, model.lstms)):
@@ -121,3 +125,26 @@ def _codes(graph: Graph, y: str, affine: Affine, dtype: type[np.integer[Any]], t
     zero = raised_zero_point(affine) if dtype is np.uint8 else affine.zero_point
     scale = graph.scalar(f"{to}_scale", float(affine.scale), np.float32)
     return graph.node("QuantizeLinear", y, scale, graph.scalar(f"{to}_zero", zero, dtype), to=to)
+
+
+FORM = IntegerForm(
+    format="onnx",
+    name="int8-portable",
+    engine="onnxruntime",
+    scales=("per-row", "per-gate"),
+    io=("float32", "int8"),
+    state="inputs h0 (uint8), c0 (float32), … and outputs h0_out, c0_out, …; h starts with its zero point",
+    choose="a quarter of float32's size in any ONNX engine: standard operators, the same answers everywhere",
+    beware="one frame per call; faster than float32 from some 150 units only",
+    kinds=("lstm", "dense"),
+    write=encode,
+    computes=Int8Portable,
+)
+SEQUENCE = replace(
+    FORM,
+    name="int8-portable-sequence",
+    state="as int8-portable",
+    choose="int8-portable for chunks: any number of frames per call, every bit as frame by frame",
+    beware="float32 is faster for chunks of small models; 0 frames are refused; the engine must know Scan",
+    write=partial(encode, scan=True),
+)

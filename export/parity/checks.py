@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,33 +35,71 @@ class Check:
         return f"{mark} {self.name}: largest difference {self.largest:.2g}{limit}, RMS {self.rms:.2g}"
 
 
+@dataclass
+class _Row:
+    limit: float | None
+    values: int = 0
+    differing: int = 0
+    largest: float = 0.0
+    squares: float = 0.0
+
+    def check(self, name: str) -> Check:
+        rms = float(np.sqrt(self.squares / max(self.values, 1)))
+        return Check(name, self.values, self.differing, self.largest, rms, self.limit)
+
+
+@dataclass
+class _Share:
+    """How often values differed, of how many, and how often they may."""
+
+    limit: float
+    wrong: int = 0
+    values: int = 0
+
+    def check(self, name: str) -> Check:
+        # A short sequence may hold less than a hundred values, and one of them may differ.
+        share = max(self.wrong - 1, 0) / max(self.values, 1)
+        return Check(name, 1, int(share > 0), share, share, self.limit)
+
+
+@dataclass
 class Ledger:
     """Differences by name, added up over sequences; a check for each, in the order in which they were met."""
 
-    def __init__(self) -> None:
-        self.rows: dict[str, list[Any]] = {}  # values, differing, largest, sum of squares, limit
+    _rows: dict[str, _Row] = field(default_factory=dict)
+    _shares: dict[str, _Share] = field(default_factory=dict)
 
     def exact(self, name: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
         self.near(name, found, expected, 0.0)
 
     def near(self, name: str, found: NDArray[Any], expected: NDArray[Any], limit: float | None) -> None:
         """Of several limits under one name the largest holds."""
-        row = self.rows.setdefault(name, [0, 0, 0.0, 0.0, limit])
+        row = self._rows.setdefault(name, _Row(limit))
         if limit is not None:
-            row[4] = max(row[4], limit)
+            row.limit = max(row.limit or 0.0, limit)
         if found.shape != expected.shape:
-            row[1], row[2] = row[1] + 1, MAX_REPORTED
+            row.differing, row.largest = row.differing + 1, MAX_REPORTED
             return
         with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which counts as the largest
             difference = np.abs(found.astype(np.float64) - expected.astype(np.float64))
         difference = np.nan_to_num(difference, nan=MAX_REPORTED, posinf=MAX_REPORTED)
-        row[0] += difference.size
-        row[1] += int(np.count_nonzero(difference))
-        row[2] = max(row[2], float(difference.max(initial=0.0)))
-        row[3] += float((difference**2).sum())
+        row.values += difference.size
+        row.differing += int(np.count_nonzero(difference))
+        row.largest = max(row.largest, float(difference.max(initial=0.0)))
+        row.squares += float((difference**2).sum())
+
+    def share(self, name: str, wrong: NDArray[Any], limit: float) -> None:
+        """How often `wrong` is not zero, over all sequences together: judged in the end."""
+        share = self._shares.setdefault(name, _Share(limit))
+        share.wrong += int(np.count_nonzero(wrong))
+        share.values += wrong.size
+
+    def in_units(self, name: str, difference: NDArray[Any], limit: float, share: float) -> None:
+        """Of values that are integers: by how many they differ, and how often."""
+        units = np.rint(difference)
+        self.near(f"{name}, int8 units", units, np.zeros_like(units), limit)
+        self.share(f"{name}, share of integers that differ", units, share)
 
     def checks(self) -> tuple[Check, ...]:
-        return tuple(
-            Check(name, values, differing, largest, float(np.sqrt(squares / max(values, 1))), limit)
-            for name, (values, differing, largest, squares, limit) in self.rows.items()
-        )
+        rows: dict[str, _Row | _Share] = {**self._rows, **self._shares}
+        return tuple(row.check(name) for name, row in rows.items())

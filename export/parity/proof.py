@@ -11,21 +11,20 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.form import Form, Source
 from edgelstm.export.metadata import metadata
 from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
 from edgelstm.files import write_whole
-from edgelstm.model import Model
 from edgelstm.quantization.scheme import QuantizedModel
-from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import FILE_FIELDS
 
@@ -53,6 +52,10 @@ class Proof:
     @property
     def passed(self) -> bool:
         return all(check.passed for check in self.checks)
+
+    def of(self, file: str, content: bytes) -> Proof:
+        """The same, said of `file` that holds `content`."""
+        return replace(self, file=file, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
     def to_json(self) -> str:
         """Readable JSON, the same for the same file, engine and sequences."""
@@ -90,37 +93,31 @@ def proven_digest(path: str | Path) -> str | None:
     return digest
 
 
-def prove(
-    path: str | Path,
-    model: Model,
-    quantized: QuantizedModel | None,
-    sequences: Sequence[NDArray[np.float32]],
-    precision: Precision | None = None,
-) -> Proof:
-    """Run the file at `path` on raw `sequences`, each (frames, features), and compare.
+def prove(path: str | Path, form: Form, source: Source, sequences: Sequence[NDArray[np.float32]]) -> Proof:
+    """Run the file at `path`, which `form` made from `source`, on raw `sequences`, each (frames, features).
 
-    `quantized` is what a file of integers was made from, None for others. `precision`: left out, int8 or float32. A
-    file that answers wrongly gives a proof that has not passed; ValueError is for one that cannot be run, or
+    A file that answers wrongly gives a proof that has not passed; ValueError is for one that cannot be run, or
     sequences that do not fit.
     """
     path = Path(path)
     if not sequences or any(not len(sequence) for sequence in sequences):
         raise ValueError(f"{path}: proof: no sequences or an empty one, expected at least one frame in each")
+    model = source.model if isinstance(source, QuantizedModel) else source
     engine = open_model(path)
     units = engine.metadata.get("lstm_units")
     shape = (engine.features, units, engine.outputs, engine.precision, engine.activation)
     widths = [lstm.units for lstm in model.lstms]
-    precision = precision or ("int8" if quantized else "float32")
-    expected = (model.features, widths, model.outputs, precision, model.activation)
+    expected = (model.features, widths, model.outputs, form.name, model.activation)
     if shape != expected:
         raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
-    content = path.read_bytes()
-    judge = Judge(model, quantized, witness(engine), precision)
+    arithmetic = form.arithmetic(source)
+    witnessed = witness(engine, as_integers=arithmetic.integers, splits_exactly=arithmetic.splits_exactly)
+    judge = Judge(model, arithmetic, witnessed)
     said = {name: value for name, value in engine.metadata.items() if name not in FILE_FIELDS}
-    judge.ledger.exact("metadata", *_same_metadata(said, metadata(quantized or model, precision)))
+    judge.ledger.exact("metadata", *_same_metadata(said, metadata(source, form.name)))
     for sequence in sequences:
         judge.sequence(np.ascontiguousarray(sequence, np.float32))
-    judge.shares()
+    content = path.read_bytes()
     return Proof(
         file=path.name,
         sha256=hashlib.sha256(content).hexdigest(),

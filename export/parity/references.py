@@ -30,6 +30,13 @@ def integer_trace(quantized: QuantizedModel, codes: NDArray[np.int8]) -> referen
     return _integer_trace(quantized, np.ascontiguousarray(codes, np.int8).tobytes())
 
 
+def states_of(trace: forward.Trace | reference.Trace) -> dict[str, NDArray[Any]]:
+    """The states of a trace by the names of their parts, each (T, values)."""
+    return {
+        f"{letter}{n}": values for letter, parts in (("h", trace.h), ("c", trace.c)) for n, values in enumerate(parts)
+    }
+
+
 @lru_cache(KEPT)
 def _float_trace(model: Model, frames: bytes, dtype: np.dtype[Any]) -> forward.Trace:
     return forward.forward(model, np.frombuffer(frames, np.float32).reshape(-1, model.features), dtype.type)

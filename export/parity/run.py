@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,28 +25,34 @@ class Run:
 
     answers: Array  # (answers, outputs) that were emitted
     final: Array  # (outputs,) the answer asked for at the end
-    h: tuple[Array, ...]  # per LSTM layer (T, H)
-    c: tuple[Array, ...]  # per LSTM layer (T, H)
+    ended: Mapping[str, Array]  # the states at the end by name, (values,) each
+    states: Mapping[str, Array] = field(default_factory=dict)  # after each frame, (T, values) each
     scores: Array | None = None  # (T, outputs), where the engine shows them
+    scores_rounded: bool = False  # to int8, where the file holds integers
     probabilities: Array | None = None  # (T, outputs), where the file computes them itself
     codes: Array | None = None  # (T, features) int8: the frames as the file quantized them, where it shows them
 
 
-def witness(engine: Model | EngineModel) -> Witness:
-    """The witness for the engine that `engine` is open in."""
+def witness(engine: Model | EngineModel, *, as_integers: bool = False, splits_exactly: bool = True) -> Witness:
+    """The witness for the engine that `engine` is open in.
+
+    as_integers: states are compared as the integers that they are, not as the numbers that those stand for.
+    splits_exactly: the file computes the same sums in the same order, however many frames a call takes.
+    """
     if isinstance(engine, OnnxModel):
-        return _OnnxWitness(engine)
-    return _TfliteWitness(engine) if isinstance(engine, TfliteModel) else Witness(engine)
+        return _OnnxWitness(engine, as_integers, splits_exactly)
+    if isinstance(engine, TfliteModel):
+        return _TfliteWitness(engine, as_integers, splits_exactly)
+    return Witness(engine, as_integers, splits_exactly)
 
 
 class Witness:
     """Sees answers and states, which every engine shows."""
 
-    splits_exactly = True  # the same sums in the same order, however many frames a call takes
     rounds_scores = False  # to int8, as TFLite's form does
 
-    def __init__(self, engine: Model | EngineModel):
-        self.engine = engine
+    def __init__(self, engine: Any, as_integers: bool, splits_exactly: bool):
+        self.engine, self.as_integers, self.splits_exactly = engine, as_integers, splits_exactly
         self.stream = self.new_stream()
 
     def new_stream(self) -> Any:
@@ -66,13 +72,13 @@ class Witness:
                 answers.append(self.stream.output.copy())
             states.append(self.states(self.stream))
             seen.append(self.look())
-        layers = range(len(states[0]))
-        h, c = (tuple(np.array([state[n][which] for state in states]) for n in layers) for which in (0, 1))
-        fields = {name: np.array([look[name] for look in seen]) for name in seen[0]}
-        return Run(self.rows(answers), self.stream.answer(), h, c, **fields)
+        traced = {name: np.array([state[name] for state in states]) for name in states[0]}
+        fields: dict[str, Any] = {name: np.array([look[name] for look in seen]) for name in seen[0]}
+        fields["scores_rounded"] = self.rounds_scores
+        return Run(self.rows(answers), self.stream.answer(), states[-1], traced, **fields)
 
     def run_at_once(self, sequence: NDArray[np.float32]) -> Run:
-        """Reset, then one push. The states are those at the end, (1, H) each."""
+        """Reset, then one push."""
         self.stream.reset()
         return self.ended(self.stream, self.stream.push(sequence))
 
@@ -86,13 +92,12 @@ class Witness:
         return self.ended(other, np.concatenate([before, other.push(sequence[half:])]))
 
     def ended(self, stream: Any, answers: Array) -> Run:
-        states = self.states(stream)
-        return Run(answers, stream.answer(), tuple(h[None] for h, _ in states), tuple(c[None] for _, c in states))
+        return Run(answers, stream.answer(), self.states(stream))
 
-    def states(self, stream: Any) -> list[tuple[Array, Array]]:
-        """(h, c) of every layer, in numbers that mean the same in every engine."""
+    def states(self, stream: Any) -> dict[str, Array]:
+        """Every part of the state, flat, in numbers that mean the same in every engine."""
         states: list[tuple[Array, Array]] = stream.layer_states()
-        return states
+        return {f"{letter}{n}": part for n, pair in enumerate(states) for letter, part in zip("hc", pair)}
 
     def rows(self, answers: list[Array]) -> Array:
         return np.array(answers, np.float32).reshape(-1, self.engine.outputs)
@@ -101,23 +106,24 @@ class Witness:
 class _OnnxWitness(Witness):
     """Sees scores after each step, and the probabilities in calls of their own."""
 
-    def __init__(self, engine: OnnxModel):
-        super().__init__(engine)
+    def __init__(self, engine: OnnxModel, as_integers: bool, splits_exactly: bool):
+        # A file that takes one frame per call cannot split otherwise.
+        super().__init__(engine, as_integers, splits_exactly or engine.by_frame)
         self.model = engine
-        # A call for several frames sums floats in another order than one for each.
-        self.splits_exactly = engine.by_frame or engine.precision != "float32"
         self.rounds_scores = engine.io is not None
         self.has_probabilities = "probabilities" in [output.name for output in engine.session.get_outputs()]
 
     def look(self) -> dict[str, Array]:
         return {"scores": self.stream.scores.copy()}
 
-    def states(self, stream: Any) -> list[tuple[Array, Array]]:
-        """The model's own integers, where the file has 128 more in h; else what they stand for."""
+    def states(self, stream: Any) -> dict[str, Array]:
+        """The model's own integers, where the file has 128 more in those of 8 bits; else what they stand for."""
         states = super().states(stream)
-        if self.model.precision == "int8":
-            return [(h.astype(np.int16) - 128, c) for h, c in states]
-        return in_reals(self.model.states, states)
+        if not self.as_integers:
+            return in_reals(self.model.states, states)
+        return {
+            name: part.astype(np.int16) - 128 if part.dtype == np.uint8 else part for name, part in states.items()
+        }
 
     def run(self, sequence: NDArray[np.float32]) -> Run:
         run = super().run(sequence)
@@ -140,9 +146,9 @@ class _TfliteWitness(Witness):
 
     rounds_scores = True  # where there are integers at all
 
-    def __init__(self, engine: TfliteModel):
-        super().__init__(engine)
-        self.integers, self.about = engine.precision == "int8", engine.states
+    def __init__(self, engine: TfliteModel, as_integers: bool, splits_exactly: bool):
+        super().__init__(engine, as_integers, splits_exactly)
+        self.about = engine.states
         details = self.stream.interpreter.get_tensor_details()
         numbers = {detail["name"]: detail["index"] for detail in details}
         wanted = {"codes": "x8", "probabilities": "probabilities"}
@@ -154,17 +160,16 @@ class _TfliteWitness(Witness):
             warnings.simplefilter("ignore")  # LiteRT warns that keeping all tensors takes memory
             return TfliteStream(self.engine, experimental_preserve_all_tensors=True)
 
-    def states(self, stream: Any) -> list[tuple[Array, Array]]:
+    def states(self, stream: Any) -> dict[str, Array]:
         """Integers where they are the model's own; else what they stand for."""
         states = super().states(stream)
-        return states if self.integers else in_reals(self.about, states)
+        return states if self.as_integers else in_reals(self.about, states)
 
     def look(self) -> dict[str, Array]:
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}
         return {"scores": self.stream.scores.copy()} | {field: array.reshape(-1) for field, array in seen.items()}
 
 
-def in_reals(about: Sequence[State], states: list[tuple[Array, Array]]) -> list[tuple[Array, Array]]:
-    """(h, c) of every layer as the numbers that they stand for."""
-    pairs = zip(about[0::2], about[1::2], states)
-    return [(h.real(one), c.real(other)) for h, c, (one, other) in pairs]
+def in_reals(about: Sequence[State], states: Mapping[str, Array]) -> dict[str, Array]:
+    """States as the numbers that they stand for."""
+    return {state.name: state.real(states[state.name]) for state in about}

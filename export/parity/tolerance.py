@@ -22,11 +22,6 @@ ROUNDED_FACTOR = 3
 """The same for int8 weights with activations rounded on the fly: against float64, and times what the plainest way to
 round (`edgelstm.export.arithmetic.int8_dynamic`) is off by. onnxruntime measured 1.0 times that: it rounds so too."""
 
-SAME_ROUNDING = 6
-"""Against that way of rounding, a file must be within this fraction of the limit against float64. Where float32 puts
-a value on the other side of a rounding's edge, the two part by a step and stay near: measured 0.003 where both are
-0.036 off."""
-
 ACTIVATION_LIMIT = 2e-6
 """Answers from the very same scores, relative to the largest score (at least 1): exp in float32, then a sum."""
 
@@ -36,20 +31,6 @@ taken off. TFLite normalizes in two steps and scales in a third. The rest is pro
 
 SCORE_UNITS = 1.0
 """TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
-
-STEP_LIMIT = 1e-6
-"""Float gates between integers, by the file's own states: against float64, relative to the largest value and to the
-largest terms of a gate's sum (each at least 1). Four float32 roundings of 6e-8, and the functions' own."""
-
-EDGE_UNITS = 1.0
-EDGE_SHARE = 0.01
-"""By how many units a value may then differ that is rounded to int8, and how often: where float32 and float64 lie on
-two sides of a rounding's edge. Measured 0 in 10,000."""
-
-CELL_UNITS = 3.0
-CELL_SHARE = 0.03
-"""int8 cells: by how many units a value may differ from every value rounded once, and how often. XNNPACK measured 0;
-TFLite's own kernels, which round LOGISTIC and TANH otherwise, 2 units in 0.8 % of the values."""
 
 
 def magnitude(values: NDArray[Any]) -> float:

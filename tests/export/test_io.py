@@ -8,7 +8,7 @@ import pytest
 
 from edgelstm.export import FORMS, export_model
 from edgelstm.export.onnx import int8_exact as onnx_int8_exact
-from edgelstm.export.tflite import int8 as tflite_int8
+from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.quantization.scheme import Affine
@@ -59,7 +59,7 @@ def test_scores_that_could_overflow_are_refused():
     quantized = quantize(MODEL, "per-gate")
     last = replace(quantized.head[-1], output=Affine(np.float32(1e-9), 0))
     wild = replace(quantized, head=(last,))
-    for encode in (onnx_int8_exact.encode, tflite_int8.encode):
+    for encode in (onnx_int8_exact.encode, tflite_fused.encode_int8):
         with pytest.raises(ValueError, match=r"^model model: scores row 0: [^\n]*overflow"):
             encode(wild, "int8")
     assert onnx_int8_exact.encode(wild)

@@ -102,7 +102,7 @@ def test_the_file_says_what_its_integers_mean():
     h = {"type": "uint8", "shape": [1, 7], "initial": zero, "zero_point": zero, "scale": float(hidden.scale)}
     c = {"type": "float32", "shape": [1, 7], "initial": 0, "zero_point": 0, "scale": 1}
     assert said["states"] == [{"name": "h0", "output": "h0_out", **h}, {"name": "c0", "output": "c0_out", **c}]
-    assert said["precision"] == "int8-mixed"
+    assert said["precision"] == "int8-portable"
     assert "io" not in said
     assert "io" in says(encode(quantized, "int8"))
 

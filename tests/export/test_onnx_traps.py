@@ -29,8 +29,7 @@ def damaged(folder, form, change):
 
 def failing(path, form):
     form = find_form("onnx", form)
-    quantized = quantize(MODEL, form.scales[0]) if form.scales else None
-    proof = prove(path, MODEL, quantized, SEQUENCES, form.precision)
+    proof = prove(path, form, quantize(MODEL, form.scales[0]) if form.scales else MODEL, SEQUENCES)
     return {check.name for check in proof.checks if not check.passed}
 
 

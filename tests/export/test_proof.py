@@ -7,19 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgelstm.export import elstm
+from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.export.onnx import int8_dynamic as onnx_int8_dynamic
-from edgelstm.export.onnx import int8_exact as onnx_int8_exact
-from edgelstm.export.onnx import int8_portable as onnx_int8_portable
 from edgelstm.export.parity.proof import prove
 from edgelstm.export.parity.run import witness
-from edgelstm.export.tflite import explicit as tflite_explicit
-from edgelstm.export.tflite import float32 as tflite_float32
+from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite import graph as tflite_writer
-from edgelstm.export.tflite import hybrid as tflite_hybrid
-from edgelstm.export.tflite import int8 as tflite_int8
-from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
 from edgelstm.export.tflite.graph import Op
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import quantize, reference
@@ -32,41 +25,36 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("ai_edge_litert")
 
 FORMS = {
-    "elstm": (None, elstm.encode),
-    "elstm-per-row": ("per-row", elstm.encode),
-    "elstm-per-gate": ("per-gate", elstm.encode),
-    "onnx": (None, onnx_float32.encode),
-    "onnx-dynamic": (None, onnx_int8_dynamic.encode),
-    "onnx-per-row": ("per-row", onnx_int8_exact.encode),
-    "onnx-per-gate": ("per-gate", onnx_int8_exact.encode),
-    "onnx-portable": ("per-row", onnx_int8_portable.encode),
-    "tflite": ("per-gate", tflite_int8.encode),
-    "tflite-float32": (None, tflite_float32.encode),
-    "tflite-hybrid": (None, tflite_hybrid.encode),
-    "tflite-float32-explicit": (None, tflite_explicit.encode_float32),
-    "tflite-dynamic": (None, tflite_explicit.encode_int8_dynamic),
-    "tflite-int8-explicit": ("per-row", tflite_int8_explicit.encode),
+    "elstm": ("elstm", "float32", None),
+    "elstm-per-row": ("elstm", "int8", "per-row"),
+    "elstm-per-gate": ("elstm", "int8", "per-gate"),
+    "onnx": ("onnx", "float32", None),
+    "onnx-dynamic": ("onnx", "int8-dynamic", None),
+    "onnx-per-row": ("onnx", "int8-exact", "per-row"),
+    "onnx-per-gate": ("onnx", "int8-exact", "per-gate"),
+    "onnx-portable": ("onnx", "int8-portable", "per-row"),
+    "tflite": ("tflite", "int8", "per-gate"),
+    "tflite-float32": ("tflite", "float32", None),
+    "tflite-hybrid": ("tflite", "hybrid", None),
+    "tflite-float32-explicit": ("tflite", "float32-explicit", None),
+    "tflite-dynamic": ("tflite", "int8-dynamic", None),
+    "tflite-int8-explicit": ("tflite", "int8-explicit", "per-row"),
 }
-PRECISIONS = {
-    "onnx-dynamic": "int8-dynamic",
-    "onnx-portable": "int8-mixed",
-    "tflite-dynamic": "int8-dynamic",
-    "tflite-hybrid": "hybrid",
-    "tflite-int8-explicit": "int8-cell",
-}
+ROUNDING = ("onnx-dynamic", "onnx-portable", "tflite-dynamic", "tflite-hybrid", "tflite-int8-explicit")
 MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
 SEQUENCES = [random_signal(40, 5, 1), random_signal(9, 5, 2)]
 
 
-def proven(folder, form, right, sequences, wrong=None):
+def proven(folder, name, right, sequences, wrong=None):
     """The proof, against the model `right`, of a file made from `wrong` (or from `right`)."""
-    scales, encode = FORMS[form]
-    quantized = quantize(right, scales) if scales else None
+    *found, scales = FORMS[name]
+    form = find_form(*found)
     if scales and isinstance(wrong, Model):
         wrong = quantize(wrong, scales)
-    path = folder / f"model.{form.split('-')[0]}"
-    path.write_bytes(encode(wrong or quantized or right))
-    return prove(path, right, quantized, sequences, PRECISIONS.get(form))
+    source = quantize(right, scales) if scales else right
+    path = folder / f"model{form.suffix}"
+    path.write_bytes(form.encode(wrong or source))
+    return prove(path, form, source, sequences)
 
 
 def failed(proof):
@@ -82,7 +70,7 @@ def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path
     assert (proof.sequences, proof.frames) == (6, 2400)
     assert proof.agreement is not None
     assert proof.agreement >= 5 / 6
-    if FORMS[form][0] and form not in PRECISIONS:
+    if FORMS[form][2] and form not in ROUNDING:
         exact = [check for check in proof.checks if check.name.endswith("integers")]
         assert [(check.values, check.differing) for check in exact] == [(2400 * 24, 0)] * 2
 
@@ -115,16 +103,16 @@ def test_input_integers_may_fall_to_either_side_of_the_middle(tmp_path):
     close = np.zeros((200, 5), np.float32)
     close[:, 0] = (middles - offset) / scale
     path = tmp_path / "model.tflite"
-    path.write_bytes(tflite_int8.encode(quantized))
+    path.write_bytes(tflite_fused.encode_int8(quantized))
     moved = (witness(open_model(path)).run(close).codes != reference.quantize_frames(quantized, close)).any(axis=1)
     assert 0 < moved.sum() < 200
-    assert prove(path, MODEL, quantized, [close]).passed
-    graph = tflite_int8.build(quantized)
+    assert prove(path, tflite_fused.INT8, quantized, [close]).passed
+    graph = tflite_fused.build_int8(quantized)
     factor = next(tensor.data for tensor in graph.tensors() if tensor.name == "normalize_factor")
     graph = with_tensor(graph, "normalize_factor", data=factor * np.float32(1 + 1e-4))
     path.write_bytes(seal(tflite_writer.encode(graph)))
     beside = close + np.float32(0.005) / scale  # a two-hundredth of an integer
-    assert "input integers, beyond rounding" in failed(prove(path, MODEL, quantized, [beside]))
+    assert "input integers, beyond rounding" in failed(prove(path, tflite_fused.INT8, quantized, [beside]))
 
 
 def test_the_record_beside_the_file(tmp_path):
@@ -190,7 +178,7 @@ def by_rounding(form, name):
     return f"{name} against the same rounding"
 
 
-@pytest.mark.parametrize("form", PRECISIONS)
+@pytest.mark.parametrize("form", ROUNDING)
 @pytest.mark.parametrize(
     ("wrong", "name"),
     [
@@ -204,7 +192,7 @@ def test_a_rounding_file_of_another_model_fails(form, wrong, name, tmp_path):
     assert by_rounding(form, name) in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
-@pytest.mark.parametrize("form", PRECISIONS)
+@pytest.mark.parametrize("form", ROUNDING)
 def test_a_rounding_file_that_answers_otherwise_fails(form, tmp_path):
     wrong = replace(MODEL, answer=Answer("mean", 9, 3))
     assert "metadata" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
@@ -217,10 +205,10 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
     for form in ("onnx", "tflite-float32", "tflite-float32-explicit"):
         assert "h0 against float64" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
-    for form in PRECISIONS:
+    for form in ROUNDING:
         assert by_rounding(form, "h0") in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
-        quantized = quantize(MODEL, FORMS[form][0])
+        quantized = quantize(MODEL, FORMS[form][2])
         layer = quantized.lstms[0]
         mixed = replace(
             layer, W=with_gates_swapped(layer.W, one, other), W_scale=with_gates_swapped(layer.W_scale, one, other)
@@ -231,7 +219,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
 
 @pytest.mark.parametrize("form", ["elstm-per-row", "elstm-per-gate", "onnx-per-row", "tflite"])
 def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
-    quantized = quantize(MODEL, FORMS[form][0])
+    quantized = quantize(MODEL, FORMS[form][2])
     for layer in (0, 1):
         R = quantized.lstms[layer].R.copy()
         R[5, 3] = R[5, 3] - 4 if R[5, 3] > 0 else R[5, 3] + 4
@@ -251,7 +239,7 @@ def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
     ],
 )
 def test_a_wrong_integer_head_fails(form, check, tmp_path):
-    quantized = quantize(MODEL, FORMS[form][0])
+    quantized = quantize(MODEL, FORMS[form][2])
     head = quantized.head[0]
     W = head.W.copy()
     W[2, 3] = 127 if W[2, 3] < 0 else -127
@@ -304,8 +292,8 @@ def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_pat
     """Files that LiteRT loads without a word."""
     quantized = quantize(MODEL, "per-gate")
     path = tmp_path / "model.tflite"
-    path.write_bytes(seal(tflite_writer.encode(damage(tflite_int8.build(quantized)))))
-    assert check in failed(prove(path, MODEL, quantized, SEQUENCES))
+    path.write_bytes(seal(tflite_writer.encode(damage(tflite_fused.build_int8(quantized)))))
+    assert check in failed(prove(path, tflite_fused.INT8, quantized, SEQUENCES))
 
 
 @pytest.mark.parametrize(
@@ -321,11 +309,11 @@ def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_pat
 def test_a_state_that_is_not_as_the_metadata_say_is_never_run(name, changes, said, tmp_path):
     """LiteRT runs all of these and answers wrongly."""
     quantized = quantize(MODEL, "per-gate")
-    graph = with_tensor(tflite_int8.build(quantized), name, **changes)
+    graph = with_tensor(tflite_fused.build_int8(quantized), name, **changes)
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(tflite_writer.encode(graph)))
     with pytest.raises(ValueError, match=f"graph: {name}: {said}"):
-        prove(path, MODEL, quantized, SEQUENCES)
+        prove(path, tflite_fused.INT8, quantized, SEQUENCES)
 
 
 def test_a_wrong_initial_state_in_an_onnx_file_fails(tmp_path):
@@ -334,7 +322,7 @@ def test_a_wrong_initial_state_in_an_onnx_file_fails(tmp_path):
         entry.value = entry.value.replace('"initial":0', '"initial":0.5', 1)
     path = tmp_path / "model.onnx"
     onnx.save(proto, path)
-    assert "h0 against float64" in failed(prove(path, MODEL, None, SEQUENCES))
+    assert "h0 against float64" in failed(prove(path, onnx_float32.FORM, MODEL, SEQUENCES))
 
 
 def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
@@ -344,7 +332,7 @@ def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
     node.op_type = "LogSoftmax"
     path = tmp_path / "model.onnx"
     onnx.save(proto, path)
-    assert failed(prove(path, MODEL, None, SEQUENCES)) == {"probabilities of the file"}
+    assert failed(prove(path, onnx_float32.FORM, MODEL, SEQUENCES)) == {"probabilities of the file"}
 
 
 @pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32", "tflite-float32-explicit"])
@@ -359,8 +347,10 @@ def test_large_weights_magnify_roundings_and_pass(form, tmp_path):
 def test_a_file_of_other_shape_or_precision_is_refused(tmp_path):
     with pytest.raises(ValueError, match="expected \\(5, \\[12, 7\\]"):
         proven(tmp_path, "onnx", MODEL, SEQUENCES, random_model(5, [12, 8], [4]))
+    path = tmp_path / "model.elstm"
+    path.write_bytes(find_form("elstm", "int8").encode(quantize(MODEL)))
     with pytest.raises(ValueError, match="'int8'"):
-        proven(tmp_path, "elstm", MODEL, SEQUENCES, quantize(MODEL))
+        prove(path, find_form("elstm", "float32"), MODEL, SEQUENCES)
 
 
 @pytest.mark.parametrize("sequences", [[], [np.zeros((0, 5), np.float32)]])

@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from edgelstm import forward
 from edgelstm.export import FORMS, export_model, find_form
 from edgelstm.export.arithmetic.int8_cell import cell_ranges, int8_cell_forward, int8_cell_steps
-from edgelstm.export.arithmetic.int8_dynamic import same_rounding
+from edgelstm.export.arithmetic.int8_dynamic import Hybrid, Int8Dynamic
 from edgelstm.export.tflite import explicit as tflite_explicit
-from edgelstm.export.tflite import float32 as tflite_float32
-from edgelstm.export.tflite import hybrid as tflite_hybrid
-from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
-from edgelstm.export.tflite.explicit import encode_int8_dynamic
+from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import quantize_frames
@@ -42,15 +39,14 @@ def test_int8_values_are_those_of_numpy(shape, seed):
     features, units, outputs, activation = shape
     quantized = quantize(random_model(features, units, outputs, seed=seed, activation=activation, frames=30))
     codes = quantize_frames(quantized, random_signal(30, features, seed))
-    found = streamed(tflite_int8_explicit.encode(quantized, "int8"), codes)
+    found = streamed(tflite_explicit.encode_int8(quantized, "int8"), codes)
     affines = {"scores": quantized.head[-1].output}
     for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized))):
         affines |= {f"h{n}_out": layer.hidden, f"c{n}_out": ranges.c}
     assert found.keys() == affines.keys()
     assert {array.dtype.name for array in found.values()} == {"int8"}
     reals = {name: (found[name].astype(float) - a.zero_point) * float(a.scale) for name, a in affines.items()}
-    h, c = ([reals[f"{letter}{n}_out"] for n in range(len(units))] for letter in "hc")
-    steps = int8_cell_steps(quantized, codes, h, c)
+    steps = int8_cell_steps(quantized, codes, {name.removesuffix("_out"): reals[name] for name in reals})
     expected = {"scores": steps.scores} | {f"h{n}_out": value for n, value in enumerate(steps.h)}
     expected |= {f"c{n}_out": value for n, value in enumerate(steps.c)}
     for name, affine in affines.items():
@@ -62,22 +58,23 @@ def test_int8_values_are_those_of_numpy(shape, seed):
 def test_int8_values_that_run_free_stay_those_of_numpy():
     quantized = quantize(random_model(6, [24, 9], [4]))
     signal = random_signal(300, 6, 1)
-    found = streamed(tflite_int8_explicit.encode(quantized, "int8"), quantize_frames(quantized, signal))["scores"]
+    found = streamed(tflite_explicit.encode_int8(quantized, "int8"), quantize_frames(quantized, signal))["scores"]
     output = quantized.head[-1].output
     codes = np.rint(int8_cell_forward(quantized, signal).scores / float(output.scale)) + output.zero_point
     assert (found == codes).mean() > 0.95
 
 
 @pytest.mark.parametrize(
-    ("encode", "precision"), [(tflite_hybrid.encode, "hybrid"), (encode_int8_dynamic, "int8-dynamic")]
+    ("encode", "arithmetic"),
+    [(tflite_fused.encode_hybrid, Hybrid), (tflite_explicit.encode_int8_dynamic, Int8Dynamic)],
 )
 @settings(max_examples=10, deadline=None)
 @given(shape=shapes(), seed=st.integers(0, 99))
-def test_int8_weights_round_as_numpy_does(encode, precision, shape, seed):
+def test_int8_weights_round_as_numpy_does(encode, arithmetic, shape, seed):
     features, units, outputs, activation = shape
     model = random_model(features, units, outputs, seed=seed, activation=activation, frames=20)
     signal = random_signal(20, features, seed)
-    found, near = streamed(encode(model), signal)["scores"], same_rounding(precision, model, None, signal).scores
+    found, near = streamed(encode(model), signal)["scores"], arithmetic(model).rounded(signal).scores
     exact = forward.forward(model, signal).scores
     assert np.median(np.abs(found - near)) <= 1e-5 * max(1, np.abs(exact).max())
 
@@ -202,24 +199,24 @@ def quantized():
 )
 def test_what_int8_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
     with pytest.raises(ValueError, match=said):
-        tflite_int8_explicit.encode(wrong(quantized))
+        tflite_explicit.encode_int8(wrong(quantized))
 
 
 @pytest.mark.parametrize(
     ("of_metadata", "said"),
     [
-        (lambda: tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4], seed=1))), "graph: h0: scale"),
-        (lambda: tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4])), "int8"), "graph: x: float32"),
+        (lambda: tflite_explicit.build_int8(quantize(random_model(5, [8, 6], [4], seed=1))), "graph: h0: scale"),
+        (lambda: tflite_explicit.build_int8(quantize(random_model(5, [8, 6], [4])), "int8"), "graph: x: float32"),
         (
-            lambda: tflite_int8_explicit.build(quantize(random_model(5, [8], [4]))),
+            lambda: tflite_explicit.build_int8(quantize(random_model(5, [8], [4]))),
             r"graph: inputs .* expected c0, h0, x",
         ),
-        (lambda: tflite_explicit.build(random_model(5, [8, 6], [4]), "float32"), "graph: h0: int8"),
-        (lambda: tflite_float32.build(random_model(5, [8, 6], [4])), "graph: inputs .* expected x and scores"),
+        (lambda: tflite_explicit.build_float32(random_model(5, [8, 6], [4])), "graph: h0: int8"),
+        (lambda: tflite_fused.build_float32(random_model(5, [8, 6], [4])), "graph: inputs .* expected x and scores"),
     ],
 )
 def test_metadata_that_do_not_fit_the_graph_are_refused(of_metadata, said, tmp_path):
-    graph = tflite_int8_explicit.build(quantize(random_model(5, [8, 6], [4])))
+    graph = tflite_explicit.build_int8(quantize(random_model(5, [8, 6], [4])))
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(encode_graph(replace(graph, metadata=of_metadata().metadata))))
     with pytest.raises(ValueError, match=rf"^{path}: {said}"):

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from edgelstm import forward
 from edgelstm.export.tflite import explicit as tflite_explicit
-from edgelstm.export.tflite import float32 as tflite_float32
+from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.model import Normalize
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
 
 pytest.importorskip("ai_edge_litert")
 
-both = pytest.mark.parametrize("encode", [tflite_float32.encode, tflite_explicit.encode_float32])
+both = pytest.mark.parametrize("encode", [tflite_fused.encode_float32, tflite_explicit.encode_float32])
 
 
 def close(found, expected):

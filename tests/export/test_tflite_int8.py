@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.export.metadata import metadata
+from edgelstm.export.parity.references import states_of
 from edgelstm.export.parity.run import witness
-from edgelstm.export.tflite import int8 as tflite_int8
-from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
-from edgelstm.export.tflite.int8 import build, encode
+from edgelstm.export.tflite import explicit, fused
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.fixed_point import sigmoid16, tanh16
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
@@ -33,15 +32,17 @@ def folder(tmp_path_factory):
 
 def run(quantized, signal, folder):
     path = folder / "model.tflite"
-    path.write_bytes(encode(quantized))
-    return witness(open_model(path)).run(signal)
+    path.write_bytes(fused.encode_int8(quantized))
+    return witness(open_model(path), as_integers=True).run(signal)
 
 
 def assert_same_bits(run, quantized):
     trace = IntegerStream(quantized).push_quantized(run.codes)
-    for found, expected in zip((*run.h, *run.c), (*trace.h, *trace.c), strict=True):
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
+    expected = states_of(trace)
+    assert run.states.keys() == expected.keys()
+    for name, found in run.states.items():
+        assert found.dtype == expected[name].dtype
+        np.testing.assert_array_equal(found, expected[name])
     return trace
 
 
@@ -87,8 +88,8 @@ def test_long_real_recordings_have_the_bits_of_the_reference(watch_model, watch,
 def test_short_real_sequences_have_the_bits_of_the_reference(vowels_model, vowels, folder):
     quantized = quantize(vowels_model, "per-gate")
     path = folder / "vowels.tflite"
-    path.write_bytes(encode(quantized))
-    seen = witness(open_model(path))
+    path.write_bytes(fused.encode_int8(quantized))
+    seen = witness(open_model(path), as_integers=True)
     for sequence in vowels.sequences[::20]:
         assert_same_bits(seen.run(sequence), quantized)
 
@@ -108,10 +109,10 @@ def test_the_multiplier_of_h_is_rounded_to_float32(folder):
     one = np.ones(1, np.float32)
     quantized = QuantizedModel(model, "per-gate", one, one, (lstm,), (dense,))
     found = run(quantized, np.zeros((1, 1), np.float32), folder)
-    assert found.c[0] == -254
+    assert found.states["c0"] == -254
     product = o * int(tanh16(-254, 15 + k))
     assert -11.5 < product * 2.0**-30 / float(hidden.scale) < -11.4999996
-    assert found.h[0] == -12 + hidden.zero_point
+    assert found.states["h0"] == -12 + hidden.zero_point
     assert_same_bits(found, quantized)
 
 
@@ -119,17 +120,17 @@ def test_a_signature_streams_for_programs_without_edgelstm(folder, watch_model, 
     from ai_edge_litert.interpreter import Interpreter
 
     path = folder / "signature.tflite"
-    path.write_bytes(encode(quantize(watch_model, "per-gate")))
+    path.write_bytes(fused.encode_int8(quantize(watch_model, "per-gate")))
     signal = watch.sequences[1][:50]
     runner = Interpreter(str(path)).get_signature_runner()
     scores = [runner(x=frame[None, None])["scores"][0] for frame in signal]
-    np.testing.assert_array_equal(scores, witness(open_model(path)).run(signal).scores)
+    np.testing.assert_array_equal(scores, witness(open_model(path), as_integers=True).run(signal).scores)
 
 
-@pytest.mark.parametrize("form", [tflite_int8, tflite_int8_explicit], ids=["fused", "explicit"])
+@pytest.mark.parametrize("form", [fused.INT8, explicit.INT8], ids=["fused", "explicit"])
 def test_integers_go_in_and_out_for_those_who_feed_them(form, watch_model, watch, folder):
     """With what the metadata say, by hand, a program has the answers of the file that takes floats."""
-    quantized = quantize(watch_model, "per-gate" if form is tflite_int8 else "per-row")
+    quantized = quantize(watch_model, form.scales[0])
     signal = watch.sequences[1][:200]
     content = form.encode(quantized, "int8")
     io = json.loads(metadata_entry(content, "edgelstm"))["io"]
@@ -141,7 +142,7 @@ def test_integers_go_in_and_out_for_those_who_feed_them(form, watch_model, watch
     real = (found["scores"] - io["scores"]["zero_point"]) * io["scores"]["scale"]
     path = folder / "integers.tflite"
     path.write_bytes(content)
-    stream = witness(open_model(path))
+    stream = witness(open_model(path), as_integers=True)
     np.testing.assert_allclose(stream.run(signal).scores, real, rtol=1e-6, atol=1e-6)
     through_floats = streamed(form.encode(quantized), signal)
     unit = io["scores"]["scale"]
@@ -159,11 +160,11 @@ def quantized():
 
 
 def test_the_same_model_gives_the_same_bytes(quantized):
-    assert encode(quantized) == encode(quantize(random_model(5, [8, 6], [4, 3]), "per-gate"))
+    assert fused.encode_int8(quantized) == fused.encode_int8(quantize(random_model(5, [8, 6], [4, 3]), "per-gate"))
 
 
 def test_the_file_says_what_the_model_is(quantized):
-    content = encode(quantized)
+    content = fused.encode_int8(quantized)
     said = json.loads(metadata_entry(content, "edgelstm"))
     states = said.pop("states")
     assert said == json.loads(json.dumps(metadata(quantized)))
@@ -183,7 +184,7 @@ def test_the_file_says_what_the_model_is(quantized):
 
 def test_scales_per_row_are_refused():
     with pytest.raises(ValueError, match="per-row, expected per-gate"):
-        encode(quantize(random_model(5, [8], [3]), "per-row"))
+        fused.encode_int8(quantize(random_model(5, [8], [3]), "per-row"))
 
 
 def last_dense(quantized, **changes):
@@ -209,7 +210,7 @@ def last_dense(quantized, **changes):
 )
 def test_what_engines_would_get_wrong_in_silence_is_refused(quantized, wrong, said):
     with pytest.raises(ValueError, match=said):
-        encode(wrong(quantized))
+        fused.encode_int8(wrong(quantized))
 
 
 def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
@@ -223,14 +224,14 @@ def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
     with pytest.raises(
         ValueError, match=r"LSTM 0: the cell reaches 29\.\d in .* expected at most 8: calibrate on whole"
     ):
-        encode(quantize(calibrated, "per-gate"))
-    encode(quantize(calibrate(calibrated, whole), "per-gate"))
+        fused.encode_int8(quantize(calibrated, "per-gate"))
+    fused.encode_int8(quantize(calibrate(calibrated, whole), "per-gate"))
 
 
 def test_the_graph_is_what_the_fused_operator_wants(quantized):
     """Facts that some engine insists on, or that none checks."""
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(encode(quantized)))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(fused.encode_int8(quantized)))
     assert model.version == 3
     assert model.buffers[0].data is None
     (graph,) = model.subgraphs
@@ -257,7 +258,7 @@ def test_the_graph_is_what_the_fused_operator_wants(quantized):
 
 
 def test_constants_are_aligned_to_16_bytes(quantized):
-    content = encode(quantized)
-    for tensor in build(quantized).tensors():
+    content = fused.encode_int8(quantized)
+    for tensor in fused.build_int8(quantized).tensors():
         if tensor.data is not None and tensor.data.nbytes >= 32:
             assert content.find(tensor.data.tobytes()) % 16 == 0

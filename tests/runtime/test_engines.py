@@ -14,9 +14,8 @@ from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.export.onnx import int8_exact as onnx_int8_exact
 from edgelstm.export.onnx import int8_portable as onnx_int8_portable
 from edgelstm.export.tflite import explicit as tflite_explicit
+from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite import graph as tflite_writer
-from edgelstm.export.tflite import int8 as tflite_int8
-from edgelstm.export.tflite import int8_explicit as tflite_int8_explicit
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime.engines.open import open_model
@@ -61,11 +60,11 @@ def encode(form, model):
     if form == "onnx-integers":  # and any number of frames per call
         return onnx_int8_exact.encode(quantize(model), "int8", scan=True)
     if form == "tflite":
-        return tflite_int8.encode(quantize(model, "per-gate"))
+        return tflite_fused.encode_int8(quantize(model, "per-gate"))
     if form == "tflite-dynamic":
         return tflite_explicit.encode_int8_dynamic(model)
     if form == "tflite-integers":
-        return tflite_int8_explicit.encode(quantize(model), "int8")
+        return tflite_explicit.encode_int8(quantize(model), "int8")
     return elstm.encode(model if form == "elstm-float32" else quantize(model))
 
 
@@ -106,11 +105,11 @@ def test_a_model_tells_what_it_is(model, exported):
     assert model.feature_names == tuple(f"x{n}" for n in range(6))
     integers = {
         "elstm-int8": "int8",
-        "onnx-portable": "int8-mixed",
-        "onnx-integers": "int8",
+        "onnx-portable": "int8-portable",
+        "onnx-integers": "int8-exact-sequence",
         "tflite": "int8",
         "tflite-dynamic": "int8-dynamic",
-        "tflite-integers": "int8-cell",
+        "tflite-integers": "int8-explicit",
     }
     assert model.precision == integers.get(exported.form, "float32")
     assert model.metadata["sample_rate"] == 50.0
@@ -332,7 +331,7 @@ def test_metadata_that_do_not_fit_the_graph_are_refused(tmp_path):
     onnx.save(proto, path)
     with pytest.raises(ValueError, match="graph: input x"):
         open_model(path)
-    graph, other_graph = (tflite_int8.build(quantize(model, "per-gate")) for model in (right, wrong))
+    graph, other_graph = (tflite_fused.build_int8(quantize(model, "per-gate")) for model in (right, wrong))
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(tflite_writer.encode(replace(graph, metadata=other_graph.metadata))))
     with pytest.raises(ValueError, match="graph: x"):

@@ -60,5 +60,5 @@ def _row(result: Export, us: float | None) -> tuple[str, ...]:
     else:
         name, error = style.mark(proof.passed, result.path.name), f"{proof.float_error:.1e}"
         agrees = "–" if proof.float_agreement is None else f"{100 * proof.float_agreement:.0f} %"
-    precision = result.form.precision + (f" {result.scales}" if result.scales else "")
+    precision = result.form.name + (f" {result.scales}" if result.scales else "")
     return (name, show_size(result.size), engine, precision, error, agrees, "–" if us is None else f"{us:.1f}")

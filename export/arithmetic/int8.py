@@ -1,0 +1,35 @@
+"""The integer model, every bit of it: what `edgelstm.quantization.reference` gives."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.export.arithmetic.arithmetic import Arithmetic, Verdict, codes_of, compare_int8_scores
+from edgelstm.export.parity.checks import Ledger
+from edgelstm.export.parity.references import float_trace, integer_trace, states_of
+from edgelstm.export.parity.run import Run
+from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
+from edgelstm.quantization.scheme import QuantizedModel
+
+
+class Int8(Arithmetic):
+    integers = True
+
+    def __init__(self, quantized: QuantizedModel):
+        self.quantized = quantized
+
+    def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
+        quantized = self.quantized
+        trace = integer_trace(quantized, codes_of(run, sequence, quantized, ledger))
+        expected = states_of(trace)
+        for name, found in run.states.items():
+            ledger.exact(f"{name}, integers", found, expected[name])
+        scores = trace.scores if run.scores is None else run.scores
+        name = "answers" if run.scores is None else "answers from the file's scores"
+        if run.scores is not None and run.scores_rounded:
+            compare_int8_scores(run.scores, trace.scores, quantized, ledger)
+        elif run.scores is not None:
+            ledger.exact("scores, every bit", run.scores, trace.scores)
+        ledger.near("scores against float64", scores, float_trace(quantized.model, sequence).scores, None)
+        return Verdict(name, scores, ACTIVATION_LIMIT * magnitude(scores), trace.scores, ACTIVATION_LIMIT)
