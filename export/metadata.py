@@ -34,6 +34,8 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "feature_names": list(source.feature_names),
         "feature_units": list(source.feature_units),
         "sample_rate": source.sample_rate,
+        "layers": _layers(source),
+        "stride": 1,
         "lstm_units": [layer.units for layer in source.lstms],
         "head": [{"outputs": layer.outputs, "activation": layer.activation} for layer in source.head],
         "activation": source.activation,
@@ -41,6 +43,20 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
         "provenance": dict(source.provenance),
     }
+
+
+def _layers(model: Model) -> list[dict[str, Any]]:
+    """As `edgelstm.runtime.layers` reads them."""
+    lstms = [
+        {"name": f"lstm{n}", "kind": "lstm", "rows": 1, "channels": layer.units, "stride": 1}
+        for n, layer in enumerate(model.lstms)
+    ]
+    dense = [
+        {"name": f"dense{n}", "kind": "dense", "rows": 1, "channels": layer.outputs, "stride": 1}
+        | {"activation": layer.activation}
+        for n, layer in enumerate(model.head)
+    ]
+    return lstms + dense
 
 
 def metadata_json(

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from edgelstm.runtime.layers import MAX_WIDTH, Layer, frame_macs, read_layers
 from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
 
 KEY = "edgelstm"
@@ -28,8 +29,7 @@ Precision = Literal[
 """The name of the form of export: `edgelstm export --list` says what each computes."""
 
 MAX_JSON_BYTES = 1 << 22
-MAX_WIDTH = 1 << 14
-MAX_LAYERS = 16
+MAX_GATHERED = 1 << 24  # values of the frames that a call takes
 MAX_POOLING = 1 << 20  # frames of a window or a hop
 MAX_RING = 1 << 24  # block sums that a window may hold
 
@@ -39,17 +39,19 @@ class Description:
     """The part of the metadata that a stream needs; `metadata` holds all of it."""
 
     metadata: dict[str, Any]
-    precision: Precision
+    precision: str
     features: int
     outputs: int
     labels: tuple[str, ...]  # one per output, or none
     feature_names: tuple[str, ...]  # one per feature, or none
-    lstm_units: tuple[int, ...]
+    layers: tuple[Layer, ...]
     activation: Activation
     pooling: PoolingKind
-    window: int
+    window: int  # in frames, as hop; both multiples of the stride
     hop: int
+    stride: int  # in frames: the last layer runs at every `stride`-th
     sample_rate: float  # frames per second; 0 = unknown
+    frame_macs: int  # multiply-accumulates of a frame, on average
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Description:
@@ -57,11 +59,17 @@ class Description:
         fields = _Fields(_parse(text), "metadata")
         fields.whole("version", 1, 1)
         features, outputs = fields.whole("features", 1, MAX_WIDTH), fields.whole("outputs", 1, MAX_WIDTH)
+        layers = read_layers(fields.values, features, outputs)
+        stride = fields.whole("stride", layers[-1].stride, layers[-1].stride)
+        if stride * features > MAX_GATHERED:
+            raise fields.wrong("stride", f"{MAX_GATHERED} values at most in {stride} frames")
         answer = fields.object("answer")
         pooling = answer.choice("pooling", get_args(PoolingKind))
         window, hop = answer.whole("window", 0, MAX_POOLING), answer.whole("hop", 0, MAX_POOLING)
         if window and (pooling != "mean" or not hop or window % hop or window // hop * outputs > MAX_RING):
             raise answer.wrong("window", f"0, or with pooling mean a multiple of hop ({hop}) of which it holds few")
+        if hop % stride:
+            raise answer.wrong("hop", f"a multiple of the stride ({stride})")
         return cls(
             metadata=fields.values,
             precision=fields.choice("precision", get_args(Precision)),
@@ -69,16 +77,19 @@ class Description:
             outputs=outputs,
             labels=fields.texts("labels", outputs),
             feature_names=fields.texts("feature_names", features),
-            lstm_units=fields.widths("lstm_units"),
+            layers=layers,
             activation=fields.choice("activation", get_args(Activation)),
             pooling=pooling,
             window=window,
             hop=hop,
+            stride=stride,
             sample_rate=fields.number("sample_rate"),
+            frame_macs=frame_macs(layers),
         )
 
     def new_pooling(self) -> Pooling:
-        return Pooling(self.pooling, self.window, self.hop, self.outputs)
+        """Counts runs of the last layer, of which there is one for each `stride` frames."""
+        return Pooling(self.pooling, self.window // self.stride, self.hop // self.stride, self.outputs)
 
 
 @dataclass(frozen=True)
@@ -114,13 +125,6 @@ class _Fields:
         value: Any = self.values.get(field)
         if not isinstance(value, list) or len(value) not in (0, count) or any(not isinstance(v, str) for v in value):
             raise self.wrong(field, f"{count} texts or none")
-        return tuple(value)
-
-    def widths(self, field: str) -> tuple[int, ...]:
-        value: Any = self.values.get(field)
-        right = isinstance(value, list) and 1 <= len(value) <= MAX_LAYERS
-        if not right or not all(_is_whole(width, 1, MAX_WIDTH) for width in value):
-            raise self.wrong(field, f"1 to {MAX_LAYERS} whole numbers")
         return tuple(value)
 
     def object(self, field: str) -> _Fields:

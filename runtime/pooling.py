@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,8 @@ Activation = Literal["softmax", "sigmoid", "linear"]
 PoolingKind = Literal["last", "mean"]
 Float32 = NDArray[np.float32]
 
-_COUNTERS = struct.Struct("<QQ")
+MAX_SUM = 1e300
+"""The largest size of a restored sum, as in the C core."""
 
 
 def activate(scores: Float32, activation: Activation) -> Float32:
@@ -31,44 +32,48 @@ def activate(scores: Float32, activation: Activation) -> Float32:
 
 
 class Pooling:
-    """Gathers the scores of one stream, frame by frame, and says when an answer is due.
+    """Gathers the scores of one stream, run by run, and says when an answer is due.
 
-    pooling `last`: the newest scores. pooling `mean`: scores are added to a float64 block sum; a window is a
-    ring of the sums of its complete blocks, so the cost of a frame does not depend on the window.
+    A run is what the last layer makes of a frame, or of several where it does not run at every one: window and hop
+    count runs. pooling `last`: the newest scores. pooling `mean`: scores are added to a float64 block sum; a window
+    is a ring of the sums of its complete blocks, so the cost of a run does not depend on the window.
     """
 
     def __init__(self, pooling: PoolingKind, window: int, hop: int, outputs: int):
         self.hop = hop
-        self.frames = 0  # since reset
+        self.runs = 0  # since reset
         self._last = np.zeros(outputs, np.float32) if pooling == "last" else None
-        self._block = np.zeros(outputs)  # the sum of the block that is being filled; of all frames without a window
-        self._ring = np.zeros((window // hop if window else 0, outputs))
-        self._blocks = 0  # complete blocks since reset; block n lies in row n % len(ring)
+        self._block = np.zeros(outputs)  # the sum of the block that is being filled; of all runs without a window
+        self._ring = np.zeros((window // hop if window else 0, outputs))  # block n lies in row n % len(ring)
+
+    @property
+    def _blocks(self) -> int:
+        """Complete blocks since reset."""
+        return self.runs // self.hop if len(self._ring) else 0
 
     def add(self, scores: Float32) -> bool:
-        """Take the scores (outputs,) of the next frame; True when an answer is due."""
-        self.frames += 1
-        due = self.hop > 0 and self.frames % self.hop == 0
+        """Take the scores (outputs,) of the next run; True when an answer is due."""
+        self.runs += 1
+        due = self.hop > 0 and self.runs % self.hop == 0
         if self._last is not None:
             self._last[:] = scores
             return due
         self._block += scores
         if due and len(self._ring):
-            self._ring[self._blocks % len(self._ring)] = self._block
+            self._ring[(self._blocks - 1) % len(self._ring)] = self._block
             self._block[:] = 0
-            self._blocks += 1
         return due
 
     def scores(self) -> Float32:
         """The pooled scores (outputs,) now. Between two answers of a window, the block that is being filled
-        stands in for the oldest complete one. ValueError before the first frame."""
-        if not self.frames:
+        stands in for the oldest complete one. ValueError before the first run."""
+        if not self.runs:
             raise ValueError("no frame since reset, expected at least one before asking for an answer")
         if self._last is not None:
             return self._last.copy()
         if not len(self._ring):
-            return (self._block / self.frames).astype(np.float32)
-        partial = self.frames % self.hop
+            return (self._block / self.runs).astype(np.float32)
+        partial = self.runs % self.hop
         complete = min(self._blocks, len(self._ring) - (partial > 0))
         total = np.zeros_like(self._block)
         for n in range(self._blocks - complete, self._blocks):
@@ -78,30 +83,20 @@ class Pooling:
         return (total / (complete * self.hop + partial)).astype(np.float32)
 
     def reset(self) -> None:
-        self.restore(bytes(self.state_bytes))
+        self.runs = 0
+        for array in self.arrays().values():
+            array[...] = 0
 
-    @property
-    def state_bytes(self) -> int:
-        return _COUNTERS.size + sum(array.nbytes for array in self._arrays())
+    def arrays(self) -> dict[str, NDArray[np.floating]]:
+        """All that it holds besides the number of runs, by name: the arrays themselves."""
+        return {"sums": self._block, "blocks": self._ring} if self._last is None else {"scores": self._last}
 
-    def save(self) -> bytes:
-        """The state, little-endian, `state_bytes` long."""
-        arrays = (array.astype(array.dtype.newbyteorder("<")).tobytes() for array in self._arrays())
-        return _COUNTERS.pack(self.frames, self._blocks) + b"".join(arrays)
-
-    def restore(self, state: bytes) -> None:
-        """ValueError when `state` is not what `save` of such a stream gives; the state is then untouched."""
-        if len(state) != self.state_bytes:
-            raise ValueError(f"saved answer state: {len(state)} bytes, expected {self.state_bytes}")
-        frames, blocks = _COUNTERS.unpack_from(state)
-        if blocks != (frames // self.hop if len(self._ring) else 0):
-            raise ValueError(f"saved answer state: {blocks} blocks in {frames} frames do not fit a hop of {self.hop}")
-        self.frames, self._blocks = frames, blocks
-        offset = _COUNTERS.size
-        for array in self._arrays():
-            stored = np.frombuffer(state, array.dtype.newbyteorder("<"), array.size, offset)
-            array[...] = stored.reshape(array.shape)
-            offset += array.nbytes
-
-    def _arrays(self) -> tuple[NDArray[np.floating], ...]:
-        return (self._block, self._ring) if self._last is None else (self._last,)
+    def restore(self, runs: int, arrays: Mapping[str, NDArray[np.floating]]) -> None:
+        """Go on after `runs` runs from copies of `arrays`. ValueError, with nothing changed, for what no pooling of
+        finite scores comes to."""
+        for name, given in arrays.items():
+            if not (np.abs(given.astype(np.float64)) <= MAX_SUM).all():
+                raise ValueError(f"{name}: NaN, infinity or a sum that no scores come to")
+        self.runs = runs
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgelstm.runtime.layers import Layer, Shape, parts_of_calls
 
 Io = Literal["float32", "int8"]
 """What a caller feeds and gets: raw frames and float scores, or the model's own integers."""
@@ -18,13 +22,15 @@ STATES_FIELD, IO_FIELD = "states", "io"
 FILE_FIELDS = (STATES_FIELD, IO_FIELD)
 """Fields of the JSON object that belong to one file; all others say what the model is."""
 
+MAX_STATE_VALUES = 1 << 26
+
 _TYPES = ("float32", "int8", "uint8", "int16")
 
 
 @dataclass(frozen=True)
 class State:
-    """h or c of one layer: an input of the graph and the output that takes its place in the next call, or one tensor
-    that keeps its value (`output` is None). A real value is `scale * (q - zero_point)`."""
+    """A part of one layer's state: an input of the graph and the output that takes its place in the next call, or one
+    tensor that keeps its value (`output` is None). A real value is `scale * (q - zero_point)`."""
 
     name: str
     output: str | None
@@ -78,26 +84,28 @@ def read_integer_io(values: dict[str, Any], features: int) -> IntegerIo | None:
     return IntegerIo(factor, offset, affines[0], affines[1])
 
 
-def read_states(values: dict[str, Any], units: tuple[int, ...]) -> tuple[State, ...]:
-    """States h0, c0, h1 … of layers of these widths, from the field `states`. ValueError for anything else."""
+def read_states(values: dict[str, Any], layers: Sequence[Layer]) -> tuple[State, ...]:
+    """The states of these layers, in order, from the field `states`. ValueError for anything else."""
     entries: Any = values.get(STATES_FIELD)
-    names = [f"{letter}{layer}" for layer in range(len(units)) for letter in "hc"]
-    if not isinstance(entries, list) or len(entries) != len(names):
-        raise ValueError(f"metadata.{STATES_FIELD}: expected a list of {', '.join(names)}")
-    widths = [width for width in units for _ in "hc"]
-    states = tuple(_read(entry, name, width) for entry, name, width in zip(entries, names, widths))
+    parts = parts_of_calls(layers)
+    if not isinstance(entries, list) or len(entries) != len(parts):
+        raise ValueError(f"metadata.{STATES_FIELD}: expected a list of {', '.join(parts) or 'none'}"[:300])
+    size = sum(prod(shape) for _, shape in parts.values())
+    if size > MAX_STATE_VALUES:
+        raise ValueError(f"metadata.{STATES_FIELD}: {size} values in all, expected at most {MAX_STATE_VALUES}")
+    states = tuple(_read(entry, name, shape) for entry, (name, (_, shape)) in zip(entries, parts.items()))
     if len({state.output is None for state in states}) > 1:
         raise ValueError(f"metadata.{STATES_FIELD}: expected outputs for all states or for none")
     return states
 
 
-def _read(entry: Any, name: str, width: int) -> State:
+def _read(entry: Any, name: str, part: Shape) -> State:
     expected = f"metadata.{STATES_FIELD}: {name}: expected its name, output, type, shape, initial, scale, zero_point"
     if not isinstance(entry, dict) or entry.get("name") != name or entry.get("output") not in (None, f"{name}_out"):
         raise ValueError(expected)
     kind, shape = entry.get("type"), entry.get("shape")
     numbers: list[Any] = [entry.get(field) for field in ("initial", "scale", "zero_point")]
-    right = kind in _TYPES and shape in ([1, width], [1, 1, width])
+    right = kind in _TYPES and _is_shape_of(shape, part)
     if not right or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError(expected)
     initial, scale, zero_point = numbers  # of any size: whole numbers of JSON have no limit
@@ -107,3 +115,8 @@ def _read(entry: Any, name: str, width: int) -> State:
     return State(
         name, entry["output"], str(kind), tuple(entry["shape"]), float(initial), float(scale), int(zero_point)
     )
+
+
+def _is_shape_of(shape: Any, part: Shape) -> bool:
+    """Engines want other numbers of dimensions than a part has: the further ones are 1, in front."""
+    return any(shape == [1] * (rank - len(part)) + list(part) for rank in (2, 3) if rank >= len(part))

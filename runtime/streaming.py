@@ -13,14 +13,16 @@ from types import FrameType
 from typing import Any, BinaryIO
 
 from edgelstm.files import write_whole
+from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.frame import Float32
 
 _MOST_STATE_BYTES = 1 << 30
 
 
 def stream_frames(
-    model: Any, stream: Any, frames: Iterable[tuple[int, Any]], answers: Answers, *, limit: int | None, rate: float
+    stream: EngineStream, frames: Iterable[tuple[int, Float32]], answers: Answers, *, limit: int | None, rate: float
 ) -> None:
-    """Take (line number, frame) pairs through a stream of `model` and write each answer, `limit` of them at most.
+    """Take (line number, frame) pairs through `stream` and write each answer, `limit` of them at most.
 
     rate: frames per second that are taken at most; 0 takes them as they come.
     """
@@ -28,19 +30,18 @@ def stream_frames(
     for count, (_, frame) in enumerate(frames):
         if rate:
             time.sleep(max(0.0, start + count / rate - time.monotonic()))
-        stream.input[:] = frame
-        if stream.step():
+        if stream.step(frame):
             answers.write(stream.frames, stream.output)
             if answers.count == limit:
                 return
-    if model.hop == 0:
+    if stream.model.hop == 0:
         answers.write(stream.frames, stream.answer())
 
 
 class Answers:
     """Writes each answer as one line of JSON, at once."""
 
-    def __init__(self, model: Any, out: BinaryIO):
+    def __init__(self, model: EngineModel, out: BinaryIO):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
         self._activation = model.activation
@@ -48,8 +49,8 @@ class Answers:
         unique = len(set(model.labels)) == model.outputs
         self._labels = model.labels if unique else tuple(str(place) for place in range(model.outputs))
 
-    def write(self, frame: int, output: Any) -> None:
-        """output: float32 (outputs,)."""
+    def write(self, frame: int, output: Float32) -> None:
+        """output (outputs,): the answer as of `frame`, counted from 1."""
         self.count += 1
         answer: dict[str, Any] = {"frame": frame, "time": None}
         if self._sample_rate:
@@ -107,7 +108,7 @@ def end_by(number: int) -> None:
     signal.raise_signal(number)
 
 
-def load_state(stream: Any, path: Path) -> None:
+def load_state(stream: EngineStream, path: Path) -> None:
     """Go on from the state in `path` if it exists. ValueError, naming `path`, for one that does not fit."""
     if not path.exists():
         if not path.parent.is_dir():
@@ -121,6 +122,6 @@ def load_state(stream: Any, path: Path) -> None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def save_state(stream: Any, path: Path) -> None:
+def save_state(stream: EngineStream, path: Path) -> None:
     """`path` holds a whole state or what it held before."""
     write_whole(path, stream.save())

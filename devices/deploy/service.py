@@ -19,9 +19,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 from edgelstm.records import check, from_json, load, to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgelstm.runtime.engines.engine import EngineModel
 
 SETTINGS, SELF_TEST = "service.json", "self-test.json"
 TOLERANCE = 1e-3
@@ -60,12 +66,11 @@ class SelfTest:
     state_sha256: str  # of the saved state; empty where it need not be the same in every bit
 
     @classmethod
-    def of(cls, model: Any, frames: Any) -> SelfTest:
+    def of(cls, model: EngineModel, frames: NDArray[np.float32]) -> SelfTest:
         """What `model` makes of frames (T, features) on this machine."""
         stream = model.stream()
         for frame in frames:
-            stream.input[:] = frame
-            stream.step()
+            stream.step(frame)
         exact = model.precision == "int8" and model.engine.startswith("edgelstm")
         return cls(
             frames=tuple(tuple(map(float, frame)) for frame in frames),
@@ -73,7 +78,7 @@ class SelfTest:
             state_sha256=hashlib.sha256(stream.save()).hexdigest() if exact else "",
         )
 
-    def run(self, model: Any) -> None:
+    def run(self, model: EngineModel) -> None:
         """ValueError where this machine comes to something else."""
         import numpy as np
 
@@ -93,7 +98,7 @@ def write(value: Settings | SelfTest) -> bytes:
     return json.dumps(to_json(value), allow_nan=False).encode() + b"\n"
 
 
-def open_version(folder: Path) -> tuple[Any, Settings]:
+def open_version(folder: Path) -> tuple[EngineModel, Settings]:
     """The model of a deployed version, if it is still the one that was sent."""
     from edgelstm.runtime.engines.open import open_model
 
@@ -123,7 +128,7 @@ def serve(folder: Path) -> int:
             if _is_device(source):
                 source.readline(1 << 20)  # it is in the middle of a line
             frames = read_frames(source, model.features, model.feature_names, source=name, syntax=settings.syntax)
-            stream_frames(model, stream, frames, Answers(model, out), limit=None, rate=0)
+            stream_frames(stream, frames, Answers(model, out), limit=None, rate=0)
     except StopSignal:
         pass
     except (ValueError, OSError) as error:

@@ -138,9 +138,9 @@ def work(path: Path) -> Work:
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
     model = Model(path)  # checks every field
     with path.open("rb") as file:
-        table = file.read(_LAYERS_AT + _LAYER_SIZE * model.layers)
+        table = file.read(_LAYERS_AT + _LAYER_SIZE * len(model.layers))
     int8, layers = model.precision == "int8", []
-    for n in range(model.layers):
+    for n in range(len(model.layers)):
         kind, inputs, outputs, _, _, weights, _, rows = struct.unpack_from("<8I", table, _LAYERS_AT + n * _LAYER_SIZE)
         columns = _up(inputs, 8) if int8 else inputs
         if kind == 1:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,12 @@ from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.report import ModelFacts, Report, Run, Stage
 from edgelstm.records import Unavailable
 
+if TYPE_CHECKING:  # what it costs to load is measured below
+    from edgelstm.runtime.engines.engine import EngineModel
+
 MOST_DATA_FRAMES = 10_000
 SYNTHETIC_FRAMES = 256
+NOT_SAID = Unavailable("the engine does not say")
 _NO_RATE = Unavailable("neither the model nor the plan says how many frames a second come")
 
 
@@ -112,7 +116,7 @@ def _pin(core: int | None) -> int | Unavailable:
     return core
 
 
-def _facts(path: Path, model: Any) -> ModelFacts:
+def _facts(path: Path, model: EngineModel) -> ModelFacts:
     content = path.read_bytes()
     return ModelFacts(
         file=path.name,
@@ -120,21 +124,16 @@ def _facts(path: Path, model: Any) -> ModelFacts:
         sha256=hashlib.sha256(content).hexdigest(),
         engine=model.engine,
         precision=model.precision,
-        kernel=getattr(model, "kernel", None) or Unavailable("the engine does not say"),
+        kernel=model.kernel or NOT_SAID,
         features=model.features,
         outputs=model.outputs,
         sample_rate=float(model.sample_rate) or Unavailable("the model does not say"),
-        stream_bytes=_bytes(model, "stream_bytes"),
-        state_bytes=_bytes(model, "snapshot_bytes"),
+        stream_bytes=NOT_SAID if model.stream_bytes is None else model.stream_bytes,
+        state_bytes=model.snapshot_bytes,
     )
 
 
-def _bytes(model: Any, name: str) -> int | Unavailable:
-    found = getattr(model, name, None)
-    return Unavailable("the engine does not say") if found is None else int(found)
-
-
-def _frames(model: Any, data: Path | None) -> tuple[NDArray[np.float32], str]:
+def _frames(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32], str]:
     """(frames (T, features), what they are)."""
     if data is None:
         return _synthetic(model)
@@ -146,7 +145,7 @@ def _frames(model: Any, data: Path | None) -> tuple[NDArray[np.float32], str]:
     return frames, f"{len(frames)} frames of {data.name}"
 
 
-def _synthetic(model: Any) -> tuple[NDArray[np.float32], str]:
+def _synthetic(model: EngineModel) -> tuple[NDArray[np.float32], str]:
     """Noise with the mean and spread of each feature as they were in training, the same on every machine."""
     normalize = model.metadata["normalize"]
     mean, std = np.asarray(normalize["mean"]), np.asarray(normalize["std"])

@@ -30,12 +30,14 @@ BLOCK = 8192
 
 
 class Stream(Protocol):
-    """What is measured: a stream of any engine."""
+    """What is measured: the part of `edgelstm.runtime`'s streams that matters here, so that its loading can be
+    measured too."""
+
+    @property
+    def step(self) -> Callable[[NDArray[np.float32]], bool]: ...
 
     @property
     def input(self) -> NDArray[np.float32]: ...  # (features,)
-
-    def step(self, frame: NDArray[np.float32], /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

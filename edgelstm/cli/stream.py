@@ -66,7 +66,6 @@ def command(
       edgelstm stream model.elstm recording.csv
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
-    from edgelstm.runtime import Model
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.sources.text import read_frames
     from edgelstm.runtime.streaming import (
@@ -82,11 +81,11 @@ def command(
     opened = open_model(model)
     if rate and not opened.sample_rate:
         raise click.UsageError(f"--rate: {model} does not say its sample rate")
-    if memory_limit is not None and not isinstance(opened, Model):
+    if memory_limit is not None and opened.stream_bytes is None:
         raise click.UsageError(
-            f"--memory-limit: only .elstm says what a stream takes, {model} runs in {opened.engine}"
+            f"--memory-limit: {opened.engine} does not say what a stream takes; only .elstm files do"
         )
-    stream = opened.stream(memory_limit) if isinstance(opened, Model) else opened.stream()
+    stream = opened.stream(memory_limit)
     if state is not None:
         load_state(stream, state)
     if sys.stdout is None:
@@ -96,7 +95,7 @@ def command(
         with stop_signals(), _input(file) as (source, name):
             frames = read_frames(source, opened.features, opened.feature_names, source=name, syntax=syntax)
             answers = Answers(opened, sys.stdout.buffer)
-            stream_frames(opened, stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0)
+            stream_frames(stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0)
     except StopSignal as stop:
         stopped_by = stop.number
     except BrokenPipeError:

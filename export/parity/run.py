@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.runtime.engines.elstm import Model
-from edgelstm.runtime.engines.engine import EngineModel
-from edgelstm.runtime.engines.onnx import OnnxModel
+from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.engines.onnx import OnnxModel, OnnxStream
 from edgelstm.runtime.engines.tflite import TfliteModel, TfliteStream
 from edgelstm.runtime.states import State
 
@@ -33,7 +32,7 @@ class Run:
     codes: Array | None = None  # (T, features) int8: the frames as the file quantized them, where it shows them
 
 
-def witness(engine: Model | EngineModel, *, as_integers: bool = False, splits_exactly: bool = True) -> Witness:
+def witness(engine: EngineModel, *, as_integers: bool = False, splits_exactly: bool = True) -> Witness:
     """The witness for the engine that `engine` is open in.
 
     as_integers: states are compared as the integers that they are, not as the numbers that those stand for.
@@ -51,11 +50,11 @@ class Witness:
 
     rounds_scores = False  # to int8, as TFLite's form does
 
-    def __init__(self, engine: Any, as_integers: bool, splits_exactly: bool):
+    def __init__(self, engine: EngineModel, as_integers: bool, splits_exactly: bool):
         self.engine, self.as_integers, self.splits_exactly = engine, as_integers, splits_exactly
         self.stream = self.new_stream()
 
-    def new_stream(self) -> Any:
+    def new_stream(self) -> EngineStream:
         return self.engine.stream()
 
     def look(self) -> dict[str, Array]:
@@ -67,8 +66,7 @@ class Witness:
         self.stream.reset()
         answers, states, seen = [], [], []
         for frame in sequence:
-            self.stream.input[:] = frame
-            if self.stream.step():
+            if self.stream.step(frame):
                 answers.append(self.stream.output.copy())
             states.append(self.states(self.stream))
             seen.append(self.look())
@@ -91,13 +89,12 @@ class Witness:
         other.restore(self.stream.save())
         return self.ended(other, np.concatenate([before, other.push(sequence[half:])]))
 
-    def ended(self, stream: Any, answers: Array) -> Run:
+    def ended(self, stream: EngineStream, answers: Array) -> Run:
         return Run(answers, stream.answer(), self.states(stream))
 
-    def states(self, stream: Any) -> dict[str, Array]:
+    def states(self, stream: EngineStream) -> dict[str, Array]:
         """Every part of the state, flat, in numbers that mean the same in every engine."""
-        states: list[tuple[Array, Array]] = stream.layer_states()
-        return {f"{letter}{n}": part for n, pair in enumerate(states) for letter, part in zip("hc", pair)}
+        return {name: part.reshape(-1) for name, part in stream.states().items()}
 
     def rows(self, answers: list[Array]) -> Array:
         return np.array(answers, np.float32).reshape(-1, self.engine.outputs)
@@ -108,15 +105,16 @@ class _OnnxWitness(Witness):
 
     def __init__(self, engine: OnnxModel, as_integers: bool, splits_exactly: bool):
         # A file that takes one frame per call cannot split otherwise.
-        super().__init__(engine, as_integers, splits_exactly or engine.by_frame)
+        super().__init__(engine, as_integers, splits_exactly or engine.one_call)
         self.model = engine
         self.rounds_scores = engine.io is not None
         self.has_probabilities = "probabilities" in [output.name for output in engine.session.get_outputs()]
 
     def look(self) -> dict[str, Array]:
+        assert isinstance(self.stream, OnnxStream)
         return {"scores": self.stream.scores.copy()}
 
-    def states(self, stream: Any) -> dict[str, Array]:
+    def states(self, stream: EngineStream) -> dict[str, Array]:
         """The model's own integers, where the file has 128 more in those of 8 bits; else what they stand for."""
         states = super().states(stream)
         if not self.as_integers:
@@ -134,7 +132,7 @@ class _OnnxWitness(Witness):
         states = {state.name: state.fresh() for state in self.model.states}
         outputs = ["probabilities", *(state.output for state in self.model.states)]
         rows = []
-        for part in np.split(sequence, len(sequence)) if self.model.by_frame else [sequence]:
+        for part in np.split(sequence, len(sequence)) if self.model.one_call else [sequence]:
             row, *after = self.model.session.run(outputs, {"x": part, **states})
             states = dict(zip(states, after))
             rows.append(row)
@@ -149,6 +147,7 @@ class _TfliteWitness(Witness):
     def __init__(self, engine: TfliteModel, as_integers: bool, splits_exactly: bool):
         super().__init__(engine, as_integers, splits_exactly)
         self.about = engine.states
+        assert isinstance(self.stream, TfliteStream)
         details = self.stream.interpreter.get_tensor_details()
         numbers = {detail["name"]: detail["index"] for detail in details}
         wanted = {"codes": "x8", "probabilities": "probabilities"}
@@ -160,12 +159,13 @@ class _TfliteWitness(Witness):
             warnings.simplefilter("ignore")  # LiteRT warns that keeping all tensors takes memory
             return TfliteStream(self.engine, experimental_preserve_all_tensors=True)
 
-    def states(self, stream: Any) -> dict[str, Array]:
+    def states(self, stream: EngineStream) -> dict[str, Array]:
         """Integers where they are the model's own; else what they stand for."""
         states = super().states(stream)
         return states if self.as_integers else in_reals(self.about, states)
 
     def look(self) -> dict[str, Array]:
+        assert isinstance(self.stream, TfliteStream)
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}
         return {"scores": self.stream.scores.copy()} | {field: array.reshape(-1) for field, array in seen.items()}
 

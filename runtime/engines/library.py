@@ -7,6 +7,9 @@ from ctypes import POINTER, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint8,
 from functools import cache
 from importlib.resources import as_file, files
 
+import numpy as np
+from numpy.typing import NDArray
+
 ALIGNMENT = 64
 MODEL_SIZE = 2048
 SKIP_CHECKSUM = 1
@@ -78,6 +81,19 @@ def library() -> ctypes.CDLL:
 def message(status: int) -> str:
     text: bytes = library().el_status_message(status)
     return text.decode()
+
+
+def check(status: int, where: str = "") -> None:
+    """ValueError for a status that is an error; `where` goes before its line."""
+    if status != OK:
+        raise ValueError(where + message(status))
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """`size` bytes of zeroed memory at a multiple of the C core's alignment."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
 
 
 def version() -> str:

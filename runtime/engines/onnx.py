@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, Description
-from edgelstm.runtime.engines.engine import EngineModel, EngineStream, Float32, one_line, read_bounded
-from edgelstm.runtime.states import read_integer_io, read_states
+from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
+from edgelstm.runtime.frame import Float32
 
 _TYPES = {
     "float32": "tensor(float)",
@@ -24,7 +25,7 @@ _TYPES = {
 _Kind = tuple[str, list[int | None]]  # type and shape of an input or output; None is any number of frames
 
 
-class OnnxModel(EngineModel):
+class OnnxModel(GraphModel):
     """An open `.onnx` file. ImportError without onnxruntime; ValueError for a file that is not ours or damaged."""
 
     def __init__(self, path: str | Path):
@@ -49,41 +50,40 @@ class OnnxModel(EngineModel):
             raise ValueError(f"{path}: no metadata under {KEY!r}, expected a file exported by edgelstm")
         try:
             description = Description.from_json(entries[KEY])
-            self.states = read_states(description.metadata, description.lstm_units)
-            self.io = read_integer_io(description.metadata, description.features)
-            self._check_graph(description)
+            super().__init__(path, f"onnxruntime {version('onnxruntime')}", content, description)
+            self._check_graph()
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        super().__init__(path, content, description)
-        self.engine = f"onnxruntime {version('onnxruntime')}"
 
-    def stream(self) -> OnnxStream:
+    def new_stream(self) -> OnnxStream:
         return OnnxStream(self)
 
-    def _check_graph(self, description: Description) -> None:
-        """The graph has the inputs and outputs that the metadata promise: names, float32, shapes."""
+    def _check_graph(self) -> None:
+        """The graph has the inputs and outputs that the metadata promise: names, types, shapes."""
         inputs = {value.name: value for value in self.session.get_inputs()}
-        self.by_frame = "x" in inputs and inputs["x"].shape[:1] == [1]
-        kind, frames = "int8" if self.io else "float32", 1 if self.by_frame else None
-        expected: dict[str, _Kind] = {"x": (kind, [frames, description.features])}
+        self.one_call = "x" in inputs and inputs["x"].shape[:1] == [self.stride]
+        """A call takes one run's frames, not any number."""
+        kind = "int8" if self.io else "float32"
+        frames, runs = (self.stride, 1) if self.one_call else (None, None)
+        expected: dict[str, _Kind] = {"x": (kind, [frames, self.features])}
         expected |= {state.name: (state.type, list(state.shape)) for state in self.states}
         _check_values("input", inputs, expected)
         outputs = {value.name: value for value in self.session.get_outputs()}
-        expected = {"scores": (kind, [frames, description.outputs])}
+        expected = {"scores": (kind, [runs, self.outputs])}
         expected |= {str(state.output): (state.type, list(state.shape)) for state in self.states}
         _check_values("output", outputs, expected, others=True)
 
 
-class OnnxStream(EngineStream):
+class OnnxStream(GraphStream):
     """A stream with two sets of state buffers: a step reads one and writes the other."""
 
     def __init__(self, model: OnnxModel):
         super().__init__(model)
         self._session = model.session
         self._states, self._io = model.states, model.io
-        self._by_frame = model.by_frame
+        self._one_call = model.one_call
         # What the engine reads and writes: the stream's own arrays, or the integers that they become.
-        self._x = np.zeros(model.features, np.int8) if model.io else self._input
+        self._x = np.zeros(self._gathered.shape, np.int8) if model.io else self._gathered
         self._scores: NDArray[Any] = np.zeros(model.outputs, np.int8) if model.io else self.scores
         self._buffers = tuple([state.fresh() for state in model.states] for _ in range(2))
         self._now = 0  # which set holds the state
@@ -92,7 +92,7 @@ class OnnxStream(EngineStream):
 
     def _bind(self, now: int) -> Any:
         binding = self._session.io_binding()
-        before: list[tuple[str, NDArray[Any]]] = [("x", self._x[None]), *self._named(now)]
+        before: list[tuple[str, NDArray[Any]]] = [("x", self._x), *self._named(now)]
         for name, array in before:
             binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         after: list[tuple[str | None, NDArray[Any]]] = [("scores", self._scores[None])]
@@ -104,9 +104,9 @@ class OnnxStream(EngineStream):
     def _named(self, now: int) -> list[tuple[str, NDArray[Any]]]:
         return [(state.name, array) for state, array in zip(self._states, self._buffers[now])]
 
-    def _step(self) -> None:
+    def _run(self) -> None:
         if self._io:
-            self._x[:] = self._io.codes(self._input)
+            self._x[:] = self._io.codes(self._gathered)
         try:
             self._session.run_with_iobinding(self._bindings[self._now])
         except Exception as error:
@@ -115,9 +115,9 @@ class OnnxStream(EngineStream):
         if self._io:
             self.scores[:] = self._io.real(self._scores)
 
-    def _push(self, frames: Float32) -> Float32:
-        if self._by_frame:
-            return self._push_by_frame(frames)
+    def _scored(self, frames: Float32) -> Iterator[Float32]:
+        if self._one_call or not len(frames):
+            return super()._scored(frames)
         x = self._io.codes(frames) if self._io else frames
         try:
             found, *after = self._session.run(self._outputs, {"x": x, **dict(self._named(self._now))})
@@ -127,7 +127,7 @@ class OnnxStream(EngineStream):
             array[...] = value
         scores: Float32 = self._io.real(found) if self._io else found
         self.scores[:] = scores[-1]
-        return scores
+        return iter(scores)
 
     def _failed(self, error: Exception) -> ValueError:
         return ValueError(f"{self.model.path}: {self.model.engine} failed: {one_line(error)}")

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.engines import library as core
-from edgelstm.runtime.engines.elstm import Float32, Model, Stream, _aligned
+from edgelstm.runtime.engines.elstm_file import ElstmFile
+from edgelstm.runtime.engines.elstm_stream import Stream
+from edgelstm.runtime.frame import Float32, not_finite
 
 
 class Pool:
@@ -17,26 +19,22 @@ class Pool:
     A row of `push` gives what that stream alone would give, bit for bit.
     """
 
-    def __init__(self, model: Model, streams: int, memory_limit: int | None = None) -> None:
+    def __init__(self, model: ElstmFile, streams: int, memory_limit: int | None = None) -> None:
         if streams < 1:
             raise ValueError(f"streams: {streams}, expected at least 1")
         self.model = model
-        self._lib = core.library()
-        size = self._lib.el_pool_size(model._handle, streams) if streams < 1 << 32 else 0
+        self._core = core.library()
+        size = self._core.el_pool_size(model.handle, streams) if streams < 1 << 32 else 0
         limit = 1 << 48 if memory_limit is None else memory_limit
         if not 0 < size <= limit:
             needed = 64 + streams * model.stream_bytes
             raise ValueError(f"{model.path}: {streams} streams take {needed} bytes, the memory limit is {limit}")
-        self._memory = _aligned(size)
+        self._memory = core.aligned(size)
         self._handle = c_void_p()
-        status = self._lib.el_pool_init(
-            self._memory.ctypes.data, self._memory.size, model._handle, streams, byref(self._handle)
-        )
-        if status != core.OK:
-            raise ValueError(f"{model.path}: {core.message(status)}")
-        self._streams = tuple(
-            Stream(model, (self._memory, c_void_p(self._lib.el_pool_stream(self._handle, n)))) for n in range(streams)
-        )
+        at = self._memory.ctypes.data
+        core.check(self._core.el_pool_init(at, size, model.handle, streams, byref(self._handle)), f"{model.path}: ")
+        inside = (c_void_p(self._core.el_pool_stream(self._handle, n)) for n in range(streams))
+        self._streams = tuple(Stream(model, (self._memory, handle)) for handle in inside)
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -72,16 +70,11 @@ class Pool:
             array = np.ascontiguousarray(given, np.float32)
         answers = np.full((len(self), self.model.outputs), np.nan, np.float32)
         answered = np.zeros(len(self), np.bool_)
-        status = self._lib.el_pool_push(
+        status = self._core.el_pool_push(
             self._handle, array.ctypes.data, has_frame.ctypes.data, answers.ctypes.data, answered.ctypes.data
         )
         if status == core.NOT_FINITE:
             n, feature = np.argwhere(~np.isfinite(array) & has_frame[:, None])[0]
-            names = self.model.feature_names
-            name = f" ({names[feature]})" if names else ""
-            raise ValueError(
-                f"stream {n}, feature {feature}{name}: {given[n, feature]}, expected a finite float32 number"
-            )
-        if status != core.OK:
-            raise ValueError(core.message(status))
+            raise not_finite(f"stream {n}", int(feature), given[n, feature], self.model.feature_names)
+        core.check(status)
         return answers, answered

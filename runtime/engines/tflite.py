@@ -1,7 +1,7 @@
 """`.tflite` files made by EdgeLSTM, as streams over LiteRT or the older tflite-runtime, on one thread.
 
-The states `h0`, `c0`, `h1` … live in the interpreter's variable tensors, or are inputs and outputs that the stream
-carries: the metadata say which. Every stream has its own interpreter.
+The states live in the interpreter's variable tensors, or are inputs and outputs that the stream carries: the metadata
+say which. Every stream has its own interpreter.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY, Description
-from edgelstm.runtime.engines.engine import EngineModel, EngineStream, Float32, one_line, read_bounded
+from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
 from edgelstm.runtime.engines.tflite_file import check_seal, metadata_entry
-from edgelstm.runtime.states import read_integer_io, read_states
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 
 
-class TfliteModel(EngineModel):
+class TfliteModel(GraphModel):
     """An open `.tflite` file. ImportError without an engine; ValueError for a file that is not ours or damaged."""
 
     def __init__(self, path: str | Path):
@@ -37,15 +36,12 @@ class TfliteModel(EngineModel):
                 raise ValueError(f"no metadata under {KEY!r}, expected a file exported by edgelstm")
             check_seal(self._content)
             description = Description.from_json(text)
-            super().__init__(path, self._content, description)
-            self.engine = f"{package} {version(package)}"
-            self.states = read_states(description.metadata, description.lstm_units)
-            self.io = read_integer_io(description.metadata, description.features)
+            super().__init__(path, f"{package} {version(package)}", self._content, description)
             self.tensors = _Tensors(self.interpreter(), self)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    def stream(self) -> TfliteStream:
+    def new_stream(self) -> TfliteStream:
         return TfliteStream(self)
 
     def interpreter(self, **options: Any) -> Any:
@@ -84,7 +80,8 @@ class _Tensors:
 
         io = model.io
         kind, of_x, of_scores = ("float32", None, None) if io is None else ("int8", io.x, io.scores)
-        self.x = number("x", kind, (1, model.features) if carried else (1, 1, model.features), of_x)
+        by_sequence = len(carried) < len(model.states)  # the fused operator's variables go with a dimension for time
+        self.x = number("x", kind, (1, 1, model.features) if by_sequence else (model.stride, model.features), of_x)
         self.scores = number("scores", kind, (1, model.outputs), of_scores)
         self.states, self.results = (
             [number(name, s.type, s.shape, (s.scale, s.zero_point)) for name, s in named if name is not None]
@@ -92,7 +89,7 @@ class _Tensors:
         )
 
 
-class TfliteStream(EngineStream):
+class TfliteStream(GraphStream):
     """A stream with an interpreter of its own; `options` go to the interpreter."""
 
     def __init__(self, model: TfliteModel, **options: Any):
@@ -101,6 +98,7 @@ class TfliteStream(EngineStream):
         self._invoke = self.interpreter.invoke
         tensors, self._io, self._initial = model.tensors, model.io, model.states
         self._x, self._given = self._memory(tensors.x), self._memory(tensors.scores)
+        self._frames = self._gathered.reshape(-1)
         self._variables = [] if tensors.results else tensors.states
         results = [self._memory(number) for number in tensors.results]
         self._carried = [(self._memory(number), after) for number, after in zip(tensors.states, results)]
@@ -113,8 +111,8 @@ class TfliteStream(EngineStream):
         pointer = ctypes.cast(view.ctypes.data, ctypes.POINTER(ctypes.c_byte))
         return np.ctypeslib.as_array(pointer, (view.nbytes,)).view(view.dtype)
 
-    def _step(self) -> None:
-        self._x[:] = self._input if self._io is None else self._io.codes(self._input)
+    def _run(self) -> None:
+        self._x[:] = self._frames if self._io is None else self._io.codes(self._gathered).reshape(-1)
         try:
             self._invoke()
         except (ValueError, RuntimeError) as error:
@@ -123,19 +121,16 @@ class TfliteStream(EngineStream):
         for state, after in self._carried:
             state[:] = after
 
-    def _push(self, frames: Float32) -> Float32:
-        return self._push_by_frame(frames)
-
     def _state(self) -> list[NDArray[Any]]:
         if self._variables:
             return [self.interpreter.get_tensor(number) for number in self._variables]
-        return [state[None].copy() for state, _ in self._carried]
+        return [state.copy() for state, _ in self._carried]
 
     def _set_state(self, state: list[NDArray[Any]]) -> None:
         for number, array in zip(self._variables, state):
             self.interpreter.set_tensor(number, array)
         for (memory, _), array in zip(self._carried, state):
-            memory[:] = array[0]
+            memory[:] = array.reshape(-1)
 
     def _clear(self) -> None:
         if self._variables:

@@ -15,7 +15,7 @@ def fields():
 
 def test_what_the_exporter_writes_is_read(fields):
     description = Description.from_json(json.dumps(fields))
-    assert (description.features, description.outputs, description.lstm_units) == (3, 2, (16,))
+    assert (description.features, description.outputs, description.stride) == (3, 2, 1)
     assert (description.pooling, description.window, description.hop) == ("mean", 8, 2)
     assert description.labels == ("class 0", "class 1")
     assert description.metadata == json.loads(json.dumps(fields))
@@ -36,9 +36,9 @@ def test_what_the_exporter_writes_is_read(fields):
         ("feature_names", "abc"),
         ("precision", "float16"),
         ("activation", ["softmax"]),
-        ("lstm_units", []),
-        ("lstm_units", [1] * 100),
-        ("lstm_units", [16.0]),
+        ("stride", 2),
+        ("stride", True),
+        ("layers", []),
         ("answer", "mean"),
         ("answer", {"pooling": "max", "window": 0, "hop": 1}),
         ("answer", {"pooling": "mean", "window": 8, "hop": 0}),
@@ -53,7 +53,9 @@ def test_a_wrong_field_is_named_in_one_line(fields, field, value):
 
 
 def test_a_window_that_would_take_all_memory_is_refused(fields):
-    huge = {"outputs": 1 << 14, "labels": [], "answer": {"pooling": "mean", "window": 1 << 20, "hop": 1}}
+    layers = [*fields["layers"][:-1], fields["layers"][-1] | {"channels": 1 << 14}]
+    huge = {"outputs": 1 << 14, "layers": layers, "labels": []}
+    huge["answer"] = {"pooling": "mean", "window": 1 << 20, "hop": 1}
     with pytest.raises(ValueError, match="window"):
         Description.from_json(json.dumps(fields | huge))
 

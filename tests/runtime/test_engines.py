@@ -208,12 +208,18 @@ def test_a_push_leaves_the_waiting_input_alone(stream, exported):
     np.testing.assert_array_equal(stream.input, exported.signal[50])
 
 
-def test_layer_states_are_those_of_a_save(stream, exported):
+def test_states_are_the_parts_of_a_save(model, stream, exported):
     stream.push(exported.signal[:9])
-    states = stream.layer_states()
-    assert [(h.shape, c.shape) for h, c in states] == [((16,), (16,)), ((9,), (9,))]
-    assert all(h.tobytes() in stream.save() and c.tobytes() in stream.save() for h, c in states)
-    assert stream.state_bytes >= sum(h.nbytes + c.nbytes for h, c in states)
+    states, saved = stream.states(), stream.save()
+    assert {name: array.shape for name, array in states.items()} == {"h0": (16,), "c0": (16,), "h1": (9,), "c1": (9,)}
+    at = len(saved) - sum(part.bytes for part in model.parts)
+    for part in model.parts:
+        assert part.layer or part.name not in states
+        if part.layer:
+            assert (states[part.name].dtype, states[part.name].shape) == (part.dtype, part.shape)
+            assert states[part.name].tobytes() == saved[at : at + part.bytes]
+        at += part.bytes
+    assert len(saved) == model.snapshot_bytes
 
 
 @pytest.mark.parametrize("damage", [lambda s: b"", lambda s: s[:-1], lambda s: s + b"\0", lambda s: b"ABCD" + s[4:]])

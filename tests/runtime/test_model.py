@@ -79,9 +79,10 @@ def test_int8_is_the_reference_in_every_bit(
         assert stream.model.kernel == kernel
         for t, frame in enumerate(frames):
             scores = stream.push(frame)
-            for n, (h, c) in enumerate(stream.layer_states()):
-                np.testing.assert_array_equal(h, expected.h[n][t])
-                np.testing.assert_array_equal(c, expected.c[n][t])
+            states = stream.states()
+            for n in range(len(units)):
+                np.testing.assert_array_equal(states[f"h{n}"], expected.h[n][t])
+                np.testing.assert_array_equal(states[f"c{n}"], expected.c[n][t])
             np.testing.assert_array_equal(scores[0], expected.scores[t])
 
 
@@ -96,8 +97,8 @@ def test_int8_is_the_reference_at_large_sizes(tmp_path: pathlib.Path, kernel: st
         stream = opened(quantized, tmp_path / "m.elstm").stream()
     expected = IntegerStream(quantized).push(frames)
     np.testing.assert_array_equal(stream.push(frames), expected.scores)
-    np.testing.assert_array_equal(stream.layer_states()[0][0], expected.h[0][-1])
-    np.testing.assert_array_equal(stream.layer_states()[0][1], expected.c[0][-1])
+    np.testing.assert_array_equal(stream.states()["h0"], expected.h[0][-1])
+    np.testing.assert_array_equal(stream.states()["c0"], expected.c[0][-1])
 
 
 def test_a_kernel_set_that_cannot_run_here_is_refused(
@@ -138,9 +139,11 @@ def test_int8_is_the_reference_on_every_test_recording(
     for sequence, expected in zip(tests.sequences, _batched(quantized, tests), strict=True):
         stream.reset()
         stream.push(sequence)
-        for (h, c), (h_expected, c_expected) in zip(stream.layer_states(), expected, strict=True):
-            np.testing.assert_array_equal(h, h_expected)
-            np.testing.assert_array_equal(c, c_expected)
+        states = stream.states()
+        assert len(states) == 2 * len(expected)
+        for n, (h, c) in enumerate(expected):
+            np.testing.assert_array_equal(states[f"h{n}"], h)
+            np.testing.assert_array_equal(states[f"c{n}"], c)
 
 
 def _batched(quantized: object, data: Dataset) -> list[list[tuple[np.ndarray, np.ndarray]]]:
@@ -239,7 +242,7 @@ def test_streaming_does_not_drift(watch: Dataset, watch_model: Model, tmp_path: 
     error = np.empty(len(frames))
     for t, frame in enumerate(frames):
         stream.push(frame)
-        error[t] = np.abs((stream.layer_states()[0][0].astype(float) - zero) * scale - reference[t]).mean()
+        error[t] = np.abs((stream.states()["h0"].astype(float) - zero) * scale - reference[t]).mean()
     early, late = error[200:3000].mean(), error[-3000:].mean()
     assert late < 2 * early + 0.01
     assert error[200:].mean() < 0.05

@@ -5,7 +5,10 @@ import copy
 import numpy as np
 import pytest
 
+from edgelstm.runtime.layers import Layer
 from edgelstm.runtime.states import State, read_integer_io, read_states
+
+LAYERS = (Layer("lstm0", "lstm", 1, 3, 1, 0), Layer("dense0", "dense", 1, 2, 1, 6, {"activation": "linear"}))
 
 GOOD = [
     {"name": f"{letter}0", "output": f"{letter}0_out", "type": kind, "shape": [1, 3], **numbers}
@@ -21,7 +24,7 @@ IO = {
 
 
 def test_states_are_read_and_start_afresh():
-    h, c = read_states({"states": GOOD}, (3,))
+    h, c = read_states({"states": GOOD}, LAYERS)
     assert h == State("h0", "h0_out", "int8", (1, 3), 5.0, 0.5, 5)
     assert h.fresh().dtype == np.int8
     np.testing.assert_array_equal(h.fresh(), [[5, 5, 5]])
@@ -31,7 +34,7 @@ def test_states_are_read_and_start_afresh():
 
 def test_variable_tensors_have_no_output():
     entries = [{**entry, "output": None} for entry in GOOD]
-    assert [state.output for state in read_states({"states": entries}, (3,))] == [None, None]
+    assert [state.output for state in read_states({"states": entries}, LAYERS)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -61,13 +64,13 @@ def test_variable_tensors_have_no_output():
 def test_a_state_that_is_not_one_is_refused_in_one_line(wrong):
     entries = [{**GOOD[0], **wrong}, GOOD[1]]
     with pytest.raises(ValueError, match=r"^metadata\.states: [^\n]*expected"):
-        read_states({"states": entries}, (3,))
+        read_states({"states": entries}, LAYERS)
 
 
 @pytest.mark.parametrize("states", [None, [], GOOD[:1], GOOD + GOOD, {"h0": 1}, "h0, c0", [1, 2], GOOD[::-1]])
 def test_other_lists_of_states_are_refused(states):
     with pytest.raises(ValueError, match=r"^metadata\.states: [^\n]*expected"):
-        read_states({"states": states}, (3,))
+        read_states({"states": states}, LAYERS)
 
 
 def test_integers_are_explained_or_absent():

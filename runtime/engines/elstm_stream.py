@@ -1,0 +1,90 @@
+"""Streams of the C core: the thin Python side of `el_stream`."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import byref, c_void_p
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgelstm.runtime.engines import library as core
+from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
+from edgelstm.runtime.engines.engine import EngineStream, Step
+from edgelstm.runtime.engines.stepping import RELEASE_MACS, bind
+from edgelstm.runtime.frame import Float32, check_frames
+
+
+class Stream(EngineStream):
+    """One signal and its state. Nothing but `reset` resets it.
+
+    For a frame at a time without any conversion: `step(frame)`, or write into `input` and call `step()`; when it
+    returns True the answer is in `output`.
+    """
+
+    step: Step
+
+    def __init__(self, model: ElstmFile, pooled: tuple[NDArray[np.uint8], c_void_p] | None = None) -> None:
+        """`pooled`: a pool's memory and the stream inside it; without it, the stream has memory of its own."""
+        super().__init__(model.features, model.outputs)
+        self._model = model
+        self._core = core.library()
+        if pooled is not None:
+            self._memory, self._handle = pooled
+        else:
+            self._memory, self._handle = core.aligned(model.stream_bytes), c_void_p()
+            at, size = self._memory.ctypes.data, self._memory.size
+            core.check(self._core.el_stream_init(at, size, model.handle, byref(self._handle)), f"{model.path}: ")
+        self._check = partial(check_frames, features=model.features, names=model.feature_names)
+        self.step = bind(
+            self._handle,
+            self._input,
+            self._output,
+            (self._memory, model),
+            self._check,
+            release=model.frame_macs >= RELEASE_MACS,
+        )
+
+    @property
+    def model(self) -> ElstmFile:
+        return self._model
+
+    @property
+    def frames(self) -> int:
+        return int(self._core.el_stream_frames(self._handle))
+
+    def push(self, frames: ArrayLike) -> Float32:
+        array = self._check(frames)
+        due = self._core.el_stream_answers(self._handle, len(array))
+        answers = np.empty((due, self._model.outputs), np.float32)
+        core.check(
+            self._core.el_stream_push(self._handle, array.ctypes.data, len(array), answers.ctypes.data, due, None)
+        )
+        return answers
+
+    def answer(self) -> Float32:
+        result = np.empty(self._model.outputs, np.float32)
+        core.check(self._core.el_stream_answer(self._handle, result.ctypes.data))
+        return result
+
+    def reset(self) -> None:
+        self._core.el_stream_reset(self._handle)
+
+    def save(self) -> bytes:
+        snapshot = ctypes.create_string_buffer(self._model.snapshot_bytes)
+        core.check(self._core.el_stream_save(self._handle, snapshot, len(snapshot)))
+        return snapshot.raw
+
+    def restore(self, snapshot: bytes) -> None:
+        core.check(self._core.el_stream_restore(self._handle, snapshot, len(snapshot)), "snapshot: ")
+
+    def states(self) -> dict[str, NDArray[Any]]:
+        snapshot, at, found = self.save(), HEAD_BYTES, {}
+        for part in self._model.parts:
+            if part.layer:
+                values = np.frombuffer(snapshot, np.dtype(part.dtype).newbyteorder("<"), part.count, at)
+                found[part.name] = values.astype(part.dtype).reshape(part.shape)
+            at += part.bytes
+        return found

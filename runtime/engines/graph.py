@@ -1,0 +1,221 @@
+"""What streams over onnxruntime and LiteRT share: gathered frames, answers from scores, saved states."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from abc import abstractmethod
+from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgelstm.runtime.description import Description
+from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.frame import Float32, check_frames, set_frame
+from edgelstm.runtime.layers import Part, parts_of_calls
+from edgelstm.runtime.pooling import activate
+from edgelstm.runtime.states import read_integer_io, read_states
+
+MAX_FILE_BYTES = 1 << 30
+_HEAD = struct.Struct("<4sI16sQ")  # magic, version, the model's identity, frames
+_MAGIC, _VERSION = b"ELES", 2
+_MAX_FRAMES = 1 << 62
+
+
+def read_bounded(path: Path) -> bytes:
+    """The whole file; ValueError when it is empty or larger than `MAX_FILE_BYTES`."""
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if not content or len(content) > MAX_FILE_BYTES:
+        size = "empty" if not content else f"larger than {MAX_FILE_BYTES} bytes"
+        raise ValueError(f"{path}: {size}, expected a model file")
+    return content
+
+
+def one_line(error: Exception) -> str:
+    """An engine's complaint, which may be a page, as the beginning of one line."""
+    return " ".join(str(error).split())[:200]
+
+
+class GraphModel(EngineModel):
+    """A file that holds a graph. A call takes as many frames as the last layer has stride, and carries states."""
+
+    def __init__(self, path: Path, engine: str, content: bytes, description: Description) -> None:
+        super().__init__(path, engine, hashlib.sha256(content).digest()[:16].hex(), description)
+        self.states = read_states(description.metadata, description.layers)
+        self.io = read_integer_io(description.metadata, description.features)
+        owners = parts_of_calls(self.layers)
+        parts = [Part(state.name, owners[state.name][0], state.type, owners[state.name][1]) for state in self.states]
+        if self.stride > 1:
+            parts.append(Part("frames", "", "float32", (self.stride - 1, self.features)))
+        held = description.new_pooling().arrays()
+        parts += [Part(name, "", array.dtype.name, array.shape) for name, array in held.items()]
+        self._parts = tuple(parts)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self._parts
+
+    @property
+    def snapshot_bytes(self) -> int:
+        return _HEAD.size + sum(part.bytes for part in self._parts)
+
+    def stream(self, memory_limit: int | None = None) -> GraphStream:
+        if memory_limit is not None:
+            raise ValueError(f"{self.path}: {self.engine} does not say what a stream takes, expected no memory limit")
+        return self.new_stream()
+
+    @abstractmethod
+    def new_stream(self) -> GraphStream: ...
+
+
+class GraphStream(EngineStream):
+    """Gathers frames until there are enough for a call, runs the engine, and pools the scores."""
+
+    def __init__(self, model: GraphModel):
+        super().__init__(model.features, model.outputs)
+        self._model = model
+        self._stride = model.stride
+        self._pooling = model.description.new_pooling()
+        self._waiting = 0  # frames gathered since the last call
+        # What a call takes, (stride, features); where that is one frame, the input itself.
+        self._gathered = (
+            np.zeros((model.stride, model.features), np.float32) if model.stride > 1 else self._input[None]
+        )
+        self.scores: Float32 = np.zeros(model.outputs, np.float32)
+        """(outputs,): those of the newest run, before pooling."""
+
+    @property
+    def model(self) -> GraphModel:
+        return self._model
+
+    @property
+    def frames(self) -> int:
+        return self._pooling.runs * self._stride + self._waiting
+
+    @property
+    def runs(self) -> int:
+        """Calls of the engine since the initial state: one for each `model.stride` frames."""
+        return self._pooling.runs
+
+    def step(self, frame: ArrayLike | None = None, /) -> bool:
+        if frame is None:
+            self._check(self._input)
+        elif isinstance(frame, np.ndarray) and frame.dtype == np.float32 and frame.shape == self._input.shape:
+            self._check(frame)
+            self._input[:] = frame
+        else:
+            set_frame(self._input, check_frames(frame, self._model.features, self._model.feature_names))
+        if not self._gather():
+            return False
+        self._run()
+        if not self._pooling.add(self.scores):
+            return False
+        self._output[:] = self.answer()
+        return True
+
+    def _check(self, frame: Float32) -> None:
+        # One number tells of most frames, in a third of the time; very large ones take the long way.
+        if not isfinite(frame.dot(frame)):
+            check_frames(frame[None], self._model.features, self._model.feature_names)
+
+    def _gather(self) -> bool:
+        """Take the frame in `input`; True when there are enough for a call."""
+        if self._stride == 1:
+            return True
+        self._gathered[self._waiting] = self._input
+        self._waiting = (self._waiting + 1) % self._stride
+        return self._waiting == 0
+
+    def push(self, frames: ArrayLike) -> Float32:
+        checked = check_frames(frames, self._model.features, self._model.feature_names)
+        answers = [self.answer() for scores in self._scored(checked) if self._pooling.add(scores)]
+        return np.array(answers, np.float32).reshape(-1, self._model.outputs)
+
+    def _scored(self, frames: Float32) -> Iterator[Float32]:
+        """Take frames (T, features), T may be 0; the scores (outputs,) of each run, to be pooled before the next."""
+        kept = self._input.copy()
+        try:
+            for frame in frames:
+                self._input[:] = frame
+                if self._gather():
+                    self._run()
+                    yield self.scores
+        finally:
+            self._input[:] = kept
+
+    def answer(self) -> Float32:
+        return activate(self._pooling.scores(), self._model.activation)
+
+    def reset(self) -> None:
+        self._clear()
+        self._pooling.reset()
+        self._waiting = 0
+
+    def states(self) -> dict[str, NDArray[Any]]:
+        parts = (part for part in self._model.parts if part.layer)
+        return {part.name: array.reshape(part.shape) for part, array in zip(parts, self._state())}
+
+    def save(self) -> bytes:
+        arrays: dict[str, NDArray[Any]] = {**self.states(), **self._pooling.arrays()}
+        if self._stride > 1:
+            arrays["frames"] = self._gathered[:-1].copy()
+            arrays["frames"][self._waiting :] = 0
+        head = _HEAD.pack(_MAGIC, _VERSION, bytes.fromhex(self._model.identity), self.frames)
+        return head + b"".join(_little(arrays[part.name]).tobytes() for part in self._model.parts)
+
+    def restore(self, snapshot: bytes) -> None:
+        frames = self._read_head(snapshot)
+        arrays, offset = {}, _HEAD.size
+        for part in self._model.parts:
+            little = np.dtype(part.dtype).newbyteorder("<")
+            stored = np.frombuffer(snapshot, little, part.count, offset)
+            if not np.isfinite(stored).all():
+                raise ValueError(f"snapshot: {part.name} holds NaN or infinity")
+            arrays[part.name] = stored.astype(part.dtype).reshape(part.shape)
+            offset += part.bytes
+        try:
+            held = {name: arrays[name] for name in self._pooling.arrays()}
+            self._pooling.restore(frames // self._stride, held)
+        except ValueError as error:
+            raise ValueError(f"snapshot: {error}") from None
+        self._set_state([arrays[state.name].reshape(state.shape) for state in self._model.states])
+        self._waiting = frames % self._stride
+        if self._stride > 1:
+            self._gathered[:-1] = arrays["frames"]
+
+    def _read_head(self, snapshot: bytes) -> int:
+        """The number of frames."""
+        if len(snapshot) != self._model.snapshot_bytes:
+            raise ValueError(f"snapshot: {len(snapshot)} bytes, expected {self._model.snapshot_bytes}")
+        magic, version, identity, frames = _HEAD.unpack_from(snapshot)
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise ValueError("snapshot: it does not begin as one of this engine does")
+        if identity.hex() != self._model.identity:
+            raise ValueError(f"snapshot: it belongs to another model file than {self._model.path.name}")
+        if frames > _MAX_FRAMES:
+            raise ValueError(f"snapshot: {frames} frames, expected at most {_MAX_FRAMES}")
+        return int(frames)
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Run the engine on the gathered frames; leave the scores in `self.scores`."""
+
+    @abstractmethod
+    def _state(self) -> list[NDArray[Any]]:
+        """Copies of the states, in the order of `model.states`."""
+
+    @abstractmethod
+    def _set_state(self, state: list[NDArray[Any]]) -> None: ...
+
+    @abstractmethod
+    def _clear(self) -> None:
+        """Put the engine's own state back to its initial value."""
+
+
+def _little(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder("<"))

@@ -1,0 +1,45 @@
+"""A frame: what any caller hands in, as the float32 numbers that an engine reads, or an error that names them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float32 = NDArray[np.float32]
+
+
+def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) -> Float32:
+    """`frames` as C-contiguous float32 (T, features), or a ValueError that names what is wrong and where.
+
+    One frame (features,) is taken as (1, features). No copy where none is needed.
+    """
+    given = np.asarray(frames)
+    if given.dtype.kind not in "fiu":
+        raise ValueError(f"frames: dtype {given.dtype}, expected real numbers")
+    if given.ndim == 1:
+        given = given[None]
+    if given.ndim != 2 or given.shape[1] != features:
+        raise ValueError(f"frames: shape {np.shape(frames)}, expected (frames, {features})")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(given, np.float32)
+    if not array.flags.aligned:  # C may refuse to read it
+        array = array.copy()
+    finite = np.isfinite(array)
+    if not finite.all():
+        frame, feature = np.argwhere(~finite)[0]
+        raise not_finite(f"frame {frame}", int(feature), given[frame, feature], names)
+    return array
+
+
+def set_frame(to: Float32, checked: Float32) -> None:
+    """Write the one frame of `checked`, as `check_frames` gives it, into `to` (features,). ValueError for more or
+    none, with `to` untouched."""
+    if len(checked) != 1:
+        raise ValueError(f"step: {len(checked)} frames, expected one")
+    to[:] = checked[0]
+
+
+def not_finite(place: str, feature: int, value: object, names: tuple[str, ...]) -> ValueError:
+    """The error for a number that float32 does not hold. `place` says which frame it stands in."""
+    name = f" ({names[feature]})" if names else ""
+    return ValueError(f"{place}, feature {feature}{name}: {value}, expected a finite float32 number")
