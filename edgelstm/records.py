@@ -229,7 +229,9 @@ def _read(kind: Any, value: Any, place: str, strict: bool) -> Any:
         return _read_union(kind, value, place, strict)
     if origin is Literal:
         if type(value) not in map(type, inner) or value not in inner:
-            raise _WrongError(place, f"{_shown(value)}, expected one of {', '.join(map(str, inner))}")
+            raise _WrongError(
+                place, f"{_shown(value)}, expected one of {', '.join(str(one) or repr(one) for one in inner)}"
+            )
         return value
     if origin is tuple:
         return _read_tuple(inner, value, place, strict)

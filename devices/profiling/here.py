@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from edgelstm.devices.machine.conditions import read_conditions
 from edgelstm.devices.machine.detect import detect
 from edgelstm.devices.machine.usage import grown, read_memory, read_moment, read_usage
-from edgelstm.devices.profiling.budget import check, model_budget, parse_budget
+from edgelstm.devices.profiling.budget import model_budget, parse_budget
 from edgelstm.devices.profiling.measure import Interval, Latency, Measurement, overhead_us
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.report import ModelFacts, Report, Run, Stage
+from edgelstm.devices.profiling.verdict import judge
 from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:  # what it costs to load is measured below
@@ -100,7 +101,7 @@ def profile_here(
         after=read_conditions(),
         budget=(),
     )
-    run = replace(run, budget=check(run, map(parse_budget, plan.budget), own_budget))
+    run = replace(run, budget=judge(run, map(parse_budget, plan.budget), own_budget))
     return Report(measured_at, board, (run,), ())
 
 

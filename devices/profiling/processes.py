@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from edgelstm.devices.profiling.plan import ENGINE_MISSING, FILE_MISSING, Plan
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
@@ -19,19 +20,19 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Ended:
+class AgentEnd:
     """How an agent ended."""
 
     status: int  # exit status; below 0 the signal that ended it
-    report: bytes  # its stdout
+    report: Report | None  # where the status is 0
     word: str  # the last line of its stderr: why it failed, if it did
 
 
-Launch = Callable[[Path, Plan, Tell], Ended]
+Launch = Callable[[Path, Plan, Tell], AgentEnd]
 """Runs the agent for one model to its end: here, or on a board."""
 
 
-def launch_here(path: Path, plan: Plan, tell: Tell = lambda _: None) -> Ended:
+def launch_here(path: Path, plan: Plan, tell: Tell = lambda _: None) -> AgentEnd:
     """The agent in a fresh Python on this machine. However this ends, the agent ends with it."""
     # -P: what lies in the current folder must not be imported
     command = [sys.executable, "-P", "-m", "edgelstm.devices.profiling.agent"]
@@ -55,7 +56,8 @@ def launch_here(path: Path, plan: Plan, tell: Tell = lambda _: None) -> Ended:
             if agent.stderr is not None:
                 agent.stderr.close()
         out.seek(0)
-        return Ended(status, out.read(), word)
+        report = None if status else parse_report(out.read(), f"the profile of {path}")
+        return AgentEnd(status, report, word)
 
 
 def profile(paths: Sequence[Path], plan: Plan | None = None, tell: Tell = lambda _: None) -> Report:
@@ -84,7 +86,7 @@ def collect(paths: Sequence[Path], plan: Plan, launch: Launch, tell: Tell = lamb
         if ended.status == ENGINE_MISSING and ended.word:
             skipped.append(Skipped(path.name, ended.word))
         else:
-            reports.append(_report(path, ended))
+            reports.append(ended.report or _fail(path, ended))
     tell("")
     return join(reports, skipped)
 
@@ -97,9 +99,7 @@ def join(reports: Sequence[Report], skipped: Sequence[Skipped]) -> Report:
     return Report(first.measured_at, first.board, tuple(run for one in reports for run in one.runs), tuple(skipped))
 
 
-def _report(path: Path, ended: Ended) -> Report:
-    if ended.status == 0:
-        return parse_report(ended.report, f"the profile of {path}")
+def _fail(path: Path, ended: AgentEnd) -> NoReturn:
     if ended.status < 0:
         raise ValueError(f"{path}: profiling it was ended by {signal.Signals(-ended.status).name}")
     problem = ended.word or f"{path}: profiling it ended with {ended.status} and no word"

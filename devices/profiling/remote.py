@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,11 +11,11 @@ from pathlib import Path
 
 from edgelstm.devices.profiling.here import MOST_DATA_FRAMES
 from edgelstm.devices.profiling.plan import BAD_CONTENT, ENGINE_MISSING, Plan
-from edgelstm.devices.profiling.processes import Ended as AgentEnded
-from edgelstm.devices.profiling.processes import collect
-from edgelstm.devices.profiling.report import Report, parse_report
+from edgelstm.devices.profiling.processes import AgentEnd, collect
+from edgelstm.devices.profiling.report import Report
 from edgelstm.devices.remote.session import BoardError, Session, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
+from edgelstm.records import parse_json
 
 _MOST_DATA = 64 << 20
 _SLACK = 300.0  # seconds for starting Python, engines and large models on a slow board
@@ -98,7 +97,7 @@ def _profile(session: Session, target: Target, given: _Given, on_progress: Calla
         session.put(name, given.data)
         plan = replace(plan, data=name)
 
-    def launch(path: Path, plan: Plan, tell: Callable[[str], None]) -> AgentEnded:
+    def launch(path: Path, plan: Plan, tell: Callable[[str], None]) -> AgentEnd:
         what = f"measuring {path.name}"
         session.put(f"model/{path.name}", given.models[path])
         done = session.run(
@@ -120,10 +119,8 @@ def _profile(session: Session, target: Target, given: _Given, on_progress: Calla
         expected = done.code in (0, BAD_CONTENT, ENGINE_MISSING) and _TRACEBACK not in done.errors
         if not expected:
             raise BoardError(host, word)
-        report = (
-            _checked(session, done.out, f"its report on {path.name}", given.models[path]) if not done.code else b""
-        )
-        return AgentEnded(done.code, report, word)
+        report = None if done.code else _report(session, done.out, path.name, given.models[path])
+        return AgentEnd(done.code, report, word)
 
     try:
         return collect(list(given.paths), plan, launch, lambda line: on_progress(host, line))
@@ -133,16 +130,16 @@ def _profile(session: Session, target: Target, given: _Given, on_progress: Calla
         raise ValueError(f"{host}: {error}") from None
 
 
-def _checked(session: Session, text: bytes, what: str, model: bytes) -> bytes:
+def _report(session: Session, text: bytes, name: str, model: bytes) -> Report:
     """The board's word: a report, on the model that was sent, with text that can be printed."""
+    what = f"its report on {name}"
     try:
-        clean = json.dumps(printable(json.loads(text)))
-        report = parse_report(clean, what)
+        report = Report.from_json(printable(parse_json(text, what)), what)
     except (ValueError, RecursionError) as error:
         raise BoardError(session.host, str(error)) from None
     if [run.model.sha256 for run in report.runs] != [hashlib.sha256(model).hexdigest()]:
         raise BoardError(session.host, f"{what} is on another model")
-    return clean.encode()
+    return report
 
 
 def _content(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from edgelstm.devices.machine.conditions import Conditions
 from edgelstm.devices.machine.detect import Board
 from edgelstm.devices.machine.usage import Memory, Usage
-from edgelstm.devices.profiling.budget import Check
+from edgelstm.devices.profiling.budget import Unit
 from edgelstm.devices.profiling.measure import Latency
 from edgelstm.files import write_whole
 from edgelstm.records import Unavailable, from_json, load, parse_json, to_json, to_text
@@ -46,6 +46,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """A budget beside what was found."""
+
+    name: str
+    unit: Unit
+    limit: float
+    found: float | Unavailable
+    source: str  # who set it: the command line or the model
+
+    @property
+    def holds(self) -> bool:
+        """A figure that could not be had is no figure within the budget."""
+        return not isinstance(self.found, Unavailable) and self.found <= self.limit
+
+
+@dataclass(frozen=True)
 class Run:
     """One model on one board, in a process of its own."""
 
@@ -59,7 +75,7 @@ class Run:
     growth: int | Unavailable  # bytes of resident memory that came after the warm-up
     before: Conditions
     after: Conditions
-    budget: tuple[Check, ...]
+    budget: tuple[Verdict, ...]
 
     def __post_init__(self) -> None:
         if not self.stages:

@@ -42,7 +42,7 @@ def test_a_plan_is_one_argument_that_reads_back(plan):
         ({"rate": 50.0, "pace": "flat"}, "rate: 50 with pace flat"),
         ({"duration": 1e9}, "duration: 1000000000.0"),
         ({"core": -1}, "core: -1"),
-        ({"budget": ("latency=2ms",)}, "budget 'latency': no such figure, perhaps latency_"),
+        ({"budget": ("latency=2ms",)}, "budget 'latency': no such figure, perhaps 'latency_"),
         ({"budget": ("xyz=2ms",)}, "budget 'xyz': no such figure, expected one of latency_p50,"),
         ({"budget": ("rss",)}, "budget 'rss': expected NAME=LIMIT"),
         ({"budget": ("rss=20",)}, "budget rss: '20', expected a size such as"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edgelstm.devices.machine.conditions import Conditions
 from edgelstm.devices.machine.detect import Board, Cache, Cores
 from edgelstm.devices.machine.usage import Memory, Moment, Usage
-from edgelstm.devices.profiling.budget import Check
+from edgelstm.devices.profiling.budget import FIGURES, Budget, model_budget
 from edgelstm.devices.profiling.histogram import Distribution, Spread
 from edgelstm.devices.profiling.measure import Interval, Latency, Pacing, Phase
 from edgelstm.devices.profiling.report import (
@@ -19,10 +19,12 @@ from edgelstm.devices.profiling.report import (
     Run,
     Skipped,
     Stage,
+    Verdict,
     parse_report,
     read_report,
     write_report,
 )
+from edgelstm.devices.profiling.verdict import find, judge
 from edgelstm.records import Unavailable
 
 NOT_HERE = Unavailable("no such file")
@@ -67,7 +69,10 @@ REPORT = Report(
             growth=-4096,
             before=NOW,
             after=Conditions(NOT_HERE, NOT_HERE, NOT_HERE, (), NOT_HERE, NOT_HERE),
-            budget=(Check("rss", "B", 4096.0, NOT_HERE, "the model"), Check("jitter", "µs", 9.0, 2.5, "the model")),
+            budget=(
+                Verdict("rss", "B", 4096.0, NOT_HERE, "the model"),
+                Verdict("jitter", "µs", 9.0, 2.5, "the model"),
+            ),
         ),
     ),
     (Skipped("m.onnx", "m.onnx: needs onnxruntime"),),
@@ -194,3 +199,29 @@ def test_a_changed_report_reads_or_is_refused_in_one_line(data):
         problem = str(error)
     assert problem.startswith("r.json")
     assert "\n" not in problem
+
+
+def test_every_figure_that_a_budget_may_limit_is_found_in_a_run():
+    run = REPORT.runs[0]
+    found = {name: find(run, name) for name in FIGURES}
+    assert found["latency_p99_9"] == found["paced_latency_p99_9"] == SPREAD.p99_9_us
+    assert found["soak_latency_max"] == found["pss"] == NOT_HERE
+    assert found["start_up"] == 1000 * run.open_ms + run.stream_us
+    assert found["deadline_misses"] == 2.0
+    assert {name for name, unit in FIGURES.items() if unit == "B"} == {
+        "stream_memory", "state_memory", "model_size", "rss", "pss", "peak", "growth"
+    }  # fmt: skip
+
+
+def test_a_given_budget_goes_before_the_models_own():
+    verdicts = judge(REPORT.runs[0], [Budget("rss", 1.0)], [Budget("rss", 2.0), Budget("jitter", 9.0)])
+    assert [(one.name, one.unit, one.limit, one.source, one.holds) for one in verdicts] == [
+        ("rss", "B", 1.0, "the command line", False),
+        ("jitter", "µs", 9.0, "the model", True),
+    ]
+
+
+@pytest.mark.parametrize("table", [3, [], {"rss": 1.5}, {"rss": True}, {"rss": "1"}, {"rsss": "1B"}, {"peak": None}])
+def test_a_models_budget_that_is_none_is_refused(table):
+    with pytest.raises(ValueError, match=r"^metadata\.provenance\.config: budget[^\n]*$"):
+        model_budget({"provenance": {"config": {"budget": table}}})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelstm.devices.profiling.budget import KINDS, model_budget
+from edgelstm.devices.profiling.budget import FIGURES, model_budget
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, load_config, parse_config
 
@@ -47,12 +47,12 @@ def test_errors_are_one_line_that_names_the_key(text: str, message: str) -> None
 def test_a_budget_names_the_figures_that_profiling_has() -> None:
     """The names and units of edgelstm.devices.profiling.budget, which a board has without msgspec."""
     limits = {"µs": "1.5ms", "B": "4KiB", "": 3}
-    table = {name: limits[kind.unit] for name, kind in KINDS.items()}
+    table = {name: limits[unit] for name, unit in FIGURES.items()}
     text = "[budget]\n" + "\n".join(f"{name} = {json.dumps(limit)}" for name, limit in table.items())
     config = parse_config(text)
     assert config.to_json()["budget"] == table
     found = {budget.name: budget.limit for budget in model_budget({"provenance": {"config": config.to_json()}})}
-    assert found == {name: {"µs": 1500, "B": 4096, "": 3}[kind.unit] for name, kind in KINDS.items()}
+    assert found == {name: {"µs": 1500, "B": 4096, "": 3}[unit] for name, unit in FIGURES.items()}
     assert parse_config("").to_json()["budget"] == {}
 
 

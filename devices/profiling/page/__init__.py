@@ -154,7 +154,7 @@ def _marks(phase: Phase) -> list[tuple[str, float]]:
 
 
 def _budgets(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
-    rows = [budget_row(name, check) for name, _, run in named for check in run.budget]
+    rows = [budget_row(name, verdict) for name, _, run in named for verdict in run.budget]
     header = ["", "figure", "", "found", "budget", "from"]
     return [tag("h2", "Budgets"), table(header, rows)] if rows else []
 

@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from edgelstm.devices.machine.conditions import Conditions, highest
 from edgelstm.devices.machine.detect import Board
-from edgelstm.devices.profiling.budget import Check
 from edgelstm.devices.profiling.histogram import SPREAD
 from edgelstm.devices.profiling.measure import Interval, Phase
 from edgelstm.devices.profiling.page.charts import Bar, Counts, Line, bars, courses, histogram
 from edgelstm.devices.profiling.page.markup import Markup, table, tag
-from edgelstm.devices.profiling.report import Report, Run
+from edgelstm.devices.profiling.report import Report, Run, Verdict
 from edgelstm.devices.units import NONE, show_decimal, show_figure, show_number, show_size, show_time
 from edgelstm.records import Unavailable
 
@@ -43,16 +42,15 @@ def run_section(name: str, report: Report, run: Run) -> Markup:
     )
 
 
-def budget_row(name: str, check: Check) -> list[str | Markup]:
-    missing = isinstance(check.found, Unavailable)
-    found = check.found.reason if isinstance(check.found, Unavailable) else show_figure(check.found, check.unit)
+def budget_row(name: str, verdict: Verdict) -> list[str | Markup]:
+    found, unit = verdict.found, verdict.unit
     return [
         name,
-        check.name,
-        tag("span", "kept", class_="good") if check.holds else tag("span", "broken", class_="bad"),
-        f"unknown: {found}" if missing else found,
-        show_figure(check.limit, check.unit),
-        check.source,
+        verdict.name,
+        tag("span", "kept", class_="good") if verdict.holds else tag("span", "broken", class_="bad"),
+        f"unknown: {found.reason}" if isinstance(found, Unavailable) else show_figure(found, unit),
+        show_figure(verdict.limit, unit),
+        verdict.source,
     ]
 
 

@@ -16,9 +16,8 @@ from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:
     from edgelstm.devices import Report
-    from edgelstm.devices.profiling.budget import Check
     from edgelstm.devices.profiling.measure import Latency, Phase
-    from edgelstm.devices.profiling.report import Run
+    from edgelstm.devices.profiling.report import Run, Verdict
 
 _NARROW = 80
 _CELL = 11
@@ -50,7 +49,7 @@ def table(reports: Sequence[Report], columns: int | None = None) -> str:
     for _, run in pairs:
         lines += _course(run)
     lines += [f"{one.file}: not measured: {one.reason}" for report in reports for one in report.skipped]
-    kept = [_kept(run, check) for _, run in pairs for check in run.budget if check.holds]
+    kept = [_kept(run, verdict) for _, run in pairs for verdict in run.budget if verdict.holds]
     return "\n".join([*lines, *([""] if kept else []), *map(style.passed, kept)])
 
 
@@ -58,11 +57,11 @@ def breaches(reports: Sequence[Report]) -> list[str]:
     """One line for each budget that was broken, or that nobody can tell was kept."""
     several = len(reports) > 1
     return [
-        f"{run.model.file}{f' on {report.board.name}' if several else ''}: {_found(check)}, from {check.source}"
+        f"{run.model.file}{f' on {report.board.name}' if several else ''}: {_found(verdict)}, from {verdict.source}"
         for report in reports
         for run in report.runs
-        for check in run.budget
-        if not check.holds
+        for verdict in run.budget
+        if not verdict.holds
     ]
 
 
@@ -166,13 +165,15 @@ def _course(run: Run) -> list[str]:
     return [*lines, style.table(rows[0], rows[1:])]
 
 
-def _kept(run: Run, check: Check) -> str:
-    return f"{run.model.file}: {_found(check)}"
+def _kept(run: Run, verdict: Verdict) -> str:
+    return f"{run.model.file}: {_found(verdict)}"
 
 
-def _found(check: Check) -> str:
-    found = known(check.found) if isinstance(check.found, Unavailable) else show_figure(check.found, check.unit)
-    return f"{check.name} {found}, budget {show_figure(check.limit, check.unit)}"
+def _found(verdict: Verdict) -> str:
+    found = (
+        known(verdict.found) if isinstance(verdict.found, Unavailable) else show_figure(verdict.found, verdict.unit)
+    )
+    return f"{verdict.name} {found}, budget {show_figure(verdict.limit, verdict.unit)}"
 
 
 def _more(stages: dict[str, int | Unavailable], now: str, before: str) -> str:

@@ -1,0 +1,100 @@
+"""Who may import whom: no circles, and every layer knows only what lies beneath it.
+
+Imports within functions count, and so do those for types alone: who names a type knows where it lives.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {
+    "edgelstm": "edgelstm",
+    "export": "edgelstm.export",
+    "runtime": "edgelstm.runtime",
+    "devices": "edgelstm.devices",
+}
+
+
+BEYOND = {"edgelstm.runtime.engines.pool": {"edgelstm.runtime.engines.elstm"}}
+"""A circle that is not cut yet."""
+
+
+def modules() -> dict[str, Path]:
+    """Module's name → its file, over the whole package."""
+    found = {}
+    for folder, package in FOLDERS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            found[".".join([package, *(part for part in parts if part != "__init__")])] = path
+    return found
+
+
+def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
+    """Modules of the package that `node` and what is in it import."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names if alias.name in known)
+        elif isinstance(child, ast.ImportFrom):
+            assert not child.level, "expected absolute imports"
+            for alias in child.names:
+                module = f"{child.module}.{alias.name}"
+                yield from (name for name in [module if module in known else child.module or ""] if name in known)
+        else:
+            yield from imported(child, known)
+
+
+@pytest.fixture(scope="module")
+def graph() -> dict[str, set[str]]:
+    files = modules()
+    known = set(files)
+    assert len(known) > 100
+    return {name: set(imported(ast.parse(path.read_text()), known)) - {name} for name, path in files.items()}
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    seen, waiting = set(), [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += graph[name]
+    return seen
+
+
+def test_no_module_imports_itself_over_others(graph):
+    graph = {name: found - BEYOND.get(name, set()) for name, found in graph.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' → '.join(reversed(error.args[1]))}")
+
+
+def test_the_runtime_needs_neither_trainer_nor_exporters(graph):
+    upper = ("edgelstm.export", "edgelstm.training", "edgelstm.model", "edgelstm.quantization", "edgelstm.devices")
+    for name in graph:
+        if name.startswith("edgelstm.runtime"):
+            assert not [other for other in reachable(graph, name) if other.startswith(upper)], name
+
+
+def test_devices_need_the_runtime_alone(graph):
+    for name in graph:
+        if name.startswith("edgelstm.devices"):
+            others = reachable(graph, name) - {"edgelstm.files", "edgelstm.records"}
+            assert all(other.startswith(("edgelstm.devices", "edgelstm.runtime")) for other in others), name
+
+
+def test_nothing_imports_the_commands(graph):
+    for name, found in graph.items():
+        if not name.startswith("edgelstm.cli"):
+            assert not [other for other in found if other.startswith("edgelstm.cli")], name
+
+
+def test_the_ground_imports_nothing_above_it(graph):
+    assert graph["edgelstm.files"] == set()
+    assert graph["edgelstm.records"] == {"edgelstm.files"}
