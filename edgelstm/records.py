@@ -2,9 +2,10 @@
 
 The dataclass is the definition. Reading checks every field and names the one that is wrong, what was found there and
 what would be right. Types that can be read: int, float, str, bool, object (whatever it is); `Literal` for a choice;
-`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `T | Unavailable`. Rules
-stand beside the type: `Annotated[int, Bounds(1, 8)]`, `Annotated[tuple[str, ...], Length(least=1), Distinct()]`. A
-field with a default may be left out.
+`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `T | Unavailable`;
+`Annotated[Base, Tagged("kind", …)]` for one of several dataclasses. Rules stand beside the type:
+`Annotated[int, Bounds(1, 8)]`, `Annotated[tuple[str, ...], Length(least=1), Distinct()]`. A field with a default may
+be left out.
 """
 
 from __future__ import annotations
@@ -124,6 +125,14 @@ class Distinct(Rule):
         return None if len(set(value)) == len(value) else "each once"
 
 
+@dataclass(frozen=True)
+class Tagged:
+    """Of an object: the text of its field `key` says which dataclass the others make. `to_json` leaves it out."""
+
+    key: str
+    kinds: Mapping[str, type]
+
+
 def to_json(value: Any) -> Any:
     """JSON values for a dataclass of the types above."""
     if isinstance(value, Unavailable):
@@ -222,7 +231,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _read(kind: Any, value: Any, place: str, strict: bool) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        found = _read(inner[0], value, place, strict)
+        tags = [rule for rule in inner[1:] if isinstance(rule, Tagged)]
+        found = _read_tagged(tags[0], value, place, strict) if tags else _read(inner[0], value, place, strict)
         _bound(inner[1:], found, place)
         return found
     if origin in (types.UnionType, Union):
@@ -281,6 +291,12 @@ def _read_fields(kind: Any, value: Any, place: str, strict: bool) -> Any:
         return kind(**given)
     except ValueError as error:
         raise _WrongError(place, str(error)) from None
+
+
+def _read_tagged(tag: Tagged, value: Any, place: str, strict: bool) -> Any:
+    found = dict(_expect(dict, "an object", value, place))
+    kind = _read(Literal[tuple(tag.kinds)], found.pop(tag.key, None), _field(place, tag.key), strict)
+    return _read(tag.kinds[kind], found, place, strict)
 
 
 def _is_needed(field: dataclasses.Field[Any]) -> bool:

@@ -10,6 +10,7 @@ from edgelstm.records import (
     Bounds,
     Length,
     Pattern,
+    Tagged,
     Unavailable,
     check,
     from_json,
@@ -172,3 +173,39 @@ def test_a_changed_record_reads_or_is_refused_in_one_line(name: str, value: obje
         problem = str(error)
     assert problem.startswith(f"file: {name}")
     assert "\n" not in problem
+
+
+@dataclass(frozen=True)
+class Circle:
+    radius: Annotated[float, Bounds(0)]
+
+
+@dataclass(frozen=True)
+class Square:
+    side: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawing:
+    shapes: tuple[Annotated[Circle | Square, Tagged("kind", {"circle": Circle, "square": Square})], ...]
+
+
+def test_a_tag_says_which_dataclass_it_is():
+    found = from_json(Drawing, {"shapes": [{"kind": "square", "side": 2}, {"radius": 3.0, "kind": "circle"}]}, "file")
+    assert found == Drawing((Square(2.0), Circle(3.0)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ({"kind": "cube"}, r"shapes\[0\]\.kind: 'cube', expected one of circle, square"),
+        ({"kind": ["circle"]}, r"shapes\[0\]\.kind: a list of 1, expected one of circle, square"),
+        ({"side": 2}, r"shapes\[0\]\.kind: null, expected one of circle, square"),
+        ({"kind": "circle", "side": 2}, r"shapes\[0\]: unknown field 'side', expected one of radius"),
+        ({"kind": "circle", "radius": -1}, r"shapes\[0\]\.radius: -1\.0, expected at least 0"),
+        ("circle", r"shapes\[0\]: 'circle', expected an object"),
+    ],
+)
+def test_what_is_wrong_with_a_tagged_one_is_named(shape, message):
+    with pytest.raises(ValueError, match=f"^file: {message}"):
+        from_json(Drawing, {"shapes": [shape]}, "file")
