@@ -26,8 +26,8 @@ os.environ["PYTHONSAFEPATH"] = "1"
 PROFILING = {
     "test_cli_board.py",
     "test_cli_profile.py",
-    "test_deploy.py",
-    "test_devices_report.py",
+    "test_deployment.py",
+    "test_report.py",
     "test_remote.py",
 }
 """Files whose tests profile models: a machine has one place for that, and who finds it taken waits or gives up."""

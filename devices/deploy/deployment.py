@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgelstm.devices.deploy.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
-from edgelstm.devices.profiling.here import _synthetic
+from edgelstm.devices.frames import noise
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
 from edgelstm.records import Unavailable, from_json, to_json
@@ -130,7 +130,7 @@ def _self_test(path: Path) -> SelfTest:
     from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
-    return SelfTest.of(model, _synthetic(model)[0][:SELF_TEST_FRAMES])
+    return SelfTest.of(model, noise(model, SELF_TEST_FRAMES))
 
 
 def _deployed(session: Session, order: dict[str, Any]) -> Deployed:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgelstm.devices.machine.architecture import architecture
 from edgelstm.devices.machine.instruction_sets import instruction_sets
 from edgelstm.devices.machine.sysfs import Tree
 from edgelstm.records import Unavailable
@@ -80,7 +81,7 @@ def detect(root: str | Path = "/", *, machine: str | None = None, bits: int | No
     tree = Tree(root)
     machine = machine or platform.machine()
     bits = bits or 8 * struct.calcsize("P")
-    architecture = _architecture(machine, bits)
+    runs_as = architecture(machine, bits)
     processors = _processors(tree)
     compatible = tree.text("/proc/device-tree/compatible")
     name, known_by = _name(tree, processors)
@@ -88,7 +89,7 @@ def detect(root: str | Path = "/", *, machine: str | None = None, bits: int | No
         name=name,
         known_by=known_by,
         compatible=() if isinstance(compatible, Unavailable) else tuple(compatible.split("\0")),
-        architecture=architecture,
+        architecture=runs_as,
         kernel_machine=machine,
         system=_system(tree),
         kernel=f"{platform.system()} {platform.release()}",
@@ -97,20 +98,10 @@ def detect(root: str | Path = "/", *, machine: str | None = None, bits: int | No
         usable_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory=_total_memory(tree),
         caches=_caches(tree),
-        instruction_sets=instruction_sets(tree, architecture, _words(processors)),
+        instruction_sets=instruction_sets(tree, runs_as, _words(processors)),
         virtual=_virtual(processors),
         emulated=_emulated(tree),
     )
-
-
-def _architecture(machine: str, bits: int) -> str:
-    """A 64-bit kernel may run a 32-bit system; what counts is what can be loaded into this process."""
-    if bits == 32:
-        if machine in ("aarch64", "arm64", "armv8l"):
-            return "armv7l"
-        if machine in ("x86_64", "AMD64"):
-            return "i686"
-    return {"arm64": "aarch64", "AMD64": "x86_64"}.get(machine, machine)
 
 
 def _processors(tree: Tree) -> list[dict[str, str]]:

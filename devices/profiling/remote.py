@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from edgelstm.devices.profiling.here import MOST_DATA_FRAMES
+from edgelstm.devices.frames import MOST_FRAMES
 from edgelstm.devices.profiling.plan import BAD_CONTENT, ENGINE_MISSING, Plan
 from edgelstm.devices.profiling.processes import AgentEnd, collect
 from edgelstm.devices.profiling.report import Report
@@ -154,7 +154,7 @@ def _content(path: Path) -> bytes:
 def _head(path: Path) -> bytes:
     """The part of a file with frames that a profile uses: it may be a long recording."""
     with path.open("rb") as file:
-        lines = b"".join(islice(file, MOST_DATA_FRAMES + 1))
+        lines = b"".join(islice(file, MOST_FRAMES + 1))
     if len(lines) > _MOST_DATA:
-        raise ValueError(f"{path}: more than {_MOST_DATA >> 20} MiB in its first {MOST_DATA_FRAMES} lines")
+        raise ValueError(f"{path}: more than {_MOST_DATA >> 20} MiB in its first {MOST_FRAMES} lines")
     return lines

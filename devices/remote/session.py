@@ -20,6 +20,7 @@ from importlib.resources import files
 from types import TracebackType
 from typing import Any
 
+from edgelstm.devices.machine.architecture import architecture
 from edgelstm.devices.remote.channel import Channel, CutError, LateError
 from edgelstm.records import from_json
 
@@ -73,11 +74,7 @@ class Facts:
     @property
     def architecture(self) -> str:
         """As wheels name it."""
-        if self.bits == 32:
-            return {"aarch64": "armv7l", "arm64": "armv7l", "armv8l": "armv7l", "x86_64": "i686"}.get(
-                self.machine, self.machine
-            )
-        return {"arm64": "aarch64"}.get(self.machine, self.machine)
+        return architecture(self.machine, self.bits)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
 from random_models import random_model
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 STEPS = 3
 SHAPES = (
     (40, (64,), (12,)),

@@ -1,0 +1,38 @@
+"""Frames to give a model where no sensor is: from a file, or noise in the range of the training data."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # who measures loads an engine when it counts
+    from edgelstm.runtime.engines.engine import EngineModel
+
+MOST_FRAMES = 10_000
+"""Of a file; those after it are left out."""
+NOISE_FRAMES = 256
+
+
+def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32], str]:
+    """(frames (T, features), what they are): of the file `data`, CSV or NDJSON, or noise. Errors as `read_frames`."""
+    if data is None:
+        return noise(model), f"synthetic: {NOISE_FRAMES} frames of noise in the range of the training data"
+    from edgelstm.runtime.sources.text import read_frames
+
+    with data.open("rb") as file:
+        found = read_frames(file, model.features, model.feature_names, source=str(data))
+        frames = np.stack([frame for _, frame in islice(found, MOST_FRAMES)])
+    return frames, f"{len(frames)} frames of {data.name}"
+
+
+def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:
+    """(count, features): the mean and spread of each feature as they were in training, the same on every machine."""
+    normalize = model.metadata["normalize"]
+    mean, std = np.asarray(normalize["mean"]), np.asarray(normalize["std"])
+    largest = np.finfo(np.float32).max
+    signal = mean + std * np.random.default_rng(0).standard_normal((count, model.features))
+    return np.clip(signal, -largest, largest).astype(np.float32)
