@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 from edgelstm.quantization import calibrate
 
 OUTPUTS = 12
@@ -46,7 +47,7 @@ def make_model(size: Size, seed: int) -> Model:
     head = Dense(2 / np.sqrt(H) * rng.normal(size=(OUTPUTS, H)), 0.2 * rng.normal(size=OUTPUTS))
     normalize = Normalize(np.zeros(size.features), np.ones(size.features))
     signal = make_signal(CALIBRATION_FRAMES, size.features, seed + 1000)
-    model = Model(normalize, tuple(lstms), (head,), "linear", name=f"bench {size}", examples=(signal,))
+    model = Model(normalize, (*lstms, head), "linear", name=f"bench {size}", examples=(signal,))
     return calibrate(model, model.examples)
 
 

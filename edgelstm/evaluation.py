@@ -71,7 +71,7 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
         source, name = model, "float32"
         scores = forward.scores(model, dataset.sequences)
     check_fits(source.features, source.outputs, dataset)
-    return count(name, [forward.final_answer(s, source.answer) for s in scores], dataset)
+    return count(name, [forward.final_answer(s, source.run_answer) for s in scores], dataset)
 
 
 def check_fits(features: int, outputs: int, dataset: Dataset) -> None:

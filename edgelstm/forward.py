@@ -6,59 +6,76 @@ sequences at once. Both start from h = c = 0, as a stream does after a reset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from edgelstm.model import LSTM, Answer, Dense, Model, OutputActivation
+from edgelstm.layers.layer import Floats, sigmoid
+from edgelstm.model import Answer, Model, OutputActivation
 
-Floats = NDArray[np.floating[Any]]
+__all__ = [
+    "Floats",
+    "Trace",
+    "activate",
+    "answers",
+    "by_length",
+    "final_answer",
+    "forward",
+    "scores",
+    "sigmoid",
+    "walk",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Everything that a run computed, for one sequence of T frames."""
+    """Everything that a run computed, for one sequence of T frames. A layer that runs every s-th frame has T // s
+    rows."""
 
     x: Floats  # (T, features), normalized
-    h: tuple[Floats, ...]  # per LSTM layer (T, H)
-    c: tuple[Floats, ...]  # per LSTM layer (T, H)
-    dense: tuple[Floats, ...]  # per dense layer (T, outputs), after its activation
+    results: Mapping[str, Floats]  # layer's name → (runs, values)
+    states: Mapping[str, Floats]  # part's name (h0, c0, past0 …) → (runs, values), after each run
 
     @property
     def scores(self) -> Floats:
-        """(T, outputs): the last dense layer's results, before pooling and the output activation."""
-        return self.dense[-1]
+        """(runs, outputs): the last layer's results, before pooling and the output activation."""
+        return list(self.results.values())[-1]
+
+    @classmethod
+    def of(cls, x: Floats, h: Sequence[Floats], c: Sequence[Floats], dense: Sequence[Floats]) -> Trace:
+        """Of a model of LSTM layers, then dense ones."""
+        results = {f"lstm{n}": one for n, one in enumerate(h)} | {f"dense{n}": one for n, one in enumerate(dense)}
+        return cls(
+            x, results, {f"{letter}{n}": one for letter, all_ in (("h", h), ("c", c)) for n, one in enumerate(all_)}
+        )
+
+    @property
+    def h(self) -> tuple[Floats, ...]:
+        return tuple(value for name, value in self.states.items() if name[0] == "h")
+
+    @property
+    def c(self) -> tuple[Floats, ...]:
+        return tuple(value for name, value in self.states.items() if name[0] == "c")
+
+    @property
+    def dense(self) -> tuple[Floats, ...]:
+        return tuple(value for name, value in self.results.items() if name.startswith("dense"))
 
 
-def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)), by tanh: it cannot overflow."""
-    half = z.dtype.type(0.5)
-    return np.tanh(z * half) * half + half
-
-
-def _lstm(layer: LSTM, x: Floats) -> tuple[Floats, Floats]:
-    """x (T, B, inputs) → h and c, each (T, B, H)."""
-    frames, batch, _ = x.shape
-    H = layer.units
-    R, b = layer.R.astype(x.dtype).T, layer.b.astype(x.dtype)
-    z = x @ layer.W.astype(x.dtype).T + b
-    h, c = np.empty((frames, batch, H), x.dtype), np.empty((frames, batch, H), x.dtype)
-    h_old, c_old = np.zeros((batch, H), x.dtype), np.zeros((batch, H), x.dtype)
-    for t in range(frames):
-        gates = z[t] + h_old @ R
-        i, f, o = (sigmoid(gates[:, k * H : (k + 1) * H]) for k in (0, 1, 3))
-        c[t] = f * c_old + i * np.tanh(gates[:, 2 * H : 3 * H])
-        h[t] = o * np.tanh(c[t])
-        h_old, c_old = h[t], c[t]
-    return h, c
-
-
-def _dense(layer: Dense, x: Floats) -> Floats:
-    y: Floats = x @ layer.W.astype(x.dtype).T + layer.b.astype(x.dtype)
-    return np.maximum(y, y.dtype.type(0)) if layer.activation == "relu" else y
+def walk(model: Model, x: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Normalized frames x (T, B, features) through every layer: results by the layer's name and states by the part's,
+    each (runs, B, values)."""
+    results: dict[str, Floats] = {}
+    states: dict[str, Floats] = {}
+    flow = x
+    for at in model.road:
+        run = at.layer.forward(flow, at.source)
+        results[at.name] = flow = run.result
+        states |= {name: run.states[part.letter] for name, part in at.parts}
+    return results, states
 
 
 def _check(model: Model, sequence: NDArray[Any], place: int) -> None:
@@ -71,16 +88,9 @@ def forward(model: Model, sequence: NDArray[Any], dtype: DTypeLike = np.float64)
     _check(model, sequence, 0)
     mean, std = model.normalize.mean.astype(dtype), model.normalize.std.astype(dtype)
     x = (sequence.astype(dtype)[:, None] - mean) / std
-    hs, cs, dense = [], [], []
-    flow = x
-    for layer in model.lstms:
-        flow, c = _lstm(layer, flow)
-        hs.append(flow[:, 0])
-        cs.append(c[:, 0])
-    for part in model.head:
-        flow = _dense(part, flow)
-        dense.append(flow[:, 0])
-    return Trace(x[:, 0], tuple(hs), tuple(cs), tuple(dense))
+    results, states = walk(model, x)
+    first = {name: value[:, 0] for name, value in results.items()}
+    return Trace(x[:, 0], first, {name: value[:, 0] for name, value in states.items()})
 
 
 def by_length(lengths: Sequence[int], batch: int) -> Iterator[NDArray[np.int64]]:
@@ -93,7 +103,7 @@ def by_length(lengths: Sequence[int], batch: int) -> Iterator[NDArray[np.int64]]
 def scores(
     model: Model, sequences: Sequence[NDArray[Any]], dtype: DTypeLike = np.float32, batch: int = 64
 ) -> list[Floats]:
-    """Scores (T, outputs) of each raw sequence (T, features), every one from a fresh state."""
+    """Scores (T // stride, outputs) of each raw sequence (T, features), every one from a fresh state."""
     mean, std = model.normalize.mean.astype(dtype), model.normalize.std.astype(dtype)
     for place, sequence in enumerate(sequences):
         _check(model, sequence, place)
@@ -102,12 +112,9 @@ def scores(
         flow: Floats = np.zeros((len(sequences[places[-1]]), len(places), model.features), dtype)
         for row, place in enumerate(places):
             flow[: len(sequences[place]), row] = (sequences[place].astype(dtype) - mean) / std
-        for layer in model.lstms:
-            flow = _lstm(layer, flow)[0]
-        for part in model.head:
-            flow = _dense(part, flow)
+        found = walk(model, flow)[0][model.road[-1].name]
         for row, place in enumerate(places):
-            results[int(place)] = flow[: len(sequences[place]), row]
+            results[int(place)] = found[: len(sequences[place]) // model.stride, row]
     return [results[place] for place in range(len(sequences))]
 
 
@@ -120,7 +127,8 @@ def _mean_of_last(sums: NDArray[np.float64], end: int, frames: int) -> NDArray[n
 def answers(scores: Floats, answer: Answer) -> Floats:
     """The rows (emitted, outputs) that a stream emits while `scores` (T, outputs) pass: one after every `hop`.
 
-    Pooled scores, before the output activation. None when `hop` is 0.
+    `answer` counts in rows of scores: `Model.run_answer`. Pooled scores, before the output activation; none
+    when `hop` is 0.
     """
     ends = list(range(answer.hop, len(scores) + 1, answer.hop)) if answer.hop else []
     if answer.pooling == "last":
@@ -133,8 +141,9 @@ def answers(scores: Floats, answer: Answer) -> Floats:
 def final_answer(scores: Floats, answer: Answer) -> Floats:
     """What a stream answers (outputs,) when asked after all of `scores` (T, outputs), T at least 1.
 
-    With a window, the stream holds sums over blocks of `hop` frames: between two emissions the mean covers the
-    block begun and the window's newest complete blocks but one; right after an emission it is the emitted row.
+    `answer` counts in rows of scores: `Model.run_answer`. With a window, the stream holds sums over blocks of `hop`
+    frames: between two emissions the mean covers the block begun and the window's newest complete
+    blocks but one; right after an emission it is the emitted row.
     """
     if not len(scores):
         raise ValueError("scores: no frames, expected at least one")

@@ -4,9 +4,10 @@
 |------------------|-------------------------------------------------------------------------|
 | `header`         | UTF-8 JSON as uint8: everything of the model that is no array           |
 | `normalize.mean`, `normalize.std` | (features,)                                            |
-| `lstmN.W`, `lstmN.R`, `lstmN.b`   | layer N: (4H, I), (4H, H), (4H,), gates i, f, g, o     |
-| `denseN.W`, `denseN.b`            | layer N of the head: (outputs, inputs), (outputs,)     |
+| `layerN.NAME`    | layer N's arrays, as `edgelstm.layers` names them: `layer0.W`, `layer0.R` … |
 | `exampleN`       | (frames, features): a few real sequences, raw                           |
+
+The header's `layers` lists the layers in their order: `{"kind": "context", "rows": 4, "hop": 4}`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.npz import read_npz, write_npz
-from edgelstm.model import LSTM, Answer, Dense, Model, Normalize, Ranges
+from edgelstm.layers import KINDS, Layer
+from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, Ranges
 
 FORMAT = "edgelstm-model"
-VERSION = 1
+VERSION = 2
 MAX_EXAMPLES = 64
 
 _T = TypeVar("_T")
@@ -31,14 +33,14 @@ _T = TypeVar("_T")
 
 def save_model(model: Model, path: Path | str) -> None:
     """Write `model`, beside first and then in place. The same model gives the same bytes."""
-    ranges = model.ranges
     header = {
         "format": FORMAT,
         "version": VERSION,
         "name": model.name,
         "licence": model.licence,
-        "lstms": len(model.lstms),
-        "head": [layer.activation for layer in model.head],
+        "layers": [
+            {"kind": layer.kind} | {name: getattr(layer, name) for name in layer.settings} for layer in model.layers
+        ],
         "activation": model.activation,
         "answer": {"pooling": model.answer.pooling, "window": model.answer.window, "hop": model.answer.hop},
         "labels": list(model.labels),
@@ -46,7 +48,7 @@ def save_model(model: Model, path: Path | str) -> None:
         "feature_units": list(model.feature_units),
         "sample_rate": model.sample_rate,
         "provenance": dict(model.provenance),
-        "ranges": None if ranges is None else {"x": ranges.x, "h": ranges.h, "c": ranges.c, "dense": ranges.dense},
+        "ranges": None if model.ranges is None else dict(model.ranges.spans),
         "examples": len(model.examples),
     }
     arrays: dict[str, NDArray[Any]] = {
@@ -54,10 +56,8 @@ def save_model(model: Model, path: Path | str) -> None:
         "normalize.mean": model.normalize.mean,
         "normalize.std": model.normalize.std,
     }
-    for n, lstm in enumerate(model.lstms):
-        arrays |= {f"lstm{n}.W": lstm.W, f"lstm{n}.R": lstm.R, f"lstm{n}.b": lstm.b}
-    for n, dense in enumerate(model.head):
-        arrays |= {f"dense{n}.W": dense.W, f"dense{n}.b": dense.b}
+    for n, layer in enumerate(model.layers):
+        arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.arrays}
     for n, sequence in enumerate(model.examples):
         arrays[f"example{n}"] = sequence
     write_npz(path, arrays)
@@ -86,18 +86,16 @@ class _Header:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"header: format is not {FORMAT!r}")
         if found.get("version") != VERSION:
-            raise ValueError(f"header: version {found.get('version')!r}, expected {VERSION}")
+            raise ValueError(f"header: version {str(found.get('version'))[:20]}, expected {VERSION}: train it anew")
         self._fields = found
 
-    def get(self, name: str, convert: Callable[[Any], _T], expected: str, missing: _T | None = None) -> _T:
-        """The field, converted; `missing`, where given, stands for one that older files lack."""
-        if missing is not None and name not in self._fields:
-            return missing
+    def get(self, name: str, convert: Callable[[Any], _T], expected: str) -> _T:
+        """The field, converted."""
         try:
             return convert(self._fields[name])
         except KeyError:
             raise ValueError(f"header: {name} is missing") from None
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, AttributeError):
             raise ValueError(f"header: {name}: {self._fields[name]!r:.60}, expected {expected}") from None
 
 
@@ -134,6 +132,12 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_LAYERS:
+        raise TypeError
+    return [_object(item) for item in value]
+
+
 def _pair(value: Any) -> tuple[float, float]:
     low, high = value
     return _number(low), _number(high)
@@ -142,16 +146,26 @@ def _pair(value: Any) -> tuple[float, float]:
 def _ranges(value: Any) -> Ranges | None:
     if value is None:
         return None
-    return Ranges(
-        x=_pair(value["x"]),
-        h=tuple(map(_pair, value["h"])),
-        c=tuple(map(_number, value["c"])),
-        dense=tuple(map(_pair, value["dense"])),
-    )
+    return Ranges({name: _pair(pair) for name, pair in _object(value).items()})
 
 
 def _answer(value: Any) -> Answer:
     return Answer(**_object(value))
+
+
+def _layer(n: int, entry: dict[str, Any], array: Callable[[str], NDArray[Any]]) -> Layer:
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"header: layers[{n}].kind: {kind!r:.40}, expected one of {', '.join(KINDS)}")
+    made = KINDS[kind]
+    settings = {name: value for name, value in entry.items() if name != "kind"}
+    if set(settings) != set(made.settings):
+        found, wanted = (", ".join(sorted(names)) or "nothing" for names in (settings, made.settings))
+        raise ValueError(f"header: layers[{n}]: {found!r:.60}, expected {wanted} for {kind}")
+    try:
+        return made(**{name: array(f"layer{n}.{name}") for name in made.arrays}, **settings)
+    except ValueError as error:
+        raise ValueError(f"layer {n}: {error}") from None
 
 
 def _model(arrays: dict[str, NDArray[Any]]) -> Model:
@@ -161,16 +175,11 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         return arrays[name]
 
     header = _Header(array("header"))
-    n_lstms = header.get("lstms", _count(1, 16), "a whole number from 1 to 16")
-    activations = header.get("head", _texts, "a list of activations")
+    entries = header.get("layers", _objects, f"a list of 1 to {MAX_LAYERS} layers")
     n_examples = header.get("examples", _count(0, MAX_EXAMPLES), f"a whole number up to {MAX_EXAMPLES}")
     return Model(
         normalize=Normalize(array("normalize.mean"), array("normalize.std")),
-        lstms=tuple(LSTM(array(f"lstm{n}.W"), array(f"lstm{n}.R"), array(f"lstm{n}.b")) for n in range(n_lstms)),
-        head=tuple(
-            Dense(array(f"dense{n}.W"), array(f"dense{n}.b"), activation)  # type: ignore[arg-type]
-            for n, activation in enumerate(activations)
-        ),
+        layers=tuple(_layer(n, entry, array) for n, entry in enumerate(entries)),
         activation=header.get("activation", _text, "text"),  # type: ignore[arg-type]
         answer=header.get("answer", _answer, "pooling, window and hop of an answer"),
         labels=header.get("labels", _texts, "a list of text"),
@@ -178,7 +187,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         feature_units=header.get("feature_units", _texts, "a list of text"),
         sample_rate=header.get("sample_rate", _number, "a number"),
         name=header.get("name", _text, "text"),
-        licence=header.get("licence", _text, "text", missing=""),
+        licence=header.get("licence", _text, "text"),
         provenance=header.get("provenance", _object, "a JSON object"),
         ranges=header.get("ranges", _ranges, "calibration ranges, or null"),
         examples=tuple(array(f"example{n}") for n in range(n_examples)),

@@ -16,7 +16,8 @@ from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.form import FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
-from edgelstm.model import LSTM, Dense, Model
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model
 from edgelstm.quantization.reference import (
     Multipliers,
     dense_multipliers,

@@ -18,19 +18,15 @@ def calibrate(model: Model, sequences: Sequence[NDArray[np.float32]]) -> Model:
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later.
     """
-    if not sequences:
-        raise ValueError("calibration: no sequences, expected at least one")
-    traces = [forward(model, sequence, np.float32) for sequence in sequences]
-    mean, std = model.normalize.mean, model.normalize.std
-    normalized = [((sequence - mean) / std) for sequence in sequences]
-    ranges = Ranges(
-        x=_span(normalized),
-        h=tuple(_span([trace.h[n] for trace in traces]) for n in range(len(model.lstms))),
-        c=tuple(max(float(np.abs(trace.c[n]).max()) for trace in traces) for n in range(len(model.lstms))),
-        dense=tuple(_span([trace.dense[n] for trace in traces]) for n in range(len(model.head))),
-    )
-    return replace(model, ranges=ranges)
-
-
-def _span(arrays: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
-    return min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
+    if not any(len(sequence) >= model.stride for sequence in sequences):
+        raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
+    spans: dict[str, tuple[float, float]] = {}
+    for sequence in sequences:
+        trace = forward(model, sequence, np.float32)
+        seen = {**trace.results, **trace.states, "x": trace.x}
+        for name in model.measured:
+            if seen[name].size:
+                low, high = float(seen[name].min()), float(seen[name].max())
+                before = spans.get(name, (low, high))
+                spans[name] = (min(before[0], low), max(before[1], high))
+    return replace(model, ranges=Ranges(spans))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from edgelstm.model import LSTM, Dense
+from edgelstm.layers import LSTM, Dense
 from edgelstm.training.backprop import Floats, Parameters, count
 from edgelstm.training.config import Network
 

@@ -59,7 +59,7 @@ def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
 
 def final_answers(model: Model, dataset: Dataset) -> NDArray[Any]:
     """The float model's final answer for each sequence (sequences, outputs), before the output activation."""
-    return np.stack([forward.final_answer(s, model.answer) for s in forward.scores(model, dataset.sequences)])
+    return np.stack([forward.final_answer(s, model.run_answer) for s in forward.scores(model, dataset.sequences)])
 
 
 def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | None = None) -> Trained:
@@ -156,7 +156,7 @@ def _validate(
     if held_out is None:
         return None, None
     lstms, head = to_layers(parameters)
-    model = Model(normalize, lstms, head, config.model.activation, config.to_answer())
+    model = Model(normalize, (*lstms, *head), config.model.activation, config.to_answer())
     answers = final_answers(model, held_out)
     probabilities = forward.activate(answers, config.model.activation)
     chosen = probabilities[np.arange(len(answers)), held_out.y]
@@ -192,8 +192,7 @@ def _model(parameters: Parameters, normalize: Normalize, config: Config, fit: Da
     settings["data"].pop("file")
     return Model(
         normalize=normalize,
-        lstms=lstms,
-        head=head,
+        layers=(*lstms, *head),
         activation=config.model.activation,
         answer=config.to_answer(),
         labels=fit.labels,

@@ -26,7 +26,7 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace, states_of
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.model import LSTM
+from edgelstm.layers import LSTM
 from edgelstm.quantization.quantize import affine_from_range
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
@@ -88,7 +88,7 @@ def cell_ranges(quantized: QuantizedModel) -> tuple[CellRanges, ...]:
     for n, layer in enumerate(model.lstms):
         seen = [_values(layer, trace.h[n - 1] if n else trace.x, trace.h[n], trace.c[n]) for trace in traces]
         largest = max(float(np.abs(values["c"]).max()) for values in seen)
-        wider = max(model.ranges.c[n] / max(largest, 1e-9), 1.0)
+        wider = max(model.ranges.largest(f"c{n}") / max(largest, 1e-9), 1.0)
         affines = {}
         for name in seen[0]:
             low, high = min(float(v[name].min()) for v in seen), max(float(v[name].max()) for v in seen)
@@ -123,7 +123,7 @@ def int8_cell_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) 
         hs.append(h)
         cs.append(c)
         flow = h
-    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
+    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
 
 
 def int8_cell_steps(
@@ -143,7 +143,7 @@ def int8_cell_steps(
         hs.append(cell.output(o, after_c))
         cs.append(new_c)
         flow = after_h
-    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
+    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
 
 
 class _Cell:

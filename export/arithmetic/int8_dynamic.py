@@ -18,7 +18,8 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.model import LSTM, Model
+from edgelstm.layers import LSTM
+from edgelstm.model import Model
 
 Floats = NDArray[np.floating[Any]]
 
@@ -90,7 +91,7 @@ def rounded_forward(
         flow = flow @ layer.W.astype(np.float64).T + layer.b
         flow = np.maximum(flow, 0) if layer.activation == "relu" else flow
         dense.append(flow)
-    return forward.Trace(x, tuple(hs), tuple(cs), tuple(dense))
+    return forward.Trace.of(x, tuple(hs), tuple(cs), tuple(dense))
 
 
 def _rounded_lstm(

@@ -47,7 +47,7 @@ class Int8Portable(Arithmetic):
         exact, rough = float_trace(quantized.model, sequence), float_gates_forward(quantized, sequence)
         if run.scores_rounded:
             scores = rounded(rough.scores, quantized.head[-1].output)
-            rough = replace(rough, dense=(*rough.dense[:-1], scores))
+            rough = replace(rough, results={**rough.results, quantized.model.road[-1].name: scores})
         limit, largest = compare_with_float64(quantized.model, run, sequence, ledger, rough, rounded_limit)
         self.compare_steps(run, codes_of(run, sequence, quantized, ledger), ledger)
         return Verdict("answers against float64", exact.scores, limit, rough.scores, largest)
@@ -91,7 +91,7 @@ def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]
         hs.append(h_after)
         cs.append(c_after)
         flow = h_after
-    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow))
+    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
 
 
 def float_gates_steps(
@@ -112,7 +112,7 @@ def float_gates_steps(
         cs.append(new_c)
         largest.append(float((np.abs(from_x) + np.abs(source.b) + np.abs(from_h)).max()))
         flow = h_after
-    return forward.Trace(x, tuple(hs), tuple(cs), _head(quantized, flow)), largest
+    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow)), largest
 
 
 def _cell(z: Floats, c: Floats) -> tuple[Floats, Floats]:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.form import FloatForm
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.model import LSTM, Dense, Model
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model
 
 
 def encode(model: Model) -> bytes:

@@ -16,7 +16,8 @@ from edgelstm.export.form import FloatForm
 from edgelstm.export.onnx.float32 import build, to_iofc
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import RAISED, raised_weights
-from edgelstm.model import LSTM, Model
+from edgelstm.layers import LSTM
+from edgelstm.model import Model
 
 
 def encode(model: Model) -> bytes:

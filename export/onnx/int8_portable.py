@@ -34,7 +34,7 @@ from edgelstm.export.form import IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.graph import DOMAIN, Graph, Nodes
 from edgelstm.export.onnx.integers import RAISED, integer_input, product, raised_weights, raised_zero_point
-from edgelstm.model import LSTM, Dense
+from edgelstm.layers import LSTM, Dense
 from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.states import Io
 

@@ -65,7 +65,7 @@ class Judge:
     def answers_of(self, scores: NDArray[Any]) -> tuple[forward.Floats, forward.Floats]:
         """(answers emitted, answer at the end) that frames with these `scores` lead to."""
         model = self.model
-        pooled = (forward.answers(scores, model.answer), forward.final_answer(scores, model.answer))
+        pooled = (forward.answers(scores, model.run_answer), forward.final_answer(scores, model.run_answer))
         rows, last = (forward.activate(values.astype(np.float64), model.activation) for values in pooled)
         return rows, last
 

@@ -29,7 +29,8 @@ from edgelstm.export.tflite.integers import (
     integer_input,
 )
 from edgelstm.export.tflite.parts import float_head, graph, normalized
-from edgelstm.model import LSTM, Model
+from edgelstm.layers import LSTM
+from edgelstm.model import Model
 from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal

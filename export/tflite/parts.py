@@ -10,7 +10,9 @@ import numpy as np
 
 from edgelstm.export.metadata import metadata_json
 from edgelstm.export.tflite.graph import Field, Graph, Op, Operator, Tensor
-from edgelstm.model import Dense, HiddenActivation, Model, Normalize, OutputActivation
+from edgelstm.layers import Dense
+from edgelstm.layers.layer import Activation
+from edgelstm.model import Model, Normalize, OutputActivation
 from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import KEY, Precision
 from edgelstm.runtime.engines.tflite_file import CHECKSUM_KEY
@@ -46,9 +48,7 @@ def fused_lstm(
     )
 
 
-def fully_connected(
-    x: Tensor, W: Tensor, bias: Tensor, y: Tensor, activation: HiddenActivation, version: int
-) -> Operator:
+def fully_connected(x: Tensor, W: Tensor, bias: Tensor, y: Tensor, activation: Activation, version: int) -> Operator:
     fused = _RELU if activation == "relu" else _NONE
     return Operator(Op.FULLY_CONNECTED, (x, W, bias), (y,), version, (Field(0, "int8", fused),))
 

@@ -19,7 +19,8 @@ from edgelstm.devices.profiling.lock import alone
 from edgelstm.devices.profiling.report import Report
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 from edgelstm.model_file import load_model, save_model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime import Model as RuntimeModel
@@ -35,7 +36,7 @@ def files(tmp_path_factory):
     frames = rng.normal(5, 2, (30, 3)).astype(np.float32)
     lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
     head = (Dense(rng.normal(size=(2, 8)), np.zeros(2)),)
-    model = Model(Normalize(np.full(3, 5.0), np.full(3, 2.0)), (lstm,), head, sample_rate=50.0, name="small")
+    model = Model(Normalize(np.full(3, 5.0), np.full(3, 2.0)), (lstm, *head), sample_rate=50.0, name="small")
     model = calibrate(model, [frames])
     save_model(model, folder / "small.npz")
     (folder / "float.elstm").write_bytes(encode(model))

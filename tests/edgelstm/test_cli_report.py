@@ -7,7 +7,8 @@ from edgelstm.cli import main
 from edgelstm.devices import Plan, write_report
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.export.elstm import encode
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     rng = np.random.default_rng(0)
     lstm = LSTM(rng.normal(size=(16, 2)), rng.normal(size=(16, 4)), rng.normal(size=16))
-    model = Model(Normalize(np.zeros(2), np.ones(2)), (lstm,), (Dense(np.ones((2, 4)), np.zeros(2)),))
+    model = Model(Normalize(np.zeros(2), np.ones(2)), (lstm, Dense(np.ones((2, 4)), np.zeros(2))))
     (folder / "tiny.elstm").write_bytes(encode(model))
     write_report(profile_here(folder / "tiny.elstm", Plan(frames=200, pace="flat")), folder / "a.json")
     (folder / "model.json").write_text('{"layers": []}')

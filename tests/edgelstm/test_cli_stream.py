@@ -14,7 +14,8 @@ import pytest
 from edgelstm.cli import main
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.model import LSTM, Answer, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import scores
 from edgelstm.runtime import Model as RuntimeModel
@@ -29,7 +30,7 @@ def built(activation="softmax", answer=None, labels=("rest", "läuft"), scale=1.
     lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
     head = Dense(scale * rng.normal(size=(2, 8)), np.zeros(2))
     normalize = Normalize(np.ones(3), np.full(3, 2.0))
-    return Model(normalize, (lstm,), (head,), activation, answer or Answer(), labels, NAMES, sample_rate=50.0)
+    return Model(normalize, (lstm, head), activation, answer or Answer(), labels, NAMES, sample_rate=50.0)
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +205,7 @@ def test_nonsense_gets_one_line_and_leaves_nothing(run, files, arguments, stdin,
 
 def test_rate_without_a_sample_rate_is_refused(run, files):
     source = built()
-    (files / "norate.elstm").write_bytes(
-        encode(Model(source.normalize, source.lstms, source.head, feature_names=NAMES))
-    )
+    (files / "norate.elstm").write_bytes(encode(Model(source.normalize, source.layers, feature_names=NAMES)))
     code, _, err = run("norate.elstm", "frames.csv", "--rate")
     assert (code, err.count("\n")) == (2, 1)
     assert "does not say its sample rate" in err

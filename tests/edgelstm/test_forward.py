@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.forward import activate, answers, final_answer, forward, scores
-from edgelstm.model import LSTM, Answer, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize
 
 
 def made(seed: int = 0, features: int = 5, units: tuple[int, ...] = (8, 6), outputs: int = 3) -> Model:
@@ -20,8 +21,8 @@ def made(seed: int = 0, features: int = 5, units: tuple[int, ...] = (8, 6), outp
         width = H
     return Model(
         normalize=Normalize(rng.normal(size=features), rng.uniform(0.5, 2, features)),
-        lstms=tuple(lstms),
-        head=(
+        layers=(
+            *lstms,
             Dense(rng.normal(size=(7, width)), rng.normal(size=7), "relu"),
             Dense(rng.normal(size=(outputs, 7)), rng.normal(size=outputs)),
         ),
@@ -69,8 +70,7 @@ def test_one_frame_by_hand() -> None:
     W = np.array([[0], [0], [2], [0]], np.float32)
     model = Model(
         Normalize(np.array([1.0]), np.array([4.0])),
-        (LSTM(W, np.zeros((4, 1)), np.zeros(4)),),
-        (Dense(np.array([[3.0]]), np.array([-1.0])),),
+        (LSTM(W, np.zeros((4, 1)), np.zeros(4)), Dense(np.array([[3.0]]), np.array([-1.0]))),
     )
     trace = forward(model, np.array([[3.0]]))
     g = np.tanh(1.0)

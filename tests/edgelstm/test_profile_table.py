@@ -12,7 +12,8 @@ from edgelstm.devices import Plan, Unavailable
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.report import Skipped
 from edgelstm.export.elstm import encode
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def report(tmp_path_factory):
     rng = np.random.default_rng(0)
     lstm = LSTM(rng.normal(size=(16, 2)), rng.normal(size=(16, 4)), rng.normal(size=16))
     head = (Dense(np.ones((2, 4)), np.zeros(2)),)
-    model = Model(Normalize(np.zeros(2), np.ones(2)), (lstm,), head, sample_rate=100.0)
+    model = Model(Normalize(np.zeros(2), np.ones(2)), (lstm, *head), sample_rate=100.0)
     path = tmp_path_factory.mktemp("table") / "tiny.elstm"
     path.write_bytes(encode(model))
     return profile_here(path, Plan(frames=2000, paced_seconds=0.1, budget=("latency_p99=10s", "rss=1B")))

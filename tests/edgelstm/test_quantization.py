@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from edgelstm import forward
 from edgelstm.data import Dataset
-from edgelstm.model import LSTM, Dense, Model, Normalize, Ranges
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize, Ranges
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import affine_from_range, cell_exponent
 from edgelstm.quantization.reference import IntegerStream, quantize_frames, scores
@@ -57,8 +58,8 @@ def one_unit(W: list[float], b: list[float]) -> Model:
     """One LSTM unit over one feature without recurrence; gates i, f, g, o."""
     lstm = LSTM(np.array(W)[:, None], np.zeros((4, 1)), np.array(b))
     head = Dense(np.ones((1, 1)), np.zeros(1))
-    model = Model(Normalize(np.zeros(1), np.ones(1)), (lstm,), (head,), activation="linear")
-    return replace(model, ranges=Ranges((-1.0, 1.0), ((-1.0, 1.0),), (1.0,), ((-1.0, 1.0),)))
+    model = Model(Normalize(np.zeros(1), np.ones(1)), (lstm, head), activation="linear")
+    return replace(model, ranges=Ranges(dict.fromkeys(model.measured, (-1.0, 1.0))))
 
 
 @pytest.mark.parametrize("bias", [0.0, 1e-12, 3.0, -40.0, 1000.0])
@@ -79,7 +80,7 @@ def test_rows_of_zeros_and_dominating_biases(bias: float, weight: float) -> None
 
 @pytest.mark.parametrize(("weight", "bias"), [(1e7, 0.0), (1.0, 1e8), (1.0, -1e30), (1e30, 0.0)])
 def test_a_model_that_could_overflow_is_refused(weight: float, bias: float) -> None:
-    with pytest.raises(ValueError, match=r"LSTM 0, W row 0: .* overflow"):
+    with pytest.raises(ValueError, match=r"lstm0, W row 0: .* overflow"):
         quantize(one_unit([weight, 0.1, 0.5, 0.2], [bias, 0.1, 0.2, 0.3]))
 
 
@@ -140,6 +141,6 @@ def test_calibration_sees_what_float64_computes(vowels_model: Model, vowels: Dat
     ranges = calibrate(vowels_model, some).ranges
     assert ranges is not None
     traces = [forward.forward(vowels_model, x) for x in some]
-    assert ranges.c[0] == pytest.approx(max(np.abs(t.c[0]).max() for t in traces), rel=1e-4)
-    assert ranges.dense[0][1] == pytest.approx(max(t.scores.max() for t in traces), rel=1e-4)
-    assert ranges.x[0] == pytest.approx(min(t.x.min() for t in traces), rel=1e-4)
+    assert ranges.largest("c0") == pytest.approx(max(np.abs(t.c[0]).max() for t in traces), rel=1e-4)
+    assert ranges["dense0"][1] == pytest.approx(max(t.scores.max() for t in traces), rel=1e-4)
+    assert ranges["x"][0] == pytest.approx(min(t.x.min() for t in traces), rel=1e-4)

@@ -54,7 +54,7 @@ def test_the_trainer_computes_what_the_model_says() -> None:
     """Training's own forward pass against the float reference, through the model that training makes."""
     parameters = network(np.float32)
     lstms, head = to_layers(parameters)
-    model = Model(Normalize(np.zeros(3), np.ones(3)), lstms, head)
+    model = Model(Normalize(np.zeros(3), np.ones(3)), (*lstms, *head))
     x = RNG.normal(size=(50, 3, 4)).astype(np.float32)
     mine = run(parameters, x).scores
     assert mine.dtype == np.float32

@@ -12,6 +12,7 @@ from edgelstm.quantization import quantize, reference
 from edgelstm.quantization.scheme import Affine
 from onnx_files import open_reference, open_session, streamed
 from random_models import random_model, random_signal
+from with_layers import with_layers
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -64,7 +65,7 @@ def test_ties_are_rounded_as_the_reference_rounds_them():
         input=affine,
         output=replace(head.output, scale=np.float32(0.25)),
     )
-    exact = replace(quantized, lstms=(lstm,), head=(head, replace(quantized.head[1], input=head.output)))
+    exact = with_layers(quantized, lstms=(lstm,), head=(head, replace(quantized.head[1], input=head.output)))
     assert (reference.gate_multipliers(lstm.W_scale, lstm.input).mantissa == 1 << 30).all()
     assert (reference.dense_multipliers(head).shift < -3).all()
     content = encode(exact)
@@ -112,7 +113,9 @@ def test_pairs_of_products_beyond_16_bits():
 
     layer = model.lstms[0]
     ends = replace(layer, W=extremes(layer.W), R=extremes(layer.R))
-    quantized = quantize(replace(model, lstms=(ends,), head=(replace(model.head[0], W=extremes(model.head[0].W)),)))
+    quantized = quantize(
+        with_layers(model, lstms=(ends,), head=(replace(model.head[0], W=extremes(model.head[0].W)),))
+    )
     assert set(np.unique(quantized.lstms[0].W)) == set(np.unique(quantized.lstms[0].R)) == {-127, 127}
     frames = 100 * np.sign(random_signal(20, 64, 2))
     assert set(np.unique(reference.quantize_frames(quantized, frames))) == {-128, 127}

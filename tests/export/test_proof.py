@@ -19,6 +19,7 @@ from edgelstm.quantization import quantize, reference
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import seal
 from random_models import random_model, random_signal
+from with_layers import with_layers
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -135,14 +136,14 @@ def with_weight(model, layer, name, place, factor):
     weights = getattr(lstms[layer], name).copy()
     weights[place] *= factor
     lstms[layer] = replace(lstms[layer], **{name: weights})
-    return replace(model, lstms=tuple(lstms))
+    return with_layers(model, lstms=tuple(lstms))
 
 
 def with_score_moved(model, distance):
     """`model` with a distance added to its first score."""
     bias = model.head[-1].b.copy()
     bias[0] += distance
-    return replace(model, head=(*model.head[:-1], replace(model.head[-1], b=bias)))
+    return with_layers(model, head=(*model.head[:-1], replace(model.head[-1], b=bias)))
 
 
 def with_gates_swapped(array, one, other):
@@ -202,7 +203,7 @@ def test_a_rounding_file_that_answers_otherwise_fails(form, tmp_path):
 def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     layer = MODEL.lstms[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
-    wrong = replace(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
+    wrong = with_layers(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
     for form in ("onnx", "tflite-float32", "tflite-float32-explicit"):
         assert "h0 against float64" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ROUNDING:
@@ -213,7 +214,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
         mixed = replace(
             layer, W=with_gates_swapped(layer.W, one, other), W_scale=with_gates_swapped(layer.W_scale, one, other)
         )
-        wrong = replace(quantized, lstms=(mixed, *quantized.lstms[1:]))
+        wrong = with_layers(quantized, lstms=(mixed, *quantized.lstms[1:]))
         assert "h0, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
@@ -225,7 +226,7 @@ def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
         R[5, 3] = R[5, 3] - 4 if R[5, 3] > 0 else R[5, 3] + 4
         lstms = list(quantized.lstms)
         lstms[layer] = replace(lstms[layer], R=R)
-        wrong = replace(quantized, lstms=tuple(lstms))
+        wrong = with_layers(quantized, lstms=tuple(lstms))
         assert f"c{layer}, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
@@ -243,7 +244,9 @@ def test_a_wrong_integer_head_fails(form, check, tmp_path):
     head = quantized.head[0]
     W = head.W.copy()
     W[2, 3] = 127 if W[2, 3] < 0 else -127
-    assert failed(proven(tmp_path, form, MODEL, SEQUENCES, replace(quantized, head=(replace(head, W=W),)))) == {check}
+    assert failed(proven(tmp_path, form, MODEL, SEQUENCES, with_layers(quantized, head=(replace(head, W=W),)))) == {
+        check
+    }
 
 
 def with_tensor(graph, name, **changes):

@@ -24,6 +24,7 @@ from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import metadata_entry, seal
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
+from with_layers import with_layers
 from wrong_models import changed, first_lstm
 
 pytest.importorskip("ai_edge_litert")
@@ -194,7 +195,10 @@ def quantized():
         (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "LSTM 0: W: int8 from -128"),
         (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "LSTM 1: its input has"),
         (lambda q: replace(q, model=replace(q.model, examples=())), "carries no sequences"),
-        (lambda q: replace(q, head=(replace(q.head[0], input=Affine(np.float32(1), 300)), q.head[1])), "dense 0: "),
+        (
+            lambda q: with_layers(q, head=(replace(q.head[0], input=Affine(np.float32(1), 300)), q.head[1])),
+            "dense 0: ",
+        ),
     ],
 )
 def test_what_int8_would_get_wrong_in_silence_is_refused(quantized, wrong, said):

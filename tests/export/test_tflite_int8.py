@@ -20,6 +20,7 @@ from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import metadata_entry
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
+from with_layers import with_layers
 from wrong_models import changed, first_lstm
 
 pytest.importorskip("ai_edge_litert")
@@ -107,7 +108,7 @@ def test_the_multiplier_of_h_is_rounded_to_float32(folder):
     model = random_model(1, [1], [1])
     dense = replace(quantize(model, "per-gate").head[0], input=hidden)
     one = np.ones(1, np.float32)
-    quantized = QuantizedModel(model, "per-gate", one, one, (lstm,), (dense,))
+    quantized = QuantizedModel(model, "per-gate", one, one, (lstm, dense))
     found = run(quantized, np.zeros((1, 1), np.float32), folder)
     assert found.states["c0"] == -254
     product = o * int(tanh16(-254, 15 + k))
@@ -188,7 +189,7 @@ def test_scales_per_row_are_refused():
 
 
 def last_dense(quantized, **changes):
-    return replace(quantized, head=(*quantized.head[:-1], replace(quantized.head[-1], **changes)))
+    return with_layers(quantized, head=(*quantized.head[:-1], replace(quantized.head[-1], **changes)))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
     model = random_model(3, [4], [2])
     layer = model.lstms[0]
     growing = np.repeat(np.float32([12, 12, 3, 0]), 4)  # i and f open, g near 1
-    model = replace(model, lstms=(replace(layer, W=0 * layer.W, R=0 * layer.R, b=growing),))
+    model = with_layers(model, lstms=(replace(layer, W=0 * layer.W, R=0 * layer.R, b=growing),))
     whole = (np.zeros((30, 3), np.float32),)
     calibrated = replace(calibrate(model, [whole[0][:5]]), examples=whole)
     with pytest.raises(

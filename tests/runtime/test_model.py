@@ -21,6 +21,7 @@ from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime import kernel_name, version
 from random_models import random_model, random_signal
+from with_layers import with_layers
 
 
 def opened(model: object, path: pathlib.Path) -> RuntimeModel:
@@ -120,7 +121,7 @@ def test_every_cell_scale_is_exact(
     from dataclasses import replace
 
     quantized = quantize(random_model(5, [19], [4], gain=4, activation="linear"))
-    quantized = replace(quantized, lstms=(replace(quantized.lstms[0], cell_exponent=exponent),))
+    quantized = with_layers(quantized, lstms=(replace(quantized.lstms[0], cell_exponent=exponent),))
     frames = random_signal(200, 5, 3)
     stream = opened(quantized, tmp_path / "m.elstm").stream()
     np.testing.assert_array_equal(stream.push(frames), IntegerStream(quantized).push(frames).scores)
@@ -140,14 +141,13 @@ def test_int8_is_the_reference_on_every_test_recording(
         stream.reset()
         stream.push(sequence)
         states = stream.states()
-        assert len(states) == 2 * len(expected)
-        for n, (h, c) in enumerate(expected):
-            np.testing.assert_array_equal(states[f"h{n}"], h)
-            np.testing.assert_array_equal(states[f"c{n}"], c)
+        assert states.keys() == expected.keys()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(states[name], values, name)
 
 
-def _batched(quantized: object, data: Dataset) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """(h, c) of each layer after each whole sequence."""
+def _batched(quantized: object, data: Dataset) -> list[dict[str, np.ndarray]]:
+    """The states after each whole sequence."""
     from edgelstm.quantization.reference import final_states
 
     return final_states(quantized, data.sequences)  # type: ignore[arg-type]

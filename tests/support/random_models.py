@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.model import LSTM, Answer, Dense, Model, Normalize, OutputActivation
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize, OutputActivation
 from edgelstm.quantization import calibrate
 
 
@@ -55,8 +56,7 @@ def random_model(
     signal = random_signal(frames, features, seed)
     model = Model(
         normalize=Normalize(signal.mean(axis=0), signal.std(axis=0)),
-        lstms=tuple(lstms),
-        head=tuple(head),
+        layers=(*lstms, *head),
         activation=activation,
         answer=answer,
         labels=tuple(f"class {n}" for n in range(width)),

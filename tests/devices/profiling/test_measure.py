@@ -11,7 +11,8 @@ from edgelstm.devices.machine.usage import read_memory, read_moment
 from edgelstm.devices.profiling.measure import Measurement, interval_seconds, overhead_us
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.export.elstm import encode
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 from edgelstm.records import Unavailable
 from edgelstm.runtime import Model as RuntimeModel
 
@@ -22,7 +23,7 @@ FEATURES = 3
 def model(tmp_path_factory):
     rng = np.random.default_rng(0)
     lstm = LSTM(rng.normal(size=(32, FEATURES)), rng.normal(size=(32, 8)), rng.normal(size=32))
-    built = Model(Normalize(np.zeros(FEATURES), np.ones(FEATURES)), (lstm,), (Dense(np.ones((2, 8)), np.zeros(2)),))
+    built = Model(Normalize(np.zeros(FEATURES), np.ones(FEATURES)), (lstm, Dense(np.ones((2, 8)), np.zeros(2))))
     path = tmp_path_factory.mktemp("model") / "small.elstm"
     path.write_bytes(encode(built))
     return RuntimeModel(path)

@@ -16,7 +16,8 @@ from edgelstm.devices.profiling.page import page
 from edgelstm.devices.profiling.page.markup import Markup, tag
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
 from edgelstm.export.elstm import encode
-from edgelstm.model import LSTM, Dense, Model, Normalize
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Normalize
 from edgelstm.records import Unavailable
 
 VOID = {"meta", "br"}
@@ -61,7 +62,7 @@ def report(tmp_path_factory):
     rng = np.random.default_rng(0)
     lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(size=(32, 8)), rng.normal(size=32))
     head = (Dense(np.ones((2, 8)), np.zeros(2)),)
-    model = Model(Normalize(np.zeros(3), np.ones(3)), (lstm,), head, sample_rate=200.0)
+    model = Model(Normalize(np.zeros(3), np.ones(3)), (lstm, *head), sample_rate=200.0)
     path = tmp_path_factory.mktemp("page") / "small.elstm"
     path.write_bytes(encode(model))
     budget = ("latency_p99=10s", "rss=1KiB", "paced_latency_p99_9=1s")

@@ -1,0 +1,83 @@
+"""The integer convolution: a dense product over each window of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import Conv, Shape
+from edgelstm.layers.layer import Activation
+from edgelstm.model import Placed, Ranges
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.dense import activated
+from edgelstm.quantization.fixed_point import clip8
+from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.matrix import (
+    Multipliers,
+    product,
+    quantize_bias,
+    quantize_weights,
+    refuse_overflow,
+    result_multipliers,
+    smallest_scale,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedConv(QuantizedLayer):
+    kind = "conv"
+
+    layer: Conv  # for its shape: taps, stride, dilation
+    W: NDArray[np.int8]  # (outputs, taps · channels)
+    bias: NDArray[np.int32]  # (outputs,), in units of input.scale * W_scale
+    W_scale: NDArray[np.float32]  # (outputs,); all equal when per-gate
+    input: Affine
+    output: Affine
+
+    @property
+    def outputs(self) -> int:
+        return int(self.W.shape[0])
+
+    @property
+    def activation(self) -> Activation:
+        return self.layer.activation
+
+    @property
+    def multipliers(self) -> Multipliers:
+        """From int32 sums to int8 results."""
+        return result_multipliers(self.W_scale, self.input, self.output)
+
+    @property
+    def gives(self) -> Affine:
+        return self.output
+
+    def check(self, name: str) -> None:
+        refuse_overflow(name, self.W, self.input, self.multipliers, self.bias)
+
+    def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - it has no state
+        return _Walker(self, source)
+
+
+def quantize(layer: Conv, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedConv:
+    """`layer` in integers over inputs of the affine `x`."""
+    groups = 1 if granularity == "per-gate" else len(layer.b)
+    W, scale = quantize_weights(layer.matrix, groups, smallest_scale(layer.b, x))
+    return QuantizedConv(layer, W, quantize_bias(layer.b, x, scale), scale, x, affine_from_range(*ranges[at.name]))
+
+
+class _Walker(Walker):
+    def __init__(self, layer: QuantizedConv, source: Shape):
+        self.layer, self.source = layer, source
+        self.windows = layer.layer.windows(source)
+        self.multipliers = layer.multipliers
+
+    def run(self, x: Int64) -> IntegerRun:
+        layer = self.layer
+        seen = x.reshape(*x.shape[:2], self.source.rows, self.source.channels)[:, :, self.windows]
+        side_by_side = seen.reshape(*seen.shape[:3], layer.W.shape[1])
+        sums = product(layer.W, side_by_side, layer.input.zero_point) + layer.bias
+        codes = clip8(self.multipliers.apply(sums) + layer.output.zero_point)
+        size = len(self.windows) * layer.outputs
+        return IntegerRun(activated(codes, layer.output, layer.activation).reshape(*x.shape[:2], size))

@@ -1,0 +1,95 @@
+"""The integer dense layer: int8 products, int32 sums; int8 results if hidden, float32 scores if last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import Dense, Shape
+from edgelstm.layers.layer import Activation
+from edgelstm.model import Placed, Ranges
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.fixed_point import clip8
+from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.matrix import (
+    Multipliers,
+    product,
+    quantize_bias,
+    quantize_weights,
+    refuse_overflow,
+    result_multipliers,
+    smallest_scale,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedDense(QuantizedLayer):
+    """One integer dense layer. A model's last gives float32 scores from its int32 sums in `.elstm` and ONNX."""
+
+    kind = "dense"
+
+    W: NDArray[np.int8]  # (outputs, inputs)
+    bias: NDArray[np.int32]  # (outputs,), in units of input.scale * W_scale
+    W_scale: NDArray[np.float32]  # (outputs,); all equal when per-gate
+    input: Affine
+    output: Affine  # int8 results of a hidden layer; for the last layer, the int8 scores of TFLite's form
+    activation: Activation
+
+    @property
+    def inputs(self) -> int:
+        return int(self.W.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        return int(self.W.shape[0])
+
+    @property
+    def multipliers(self) -> Multipliers:
+        """From int32 sums to int8 results."""
+        return result_multipliers(self.W_scale, self.input, self.output)
+
+    @property
+    def score_scales(self) -> NDArray[np.float32]:
+        """(outputs,) float32 factors from the last layer's int32 sums to scores."""
+        scales: NDArray[np.float32] = self.input.scale * self.W_scale
+        return scales
+
+    @property
+    def gives(self) -> Affine:
+        return self.output
+
+    def check(self, name: str) -> None:
+        refuse_overflow(name, self.W, self.input, self.multipliers, self.bias)
+
+    def sums(self, x: Int64) -> Int64:
+        """int8 codes (…, inputs) → int32 sums (…, outputs)."""
+        return product(self.W, x, self.input.zero_point) + self.bias
+
+    def codes(self, sums: Int64) -> Int64:
+        """The sums as int8 results, after the activation."""
+        return activated(clip8(self.multipliers.apply(sums) + self.output.zero_point), self.output, self.activation)
+
+    def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - it has no state
+        return _Walker(self)
+
+
+def activated(codes: Int64, output: Affine, activation: Activation) -> Int64:
+    return np.maximum(codes, output.zero_point) if activation == "relu" else codes
+
+
+def quantize(layer: Dense, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedDense:
+    """`layer` in integers over inputs of the affine `x`."""
+    groups = 1 if granularity == "per-gate" else len(layer.b)
+    W, scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
+    output = affine_from_range(*ranges[at.name])
+    return QuantizedDense(W, quantize_bias(layer.b, x, scale), scale, x, output, layer.activation)
+
+
+class _Walker(Walker):
+    def __init__(self, layer: QuantizedDense):
+        self.layer = layer
+
+    def run(self, x: Int64) -> IntegerRun:
+        return IntegerRun(self.layer.codes(self.layer.sums(x)))

@@ -1,0 +1,125 @@
+"""The integer GRU: gates as the LSTM's, its one state h in int16 (Q0.15), and in int8 where it meets weights.
+
+`docs/integer-arithmetic.md` holds the equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import GRU, Shape
+from edgelstm.layers.gru import GATES, Reset
+from edgelstm.model import Placed, Ranges
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.fixed_point import (
+    clip8,
+    clip16,
+    multiplier_from_real,
+    multiply_by_quantized_multiplier,
+    rounding_shift_right,
+    sigmoid16,
+    tanh16,
+)
+from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.matrix import (
+    gate_multipliers,
+    product,
+    quantize_bias,
+    quantize_weights,
+    refuse_overflow,
+    smallest_scale,
+)
+
+
+def narrowing_multiplier(hidden: Affine) -> tuple[int, int]:
+    """From h in Q0.15 to its int8 codes. Rounded to float32, as the LSTM's is."""
+    return multiplier_from_real(float(np.float32(2.0**-15 / float(hidden.scale))))
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedGRU(QuantizedLayer):
+    """One integer GRU layer. Rows are stacked by gates z, r, n, as in `edgelstm.layers.GRU`."""
+
+    kind = "gru"
+
+    W: NDArray[np.int8]  # (3H, I)
+    R: NDArray[np.int8]  # (3H, H)
+    bias: NDArray[np.int32]  # (3H,), in units of input.scale * W_scale
+    R_bias: NDArray[np.int32]  # (3H,), in units of hidden.scale * R_scale: 0 but for the rows of n
+    W_scale: NDArray[np.float32]  # (3H,)
+    R_scale: NDArray[np.float32]  # (3H,)
+    input: Affine
+    hidden: Affine  # h in int8: the result, and what meets R; h starts at 0
+    reset: Reset
+
+    @property
+    def inputs(self) -> int:
+        return int(self.W.shape[1])
+
+    @property
+    def units(self) -> int:
+        return int(self.R.shape[1])
+
+    @property
+    def gives(self) -> Affine:
+        return self.hidden
+
+    def check(self, name: str) -> None:
+        by_x, by_h = gate_multipliers(self.W_scale, self.input), gate_multipliers(self.R_scale, self.hidden)
+        refuse_overflow(f"{name}, W", self.W, self.input, by_x, self.bias)
+        refuse_overflow(f"{name}, R", self.R, self.hidden, by_h, self.R_bias)
+
+    def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - of its own size
+        return _Walker(self, batch)
+
+
+def quantize(layer: GRU, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedGRU:
+    """`layer` in integers over inputs of the affine `x`."""
+    hidden = affine_from_range(*ranges[at.name])
+    groups = GATES if granularity == "per-gate" else len(layer.b)
+    R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
+    W, W_scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
+    R, R_scale = quantize_weights(layer.R, groups, smallest_scale(R_bias, hidden))
+    bias, R_codes = quantize_bias(layer.b, x, W_scale), quantize_bias(R_bias, hidden, R_scale)
+    return QuantizedGRU(W, R, bias, R_codes, W_scale, R_scale, x, hidden, layer.reset)
+
+
+class _Walker(Walker):
+    def __init__(self, layer: QuantizedGRU, batch: int):
+        self.layer = layer
+        self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
+        self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
+        self.by = narrowing_multiplier(layer.hidden)
+        self.h: Int64 = np.zeros((batch, layer.units), np.int64)
+
+    def narrow(self, values: Int64) -> Int64:
+        """Q0.15 → int8 codes."""
+        return clip8(multiply_by_quantized_multiplier(values, *self.by) + self.layer.hidden.zero_point)
+
+    def recurrent(self, codes: Int64) -> Int64:
+        """int8 codes (B, H) → (B, 3H) in Q3.12, not clipped."""
+        return self.R_multipliers.apply(
+            product(self.layer.R, codes, self.layer.hidden.zero_point) + self.layer.R_bias
+        )
+
+    def run(self, x: Int64) -> IntegerRun:
+        layer, H = self.layer, self.layer.units
+        sums = product(layer.W, x, layer.input.zero_point) + layer.bias
+        from_input = clip16(self.W_multipliers.apply(sums))
+        hs = np.empty((*x.shape[:2], H), np.int16)
+        results = np.empty((*x.shape[:2], H), np.int64)
+        for t, pre in enumerate(from_input):
+            back = self.recurrent(self.narrow(self.h))
+            z, r = (sigmoid16(clip16(pre[:, g] + back[:, g])) for g in (slice(0, H), slice(H, 2 * H)))
+            if layer.reset == "after":
+                gated = rounding_shift_right(r * clip16(back[:, 2 * H :]), 15)
+            else:
+                gated = clip16(self.recurrent(self.narrow(rounding_shift_right(r * self.h, 15)))[:, 2 * H :])
+            n = tanh16(clip16(pre[:, 2 * H :] + gated), 3)
+            kept, written = rounding_shift_right(z * self.h, 15), rounding_shift_right(((1 << 15) - z) * n, 15)
+            self.h = clip16(kept + written)
+            hs[t], results[t] = self.h, self.narrow(self.h)
+        return IntegerRun(results, {"h": hs})

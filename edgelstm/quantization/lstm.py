@@ -1,0 +1,121 @@
+"""The integer LSTM: TFLite's ("8x8→16"), equation for equation. `docs/integer-arithmetic.md` holds the equations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import LSTM, Shape
+from edgelstm.layers.lstm import GATES
+from edgelstm.model import Placed, Ranges
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.fixed_point import (
+    clip8,
+    clip16,
+    multiplier_from_real,
+    multiply_by_quantized_multiplier,
+    rounding_shift_right,
+    sigmoid16,
+    tanh16,
+)
+from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.matrix import (
+    gate_multipliers,
+    product,
+    quantize_bias,
+    quantize_weights,
+    refuse_overflow,
+    smallest_scale,
+)
+
+CELL_MARGIN = 1.25
+"""The cell's range is the next power of two above the largest |c| seen times this. A cell that saturates
+costs far more than a bit of resolution."""
+
+
+def cell_exponent(largest: float) -> int:
+    """k such that int16 at scale 2^k holds `largest` with margin: -15 (±1) to -9 (±64)."""
+    bits = math.ceil(math.log2(max(largest * CELL_MARGIN, 2.0**-20)))
+    return int(np.clip(bits, 0, 6)) - 15
+
+
+def hidden_multiplier(hidden: Affine) -> tuple[int, int]:
+    """From o·tanh(c), a product of two Q0.15 numbers, to int8 h. Rounded to float32, as TFLite does."""
+    return multiplier_from_real(float(np.float32(2.0**-15 / float(hidden.scale) * 2.0**-15)))
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedLSTM(QuantizedLayer):
+    """One integer LSTM layer. Rows are stacked by gates i, f, g, o, as in `edgelstm.layers.LSTM`."""
+
+    kind = "lstm"
+
+    W: NDArray[np.int8]  # (4H, I)
+    R: NDArray[np.int8]  # (4H, H)
+    bias: NDArray[np.int32]  # (4H,), in units of input.scale * W_scale, zero points not folded in
+    W_scale: NDArray[np.float32]  # (4H,); within a gate all equal when per-gate
+    R_scale: NDArray[np.float32]  # (4H,)
+    input: Affine
+    hidden: Affine  # h, both as output and as what comes back through R; h starts at its zero point
+    cell_exponent: int  # c is int16 with scale 2^cell_exponent, -15 to -9; c starts at 0
+
+    @property
+    def inputs(self) -> int:
+        return int(self.W.shape[1])
+
+    @property
+    def units(self) -> int:
+        return int(self.R.shape[1])
+
+    @property
+    def gives(self) -> Affine:
+        return self.hidden
+
+    def check(self, name: str) -> None:
+        by_x, by_h = gate_multipliers(self.W_scale, self.input), gate_multipliers(self.R_scale, self.hidden)
+        refuse_overflow(f"{name}, W", self.W, self.input, by_x, self.bias)
+        refuse_overflow(f"{name}, R", self.R, self.hidden, by_h, np.zeros_like(self.bias))
+
+    def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - of its own size
+        return _Walker(self, batch)
+
+
+def quantize(layer: LSTM, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedLSTM:
+    """`layer` in integers over inputs of the affine `x`."""
+    groups = GATES if granularity == "per-gate" else len(layer.b)
+    W, W_scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
+    R, R_scale = quantize_weights(layer.R, groups)
+    (_, _), (cell, _) = at.parts
+    hidden, exponent = affine_from_range(*ranges[at.name]), cell_exponent(ranges.largest(cell))
+    return QuantizedLSTM(W, R, quantize_bias(layer.b, x, W_scale), W_scale, R_scale, x, hidden, exponent)
+
+
+class _Walker(Walker):
+    def __init__(self, layer: QuantizedLSTM, batch: int):
+        self.layer = layer
+        self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
+        self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
+        self.h_multiplier = hidden_multiplier(layer.hidden)
+        self.h: Int64 = np.full((batch, layer.units), layer.hidden.zero_point, np.int64)
+        self.c: Int64 = np.zeros((batch, layer.units), np.int64)
+
+    def run(self, x: Int64) -> IntegerRun:
+        layer = self.layer
+        sums = product(layer.W, x, layer.input.zero_point) + layer.bias
+        from_input = clip16(self.W_multipliers.apply(sums))
+        hs = np.empty((*x.shape[:2], layer.units), np.int8)
+        cs = np.empty_like(hs, np.int16)
+        for t, pre in enumerate(from_input):
+            recurrent = self.R_multipliers.apply(product(layer.R, self.h, layer.hidden.zero_point))
+            i, f, g, o = np.split(clip16(pre + recurrent), GATES, axis=-1)
+            kept = rounding_shift_right(sigmoid16(f) * self.c, 15)
+            # i·g is Q0.30; c has -cell_exponent fraction bits.
+            written = rounding_shift_right(sigmoid16(i) * tanh16(g, 3), 30 + layer.cell_exponent)
+            self.c = clip16(kept + written)
+            hidden = sigmoid16(o) * tanh16(self.c, 15 + layer.cell_exponent)
+            self.h = clip8(multiply_by_quantized_multiplier(hidden, *self.h_multiplier) + layer.hidden.zero_point)
+            hs[t], cs[t] = self.h, self.c
+        return IntegerRun(hs.astype(np.int64), {"h": hs, "c": cs})

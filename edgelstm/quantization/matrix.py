@@ -1,0 +1,101 @@
+"""Products of int8 weights and int8 activations: what every layer with weights is made of.
+
+Weights are symmetric (zero point 0) in [-127, 127], with a scale for each row or for each block of rows; biases are
+int32 in units of the input's scale times the row's. Sums leave int32 by a multiplier for each row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.quantization.affine import Affine
+from edgelstm.quantization.fixed_point import multiplier_from_real, multiply_by_quantized_multiplier
+
+Int64 = NDArray[np.int64]
+
+GATE_FRACTION_BITS = 12
+"""Gate pre-activations are int16 in Q3.12: one unit is 2^-12."""
+
+_BIAS_LIMIT = 1 << 28
+"""Largest |bias| as an integer. A row whose bias dominates its weights gets a larger scale, so that bias and
+products together stay inside int32 with room for zero points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """One real factor per row as (mantissa, shift): see `fixed_point.multiplier_from_real`."""
+
+    mantissa: NDArray[np.int32]  # (rows,)
+    shift: NDArray[np.int32]  # (rows,)
+
+    @classmethod
+    def from_reals(cls, reals: NDArray[np.floating[Any]]) -> Multipliers:
+        pairs = np.array([multiplier_from_real(float(real)) for real in reals], np.int32).reshape(-1, 2)
+        return cls(pairs[:, 0].copy(), pairs[:, 1].copy())
+
+    def apply(self, sums: Int64) -> Int64:
+        """`sums` (…, rows) scaled row by row."""
+        return multiply_by_quantized_multiplier(sums, self.mantissa, self.shift)
+
+
+def gate_multipliers(scale: NDArray[np.float32], x: Affine) -> Multipliers:
+    """From sums of int8 products to gate pre-activations in Q3.12. Formed in float32, in this order."""
+    return Multipliers.from_reals((scale * x.scale) / np.float32(2.0**-GATE_FRACTION_BITS))
+
+
+def result_multipliers(scale: NDArray[np.float32], x: Affine, output: Affine) -> Multipliers:
+    """From sums of int8 products to int8 results of another scale."""
+    effective = x.scale.astype(np.float64) * scale.astype(np.float64)
+    return Multipliers.from_reals(effective / float(output.scale))
+
+
+def quantize_weights(
+    weights: NDArray[np.float32], groups: int, smallest: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(int8 weights in [-127, 127], one float32 scale per row).
+
+    `groups`: number of equal blocks of rows that share a scale; as many as rows = each its own.
+    `smallest`: (rows,) floor of the scale.
+    """
+    rows = len(weights)
+    largest = np.abs(weights).max(axis=1).astype(np.float64) / 127
+    if smallest is not None:
+        largest = np.maximum(largest, smallest)
+    shared = np.repeat(largest.reshape(groups, -1).max(axis=1), rows // groups)
+    # A row of zeros has no scale of its own; any positive one serves.
+    scale = np.where(shared > np.finfo(np.float32).tiny, shared, 1 / 127).astype(np.float32)
+    codes = np.clip(np.rint(weights / scale[:, None].astype(np.float64)), -127, 127)
+    return codes.astype(np.int8), scale
+
+
+def smallest_scale(bias: NDArray[np.float32], x: Affine) -> NDArray[np.float64]:
+    """(rows,) the scale below which a row's bias would leave its integers."""
+    return np.abs(bias.astype(np.float64)) / (float(x.scale) * _BIAS_LIMIT)
+
+
+def quantize_bias(bias: NDArray[np.float32], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.int32]:
+    return np.rint(bias / (float(x.scale) * scale.astype(np.float64))).astype(np.int32)
+
+
+def product(weights: NDArray[np.int8], x: Int64, zero_point: int) -> Int64:
+    """weights · (x - zero_point). Exact: the sums of a row stay below 2^53."""
+    return ((x - zero_point).astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
+
+
+def refuse_overflow(
+    name: str, weights: NDArray[np.int8], x: Affine, by: Multipliers, bias: NDArray[np.int32]
+) -> None:
+    """The arithmetic shifts int32 sums left where a row's multiplier is larger than 1, and wraps. A trained model
+    is far from that; one that could get there would answer wrongly without a word. ValueError, of `name`."""
+    furthest = max(127 - x.zero_point, x.zero_point + 128)
+    largest = np.abs(weights.astype(np.int64)).sum(axis=1) * furthest + np.abs(bias.astype(np.int64))
+    over = np.flatnonzero(largest * 2.0 ** np.maximum(by.shift, 0) >= 2.0**31)
+    if over.size:
+        raise ValueError(
+            f"{name} row {over[0]}: weights or bias so large that int8 arithmetic could overflow, "
+            "expected gate sums far below 100,000"
+        )
