@@ -18,14 +18,14 @@ NOISE_FRAMES = 256
 
 
 def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32], str]:
-    """(frames (T, features), what they are): of the file `data`, CSV or NDJSON, or noise. Errors as `read_frames`."""
+    """(frames (T, features), what they are): of the file `data`, CSV or NDJSON, or noise. Errors as `open_source`."""
     if data is None:
         return noise(model), f"synthetic: {NOISE_FRAMES} frames of noise in the range of the training data"
-    from edgelstm.runtime.sources.text import read_frames
+    from edgelstm.runtime.sources.open import open_source
+    from edgelstm.runtime.sources.source import FrameFormat
 
-    with data.open("rb") as file:
-        found = read_frames(file, model.features, model.feature_names, source=str(data))
-        frames = np.stack([frame for _, frame in islice(found, MOST_FRAMES)])
+    with open_source("file", str(data), FrameFormat(model.features, model.feature_names)) as source:
+        frames = np.stack(list(islice(source, MOST_FRAMES)))
     return frames, f"{len(frames)} frames of {data.name}"
 
 

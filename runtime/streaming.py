@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,25 +15,27 @@ from typing import Any, BinaryIO
 from edgelstm.files import write_whole
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.source import Source
 
 _MOST_STATE_BYTES = 1 << 30
 
 
-def stream_frames(
-    stream: EngineStream, frames: Iterable[tuple[int, Float32]], answers: Answers, *, limit: int | None, rate: float
-) -> None:
-    """Take (line number, frame) pairs through `stream` and write each answer, `limit` of them at most.
+def stream_frames(stream: EngineStream, source: Source, answers: Answers, *, limit: int | None, rate: float) -> None:
+    """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
 
     rate: frames per second that are taken at most; 0 takes them as they come.
     """
     start = time.monotonic()
-    for count, (_, frame) in enumerate(frames):
+    for count, frame in enumerate(source):
         if rate:
             time.sleep(max(0.0, start + count / rate - time.monotonic()))
-        if stream.step(frame):
-            answers.write(stream.frames, stream.output)
-            if answers.count == limit:
-                return
+        try:
+            if stream.step(frame):
+                answers.write(stream.frames, stream.output)
+        except ValueError as error:
+            raise ValueError(f"{source.place}: {error}") from None
+        if answers.count == limit:
+            return
     if stream.model.hop == 0:
         answers.write(stream.frames, stream.answer())
 

@@ -7,21 +7,19 @@ With `--self-test` it compares the answers to a few frames with those that the l
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import shutil
+import shlex
 import socket
-import stat
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from edgelstm.records import check, from_json, load, to_json
+from edgelstm.runtime.sources.source import Syntax
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +43,7 @@ class Settings:
     sha256: str
     source_file: str = ""  # a file, a named pipe or a device with frames
     source_command: tuple[str, ...] = ()  # or a program that prints them
-    syntax: Literal["auto", "csv", "ndjson"] = "auto"
+    syntax: Syntax = "auto"
     output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
     keep_state: bool = False  # go on after a restart where the stream was
 
@@ -110,7 +108,8 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
 
 
 def serve(folder: Path) -> int:
-    from edgelstm.runtime.sources.text import read_frames
+    from edgelstm.runtime.sources.open import open_source
+    from edgelstm.runtime.sources.source import FrameFormat
     from edgelstm.runtime.streaming import Answers, StopSignal, load_state, save_state, stop_signals, stream_frames
 
     model, settings = open_version(folder)
@@ -123,12 +122,10 @@ def serve(folder: Path) -> int:
             print(f"starting afresh: {error}", file=sys.stderr, flush=True)
     code = 0
     try:
-        with stop_signals(), _output(settings) as out, _source(settings) as (source, name):
+        form = FrameFormat(model.features, model.feature_names, settings.syntax)
+        with stop_signals(), _output(settings) as out, open_source(*_named(settings), form) as source:
             _tell_systemd("READY=1")
-            if _is_device(source):
-                source.readline(1 << 20)  # it is in the middle of a line
-            frames = read_frames(source, model.features, model.feature_names, source=name, syntax=settings.syntax)
-            stream_frames(stream, frames, Answers(model, out), limit=None, rate=0)
+            stream_frames(stream, source, Answers(model, out), limit=None, rate=0)
     except StopSignal:
         pass
     except (ValueError, OSError) as error:
@@ -138,40 +135,11 @@ def serve(folder: Path) -> int:
     return code
 
 
-@contextlib.contextmanager
-def _source(settings: Settings) -> Iterator[tuple[BinaryIO, str]]:
-    """(frames as bytes, their name in errors)."""
+def _named(settings: Settings) -> tuple[str, str]:
+    """The source of the frames: (its kind, where it is)."""
     if settings.source_command:
-        name = settings.source_command[0]
-        # Where PATH names a closed folder, starting it would say "permission denied".
-        if "/" not in name and shutil.which(name) is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        with subprocess.Popen(settings.source_command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
-            try:
-                assert program.stdout is not None
-                yield program.stdout, name  # type: ignore[misc]
-                if program.wait():
-                    raise ValueError(f"{name}: ended with {program.returncode}")
-            finally:
-                program.terminate()
-        return
-    path = Path(settings.source_file)
-    kind = path.stat().st_mode
-    # A named pipe that this process could write to as well does not end when another writer leaves.
-    mode = os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY | os.O_NOCTTY
-    with os.fdopen(os.open(path, mode), "rb") as source:
-        try:
-            yield source, str(path)
-        except OSError as error:
-            # A device that was pulled out ends in one way or the other, as the moment has it.
-            if error.errno != errno.EIO or not _is_device(source):
-                raise
-        if _is_device(source):
-            raise ValueError(f"{path}: the device has gone")
-
-
-def _is_device(source: BinaryIO) -> bool:
-    return stat.S_ISCHR(os.fstat(source.fileno()).st_mode)
+        return "program", shlex.join(settings.source_command)
+    return "feed", settings.source_file
 
 
 @contextlib.contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from edgelstm.cli.profile_boards import BOARD_TROUBLE, WHEELS, checked
 from edgelstm.cli.show import style
+from edgelstm.runtime.sources.source import Syntax
 
 if TYPE_CHECKING:
     from edgelstm.devices.deploy.deployment import Deployed, Status
@@ -32,7 +33,7 @@ class BoardProblem(click.ClickException):
 @click.option(
     "--format",
     "syntax",
-    type=click.Choice(["auto", "csv", "ndjson"]),
+    type=click.Choice(get_args(Syntax)),
     default="auto",
     show_default=True,
     help="How frames are written, as for edgelstm stream.",

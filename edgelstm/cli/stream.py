@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import get_args
 
 import click
+
+from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 
 @click.command()
@@ -18,7 +18,7 @@ import click
 @click.option(
     "--format",
     "syntax",
-    type=click.Choice(["auto", "csv", "ndjson"]),
+    type=click.Choice(get_args(Syntax)),
     default="auto",
     show_default=True,
     help="How frames are written. auto: NDJSON when the first line begins with [ or {, else CSV.",
@@ -38,7 +38,7 @@ import click
 def command(
     model: Path,
     file: Path | None,
-    syntax: Literal["auto", "csv", "ndjson"],
+    syntax: Syntax,
     rate: bool,
     limit: int | None,
     state: Path | None,
@@ -67,7 +67,7 @@ def command(
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
     from edgelstm.runtime.engines.open import open_model
-    from edgelstm.runtime.sources.text import read_frames
+    from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.streaming import (
         Answers,
         StopSignal,
@@ -92,10 +92,10 @@ def command(
         raise click.UsageError("stdout is closed; the answers go there")
     stopped_by = None
     try:
-        with stop_signals(), _input(file) as (source, name):
-            frames = read_frames(source, opened.features, opened.feature_names, source=name, syntax=syntax)
+        form = FrameFormat(opened.features, opened.feature_names, syntax)
+        with stop_signals(), open_source(*_named(file), form) as source:
             answers = Answers(opened, sys.stdout.buffer)
-            stream_frames(stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0)
+            stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0)
     except StopSignal as stop:
         stopped_by = stop.number
     except BrokenPipeError:
@@ -106,18 +106,15 @@ def command(
         end_by(stopped_by)
 
 
-@contextmanager
-def _input(file: Path | None) -> Iterator[tuple[BinaryIO, str]]:
-    """(an open stream of bytes, its name in errors)."""
-    if file is None or str(file) == "-":
-        if sys.stdin is None:
-            raise click.UsageError("stdin is closed; give FILE")
-        if sys.stdin.isatty():
-            click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
-        yield sys.stdin.buffer, "stdin"
-        return
-    with file.open("rb") as source:
-        yield source, str(file)
+def _named(file: Path | None) -> tuple[str, str]:
+    """The source that FILE names: (its kind, where it is)."""
+    if file is not None and str(file) != "-":
+        return "file", str(file)
+    if sys.stdin is None:
+        raise click.UsageError("stdin is closed; give FILE")
+    if sys.stdin.isatty():
+        click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
+    return "stdin", "-"
 
 
 def _forget_stdout() -> None:

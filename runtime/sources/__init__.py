@@ -1,1 +1,1 @@
-"""Where frames come from."""
+"""Where frames come from, behind one type. `open_source` in `.open` is the way in."""

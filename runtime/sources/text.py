@@ -1,4 +1,4 @@
-"""Frames from lines of text: CSV or NDJSON, out of a file, a pipe or a terminal, one by one.
+"""Frames from lines of text: CSV or NDJSON, one by one. What knows of them lies here; files and pipes lie beside it.
 
 CSV has commas, semicolons or tabs between its columns. With a header, columns are found by name, in any order,
 and others are left alone; without one there are exactly as many columns as the model has features. NDJSON has
@@ -15,73 +15,90 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float32 = NDArray[np.float32]
-Syntax = Literal["auto", "csv", "ndjson"]
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.source import FrameFormat, Source
 
 LINE_LIMIT = 64 * 1024
 """Longest line in bytes; wide models get 64 bytes per feature where that is more."""
 
+_MOST_DROPPED = 1 << 20
 _LARGEST = float(np.finfo(np.float32).max)
 _DELIMITERS = (",", ";", "\t")
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_frames(
-    stream: BinaryIO,
-    features: int,
-    feature_names: Sequence[str] = (),
-    *,
-    source: str = "stdin",
-    syntax: Syntax = "auto",
-) -> Iterator[tuple[int, Float32]]:
-    """Yield (line number, frame) for each frame in `stream`; a frame is float32 (features,).
+class TextSource(Source):
+    """The frames in the lines of `stream`: each is there as soon as its line has come. Empty lines are passed over.
 
-    Nothing is read ahead: a frame is there as soon as its line has come. Empty lines are passed over. `auto`
-    takes NDJSON when the first line begins with `[` or `{`, else CSV.
+    The syntax `auto` takes NDJSON when the first line begins with `[` or `{`, else CSV.
 
-    Raises ValueError, one line that names `source`, for anything that cannot be read, and for no frames at all.
+    in_midst: the stream does not stand at the beginning of a line; the rest of the one that it stands in is dropped.
     """
-    columns = _Columns.of(features, feature_names)
-    parse: Callable[[str], Float32 | None] | None = None
-    number, found = 0, False
-    for number, text in _lines(stream, source, max(LINE_LIMIT, 64 * features)):
-        if parse is None:
-            ndjson = syntax == "ndjson" or (syntax == "auto" and text.lstrip().startswith(("[", "{")))
-            parse = _Ndjson(columns) if ndjson else _Csv(columns)
-        try:
-            frame = parse(text)
-        except _UnreadableError as error:
-            raise ValueError(f"{source} line {number}{error}") from None
-        if frame is not None:
-            found = True
-            yield number, frame
-    if not found:
-        raise ValueError(f"{source}: no frames{' after the header' if parse else ''}, expected one on each line")
+
+    def __init__(self, stream: BinaryIO, name: str, form: FrameFormat, *, in_midst: bool = False) -> None:
+        super().__init__(name)
+        self._stream, self._form, self._in_midst = stream, form, in_midst
+        self._line = 0
+
+    @property
+    def place(self) -> str:
+        return f"{self.name} line {self._line}"
+
+    def __iter__(self) -> Iterator[Float32]:
+        parse: _Parser | None = None
+        found = False
+        for text in self._texts(max(LINE_LIMIT, 64 * self._form.features)):
+            if parse is None:
+                parse = _parser(self._form, text)
+            try:
+                frame = parse(text)
+            except _UnreadableError as error:
+                raise ValueError(f"{self.place}{error}") from None
+            if frame is not None:
+                found = True
+                yield frame
+        if not found:
+            header = " after the header" if parse else ""
+            raise ValueError(f"{self.name}: no frames{header}, expected one on each line")
+
+    def _texts(self, limit: int) -> Iterator[str]:
+        """Each line that is not empty, without its end."""
+        if self._in_midst:
+            self._stream.readline(_MOST_DROPPED)
+        while raw := self._stream.readline(limit + 1):
+            self._line += 1
+            if len(raw) > limit and not raw.endswith(b"\n"):
+                raise ValueError(f"{self.place}: longer than {limit} bytes, expected one frame on each line")
+            if self._line == 1:
+                raw = raw.removeprefix(_BOM)
+            try:
+                text = raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{self.place}: byte 0x{raw[error.start]:02x} is not UTF-8, expected text") from None
+            if text.strip(" "):
+                yield text
 
 
-def _lines(stream: BinaryIO, source: str, limit: int) -> Iterator[tuple[int, str]]:
-    """(line number, text without its end) of each line that is not empty."""
-    number = 0
-    while raw := stream.readline(limit + 1):
-        number += 1
-        if len(raw) > limit and not raw.endswith(b"\n"):
-            raise ValueError(f"{source} line {number}: longer than {limit} bytes, expected one frame on each line")
-        if number == 1:
-            raw = raw.removeprefix(_BOM)
-        try:
-            text = raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            byte = raw[error.start]
-            raise ValueError(f"{source} line {number}: byte 0x{byte:02x} is not UTF-8, expected text") from None
-        if text.strip(" "):
-            yield number, text
+class _Parser(Protocol):
+    """Parses one line after another."""
+
+    def __init__(self, columns: _Columns) -> None: ...
+
+    def __call__(self, line: str, /) -> Float32 | None:
+        """The frame in `line`; None where it holds none."""
+
+
+def _parser(form: FrameFormat, first: str) -> _Parser:
+    syntax = form.syntax
+    if syntax == "auto":
+        syntax = "ndjson" if first.lstrip().startswith(("[", "{")) else "csv"
+    return _PARSERS[syntax](_Columns.of(form.features, form.names))
 
 
 class _UnreadableError(ValueError):
@@ -128,7 +145,7 @@ class _Csv:
         self._width = 0
         self._takes: list[tuple[int, str]] = []  # for each feature: its place in a row, its name in errors
 
-    def __call__(self, line: str) -> Float32 | None:
+    def __call__(self, line: str, /) -> Float32 | None:
         """The frame in `line`; None for the header."""
         if not self._delimiter:
             cells = self._first(line)
@@ -203,7 +220,7 @@ class _Ndjson:
     def __init__(self, columns: _Columns) -> None:
         self._columns = columns
 
-    def __call__(self, line: str) -> Float32:
+    def __call__(self, line: str, /) -> Float32:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
@@ -228,6 +245,9 @@ class _Ndjson:
             name = _plain(columns.names[bad]) if isinstance(value, dict) else columns.label(bad)
             raise _UnreadableError(_value_problem(found[bad]), name)
         return np.array(values, np.float32)
+
+
+_PARSERS: dict[str, type[_Parser]] = {"csv": _Csv, "ndjson": _Ndjson}
 
 
 def _first_bad(values: list[float | None]) -> int | None:

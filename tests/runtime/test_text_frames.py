@@ -6,15 +6,17 @@ import os
 import numpy as np
 import pytest
 
-from edgelstm.runtime.sources.text import LINE_LIMIT, read_frames
+from edgelstm.runtime.sources.source import FrameFormat
+from edgelstm.runtime.sources.text import LINE_LIMIT, TextSource
 
 NAMES = ("accel_x", "accel_y", "gyro_x")
 
 
 def read(text: str | bytes, names=NAMES, features=3, syntax="auto"):
     raw = text if isinstance(text, bytes) else text.encode()
-    found = list(read_frames(io.BytesIO(raw), features, names, source="frames.csv", syntax=syntax))
-    return [number for number, _ in found], np.array([frame for _, frame in found])
+    source = TextSource(io.BytesIO(raw), "frames.csv", FrameFormat(features, tuple(names), syntax))
+    found = [(source.place, frame) for frame in source]
+    return [place for place, _ in found], np.array([frame for _, frame in found])
 
 
 def problem(text: str | bytes, **options) -> str:
@@ -42,9 +44,9 @@ def test_every_syntax_gives_the_same_frames(text):
     np.testing.assert_array_equal(frames, [[1, 2, 3], [4, 5, 6]])
 
 
-def test_line_numbers_count_header_and_empty_lines():
-    numbers, _ = read("\naccel_x,accel_y,gyro_x\n\n1,2,3\n\n4,5,6\n\n")
-    assert numbers == [4, 6]
+def test_places_count_header_and_empty_lines():
+    places, _ = read("\naccel_x,accel_y,gyro_x\n\n1,2,3\n\n4,5,6\n\n")
+    assert places == ["frames.csv line 4", "frames.csv line 6"]
 
 
 def test_a_forced_syntax_is_kept():
@@ -117,8 +119,8 @@ def test_nonsense_is_named(text, expected):
 
 
 def test_frames_before_an_error_have_been_given():
-    frames = read_frames(io.BytesIO(b"1,2,3\n4,5,x\n"), 3, NAMES)
-    assert next(frames)[1].tolist() == [1, 2, 3]
+    frames = iter(TextSource(io.BytesIO(b"1,2,3\n4,5,x\n"), "stdin", FrameFormat(3, NAMES)))
+    assert next(frames).tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match="line 2"):
         next(frames)
 
@@ -135,9 +137,9 @@ def test_a_wide_model_may_have_long_lines():
 def test_a_frame_from_a_live_pipe_does_not_wait_for_the_next(line):
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as source:
-        frames = read_frames(source, 3, NAMES)
+        frames = iter(TextSource(source, "stdin", FrameFormat(3, NAMES)))
         for _ in range(3):
             os.write(writing, line)  # were a second line needed, next() would wait for ever
-            assert next(frames)[1].tolist() == [1, 2, 3]
+            assert next(frames).tolist() == [1, 2, 3]
         os.close(writing)
         assert list(frames) == []

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgelstm.runtime.sources.text import read_frames
+from edgelstm.runtime.sources.source import FrameFormat
+from edgelstm.runtime.sources.text import TextSource
 
 names = st.lists(
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\ufeff"), min_size=1, max_size=8)
@@ -32,8 +33,8 @@ def tables(draw):
 
 
 def read(text, wanted, syntax="auto"):
-    found = read_frames(io.BytesIO(text.encode()), len(wanted), wanted, syntax=syntax)
-    return np.array([frame for _, frame in found])
+    form = FrameFormat(len(wanted), tuple(wanted), syntax)
+    return np.array(list(TextSource(io.BytesIO(text.encode()), "stdin", form)))
 
 
 @given(tables(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]))
@@ -68,8 +69,7 @@ def test_rows_without_a_header_read_back(frames):
 def test_any_bytes_give_finite_frames_or_one_line(raw, syntax):
     frames, problem = [], "stdin"
     try:
-        for _, frame in read_frames(io.BytesIO(raw), 2, ("a", "b"), syntax=syntax):
-            frames.append(frame)
+        frames.extend(TextSource(io.BytesIO(raw), "stdin", FrameFormat(2, ("a", "b"), syntax)))
     except ValueError as error:
         problem = str(error)
     assert problem.startswith("stdin")

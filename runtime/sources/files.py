@@ -1,0 +1,45 @@
+"""Frames as text out of files, from standard input, or from what goes on for as long as a sensor does."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.text import TextSource
+
+
+@contextmanager
+def open_stdin(_: str, form: FrameFormat) -> Iterator[Source]:
+    """Standard input, to its end."""
+    yield TextSource(sys.stdin.buffer, "stdin", form)
+
+
+@contextmanager
+def open_file(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The file at `where`, to its end."""
+    with Path(where).open("rb") as file:
+        yield TextSource(file, where, form)
+
+
+@contextmanager
+def open_feed(where: str, form: FrameFormat) -> Iterator[Source]:
+    """A named pipe, whoever writes to it; a device, until it goes, which is a ValueError; or a file, to its end."""
+    # A named pipe that this process could write to as well does not end when another writer leaves.
+    pipe = stat.S_ISFIFO(Path(where).stat().st_mode)
+    mode = os.O_RDWR if pipe else os.O_RDONLY | os.O_NOCTTY
+    with os.fdopen(os.open(where, mode), "rb") as file:
+        is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+        try:
+            yield TextSource(file, where, form, in_midst=is_device)
+        except OSError as error:
+            # A device that was pulled out ends in one way or the other, as the moment has it.
+            if error.errno != errno.EIO or not is_device:
+                raise
+        if is_device:
+            raise ValueError(f"{where}: the device has gone")

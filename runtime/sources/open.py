@@ -1,0 +1,31 @@
+"""The one place that opens a source of frames, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from edgelstm.runtime.sources.files import open_feed, open_file, open_stdin
+from edgelstm.runtime.sources.program import open_program
+from edgelstm.runtime.sources.source import FrameFormat, Source
+
+Opener = Callable[[str, FrameFormat], AbstractContextManager[Source]]
+
+SOURCES: Mapping[str, Opener] = {
+    "stdin": open_stdin,
+    "file": open_file,
+    "feed": open_feed,
+    "program": open_program,
+}
+"""Kind → what opens it, given where the frames are and what they must be."""
+
+
+def open_source(kind: str, where: str, form: FrameFormat) -> AbstractContextManager[Source]:
+    """A source to be used in a `with`: what it took is given back at the end.
+
+    kind: one of `SOURCES`; where: a path, or what else that kind goes by. ValueError for another kind; what cannot be
+    opened raises OSError as `open`.
+    """
+    if kind not in SOURCES:
+        raise ValueError(f"source: {kind[:40]!r}, expected one of {', '.join(SOURCES)}")
+    return SOURCES[kind](where, form)

@@ -1,0 +1,36 @@
+"""Frames as text that a program prints."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.text import TextSource
+
+
+@contextmanager
+def open_program(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The program `where`, with its arguments as a shell would split them; no shell runs it. In the end it
+    is stopped.
+
+    FileNotFoundError where there is none, ValueError where it fails.
+    """
+    command = shlex.split(where)
+    name = command[0]
+    # Where PATH names a closed folder, starting it would say "permission denied".
+    if "/" not in name and shutil.which(name) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
+        try:
+            assert program.stdout is not None
+            yield TextSource(program.stdout, name, form)  # type: ignore[arg-type]
+            if program.wait():
+                raise ValueError(f"{name}: ended with {program.returncode}")
+        finally:
+            program.terminate()

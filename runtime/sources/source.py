@@ -1,0 +1,42 @@
+"""What a source of frames is, wherever they come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from edgelstm.runtime.frame import Float32
+
+Syntax = Literal["auto", "csv", "ndjson"]
+"""How frames are written as text; `edgelstm.runtime.sources.text` reads it."""
+
+
+@dataclass(frozen=True)
+class FrameFormat:
+    """What the frames of a model must be, and how those that come as text are written."""
+
+    features: int
+    names: tuple[str, ...] = ()  # one per feature, or none
+    syntax: Syntax = "auto"
+
+
+class Source(ABC):
+    """Frames, one by one, each float32 (features,) and finite: `for frame in source`.
+
+    Nothing is read ahead. ValueError, in one line that names the place, for what is no frame, and for no frames at
+    all.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """What it is called in errors."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the newest frame came from, for errors: "stdin line 7"."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Float32]: ...

@@ -1,0 +1,109 @@
+"""Sources of frames: each kind ends, or does not, as its own nature has it."""
+
+import io
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from edgelstm.runtime.sources.open import SOURCES, open_source
+from edgelstm.runtime.sources.source import FrameFormat
+
+FORM = FrameFormat(3, ("x", "y", "z"))
+LINES = "1,2,3\n4,5,6\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "frames.csv"
+    path.write_text(LINES)
+    return path
+
+
+def where(kind, file, monkeypatch):
+    if kind == "stdin":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+        return "-"
+    return f"cat '{file}'" if kind == "program" else str(file)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_gives_the_same_frames_and_says_where_they_came_from(kind, file, monkeypatch):
+    with open_source(kind, where(kind, file, monkeypatch), FORM) as source:
+        found = [(source.place, frame) for frame in source]
+    np.testing.assert_array_equal([frame for _, frame in found], [[1, 2, 3], [4, 5, 6]])
+    assert [place for place, _ in found] == [f"{source.name} line 1", f"{source.name} line 2"]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_names_the_line_that_is_no_frame(kind, file, monkeypatch):
+    file.write_text(LINES + "7,8,nine\n")
+    with (
+        open_source(kind, where(kind, file, monkeypatch), FORM) as source,
+        pytest.raises(ValueError, match=rf"^{source.name} line 3, column 3 \(z\): 'nine' is not a number$"),
+    ):
+        list(source)
+
+
+def test_another_kind_is_refused():
+    with pytest.raises(ValueError, match="source: 'radio', expected one of stdin, file, "):
+        open_source("radio", "", FORM)
+
+
+@pytest.mark.parametrize("kind", ["file", "feed"])
+def test_a_file_that_is_not_there(kind, tmp_path):
+    with pytest.raises(FileNotFoundError), open_source(kind, str(tmp_path / "none"), FORM):
+        pass
+
+
+def test_a_feed_from_a_named_pipe_outlives_its_writers(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with open_source("feed", str(pipe), FORM) as source:
+        frames = iter(source)
+        for frame in ([1, 2, 3], [4, 5, 6]):
+            with pipe.open("w") as writer:  # which leaves after each line
+                writer.write(",".join(map(str, frame)) + "\n")
+            assert next(frames).tolist() == frame
+
+
+def test_a_feed_from_a_device_begins_with_a_whole_line_and_fails_when_it_goes():
+    """A terminal stands for a serial port: it is one to the kernel."""
+    near, far = os.openpty()
+
+    def stream(found):
+        with open_source("feed", os.ttyname(far), FORM) as source:
+            os.write(near, b"7,3\n" + LINES.encode())
+            for frame in source:
+                found.append(frame.tolist())
+                if len(found) == 2:
+                    os.close(far)
+                    os.close(near)
+
+    found = []
+    with pytest.raises(ValueError, match="the device has gone"):
+        stream(found)
+    assert found == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_program_that_fails_is_an_error_after_its_frames():
+    with (
+        pytest.raises(ValueError, match="sh: ended with 3"),
+        open_source("program", f"sh -c 'printf \"{LINES}\"; exit 3'", FORM) as source,
+    ):
+        assert len(list(source)) == 2
+
+
+def test_a_program_is_stopped_when_nobody_wants_more_of_it(tmp_path):
+    stopped = tmp_path / "stopped"
+    script = f"trap 'touch {stopped}; exit' TERM; while :; do echo 1,2,3; sleep 0.01; done"
+
+    def stream():
+        with open_source("program", f'sh -c "{script}"', FORM) as source:
+            next(iter(source))
+            raise KeyboardInterrupt  # as a signal ends it, in the midst
+
+    with pytest.raises(KeyboardInterrupt):
+        stream()
+    assert stopped.exists()
