@@ -22,6 +22,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start must not find the checkout's folders where the installed package should be.
 os.environ["PYTHONSAFEPATH"] = "1"
 
+# Tables and help are as wide as the screen, and what tests look for in them must not depend on whose.
+os.environ.update(COLUMNS="80", LINES="24")
+
 
 PROFILING = {
     "test_cli_board.py",

@@ -27,7 +27,8 @@ def command(name: str | None, as_json: bool) -> None:
       edgelstm boards pi-zero-2w
       edgelstm boards --json | jq .board.instruction_sets
     """
-    from edgelstm.cli.show.board import aligned, details, overview
+    from edgelstm.cli.show.board import details, overview
+    from edgelstm.cli.show.text import named
     from edgelstm.devices import detect, read_conditions
     from edgelstm.devices.boards import profile as boards
     from edgelstm.records import to_json
@@ -38,7 +39,7 @@ def command(name: str | None, as_json: bool) -> None:
             profile = boards.board(name)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
-        _show(as_json, {"profile": _profile(profile)}, aligned(details(profile)))
+        _show(as_json, {"profile": _profile(profile)}, named(details(profile)))
         return
     board, conditions, kernel = detect(), read_conditions(), kernel_name()
     known_board = boards.match(board)
@@ -51,7 +52,7 @@ def command(name: str | None, as_json: bool) -> None:
     }
     known_as = f"{known_board.name} ({known_board.id})" if known_board else "none of the boards below"
     lines = [*describe(board), ("known as", known_as), ("kernel", kernel), ("now", moment(conditions))]
-    _show(as_json, found, f"{aligned(lines)}\n\n{overview(boards.boards(), known_board)}")
+    _show(as_json, found, f"{named(lines)}\n\n{overview(boards.boards(), known_board)}")
 
 
 def _show(as_json: bool, value: dict[str, Any], text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ def command(data: Path, output: Path) -> None:
     click.echo(style.heading(f"\nDone in {time.monotonic() - start:.0f} s. Next:"))
     click.echo(f"  edgelstm stream {paths[0]} {recording} | head -3")
     click.echo(f"  edgelstm inspect {paths[0]}")
-    click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} --data {recording}")
+    click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} \\\n    --data {recording}")
 
 
 def _load(data: Path) -> tuple[Dataset, Config]:
@@ -77,7 +78,7 @@ def _load(data: Path) -> tuple[Dataset, Config]:
     people = len(set(dataset.groups.tolist()))
     click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
     click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels at {dataset.sample_rate:g} Hz")
-    click.echo(click.wrap_text(", ".join(dataset.labels), 78, "  ", "  "))
+    click.echo(paragraph(", ".join(dataset.labels), "  "))
     return dataset, load_recipe("watch")
 
 
@@ -127,14 +128,14 @@ def _export(model: Model, output: Path) -> list[Path]:
             result = export_model(model, path, precision=form.name)
         except ImportError as error:
             # 32-bit ARM has no wheels of these engines: the rest of the road is open all the same.
-            click.echo(f"  {style.failed(f'{path.name}: left out: {error}')}")
+            click.echo(paragraph(f"{path.name}: left out: {error}", f"  {style.failed('')}", "    "))
             continue
         assert result.proof is not None
         text = f"{path.name:<{width}}{show_size(result.size):>10}  {headline(result.proof)}"
         click.echo("  " + style.mark(result.proof.passed, text))
         if not result.proof.passed:
             for line in result.proof.lines():
-                click.echo(f"    {line}")
+                click.echo(paragraph(line, "    ", "      "))
             raise SystemExit(3)
         paths.append(path)
     return paths
@@ -218,4 +219,4 @@ def _profile(paths: list[Path], recording: Path) -> None:
             ]
         )
     header = ["file", "first", "p50", "p90", "p99", "p99.9", "max", "process", "stream"]
-    click.echo(style.table(header, rows))
+    click.echo(table(header, rows))

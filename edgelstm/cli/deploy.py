@@ -11,6 +11,7 @@ import click
 
 from edgelstm.cli.profile_boards import BOARD_TROUBLE, WHEELS, checked
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import named, paragraph
 from edgelstm.runtime.sources.source import Syntax
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def command(model: Path | None, action: str | None, as_json: bool, **given: Any)
 
     \b
     Example:
-      edgelstm deploy model.elstm --board pi --source-command 'mosquitto_sub -t sensor'
+      edgelstm deploy model.elstm --board pi --source /dev/ttyACM0
+      edgelstm deploy model.elstm --board pi \\
+        --source-command 'mosquitto_sub -t sensor'
       edgelstm deploy better.elstm --name model --board pi
       edgelstm deploy --board pi --status
       edgelstm deploy --board pi --rollback
@@ -166,15 +169,12 @@ def _report_change(target: Target, name: str, changed: Deployed, *, as_json: boo
         click.echo(json.dumps({"name": name, **to_json(changed)}, indent=2))
     else:
         before = f", before it {changed.before}" if changed.before not in ("", changed.version) else ""
-        click.echo(style.passed(f"{name} {changed.version} is on {host}{before}"))
+        click.echo(paragraph(f"{name} {changed.version} is on {host}{before}", style.passed("")))
         if changed.systemd:
             click.echo(f"  a service runs it: edgelstm deploy --board {host} --name {name} --status")
     if changed.systemd and not changed.linger:
-        click.echo(
-            "  it ends with the last login and does not start with the board, until on the board: "
-            "loginctl enable-linger",
-            err=as_json,
-        )
+        text = "it ends with the last login and does not start with the board, until on the board: "
+        click.echo(paragraph(f"{text}loginctl enable-linger", "  ", "    "), err=as_json)
     if changed.problem:
         raise BoardProblem(
             f"{host}: the files are there and tested, but no service runs: {changed.problem}; "
@@ -202,8 +202,7 @@ def _describe(status: Status) -> str:
     ]
     if status.systemd and not status.linger:
         lines.append(("linger", "off: it ends with the last login (on the board: loginctl enable-linger)"))
-    width = max(len(name) for name, _ in lines) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in lines)
+    return named(lines)
 
 
 def _tell(line: str) -> None:

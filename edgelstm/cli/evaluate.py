@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import table
 
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
@@ -60,7 +61,7 @@ def command(
         ]
         total = ["all", *(style.percent(result.accuracy) for result in results)]
         header = [f"found, of {results[0].sequences}", *(result.precision for result in results)]
-        click.echo(style.table(header, [*rows, total], indent=""))
+        click.echo(table(header, [*rows, total], indent=""))
     worst = min(result.accuracy for result in results)
     if min_accuracy is not None and worst < min_accuracy:
         click.echo(style.failed(f"accuracy {worst:.4f} is below --min-accuracy {min_accuracy}"), err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import named, paragraph
 
 if TYPE_CHECKING:
     from edgelstm.export import Export, Form
@@ -109,9 +110,10 @@ def command(
         raise SystemExit(3)
     path = results[0].path
     if path.suffix == ".c":
-        text = f"Next: compile {path} into a program that links libedgelstm; {path.with_suffix('.h').name} says how"
+        text = f"compile {path} into a program that links libedgelstm; {path.with_suffix('.h').name} says how"
+        text = paragraph(text, "Next: ", "      ")
     else:
-        text = f"Next: edgelstm stream {path} frames.csv    or: edgelstm profile {path}"
+        text = f"Next: edgelstm stream {path} frames.csv\n  or: edgelstm profile {path}"
     if not as_json:
         click.echo(text)
 
@@ -123,14 +125,14 @@ def show(results: list[Export], times: list[float | None]) -> None:
     click.echo(table(results, times))
     for result in results:
         if result.proof is not None and (len(results) == 1 or not result.proof.passed):
-            show_proof(str(result.path), result.proof)
+            show_proof(f"{result.path}, {result.form.format} {result.form.name}", result.proof)
 
 
 def show_proof(line: str, proof: Proof) -> None:
     """`line` about the file, marked, and a line for each thing that the proof compared."""
-    click.echo(style.mark(proof.passed, f"{line}, {proof.engine}"))
+    click.echo(paragraph(f"{line}, {proof.engine}", style.mark(proof.passed, "")))
     for text in proof.lines():
-        click.echo(f"  {text}")
+        click.echo(paragraph(text, "  ", "    "))
 
 
 def _list_forms(context: click.Context) -> None:
@@ -138,11 +140,14 @@ def _list_forms(context: click.Context) -> None:
 
     for form in FORMS:
         click.echo(style.heading(f"{form.format} {form.name}") + f"  {form.engine}")
-        if form.scales:
-            click.echo(f"  scales  {' or '.join(form.scales)}")
-        click.echo(f"  io      {' or '.join(form.io)}")
-        for name in ("state", "choose", "beware"):
-            click.echo(f"  {name:<8}{getattr(form, name)}")
+        lines = [("scales", " or ".join(form.scales))] if form.scales else []
+        lines += [
+            ("io", " or ".join(form.io)),
+            ("state", form.state),
+            ("choose", form.choose),
+            ("beware", form.beware),
+        ]
+        click.echo(named(lines, "  ", 8))
     context.exit()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import named
 
 
 @click.command("inspect", epilog="Example: edgelstm inspect model-int8.elstm")
@@ -24,8 +25,7 @@ def command(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts, allow_nan=False))
         return
     click.echo(f"{style.heading(str(file))}  {show_size(facts['bytes'])}, {facts['precision']}")
-    for name, text in _lines(facts):
-        click.echo(f"  {name:<12}{text}")
+    click.echo(named(_lines(facts), "  ", 12))
 
 
 def _facts_of_model(path: Path) -> dict[str, Any]:

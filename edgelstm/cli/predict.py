@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph
 from edgelstm.devices.units import show_size
 from edgelstm.files import write_whole
 from edgelstm.records import Unavailable, to_text
@@ -16,7 +17,7 @@ from edgelstm.records import Unavailable, to_text
 if TYPE_CHECKING:
     from edgelstm.devices.predict.prediction import Estimate, Prediction
 
-_NAMES = 30  # columns of the first one
+_NAMES, _FIGURES = 23, 19  # columns of the screen for each: two kinds of cores and this machine are 80
 
 
 def predict(models: Sequence[Path], board: str, *, as_json: bool, output: Path | None) -> int:
@@ -40,7 +41,7 @@ def predict(models: Sequence[Path], board: str, *, as_json: bool, output: Path |
 def table(found: Prediction) -> str:
     work, here = found.work, found.here
     lines = [
-        style.heading(f"{work.file} on {found.board}: an estimate, nothing ran there"),
+        paragraph(style.heading(f"{work.file} on {found.board}: an estimate, nothing ran there")),
         f"{'':{_NAMES}}{'multiply-accumulates':>22}{'bytes':>12}",
     ]
     for layer in work.layers:
@@ -53,10 +54,14 @@ def table(found: Prediction) -> str:
         columns.append(_column("this machine", here.estimate))
     lines.append("")
     for place, (name, _) in enumerate(columns[0]):
-        lines.append(f"{name:{_NAMES}}" + "".join(f"{column[place][1]:>22}" for column in columns))
+        lines.append(f"{name:{_NAMES}}" + "".join(f"{column[place][1]:>{_FIGURES}}" for column in columns))
     lines += ["", *_trust(found)]
     for one in found.estimates:
-        lines += [f"not estimated: {one.reason}"] if isinstance(one, Unavailable) else [f"{one.core}:", *_notes(one)]
+        lines += (
+            [paragraph(f"not estimated: {one.reason}")]
+            if isinstance(one, Unavailable)
+            else [f"{one.core}:", *_notes(one)]
+        )
     return "\n".join(lines)
 
 
@@ -73,14 +78,15 @@ def _column(title: str, one: Estimate) -> list[tuple[str, str]]:
 
 
 def _notes(one: Estimate) -> list[str]:
-    return [f"  {note}" for note in one.assumptions]
+    return [paragraph(note, "  ", "    ") for note in one.assumptions]
 
 
 def _trust(found: Prediction) -> list[str]:
     """What the method is worth where it can be held against the truth."""
     here = found.here
-    lines = [f"measured on this machine: {here.measured_us:,.2f} µs a frame ({here.machine})"]
+    lines = [paragraph(f"measured on this machine: {here.measured_us:,.2f} µs a frame ({here.machine})")]
     if isinstance(here.estimate, Unavailable):
-        return [*lines, f"not estimated for this machine: {here.estimate.reason}"]
+        return [*lines, paragraph(f"not estimated for this machine: {here.estimate.reason}")]
     share = here.estimate.frame_us / here.measured_us
-    return [*lines, f"estimated for it by the same method, as {here.estimate.model}: {share:.2f} times that"]
+    method = f"estimated for it by the same method, as {here.estimate.model}: {share:.2f} times that"
+    return [*lines, paragraph(method)]

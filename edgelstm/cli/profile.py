@@ -117,10 +117,10 @@ def command(
     \b
     Example:
       edgelstm profile model.elstm
-      edgelstm profile model-float32.elstm model-int8.elstm --data recording.csv --output report.json
+      edgelstm profile model.elstm model.onnx --data frames.csv --output here.json
       edgelstm profile model.elstm model.onnx --board pi --board user@192.168.0.7
       edgelstm profile model.elstm --predict pi-zero-2w
-      edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms --budget rss=40MiB
+      edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms
     """
     from edgelstm.devices import profile
 
@@ -161,6 +161,7 @@ def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, 
 def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -> int:
     """Write and print the reports of one or several boards; 3 where a budget was broken, else 0."""
     from edgelstm.cli.show.profile import breaches, table
+    from edgelstm.cli.show.text import paragraph
     from edgelstm.devices import write_report
     from edgelstm.records import to_text
 
@@ -174,7 +175,8 @@ def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) ->
         click.echo(table(reports))
     broken = breaches(reports)
     for line in broken:
-        click.echo(style.failed(line), err=as_json)
+        # For programs one line each, for people as wide as the table above.
+        click.echo(style.failed(line) if as_json else paragraph(line, style.failed("")), err=as_json)
     return 3 if broken else 0
 
 

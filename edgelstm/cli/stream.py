@@ -52,7 +52,8 @@ def command(
     of input.
 
     \b
-      "frame"    frames since the stream began; "time" the same in seconds, null where the rate is unknown
+      "frame"    frames since the stream began
+      "time"     the same in seconds, null where the rate is unknown
       softmax    "label", "probability", and "probabilities" of all labels
       sigmoid    "labels" with a probability of at least 0.5, and "probabilities"
       linear     "values"

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edgelstm.cli.export import show_proof
+from edgelstm.cli.show.text import paragraph
 
 
 @click.command(
@@ -47,7 +48,8 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
     else:
         show_proof(f"{file}  {show_size(proof.size)}, {proof.precision}", proof)
         if expected is None:
-            click.echo(f"  · no {file.name}.proof.json: nobody says which file was proven at export")
+            text = f"no {file.name}.proof.json: nobody says which file was proven at export"
+            click.echo(paragraph(text, "  · ", "    "))
         else:
             text = "the file that was proven at export" if is_same else "not the file that was proven at export"
             click.echo(f"  {'✓' if is_same else '✗'} SHA-256: {text}")

@@ -62,9 +62,8 @@ def run(files, monkeypatch, capfd):
 def test_models_stand_side_by_side_on_one_screen(run):
     code, out, err = run("profile", "float.elstm", "int8.elstm", *FEW)
     assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert len(lines) <= 32
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, out.splitlines())) <= 80
+    assert len(out.partition("\n\n")[2].splitlines()) <= 28  # below what is said of the machine
     assert re.search(r"float\.elstm +int8\.elstm$", out, re.MULTILINE)
     assert re.search(r"flat out +50 Hz +flat out +50 Hz$", out, re.MULTILINE)
     for name in (

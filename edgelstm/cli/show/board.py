@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgelstm.records import Unavailable
@@ -25,9 +25,10 @@ def overview(boards: Sequence[BoardProfile], this: BoardProfile | None) -> str:
         for one in boards
     ]
     widths = [max(map(len, column)) for column in zip(header, *rows)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in (header, *rows)
-    )
+    cells = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in (header, *rows)]
+    # A board with several kinds of cores goes on below the first.
+    place = sum(width + 2 for width in widths[:-1])
+    return "\n".join("  ".join(row).replace(" + ", f"\n{'':{place}}+ ").rstrip() for row in cells)
 
 
 def details(board: BoardProfile) -> list[tuple[str, str]]:
@@ -55,12 +56,6 @@ def details(board: BoardProfile) -> list[tuple[str, str]]:
     lines.append(("sources", ""))
     lines += [(f"  {name.replace('_', ' ')}", text) for name, text in vars(board.sources).items()]
     return lines
-
-
-def aligned(lines: Iterable[tuple[str, str]]) -> str:
-    listed = list(lines)
-    width = max(len(name) for name, _ in listed) + 2
-    return "\n".join(f"{name:<{width}}{value}".rstrip() for name, value in listed)
 
 
 def _sizes(mib: tuple[int, ...]) -> str:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from edgelstm.cli.show import style
+from edgelstm.cli.show import style, text
 from edgelstm.devices.units import show_size
 
 if TYPE_CHECKING:
@@ -20,17 +18,18 @@ if TYPE_CHECKING:
 
 _SECONDS = 0.1
 _MOST_FRAMES = 2_000
-HEADER = ("file", "size", "engine", "precision", "error", "agrees", "µs a frame")
+HEADER = ("file", "size", "scales", "error", "agrees", "µs")
 EXPLAINED = (
-    "error: RMS difference of answers from the model in float64. agrees: sequences with its decision at the end. "
-    "µs a frame: median here, from Python; `edgelstm profile` measures with care."
+    "scales: of int8 weights. error: RMS difference of answers from the model in float64. agrees: sequences with its "
+    "decision at the end. µs: of a frame, median here, from Python; `edgelstm profile` measures with care."
 )
 
 
 def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     """One row for each file, marked where its proof passed, and what the columns mean."""
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
-    return f"{style.table(HEADER, rows)}\n{click.wrap_text(EXPLAINED, 78, '  ', '  ')}"
+    engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
+    return f"{text.table(HEADER, rows, indent='')}\n{text.paragraph(f'{EXPLAINED} Engines: {engines}.', '  ')}"
 
 
 def frame_us(path: Path, frames: NDArray[np.float32]) -> float | None:
@@ -54,11 +53,13 @@ def frame_us(path: Path, frames: NDArray[np.float32]) -> float | None:
 
 def _row(result: Export, us: float | None) -> tuple[str, ...]:
     proof = result.proof
-    engine = proof.engine if proof else result.form.engine
     if proof is None:
         name, error, agrees = f"– {result.path.name}", "not verified", "–"
     else:
         name, error = style.mark(proof.passed, result.path.name), f"{proof.float_error:.1e}"
         agrees = "–" if proof.float_agreement is None else f"{100 * proof.float_agreement:.0f} %"
-    precision = result.form.name + (f" {result.scales}" if result.scales else "")
-    return (name, show_size(result.size), engine, precision, error, agrees, "–" if us is None else f"{us:.1f}")
+    return (name, show_size(result.size), result.scales or "–", error, agrees, "–" if us is None else f"{us:.1f}")
+
+
+def _engine(result: Export) -> str:
+    return result.proof.engine if result.proof else result.form.engine

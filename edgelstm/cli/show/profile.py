@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.boards import cores, known, memory, moment
-from edgelstm.cli.show import style
+from edgelstm.cli.show import style, text
 from edgelstm.devices.machine.conditions import highest
 from edgelstm.devices.machine.usage import grown
 from edgelstm.devices.profiling.histogram import SPREAD
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from edgelstm.devices.profiling.measure import Latency, Phase
     from edgelstm.devices.profiling.report import Run, Verdict
 
-_NARROW = 80
 _CELL = 11
 _MOST_POINTS = 12  # of a soak's course
 
@@ -31,11 +30,12 @@ def table(reports: Sequence[Report], columns: int | None = None) -> str:
     several = len(reports) > 1
     lines = [line for report in reports for line in _board(report)]
     pairs = [(report.board, run) for report in reports for run in report.runs]
-    lines.append(f"{'input':<12}{'; '.join(dict.fromkeys(run.input for _, run in pairs))}")
+    inputs = "; ".join(dict.fromkeys(run.input for _, run in pairs))
+    lines.append(text.paragraph(inputs, f"{'input':<12}", " " * 12))
     cells = [_column(run, board.name if several else None) for board, run in pairs]
     names = max(len(name) for name, _ in cells[0]) + 1
     widths = [max(len(value) for _, value in column) + 2 for column in cells]
-    room = max(columns or shutil.get_terminal_size((_NARROW, 24)).columns, _NARROW) - names
+    room = max(columns or shutil.get_terminal_size((text.WIDTH, 24)).columns, text.WIDTH) - names
     first = 0
     while first < len(cells):
         last = first + 1
@@ -48,9 +48,10 @@ def table(reports: Sequence[Report], columns: int | None = None) -> str:
         first = last
     for _, run in pairs:
         lines += _course(run)
-    lines += [f"{one.file}: not measured: {one.reason}" for report in reports for one in report.skipped]
+    left_out = [one for report in reports for one in report.skipped]
+    lines += [text.paragraph(f"{one.file}: not measured: {one.reason}") for one in left_out]
     kept = [_kept(run, verdict) for _, run in pairs for verdict in run.budget if verdict.holds]
-    return "\n".join([*lines, *([""] if kept else []), *map(style.passed, kept)])
+    return "\n".join([*lines, *([""] if kept else []), *(text.paragraph(line, style.passed("")) for line in kept)])
 
 
 def breaches(reports: Sequence[Report]) -> list[str]:
@@ -68,15 +69,15 @@ def breaches(reports: Sequence[Report]) -> list[str]:
 def _board(report: Report) -> list[str]:
     board, runs = report.board, report.runs
     line = f"{board.name}: {cores(board)}, {memory(board)}, {board.architecture}"
-    lines = [line + (", a virtual machine" if board.virtual is True else "")]
+    lines = [text.paragraph(line + (", a virtual machine" if board.virtual is True else ""))]
     if board.emulated is True:
         lines.append("EMULATED: times mean nothing here, and memory is in part the emulator's")
     during = [point.moment.conditions for run in runs for point in run.latency.steady.intervals[-1:]]
     told = [("before", runs[0].before), *(("during", one) for one in during[-1:]), ("after", runs[-1].after)]
-    texts = [(when, moment(conditions)) for when, conditions in told]
-    if len({text for _, text in texts}) == 1:
-        texts = [("throughout", texts[0][1])]
-    return lines + [f"{when:<12}{text}" for when, text in texts]
+    moments = [(when, moment(conditions)) for when, conditions in told]
+    if len({found for _, found in moments}) == 1:
+        moments = [("throughout", moments[0][1])]
+    return [*lines, text.named(moments, width=12)]
 
 
 def _column(run: Run, board: str | None) -> Rows:
@@ -162,7 +163,7 @@ def _course(run: Run) -> list[str]:
                 show_decimal(highest(conditions.clock_mhz), 0),
             )
         )
-    return [*lines, style.table(rows[0], rows[1:])]
+    return [*lines, text.table(rows[0], rows[1:])]
 
 
 def _kept(run: Run, verdict: Verdict) -> str:
