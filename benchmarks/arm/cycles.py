@@ -258,7 +258,7 @@ def costs(tools: Tools, code: Code) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--llvm", default="19", help="version of LLVM's tools")
-    parser.add_argument("--output", type=Path, default=HERE.parents[1] / "devices" / "kernel_costs.json")
+    parser.add_argument("--output", type=Path, default=HERE.parents[1] / "devices" / "predict" / "kernel_costs.json")
     parser.add_argument("--folder", type=Path, default=Path("build/bench-arm"))
     arguments = parser.parse_args()
     if lacking := missing():

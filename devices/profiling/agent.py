@@ -14,10 +14,12 @@ import signal
 import sys
 from pathlib import Path
 
+from edgelstm.devices.machine.conditions import highest
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.lock import BusyError, alone
 from edgelstm.devices.profiling.measure import Interval
 from edgelstm.devices.profiling.plan import BAD_CONTENT, BUSY, ENGINE_MISSING, FILE_MISSING, Plan
+from edgelstm.devices.units import show_decimal, show_size, show_time
 from edgelstm.records import Unavailable
 
 _PR_SET_PDEATHSIG = 1
@@ -67,14 +69,14 @@ def _tell(line: str) -> None:
 
 def _tell_interval(interval: Interval) -> None:
     spread, moment = interval.spread, interval.moment
-    heat, resident = moment.conditions.temperature_c, moment.memory.resident
-    p99 = "" if isinstance(spread.p99_us, Unavailable) else f", p99 {spread.p99_us:,.1f} µs"
-    memory = "" if isinstance(resident, Unavailable) else f", {resident / 2**20:.1f} MiB resident"
-    temperature = "" if isinstance(heat, Unavailable) else f", {max(heat.values()):.1f} °C"
-    _tell(
-        f"soaking: {interval.end_s:,.0f} s, {spread.frames:,} frames, p50 {spread.p50_us:,.1f} µs{p99}"
-        f"{memory}{temperature}"
-    )
+    told = [f"{interval.end_s:,.0f} s", f"{spread.frames:,} frames", f"p50 {show_time(spread.p50_us)}"]
+    if not isinstance(spread.p99_us, Unavailable):
+        told.append(f"p99 {show_time(spread.p99_us)}")
+    if not isinstance(resident := moment.memory.resident, Unavailable):
+        told.append(f"{show_size(resident)} resident")
+    if not isinstance(heat := highest(moment.conditions.temperature_c), Unavailable):
+        told.append(f"{show_decimal(heat, 1)} °C")
+    _tell(f"soaking: {', '.join(told)}")
 
 
 if __name__ == "__main__":

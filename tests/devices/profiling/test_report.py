@@ -7,76 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.devices.machine.conditions import Conditions
-from edgelstm.devices.machine.detect import Board, Cache, Cores
-from edgelstm.devices.machine.usage import Memory, Moment, Usage
-from edgelstm.devices.profiling.budget import FIGURES, Budget, model_budget
-from edgelstm.devices.profiling.histogram import Distribution, Spread
-from edgelstm.devices.profiling.measure import Interval, Latency, Pacing, Phase
-from edgelstm.devices.profiling.report import (
-    ModelFacts,
-    Report,
-    Run,
-    Skipped,
-    Stage,
-    Verdict,
-    parse_report,
-    read_report,
-    write_report,
-)
-from edgelstm.devices.profiling.verdict import find, judge
-from edgelstm.records import Unavailable
-
-NOT_HERE = Unavailable("no such file")
-SPREAD = Spread(1000, 10.5, 2.5, 10.0, 11.0, 12.25, 13.0, 99.0)
-NOW = Conditions({"cpu0": 1800.0}, "ondemand", {"cpu-thermal": 48.5}, ("throttled",), {"ina219": 2.5}, 0.5)
-MEMORY, USAGE = Memory(1 << 20, NOT_HERE, 1 << 21), Usage(900, 1, 2)
-PHASE = Phase(
-    seconds=0.5,
-    spread=SPREAD,
-    distribution=Distribution((9.0, 98.0), (10.5, 99.5), (999, 1)),
-    intervals=(Interval(0.5, SPREAD, 1, Moment(MEMORY, USAGE, NOW)),),
-    pacing=Pacing(50.0, 2, 1, SPREAD),
-)
-REPORT = Report(
-    "2026-11-22T10:00:00+00:00",
-    Board(
-        name="Raspberry Pi 4",
-        known_by="device tree",
-        compatible=("raspberrypi,4-model-b",),
-        architecture="aarch64",
-        kernel_machine="aarch64",
-        system=NOT_HERE,
-        kernel="Linux 6.1",
-        python="3.11.2",
-        cores=(Cores("Cortex-A72", 4, 1800.0), Cores(NOT_HERE, 1, NOT_HERE)),
-        usable_cores=4,
-        memory=4 << 30,
-        caches=(Cache("L1d", 32768),),
-        instruction_sets=("neon",),
-        virtual=NOT_HERE,
-        emulated=False,
-    ),
-    (
-        Run(
-            model=ModelFacts("m.elstm", 9, "ab", "edgelstm 0.1", "int8", "scalar", 6, 7, 50.0, 768, NOT_HERE),
-            input="synthetic",
-            core=1,
-            open_ms=1.5,
-            stream_us=80.0,
-            latency=Latency(90.0, SPREAD, PHASE, PHASE, NOT_HERE, 0.1),
-            stages=(Stage("start", MEMORY, USAGE),),
-            growth=-4096,
-            before=NOW,
-            after=Conditions(NOT_HERE, NOT_HERE, NOT_HERE, (), NOT_HERE, NOT_HERE),
-            budget=(
-                Verdict("rss", "B", 4096.0, NOT_HERE, "the model"),
-                Verdict("jitter", "µs", 9.0, 2.5, "the model"),
-            ),
-        ),
-    ),
-    (Skipped("m.onnx", "m.onnx: needs onnxruntime"),),
-)
+from edgelstm.devices.profiling.report import parse_report, read_report, write_report
+from made_up_report import REPORT
 
 
 def test_what_is_written_reads_back(tmp_path):
@@ -199,29 +131,3 @@ def test_a_changed_report_reads_or_is_refused_in_one_line(data):
         problem = str(error)
     assert problem.startswith("r.json")
     assert "\n" not in problem
-
-
-def test_every_figure_that_a_budget_may_limit_is_found_in_a_run():
-    run = REPORT.runs[0]
-    found = {name: find(run, name) for name in FIGURES}
-    assert found["latency_p99_9"] == found["paced_latency_p99_9"] == SPREAD.p99_9_us
-    assert found["soak_latency_max"] == found["pss"] == NOT_HERE
-    assert found["start_up"] == 1000 * run.open_ms + run.stream_us
-    assert found["deadline_misses"] == 2.0
-    assert {name for name, unit in FIGURES.items() if unit == "B"} == {
-        "stream_memory", "state_memory", "model_size", "rss", "pss", "peak", "growth"
-    }  # fmt: skip
-
-
-def test_a_given_budget_goes_before_the_models_own():
-    verdicts = judge(REPORT.runs[0], [Budget("rss", 1.0)], [Budget("rss", 2.0), Budget("jitter", 9.0)])
-    assert [(one.name, one.unit, one.limit, one.source, one.holds) for one in verdicts] == [
-        ("rss", "B", 1.0, "the command line", False),
-        ("jitter", "µs", 9.0, "the model", True),
-    ]
-
-
-@pytest.mark.parametrize("table", [3, [], {"rss": 1.5}, {"rss": True}, {"rss": "1"}, {"rsss": "1B"}, {"peak": None}])
-def test_a_models_budget_that_is_none_is_refused(table):
-    with pytest.raises(ValueError, match=r"^metadata\.provenance\.config: budget[^\n]*$"):
-        model_budget({"provenance": {"config": {"budget": table}}})
