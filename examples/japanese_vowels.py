@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
 
 from edgelstm.data import load_dataset
 from edgelstm.evaluation import evaluate

@@ -15,11 +15,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from edgelstm import forward
@@ -79,10 +78,10 @@ def run_subject(fit: Dataset, test: Dataset, config: Config, on_epoch: Callable[
 
 def changed(config: Config, epochs: int | None, seed: int | None) -> Config:
     """`config` without test groups or validation, and with what the command line asks for."""
-    data = msgspec.structs.replace(config.data, test_groups=(), validation=0.0, validation_groups=())
+    data = replace(config.data, test_groups=(), validation=0.0, validation_groups=())
     asked = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    training = msgspec.structs.replace(config.training, patience=0, **asked)
-    return msgspec.structs.replace(config, data=data, training=training)
+    training = replace(config.training, patience=0, **asked)
+    return replace(config, data=data, training=training)
 
 
 def main() -> int:

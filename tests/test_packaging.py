@@ -24,7 +24,7 @@ import edgelstm.devices
 from edgelstm.runtime import Model
 stream = Model(sys.argv[1]).stream()
 print(stream.push(np.zeros((3, 4), np.float32)).shape, stream.frames)
-for name in ("onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime", "msgspec", "flatbuffers"):
+for name in ("onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime", "flatbuffers"):
     assert importlib.util.find_spec(name) is None, name
 assert "edgelstm.model" not in sys.modules and "edgelstm.cli" not in sys.modules
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,8 +22,6 @@ from edgelstm.cli.show import style
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(config: Path, output: Path, data: Path | None, seed: int | None, as_json: bool) -> None:
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
-    from msgspec.structs import replace
-
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data import load_dataset
     from edgelstm.evaluation import evaluate

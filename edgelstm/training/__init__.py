@@ -1,4 +1,4 @@
-"""Training for this model family: stacked LSTM layers and a dense head, in numpy.
+"""Training for this model family in numpy: layers of any kind one after the other.
 
 No general framework: models made with one come in through files. `train` is the way in.
 """

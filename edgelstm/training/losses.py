@@ -1,4 +1,4 @@
-"""What training makes small: cross-entropy of each frame's scores, of the last frame's, or of their mean."""
+"""What training makes small: cross-entropy of each row of scores, of the last one, or of their mean."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from edgelstm.training.config import Loss
 Floats = NDArray[Any]
 
 
-def frame_weights(lengths: NDArray[np.int64], frames: int, last: bool, skip: int, dtype: Any) -> Floats:
-    """Weights (frames, B) that add up to 1 for each sequence, and are 0 on padding.
+def row_weights(lengths: NDArray[np.int64], rows: int, last: bool, skip: int, dtype: Any) -> Floats:
+    """Weights (rows, B) of scores that add up to 1 for each sequence of `lengths` rows, and are 0 on padding.
 
-    The last frame alone, or all after the first `skip`; a sequence no longer than `skip` gets its last.
+    The last row alone, or all after the first `skip`; a sequence no longer than `skip` gets its last.
     """
     first = lengths - 1 if last else np.minimum(skip, lengths - 1)
-    t = np.arange(frames)[:, None]
+    t = np.arange(rows)[:, None]
     counted = (t >= first) & (t < lengths)
     weights: Floats = (counted / counted.sum(axis=0)).astype(dtype)
     return weights
@@ -48,11 +48,12 @@ def loss_and_gradient(
     skip: int,
     activation: OutputActivation,
 ) -> tuple[float, Floats]:
-    """Mean loss of a batch and its gradient by scores (T, outputs, B).
+    """Mean loss of a batch and its gradient by scores (T, outputs, B): a row per frame, or per `stride` of them.
 
-    target (outputs, B): what each output should say, 0 to 1; lengths (B,): frames of each sequence.
+    target (outputs, B): what each output should say, 0 to 1; lengths (B,): rows of each sequence, 1 or more;
+    skip: first rows without loss.
     """
-    weights = frame_weights(lengths, len(scores), kind == "last", skip, scores.dtype) / len(lengths)
+    weights = row_weights(lengths, len(scores), kind == "last", skip, scores.dtype) / len(lengths)
     if kind == "mean":
         share = weights * len(lengths)
         pooled = (scores * share[:, None]).sum(axis=0)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from edgelstm.training.backprop import Parameters
+from edgelstm.training.network import Parameters
 
 
 def clip_by_global_norm(gradients: Parameters, largest: float) -> float:
@@ -27,7 +27,7 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
 
 
 class Adam:
-    """Kingma and Ba 2015, with the weight decay of Loshchilov and Hutter 2019 on matrices only."""
+    """Kingma and Ba 2015, with the weight decay of Loshchilov and Hutter 2019 on weights, not on biases."""
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -46,7 +46,7 @@ class Adam:
             gradient, first, second = gradients[name], self._first[name], self._second[name]
             first += (1 - self.BETA1) * (gradient - first)
             second += (1 - self.BETA2) * (gradient * gradient - second)
-            if value.ndim == 2 and self.weight_decay:
+            if value.ndim >= 2 and self.weight_decay:
                 value *= 1 - rate * self.weight_decay
             value -= rate / unbias1 * first / (np.sqrt(second / unbias2) + self.EPSILON)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
+from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
-from edgelstm.training.backprop import Buffers, Parameters, run
 from edgelstm.training.batches import Batch, batches, fit_normalize, steps_per_epoch
 from edgelstm.training.config import Config
+from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
+from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
-from edgelstm.training.parameters import initialize, to_layers
 
 EXAMPLES_BYTES, EXAMPLES = 64 << 10, 32
 
@@ -45,7 +46,11 @@ class Trained:
 
 
 def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
-    """(train, test) as the configuration says: its test groups, or the split that the data brings along."""
+    """(train, test) as the configuration says: its test groups, or the split that the data brings along.
+
+    ValueError for a sequence that is too short for the model to give scores.
+    """
+    _check_lengths(dataset, config)
     groups = config.data.test_groups
     train, test = splits.by_groups(dataset, groups) if groups else splits.given(dataset)
     return dataset.subset(train), dataset.subset(test)
@@ -59,7 +64,8 @@ def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
 
 def final_answers(model: Model, dataset: Dataset) -> NDArray[Any]:
     """The float model's final answer for each sequence (sequences, outputs), before the output activation."""
-    return np.stack([forward.final_answer(s, model.run_answer) for s in forward.scores(model, dataset.sequences)])
+    answer = model.run_answer
+    return np.stack([forward.final_answer(s, answer) for s in forward.scores(model, dataset.sequences)])
 
 
 def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | None = None) -> Trained:
@@ -69,29 +75,31 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     after every epoch. Keep test sequences out of `dataset` (see `split`).
     """
     settings = config.training
+    _check_lengths(dataset, config)
+    _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
     fit, held_out = _hold_out(dataset, config, rng)
     normalize = fit_normalize(fit)
-    _check_features(dataset, config)
-    parameters = initialize(config.model, dataset.features, len(dataset.labels), rng)
+    network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
+    _bare_model(network.to_layers(parameters), normalize, config)  # what cannot become a model is refused now
     optimizer = Adam(parameters, settings.weight_decay)
     average = Average(parameters, settings.averaging)
     steps = settings.epochs * steps_per_epoch(fit, config)
     history: list[Epoch] = []
-    buffers = Buffers()
+    memories = network.memories()
     best, best_parameters = np.inf, parameters
     for number in range(1, settings.epochs + 1):
         began = time.perf_counter()
         losses = []
         for batch in batches(fit, config, normalize, rng):
-            loss, gradients = _gradients(parameters, batch, len(dataset.labels), config, rng, buffers)
+            loss, gradients = _gradients(network, parameters, batch, config, rng, memories)
             clip_by_global_norm(gradients, settings.clip)
             rate = learning_rate(optimizer.steps, steps, settings.learning_rate, settings.warmup)
             optimizer.step(gradients, rate)
             average.update(parameters)
             losses.append(loss)
         current = average.values if settings.averaging else parameters
-        value, accuracy = _validate(current, held_out, normalize, config)
+        value, accuracy = _validate(network.to_layers(current), held_out, normalize, config)
         is_best = value is None or value < best
         if is_best:
             best = np.inf if value is None else value
@@ -103,7 +111,7 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
             on_epoch(epoch)
         if settings.patience and number - _best(history).number >= settings.patience:
             break
-    return Trained(_model(best_parameters, normalize, config, fit, _best(history)), tuple(history))
+    return Trained(_model(network.to_layers(best_parameters), normalize, config, fit, _best(history)), tuple(history))
 
 
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
@@ -128,35 +136,49 @@ def _check_features(dataset: Dataset, config: Config) -> None:
         raise ValueError(f"augment.mirror: {list(mirror)}, expected some of the features 0 to {last}, each once")
 
 
+def _check_lengths(dataset: Dataset, config: Config) -> None:
+    stride = config.model.stride
+    for place, sequence in enumerate(dataset.sequences):
+        if len(sequence) < stride:
+            raise ValueError(
+                f"{dataset.name}: sequence {place} has {len(sequence)} frames, expected at least {stride}: "
+                f"the model's scores come every {stride} frames"
+            )
+
+
 def _gradients(
-    parameters: Parameters, batch: Batch, outputs: int, config: Config, rng: np.random.Generator, buffers: Buffers
+    network: Network,
+    parameters: Parameters,
+    batch: Batch,
+    config: Config,
+    rng: np.random.Generator,
+    memories: Mapping[str, Memory],
 ) -> tuple[float, Parameters]:
-    settings = config.training
-    target = np.full((outputs, len(batch.y)), settings.smoothing / outputs, batch.x.dtype)
-    target[batch.y, np.arange(len(batch.y))] += 1 - settings.smoothing
-    drops = []
-    if settings.dropout:
-        # One mask per sequence, the same for all its frames (Gal and Ghahramani 2016).
-        keep = 1 - settings.dropout
-        drops = [
-            (rng.random((H, len(batch.y))) < keep).astype(batch.x.dtype) / np.float32(keep)
-            for H in config.model.units
-        ]
-    forward_pass = run(parameters, batch.x, drops, buffers)
+    settings, sequences = config.training, len(batch.y)
+    outputs = network.road[-1].result.size
+    target = np.full((outputs, sequences), settings.smoothing / outputs, batch.x.dtype)
+    target[batch.y, np.arange(sequences)] += 1 - settings.smoothing
+    drops = network.drops(settings.dropout, sequences, rng, batch.x.dtype)
+    forward_pass = network.run(parameters, batch.x, drops, memories)
+    # Scores come every `stride` frames: lengths and the frames to skip are counted in rows of scores from here.
     loss, dscores = loss_and_gradient(
-        forward_pass.scores, target, batch.lengths, settings.loss, settings.skip, config.model.activation
+        forward_pass.scores,
+        target,
+        batch.lengths // network.stride,
+        settings.loss,
+        settings.skip // network.stride,
+        config.model.activation,
     )
     return loss, forward_pass.gradients(dscores)
 
 
 def _validate(
-    parameters: Parameters, held_out: Dataset | None, normalize: Normalize, config: Config
+    layers: tuple[Layer, ...], held_out: Dataset | None, normalize: Normalize, config: Config
 ) -> tuple[float | None, float | None]:
     """Loss and accuracy of the final answers on what was held out."""
     if held_out is None:
         return None, None
-    lstms, head = to_layers(parameters)
-    model = Model(normalize, (*lstms, *head), config.model.activation, config.to_answer())
+    model = _bare_model(layers, normalize, config)
     answers = final_answers(model, held_out)
     probabilities = forward.activate(answers, config.model.activation)
     chosen = probabilities[np.arange(len(answers)), held_out.y]
@@ -185,16 +207,16 @@ def _examples(dataset: Dataset) -> tuple[NDArray[np.float32], ...]:
     return tuple(chosen)
 
 
-def _model(parameters: Parameters, normalize: Normalize, config: Config, fit: Dataset, best: Epoch) -> Model:
-    lstms, head = to_layers(parameters)
+def _bare_model(layers: tuple[Layer, ...], normalize: Normalize, config: Config) -> Model:
+    return Model(normalize, layers, config.model.activation, config.to_answer())
+
+
+def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit: Dataset, best: Epoch) -> Model:
     # The data's name says what was read; where it lay on this machine is nobody's business.
     settings = config.to_json()
     settings["data"].pop("file")
-    return Model(
-        normalize=normalize,
-        layers=(*lstms, *head),
-        activation=config.model.activation,
-        answer=config.to_answer(),
+    return replace(
+        _bare_model(layers, normalize, config),
         labels=fit.labels,
         feature_names=fit.feature_names,
         feature_units=fit.feature_units,

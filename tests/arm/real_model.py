@@ -1,10 +1,10 @@
 """A trained int8 model and recorded frames: real_model.py JAPANESE_VOWELS.npz FOLDER → model.elstm, frames.csv."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
 
 from edgelstm.data import load_dataset
 from edgelstm.export.elstm import encode

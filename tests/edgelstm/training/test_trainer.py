@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgelstm import forward
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.evaluation import evaluate
+from edgelstm.layers import Dense
+from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, evaluation_set, final_answers, parse_config, split, train
 from edgelstm.training.batches import fit_normalize
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VOWELS = ROOT / "data" / "japanese-vowels.npz"
 
 
@@ -47,7 +50,11 @@ def config(text: str = "", epochs: int = 12) -> Config:
     return parse_config(base + text + ("" if "[answer]" in text else "[answer]\npooling = 'last'\nhop = 0\n"))
 
 
-def accuracy(model: object, dataset: Dataset) -> float:
+def weights(model: Model) -> NDArray[np.float32]:
+    return np.concatenate([getattr(layer, name).ravel() for layer in model.layers for name in layer.arrays])
+
+
+def accuracy(model: Model, dataset: Dataset) -> float:
     return float((final_answers(model, dataset).argmax(axis=1) == dataset.y).mean())
 
 
@@ -62,9 +69,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     text = "dropout = 0.2\naveraging = 0.9\n[augment]\nnoise = 0.1\n"
     first, again = (train(data, config(text, epochs=2)).model for _ in range(2))
     other = train(data, config("seed = 2\n" + text, epochs=2)).model
-    assert np.array_equal(first.lstms[0].R, again.lstms[0].R)
-    assert np.array_equal(first.head[0].W, again.head[0].W)
-    assert not np.array_equal(first.lstms[0].R, other.lstms[0].R)
+    assert np.array_equal(weights(first), weights(again))
+    assert not np.array_equal(weights(first), weights(other))
 
 
 def test_held_out_groups_are_watched_and_not_learned_from() -> None:
@@ -137,8 +143,61 @@ def test_several_independent_outputs_can_be_trained() -> None:
     )
     model = train(remembered(160, 0), settings).model
     assert model.activation == "sigmoid"
-    assert [layer.activation for layer in model.head] == ["relu", "linear"]
+    assert [layer.activation for layer in model.layers if isinstance(layer, Dense)] == ["relu", "linear"]
     assert accuracy(model, remembered(200, 1)) > 0.95
+
+
+def layered(layers: str, text: str = "", epochs: int = 15) -> Config:
+    """A recipe of these `[[model.layers]]`, asked at the end."""
+    base = f"[model]\nlayers = [{layers}]\n[training]\nepochs = {epochs}\nbatch = 16\nlearning_rate = 0.02\n"
+    return parse_config(base + text + "[answer]\nhop = 0\n")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "{kind = 'gru', units = 12}",
+        "{kind = 'gru', units = 12, reset = 'before'}",
+        "{kind = 'context', rows = 3}, {kind = 'conv', filters = 6, taps = 2}, {kind = 'lstm', units = 12}",
+        "{kind = 'context', rows = 2, hop = 2}, {kind = 'gru', units = 12}",
+        "{kind = 'gru', units = 12}, {kind = 'context', rows = 4, hop = 4}, {kind = 'dense', units = 8}",
+    ],
+)
+def test_networks_of_any_layers_learn(layers: str) -> None:
+    trained = train(remembered(160, 0), layered(layers, "loss = 'last'\n"))
+    assert trained.history[-1].loss < 0.3 * trained.history[0].loss
+    # With a stride some sequences lose their newest frames, but both bumps come early.
+    assert accuracy(trained.model, remembered(200, 1)) > 0.95
+
+
+@pytest.mark.parametrize("loss", ["frames", "mean"])
+def test_padding_takes_no_part_at_a_stride(loss: str) -> None:
+    """What lies behind a sequence's last whole stride is never seen: other frames there, the same weights."""
+    settings = layered("{kind = 'context', rows = 4, hop = 4}, {kind = 'lstm', units = 4}", f"loss = '{loss}'\n", 2)
+    data = remembered(40, 0)
+    # The normalization is fitted on all frames, so that the others are a permutation of theirs.
+    turned = tuple(np.concatenate([x[: len(x) // 4 * 4], x[len(x) // 4 * 4 :][::-1]]) for x in data.sequences)
+    other = Dataset(**{**vars(data), "sequences": turned})
+    assert any(not np.array_equal(x, y) for x, y in zip(data.sequences, turned))
+    first, second = (weights(train(one, settings).model) for one in (data, other))
+    np.testing.assert_allclose(first, second, atol=1e-5)  # the normalization sums in another order
+
+
+def test_a_sequence_shorter_than_the_stride_is_refused_before_training() -> None:
+    data = remembered(20, 0)
+    data = Dataset(**{**vars(data), "sequences": (*data.sequences[:7], data.sequences[7][:5], *data.sequences[8:])})
+    settings = layered("{kind = 'context', rows = 6, hop = 6}, {kind = 'lstm', units = 4}")
+    message = "bumps: sequence 7 has 5 frames, expected at least 6: the model's scores come every 6 frames"
+    for refuse in (train, split):
+        with pytest.raises(ValueError, match=f"^{message}$"):
+            refuse(data, settings)
+
+
+def test_what_cannot_become_a_model_is_refused_before_training() -> None:
+    epochs: list[object] = []
+    with pytest.raises(ValueError, match="recurrent"):
+        train(remembered(20, 0), layered("{kind = 'dense', units = 4}"), on_epoch=epochs.append)
+    assert epochs == []
 
 
 def test_triads_and_mirrored_ones_must_be_features() -> None:

@@ -1,0 +1,30 @@
+"""Each kind of layer as the trainer has it: what a recipe says of it, its first weights, forward beside backward.
+
+A new kind is one more file, and one more line in `KINDS`.
+"""
+
+from edgelstm.training.layers.context import TrainableContext
+from edgelstm.training.layers.conv import TrainableConv
+from edgelstm.training.layers.dense import TrainableDense
+from edgelstm.training.layers.gru import TrainableGRU
+from edgelstm.training.layers.lstm import TrainableLSTM
+from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width
+
+KINDS: dict[str, type[Trainable]] = {
+    kind.kind: kind for kind in (TrainableLSTM, TrainableGRU, TrainableContext, TrainableConv, TrainableDense)
+}
+
+__all__ = [
+    "KINDS",
+    "Arrays",
+    "Floats",
+    "Memory",
+    "Tape",
+    "Trainable",
+    "TrainableContext",
+    "TrainableConv",
+    "TrainableDense",
+    "TrainableGRU",
+    "TrainableLSTM",
+    "Width",
+]

@@ -1,0 +1,65 @@
+"""Context: the newest rows side by side, after every `hop` of them. Nothing to learn, but gradients pass through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.layers import Context, Shape
+from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width
+
+
+@dataclass(eq=False)
+class _Tape(Tape):
+    sizes: TrainableContext
+    frames: int  # of the input
+    result: Floats  # (runs, rows · values, B)
+
+    def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
+        if not want_dx:
+            return None, {}
+        runs, size, B = dresult.shape
+        rows, hop = self.sizes.rows, self.sizes.hop
+        parts = dresult.reshape(runs, rows, size // rows, B)
+        joined = np.zeros((rows - hop + self.frames, size // rows, B), dresult.dtype)
+        for row, reads in enumerate(self.sizes.reads(runs)):
+            joined[reads] += parts[:, row]
+        return joined[rows - hop :], {}
+
+
+@dataclass(frozen=True)
+class TrainableContext(Trainable):
+    kind = "context"
+
+    rows: Width
+    hop: Width = 1
+
+    def __post_init__(self) -> None:
+        if self.hop > self.rows:
+            raise ValueError(f"hop: {self.hop}, expected at most rows ({self.rows})")
+
+    @property
+    def every(self) -> int:
+        return self.hop
+
+    def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:  # noqa: ARG002
+        return {}
+
+    def layer(self, weights: Arrays) -> Context:  # noqa: ARG002
+        return Context(self.rows, self.hop)
+
+    def reads(self, runs: int) -> list[slice]:
+        """For each row of the result the frames that it reads, one for each run, counted from `rows - hop` frames
+        before the first."""
+        return [slice(row, row + self.hop * (runs - 1) + 1, self.hop) for row in range(self.rows)]
+
+    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+        frames, size, B = x.shape
+        before, runs = self.rows - self.hop, frames // self.hop
+        joined = memory.take("joined", (before + frames, size, B), x.dtype)
+        joined[:before], joined[before:] = 0, x
+        result = memory.take("result", (runs, self.rows, size, B), x.dtype)
+        for row, reads in enumerate(self.reads(runs)):
+            result[:, row] = joined[reads]
+        return _Tape(self, frames, result.reshape(runs, self.rows * size, B))

@@ -1,0 +1,48 @@
+"""A dense layer forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.layers import Dense, Shape
+from edgelstm.layers.layer import Activation
+from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width, glorot
+
+
+@dataclass(eq=False)
+class _Tape(Tape):
+    weights: Arrays
+    activation: Activation
+    x: Floats  # (T, I, B)
+    result: Floats  # (T, outputs, B)
+
+    def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
+        if self.activation == "relu":
+            dresult = dresult * (self.result > 0)
+        T, inputs, B = self.x.shape
+        by_row = dresult.transpose(1, 0, 2).reshape(-1, T * B)
+        dW = by_row @ self.x.transpose(1, 0, 2).reshape(inputs, T * B).T
+        return (self.weights["W"].T @ dresult if want_dx else None), {"W": dW, "b": by_row.sum(axis=1)}
+
+
+@dataclass(frozen=True)
+class TrainableDense(Trainable):
+    kind = "dense"
+
+    units: Width
+    activation: Activation = "relu"
+
+    def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
+        return {"W": glorot(rng, self.units, source.size), "b": np.zeros(self.units)}
+
+    def layer(self, weights: Arrays) -> Dense:
+        return Dense(**weights, activation=self.activation)
+
+    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+        y = weights["W"] @ x
+        y += weights["b"][:, None]
+        if self.activation == "relu":
+            np.maximum(y, 0, out=y)
+        return _Tape(weights, self.activation, x, y)

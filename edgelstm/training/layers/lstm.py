@@ -1,0 +1,117 @@
+"""Back-propagation through time for an LSTM layer; the equations are those of `edgelstm.layers.lstm`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.layers import LSTM, Shape
+from edgelstm.training.layers.trainable import (
+    Arrays,
+    Floats,
+    Memory,
+    Tape,
+    Trainable,
+    Width,
+    glorot,
+    orthogonal,
+    over_ones,
+)
+
+
+@dataclass(eq=False)
+class _Tape(Tape):
+    weights: Arrays
+    x1: Floats  # (T, I + 1, B), the inputs above a row of ones
+    gates: Floats  # (T, 4H, B), after their activations; the backward pass writes over it
+    c: Floats  # (T, H, B)
+    tanh_c: Floats  # (T, H, B)
+    result: Floats  # (T, H, B), h
+
+    def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
+        W, R = self.weights["W"], self.weights["R"]
+        T, H, B = self.result.shape
+        slope = np.empty((4 * H, B), W.dtype)  # of the gates' activations: a - a² for sigmoid, 1 - g² for tanh
+        dh, dc, from_h = (np.zeros((H, B), W.dtype) for _ in range(3))
+        dR, dR_t = np.zeros_like(R), np.empty_like(R)
+        for t in range(T - 1, -1, -1):
+            a = self.gates[t]
+            i, f, g, o = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :]
+            np.multiply(a, a, out=slope)
+            for rows in (slice(0, 2 * H), slice(3 * H, None)):
+                np.subtract(a[rows], slope[rows], out=slope[rows])
+            np.subtract(1, slope[2 * H : 3 * H], out=slope[2 * H : 3 * H])
+            dh += dresult[t]
+            np.multiply(self.tanh_c[t], self.tanh_c[t], out=from_h)
+            np.subtract(1, from_h, out=from_h)
+            from_h *= o
+            from_h *= dh
+            dc += from_h
+            # From here the gates' own memory takes their gradients; i, f and g are each read before they go.
+            np.multiply(dh, self.tanh_c[t], out=o)
+            np.multiply(dc, i, out=from_h)
+            np.multiply(dc, g, out=i)
+            g[...] = from_h
+            np.multiply(dc, f, out=from_h)
+            if t:
+                np.multiply(dc, self.c[t - 1], out=f)
+            else:
+                f[...] = 0
+            dc, from_h = from_h, dc
+            a *= slope
+            if t:
+                np.matmul(R.T, a, out=dh)
+                dR += np.matmul(a, self.result[t - 1].T, out=dR_t)
+        dz = self.gates
+        dWb = np.matmul(dz, self.x1.transpose(0, 2, 1)).sum(axis=0)
+        return (W.T @ dz if want_dx else None), {"W": dWb[:, :-1], "R": dR, "b": dWb[:, -1]}
+
+
+@dataclass(frozen=True)
+class TrainableLSTM(Trainable):
+    kind = "lstm"
+
+    units: Width
+
+    def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
+        """Orthogonal recurrent weights per gate; the forget gate's bias is 1, so that it keeps at first."""
+        H = self.units
+        W = np.concatenate([glorot(rng, H, source.size) for _ in range(4)])
+        R = np.concatenate([orthogonal(rng, H) for _ in range(4)])
+        b = np.zeros(4 * H)
+        b[H : 2 * H] = 1
+        return {"W": W, "R": R, "b": b}
+
+    def layer(self, weights: Arrays) -> LSTM:
+        return LSTM(**weights)
+
+    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+        W, R, b = weights["W"], weights["R"], weights["b"]
+        T, _, B = x.shape
+        H = self.units
+        # sigmoid(z) = tanh(z/2)/2 + 1/2: with the rows of i, f and o halved, one tanh serves all four gates.
+        half = np.ones((4 * H, 1), W.dtype)
+        half[: 2 * H] = half[3 * H :] = 0.5
+        x1 = over_ones(x, W.dtype, memory)
+        gates = memory.take("gates", (T, 4 * H, B), W.dtype)
+        np.matmul(np.column_stack([W, b]) * half, x1, out=gates)
+        R = R * half
+        c, tanh_c, h = (memory.take(name, (T, H, B), W.dtype) for name in ("c", "tanh_c", "h"))
+        recurrent = np.empty((4 * H, B), W.dtype)
+        product = np.empty((H, B), W.dtype)
+        for t in range(T):
+            a = gates[t]
+            if t:
+                a += np.matmul(R, h[t - 1], out=recurrent)
+            np.tanh(a, out=a)
+            for sigmoid in (a[: 2 * H], a[3 * H :]):
+                sigmoid *= 0.5
+                sigmoid += 0.5
+            i, f, g, o = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :]
+            np.multiply(i, g, out=c[t])
+            if t:
+                c[t] += np.multiply(f, c[t - 1], out=product)
+            np.tanh(c[t], out=tanh_c[t])
+            np.multiply(o, tanh_c[t], out=h[t])
+        return _Tape(weights, x1, gates, c, tanh_c, h)

@@ -1,0 +1,96 @@
+"""What the trainer asks of a kind of layer: the sizes that a recipe gives, its first weights, forward and backward.
+
+Arrays are (T, values, B): T runs (frames, or fewer behind a context), the values of one run (rows · channels, row
+after row), one column per sequence, so that a frame's equations read as they are written, `z = W·x + R·h + b`.
+Everything works in the dtype of the weights: float32 in use, float64 where gradients are checked.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgelstm.layers import Layer, Shape
+from edgelstm.records import Bounds
+
+Floats = NDArray[Any]
+Arrays = dict[str, Floats]
+"""A layer's weights, or the gradients by them, by the names of the layer's fields: `W`, `R`, `b` …"""
+Width = Annotated[int, Bounds(1, 4096)]
+"""Of anything that a recipe gives a layer a number of."""
+
+
+class Memory:
+    """Memory that a layer uses for one batch after the other: fresh pages for each would cost a tenth of the time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Floats] = {}
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Floats:
+        """An array of arbitrary content, valid until `name` is taken again."""
+        size = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.size < size or kept.dtype != dtype:
+            self._kept[name] = kept = np.empty(size, dtype)
+        return kept[:size].reshape(shape)
+
+
+class Tape(ABC):
+    """What a layer's forward pass leaves for its backward pass."""
+
+    result: Floats  # (T, values, B)
+
+    @abstractmethod
+    def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
+        """(gradient by the layer's input, by its weights) from `dresult`, the one by its result, of its shape.
+
+        The first is None unless `want_dx`. Can be asked once: the tape's memory is used up.
+        """
+
+
+class Trainable(ABC):
+    """A layer without its weights. Subclasses are frozen dataclasses: their fields are the keys of a recipe's
+    `[[model.layers]]`, beside `kind`."""
+
+    kind: ClassVar[str]
+
+    @property
+    def every(self) -> int:
+        """It gives a result for every so many of those that it takes."""
+        return 1
+
+    @abstractmethod
+    def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
+        """The first weights (float64) over results of shape `source`. ValueError when it cannot take these."""
+
+    @abstractmethod
+    def layer(self, weights: Arrays) -> Layer:
+        """The layer of `edgelstm.layers` with these weights (copied)."""
+
+    @abstractmethod
+    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:
+        """Run over x (T, source.size, B) from a fresh state. The tape lives until `memory` is used again."""
+
+
+def glorot(rng: np.random.Generator, fan_out: int, fan_in: int, shape: tuple[int, ...] = ()) -> Floats:
+    """Glorot and Bengio 2010: keeps the variance of activations and of gradients. By default (fan_out, fan_in)."""
+    limit = np.sqrt(6 / (fan_out + fan_in))
+    return rng.uniform(-limit, limit, shape or (fan_out, fan_in))
+
+
+def orthogonal(rng: np.random.Generator, size: int) -> Floats:
+    """Saxe et al. 2014: a random rotation (size, size) keeps the length of what comes back."""
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    return np.asarray(q * np.sign(np.diag(r)))
+
+
+def over_ones(x: Floats, dtype: DTypeLike, memory: Memory) -> Floats:
+    """x (T, I, B) above a row of ones (T, I + 1, B): it brings the bias in with W."""
+    T, I, B = x.shape  # noqa: E741
+    joined = memory.take("x1", (T, I + 1, B), dtype)
+    joined[:, :I], joined[:, I] = x, 1
+    return joined
