@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,15 @@ from edgelstm.devices.profiling.budget import FIGURES, model_budget
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, load_config, parse_config
 from edgelstm.training.layers import (
+    KINDS,
     TrainableContext,
     TrainableConv,
     TrainableDense,
     TrainableGRU,
     TrainableLSTM,
 )
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -174,3 +179,18 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["watch", "japanese_vowels"])
 def test_the_recipes_are_valid(name: str) -> None:
     assert Path(load_recipe(name).data.file).name == f"{name.replace('_', '-')}.npz"
+
+
+def test_the_document_names_every_section_and_key() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    parts = {part[: part.index("]`")]: part for part in text.split("\n## `[")[1:]}
+    assert parts.keys() == {section.name for section in fields(Config)}
+    for section in fields(Config):
+        if section.name == "budget":
+            continue
+        rows = re.findall(r"^\| `(\w+)` \|", parts[section.name].partition("| kind |")[0], re.MULTILINE)
+        assert rows == [key.name for key in fields(getattr(Config(), section.name))]
+    found = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", parts["model"].partition("| kind |")[2], re.MULTILINE))
+    assert found.keys() == KINDS.keys()
+    for kind, keys in found.items():
+        assert re.findall(r"`(\w+)`", keys) == [key.name for key in fields(KINDS[kind])]  # type: ignore[arg-type]
