@@ -16,9 +16,8 @@ import numpy as np
 LAYERS_FIELD = "layers"
 
 MAX_LAYERS = 64
-MAX_WIDTH = 1 << 14
+MAX_WIDTH = 1 << 14  # values of a frame, or of a layer's result
 MAX_ROWS = 1 << 12
-MAX_VALUES = 1 << 24  # of one layer's result
 MAX_STRIDE = 1 << 20
 
 Shape = tuple[int, ...]
@@ -136,9 +135,9 @@ KINDS: Mapping[str, _Kind] = {
     "context": _Kind({"hop": range(1, MAX_ROWS + 1)}, _rows_of_source, lambda _: 0, _past, _past_of_a_call),
     "conv": _Kind(
         {
-            "taps": range(1, MAX_ROWS + 1),
-            "step": range(1, MAX_ROWS + 1),
-            "dilation": range(1, MAX_ROWS + 1),
+            "taps": range(1, MAX_WIDTH + 1),
+            "step": range(1, MAX_WIDTH + 1),
+            "dilation": range(1, MAX_WIDTH + 1),
             "activation": _ACTIVATION,
         },
         _windows,
@@ -174,13 +173,13 @@ def _read_layer(entry: Any, where: str, rows: int, channels: int, stride: int, b
     name = f"{kind_name}{sum(layer.kind == kind_name for layer in before)}"
     if entry.get("name") != name:
         raise ValueError(f"{where}.name: {str(entry.get('name'))[:40]!r}, expected {name!r}")
-    bounds = {"rows": range(1, MAX_ROWS + 1), "channels": range(1, MAX_VALUES + 1), **kind.settings}
+    bounds = {"rows": range(1, MAX_ROWS + 1), "channels": range(1, MAX_WIDTH + 1), **kind.settings}
     found = {setting: _read_setting(entry, where, setting, allowed) for setting, allowed in bounds.items()}
     given = _Given(found.pop("rows"), found.pop("channels"), found, rows, channels)
     _expect(entry, where, dict(zip(("rows", "channels"), kind.follows(given))))
     hop = found.get("hop", 1)
-    if hop > given.rows or given.rows * given.channels > MAX_VALUES or stride * hop > MAX_STRIDE:
-        limits = f"hop at most rows, {MAX_VALUES} values and {MAX_STRIDE} frames at most"
+    if hop > given.rows or given.rows * given.channels > MAX_WIDTH or stride * hop > MAX_STRIDE:
+        limits = f"hop at most rows, {MAX_WIDTH} values and {MAX_STRIDE} frames at most"
         raise ValueError(f"{where}: {given.rows} × {given.channels} values with hop {hop}, expected {limits}")
     _expect(entry, where, {"stride": stride * hop})
     return Layer(name, str(kind_name), given.rows, given.channels, stride * hop, kind.macs(given), found)

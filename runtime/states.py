@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -21,8 +20,6 @@ Io = Literal["float32", "int8"]
 STATES_FIELD, IO_FIELD = "states", "io"
 FILE_FIELDS = (STATES_FIELD, IO_FIELD)
 """Fields of the JSON object that belong to one file; all others say what the model is."""
-
-MAX_STATE_VALUES = 1 << 26
 
 _TYPES = ("float32", "int8", "uint8", "int16")
 
@@ -90,9 +87,6 @@ def read_states(values: dict[str, Any], layers: Sequence[Layer]) -> tuple[State,
     parts = parts_of_calls(layers)
     if not isinstance(entries, list) or len(entries) != len(parts):
         raise ValueError(f"metadata.{STATES_FIELD}: expected a list of {', '.join(parts) or 'none'}"[:300])
-    size = sum(prod(shape) for _, shape in parts.values())
-    if size > MAX_STATE_VALUES:
-        raise ValueError(f"metadata.{STATES_FIELD}: {size} values in all, expected at most {MAX_STATE_VALUES}")
     states = tuple(_read(entry, name, shape) for entry, (name, (_, shape)) in zip(entries, parts.items()))
     if len({state.output is None for state in states}) > 1:
         raise ValueError(f"metadata.{STATES_FIELD}: expected outputs for all states or for none")

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.layers import Part
+from edgelstm.runtime.states import IntegerIo, State
 
 
 class EngineModel(ABC):
@@ -27,6 +28,10 @@ class EngineModel(ABC):
         """The kernel set that computes; None where the engine does not say."""
         self.stream_bytes: int | None = None
         """All the memory of one stream; None where the engine does not say."""
+        self.states: tuple[State, ...] = ()
+        """States that a caller of the file itself carries from call to call; none where no graph can be called."""
+        self.io: IntegerIo | None = None
+        """What the integers mean that go in and out of the file itself; None where floats do."""
         self.description = description
         self.metadata = description.metadata
         self.precision = description.precision

@@ -113,7 +113,7 @@ def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) 
             assert Path(file["path"]).with_suffix(".h").exists()
             continue
         inspected = command("inspect", file["path"], "--json")
-        assert json.loads(inspected.out)["lstm_units"] == [32]
+        assert [layer["name"] for layer in json.loads(inspected.out)["layers"]] == ["lstm0", "dense0"]
         assert command("inspect", file["path"]).out.startswith(file["path"])
 
 

@@ -1,0 +1,120 @@
+"""What a model file holds, for people: a line for each fact, a table of layers and one of the parts of the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import named, table
+from edgelstm.devices.units import show_size, show_time
+
+Facts = dict[str, Any]
+"""As `edgelstm inspect --json` prints them."""
+
+
+def model(facts: Facts) -> str:
+    """All of it, within 80 columns but for names that are longer."""
+    about = [(name, "".join(c if c.isprintable() else "?" for c in text)) for name, text in _about(facts)]
+    heading = f"{style.heading(facts['file'])}  {show_size(facts['bytes'])}, {facts['precision']}"
+    tables = [_layers(facts), *([_state(facts)] if facts["parts"] else [])]
+    return "\n".join([heading, named(about, "  ", 12), *(line for each in tables for line in ("", each))])
+
+
+def _about(facts: Facts) -> Iterator[tuple[str, str]]:
+    """(name, text); what is not known is left out."""
+    rate, answer = facts.get("sample_rate"), facts.get("answer")
+    yield "input", _named(f"{facts.get('features')} features", facts.get("feature_names"))
+    yield "rate", f"{rate:g} frames per second" if rate else "not known"
+    if answer:
+        yield "answer", _answer(answer)
+    yield "output", _named(f"{facts.get('outputs')} values, {facts.get('activation')}", facts.get("labels"))
+    yield "licence", str(facts.get("licence") or "not said")
+    if facts.get("scales"):
+        yield "scales", str(facts["scales"])
+    if "weights" in facts:
+        yield "weights", f"{facts['weights']:,}"
+    yield "work", f"{facts['frame_macs']:,} multiply-accumulates per frame"
+    yield "latency", _latency(facts["latency_frames"], rate)
+    if "calibrated" in facts:
+        yield "int8", "calibrated" if facts["calibrated"] else "not calibrated: int8 export needs --data"
+    if facts.get("stream_bytes") is not None:
+        yield "memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once"
+    if "snapshot_bytes" in facts:
+        head = facts["snapshot_bytes"] - sum(part["bytes"] for part in facts["parts"])
+        yield "saved state", f"{facts['snapshot_bytes']:,} bytes: {head} of header, and the parts below"
+    if facts.get("io"):
+        yield "io", "int8: " + ", ".join(f"{name} {_affine(value)}" for name, value in facts["io"].items())
+    if "engine" in facts:
+        yield "engine", facts["engine"] + (f", kernel {facts['kernel']}" if facts.get("kernel") else "")
+    provenance = facts.get("provenance")
+    if isinstance(provenance, dict) and provenance.get("data"):
+        yield "trained on", str(provenance["data"])
+
+
+def _named(what: str, names: list[str] | None) -> str:
+    return f"{what}: {', '.join(names)}" if names else what
+
+
+def _answer(answer: Facts) -> str:
+    """How an answer is made, in words."""
+    pooling, window, hop = answer.get("pooling"), answer.get("window"), answer.get("hop")
+    if pooling == "mean":
+        what = f"mean of the last {window} frames' scores" if window else "mean of all frames' scores"
+    else:
+        what = "the newest scores"
+    when = "only when asked" if not hop else "every frame" if hop == 1 else f"every {hop} frames"
+    return f"{what}, {when}"
+
+
+def _latency(frames: int, rate: float | None) -> str:
+    if not frames:
+        return "0 frames: every layer runs at every frame"
+    time = f" ({show_time(1e6 * frames / rate)})" if rate else ""
+    return f"up to {frames} frame{'s' if frames > 1 else ''}{time}: the last layer runs at every {frames + 1}th"
+
+
+def _affine(values: Facts) -> str:
+    return f"scale {values['scale']:.6g}, zero point {values['zero_point']}"
+
+
+def _layers(facts: Facts) -> str:
+    rows = [
+        [
+            layer["name"],
+            f"{layer['rows']} × {layer['channels']}",
+            "frame" if layer["stride"] == 1 else f"{layer['stride']} frames",
+            f"{layer['macs']:,}",
+            ", ".join(f"{value}" if name == "activation" else f"{name} {value}" for name, value in _settings(layer)),
+        ]
+        for layer in facts["layers"]
+    ]
+    return table(["layer", "result", "every", "MACs a run", ""], rows)
+
+
+def _settings(layer: Facts) -> list[tuple[str, Any]]:
+    """What only its kind has."""
+    common = ("name", "kind", "rows", "channels", "stride", "macs")
+    return [(name, value) for name, value in layer.items() if name not in common]
+
+
+def _state(facts: Facts) -> str:
+    """The parts of a stream's state; of those that a program carries itself also how they begin and go on."""
+    carried = {state["name"]: state for state in facts.get("states") or []}
+    header = ["state", "layer", "type", "shape", "bytes"]
+    if carried:
+        header = ["state", "type", "shape", "bytes", "initial", "scale", "zero", "next"]
+    rows = []
+    for part in facts["parts"]:
+        state, shape = carried.get(part["name"]), " × ".join(map(str, part["shape"]))
+        size = f"{part['bytes']:,}"
+        if not carried:
+            rows.append([part["name"], part["layer"] or "", part["type"], shape, size])
+        elif state is None:
+            rows.append([part["name"], part["type"], shape, size, "", "", "", ""])
+        else:
+            numbers = ["", ""] if part["type"] == "float32" else [f"{state['scale']:.6g}", str(state["zero_point"])]
+            after = state["output"] or "engine"
+            shape = " × ".join(map(str, state["shape"]))
+            rows.append([part["name"], part["type"], shape, size, f"{state['initial']:g}", *numbers, after])
+    return table(header, rows)
