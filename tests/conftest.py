@@ -27,11 +27,11 @@ os.environ.update(COLUMNS="80", LINES="24")
 
 
 PROFILING = {
-    "test_cli_board.py",
-    "test_cli_profile.py",
-    "test_deployment.py",
-    "test_report.py",
-    "test_remote.py",
+    "tests/devices/deploy/test_deployment.py",
+    "tests/devices/profiling/test_remote.py",
+    "tests/devices/profiling/test_report.py",
+    "tests/edgelstm/cli/test_profile.py",
+    "tests/edgelstm/cli/test_profile_board.py",
 }
 """Files whose tests profile models: a machine has one place for that, and who finds it taken waits or gives up."""
 
@@ -44,7 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::", 1)[0]
-            return "profiling" if Path(file).name in PROFILING else file
+            return "profiling" if file in PROFILING else file
 
     return Together(config, log)
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from edgelstm.devices.remote.session import BoardError, Session
+from edgelstm.devices.remote.session import BoardError, Session, check_host
 from edgelstm.devices.wheels.wheel import check_wheel, find_wheel
+from edgelstm.files import read_bounded
+from edgelstm.records import Length, from_json, parse_toml
 
 LEAST_NUMPY = (1, 24)
+WHEELS = Path("dist")
+"""Where `make wheels` puts them."""
+
+_MOST_BYTES = 1 << 20  # of a file with boards
 _MARGIN = 1 << 20  # bytes that stay free on a board
 
 
@@ -21,7 +29,41 @@ class Target:
 
     host: str  # as ssh takes it
     python: str = "python3"  # a name on its PATH, an absolute path, or one from the home folder
-    wheels: Path = Path("dist")  # a wheel, or a folder with wheels for several kinds of boards
+    wheels: Path = WHEELS  # a wheel, or a folder with wheels for several kinds of boards
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A `[[boards]]` of a file."""
+
+    host: str
+    python: str | None = None
+    wheel: str | None = None
+
+    def __post_init__(self) -> None:
+        check_host(self.host)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    boards: Annotated[tuple[_Table, ...], Length(least=1)]
+
+
+def read_targets(file: Path, python: str, wheels: Path) -> list[Target]:
+    """The boards of a TOML file: tables `[[boards]]` with a host; where one has no python or wheel of its own, it
+    takes the one that is given here. ValueError, one line, names the file and what is wrong in it."""
+    tables = from_json(_Tables, parse_toml(read_bounded(file, _MOST_BYTES), str(file)), str(file)).boards
+    return [
+        Target(one.host, one.python or python, wheels if one.wheel is None else Path(one.wheel)) for one in tables
+    ]
+
+
+def refuse_twice(targets: Sequence[Target]) -> None:
+    """ValueError for a host that is named twice: its figures would spoil each other."""
+    hosts = [target.host for target in targets]
+    for host in hosts:
+        if hosts.count(host) > 1:
+            raise ValueError(f"board {host}: given twice, expected each once")
 
 
 def see_wheels(target: Target) -> None:

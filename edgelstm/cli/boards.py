@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from edgelstm.devices import Board, Conditions, Unavailable
     from edgelstm.devices.boards.profile import BoardProfile
 
 
@@ -27,7 +26,7 @@ def command(name: str | None, as_json: bool) -> None:
       edgelstm boards pi-zero-2w
       edgelstm boards --json | jq .board.instruction_sets
     """
-    from edgelstm.cli.show.board import details, overview
+    from edgelstm.cli.show.board import describe, details, moment, overview
     from edgelstm.cli.show.text import named
     from edgelstm.devices import detect, read_conditions
     from edgelstm.devices.boards import profile as boards
@@ -67,73 +66,3 @@ def _profile(board: BoardProfile) -> dict[str, Any]:
     for core, fields in zip(board.cores, value["cores"]):
         fields["kernels"] = {architecture: core.kernel(architecture) for architecture in core.architectures}
     return value
-
-
-def describe(board: Board) -> list[tuple[str, str]]:
-    """(name, value) lines for people."""
-    lines = [
-        ("this board", f"{board.name} (from {board.known_by})"),
-        ("system", f"{known(board.system)}, {board.kernel}, {_architecture(board)}, Python {board.python}"),
-        ("cores", f"{cores(board)}; {board.usable_cores} for this process"),
-        ("memory", memory(board)),
-        ("caches", _listed(board.caches if not isinstance(board.caches, tuple) else _caches(board))),
-        ("instructions", _listed(board.instruction_sets)),
-    ]
-    if board.virtual is True:
-        lines.append(("virtual", "yes: times are those of the host beneath as well"))
-    if board.emulated is True:
-        lines.append(("emulated", "yes: times mean nothing"))
-    return lines
-
-
-def cores(board: Board) -> str:
-    """Such as `4 × Cortex-A76 2400 MHz + 4 × Cortex-A55 1800 MHz`."""
-    return " + ".join(
-        f"{kind.count} × {known(kind.name)}{f' {kind.max_mhz:.0f} MHz' if isinstance(kind.max_mhz, float) else ''}"
-        for kind in board.cores
-    )
-
-
-def moment(conditions: Conditions) -> str:
-    """Clock, temperature and throttling in one line."""
-    clock, heat, throttling = conditions.clock_mhz, conditions.temperature_c, conditions.throttling
-    parts = [
-        f"{max(clock.values()):.0f} MHz ({known(conditions.governor)})"
-        if isinstance(clock, dict)
-        else "clock unknown",
-        f"{max(heat.values()):.1f} °C" if isinstance(heat, dict) else "temperature unknown",
-    ]
-    if isinstance(throttling, tuple):
-        parts.append(", ".join(throttling) or "not throttled")
-    else:
-        parts.append("throttling unknown")
-    return ", ".join(parts)
-
-
-def memory(board: Board) -> str:
-    return f"{board.memory / 2**30:.1f} GiB" if isinstance(board.memory, int) else known(board.memory)
-
-
-def size(count: int | Unavailable) -> str:
-    from edgelstm.devices.units import show_size
-
-    return show_size(count) if isinstance(count, int) else known(count)
-
-
-def known(value: str | Unavailable) -> str:
-    return value if isinstance(value, str) else f"unknown ({value.reason})"
-
-
-def _listed(items: tuple[str, ...] | Unavailable) -> str:
-    return (", ".join(items) or "none that matter here") if isinstance(items, tuple) else known(items)
-
-
-def _caches(board: Board) -> tuple[str, ...]:
-    return (
-        tuple(f"{cache.name} {size(cache.size)}" for cache in board.caches) if isinstance(board.caches, tuple) else ()
-    )
-
-
-def _architecture(board: Board) -> str:
-    beneath = "" if board.kernel_machine == board.architecture else f" on a {board.kernel_machine} kernel"
-    return board.architecture + beneath

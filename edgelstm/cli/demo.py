@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.cli.common import GATE_FAILED
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, table
 
@@ -136,7 +137,7 @@ def _export(model: Model, output: Path) -> list[Path]:
         if not result.proof.passed:
             for line in result.proof.lines():
                 click.echo(paragraph(line, "    ", "      "))
-            raise SystemExit(3)
+            raise SystemExit(GATE_FAILED)
         paths.append(path)
     return paths
 

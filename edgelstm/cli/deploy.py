@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from edgelstm.cli.profile_boards import BOARD_TROUBLE, WHEELS, checked
+from edgelstm.cli.common import BOARD_TROUBLE, checked, wheel_option
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 from edgelstm.runtime.sources.source import Syntax
@@ -42,12 +42,7 @@ class BoardProblem(click.ClickException):
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
-@click.option(
-    "--wheel",
-    "wheels",
-    type=click.Path(path_type=Path, exists=True),
-    help="EdgeLSTM for the board, or a folder with wheels.  [default: dist, where make wheels puts them]",
-)
+@wheel_option("the board")
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
 @click.option("--no-service", is_flag=True, help="Leave the files, start nothing.")
 @click.option("--status", "action", flag_value="status", help="What is deployed, and whether it runs.")
@@ -100,7 +95,7 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
 def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str, Any]) -> None:
     from edgelstm.devices.deploy import deployment
     from edgelstm.devices.remote.session import check_host
-    from edgelstm.devices.remote.target import Target
+    from edgelstm.devices.remote.target import WHEELS, Target
     from edgelstm.records import to_json
 
     target = Target(checked(check_host, given["host"]), given["python"], given["wheels"] or WHEELS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgelstm.cli.common import GATE_FAILED
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import table
 
@@ -65,7 +66,7 @@ def command(
     worst = min(result.accuracy for result in results)
     if min_accuracy is not None and worst < min_accuracy:
         click.echo(style.failed(f"accuracy {worst:.4f} is below --min-accuracy {min_accuracy}"), err=True)
-        raise SystemExit(3)
+        raise SystemExit(GATE_FAILED)
 
 
 def _ask_model(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluation]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.cli.common import GATE_FAILED, check_output
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 
@@ -107,7 +108,7 @@ def command(
     else:
         show(results, times)
     if not all(result.proof is None or result.proof.passed for result in results):
-        raise SystemExit(3)
+        raise SystemExit(GATE_FAILED)
     path = results[0].path
     if path.suffix == ".c":
         text = f"compile {path} into a program that links libedgelstm; {path.with_suffix('.h').name} says how"
@@ -183,10 +184,7 @@ def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> 
         return [folder / f"{model.stem}-{form.name}{ending}{form.suffix}" for form in forms]
     if len(forms) > 1:
         raise click.UsageError(f"--output {output}: no folder, expected one for {len(forms)} files")
-    if output.suffix != forms[0].suffix:
-        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected {forms[0].suffix}")
-    if not output.parent.is_dir():
-        raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
+    check_output(output, forms[0].suffix)
     return [output]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.cli.common import BOARD_TROUBLE, FAILED, GATE_FAILED, check_output, checked, wheel_option
 from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
     from edgelstm.devices import Plan, Report
+    from edgelstm.devices.remote.target import Target
 
 _SECONDS = 6.0  # shared by the models, flat out and again paced
 _PACED_SECONDS = 3.0
@@ -78,12 +80,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     "--boards", "boards_file", type=click.Path(path_type=Path), metavar="FILE", help="TOML with tables [[boards]]."
 )
 @click.option("--board-python", default="python3", show_default=True, help="The boards' Python with numpy.")
-@click.option(
-    "--wheel",
-    "wheels",
-    type=click.Path(path_type=Path, exists=True),
-    help="EdgeLSTM for the boards, or a folder with wheels.  [default: dist, where make wheels puts them]",
-)
+@wheel_option("the boards")
 @click.option(
     "--predict", "predicted", metavar="BOARD", help="Estimate a frame on a board that is not at hand instead."
 )
@@ -127,20 +124,15 @@ def command(
     if predicted is not None and (hosts or boards_file is not None):
         raise click.UsageError("--predict: for a board that is not at hand, expected without --board and --boards")
     plan = _plan(models, **settings)
-    if output is not None and not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: no such folder to write the report in")
+    check_output(output)
     if predicted is not None:
-        from edgelstm.cli.predict import predict
-
-        return predict(models, predicted, as_json=as_json, output=output)
+        return _predict(models, predicted, as_json=as_json, output=output)
     # Python would die of SIGTERM at once and leave the measuring process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if hosts or boards_file is not None:
-        from edgelstm.cli.profile_boards import measure, targets
-
-        boards = targets(hosts, boards_file, board_python, wheels)
-        return measure(boards, models, plan, tell=_tell, deliver=partial(deliver, as_json=as_json, output=output))
-    return deliver([profile(models, plan, _tell)], as_json=as_json, output=output)
+        targets = _targets(hosts, boards_file, board_python, wheels)
+        return _measure(targets, models, plan, as_json=as_json, output=output)
+    return _deliver([profile(models, plan, style.announce)], as_json=as_json, output=output)
 
 
 def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, **settings: Any) -> Plan:
@@ -155,10 +147,73 @@ def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, 
     try:
         return Plan(**settings, data=None if data is None else str(data), budget=tuple(budgets))
     except ValueError as error:
-        raise click.UsageError(f"--{error}") from None
+        field, _, problem = str(error).partition(":")
+        option = field.replace("_", "-") if field.isidentifier() else field  # a budget's name stays as it is
+        raise click.UsageError(f"--{option}:{problem}") from None
 
 
-def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -> int:
+def _predict(models: Sequence[Path], board_id: str, *, as_json: bool, output: Path | None) -> int:
+    """Print, and write where asked to, what a frame of each model would cost on the board of that id."""
+    from edgelstm.cli.show.prediction import describe
+    from edgelstm.devices.boards.profile import board
+    from edgelstm.devices.predict.prediction import predict
+    from edgelstm.files import write_whole
+    from edgelstm.records import to_text
+
+    try:
+        profile = board(board_id)
+    except ValueError as error:
+        raise click.UsageError(f"--predict: {error}") from None
+    found = [predict(model, profile) for model in models]
+    text = to_text(_one_or_all([one.to_json() for one in found]))
+    if output is not None:
+        write_whole(output, text.encode())
+    click.echo(text if as_json else "\n\n".join(map(describe, found)), nl=not as_json)
+    return 0
+
+
+def _targets(hosts: Sequence[str], file: Path | None, python: str, wheels: Path | None) -> list[Target]:
+    """The boards of the command line, then those of a TOML file. ValueError names what is wrong in the file."""
+    from edgelstm.devices.remote.session import check_host
+    from edgelstm.devices.remote.target import WHEELS, Target, read_targets, refuse_twice
+
+    found = [Target(checked(check_host, host), python, wheels or WHEELS) for host in hosts]
+    if file is not None:
+        found += read_targets(file, python, wheels or WHEELS)
+    try:
+        refuse_twice(found)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return found
+
+
+def _measure(
+    targets: Sequence[Target], models: Sequence[Path], plan: Plan, *, as_json: bool, output: Path | None
+) -> int:
+    """Profile and deliver what came back; 4 where a board failed, 1 where a model or a wheel did."""
+    from edgelstm.devices.profiling.remote import profile_boards
+    from edgelstm.devices.remote import BoardError
+
+    def tell(host: str, what: str) -> None:
+        style.announce(what and f"{host}: {what}")
+
+    outcomes = profile_boards(targets, models, plan, on_progress=tell)
+    style.announce(None)
+    reports, code = [], 0
+    for outcome in outcomes:
+        result, host = outcome.result, outcome.target.host
+        if not isinstance(result, Exception):
+            # two boards of a kind have the same name
+            name = f"{result.board.name} ({host})" if len(targets) > 1 else result.board.name
+            reports.append(replace(result, board=replace(result.board, name=name)))
+            continue
+        click.echo(style.failed(str(result)), err=True)
+        code = max(code, BOARD_TROUBLE if isinstance(result, BoardError) else FAILED)
+    gate = _deliver(reports, as_json=as_json, output=output) if reports else 0
+    return code or gate
+
+
+def _deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -> int:
     """Write and print the reports of one or several boards; 3 where a budget was broken, else 0."""
     from edgelstm.cli.show.profile import breaches, table
     from edgelstm.cli.show.text import paragraph
@@ -169,18 +224,15 @@ def deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) ->
         for number, report in enumerate(reports, 1):
             write_report(report, output if len(reports) == 1 else output.with_stem(f"{output.stem}-{number}"))
     if as_json:
-        found = [report.to_json() for report in reports]
-        click.echo(to_text(found[0] if len(found) == 1 else found), nl=False)
+        click.echo(to_text(_one_or_all([report.to_json() for report in reports])), nl=False)
     else:
         click.echo(table(reports))
     broken = breaches(reports)
     for line in broken:
         # For programs one line each, for people as wide as the table above.
         click.echo(style.failed(line) if as_json else paragraph(line, style.failed("")), err=as_json)
-    return 3 if broken else 0
+    return GATE_FAILED if broken else 0
 
 
-def _tell(line: str) -> None:
-    """What is under way, on a terminal's last line; nothing wipes it."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{f'{line} …'[:78] if line else ''}", err=True, nl=False)
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.common import check_output
 from edgelstm.cli.show import style
 from edgelstm.files import write_whole
 
@@ -35,8 +36,7 @@ def command(reports: tuple[Path, ...], output: Path) -> None:
     from edgelstm.devices.profiling.report import read_reports
     from edgelstm.devices.units import show_size
 
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: no such folder to write the page in")
+    check_output(output)
     found = [report for path in reports for report in read_reports(path)]
     content = page(found).encode()
     write_whole(output, content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.common import GATE_FAILED
 from edgelstm.cli.export import show_proof
 from edgelstm.cli.show.text import paragraph
 
@@ -54,4 +55,4 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
             text = "the file that was proven at export" if is_same else "not the file that was proven at export"
             click.echo(f"  {'✓' if is_same else '✗'} SHA-256: {text}")
     if not (proof.passed and is_same):
-        raise SystemExit(3)
+        raise SystemExit(GATE_FAILED)

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgelstm.cli.boards import cores, known, memory, moment
 from edgelstm.cli.show import style, text
+from edgelstm.cli.show.board import cores, known, memory, moment
 from edgelstm.devices.machine.conditions import highest
 from edgelstm.devices.machine.usage import grown
 from edgelstm.devices.profiling.histogram import SPREAD
@@ -33,19 +33,8 @@ def table(reports: Sequence[Report], columns: int | None = None) -> str:
     inputs = "; ".join(dict.fromkeys(run.input for _, run in pairs))
     lines.append(text.paragraph(inputs, f"{'input':<12}", " " * 12))
     cells = [_column(run, board.name if several else None) for board, run in pairs]
-    names = max(len(name) for name, _ in cells[0]) + 1
-    widths = [max(len(value) for _, value in column) + 2 for column in cells]
-    room = max(columns or shutil.get_terminal_size((text.WIDTH, 24)).columns, text.WIDTH) - names
-    first = 0
-    while first < len(cells):
-        last = first + 1
-        while last < len(cells) and sum(widths[first : last + 1]) <= room:
-            last += 1
-        lines.append("")
-        for place, (name, _) in enumerate(cells[0]):
-            values = (f"{cells[n][place][1]:>{widths[n]}}" for n in range(first, last))
-            lines.append(f"{name:<{names}}{''.join(values)}".rstrip())
-        first = last
+    screen = columns or shutil.get_terminal_size((text.WIDTH, 24)).columns
+    lines += ["", text.columns(cells, max(screen, text.WIDTH))]
     for _, run in pairs:
         lines += _course(run)
     left_out = [one for report in reports for one in report.skipped]
@@ -171,10 +160,9 @@ def _kept(run: Run, verdict: Verdict) -> str:
 
 
 def _found(verdict: Verdict) -> str:
-    found = (
-        known(verdict.found) if isinstance(verdict.found, Unavailable) else show_figure(verdict.found, verdict.unit)
-    )
-    return f"{verdict.name} {found}, budget {show_figure(verdict.limit, verdict.unit)}"
+    found, unit = verdict.found, verdict.unit
+    shown = known(found) if isinstance(found, Unavailable) else show_figure(found, unit)
+    return f"{verdict.name} {shown}, budget {show_figure(verdict.limit, unit)}"
 
 
 def _more(stages: dict[str, int | Unavailable], now: str, before: str) -> str:

@@ -29,8 +29,10 @@ def named(lines: Iterable[tuple[str, str]], indent: str = "", width: int = 0) ->
     return "\n".join(paragraph(text, f"{indent}{name:<{width}}", indent + " " * width) for name, text in listed)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
-    """Aligned columns; the first to the left, the others, mostly numbers, to the right.
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ", *, are_texts: bool = False
+) -> str:
+    """Aligned columns; the first to the left, the others, mostly numbers, to the right, but where they `are_texts`.
 
     A first cell that would make its row too wide has a line to itself.
     """
@@ -43,9 +45,29 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = " 
         if _width(name) > room:
             text.append(indent + name)
             name = ""
-        aligned = (" " * (width + 2 - _width(cell)) + cell for cell, width in zip(cells, widths[1:]))
+        fill = [" " * (width - _width(cell)) for cell, width in zip(cells, widths[1:])]
+        aligned = (f"  {cell}{space}" if are_texts else f"  {space}{cell}" for cell, space in zip(cells, fill))
         text.append((indent + name + " " * (widths[0] - _width(name)) + "".join(aligned)).rstrip())
     return "\n".join(text)
+
+
+def columns(found: Sequence[Sequence[tuple[str, str]]], width: int = WIDTH) -> str:
+    """Columns of (name, value), every one with the same names, to the right of these: as many side by side as `width`
+    takes, the others below."""
+    names = max(len(name) for name, _ in found[0]) + 1
+    widths = [max(len(value) for _, value in column) + 2 for column in found]
+    blocks, first = [], 0
+    while first < len(found):
+        last = first + 1
+        while last < len(found) and names + sum(widths[first : last + 1]) <= width:
+            last += 1
+        lines = []
+        for place, (name, _) in enumerate(found[0]):
+            values = (f"{found[n][place][1]:>{widths[n]}}" for n in range(first, last))
+            lines.append(f"{name:<{names}}{''.join(values)}".rstrip())
+        blocks.append("\n".join(lines))
+        first = last
+    return "\n\n".join(blocks)
 
 
 def _width(text: str) -> int:

@@ -165,13 +165,13 @@ def test_a_module_of_the_current_folder_is_not_imported(run, files, monkeypatch)
         (["int8.elstm", "--duration", "-1s"], 2, "'-1s', expected a duration"),
         (["int8.elstm", "--core", "4000"], 1, "core 4000: this process may run on "),
         (["int8.elstm", "--core", "-1"], 2, "--core: -1"),
-        (["int8.elstm", "--budget", "latncy_p99=2ms"], 2, "'latncy_p99': no such figure, perhaps latency_p99"),
+        (["int8.elstm", "--budget", "latncy_p99=2ms"], 2, "'latncy_p99': no such figure, perhaps 'latency_p99'"),
         (["int8.elstm", "--budget", "latency_p99=2"], 2, "latency_p99: '2', expected a time such as"),
         (["int8.elstm", "--budget", "rss=20ms"], 2, "rss: '20ms', expected a size such as"),
         (["int8.elstm", "--seconds", "0"], 2, "--seconds"),
         (["int8.elstm", "--frobnicate"], 2, "--frobnicate"),
         ([], 2, "MODEL"),
-        (["int8.elstm", "--frames", "10", "--output", "no/such/r.json"], 2, "no/such: no such folder"),
+        (["int8.elstm", "--frames", "10", "--output", "no/such/r.json"], 2, "folder no/such does not exist"),
     ],
 )  # fmt: skip
 def test_nonsense_gets_one_line_and_leaves_nothing(run, files, arguments, code, expected):

@@ -63,7 +63,7 @@ def test_one_page_of_several_profiles(run, tmp_path):
         (["empty.json"], 1, "empty.json: no JSON"),
         (["none-in-it.json"], 1, "none-in-it.json: an empty list"),
         (["half.json"], 1, "half.json[1]: no profile report"),
-        (["a.json", "-o", "no/such/page.html"], 2, "no/such: no such folder to write the page in"),
+        (["a.json", "-o", "no/such/page.html"], 2, "folder no/such does not exist"),
     ],
 )
 def test_nonsense_gets_one_line_and_no_page(run, files, arguments, code, expected):

@@ -86,11 +86,12 @@ def test_boards_come_from_a_file(run, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("boards = 3", r"expected tables \[\[boards\]\]"),
-        ("[[boards]]\n", r"boards\[0\]: expected a table with a host"),
+        ("boards = 3", r"boards\.toml: boards: 3, expected a list"),
+        ("boards = []", r"boards: a list of 0, expected at least 1 items"),
+        ("[[boards]]\n", r"boards\[0\]: no field 'host'"),
         ('[[boards]]\nhost = "-oProxyCommand=x"', r"boards\[0\]: board '-oProxyCommand=x': expected a host"),
         ('[[boards]]\nhost = "pi"\npyhton = "x"', r"boards\[0\]: unknown field 'pyhton'"),
-        ('[[boards]]\nhost = "pi"\nwheel = 3', r"boards\[0\]\.wheel: '3', expected text"),
+        ('[[boards]]\nhost = "pi"\nwheel = 3', r"boards\[0\]\.wheel: 3, expected text"),
         ("[[boards", r"boards\.toml: "),
     ],
 )
