@@ -44,16 +44,15 @@ class Row:
 
 def window_accuracy(scores: Scores, windows: Dataset, model: Model) -> float:
     """Share of windows whose final answer is right."""
-    answers = [forward.final_answer(s, model.answer) for s in scores(windows)]
+    answers = [forward.final_answer(s, model.run_answer) for s in scores(windows)]
     return float(np.mean([answer.argmax() == y for answer, y in zip(answers, windows.y)]))
 
 
 def streamed_accuracy(scores: Scores, recordings: Dataset, model: Model) -> float:
     """Share of the answers emitted along whole recordings, from the first full window on, that are right."""
-    full = max(model.answer.window // model.answer.hop - 1, 0) if model.answer.hop else 0
-    right = [
-        forward.answers(s, model.answer)[full:].argmax(axis=1) == y for s, y in zip(scores(recordings), recordings.y)
-    ]
+    answer = model.run_answer
+    full = max(answer.window // answer.hop - 1, 0) if answer.hop else 0
+    right = [forward.answers(s, answer)[full:].argmax(axis=1) == y for s, y in zip(scores(recordings), recordings.y)]
     return float(np.mean(np.concatenate(right)))
 
 

@@ -1,4 +1,4 @@
-"""Training configurations that ship with the package: `watch` (the demo's) and `japanese_vowels`."""
+"""Training configurations that ship with the package: `watch` (the demo's), `watch_gru` and `japanese_vowels`."""
 
 from __future__ import annotations
 

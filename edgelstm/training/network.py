@@ -18,10 +18,10 @@ Parameters = dict[str, Floats]
 
 @dataclass(frozen=True)
 class Network:
-    """Where every layer stands, and what it is, without its weights."""
+    """Where every layer stands, and what it is; its weights are apart, as `Parameters`."""
 
     layers: tuple[Trainable, ...]
-    road: tuple[Placed, ...]  # the same layers' names, shapes and strides
+    road: tuple[Placed, ...]  # their names, shapes and strides; the weights there are the first ones
 
     @property
     def stride(self) -> int:
@@ -111,18 +111,14 @@ def begin(
 ) -> tuple[Network, Parameters]:
     """A network over frames of `features` values, with its first weights.
 
-    ValueError where a layer cannot take what the one before gives.
+    ValueError, naming the layer, where one cannot take what the one before gives.
     """
-    source = Shape(1, features)
-    built: list[tuple[Layer, Arrays]] = []
+    parameters: Parameters = {}
+    built: tuple[Layer, ...] = ()
+    road: tuple[Placed, ...] = ()
     for layer in layers:
-        weights = layer.initialize(source, rng)
-        built.append((layer.layer(weights), weights))
-        source = built[-1][0].result(source)
-    road = place(features, tuple(layer for layer, _ in built))
-    parameters = {
-        f"{at.name}.{array}": value.astype(dtype)
-        for at, (_, weights) in zip(road, built)
-        for array, value in weights.items()
-    }
+        weights = layer.initialize(road[-1].result if road else Shape(1, features), rng)
+        built = (*built, layer.layer(weights))
+        road = place(features, built)
+        parameters |= {f"{road[-1].name}.{array}": value.astype(dtype) for array, value in weights.items()}
     return Network(tuple(layers), road), parameters

@@ -231,7 +231,7 @@ NONSENSE = [
     (["train", "recipe.toml", "--foo"], 2, "No such option '--foo'"),
     (["train", "recipe.toml", "-o", "model.txt"], 2, "suffix .txt, expected .npz"),
     (["train", "recipe.toml", "-o", "no/such/model.npz"], 2, "no/such does not exist"),
-    (["train", "misspelt.toml"], 1, "'epoch', did you mean 'epochs'"),
+    (["train", "misspelt.toml"], 1, "training: unknown field 'epoch', perhaps 'epochs'"),
     (["train", "letters.bin"], 1, "letters.bin"),
     (["train", "recipe.toml", "--data", "missing.npz"], 2, "missing.npz: no such file"),
     (["train", "recipe.toml", "--data", "letters.npz"], 1, "letters.npz: not a readable NPZ file"),

@@ -176,9 +176,12 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
         load_config(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("name", ["watch", "japanese_vowels"])
-def test_the_recipes_are_valid(name: str) -> None:
-    assert Path(load_recipe(name).data.file).name == f"{name.replace('_', '-')}.npz"
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("watch", "watch.npz"), ("watch_gru", "watch.npz"), ("japanese_vowels", "japanese-vowels.npz")],
+)
+def test_the_recipes_are_valid(name: str, data: str) -> None:
+    assert Path(load_recipe(name).data.file).name == data
 
 
 def test_the_document_names_every_section_and_key() -> None:

@@ -122,5 +122,5 @@ def test_convolutions_begin_by_the_fans_of_all_taps() -> None:
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"spans 3 rows, the one before gives 1: put a context"):
+    with pytest.raises(ValueError, match=r"conv0.*spans 3 rows, the one before gives 1: put a context"):
         begin((TrainableConv(4, 3), SCORES), 3, np.random.default_rng(0))
