@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from edgelstm.runtime.layers import MAX_WIDTH, Layer, frame_macs, read_layers
+from edgelstm.records import Bounds, from_json, parse_json
+from edgelstm.runtime.layers import MAX_STRIDE, MAX_WIDTH, Layer, frame_macs, read_layers
 from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
 
 KEY = "edgelstm"
@@ -34,6 +34,49 @@ MAX_POOLING = 1 << 20  # frames of a window or a hop
 MAX_RING = 1 << 24  # block sums that a window may hold
 
 
+_Width = Annotated[int, Bounds(1, MAX_WIDTH)]
+_Frames = Annotated[int, Bounds(0, MAX_POOLING)]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    pooling: PoolingKind
+    window: _Frames
+    hop: _Frames
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """The fields that are looked at here; files hold more, for people."""
+
+    version: Literal[1]
+    precision: Precision
+    features: _Width
+    outputs: _Width
+    labels: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    stride: Annotated[int, Bounds(1, MAX_STRIDE)]
+    activation: Activation
+    answer: _Answer
+    sample_rate: Annotated[float, Bounds(0, 1e9)]
+
+    def __post_init__(self) -> None:
+        for name, texts, count in (
+            ("labels", self.labels, self.outputs),
+            ("feature_names", self.feature_names, self.features),
+        ):
+            if texts and len(texts) != count:
+                raise ValueError(f"{name}: {len(texts)} texts, expected {count} or none")
+        if self.stride * self.features > MAX_GATHERED:
+            raise ValueError(f"stride: {self.stride}, expected {MAX_GATHERED} values at most in so many frames")
+        pooling, window, hop = self.answer.pooling, self.answer.window, self.answer.hop
+        if window and (pooling != "mean" or not hop or window % hop or window // hop * self.outputs > MAX_RING):
+            expected = f"0, or with pooling mean a multiple of hop ({hop}) of which it holds few"
+            raise ValueError(f"answer.window: {window}, expected {expected}")
+        if hop % self.stride:
+            raise ValueError(f"answer.hop: {hop}, expected a multiple of the stride ({self.stride})")
+
+
 @dataclass(frozen=True)
 class Description:
     """The part of the metadata that a stream needs; `metadata` holds all of it."""
@@ -56,95 +99,30 @@ class Description:
     @classmethod
     def from_json(cls, text: str | bytes) -> Description:
         """ValueError that names the field, what it holds and what would be right."""
-        fields = _Fields(_parse(text), "metadata")
-        fields.whole("version", 1, 1)
-        features, outputs = fields.whole("features", 1, MAX_WIDTH), fields.whole("outputs", 1, MAX_WIDTH)
-        layers = read_layers(fields.values, features, outputs)
-        stride = fields.whole("stride", layers[-1].stride, layers[-1].stride)
-        if stride * features > MAX_GATHERED:
-            raise fields.wrong("stride", f"{MAX_GATHERED} values at most in {stride} frames")
-        answer = fields.object("answer")
-        pooling = answer.choice("pooling", get_args(PoolingKind))
-        window, hop = answer.whole("window", 0, MAX_POOLING), answer.whole("hop", 0, MAX_POOLING)
-        if window and (pooling != "mean" or not hop or window % hop or window // hop * outputs > MAX_RING):
-            raise answer.wrong("window", f"0, or with pooling mean a multiple of hop ({hop}) of which it holds few")
-        if hop % stride:
-            raise answer.wrong("hop", f"a multiple of the stride ({stride})")
+        if len(text) > MAX_JSON_BYTES:
+            raise ValueError(f"metadata: {len(text)} bytes, expected at most {MAX_JSON_BYTES}")
+        values = parse_json(text, "metadata")
+        found = from_json(_Metadata, values, "metadata", strict=False)
+        layers = read_layers(values, found.features, found.outputs)
+        if found.stride != layers[-1].stride:
+            raise ValueError(f"metadata: stride: {found.stride}, expected the last layer's ({layers[-1].stride})")
         return cls(
-            metadata=fields.values,
-            precision=fields.choice("precision", get_args(Precision)),
-            features=features,
-            outputs=outputs,
-            labels=fields.texts("labels", outputs),
-            feature_names=fields.texts("feature_names", features),
+            metadata=values,
+            precision=found.precision,
+            features=found.features,
+            outputs=found.outputs,
+            labels=found.labels,
+            feature_names=found.feature_names,
             layers=layers,
-            activation=fields.choice("activation", get_args(Activation)),
-            pooling=pooling,
-            window=window,
-            hop=hop,
-            stride=stride,
-            sample_rate=fields.number("sample_rate"),
+            activation=found.activation,
+            pooling=found.answer.pooling,
+            window=found.answer.window,
+            hop=found.answer.hop,
+            stride=found.stride,
+            sample_rate=found.sample_rate,
             frame_macs=frame_macs(layers),
         )
 
     def new_pooling(self) -> Pooling:
         """Counts runs of the last layer, of which there is one for each `stride` frames."""
         return Pooling(self.pooling, self.window // self.stride, self.hop // self.stride, self.outputs)
-
-
-@dataclass(frozen=True)
-class _Fields:
-    """A JSON object whose fields are checked as they are taken."""
-
-    values: dict[str, Any]
-    name: str
-
-    def wrong(self, field: str, expected: str) -> ValueError:
-        return ValueError(f"{self.name}.{field}: {str(self.values.get(field))[:60]!r}, expected {expected}")
-
-    def whole(self, field: str, low: int, high: int) -> int:
-        value: Any = self.values.get(field)
-        if not _is_whole(value, low, high):
-            raise self.wrong(field, f"a whole number from {low} to {high}")
-        return int(value)
-
-    def number(self, field: str) -> float:
-        """Finite, 0 or larger."""
-        value: Any = self.values.get(field)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1e9:
-            raise self.wrong(field, "a number from 0 to 1e9")
-        return float(value)
-
-    def choice(self, field: str, choices: tuple[str, ...]) -> Any:
-        value: Any = self.values.get(field)
-        if not isinstance(value, str) or value not in choices:
-            raise self.wrong(field, f"one of {', '.join(choices)}")
-        return value
-
-    def texts(self, field: str, count: int) -> tuple[str, ...]:
-        value: Any = self.values.get(field)
-        if not isinstance(value, list) or len(value) not in (0, count) or any(not isinstance(v, str) for v in value):
-            raise self.wrong(field, f"{count} texts or none")
-        return tuple(value)
-
-    def object(self, field: str) -> _Fields:
-        value: Any = self.values.get(field)
-        if not isinstance(value, dict):
-            raise self.wrong(field, "an object")
-        return _Fields(value, f"{self.name}.{field}")
-
-
-def _is_whole(value: Any, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _parse(text: str | bytes) -> dict[str, Any]:
-    if len(text) > MAX_JSON_BYTES:
-        raise ValueError(f"metadata: {len(text)} bytes, expected at most {MAX_JSON_BYTES}")
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"metadata: not JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise ValueError("metadata: not a JSON object")
-    return values

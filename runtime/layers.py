@@ -151,17 +151,17 @@ def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple
     other nor a frame of `features` and `outputs` scores."""
     entries = values.get(LAYERS_FIELD)
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LAYERS:
-        raise ValueError(f"metadata.{LAYERS_FIELD}: expected a list of 1 to {MAX_LAYERS} layers")
+        raise ValueError(f"metadata: {LAYERS_FIELD}: expected a list of 1 to {MAX_LAYERS} layers")
     layers: list[Layer] = []
     for place, entry in enumerate(entries):
         rows, channels, stride = (
             (layers[-1].rows, layers[-1].channels, layers[-1].stride) if layers else (1, features, 1)
         )
-        where = f"metadata.{LAYERS_FIELD}[{place}]"
+        where = f"metadata: {LAYERS_FIELD}[{place}]"
         layers.append(_read_layer(entry, where, rows, channels, stride, layers))
     if layers[-1].rows * layers[-1].channels != outputs:
         found = f"{layers[-1].rows} × {layers[-1].channels}"
-        raise ValueError(f"metadata.{LAYERS_FIELD}: the last one's result is {found}, expected {outputs} scores")
+        raise ValueError(f"metadata: {LAYERS_FIELD}: the last one's result is {found}, expected {outputs} scores")
     return tuple(layers)
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.records import Bounds, from_json
 from edgelstm.runtime.layers import Layer, Shape, parts_of_calls
 
 Io = Literal["float32", "int8"]
@@ -22,6 +23,7 @@ FILE_FIELDS = (STATES_FIELD, IO_FIELD)
 """Fields of the JSON object that belong to one file; all others say what the model is."""
 
 _TYPES = ("float32", "int8", "uint8", "int16")
+_Scale = Annotated[float, Bounds(above=0, most=1e30)]
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class State:
     output: str | None
     type: str  # numpy's name
     shape: tuple[int, ...]
-    initial: float
-    scale: float = 1.0
-    zero_point: int = 0
+    initial: Annotated[float, Bounds(-1e30, 1e30)]
+    scale: _Scale = 1.0
+    zero_point: Annotated[int, Bounds(-32768, 32767)] = 0
 
     def fresh(self) -> NDArray[Any]:
         return np.full(self.shape, self.initial, self.type)
@@ -64,53 +66,59 @@ class IntegerIo:
         return (scores.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
 
-def read_integer_io(values: dict[str, Any], features: int) -> IntegerIo | None:
+@dataclass(frozen=True)
+class _Affine:
+    scale: _Scale
+    zero_point: Annotated[int, Bounds(-128, 127)]
+
+
+@dataclass(frozen=True)
+class _InputAffine(_Affine):
+    factor: tuple[float, ...]
+    offset: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Io:
+    x: _InputAffine
+    scores: _Affine
+
+
+def read_integer_io(values: Mapping[str, object], features: int) -> IntegerIo | None:
     """From the field `io`; None where floats go in and out. ValueError for what describes no integers."""
-    io: Any = values.get(IO_FIELD)
-    if io is None:
+    if values.get(IO_FIELD) is None:
         return None
-    try:
-        factor, offset = (np.array(io["x"][name], np.float32) for name in ("factor", "offset"))
-        affines = [(float(io[name]["scale"]), int(io[name]["zero_point"])) for name in ("x", "scores")]
-    except (TypeError, KeyError, ValueError, OverflowError):
-        factor = offset = np.zeros(0, np.float32)
-        affines = []
-    right = all(0 < scale <= 1e30 and -128 <= zero_point <= 127 for scale, zero_point in affines)
-    if not right or not factor.shape == offset.shape == (features,) or not np.isfinite([factor, offset]).all():
-        raise ValueError(f"metadata.{IO_FIELD}: expected x with factor and offset, and scores, each with its scale")
-    return IntegerIo(factor, offset, affines[0], affines[1])
+    io = from_json(_Io, values[IO_FIELD], f"metadata: {IO_FIELD}", strict=False)
+    factor, offset = (np.array(given) for given in (io.x.factor, io.x.offset))
+    largest = float(np.finfo(np.float32).max)
+    for name, given in (("factor", factor), ("offset", offset)):
+        if given.shape != (features,) or not (np.abs(given) <= largest).all():
+            raise ValueError(f"metadata: {IO_FIELD}: x.{name}: expected {features} numbers that float32 holds")
+    x, scores = ((each.scale, each.zero_point) for each in (io.x, io.scores))
+    return IntegerIo(factor.astype(np.float32), offset.astype(np.float32), x, scores)
 
 
-def read_states(values: dict[str, Any], layers: Sequence[Layer]) -> tuple[State, ...]:
+def read_states(values: Mapping[str, object], layers: Sequence[Layer]) -> tuple[State, ...]:
     """The states of these layers, in order, from the field `states`. ValueError for anything else."""
-    entries: Any = values.get(STATES_FIELD)
-    parts = parts_of_calls(layers)
-    if not isinstance(entries, list) or len(entries) != len(parts):
-        raise ValueError(f"metadata.{STATES_FIELD}: expected a list of {', '.join(parts) or 'none'}"[:300])
-    states = tuple(_read(entry, name, shape) for entry, (name, (_, shape)) in zip(entries, parts.items()))
+    where, parts = f"metadata: {STATES_FIELD}", parts_of_calls(layers)
+    states = from_json(tuple[State, ...], values.get(STATES_FIELD), where)
+    if [state.name for state in states] != list(parts):
+        found, wanted = (", ".join(names)[:300] or "none" for names in ([s.name for s in states], parts))
+        raise ValueError(f"{where}: {found}, expected {wanted}")
+    for state, (_, shape) in zip(states, parts.values()):
+        _check(state, shape, f"{where}: {state.name}")
     if len({state.output is None for state in states}) > 1:
-        raise ValueError(f"metadata.{STATES_FIELD}: expected outputs for all states or for none")
+        raise ValueError(f"{where}: expected outputs for all or for none")
     return states
 
 
-def _read(entry: Any, name: str, part: Shape) -> State:
-    expected = f"metadata.{STATES_FIELD}: {name}: expected its name, output, type, shape, initial, scale, zero_point"
-    if not isinstance(entry, dict) or entry.get("name") != name or entry.get("output") not in (None, f"{name}_out"):
-        raise ValueError(expected)
-    kind, shape = entry.get("type"), entry.get("shape")
-    numbers: list[Any] = [entry.get(field) for field in ("initial", "scale", "zero_point")]
-    right = kind in _TYPES and _is_shape_of(shape, part)
-    if not right or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
-        raise ValueError(expected)
-    initial, scale, zero_point = numbers  # of any size: whole numbers of JSON have no limit
-    low, high = (-1e30, 1e30) if kind == "float32" else (np.iinfo(kind).min, np.iinfo(kind).max)
-    if not (low <= initial <= high and 0 < scale <= 1e30 and -32768 <= zero_point <= 32767):
-        raise ValueError(expected)
-    return State(
-        name, entry["output"], str(kind), tuple(entry["shape"]), float(initial), float(scale), int(zero_point)
-    )
-
-
-def _is_shape_of(shape: Any, part: Shape) -> bool:
-    """Engines want other numbers of dimensions than a part has: the further ones are 1, in front."""
-    return any(shape == [1] * (rank - len(part)) + list(part) for rank in (2, 3) if rank >= len(part))
+def _check(state: State, part: Shape, where: str) -> None:
+    if state.type not in _TYPES:
+        raise ValueError(f"{where}: type {state.type[:40]!r}, expected one of {', '.join(_TYPES)}")
+    if state.output not in (None, f"{state.name}_out"):
+        raise ValueError(f"{where}: output {state.output[:40]!r}, expected {state.name}_out or none")
+    # Engines want other numbers of dimensions than a part has: the further ones are 1, in front.
+    if state.shape not in [(1,) * (rank - len(part)) + part for rank in (2, 3) if rank >= len(part)]:
+        raise ValueError(f"{where}: shape {str(state.shape)[:40]}, expected that of {part}, 1 in front")
+    if state.type != "float32" and not np.iinfo(state.type).min <= state.initial <= np.iinfo(state.type).max:
+        raise ValueError(f"{where}: initial {state.initial}, expected a value of {state.type}")

@@ -48,7 +48,7 @@ def test_what_the_exporter_writes_is_read(fields):
     ],
 )
 def test_a_wrong_field_is_named_in_one_line(fields, field, value):
-    with pytest.raises(ValueError, match=rf"^metadata\.{field}[^\n]*expected[^\n]*$"):
+    with pytest.raises(ValueError, match=rf"^metadata: {field}[^\n]*expected[^\n]*$"):
         Description.from_json(json.dumps(fields | {field: value}))
 
 

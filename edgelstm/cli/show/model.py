@@ -43,8 +43,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     if "snapshot_bytes" in facts:
         head = facts["snapshot_bytes"] - sum(part["bytes"] for part in facts["parts"])
         yield "saved state", f"{facts['snapshot_bytes']:,} bytes: {head} of header, and the parts below"
-    if facts.get("io"):
-        yield "io", "int8: " + ", ".join(f"{name} {_affine(value)}" for name, value in facts["io"].items())
+    for name, affine in (facts.get("io") or {}).items():
+        yield name, f"int8, scale {affine['scale']:.6g}, zero point {affine['zero_point']}"
     if "engine" in facts:
         yield "engine", facts["engine"] + (f", kernel {facts['kernel']}" if facts.get("kernel") else "")
     provenance = facts.get("provenance")
@@ -72,10 +72,6 @@ def _latency(frames: int, rate: float | None) -> str:
         return "0 frames: every layer runs at every frame"
     time = f" ({show_time(1e6 * frames / rate)})" if rate else ""
     return f"up to {frames} frame{'s' if frames > 1 else ''}{time}: the last layer runs at every {frames + 1}th"
-
-
-def _affine(values: Facts) -> str:
-    return f"scale {values['scale']:.6g}, zero point {values['zero_point']}"
 
 
 def _layers(facts: Facts) -> str:
