@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.records import from_json
+
 if TYPE_CHECKING:  # who measures loads an engine when it counts
     from edgelstm.runtime.engines.engine import EngineModel
 
 MOST_FRAMES = 10_000
 """Of a file; those after it are left out."""
 NOISE_FRAMES = 256
+
+
+@dataclass(frozen=True)
+class _Normalize:
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32], str]:
@@ -30,9 +39,20 @@ def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32
 
 
 def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:
-    """(count, features): the mean and spread of each feature as they were in training, the same on every machine."""
-    normalize = model.metadata["normalize"]
-    mean, std = np.asarray(normalize["mean"]), np.asarray(normalize["std"])
+    """(count, features): the mean and spread of each feature as they were in training, the same on every machine.
+
+    ValueError for a file whose metadata does not say them.
+    """
+    mean, std = _normalize(model)
     largest = np.finfo(np.float32).max
     signal = mean + std * np.random.default_rng(0).standard_normal((count, model.features))
     return np.clip(signal, -largest, largest).astype(np.float32)
+
+
+def _normalize(model: EngineModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mean, std), each (features,)."""
+    where = f"{model.path}: metadata.normalize"
+    found = from_json(_Normalize, model.metadata.get("normalize"), where, strict=False)
+    if not len(found.mean) == len(found.std) == model.features:
+        raise ValueError(f"{where}: {len(found.mean)} means and {len(found.std)} stds, expected {model.features}")
+    return np.array(found.mean), np.array(found.std)

@@ -130,7 +130,7 @@ def _self_test(path: Path) -> SelfTest:
     from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
-    return SelfTest.of(model, noise(model, SELF_TEST_FRAMES))
+    return SelfTest.of(model, noise(model, max(SELF_TEST_FRAMES, model.stride)))
 
 
 def _deployed(session: Session, order: dict[str, Any]) -> Deployed:

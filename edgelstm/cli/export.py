@@ -72,11 +72,12 @@ def command(
     """
     import numpy as np
 
-    from edgelstm.cli.show.export import frame_us
     from edgelstm.data import load_dataset
+    from edgelstm.devices.profiling.glance import frame_us
     from edgelstm.export import export_model
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibrate
+    from edgelstm.runtime.engines.open import SUFFIXES
 
     forms = _chosen(formats or ("elstm",), precision, scales, io)
     paths = _paths(model, forms, output, "" if io == "float32" else "-integers")
@@ -101,7 +102,7 @@ def command(
             verify=not no_verify,
         )
         results.append(result)
-        times.append(None if no_verify else frame_us(result.path, shown[0]))
+        times.append(None if no_verify or form.suffix not in SUFFIXES else frame_us(result.path, shown[0]))
     style.announce(None)
     if as_json:
         click.echo(json.dumps([_to_json(*pair) for pair in zip(results, times)], allow_nan=False))

@@ -37,3 +37,12 @@ def test_frames_of_a_file_end_after_the_most(model, tmp_path):
     assert frames.shape == (MOST_FRAMES, 2)
     assert what == f"{MOST_FRAMES} frames of frames.csv"
     assert frames_of(model, None)[1].startswith("synthetic")
+
+
+@pytest.mark.parametrize(
+    "normalize", [None, 3, {}, {"mean": [1.0], "std": [1.0, 2.0]}, {"mean": [1, "x"], "std": [1]}]
+)
+def test_a_file_that_does_not_say_what_its_frames_are_is_named(model, normalize):
+    model.metadata["normalize"] = normalize
+    with pytest.raises(ValueError, match=r"^[^\n]*model\.elstm: metadata\.normalize: [^\n]*$"):
+        noise(model)
