@@ -14,45 +14,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm import records
 from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.layers import KINDS, Layer
-from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, Ranges
+from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, OutputActivation, Pooling, Ranges
+from edgelstm.records import Bounds, Length
 
 FORMAT = "edgelstm-model"
 VERSION = 2
 MAX_EXAMPLES = 64
 
-_T = TypeVar("_T")
+
+@dataclass(frozen=True)
+class _Answer:
+    pooling: Pooling
+    window: int
+    hop: int
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the JSON header holds; the model's own checks follow."""
+
+    format: Literal["edgelstm-model"]
+    version: int
+    name: str
+    licence: str
+    layers: Annotated[tuple[dict[str, object], ...], Length(1, MAX_LAYERS)]
+    activation: OutputActivation
+    answer: _Answer
+    labels: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    feature_units: tuple[str, ...]
+    sample_rate: float
+    provenance: dict[str, object]
+    ranges: dict[str, tuple[float, float]] | None
+    examples: Annotated[int, Bounds(0, MAX_EXAMPLES)]
 
 
 def save_model(model: Model, path: Path | str) -> None:
     """Write `model`, beside first and then in place. The same model gives the same bytes."""
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": model.name,
-        "licence": model.licence,
-        "layers": [
-            {"kind": layer.kind} | {name: getattr(layer, name) for name in layer.settings} for layer in model.layers
-        ],
-        "activation": model.activation,
-        "answer": {"pooling": model.answer.pooling, "window": model.answer.window, "hop": model.answer.hop},
-        "labels": list(model.labels),
-        "feature_names": list(model.feature_names),
-        "feature_units": list(model.feature_units),
-        "sample_rate": model.sample_rate,
-        "provenance": dict(model.provenance),
-        "ranges": None if model.ranges is None else dict(model.ranges.spans),
-        "examples": len(model.examples),
-    }
+    layers = tuple(
+        {"kind": layer.kind} | {name: getattr(layer, name) for name in layer.settings} for layer in model.layers
+    )
+    header = _Header(
+        format="edgelstm-model",
+        version=VERSION,
+        name=model.name,
+        licence=model.licence,
+        layers=layers,
+        activation=model.activation,
+        answer=_Answer(model.answer.pooling, model.answer.window, model.answer.hop),
+        labels=model.labels,
+        feature_names=model.feature_names,
+        feature_units=model.feature_units,
+        sample_rate=model.sample_rate,
+        provenance=dict(model.provenance),
+        ranges=None if model.ranges is None else dict(model.ranges.spans),
+        examples=len(model.examples),
+    )
+    text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(json.dumps(header, allow_nan=False).encode(), np.uint8),
+        "header": np.frombuffer(text.encode(), np.uint8),
         "normalize.mean": model.normalize.mean,
         "normalize.std": model.normalize.std,
     }
@@ -73,84 +103,13 @@ def load_model(path: Path | str) -> Model:
         raise ValueError(f"{path}: {error}") from None
 
 
-class _Header:
-    """The JSON header, read field by field."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        if array.dtype != np.uint8 or array.ndim != 1:
-            raise ValueError(f"header: {array.dtype} {array.shape}, expected JSON as a list of uint8")
-        try:
-            found = json.loads(array.tobytes())
-        except (ValueError, RecursionError):
-            raise ValueError("header: not valid JSON") from None
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise ValueError(f"header: format is not {FORMAT!r}")
-        if found.get("version") != VERSION:
-            raise ValueError(f"header: version {str(found.get('version'))[:20]}, expected {VERSION}: train it anew")
-        self._fields = found
-
-    def get(self, name: str, convert: Callable[[Any], _T], expected: str) -> _T:
-        """The field, converted."""
-        try:
-            return convert(self._fields[name])
-        except KeyError:
-            raise ValueError(f"header: {name} is missing") from None
-        except (TypeError, ValueError, OverflowError, AttributeError):
-            raise ValueError(f"header: {name}: {self._fields[name]!r:.60}, expected {expected}") from None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError
-    return tuple(map(_text, value))
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return float(value)
-
-
-def _count(low: int, high: int) -> Callable[[Any], int]:
-    def convert(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError
-        return value
-
-    return convert
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_LAYERS:
-        raise TypeError
-    return [_object(item) for item in value]
-
-
-def _pair(value: Any) -> tuple[float, float]:
-    low, high = value
-    return _number(low), _number(high)
-
-
-def _ranges(value: Any) -> Ranges | None:
-    if value is None:
-        return None
-    return Ranges({name: _pair(pair) for name, pair in _object(value).items()})
-
-
-def _answer(value: Any) -> Answer:
-    return Answer(**_object(value))
+def _header(array: NDArray[Any]) -> _Header:
+    if array.dtype != np.uint8 or array.ndim != 1:
+        raise ValueError(f"header: {array.dtype} {array.shape}, expected JSON as a list of uint8")
+    values = records.parse_json(array.tobytes(), "header")
+    if isinstance(values, dict) and values.get("format") == FORMAT and values.get("version") != VERSION:
+        raise ValueError(f"header: version {values.get('version')!r:.20}, expected {VERSION}: train it anew")
+    return records.from_json(_Header, values, "header")
 
 
 def _layer(n: int, entry: dict[str, Any], array: Callable[[str], NDArray[Any]]) -> Layer:
@@ -174,21 +133,19 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
             raise ValueError(f"array {name} is missing")
         return arrays[name]
 
-    header = _Header(array("header"))
-    entries = header.get("layers", _objects, f"a list of 1 to {MAX_LAYERS} layers")
-    n_examples = header.get("examples", _count(0, MAX_EXAMPLES), f"a whole number up to {MAX_EXAMPLES}")
+    header = _header(array("header"))
     return Model(
         normalize=Normalize(array("normalize.mean"), array("normalize.std")),
-        layers=tuple(_layer(n, entry, array) for n, entry in enumerate(entries)),
-        activation=header.get("activation", _text, "text"),  # type: ignore[arg-type]
-        answer=header.get("answer", _answer, "pooling, window and hop of an answer"),
-        labels=header.get("labels", _texts, "a list of text"),
-        feature_names=header.get("feature_names", _texts, "a list of text"),
-        feature_units=header.get("feature_units", _texts, "a list of text"),
-        sample_rate=header.get("sample_rate", _number, "a number"),
-        name=header.get("name", _text, "text"),
-        licence=header.get("licence", _text, "text"),
-        provenance=header.get("provenance", _object, "a JSON object"),
-        ranges=header.get("ranges", _ranges, "calibration ranges, or null"),
-        examples=tuple(array(f"example{n}") for n in range(n_examples)),
+        layers=tuple(_layer(n, entry, array) for n, entry in enumerate(header.layers)),
+        activation=header.activation,
+        answer=Answer(header.answer.pooling, header.answer.window, header.answer.hop),
+        labels=header.labels,
+        feature_names=header.feature_names,
+        feature_units=header.feature_units,
+        sample_rate=header.sample_rate,
+        name=header.name,
+        licence=header.licence,
+        provenance=header.provenance,
+        ranges=None if header.ranges is None else Ranges(header.ranges),
+        examples=tuple(array(f"example{n}") for n in range(header.examples)),
     )
