@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.form import Form, Source
-from edgelstm.export.forms import check_io, find_form
+from edgelstm.export.forms import check_io, check_layers, find_form
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.files import write_whole
 from edgelstm.model import Model
@@ -70,6 +70,7 @@ def export_model(
         held = " or ".join(form.scales) or "no scales"
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     check_io(form, io)
+    check_layers(form, model)
     source, examples = _source(form, model, scales), _sequences(model, sequences) if verify else ()
     try:
         content = form.encode(source, io)

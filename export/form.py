@@ -14,8 +14,29 @@ from edgelstm.quantization import Granularity, QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
+MOST_RUNS = 64
+"""Of a recurrent layer in one call, where each is written out."""
+
 Source = Model | QuantizedModel
 """What a file is made from."""
+
+
+def _no_limits(_: Model) -> str | None:
+    return None
+
+
+def often_repeated(model: Model) -> str | None:
+    """`Form.limits` of forms that write the nodes of a recurrent layer once for each run in a call."""
+    for at in model.road:
+        runs = model.stride // at.stride
+        if at.layer.recurrent and runs > MOST_RUNS:
+            return f"no recurrent layer that runs more than {MOST_RUNS} times in a call ({at.name}: {runs})"
+    return None
+
+
+def only_stride_1(model: Model) -> str | None:
+    """`Form.limits` of forms that take any number of frames."""
+    return f"no stride of {model.stride} frames" if model.stride > 1 else None
 
 
 def _rename(proven: Path, path: Path, _: Model) -> bytes:
@@ -34,6 +55,8 @@ class Form(ABC):
     choose: str  # when to take this form
     beware: str
     kinds: Collection[str]  # of layers that it holds
+    limits: Callable[[Model], str | None] = _no_limits
+    """Why it does not hold a model, though it holds all kinds of its layers: "no …"; None when it does."""
     scales: tuple[Granularity, ...] = ()  # that the integer model may have, the default first; none: made from floats
     io: tuple[Io, ...] = ("float32",)  # what may go in and come out, the default first
 
@@ -44,6 +67,13 @@ class Form(ABC):
     @property
     def suffix(self) -> str:
         return f".{self.format}"
+
+    def why_not(self, model: Model) -> str | None:
+        """What of `model` the form does not hold: "no …"; None when it holds all."""
+        for at in model.road:
+            if at.layer.kind not in self.kinds:
+                return f"no {at.layer.kind} layer ({at.name})"
+        return self.limits(model)
 
     @abstractmethod
     def encode(self, source: Source, io: Io = "float32") -> bytes:

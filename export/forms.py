@@ -6,6 +6,7 @@ from edgelstm.export import c_source, elstm
 from edgelstm.export.form import Form
 from edgelstm.export.onnx import float32, int8_dynamic, int8_exact, int8_portable
 from edgelstm.export.tflite import explicit, fused
+from edgelstm.model import Model
 
 FORMS: tuple[Form, ...] = (
     elstm.INT8,
@@ -47,3 +48,11 @@ def check_io(form: Form, io: str) -> None:
         takers = ", ".join(f"{other.format} {other.name}" for other in FORMS if io in other.io)
         held = " or ".join(form.io)
         raise ValueError(f"io: {io!r}, expected {held} for {form.format} {form.name}; others: {takers or 'none'}")
+
+
+def check_layers(form: Form, model: Model) -> None:
+    """ValueError that lists the forms that hold `model`, when this one does not."""
+    why_not = form.why_not(model)
+    if why_not is not None:
+        holders = ", ".join(f"{other.format} {other.name}" for other in FORMS if other.why_not(model) is None)
+        raise ValueError(f"{form.format} {form.name} holds {why_not}; forms that hold the model: {holders or 'none'}")

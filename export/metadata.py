@@ -17,6 +17,16 @@ from edgelstm.runtime.description import Precision
 KEY = "edgelstm"
 VERSION = 1
 
+_SETTINGS: dict[str, dict[str, str]] = {
+    "lstm": {},
+    "gru": {"reset": "reset"},
+    "context": {"hop": "hop"},
+    "conv": {"taps": "taps", "step": "stride", "dilation": "dilation", "activation": "activation"},
+    "dense": {"activation": "activation"},
+}
+"""Fields of a layer that only its kind has, and what the layer calls them: a convolution's stride counts rows, the
+file's counts frames."""
+
 
 def metadata(model: Model | QuantizedModel, precision: Precision | None = None) -> dict[str, Any]:
     """The JSON object for `model`, by default in its own precision. Deterministic: no dates, no paths."""
@@ -34,10 +44,8 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "feature_names": list(source.feature_names),
         "feature_units": list(source.feature_units),
         "sample_rate": source.sample_rate,
-        "layers": _layers(source),
-        "stride": 1,
-        "lstm_units": [layer.units for layer in source.lstms],
-        "head": [{"outputs": layer.outputs, "activation": layer.activation} for layer in source.head],
+        "layers": layers_of(source),
+        "stride": source.stride,
         "activation": source.activation,
         "answer": {"pooling": source.answer.pooling, "window": source.answer.window, "hop": source.answer.hop},
         "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
@@ -45,18 +53,19 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
     }
 
 
-def _layers(model: Model) -> list[dict[str, Any]]:
+def layers_of(model: Model) -> list[dict[str, Any]]:
     """As `edgelstm.runtime.layers` reads them."""
-    lstms = [
-        {"name": f"lstm{n}", "kind": "lstm", "rows": 1, "channels": layer.units, "stride": 1}
-        for n, layer in enumerate(model.lstms)
+    return [
+        {
+            "name": at.name,
+            "kind": at.layer.kind,
+            "rows": at.result.rows,
+            "channels": at.result.channels,
+            "stride": at.stride,
+            **{field: getattr(at.layer, setting) for field, setting in _SETTINGS[at.layer.kind].items()},
+        }
+        for at in model.road
     ]
-    dense = [
-        {"name": f"dense{n}", "kind": "dense", "rows": 1, "channels": layer.outputs, "stride": 1}
-        | {"activation": layer.activation}
-        for n, layer in enumerate(model.head)
-    ]
-    return lstms + dense
 
 
 def metadata_json(
@@ -72,7 +81,7 @@ def metadata_json(
 
 def integer_io(quantized: QuantizedModel) -> dict[str, Any]:
     """For those who feed integers: `x = clip(rint(frame * factor + offset))` from raw frames, and what they mean."""
-    x, scores = quantized.lstms[0].input, quantized.head[-1].output
+    x, scores = quantized.input, quantized.last.output
     return {
         "x": {
             **_affine(x),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgelstm import forward
 from edgelstm.export.parity.checks import Ledger
-from edgelstm.export.parity.references import float_trace, states_of
+from edgelstm.export.parity.references import float_trace, states_seen
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import CODE_ROUNDINGS, SCORE_UNITS, score_slack
 from edgelstm.model import Model
@@ -28,9 +28,9 @@ class Verdict:
     """What the answers of a sequence are judged by."""
 
     name: str  # of that check
-    scores: NDArray[Any]  # (T, outputs) that the answers must come from
+    scores: NDArray[Any]  # (runs, outputs) that the answers must come from
     limit: float
-    decisive: NDArray[Any]  # (T, outputs) that decisions at the end are compared with
+    decisive: NDArray[Any]  # (runs, outputs) that decisions at the end are compared with
     spread: float  # how far answers and states may be apart when the same frames are cut otherwise
 
 
@@ -60,7 +60,7 @@ def compare_with_float64(
     Returns the limit of the scores, and the largest of all.
     """
     exact = float_trace(model, sequence)
-    found, wanted, near = dict(run.states), states_of(exact), states_of(rough)
+    found, wanted, near = run.states, states_seen(model, exact, run.states), states_seen(model, rough, run.states)
     if run.scores is not None:
         found, wanted, near = (
             {**found, "scores": run.scores},
@@ -73,7 +73,7 @@ def compare_with_float64(
         if same_rounding is not None:
             ledger.near(f"{name} against the same rounding", found[name], near[name], limit * same_rounding)
     of_scores = limit_of(exact.scores, rough.scores)
-    return of_scores, max(*limits.values(), of_scores)
+    return of_scores, max([*limits.values(), of_scores])
 
 
 def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel, ledger: Ledger) -> NDArray[np.int8]:
@@ -81,6 +81,7 @@ def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel,
     make."""
     if run.codes is None:
         return reference.quantize_frames(quantized, sequence)
+    sequence = sequence[: len(run.codes)]
     scaled = sequence.astype(np.float64) * quantized.input_scale
     exact = np.clip(scaled + quantized.input_offset, -128, 127)
     slack = CODE_ROUNDINGS * 2.0**-24 * (np.abs(scaled) + np.abs(quantized.input_offset) + 128)
@@ -91,9 +92,10 @@ def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel,
 
 def compare_int8_scores(found: NDArray[Any], exact: NDArray[Any], quantized: QuantizedModel, ledger: Ledger) -> None:
     """int8 scores against the exact ones, in units of the int8 score and of what may add to it."""
-    output = quantized.head[-1].output
+    output = quantized.last.output
     scale = float(output.scale)
     lowest, highest = (scale * (code - output.zero_point) for code in (-128, 127))
     difference = (found - np.clip(exact.astype(np.float64), lowest, highest)) / scale / score_slack(quantized)
-    name = "scores, int8 units" if len(quantized.head) == 1 else "scores, share of what rounding may add up to"
+    alone = float(score_slack(quantized).max()) == SCORE_UNITS
+    name = "scores, int8 units" if alone else "scores, share of what rounding may add up to"
     ledger.near(name, difference, np.zeros_like(difference), SCORE_UNITS)

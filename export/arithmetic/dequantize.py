@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.quantization.scheme import Affine, QuantizedModel
+from edgelstm.quantization import Affine
 
 Floats = NDArray[np.floating[Any]]
 
@@ -25,13 +25,3 @@ def rounded(values: Floats, affine: Affine) -> Floats:
 def rows(integers: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> Floats:
     """Rows of weights, or a bias for each."""
     return (integers.T.astype(np.float64) * scale.astype(np.float64)).T
-
-
-def inputs(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
-    """The first layer's input (T, features)."""
-    return real(codes.astype(np.float64), quantized.lstms[0].input)
-
-
-def before(after: Floats) -> Floats:
-    """States (T, units) after each frame → before it, from zeros."""
-    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])

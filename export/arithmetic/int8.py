@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.arithmetic import Arithmetic, Verdict, codes_of, compare_int8_scores
 from edgelstm.export.parity.checks import Ledger
-from edgelstm.export.parity.references import float_trace, integer_trace, states_of
+from edgelstm.export.parity.references import float_trace, integer_trace, states_seen
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
 from edgelstm.quantization.scheme import QuantizedModel
@@ -22,7 +22,7 @@ class Int8(Arithmetic):
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         quantized = self.quantized
         trace = integer_trace(quantized, codes_of(run, sequence, quantized, ledger))
-        expected = states_of(trace)
+        expected = states_seen(quantized.model, trace, run.states)
         for name, found in run.states.items():
             ledger.exact(f"{name}, integers", found, expected[name])
         scores = trace.scores if run.scores is None else run.scores

@@ -1,4 +1,4 @@
-"""An LSTM with int8 values throughout, gates and cell too: the range of each value, and what it then computes.
+"""int8 values throughout, gates and cells too: what the TFLite form `int8-explicit` computes, each rounded once.
 
 That is what the primitive operators of an int8 graph can hold. It is coarser than the project's own arithmetic,
 whose gates and cell are int16.
@@ -6,9 +6,7 @@ whose gates and cell are int16.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,163 +19,160 @@ from edgelstm.export.arithmetic.arithmetic import (
     compare_int8_scores,
     compare_with_float64,
 )
-from edgelstm.export.arithmetic.dequantize import Floats, before, inputs, rounded, rows
+from edgelstm.export.arithmetic.dequantize import Floats, real, rounded, rows
+from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, Ranges, cell_ranges
+from edgelstm.export.arithmetic.twin import (
+    ContextTwin,
+    Flow,
+    Ran,
+    States,
+    Twin,
+    Walked,
+    calls_of,
+    given,
+    off_edges,
+    walk,
+    windows_of,
+)
 from edgelstm.export.parity.checks import Ledger
-from edgelstm.export.parity.references import float_trace, states_of
+from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.layers import LSTM
-from edgelstm.quantization.quantize import affine_from_range
+from edgelstm.forward import sigmoid
+from edgelstm.model import Placed
+from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedLSTM, QuantizedModel
-
-SIGMOID, TANH = Affine(np.float32(1 / 256), -128), Affine(np.float32(1 / 128), 0)
-"""What engines want of the results of LOGISTIC and TANH."""
 
 CELL_UNITS = 3.0
 CELL_SHARE = 0.03
-"""By how many units a value may differ from every value rounded once, and how often. XNNPACK measured 0; TFLite's own
-kernels, which round LOGISTIC and TANH otherwise, 2 units in 0.8 % of the values."""
+"""By how many units a value may differ from every value rounded once, and how often, for each run in a call. XNNPACK
+measured 0; TFLite's own kernels, which round LOGISTIC and TANH otherwise, 2 units in 0.8 % of the values."""
+
+_EDGE = 1e-3
+"""Units from where two integers meet within which an engine's float32 multiplier may decide otherwise."""
 
 
 class Int8Cell(Arithmetic):
     def __init__(self, quantized: QuantizedModel):
         self.quantized = quantized
+        ranges = cell_ranges(quantized)
+        placed = zip(quantized.model.road, quantized.layers)
+        self.twins = [_TWINS[at.layer.kind](at, layer, ranges.get(at.name)) for at, layer in placed]
+
+    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
+        """Raw frames (T, features) through the graph, every value rounded once: what its integers stand for."""
+        quantized = self.quantized
+        x = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.input)
+        return walk(quantized.model, self.twins, x[None]).trace(x)
+
+    def steps(self, codes: NDArray[np.int8], states: Mapping[str, Floats]) -> Walked:
+        """What each call must give, by the states (calls, values) that an engine itself had after the call before."""
+        return walk(self.quantized.model, self.twins, calls_of(self.quantized, codes), states)
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
-        quantized = self.quantized
-        exact, rough = float_trace(quantized.model, sequence), int8_cell_forward(quantized, sequence)
-        limit, largest = compare_with_float64(quantized.model, run, sequence, ledger, rough, rounded_limit)
-        # By the states that the file itself had a frame before.
-        steps = int8_cell_steps(quantized, codes_of(run, sequence, quantized, ledger), run.states)
-        scales = {f"h{n}": lstm.hidden.scale for n, lstm in enumerate(quantized.lstms)}
-        scales |= {f"c{n}": ranges.c.scale for n, ranges in enumerate(cell_ranges(quantized))}
-        for name, expected in states_of(steps).items():
-            difference = (run.states[name] - expected) / float(scales[name])
-            ledger.in_units(name, difference, CELL_UNITS, CELL_SHARE)
+        model = self.quantized.model
+        exact, rough = float_trace(model, sequence), self.rounded(sequence)
+        limit, largest = compare_with_float64(model, run, sequence, ledger, rough, rounded_limit)
+        steps = self.steps(codes_of(run, sequence, self.quantized, ledger), run.states)
+        for at, twin in zip(model.road, self.twins):
+            for name, part in at.parts:
+                if name in run.states:
+                    sure, runs = steps.sure[name], model.stride // at.stride
+                    difference = (run.states[name] - steps.states[name][:, -1])[sure] / twin.units[part.letter]
+                    ledger.in_units(name, difference, CELL_UNITS * runs, CELL_SHARE * runs)
         if run.scores is not None:
-            compare_int8_scores(run.scores, steps.scores, quantized, ledger)
+            expected = steps.results[model.road[-1].name][:, -1]
+            compare_int8_scores(run.scores, expected, self.quantized, ledger)
         return Verdict("answers against float64", exact.scores, limit, rough.scores, largest)
 
 
-@dataclass(frozen=True)
-class CellRanges:
-    """The quantization of every value in a layer's cell: W·x + b, R·h, their sum, the cell, f·c and i·g."""
-
-    zx: Affine
-    zh: Affine
-    z: Affine
-    c: Affine
-    fc: Affine
-    ig: Affine
-
-
-@lru_cache(maxsize=4)  # a proof asks for each sequence
-def cell_ranges(quantized: QuantizedModel) -> tuple[CellRanges, ...]:
-    """Of each layer, from the sequences that the model carries. ValueError when it carries none.
-
-    c and f·c are widened as far as the model's own calibration, over more sequences, saw the cell go.
-    """
-    model = quantized.model
-    if not model.examples or model.ranges is None:
-        raise ValueError(
-            f"model {model.name}: carries no sequences, expected some to take the ranges of its gates from"
-        )
-    traces = [forward.forward(model, sequence) for sequence in model.examples]
-    layers = []
-    for n, layer in enumerate(model.lstms):
-        seen = [_values(layer, trace.h[n - 1] if n else trace.x, trace.h[n], trace.c[n]) for trace in traces]
-        largest = max(float(np.abs(values["c"]).max()) for values in seen)
-        wider = max(model.ranges.largest(f"c{n}") / max(largest, 1e-9), 1.0)
-        affines = {}
-        for name in seen[0]:
-            low, high = min(float(v[name].min()) for v in seen), max(float(v[name].max()) for v in seen)
-            factor = wider if name in ("c", "fc") else 1.0
-            affines[name] = affine_from_range(low * factor, high * factor)
-        layers.append(CellRanges(**affines))
-    return tuple(layers)
-
-
-def _values(layer: LSTM, x: Floats, h: Floats, c: Floats) -> dict[str, Floats]:
-    """What `CellRanges` names, over the frames of one sequence."""
-    before_h, before_c = (np.concatenate([np.zeros_like(a[:1]), a[:-1]]) for a in (h, c))
-    zx, zh = x @ layer.W.T + layer.b, before_h @ layer.R.T
-    i, f, g, _ = np.split(zx + zh, 4, axis=1)
-    fc, ig = forward.sigmoid(f) * before_c, forward.sigmoid(i) * np.tanh(g)
-    return {"zx": zx, "zh": zh, "z": zx + zh, "c": c, "fc": fc, "ig": ig}
-
-
-def int8_cell_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
-    """Raw frames (T, features) through the graph, every value rounded once to int8: what its integers stand for."""
-    x = flow = inputs(quantized, quantize_frames(quantized, sequence))
-    hs, cs = [], []
-    for layer, ranges in zip(quantized.lstms, cell_ranges(quantized)):
-        cell = _Cell(layer, ranges)
-        h, c = np.empty((2, len(x), layer.units))
-        zeros: Floats = np.zeros(layer.units)
-        h_old = c_old = zeros
-        for t, zx in enumerate(cell.from_input(flow)):
-            o, c_old = cell.cell(zx, h_old, c_old)
-            h_old = cell.output(o, c_old)
-            h[t], c[t] = h_old, c_old
-        hs.append(h)
-        cs.append(c)
-        flow = h
-    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
-
-
-def int8_cell_steps(
-    quantized: QuantizedModel, codes: NDArray[np.int8], states: Mapping[str, Floats]
-) -> forward.Trace:
-    """What each frame must give, by the states (T, units) that an engine itself had after the frame before; h by the
-    engine's own new c.
-
-    codes: (T, features) as the engine had them. What an engine rounds otherwise cannot add up here.
-    """
-    x = flow = inputs(quantized, codes)
-    hs, cs = [], []
-    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized))):
-        after_h, after_c = states[f"h{n}"], states[f"c{n}"]
-        cell = _Cell(layer, ranges)
-        o, new_c = cell.cell(cell.from_input(flow), before(after_h), before(after_c))
-        hs.append(cell.output(o, after_c))
-        cs.append(new_c)
-        flow = after_h
-    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
-
-
-class _Cell:
-    """One layer; all numbers are those that its integers stand for."""
-
-    def __init__(self, layer: QuantizedLSTM, ranges: CellRanges):
+class _LSTM(Twin):
+    def __init__(self, _: Placed, layer: QuantizedLSTM, ranges: Ranges):
         self.ranges, self.hidden = ranges, layer.hidden
         self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
         self.bias = rows(layer.bias, layer.input.scale * layer.W_scale)
+        self.units = {"h": float(layer.hidden.scale), "c": float(ranges["c"].scale)}
+        self.memory = {"h": layer.units, "c": layer.units}
 
-    def from_input(self, x: Floats) -> Floats:
-        """(T, inputs) → (T, 4 · units)."""
-        return rounded(x @ self.W + self.bias, self.ranges.zx)
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:
+        from_x = rounded(x.values @ self.W + self.bias, self.ranges["zx"])
+        h, c = before["h"], before["c"]
+        hs, cs = np.empty((2, *x.values.shape[:2], self.memory["h"]))
+        runs = x.values.shape[1]
+        for run in range(runs):
+            o, c = self.cell(from_x[:, run], h, c)
+            # The newest h by the file's own new c: what is wrong with a gate shows in c alone.
+            h = rounded(o * rounded(np.tanh(c if seen is None or run < runs - 1 else seen["c"]), TANH), self.hidden)
+            hs[:, run], cs[:, run] = h, c
+        return Ran(given(hs, None if seen is None else seen["h"], x.sure), {"h": hs, "c": cs}, x.sure)
 
     def cell(self, zx: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats]:
-        """(…, 4 · units) and states (…, units) → gate o and the next c."""
-        z = np.split(rounded(zx + rounded(h @ self.R, self.ranges.zh), self.ranges.z), 4, axis=-1)
-        i, f, o = (rounded(forward.sigmoid(z[gate]), SIGMOID) for gate in (0, 1, 3))
-        kept, written = rounded(f * c, self.ranges.fc), rounded(i * rounded(np.tanh(z[2]), TANH), self.ranges.ig)
-        return o, rounded(kept + written, self.ranges.c)
-
-    def output(self, o: Floats, c: Floats) -> Floats:
-        return rounded(o * rounded(np.tanh(c), TANH), self.hidden)
+        """(B, 4 · units) and states (B, units) → gate o and the next c."""
+        ranges = self.ranges
+        z = np.split(rounded(zx + rounded(h @ self.R, ranges["zh"]), ranges["z"]), 4, axis=-1)
+        i, f, o = (rounded(sigmoid(z[gate]), SIGMOID) for gate in (0, 1, 3))
+        kept, written = rounded(f * c, ranges["fc"]), rounded(i * rounded(np.tanh(z[2]), TANH), ranges["ig"])
+        return o, rounded(kept + written, ranges["c"])
 
 
-def _head(quantized: QuantizedModel, h: Floats) -> tuple[Floats, ...]:
-    dense = []
-    for part in quantized.head:
-        h = _dense(part, h)
-        dense.append(h)
-    return tuple(dense)
+class _GRU(Twin):
+    def __init__(self, _: Placed, layer: QuantizedGRU, ranges: Ranges):
+        self.ranges, self.hidden, self.reset = ranges, layer.hidden, layer.reset
+        self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
+        self.bias = rows(layer.bias, layer.input.scale * layer.W_scale)
+        self.R_bias = rows(layer.R_bias, layer.hidden.scale * layer.R_scale)
+        self.units = {"h": float(layer.hidden.scale)}
+        self.memory = {"h": layer.units}
+
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:
+        from_x = rounded(x.values @ self.W + self.bias, self.ranges["zx"])
+        h = before["h"]
+        hs = np.empty((*x.values.shape[:2], self.memory["h"]))
+        for run in range(x.values.shape[1]):
+            h = hs[:, run] = self.cell(from_x[:, run], h)
+        return Ran(given(hs, None if seen is None else seen["h"], x.sure), {"h": hs}, x.sure)
+
+    def cell(self, zx: Floats, h: Floats) -> Floats:
+        """(B, 3 · units) and h (B, units) → the next h."""
+        ranges, H = self.ranges, self.memory["h"]
+        gates = slice(None) if self.reset == "after" else slice(0, 2 * H)
+        zh = rounded(h @ self.R[:, gates] + self.R_bias[gates], ranges["zh"])
+        sums = rounded(zx[:, : 2 * H] + zh[:, : 2 * H], ranges["z"])
+        z, r = (rounded(sigmoid(part), SIGMOID) for part in np.split(sums, 2, axis=-1))
+        if self.reset == "after":
+            rq = rounded(r * zh[:, 2 * H :], ranges["rq"])
+        else:
+            rq = rounded(rounded(r * h, ranges["rh"]) @ self.R[:, 2 * H :], ranges["rq"])
+        n = rounded(np.tanh(rounded(zx[:, 2 * H :] + rq, ranges["n"])), TANH)
+        kept = rounded(z * rounded(h - n, ranges["off"]), ranges["kept"])
+        return rounded(n + kept, self.hidden)
 
 
-def _dense(layer: QuantizedDense, x: Floats) -> Floats:
-    bias = rows(layer.bias, layer.input.scale * layer.W_scale)
-    y = rounded(x @ rows(layer.W, layer.W_scale).T + bias, layer.output)
-    return np.maximum(y, 0) if layer.activation == "relu" else y
+class _Product(Twin):
+    """A dense layer, or a convolution: a product over every window of rows."""
+
+    def __init__(self, at: Placed, layer: QuantizedDense | QuantizedConv, _: Ranges | None):
+        self.W = rows(layer.W, layer.W_scale).T
+        self.bias = rows(layer.bias, layer.input.scale * layer.W_scale)
+        self.windows = windows_of(at)
+        self.activation, self.output = layer.activation, layer.output
+
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:  # noqa: ARG002 - it has no state
+        y = self.windows(x.values) @ self.W + self.bias
+        y = np.maximum(y, 0) if self.activation == "relu" else y
+        sure = x.sure & off_edges(y, self.output, _EDGE)
+        return Ran(Flow(rounded(y, self.output).reshape(*x.values.shape[:2], -1), sure), {}, sure)
+
+
+def _context(at: Placed, layer: QuantizedLayer, _: Ranges | None) -> Twin:
+    return ContextTwin(at.layer, at.source.size, layer.input)  # type: ignore[arg-type]  # a context's place
+
+
+_TWINS: dict[str, Callable[..., Twin]] = {
+    "lstm": _LSTM,
+    "gru": _GRU,
+    "context": _context,
+    "conv": _Product,
+    "dense": _Product,
+}

@@ -7,6 +7,7 @@ a file is right when it is not much farther from float64 than that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.layers import LSTM
+from edgelstm.forward import sigmoid
+from edgelstm.layers import GRU, LSTM
 from edgelstm.model import Model
 
 Floats = NDArray[np.floating[Any]]
@@ -50,7 +52,7 @@ class Int8Dynamic(Arithmetic):
 
     def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
         """What the plainest way to round gives for raw frames (T, features)."""
-        return rounded_forward(self.model, sequence)
+        return rounded_forward(self.model, sequence, _PER_ROW)
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         exact, rough = float_trace(self.model, sequence), self.rounded(sequence)
@@ -64,55 +66,71 @@ class Hybrid(Int8Dynamic):
     """A scale for each gate; x and h to as many values below 0 as above."""
 
     def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
-        return rounded_forward(self.model, sequence, groups=4, round_values=_rounded_symmetrically)
+        return rounded_forward(self.model, sequence, _PER_GATE)
 
 
-def rounded_forward(
-    model: Model,
-    sequence: NDArray[np.float32],
-    groups: int | None = None,
-    round_values: Callable[[Floats], Floats] | None = None,
-) -> forward.Trace:
-    """Raw frames (T, features) through the LSTM layers with weights and, frame by frame, x and h rounded to 8 bits;
-    all else, and the head, in float64.
+@dataclass(frozen=True)
+class Rounding:
+    """How weights and what meets them become 8 bits."""
 
-    `groups`: blocks of rows that share a scale; left out, each row has its own. `round_values`: left out, to 256
-    values from the smallest to the largest.
-    """
-    flow: Floats = (sequence.astype(np.float64) - model.normalize.mean) / model.normalize.std
-    x = flow
-    hs, cs, dense = [], [], []
-    for lstm in model.lstms:
-        h, c = _rounded_lstm(lstm, flow, groups, round_values or _rounded)
-        hs.append(h)
-        cs.append(c)
-        flow = h
-    for layer in model.head:
-        flow = flow @ layer.W.astype(np.float64).T + layer.b
-        flow = np.maximum(flow, 0) if layer.activation == "relu" else flow
-        dense.append(flow)
-    return forward.Trace.of(x, tuple(hs), tuple(cs), tuple(dense))
+    groups: bool  # one scale for each gate, not for each row
+    values: Callable[[Floats], Floats]
+
+    def rows(self, weights: NDArray[np.float32], gates: int) -> Floats:
+        integers, scale = rows_to_int8(weights, gates if self.groups else None)
+        rounded: Floats = integers * scale.astype(np.float64)[:, None]
+        return rounded
 
 
-def _rounded_lstm(
-    layer: LSTM, x: Floats, groups: int | None, round_values: Callable[[Floats], Floats]
-) -> tuple[Floats, Floats]:
-    W, R = _rounded_rows(layer.W, groups), _rounded_rows(layer.R, groups)
+def rounded_forward(model: Model, sequence: NDArray[np.float32], rounding: Rounding) -> forward.Trace:
+    """Raw frames (T, features) through the recurrent layers with weights and, run by run, x and h rounded to 8 bits;
+    all else, and all other layers, in float64."""
+    x: Floats = (sequence.astype(np.float64) - model.normalize.mean) / model.normalize.std
+    results: dict[str, Floats] = {}
+    states: dict[str, Floats] = {}
+    flow = x
+    for at in model.road:
+        rounded = ROUNDED.get(at.layer.kind)
+        if rounded is not None:
+            flow, of_layer = rounded(at.layer, flow, rounding)
+        else:
+            run = at.layer.forward(flow[:, None], at.source)
+            flow, of_layer = run.result[:, 0], {letter: values[:, 0] for letter, values in run.states.items()}
+        results[at.name] = flow
+        states |= {name: of_layer[part.letter] for name, part in at.parts}
+    return forward.Trace(x, results, states)
+
+
+def _rounded_lstm(layer: LSTM, x: Floats, rounding: Rounding) -> tuple[Floats, dict[str, Floats]]:
+    W, R = rounding.rows(layer.W, 4), rounding.rows(layer.R, 4)
     h: Floats = np.zeros(layer.units)
     c: Floats = np.zeros(layer.units)
     hs, cs = np.empty((2, len(x), layer.units))
     for t, frame in enumerate(x):
-        i, f, g, o = np.split(W @ round_values(frame) + R @ round_values(h) + layer.b, 4)
-        c = forward.sigmoid(f) * c + forward.sigmoid(i) * np.tanh(g)
-        h = forward.sigmoid(o) * np.tanh(c)
+        i, f, g, o = np.split(W @ rounding.values(frame) + R @ rounding.values(h) + layer.b, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
         hs[t], cs[t] = h, c
-    return hs, cs
+    return hs, {"h": hs, "c": cs}
 
 
-def _rounded_rows(weights: NDArray[np.float32], groups: int | None) -> Floats:
-    integers, scale = rows_to_int8(weights, groups)
-    rounded: Floats = integers * scale.astype(np.float64)[:, None]
-    return rounded
+def _rounded_gru(layer: GRU, x: Floats, rounding: Rounding) -> tuple[Floats, dict[str, Floats]]:
+    W, R, H = rounding.rows(layer.W, 3), rounding.rows(layer.R, 3), layer.units
+    h: Floats = np.zeros(H)
+    hs = np.empty((len(x), H))
+    for t, frame in enumerate(x):
+        a = W @ rounding.values(frame) + layer.b
+        back = R @ rounding.values(h)
+        z, r = sigmoid(a[:H] + back[:H]), sigmoid(a[H : 2 * H] + back[H : 2 * H])
+        gated = r * (back[2 * H :] + layer.rb)
+        if layer.reset == "before":
+            gated = R[2 * H :] @ rounding.values(r * h)
+        h = hs[t] = z * h + (1 - z) * np.tanh(a[2 * H :] + gated)
+    return hs, {"h": hs}
+
+
+ROUNDED: dict[str, Callable[..., tuple[Floats, dict[str, Floats]]]] = {"lstm": _rounded_lstm, "gru": _rounded_gru}
+"""(layer, x (T, inputs), rounding) → its results (T, values), and its states by letter."""
 
 
 def _rounded(x: Floats) -> Floats:
@@ -129,3 +147,6 @@ def _rounded_symmetrically(x: Floats) -> Floats:
     scale = np.abs(x).max() / 127 or 1.0
     rounded: Floats = np.rint(x / scale) * scale
     return rounded
+
+
+_PER_ROW, _PER_GATE = Rounding(False, _rounded), Rounding(True, _rounded_symmetrically)

@@ -1,13 +1,12 @@
-"""The integer model with gates, cell and sums in floats: what the ONNX form `int8-portable` computes, in float64.
+"""The integer model with gates, cells and sums in floats: what the ONNX form `int8-portable` computes, in float64.
 
-x, h and the results of hidden dense layers are rounded to the model's int8 values; weights are its integers times
-their scales; biases are the float model's.
+x, h of an LSTM and the results of hidden layers are rounded to the model's int8 values; weights are its integers
+times their scales; biases are the float model's. A GRU's state stays in floats, rounded where it meets weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,30 @@ from edgelstm.export.arithmetic.arithmetic import (
     compare_int8_scores,
     compare_with_float64,
 )
-from edgelstm.export.arithmetic.dequantize import Floats, before, inputs, rounded, rows
+from edgelstm.export.arithmetic.dequantize import Floats, real, rounded, rows
+from edgelstm.export.arithmetic.twin import (
+    ContextTwin,
+    Flow,
+    Ran,
+    States,
+    Twin,
+    Walked,
+    calls_of,
+    given,
+    off_edges,
+    walk,
+    windows_of,
+)
 from edgelstm.export.parity.checks import Ledger
-from edgelstm.export.parity.references import float_trace, states_of
+from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import SCORE_UNITS, magnitude, rounded_limit, score_slack
+from edgelstm.forward import sigmoid
+from edgelstm.layers import GRU, LSTM, Conv, Dense
+from edgelstm.model import Placed
+from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.quantization.scheme import QuantizedLSTM, QuantizedModel
 
 STEP_LIMIT = 1e-6
 """Float gates between integers, by the file's own states: against float64, relative to the largest value and to the
@@ -41,94 +57,155 @@ two sides of a rounding's edge. Measured 0 in 10,000."""
 class Int8Portable(Arithmetic):
     def __init__(self, quantized: QuantizedModel):
         self.quantized = quantized
+        self.twins = twins_of(quantized)
+
+    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
+        """Raw frames (T, features) through the model; integers in the real values that they stand for."""
+        quantized = self.quantized
+        x = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.input)
+        return walk(quantized.model, self.twins, x[None]).trace(x)
+
+    def steps(self, codes: NDArray[np.int8], states: Mapping[str, Floats]) -> Walked:
+        """What each call must give, by the states (calls, values) that an engine itself had after the call before."""
+        return walk(self.quantized.model, self.twins, calls_of(self.quantized, codes), states)
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         quantized = self.quantized
-        exact, rough = float_trace(quantized.model, sequence), float_gates_forward(quantized, sequence)
+        exact, rough = float_trace(quantized.model, sequence), self.rounded(sequence)
         if run.scores_rounded:
-            scores = rounded(rough.scores, quantized.head[-1].output)
-            rough = replace(rough, results={**rough.results, quantized.model.road[-1].name: scores})
+            last = quantized.model.road[-1].name
+            results = {**rough.results, last: rounded(rough.scores, quantized.last.output)}
+            rough = forward.Trace(rough.x, results, rough.states)
         limit, largest = compare_with_float64(quantized.model, run, sequence, ledger, rough, rounded_limit)
-        self.compare_steps(run, codes_of(run, sequence, quantized, ledger), ledger)
+        steps = self.steps(codes_of(run, sequence, quantized, ledger), run.states)
+        self.compare_states(run, steps, ledger)
+        if run.scores is not None:
+            self.compare_scores(run.scores, steps.results[quantized.model.road[-1].name][:, -1], run, ledger)
         return Verdict("answers against float64", exact.scores, limit, rough.scores, largest)
 
-    def compare_steps(self, run: Run, codes: NDArray[np.int8], ledger: Ledger) -> None:
-        """Floats between integers, by the states that the file itself had a frame before."""
+    def compare_states(self, run: Run, steps: Walked, ledger: Ledger) -> None:
+        """Floats between integers, by the states that the file itself had a call before."""
+        for at, twin in zip(self.quantized.model.road, self.twins):
+            for name, part in at.parts:
+                if name not in run.states:
+                    continue
+                sure = steps.sure[name]
+                found, expected = run.states[name][sure], steps.states[name][sure, -1]
+                if part.letter in twin.units:
+                    ledger.in_units(name, (found - expected) / twin.units[part.letter], EDGE_UNITS, EDGE_SHARE)
+                else:
+                    limit = STEP_LIMIT * magnitude(expected) * max(1.0, steps.terms[name])
+                    ledger.near(f"{name} against the same rounding", found, expected, limit)
+
+    def compare_scores(self, found: Floats, expected: Floats, run: Run, ledger: Ledger) -> None:
         quantized = self.quantized
-        steps, largest = float_gates_steps(quantized, codes, run.states)
-        for name, expected in states_of(steps).items():
-            found, layer = run.states[name], int(name[1:])
-            if name.startswith("h"):
-                scale = float(quantized.lstms[layer].hidden.scale)
-                ledger.in_units(name, (found - expected) / scale, EDGE_UNITS, EDGE_SHARE)
-            else:
-                limit = STEP_LIMIT * magnitude(expected) * max(1.0, largest[layer])
-                ledger.near(f"{name} against the same rounding", found, expected, limit)
-        if run.scores is None:
-            return
         if run.scores_rounded:
-            compare_int8_scores(run.scores, steps.scores, quantized, ledger)
+            compare_int8_scores(found, expected, quantized, ledger)
         else:
-            # A value of a hidden dense layer may lie at an edge too.
-            edges = float((score_slack(quantized) - SCORE_UNITS).max()) * float(quantized.head[-1].output.scale)
-            limit = STEP_LIMIT * magnitude(steps.scores) + edges
-            ledger.near("scores against the same rounding", run.scores, steps.scores, limit)
+            # A value of a hidden layer may lie at an edge too.
+            edges = float((score_slack(quantized) - SCORE_UNITS).max()) * float(quantized.last.output.scale)
+            limit = STEP_LIMIT * magnitude(expected) + edges
+            ledger.near("scores against the same rounding", found, expected, limit)
 
 
-def float_gates_forward(quantized: QuantizedModel, sequence: NDArray[np.float32]) -> forward.Trace:
-    """Raw frames (T, features) through the model; h in the real values of its integers."""
-    x = flow = inputs(quantized, quantize_frames(quantized, sequence))
-    hs, cs = [], []
-    for layer, source in zip(quantized.lstms, quantized.model.lstms):
-        from_x, R = flow @ rows(layer.W, layer.W_scale).T + source.b, rows(layer.R, layer.R_scale)
-        h: Floats = np.zeros(layer.units)
-        c: Floats = np.zeros(layer.units)
-        h_after, c_after = np.empty((2, len(x), layer.units))
-        for t, z in enumerate(from_x):
-            o, c = _cell(z + R @ h, c)
-            h = _output(o, c, layer)
-            h_after[t], c_after[t] = h, c
-        hs.append(h_after)
-        cs.append(c_after)
-        flow = h_after
-    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow))
+def twins_of(quantized: QuantizedModel) -> list[Twin]:
+    placed = zip(quantized.model.road, quantized.layers)
+    twins = [_TWINS[at.layer.kind](at, layer) for at, layer in placed]
+    last = quantized.model.road[-1]
+    return [*twins[:-1], _Product(last, quantized.last, rounds=False)]
 
 
-def float_gates_steps(
-    quantized: QuantizedModel, codes: NDArray[np.int8], states: Mapping[str, Floats]
-) -> tuple[forward.Trace, list[float]]:
-    """What each frame must give, by the states (T, units) that an engine itself had after the frame before; h by the
-    engine's own new c. What falls to the other side of a rounding's edge cannot add up here.
+class _LSTM(Twin):
+    def __init__(self, at: Placed, layer: QuantizedLSTM):
+        assert isinstance(at.layer, LSTM)
+        self.hidden, self.b = layer.hidden, at.layer.b
+        self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
+        self.units = {"h": float(layer.hidden.scale)}
+        self.memory = {"h": layer.units, "c": layer.units}
 
-    codes: (T, features) as the engine had them. Also the largest terms of each layer's gate sums.
-    """
-    x = flow = inputs(quantized, codes)
-    hs, cs, largest = [], [], []
-    for n, (layer, source) in enumerate(zip(quantized.lstms, quantized.model.lstms)):
-        h_after, c_after = states[f"h{n}"], states[f"c{n}"]
-        from_x, from_h = flow @ rows(layer.W, layer.W_scale).T, before(h_after) @ rows(layer.R, layer.R_scale).T
-        o, new_c = _cell(from_x + source.b + from_h, before(c_after))
-        hs.append(_output(o, c_after, layer))
-        cs.append(new_c)
-        largest.append(float((np.abs(from_x) + np.abs(source.b) + np.abs(from_h)).max()))
-        flow = h_after
-    return forward.Trace.of(x, tuple(hs), tuple(cs), _head(quantized, flow)), largest
-
-
-def _cell(z: Floats, c: Floats) -> tuple[Floats, Floats]:
-    """Gate sums (…, 4·units) and c → what o is the sigmoid of, and the new c."""
-    i, f, g, o = np.split(z, 4, axis=-1)
-    return o, forward.sigmoid(f) * c + forward.sigmoid(i) * np.tanh(g)
-
-
-def _output(o: Floats, c: Floats, layer: QuantizedLSTM) -> Floats:
-    return rounded(forward.sigmoid(o) * np.tanh(c), layer.hidden)
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:
+        from_x = x.values @ self.W
+        h, c, sure, terms = before["h"], before["c"], x.sure, 0.0
+        hs, cs = np.empty((2, *x.values.shape[:2], self.memory["h"]))
+        runs = x.values.shape[1]
+        for run in range(runs):
+            from_h = h @ self.R
+            terms = max(terms, float((np.abs(from_x[:, run]) + np.abs(self.b) + np.abs(from_h)).max()))
+            i, f, g, o = np.split(from_x[:, run] + self.b + from_h, 4, axis=-1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            # The newest h by the file's own new c: what is wrong with a gate shows in c alone.
+            y = sigmoid(o) * np.tanh(c if seen is None or run < runs - 1 else seen["c"])
+            h = rounded(y, self.hidden)
+            if run < runs - 1:
+                sure = sure & off_edges(y, self.hidden, STEP_LIMIT * max(1.0, terms) / float(self.hidden.scale))
+            hs[:, run], cs[:, run] = h, c
+        return Ran(given(hs, None if seen is None else seen["h"], sure), {"h": hs, "c": cs}, sure, terms)
 
 
-def _head(quantized: QuantizedModel, x: Floats) -> tuple[Floats, ...]:
-    results = []
-    for layer, source in zip(quantized.head, quantized.model.head):
-        y = x @ rows(layer.W, layer.W_scale).T + source.b
-        results.append(np.maximum(y, 0) if layer.activation == "relu" else y)
-        x = rounded(results[-1], layer.output)
-    return tuple(results)
+class _GRU(Twin):
+    def __init__(self, at: Placed, layer: QuantizedGRU):
+        assert isinstance(at.layer, GRU)
+        self.hidden, self.reset = layer.hidden, layer.reset
+        self.b, self.rb = at.layer.b, np.concatenate([np.zeros(2 * layer.units), at.layer.rb])
+        self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
+        self.memory = {"h": layer.units}
+
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:
+        H, scale = self.memory["h"], float(self.hidden.scale)
+        from_x = x.values @ self.W + self.b
+        h, sure, terms = before["h"], x.sure, 0.0
+        hs, results = np.empty((2, *x.values.shape[:2], H))
+        for run in range(x.values.shape[1]):
+            if run:
+                sure = sure & off_edges(h, self.hidden, STEP_LIMIT * max(1.0, terms) / scale)
+            back = _as_engines_round(h, self.hidden) @ self.R + self.rb
+            z, r = (sigmoid(from_x[:, run, g] + back[:, g]) for g in (slice(0, H), slice(H, 2 * H)))
+            gated = r * back[:, 2 * H :]
+            if self.reset == "before":
+                gated = rounded(r * h, self.hidden) @ self.R[:, 2 * H :]
+                sure = sure & off_edges(r * h, self.hidden, STEP_LIMIT / scale)
+            terms = max(terms, float((np.abs(from_x[:, run]) + np.abs(back)).max()))
+            h = z * h + (1 - z) * np.tanh(from_x[:, run, 2 * H :] + gated)
+            hs[:, run], results[:, run] = h, rounded(h, self.hidden)
+        newest = None if seen is None else _as_engines_round(seen["h"], self.hidden)
+        return Ran(given(results, newest, sure), {"h": hs}, sure, terms)
+
+
+def _as_engines_round(values: Floats, affine: Affine) -> Floats:
+    """A float32 state to the model's int8 values, divided in float32 as engines do."""
+    codes = np.rint(values.astype(np.float32) / affine.scale) + affine.zero_point
+    return real(np.clip(codes, -128, 127).astype(np.float64), affine)
+
+
+class _Product(Twin):
+    """A dense layer, or a convolution: a product over every window of rows."""
+
+    def __init__(self, at: Placed, layer: QuantizedDense | QuantizedConv, *, rounds: bool = True):
+        assert isinstance(at.layer, Dense | Conv)
+        self.W, self.b = rows(layer.W, layer.W_scale).T, at.layer.b
+        self.windows = windows_of(at)
+        self.activation, self.output, self.rounds = layer.activation, layer.output, rounds
+
+    def run(self, x: Flow, before: States, seen: States | None) -> Ran:  # noqa: ARG002 - it has no state
+        flow = self.windows(x.values)
+        y = flow @ self.W + self.b
+        y = np.maximum(y, 0) if self.activation == "relu" else y
+        result = (rounded(y, self.output) if self.rounds else y).reshape(*x.values.shape[:2], -1)
+        sure = x.sure
+        if self.rounds:
+            terms = np.abs(flow) @ np.abs(self.W) + np.abs(self.b)
+            sure = sure & off_edges(y, self.output, STEP_LIMIT * terms / float(self.output.scale))
+        return Ran(Flow(result, sure), {}, sure)
+
+
+def _context(at: Placed, layer: QuantizedLayer) -> Twin:
+    return ContextTwin(at.layer, at.source.size, layer.input)  # type: ignore[arg-type]  # a context's place
+
+
+_TWINS: dict[str, Callable[..., Twin]] = {
+    "lstm": _LSTM,
+    "gru": _GRU,
+    "context": _context,
+    "conv": _Product,
+    "dense": _Product,
+}

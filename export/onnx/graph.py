@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -26,6 +29,8 @@ class Nodes:
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
+        self._names: set[str] = set()
+        self._suffix = ""
 
     def node(self, operator: str, *inputs: str, to: str, **attributes: Any) -> str:
         return self.nodes_of(operator, inputs, [to], **attributes)[0]
@@ -34,6 +39,8 @@ class Nodes:
         """One node with several results."""
         from onnx import helper
 
+        to = [name + self._suffix for name in to]
+        self._names.update(to)
         self.nodes.append(helper.make_node(operator, inputs, to, name=to[0], **attributes))
         return to
 
@@ -41,8 +48,28 @@ class Nodes:
         from onnx import helper
 
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        to += self._suffix
+        self._names.add(to)
         self.nodes.append(helper.make_node("Cast", [x], [to], name=to, to=kind))
         return to
+
+    @contextmanager
+    def repeated(self, suffix: str) -> Iterator[None]:
+        """Nodes that are written in here bear `suffix` behind their names, so that they may be written again."""
+        before, self._suffix = self._suffix, suffix
+        try:
+            yield
+        finally:
+            self._suffix = before
+
+    def has(self, name: str) -> bool:
+        """Whether there is a result of that name."""
+        return name in self._names
+
+    def unused(self, name: str) -> str:
+        """`name`, or the first of `name`_2, `name`_3 … that no result has."""
+        names = (f"{name}_{count}" if count > 1 else name for count in itertools.count(1))
+        return next(one for one in names if one not in self._names)
 
 
 class Graph(Nodes):
@@ -71,12 +98,14 @@ class Graph(Nodes):
         """An input `name` and an output `name`_out; `facts` are fields of `State`: initial, scale, zero_point."""
         self.states.append(State(name, f"{name}_out", dtype, shape, **{"initial": 0, **facts}))
 
-    def function(self, name: str, inputs: list[str], outputs: list[str], body: Nodes) -> None:
-        """A named local function: `nodes_of(name, …, domain=DOMAIN)` calls it. Engines put its nodes in its place."""
+    def function(self, name: str, inputs: list[str], outputs: list[str], body: Callable[[], Nodes]) -> None:
+        """A named local function, stored once: `nodes_of(name, …, domain=DOMAIN)` calls it. Engines put its nodes in
+        its place."""
         from onnx import helper
 
-        opset = [helper.make_opsetid("", OPSET)]
-        self._functions[name] = helper.make_function(DOMAIN, name, inputs, outputs, body.nodes, opset)
+        if name not in self._functions:
+            opset = [helper.make_opsetid("", OPSET)]
+            self._functions[name] = helper.make_function(DOMAIN, name, inputs, outputs, body().nodes, opset)
 
     def probabilities(self, scores: str) -> list[str]:
         """The output activation over `scores` (frames, outputs): no node for a linear model."""
@@ -86,10 +115,11 @@ class Graph(Nodes):
         return [self.node(_OUTPUT_NODES[self.model.activation], scores, to="probabilities", **attributes)]
 
     def encode(
-        self, results: list[str], frames: int | str = 1, *, scan: bool = False, io: dict[str, Any] | None = None
+        self, results: list[str], runs: int | str = 1, *, scan: bool = False, io: dict[str, Any] | None = None
     ) -> bytes:
-        """The file: `x` (frames, features) and the states in, `results` (frames, outputs) and the states out.
+        """The file: `x` (runs · stride, features) and the states in, `results` (runs, outputs) and the states out.
 
+        `runs`: of the last layer in one call; a name means any number, for models of stride 1.
         `scan`: the nodes are those of one frame, and the file runs them for each of any number of frames.
         `io`: where `x` and the results are int8, what they mean. Checked by onnx's own checker. The same graph gives
         the same bytes.
@@ -97,7 +127,7 @@ class Graph(Nodes):
         import onnx
         from onnx import helper
 
-        inputs, outputs = self._values(results, 1 if scan else frames, io)
+        inputs, outputs = self._values(results, 1 if scan else runs, io)
         domains = sorted({node.domain for node in self.nodes} - {""})
         if scan:
             self._scan(inputs, outputs, len(results))
@@ -117,12 +147,13 @@ class Graph(Nodes):
         onnx.checker.check_model(proto, full_check=True)
         return bytes(proto.SerializeToString(deterministic=True))
 
-    def _values(self, results: list[str], frames: int | str, io: object) -> tuple[list[Any], list[Any]]:
+    def _values(self, results: list[str], runs: int | str, io: object) -> tuple[list[Any], list[Any]]:
         """The graph's inputs and outputs with their types and shapes."""
         kind = "int8" if io else "float32"
+        frames = runs * self.model.stride if isinstance(runs, int) else runs
         inputs = [_value("x", kind, (frames, self.model.features))]
         inputs += [_value(state.name, state.type, state.shape) for state in self.states]
-        outputs = [_value(name, kind, (frames, self.model.outputs)) for name in results]
+        outputs = [_value(name, kind, (runs, self.model.outputs)) for name in results]
         outputs += [_value(str(state.output), state.type, state.shape) for state in self.states]
         return inputs, outputs
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.onnx.flow import Flow, context
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.quantization.scheme import Affine, QuantizedModel
+from edgelstm.model import Placed
+from edgelstm.quantization import Affine, QuantizedModel
+from edgelstm.quantization.context import QuantizedContext
 from edgelstm.runtime.states import Io
 
 RAISED = 128
@@ -26,7 +29,7 @@ def raised_weights(weights: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def integer_input(graph: Graph, quantized: QuantizedModel, io: Io) -> str:
-    """`x` (1, features) → uint8. From floats it is the model's own step: two float32 roundings, then ties to even."""
+    """`x` (frames, features) → uint8, by the model's own step: two float32 roundings, then ties to even."""
     if io == "int8":
         moved = graph.cast("x", np.float32, "x_float")
     else:
@@ -36,8 +39,15 @@ def integer_input(graph: Graph, quantized: QuantizedModel, io: Io) -> str:
     return graph.node("QuantizeLinear", moved, one, zero, to="x8")
 
 
+def integer_context(graph: Graph, at: Placed, layer: QuantizedContext, flow: Flow) -> Flow:
+    """Codes side by side, uint8."""
+    zero = raised_zero_point(layer.input)
+    facts = {"initial": zero, "zero_point": zero, "scale": float(layer.input.scale)}
+    return context(graph, at, layer.layer, flow, "uint8", **facts)
+
+
 def product(graph: Graph, name: str, x: str, affine: Affine, weights: NDArray[np.int8]) -> str:
-    """`x` (1, inputs) uint8, less its zero point, by `weights` (rows, inputs) → int32 (1, rows)."""
+    """`x` (any, inputs) uint8, less its zero point, by `weights` (rows, inputs) → int32 (any, rows)."""
     W = graph.constant(f"{name}_weights", raised_weights(weights))
     zero = raised_zero_point(affine)
     x_zero = graph.scalar(f"zero_point_{zero}", zero, np.uint8)

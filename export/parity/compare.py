@@ -63,7 +63,7 @@ class Judge:
         return float(np.nan_to_num(np.sqrt(np.mean(np.concatenate(self.squares))), nan=MAX_REPORTED))
 
     def answers_of(self, scores: NDArray[Any]) -> tuple[forward.Floats, forward.Floats]:
-        """(answers emitted, answer at the end) that frames with these `scores` lead to."""
+        """(answers emitted, answer at the end) that runs with these `scores` lead to."""
         model = self.model
         pooled = (forward.answers(scores, model.run_answer), forward.final_answer(scores, model.run_answer))
         rows, last = (forward.activate(values.astype(np.float64), model.activation) for values in pooled)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.form import Form, Source
-from edgelstm.export.metadata import metadata
+from edgelstm.export.metadata import layers_of, metadata
 from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
@@ -100,16 +100,15 @@ def prove(path: str | Path, form: Form, source: Source, sequences: Sequence[NDAr
     sequences that do not fit.
     """
     path = Path(path)
-    if not sequences or any(not len(sequence) for sequence in sequences):
-        raise ValueError(f"{path}: proof: no sequences or an empty one, expected at least one frame in each")
     model = source.model if isinstance(source, QuantizedModel) else source
+    if not sequences or any(len(sequence) < model.stride for sequence in sequences):
+        least = "one frame" if model.stride == 1 else f"{model.stride} frames, after which the scores come,"
+        raise ValueError(f"{path}: proof: no sequences or too short a one, expected at least {least} in each")
     engine = open_model(path)
-    units = engine.metadata.get("lstm_units")
-    shape = (engine.features, units, engine.outputs, engine.precision, engine.activation)
-    widths = [lstm.units for lstm in model.lstms]
-    expected = (model.features, widths, model.outputs, form.name, model.activation)
-    if shape != expected:
-        raise ValueError(f"{path}: features, units, outputs, precision, activation are {shape}, expected {expected}")
+    found = (engine.features, _sizes(layer.to_json() for layer in engine.layers), engine.precision, engine.activation)
+    expected = (model.features, _sizes(layers_of(model)), form.name, model.activation)
+    if found != expected:
+        raise ValueError(f"{path}: features, layers, precision, activation are {found}, expected {expected}")
     arithmetic = form.arithmetic(source)
     witnessed = witness(engine, as_integers=arithmetic.integers, splits_exactly=arithmetic.splits_exactly)
     judge = Judge(model, arithmetic, witnessed)
@@ -131,6 +130,11 @@ def prove(path: str | Path, form: Form, source: Source, sequences: Sequence[NDAr
         float_agreement=judge.agreement(judge.float_finals),
         float_error=judge.float_error(),
     )
+
+
+def _sizes(layers: Iterable[Mapping[str, Any]]) -> str:
+    """Every layer's name and the size of its result, in one line."""
+    return ", ".join(f"{layer['name']} {layer['rows']}x{layer['channels']}" for layer in layers)
 
 
 def _same_metadata(found: dict[str, Any], wanted: dict[str, Any]) -> tuple[NDArray[Any], NDArray[Any]]:

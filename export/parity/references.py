@@ -5,6 +5,7 @@ Several files of one model are proven on the same sequences: the last few traces
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -30,11 +31,19 @@ def integer_trace(quantized: QuantizedModel, codes: NDArray[np.int8]) -> referen
     return _integer_trace(quantized, np.ascontiguousarray(codes, np.int8).tobytes())
 
 
-def states_of(trace: forward.Trace | reference.Trace) -> dict[str, NDArray[Any]]:
-    """The states of a trace by the names of their parts, each (T, values)."""
-    return {
-        f"{letter}{n}": values for letter, parts in (("h", trace.h), ("c", trace.c)) for n, values in enumerate(parts)
-    }
+def states_seen(
+    model: Model, trace: forward.Trace | reference.Trace, found: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """What a trace says of the states in `found`, (runs, values) each: after every run of the last layer. A file that
+    takes all of a run's frames in one call keeps only the newest rows of a past."""
+    seen = {}
+    for at in model.road:
+        runs = model.stride // at.stride
+        for name, _ in at.parts:
+            if name in found:
+                values = trace.states[name][runs - 1 :: runs]
+                seen[name] = values[:, values.shape[1] - found[name].shape[1] :]
+    return seen
 
 
 @lru_cache(KEPT)

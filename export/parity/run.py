@@ -20,15 +20,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One sequence of T frames through a stream that was reset before."""
+    """One sequence of T frames through a stream that was reset before. What is seen after each run of the last layer
+    has R = T // stride rows."""
 
     answers: Array  # (answers, outputs) that were emitted
     final: Array  # (outputs,) the answer asked for at the end
     ended: Mapping[str, Array]  # the states at the end by name, (values,) each
-    states: Mapping[str, Array] = field(default_factory=dict)  # after each frame, (T, values) each
-    scores: Array | None = None  # (T, outputs), where the engine shows them
+    states: Mapping[str, Array] = field(default_factory=dict)  # by name, (R, values) each
+    scores: Array | None = None  # (R, outputs), where the engine shows them
     scores_rounded: bool = False  # to int8, where the file holds integers
-    probabilities: Array | None = None  # (T, outputs), where the file computes them itself
+    probabilities: Array | None = None  # (R, outputs), where the file computes them itself
     codes: Array | None = None  # (T, features) int8: the frames as the file quantized them, where it shows them
 
 
@@ -65,15 +66,16 @@ class Witness:
         """Reset, then frame by frame."""
         self.stream.reset()
         answers, states, seen = [], [], []
-        for frame in sequence:
+        for count, frame in enumerate(sequence, 1):
             if self.stream.step(frame):
                 answers.append(self.stream.output.copy())
-            states.append(self.states(self.stream))
-            seen.append(self.look())
+            if count % self.engine.stride == 0:
+                states.append(self.states(self.stream))
+                seen.append(self.look())
         traced = {name: np.array([state[name] for state in states]) for name in states[0]}
         fields: dict[str, Any] = {name: np.array([look[name] for look in seen]) for name in seen[0]}
         fields["scores_rounded"] = self.rounds_scores
-        return Run(self.rows(answers), self.stream.answer(), states[-1], traced, **fields)
+        return Run(self.rows(answers), self.stream.answer(), self.states(self.stream), traced, **fields)
 
     def run_at_once(self, sequence: NDArray[np.float32]) -> Run:
         """Reset, then one push."""
@@ -128,11 +130,13 @@ class _OnnxWitness(Witness):
         return replace(run, probabilities=self.probabilities(sequence)) if self.has_probabilities else run
 
     def probabilities(self, sequence: NDArray[np.float32]) -> Array:
-        """(T, outputs), through inputs and outputs by name as other programs use them."""
+        """(R, outputs), through inputs and outputs by name as other programs use them."""
         states = {state.name: state.fresh() for state in self.model.states}
         outputs = ["probabilities", *(state.output for state in self.model.states)]
         rows = []
-        for part in np.split(sequence, len(sequence)) if self.model.one_call else [sequence]:
+        calls = len(sequence) // self.model.stride
+        whole = sequence[: calls * self.model.stride]
+        for part in np.split(whole, calls) if self.model.one_call else [whole]:
             row, *after = self.model.session.run(outputs, {"x": part, **states})
             states = dict(zip(states, after))
             rows.append(row)
@@ -168,6 +172,10 @@ class _TfliteWitness(Witness):
         assert isinstance(self.stream, TfliteStream)
         seen = {field: self.stream.interpreter.get_tensor(number) for field, number in self.numbers.items()}
         return {"scores": self.stream.scores.copy()} | {field: array.reshape(-1) for field, array in seen.items()}
+
+    def run(self, sequence: NDArray[np.float32]) -> Run:
+        run = super().run(sequence)
+        return replace(run, codes=None if run.codes is None else run.codes.reshape(-1, self.engine.features))
 
 
 def in_reals(about: Sequence[State], states: Mapping[str, Array]) -> dict[str, Array]:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.export.arithmetic.twin import windows_of
+from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedModel
+from edgelstm.quantization.context import QuantizedContext
 
 FLOAT32_LIMIT = 5e-6
 """Against float64, relative to the largest value (at least 1). float32 rounds at 6e-8; sums over a row and the
@@ -52,11 +54,18 @@ def rounded_limit(exact: NDArray[Any], rough: NDArray[Any]) -> float:
 def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
     """(outputs,) by how many units of the int8 score an engine's rounding may move it.
 
-    One unit for the last layer. A hidden dense layer may be off by one unit in every value, and the layers after
-    it carry that on: at most the sum of their weights' magnitudes.
+    One unit for the last layer. A layer before it may be off by one unit in every value, and the layers after
+    it carry that on: at most the sum of their weights' magnitudes. Recurrent layers are judged by their states.
     """
-    slack = np.zeros(quantized.head[0].inputs)
-    for dense in quantized.head:
-        weights = np.abs(dense.W.astype(np.float64)) * dense.W_scale[:, None].astype(np.float64)
-        slack = weights @ slack / float(dense.output.scale) * float(dense.input.scale) + SCORE_UNITS
+    slack = np.zeros(quantized.model.features)
+    for at, layer in zip(quantized.model.road, quantized.layers):
+        if at.layer.recurrent:
+            slack = np.zeros(at.result.size)
+        elif isinstance(layer, QuantizedContext):
+            slack = np.tile(slack, at.result.rows)
+        elif isinstance(layer, QuantizedDense | QuantizedConv):
+            weights = np.abs(layer.W.astype(np.float64)) * layer.W_scale[:, None].astype(np.float64)
+            windows = windows_of(at)(slack[None, None])[0, 0]
+            slack = windows @ weights.T / float(layer.output.scale) * float(layer.input.scale) + SCORE_UNITS
+            slack = slack.reshape(-1)
     return slack

@@ -1,63 +1,157 @@
-"""An LSTM's cell in TFLite's primitive operators; h and c go in and come out.
+"""Recurrent layers in TFLite's primitive operators; their states go in and come out.
 
-x, h → FULLY_CONNECTED each → ADD → SPLIT → LOGISTIC i, f, o; TANH g
-f·c + i·g → c_out;  o · TANH(c_out) → h_out
+An LSTM:
+
+    x, h → FULLY_CONNECTED each → ADD → SPLIT → LOGISTIC i, f, o; TANH g
+    f·c + i·g → c_out;  o · TANH(c_out) → h_out
+
+A GRU, with gates z, r, n:
+
+    x, h → FULLY_CONNECTED each → SPLIT;  ADD → LOGISTIC z, r
+    n = TANH(x_n + r·h_n), or where the reset comes first TANH(x_n + FULLY_CONNECTED(r·h))
+    n + z·(h - n) → h_out
+
+Where a call has several runs of a layer, x meets its weights once for all of them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
 from edgelstm.export.tflite.graph import Field, Op, Operator, Tensor
+from edgelstm.export.tflite.writer import Writer, each_run, joined
+from edgelstm.model import Placed
+
+_NO_ACTIVATION = Field(0, "int8", 0)
+_ALL = slice(None)
+
+Weights = tuple[Tensor, Tensor, int, tuple[Field, ...]]
+"""A matrix, its bias, and the version and options of FULLY_CONNECTED that they need."""
 
 
 class Cell(ABC):
-    """Writes the operators of layer `n`; what its weights and values are made of is for a form to say."""
+    """Writes the operators of a layer; what its weights and values are made of is for a form to say."""
 
     version = 1  # of the operators on values
 
-    def __init__(self, n: int, units: int):
-        self.n, self.units = n, units
-        self.operators: list[Operator] = []
-        self.states: list[tuple[Tensor, Tensor | None]] = []
+    def __init__(self, writer: Writer, at: Placed, units: int):
+        self.writer, self.name, self.units = writer, at.name, units
+        self.parts = {part.letter: name for name, part in at.parts}
+        self.suffix = ""
+        self._weights: dict[str, Weights] = {}
 
     @abstractmethod
-    def value(self, name: str, quantity: str, width: int) -> Tensor:
-        """A new tensor (1, width). `quantity` says what it holds: h, c, zx, zh, z, fc, ig, sigmoid or tanh."""
+    def value(self, name: str, quantity: str, shape: tuple[int, int]) -> Tensor:
+        """A new tensor. `quantity` says what it holds: h, c, sigmoid, tanh, or a name that
+        `edgelstm.export.arithmetic.int8_cell_ranges` has."""
 
     @abstractmethod
-    def products(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """W·x + b and R·h, (1, 4 · units) each."""
+    def weights(self, name: str, matrix: str, part: slice) -> Weights:
+        """Rows `part` of W or R with their bias; constants are called `name`_W and `name`_b."""
 
-    def write(self, x: Tensor) -> list[Operator]:
-        """x (1, inputs) → the operators, the last of which gives h (1, units)."""
-        none = Field(0, "int8", 0)  # no activation
-        h, c = self.new("h", "h"), self.new("c", "c")
-        z = self.new("z", "z", 4)
-        self.add(Op.ADD, self.products(x, h), z, none)
-        parts = tuple(self.new(f"z_{gate}", "z") for gate in "ifgo")
-        axis = Tensor.constant(f"lstm{self.n}_axis", np.array(1, np.int32))
-        self.operators.append(Operator(Op.SPLIT, (axis, z), parts, self.version, (Field(0, "int32", 4),)))
+    def new(self, name: str, quantity: str, width: int = 1, runs: int = 1) -> Tensor:
+        """A tensor (runs, width · units), called by the layer's name and `name`."""
+        return self.value(f"{self.name}_{name}{self.suffix}", quantity, (runs, width * self.units))
+
+    def state(self, letter: str) -> Tensor:
+        """A part of the state as it comes in."""
+        return self.value(self.parts[letter], letter, (1, self.units))
+
+    def state_out(self, letter: str) -> Tensor:
+        return self.value(f"{self.parts[letter]}_out{self.suffix}", letter, (1, self.units))
+
+    def add(self, op: Op, inputs: tuple[Tensor, ...], y: Tensor, *options: Field) -> Tensor:
+        return self.writer.add(op, inputs, y, *options, version=self.version)
+
+    def combined(self, op: Op, one: Tensor, other: Tensor, y: Tensor) -> Tensor:
+        """ADD, SUB or MUL."""
+        return self.add(op, (one, other), y, _NO_ACTIVATION)
+
+    def product(self, name: str, x: Tensor, matrix: str, width: int, part: slice = _ALL) -> Tensor:
+        """x (runs, values) → (runs, width · units); the value's quantity is its name."""
+        if name not in self._weights:
+            self._weights[name] = self.weights(f"{self.name}_{name}", matrix, part)
+        W, b, version, options = self._weights[name]
+        y = self.new(name, name, width, x.shape[0])
+        return self.writer.add(Op.FULLY_CONNECTED, (x, W, b), y, *options, version=version)
+
+    def split(self, x: Tensor, names: list[str], quantity: str) -> tuple[Tensor, ...]:
+        """Equal parts of the columns."""
+        parts = tuple(self.new(name, quantity) for name in names)
+        axis = Tensor.constant(f"{self.name}_axis", np.array(1, np.int32))
+        options = (Field(0, "int32", len(names)),)
+        self.writer.operators.append(Operator(Op.SPLIT, (axis, x), parts, self.version, options))
+        return parts
+
+    def each_run(
+        self, zx: Tensor, width: int, step: Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+    ) -> Tensor:
+        """`step(zx of one run, states)` gives the new states, of which the first is the layer's result."""
+        parts = each_run(self.writer, zx, lambda name: self.value(name, "zx", (1, width * self.units)))
+        before = states = tuple(self.state(letter) for letter in self.parts)
+        results = []
+        for run, part in enumerate(parts):
+            # The last run's names are those that a file has that takes one frame per call.
+            self.suffix = "" if run == len(parts) - 1 else f"/{run}"
+            states = step(part, states)
+            results.append(states[0])
+        self.writer.states += zip(before, states, strict=True)
+        if len(results) == 1:
+            return results[0]
+        return joined(self.writer, results, self.new("runs", "h", runs=len(results)))
+
+
+def lstm(cell: Cell, x: Tensor) -> Tensor:
+    """x (runs, inputs) → h (runs, units)."""
+
+    def step(zx: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        h, c = states
+        z = cell.combined(Op.ADD, zx, cell.product("zh", h, "R", 4), cell.new("z", "z", 4))
+        parts = cell.split(z, [f"z_{gate}" for gate in "ifgo"], "z")
         i, f, o = (
-            self.add(Op.LOGISTIC, (part,), self.new(gate, "sigmoid"))
+            cell.add(Op.LOGISTIC, (part,), cell.new(gate, "sigmoid"))
             for gate, part in zip("ifo", (*parts[:2], parts[3]))
         )
-        g = self.add(Op.TANH, (parts[2],), self.new("g", "tanh"))
-        kept = self.add(Op.MUL, (f, c), self.new("fc", "fc"), none)
-        written = self.add(Op.MUL, (i, g), self.new("ig", "ig"), none)
-        c_out = self.add(Op.ADD, (kept, written), self.new("c", "c", out=True), none)
-        squashed = self.add(Op.TANH, (c_out,), self.new("tanh_c", "tanh"))
-        h_out = self.add(Op.MUL, (o, squashed), self.new("h", "h", out=True), none)
-        self.states += [(h, h_out), (c, c_out)]
-        return self.operators
+        g = cell.add(Op.TANH, (parts[2],), cell.new("g", "tanh"))
+        kept = cell.combined(Op.MUL, f, c, cell.new("fc", "fc"))
+        written = cell.combined(Op.MUL, i, g, cell.new("ig", "ig"))
+        c_out = cell.combined(Op.ADD, kept, written, cell.state_out("c"))
+        squashed = cell.add(Op.TANH, (c_out,), cell.new("tanh_c", "tanh"))
+        return cell.combined(Op.MUL, o, squashed, cell.state_out("h")), c_out
 
-    def new(self, name: str, quantity: str, gates: int = 1, out: bool = False) -> Tensor:
-        """h0, c0 and h0_out, c0_out are what callers see; all else is lstm0_NAME."""
-        full = f"{name}{self.n}" if name in "hc" else f"lstm{self.n}_{name}"
-        return self.value(f"{full}_out" if out else full, quantity, gates * self.units)
+    return cell.each_run(cell.product("zx", x, "W", 4), 4, step)
 
-    def add(self, op: Op, inputs: tuple[Tensor, ...], output: Tensor, *options: Field) -> Tensor:
-        self.operators.append(Operator(op, inputs, (output,), self.version, options))
-        return output
+
+def gru(cell: Cell, x: Tensor, *, reset_first: bool) -> Tensor:
+    """x (runs, inputs) → h (runs, units)."""
+    H = cell.units
+
+    def step(zx: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        (h,) = states
+        x_z, x_r, x_n = cell.split(zx, ["x_z", "x_r", "x_n"], "zx")
+        names = ["h_z", "h_r"] if reset_first else ["h_z", "h_r", "h_n"]
+        zh = cell.product("zh", h, "R", len(names), slice(0, len(names) * H))
+        h_z, h_r, *h_n = cell.split(zh, names, "zh")
+        z, r = (
+            cell.add(
+                Op.LOGISTIC,
+                (cell.combined(Op.ADD, from_x, from_h, cell.new(f"sum_{gate}", "z")),),
+                cell.new(gate, "sigmoid"),
+            )
+            for gate, from_x, from_h in (("z", x_z, h_z), ("r", x_r, h_r))
+        )
+        if reset_first:
+            reset = cell.combined(Op.MUL, r, h, cell.new("rh", "rh"))
+            gated = cell.product("rq", reset, "R", 1, slice(2 * H, None))
+        else:
+            gated = cell.combined(Op.MUL, r, h_n[0], cell.new("rq", "rq"))
+        bent = cell.combined(Op.ADD, x_n, gated, cell.new("sum_n", "n"))
+        n = cell.add(Op.TANH, (bent,), cell.new("n", "tanh"))
+        off = cell.combined(Op.SUB, h, n, cell.new("off", "off"))
+        kept = cell.combined(Op.MUL, z, off, cell.new("kept", "kept"))
+        return (cell.combined(Op.ADD, n, kept, cell.state_out("h")),)
+
+    return cell.each_run(cell.product("zx", x, "W", 3), 3, step)

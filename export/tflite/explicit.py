@@ -1,37 +1,44 @@
-"""LSTMs as TFLite in primitive operators: no variable tensors, h and c go in and come out.
+"""Models as TFLite in primitive operators: no variable tensors, the states go in and come out.
 
-Inputs `x` (1, features), `h0`, `c0`, `h1` … (1, units); outputs `scores` (1, outputs), `probabilities` unless the
-model is linear, and `h0_out`, `c0_out` …, to be fed in the next call. A stream starts with the states that the
-metadata list. All of it may go to XNNPACK.
+Inputs `x` (stride, features) and the states; outputs `scores` (1, outputs), `probabilities` unless the model is
+linear, and the states' next values, `h0_out` of `h0` and so on, to be fed in the next call. A stream starts with the
+states that the metadata list. All of it may go to XNNPACK.
 
-Three forms: all float32; int8 weights with a scale for each row, whose products round their input to 8 bits as it
-comes; and all int8, gates and cell too: the smallest arithmetic that engines have for it, and the least accurate.
+Three forms: all float32; int8 weights with a scale for each row in the recurrent layers, whose products round their
+input to 8 bits as it comes; and all int8, gates and cell too: the smallest arithmetic that engines have for it, and
+the least accurate.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.float32 import Float32
-from edgelstm.export.arithmetic.int8_cell import SIGMOID, TANH, CellRanges, Int8Cell, cell_ranges
+from edgelstm.export.arithmetic.int8_cell import Int8Cell
+from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, cell_ranges
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
-from edgelstm.export.form import FloatForm, IntegerForm
-from edgelstm.export.metadata import integer_io
-from edgelstm.export.tflite.cell import Cell
-from edgelstm.export.tflite.graph import Field, Graph, Op, Operator, Tensor
+from edgelstm.export.form import FloatForm, IntegerForm, often_repeated
+from edgelstm.export.tflite.cell import Cell, Weights, gru, lstm
+from edgelstm.export.tflite.graph import Field, Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
+    IntegerWriter,
     activation,
     check_affine,
     check_integers,
-    integer_head,
+    integer_conv,
+    integer_dense,
     integer_input,
+    integer_scores,
 )
-from edgelstm.export.tflite.parts import float_head, graph, normalized
-from edgelstm.layers import LSTM
-from edgelstm.model import Model
-from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
+from edgelstm.export.tflite.parts import float_conv, float_dense, graph, normalized
+from edgelstm.export.tflite.writer import Write, Writer, context, walk
+from edgelstm.layers import GRU, LSTM, Context
+from edgelstm.model import Model, Placed
+from edgelstm.quantization import Affine, QuantizedGRU, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.context import QuantizedContext
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io
@@ -45,7 +52,7 @@ def encode_float32(model: Model) -> bytes:
 
 
 def encode_int8_dynamic(model: Model) -> bytes:
-    """As `encode_float32`, with int8 weights in the LSTM layers."""
+    """As `encode_float32`, with int8 weights in the recurrent layers."""
     return seal(encode_graph(build_int8_dynamic(model)))
 
 
@@ -61,100 +68,122 @@ def encode_int8(quantized: QuantizedModel, io: Io = "float32") -> bytes:
 
 def build_float32(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "float32-explicit", FloatCell)
+    return _build_floats(model, "float32-explicit", FLOAT_LAYERS)
 
 
 def build_int8_dynamic(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "int8-dynamic", DynamicCell)
+    return _build_floats(model, "int8-dynamic", DYNAMIC_LAYERS)
 
 
 def build_int8(quantized: QuantizedModel, io: Io = "float32") -> Graph:
     """The graph, without checks; its file is yet to be sealed."""
-    operators, flow = integer_input(quantized, (1, quantized.model.features), io)
-    states: list[tuple[Tensor, Tensor | None]] = []
-    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized))):
-        cell = IntegerCell(n, layer, ranges)
-        operators += cell.write(flow)
-        states += cell.states
-        flow = operators[-1].outputs[0]
-    operators += integer_head(quantized, flow, io)
-    return graph(quantized, "int8-explicit", operators, states, integer_io(quantized) if io == "int8" else None)
+    writer = IntegerWriter(quantized, io)
+    x, flow = integer_input(writer, (quantized.model.stride, quantized.model.features))
+    scores = integer_scores(writer, walk(writer, quantized.layers, INTEGER_LAYERS, flow))
+    return graph(writer, "int8-explicit", x, scores, quantized, io)
 
 
-def _build_floats(model: Model, precision: Precision, cell_type: type[FloatCell]) -> Graph:
-    operators = normalized(Tensor("x", (1, model.features), np.float32), model.normalize)
-    states: list[tuple[Tensor, Tensor | None]] = []
-    for n, layer in enumerate(model.lstms):
-        cell = cell_type(n, layer)
-        operators += cell.write(operators[-1].outputs[0])
-        states += cell.states
-    operators += float_head(operators[-1].outputs[0], model.head)
-    return graph(model, precision, operators, states)
+def _build_floats(model: Model, precision: Precision, layers: Mapping[str, Write]) -> Graph:
+    writer, x = Writer(model), Tensor("x", (model.stride, model.features), np.float32)
+    scores = walk(writer, model.layers, layers, normalized(writer, x, model.normalize))
+    return graph(writer, precision, x, scores)
 
 
 class FloatCell(Cell):
-    def __init__(self, n: int, layer: LSTM):
-        super().__init__(n, layer.units)
-        self.layer = layer
+    def __init__(self, writer: Writer, at: Placed, layer: LSTM | GRU):
+        super().__init__(writer, at, layer.units)
+        back = np.zeros_like(layer.b)
+        if isinstance(layer, GRU):
+            back[2 * layer.units :] = layer.rb
+        self.matrices = {"W": (layer.W, layer.b), "R": (layer.R, back)}
 
-    def value(self, name: str, quantity: str, width: int) -> Tensor:  # noqa: ARG002 - floats need no range
-        return Tensor(name, (1, width), np.float32)
+    def value(self, name: str, quantity: str, shape: tuple[int, int]) -> Tensor:  # noqa: ARG002 - floats need no range
+        return Tensor(name, shape, np.float32)
 
-    def products(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        layer = self.layer
-        return self.product("zx", x, layer.W, layer.b), self.product("zh", h, layer.R, np.zeros_like(layer.b))
-
-    def product(self, name: str, x: Tensor, matrix: NDArray[np.float32], bias: NDArray[np.float32]) -> Tensor:
-        y = self.new(name, name, 4)
-        weights, version, options = self.weights(f"{y.name}_W", matrix)
-        b = Tensor.constant(f"{y.name}_b", bias)
-        self.operators.append(Operator(Op.FULLY_CONNECTED, (x, weights, b), (y,), version, options))
-        return y
-
-    def weights(self, name: str, matrix: NDArray[np.float32]) -> tuple[Tensor, int, tuple[Field, ...]]:
-        """The matrix, and the version and options of FULLY_CONNECTED that it needs."""
-        return Tensor.constant(name, matrix), 1, ()
+    def weights(self, name: str, matrix: str, part: slice) -> Weights:
+        W, b = (values[part] for values in self.matrices[matrix])
+        return Tensor.constant(f"{name}_W", W), Tensor.constant(f"{name}_b", b), 1, ()
 
 
 class DynamicCell(FloatCell):
-    def weights(self, name: str, matrix: NDArray[np.float32]) -> tuple[Tensor, int, tuple[Field, ...]]:
+    def weights(self, name: str, matrix: str, part: slice) -> Weights:
+        W, b = (values[part] for values in self.matrices[matrix])
         asymmetric = Field(3, "bool", True)  # the input is rounded between its smallest and largest value
-        return Tensor.constant(name, *rows_to_int8(matrix)), _PER_ROW, (asymmetric,)
+        integers = Tensor.constant(f"{name}_W", *rows_to_int8(W))
+        return integers, Tensor.constant(f"{name}_b", b), _PER_ROW, (asymmetric,)
 
 
 class IntegerCell(Cell):
     version = 2  # the first that takes int8
 
-    def __init__(self, n: int, layer: QuantizedLSTM, ranges: CellRanges):
-        super().__init__(n, layer.units)
-        self.layer = layer
-        self.affines: dict[str, Affine] = {**vars(ranges), "h": layer.hidden, "sigmoid": SIGMOID, "tanh": TANH}
+    def __init__(self, writer: IntegerWriter, at: Placed, layer: QuantizedLSTM | QuantizedGRU):
+        super().__init__(writer, at, layer.units)
+        ranges = cell_ranges(writer.quantized)[at.name]
+        back = layer.R_bias if isinstance(layer, QuantizedGRU) else np.zeros_like(layer.bias)
+        self.matrices = {
+            "W": (layer.W, layer.bias, layer.W_scale, layer.input),
+            "R": (layer.R, back, layer.R_scale, layer.hidden),
+        }
+        self.affines: dict[str, Affine] = {**ranges, "h": layer.hidden, "sigmoid": SIGMOID, "tanh": TANH}
 
-    def value(self, name: str, quantity: str, width: int) -> Tensor:
+    def value(self, name: str, quantity: str, shape: tuple[int, int]) -> Tensor:
         check_affine(name, self.affines[quantity])
-        return activation(name, (1, width), self.affines[quantity])
+        return activation(name, shape, self.affines[quantity])
 
-    def products(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        layer = self.layer
-        from_x = self.product("zx", x, layer.W, layer.bias, layer.W_scale, layer.input)
-        return from_x, self.product("zh", h, layer.R, np.zeros_like(layer.bias), layer.R_scale, layer.hidden)
+    def weights(self, name: str, matrix: str, part: slice) -> Weights:
+        integers, bias, scale, taken = self.matrices[matrix]
+        W = Tensor.constant(f"{name}_W", integers[part], scale[part])
+        return W, Tensor.constant(f"{name}_b", bias[part], taken.scale * scale[part]), 4, ()
 
-    def product(
-        self,
-        name: str,
-        x: Tensor,
-        matrix: NDArray[np.int8],
-        bias: NDArray[np.int32],
-        scale: NDArray[np.float32],
-        taken: Affine,
-    ) -> Tensor:
-        y = self.new(name, name, 4)
-        W = Tensor.constant(f"{y.name}_W", matrix, scale)
-        b = Tensor.constant(f"{y.name}_b", bias, taken.scale * scale)
-        self.operators.append(Operator(Op.FULLY_CONNECTED, (x, W, b), (y,), 4))
-        return y
 
+def _float_lstm(writer: Writer, at: Placed, layer: LSTM, x: Tensor) -> Tensor:
+    return lstm(FloatCell(writer, at, layer), x)
+
+
+def _float_gru(writer: Writer, at: Placed, layer: GRU, x: Tensor) -> Tensor:
+    return gru(FloatCell(writer, at, layer), x, reset_first=layer.reset == "before")
+
+
+def _float_context(writer: Writer, at: Placed, layer: Context, x: Tensor) -> Tensor:
+    return context(writer, at, layer, x, lambda name, shape: Tensor(name, shape, np.float32))
+
+
+def _dynamic_lstm(writer: Writer, at: Placed, layer: LSTM, x: Tensor) -> Tensor:
+    return lstm(DynamicCell(writer, at, layer), x)
+
+
+def _dynamic_gru(writer: Writer, at: Placed, layer: GRU, x: Tensor) -> Tensor:
+    return gru(DynamicCell(writer, at, layer), x, reset_first=layer.reset == "before")
+
+
+def _integer_lstm(writer: IntegerWriter, at: Placed, layer: QuantizedLSTM, x: Tensor) -> Tensor:
+    return lstm(IntegerCell(writer, at, layer), x)
+
+
+def _integer_gru(writer: IntegerWriter, at: Placed, layer: QuantizedGRU, x: Tensor) -> Tensor:
+    return gru(IntegerCell(writer, at, layer), x, reset_first=layer.reset == "before")
+
+
+def _integer_context(writer: Writer, at: Placed, layer: QuantizedContext, x: Tensor) -> Tensor:
+    return context(writer, at, layer.layer, x, lambda name, shape: activation(name, shape, layer.input))
+
+
+FLOAT_LAYERS: Mapping[str, Write] = {
+    "lstm": _float_lstm,
+    "gru": _float_gru,
+    "context": _float_context,
+    "conv": float_conv,
+    "dense": float_dense,
+}
+DYNAMIC_LAYERS: Mapping[str, Write] = {**FLOAT_LAYERS, "lstm": _dynamic_lstm, "gru": _dynamic_gru}
+INTEGER_LAYERS: Mapping[str, Write] = {
+    "lstm": _integer_lstm,
+    "gru": _integer_gru,
+    "context": _integer_context,
+    "conv": integer_conv,
+    "dense": integer_dense,
+}
 
 INT8_DYNAMIC = FloatForm(
     format="tflite",
@@ -163,7 +192,8 @@ INT8_DYNAMIC = FloatForm(
     state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
     choose="LiteRT's most accurate form with int8 weights, and on CPUs among its fastest",
     beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
-    kinds=("lstm", "dense"),
+    kinds=DYNAMIC_LAYERS,
+    limits=often_repeated,
     write=encode_int8_dynamic,
     computes=Int8Dynamic,
 )
@@ -174,7 +204,8 @@ FLOAT32 = FloatForm(
     state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
     choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
     beware="the caller carries the state; four times the size of int8",
-    kinds=("lstm", "dense"),
+    kinds=FLOAT_LAYERS,
+    limits=often_repeated,
     write=encode_float32,
     computes=Float32,
 )
@@ -187,7 +218,8 @@ INT8 = IntegerForm(
     state="inputs h0, c0, … and outputs h0_out, c0_out, …, int8; each starts with its zero point",
     choose="for runtimes and accelerators that take nothing but int8; as fast as int8-dynamic on CPUs",
     beware="the least accurate: gates and cell are int8 too; the caller carries the state",
-    kinds=("lstm", "dense"),
+    kinds=INTEGER_LAYERS,
+    limits=often_repeated,
     write=encode_int8,
     computes=Int8Cell,
 )

@@ -14,8 +14,10 @@ nothing surrounds them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +26,22 @@ from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.arithmetic.int8_dynamic import Hybrid, rows_to_int8
 from edgelstm.export.form import FloatForm, IntegerForm
-from edgelstm.export.metadata import integer_io
-from edgelstm.export.tflite.graph import Graph, Operator, Tensor
+from edgelstm.export.tflite.graph import Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
+    IntegerWriter,
     activation,
     check_cells,
     check_integers,
-    integer_head,
+    integer_dense,
     integer_input,
+    integer_scores,
 )
-from edgelstm.export.tflite.parts import GATES, float_head, fused_lstm, graph, normalized
-from edgelstm.model import Model
-from edgelstm.quantization.scheme import QuantizedLSTM, QuantizedModel
+from edgelstm.export.tflite.parts import GATES, float_dense, fused_lstm, graph, normalized
+from edgelstm.export.tflite.writer import Write, Writer, walk
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Model, Placed
+from edgelstm.quantization import QuantizedLSTM, QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io
@@ -77,32 +82,33 @@ def build_hybrid(model: Model) -> Graph:
 
 def build_int8(quantized: QuantizedModel, io: Io = "float32") -> Graph:
     """The graph, without checks; its file is yet to be sealed."""
-    operators, flow = integer_input(quantized, (1, 1, quantized.model.features), io)
-    states: list[tuple[Tensor, Tensor | None]] = []
-    for n, lstm in enumerate(quantized.lstms):
-        operators.append(_int8_lstm(n, lstm, flow))
-        flow = operators[-1].outputs[0]
-        states += [(state, None) for state in operators[-1].inputs[18:20] if state is not None]
-    operators += integer_head(quantized, flow, io)
-    return graph(quantized, "int8", operators, states, integer_io(quantized) if io == "int8" else None)
+    writer = IntegerWriter(quantized, io)
+    x, flow = integer_input(writer, (1, 1, quantized.model.features))
+    scores = integer_scores(writer, walk(writer, quantized.layers, INTEGER_LAYERS, flow))
+    return graph(writer, "int8", x, scores, quantized, io)
 
 
 def _build_floats(model: Model, precision: Precision, weights: Weights, version: int) -> Graph:
     """`version` is that of the operator that takes such weights."""
-    x = Tensor("x", (1, 1, model.features), np.float32)
-    operators, states = normalized(x, model.normalize), []
-    for n, layer in enumerate(model.lstms):
-        H, by_gate = layer.units, {}
-        for name, rows, make in (("W", layer.W, weights), ("R", layer.R, weights), ("b", layer.b, Tensor.constant)):
-            parts = zip(GATES, np.split(rows, 4))
-            by_gate[name] = [make(f"lstm{n}_{name}_{gate}", part) for gate, part in parts]
-        h, c = (Tensor(f"{letter}{n}", (1, H), np.float32, variable=True) for letter in "hc")
-        y = Tensor(f"y{n}", (1, 1, H), np.float32)
-        matrices = by_gate["W"], by_gate["R"], by_gate["b"]
-        operators.append(fused_lstm(operators[-1].outputs[0], matrices, (h, c), y, version=version))
-        states += [(h, None), (c, None)]
-    operators += float_head(operators[-1].outputs[0], model.head)
-    return graph(model, precision, operators, states)
+    writer, x = Writer(model), Tensor("x", (1, 1, model.features), np.float32)
+    layers: dict[str, Write] = {**FLOAT_LAYERS, "lstm": partial(_float_lstm, weights=weights, version=version)}
+    scores = walk(writer, model.layers, layers, normalized(writer, x, model.normalize))
+    return graph(writer, precision, x, scores)
+
+
+def _float_lstm(
+    writer: Writer, at: Placed, layer: LSTM, x: Tensor, weights: Weights = Tensor.constant, version: int = 1
+) -> Tensor:
+    H, by_gate = layer.units, {}
+    for name, rows, make in (("W", layer.W, weights), ("R", layer.R, weights), ("b", layer.b, Tensor.constant)):
+        parts = zip(GATES, np.split(rows, 4))
+        by_gate[name] = [make(f"{at.name}_{name}_{gate}", part) for gate, part in parts]
+    h, c = (Tensor(state, (1, H), np.float32, variable=True) for state, _ in at.parts)
+    y = Tensor(f"y{h.name[1:]}", (1, 1, H), np.float32)
+    matrices = by_gate["W"], by_gate["R"], by_gate["b"]
+    writer.operators.append(fused_lstm(x, matrices, (h, c), y, version=version))
+    writer.states += [(h, None), (c, None)]
+    return y
 
 
 def _int8_weights(name: str, rows: NDArray[np.float32]) -> Tensor:
@@ -110,36 +116,49 @@ def _int8_weights(name: str, rows: NDArray[np.float32]) -> Tensor:
     return Tensor.constant(name, integers, scale[0])
 
 
-def _int8_lstm(n: int, layer: QuantizedLSTM, x: Tensor) -> Operator:
-    """Layer `n`; its states are variable tensors."""
-    H = layer.units
+def _int8_lstm(writer: IntegerWriter, at: Placed, layer: QuantizedLSTM, x: Tensor) -> Tensor:
+    H, name = layer.units, at.name
 
-    def per_gate(name: str, rows: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> list[Tensor]:
+    def per_gate(what: str, rows: NDArray[np.int8] | NDArray[np.int32], scale: NDArray[np.float32]) -> list[Tensor]:
         parts, scales = np.split(rows, 4), scale[::H]
-        return [Tensor.constant(f"lstm{n}_{name}_{gate}", *pair) for gate, pair in zip(GATES, zip(parts, scales))]
+        return [Tensor.constant(f"{name}_{what}_{gate}", *pair) for gate, pair in zip(GATES, zip(parts, scales))]
 
     W = per_gate("W", layer.W, layer.W_scale)
     R = per_gate("R", layer.R, layer.R_scale)
     bias = per_gate("b", layer.bias, layer.input.scale * layer.W_scale)
-    h = replace(activation(f"h{n}", (1, H), layer.hidden), variable=True)
-    c = Tensor(f"c{n}", (1, H), np.int16, scale=2.0**layer.cell_exponent, variable=True)
+    (h_name, _), (c_name, _) = at.parts
+    h = replace(activation(h_name, (1, H), layer.hidden), variable=True)
+    c = Tensor(c_name, (1, H), np.int16, scale=2.0**layer.cell_exponent, variable=True)
     # The engine takes the output's scale from the last intermediate. All five must be of size 0.
-    intermediates = [Tensor(f"lstm{n}_unused_{gate}", (0,), np.float32) for gate in GATES]
-    intermediates.append(activation(f"lstm{n}_hidden", (0,), layer.hidden))
-    y = activation(f"y{n}", (1, 1, H), layer.hidden)
-    return fused_lstm(x, (W, R, bias), (h, c), y, tuple(intermediates))
+    intermediates = [Tensor(f"{name}_unused_{gate}", (0,), np.float32) for gate in GATES]
+    intermediates.append(activation(f"{name}_hidden", (0,), layer.hidden))
+    y = activation(f"y{h_name[1:]}", (1, 1, H), layer.hidden)
+    writer.operators.append(fused_lstm(x, (W, R, bias), (h, c), y, tuple(intermediates)))
+    writer.states += [(h, None), (c, None)]
+    return y
 
 
 def _check(quantized: QuantizedModel) -> None:
     """Raise ValueError for whatever the fused operator would get wrong in silence."""
     if quantized.granularity != "per-gate":
         raise ValueError(f"scales: {quantized.granularity}, expected per-gate: TFLite's LSTM has one scale per gate")
-    for n, lstm in enumerate(quantized.lstms):
-        if lstm.cell_exponent not in range(-15, -8):
-            raise ValueError(f"LSTM {n}: cell scale 2^{lstm.cell_exponent}, expected 2^-15 to 2^-9")
+    for at, layer in zip(quantized.model.road, quantized.layers):
+        if isinstance(layer, QuantizedLSTM) and layer.cell_exponent not in range(-15, -8):
+            raise ValueError(f"{at.name}: cell scale 2^{layer.cell_exponent}, expected 2^-15 to 2^-9")
     check_integers(quantized)
     check_cells(quantized)
 
+
+def _dense_before_lstm(model: Model) -> str | None:
+    """`Form.limits`: the operator would take rounded results of a dense layer for exact ones."""
+    for at, after in itertools.pairwise(model.road):
+        if isinstance(at.layer, Dense) and isinstance(after.layer, LSTM):
+            return f"no dense layer before an LSTM ({at.name})"
+    return None
+
+
+FLOAT_LAYERS: Mapping[str, Write] = {"lstm": _float_lstm, "dense": float_dense}
+INTEGER_LAYERS: Mapping[str, Write] = {"lstm": _int8_lstm, "dense": integer_dense}
 
 INT8 = IntegerForm(
     format="tflite",
@@ -150,7 +169,8 @@ INT8 = IntegerForm(
     state="variable tensors in the interpreter; reset_all_variables() starts anew",
     choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
     beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
-    kinds=("lstm", "dense"),
+    kinds=INTEGER_LAYERS,
+    limits=_dense_before_lstm,
     write=encode_int8,
     computes=Int8,
 )
@@ -161,7 +181,8 @@ FLOAT32 = FloatForm(
     state="variable tensors in the interpreter; reset_all_variables() starts anew",
     choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
     beware="four times the size of int8; no CompiledModel in LiteRT",
-    kinds=("lstm", "dense"),
+    kinds=FLOAT_LAYERS,
+    limits=_dense_before_lstm,
     write=encode_float32,
     computes=Float32,
 )
@@ -172,7 +193,8 @@ HYBRID = FloatForm(
     state="variable tensors in the interpreter, float32; reset_all_variables() starts anew",
     choose="the size of int8 without calibrating, where the state should stay in the interpreter",
     beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
-    kinds=("lstm", "dense"),
+    kinds=FLOAT_LAYERS,
+    limits=_dense_before_lstm,
     write=encode_hybrid,
     computes=Hybrid,
 )

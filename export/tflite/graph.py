@@ -19,25 +19,33 @@ class Op(IntEnum):
 
     ADD = 0
     CONCATENATION = 2
+    CONV_2D = 3
     DEQUANTIZE = 6
     FULLY_CONNECTED = 9
     LOGISTIC = 14
     MUL = 18
+    RESHAPE = 22
     SOFTMAX = 25
     TANH = 28
+    SUB = 41
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44
     SPLIT = 49
+    SLICE = 65
     QUANTIZE = 114
 
 
 _OPTIONS_TYPE = {
     Op.ADD: 11,
     Op.CONCATENATION: 10,
+    Op.CONV_2D: 1,
     Op.DEQUANTIZE: 38,
     Op.FULLY_CONNECTED: 8,
     Op.MUL: 21,
+    Op.RESHAPE: 17,
+    Op.SLICE: 48,
     Op.SOFTMAX: 9,
     Op.SPLIT: 35,
+    Op.SUB: 28,
     Op.UNIDIRECTIONAL_SEQUENCE_LSTM: 71,
     Op.QUANTIZE: 89,
 }

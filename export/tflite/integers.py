@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.tflite.graph import Op, Operator, Tensor
-from edgelstm.export.tflite.parts import fully_connected
+from edgelstm.export.tflite.graph import Op, Tensor
+from edgelstm.export.tflite.parts import convolved, fully_connected
+from edgelstm.export.tflite.writer import Writer
 from edgelstm.forward import forward
+from edgelstm.model import Placed
+from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantize import refuse_score_overflow
-from edgelstm.quantization.scheme import Affine, QuantizedDense, QuantizedModel
 from edgelstm.runtime.states import Io
 
 _WIDEST_CELL = -9  # the exponent of the largest scale that the operator takes: ±64
@@ -22,32 +27,42 @@ def activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
 def check_integers(quantized: QuantizedModel) -> None:
     """Raise ValueError for integers and scales that engines load and compute wrongly with."""
     one_scale = quantized.granularity == "per-gate"
-    flow = quantized.lstms[0].input
-    for n, lstm in enumerate(quantized.lstms):
-        name = f"LSTM {n}"
-        for matrix, weights, scale in (("W", lstm.W, lstm.W_scale), ("R", lstm.R, lstm.R_scale)):
-            _check_weights(f"{name}: {matrix}", weights, scale, groups=4 if one_scale else len(scale))
-        _check_flow(name, flow, lstm.input)
-        flow = lstm.hidden
-    for n, dense in enumerate(quantized.head):
-        name = f"dense {n}"
-        _check_weights(f"{name}: W", dense.W, dense.W_scale, groups=1 if one_scale else len(dense.W_scale))
-        _check_flow(name, flow, dense.input)
-        flow = dense.output
+    flow = quantized.input
+    for at, layer in zip(quantized.model.road, quantized.layers):
+        for matrix, weights, scale in _matrices(layer):
+            groups = _GATES.get(at.layer.kind, 1) if one_scale else len(scale)
+            _check_weights(f"{at.name}: {matrix}", weights, scale, groups)
+        _check_flow(at.name, flow, layer.input)
+        flow = layer.gives
     check_affine("scores", flow)
     refuse_score_overflow(quantized)
+
+
+_GATES = {"lstm": 4, "gru": 3}
+"""Blocks of rows that may have scales of their own, where scales are per gate."""
+
+
+def _matrices(layer: QuantizedLayer) -> Iterator[tuple[str, NDArray[np.int8], NDArray[np.float32]]]:
+    """(name, integers, scale of each row)."""
+    for name in ("W", "R"):
+        if hasattr(layer, name):
+            yield name, getattr(layer, name), getattr(layer, f"{name}_scale")
 
 
 def check_cells(quantized: QuantizedModel) -> None:
     """Raise ValueError for a cell that saturates because calibration saw too little: h is then off by half its range,
     and engines say nothing."""
-    traces = [forward(quantized.model, sequence, np.float32) for sequence in quantized.model.examples]
-    for n, lstm in enumerate(quantized.lstms):
-        held = 2.0 ** (lstm.cell_exponent + 15)
-        reached = max((float(np.abs(trace.c[n]).max()) for trace in traces), default=0.0)
-        if reached > held and lstm.cell_exponent < _WIDEST_CELL:
+    model = quantized.model
+    traces = [forward(model, sequence, np.float32) for sequence in model.examples if len(sequence) >= model.stride]
+    for at, layer in zip(model.road, quantized.layers):
+        if not isinstance(layer, QuantizedLSTM):
+            continue
+        held = 2.0 ** (layer.cell_exponent + 15)
+        (_, _), (c, _) = at.parts
+        reached = max((float(np.abs(trace.states[c]).max()) for trace in traces), default=0.0)
+        if reached > held and layer.cell_exponent < _WIDEST_CELL:
             raise ValueError(
-                f"LSTM {n}: the cell reaches {reached:.3g} in the model's own sequences, expected at most {held:g}: "
+                f"{at.name}: the cell reaches {reached:.3g} in the model's own sequences, expected at most {held:g}: "
                 "calibrate on whole sequences"
             )
 
@@ -73,19 +88,24 @@ def check_affine(name: str, affine: Affine) -> None:
         raise ValueError(f"{name}: {affine}, expected a positive scale and a zero point from -128 to 127")
 
 
-def integer_input(quantized: QuantizedModel, shape: tuple[int, ...], io: Io) -> tuple[list[Operator], Tensor]:
-    """From `x` to int8: the operators, none where integers come in, and the tensor they end in."""
-    if io == "int8":
-        return [], activation("x", shape, quantized.lstms[0].input)
+class IntegerWriter(Writer):
+    """Of a file of integers. `io`: what goes in and comes out."""
+
+    def __init__(self, quantized: QuantizedModel, io: Io):
+        super().__init__(quantized.model)
+        self.quantized, self.io = quantized, io
+
+
+def integer_input(writer: IntegerWriter, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """`x`, and what it is as int8: itself where integers come in."""
+    quantized = writer.quantized
+    if writer.io == "int8":
+        x = activation("x", shape, quantized.input)
+        return x, x
     x, factor, offset = Tensor("x", shape, np.float32), *_normalization(quantized)
-    scaled, normalized = (Tensor(name, shape, np.float32) for name in ("x_scaled", "x_normalized"))
-    x8 = activation("x8", shape, quantized.lstms[0].input)
-    operators = [
-        Operator(Op.MUL, (x, factor), (scaled,)),
-        Operator(Op.ADD, (scaled, offset), (normalized,)),
-        Operator(Op.QUANTIZE, (normalized,), (x8,)),
-    ]
-    return operators, x8
+    scaled = writer.add(Op.MUL, (x, factor), Tensor("x_scaled", shape, np.float32))
+    normalized = writer.add(Op.ADD, (scaled, offset), Tensor("x_normalized", shape, np.float32))
+    return x, writer.add(Op.QUANTIZE, (normalized,), activation("x8", shape, quantized.input))
 
 
 def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
@@ -93,7 +113,7 @@ def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
 
     Made from that step's float32 numbers, so that their rounding is in both.
     """
-    scale, zero_point = float(quantized.lstms[0].input.scale), quantized.lstms[0].input.zero_point
+    scale, zero_point = float(quantized.input.scale), quantized.input.zero_point
     factor = quantized.input_scale.astype(np.float64) * scale
     offset = (quantized.input_offset.astype(np.float64) - zero_point) * scale
     return (
@@ -102,22 +122,36 @@ def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
     )
 
 
-def integer_head(quantized: QuantizedModel, x: Tensor, io: Io) -> list[Operator]:
-    """Dense layers in int8; the last gives `scores`, where floats go out by DEQUANTIZE."""
-    operators = []
-    for n, layer in enumerate(quantized.head):
-        last = n == len(quantized.head) - 1
-        y = ("scores" if io == "int8" else "scores8") if last else f"dense{n}"
-        operators.append(_dense(f"dense{n}", y, layer, x, quantized.granularity == "per-gate"))
-        x = operators[-1].outputs[0]
-    if io == "float32":
-        operators.append(Operator(Op.DEQUANTIZE, (x,), (Tensor("scores", x.shape, np.float32),), version=2))
-    return operators
+def integer_dense(writer: IntegerWriter, at: Placed, layer: QuantizedDense, x: Tensor) -> Tensor:
+    """A dense layer in int8; the last gives `scores8`, or `scores` where integers go out."""
+    scale = _scales(writer, layer.W_scale)
+    W = Tensor.constant(f"{at.name}_W", layer.W, scale)
+    b = Tensor.constant(f"{at.name}_b", layer.bias, layer.input.scale * scale)
+    last = "scores" if writer.io == "int8" else "scores8"
+    runs = int(np.prod(x.shape[:-1]))
+    y = activation(last if writer.is_last(at) else at.name, (runs, layer.outputs), layer.output)
+    writer.operators.append(fully_connected(x, W, b, y, layer.activation, version=4))
+    return y
 
 
-def _dense(name: str, result: str, layer: QuantizedDense, x: Tensor, one_scale: bool) -> Operator:
-    scale = layer.W_scale[:1] if one_scale else layer.W_scale
-    W = Tensor.constant(f"{name}_W", layer.W, scale)
-    b = Tensor.constant(f"{name}_b", layer.bias, layer.input.scale * scale)
-    y = activation(result, (1, layer.outputs), layer.output)
-    return fully_connected(x, W, b, y, layer.activation, version=4)
+def integer_conv(writer: IntegerWriter, at: Placed, layer: QuantizedConv, x: Tensor) -> Tensor:
+    """A convolution in int8."""
+    scale, conv = _scales(writer, layer.W_scale), layer.layer
+    integers = layer.W.reshape(conv.outputs, conv.taps, 1, conv.channels)
+    W = Tensor.constant(f"{at.name}_W", integers, scale)
+    b = Tensor.constant(f"{at.name}_b", layer.bias, layer.input.scale * scale)
+    return convolved(
+        writer, at, conv, x, (W, b), lambda name, shape: activation(name, shape, layer.output), version=3
+    )
+
+
+def _scales(writer: IntegerWriter, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One for all rows where scales are per gate."""
+    return rows[:1] if writer.quantized.granularity == "per-gate" else rows
+
+
+def integer_scores(writer: IntegerWriter, x: Tensor) -> Tensor:
+    """The scores as they go out."""
+    if writer.io == "int8":
+        return x
+    return writer.add(Op.DEQUANTIZE, (x,), Tensor("scores", x.shape, np.float32), version=2)

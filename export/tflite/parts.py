@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from edgelstm.export.metadata import metadata_json
+from edgelstm.export.metadata import integer_io, metadata_json
 from edgelstm.export.tflite.graph import Field, Graph, Op, Operator, Tensor
-from edgelstm.layers import Dense
+from edgelstm.export.tflite.writer import Value, Writer, reshaped
+from edgelstm.layers import Conv, Dense
 from edgelstm.layers.layer import Activation
-from edgelstm.model import Model, Normalize, OutputActivation
+from edgelstm.model import Normalize, OutputActivation, Placed
 from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import KEY, Precision
 from edgelstm.runtime.engines.tflite_file import CHECKSUM_KEY
-from edgelstm.runtime.states import IO_FIELD, STATES_FIELD, State
+from edgelstm.runtime.states import IO_FIELD, STATES_FIELD, Io, State
 
 GATES = "ifgo"
 
 _MIN_RUNTIME = b"2.14.0"  # the oldest that was tried
 _NONE, _RELU, _TANH = 0, 1, 4  # fused activations
+_VALID = 1  # padding: none
 
 
 def fused_lstm(
@@ -61,48 +63,77 @@ def probabilities(scores: Tensor, activation: OutputActivation) -> list[Operator
     return [Operator(Op.LOGISTIC, (scores,), (result,))] if activation == "sigmoid" else []
 
 
-def normalized(x: Tensor, normalize: Normalize) -> list[Operator]:
+def normalized(writer: Writer, x: Tensor, normalize: Normalize) -> Tensor:
     """(x - mean) / std in floats; the mean goes first, or features far from zero would lose their digits."""
     mean = Tensor.constant("minus_mean", -normalize.mean)
     factor = Tensor.constant("one_over_std", (1 / normalize.std.astype(np.float64)).astype(np.float32))
-    centred = Tensor("x_centred", x.shape, np.float32)
-    result = Tensor("x_normalized", x.shape, np.float32)
-    return [Operator(Op.ADD, (x, mean), (centred,)), Operator(Op.MUL, (centred, factor), (result,))]
+    centred = writer.add(Op.ADD, (x, mean), Tensor("x_centred", x.shape, np.float32))
+    return writer.add(Op.MUL, (centred, factor), Tensor("x_normalized", x.shape, np.float32))
 
 
-def float_head(x: Tensor, head: tuple[Dense, ...]) -> list[Operator]:
-    """Dense layers in floats; the last gives `scores`."""
-    operators = []
-    for n, layer in enumerate(head):
-        W, b = Tensor.constant(f"dense{n}_W", layer.W), Tensor.constant(f"dense{n}_b", layer.b)
-        y = Tensor("scores" if n == len(head) - 1 else f"dense{n}", (1, layer.outputs), np.float32)
-        operators.append(fully_connected(x, W, b, y, layer.activation, version=1))
-        x = y
-    return operators
+def float_dense(writer: Writer, at: Placed, layer: Dense, x: Tensor) -> Tensor:
+    """A dense layer in floats; the last gives `scores`."""
+    W, b = Tensor.constant(f"{at.name}_W", layer.W), Tensor.constant(f"{at.name}_b", layer.b)
+    y = Tensor("scores" if writer.is_last(at) else at.name, (_runs(x), layer.outputs), np.float32)
+    writer.operators.append(fully_connected(x, W, b, y, layer.activation, version=1))
+    return y
+
+
+def _runs(x: Tensor) -> int:
+    """How many rows of values `x` has."""
+    return int(np.prod(x.shape[:-1]))
+
+
+def float_conv(writer: Writer, at: Placed, layer: Conv, x: Tensor) -> Tensor:
+    """A convolution in floats."""
+    W = Tensor.constant(f"{at.name}_W", layer.W[:, :, None])
+    b = Tensor.constant(f"{at.name}_b", layer.b)
+    return convolved(writer, at, layer, x, (W, b), lambda name, shape: Tensor(name, shape, np.float32))
+
+
+def convolved(
+    writer: Writer, at: Placed, layer: Conv, x: Tensor, weights: tuple[Tensor, Tensor], value: Value, version: int = 1
+) -> Tensor:
+    """x (runs, rows · channels) as pictures one column wide, through CONV_2D.
+
+    weights: W (outputs, taps, 1, channels) and its bias. `value` makes tensors of the result's type.
+    """
+    source = replace(x, name=f"{at.name}_source", shape=(x.shape[0], at.source.rows, 1, at.source.channels))
+    picture = reshaped(writer, x, source)
+    options = (
+        Field(0, "int8", _VALID),
+        Field(1, "int32", 1),  # columns from one result to the next
+        Field(2, "int32", layer.stride),
+        Field(3, "int8", _RELU if layer.activation == "relu" else _NONE),
+        Field(4, "int32", 1),  # columns from one tap to the next
+        Field(5, "int32", layer.dilation),
+    )
+    y = value(f"{at.name}_picture", (x.shape[0], at.result.rows, 1, at.result.channels))
+    writer.add(Op.CONV_2D, (picture, *weights), y, *options, version=version)
+    return reshaped(writer, y, value(at.name, (x.shape[0], at.result.size)))
 
 
 def graph(
-    model: Model | QuantizedModel,
+    writer: Writer,
     precision: Precision,
-    operators: Sequence[Operator],
-    states: Sequence[tuple[Tensor, Tensor | None]],
-    io: dict[str, Any] | None = None,
+    x: Tensor,
+    scores: Tensor,
+    quantized: QuantizedModel | None = None,
+    io: Io = "float32",
 ) -> Graph:
-    """The graph whose first operator takes `x` and whose last gives the scores; float ones become probabilities too.
+    """The graph from `x` to `scores`; float ones become probabilities too.
 
-    states: (input, output) tensors, or (variable tensor, None), h and c of each layer in turn.
+    quantized: what a file of integers is made from. `io`: what goes in and comes out.
     """
-    source = model.model if isinstance(model, QuantizedModel) else model
-    x, scores = operators[0].inputs[0], operators[-1].outputs[0]
-    assert x is not None
-    activated = probabilities(scores, source.activation) if scores.dtype == np.float32 else []
+    activated = probabilities(scores, writer.model.activation) if scores.dtype == np.float32 else []
     results = [scores, *(operator.outputs[0] for operator in activated)]
-    of_file: dict[str, Any] = {STATES_FIELD: [asdict(_described(*state)) for state in states]}
-    of_file |= {IO_FIELD: io} if io else {}
-    text = metadata_json(model, precision, of_file)
-    carried = [(before, after) for before, after in states if after is not None]
+    of_file: dict[str, Any] = {STATES_FIELD: [asdict(_described(*state)) for state in writer.states]}
+    if quantized is not None and io == "int8":
+        of_file[IO_FIELD] = integer_io(quantized)
+    text = metadata_json(quantized or writer.model, precision, of_file)
+    carried = [(before, after) for before, after in writer.states if after is not None]
     return Graph(
-        (*operators, *activated),
+        (*writer.operators, *activated),
         (x, *(before for before, _ in carried)),
         (*results, *(after for _, after in carried)),
         file_metadata(text),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
-from edgelstm.export.arithmetic.int8_dynamic import rounded_forward, rows_to_int8
+from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
 from edgelstm.export.onnx.int8_dynamic import encode
 from onnx_files import open_session, streamed
 from random_models import random_model, random_signal
@@ -24,7 +24,7 @@ def test_scores_are_within_a_few_percent(features, units, outputs):
     found, _ = streamed(content, open_session(content), signal)
     assert np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)) < 0.03
     # Nearly all of that is the rounding: the rest is a tenth of it at most.
-    rest = np.median(np.abs(found - rounded_forward(model, signal).scores))
+    rest = np.median(np.abs(found - Int8Dynamic(model).rounded(signal).scores))
     assert rest < 0.1 * np.median(np.abs(found - exact))
 
 
@@ -32,7 +32,7 @@ def test_rounding_without_integers_would_be_noticed():
     """The plain model of the rounding is not float64 in disguise."""
     model = random_model(5, [12], [4])
     signal = random_signal(100, 5, 1)
-    assert np.abs(rounded_forward(model, signal).scores - forward.forward(model, signal).scores).max() > 1e-4
+    assert np.abs(Int8Dynamic(model).rounded(signal).scores - forward.forward(model, signal).scores).max() > 1e-4
 
 
 def test_weights_are_bytes_and_rows_keep_their_own_scale():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm import forward
-from edgelstm.export.arithmetic.int8_portable import float_gates_forward
+from edgelstm.export.arithmetic.int8_portable import Int8Portable
 from edgelstm.export.onnx.int8_portable import encode
 from edgelstm.quantization import quantize, reference
 from onnx_files import open_reference, open_session, says, streamed
@@ -36,14 +36,14 @@ def test_both_evaluators_compute_as_numpy_does(shape, scales, seed):
     quantized = quantize(random_model(features, units, outputs, seed=seed, frames=40), scales)
     content = encode(quantized)
     frames = random_signal(12, features, seed + 1)
-    trace = float_gates_forward(quantized, frames)
+    trace = Int8Portable(quantized).rounded(frames)
     for evaluator in (open_session(content), open_reference(content)):
         scores, states = streamed(content, evaluator, frames)
         limit = 1e-3 * np.abs(trace.scores).max() + 1e-5
         assert np.median(np.abs(scores - trace.scores)) < limit
         for layer, h in enumerate(in_units(quantized, states)):
             affine = quantized.lstms[layer].hidden
-            expected = np.rint(trace.h[layer] / float(affine.scale)) + affine.zero_point
+            expected = np.rint(trace.states[f"h{layer}"] / float(affine.scale)) + affine.zero_point
             assert np.abs(h - expected).max() <= 1
             assert np.mean(h != expected) < 0.01 or h.size < 200
 

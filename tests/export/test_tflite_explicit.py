@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edgelstm import forward
 from edgelstm.export import FORMS, export_model, find_form
-from edgelstm.export.arithmetic.int8_cell import cell_ranges, int8_cell_forward, int8_cell_steps
+from edgelstm.export.arithmetic.int8_cell import Int8Cell
+from edgelstm.export.arithmetic.int8_cell_ranges import cell_ranges
 from edgelstm.export.arithmetic.int8_dynamic import Hybrid, Int8Dynamic
 from edgelstm.export.tflite import explicit as tflite_explicit
 from edgelstm.export.tflite import fused as tflite_fused
@@ -42,14 +43,14 @@ def test_int8_values_are_those_of_numpy(shape, seed):
     codes = quantize_frames(quantized, random_signal(30, features, seed))
     found = streamed(tflite_explicit.encode_int8(quantized, "int8"), codes)
     affines = {"scores": quantized.head[-1].output}
-    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized))):
-        affines |= {f"h{n}_out": layer.hidden, f"c{n}_out": ranges.c}
+    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized).values())):
+        affines |= {f"h{n}_out": layer.hidden, f"c{n}_out": ranges["c"]}
     assert found.keys() == affines.keys()
     assert {array.dtype.name for array in found.values()} == {"int8"}
     reals = {name: (found[name].astype(float) - a.zero_point) * float(a.scale) for name, a in affines.items()}
-    steps = int8_cell_steps(quantized, codes, {name.removesuffix("_out"): reals[name] for name in reals})
-    expected = {"scores": steps.scores} | {f"h{n}_out": value for n, value in enumerate(steps.h)}
-    expected |= {f"c{n}_out": value for n, value in enumerate(steps.c)}
+    steps = Int8Cell(quantized).steps(codes, {name.removesuffix("_out"): reals[name] for name in reals})
+    expected = {"scores": steps.results[quantized.model.road[-1].name][:, -1]}
+    expected |= {f"{name}_out": value[:, -1] for name, value in steps.states.items()}
     for name, affine in affines.items():
         off = np.abs(np.rint((reals[name] - expected[name]) / float(affine.scale)))
         assert off.max() <= 1, name
@@ -61,7 +62,7 @@ def test_int8_values_that_run_free_stay_those_of_numpy():
     signal = random_signal(300, 6, 1)
     found = streamed(tflite_explicit.encode_int8(quantized, "int8"), quantize_frames(quantized, signal))["scores"]
     output = quantized.head[-1].output
-    codes = np.rint(int8_cell_forward(quantized, signal).scores / float(output.scale)) + output.zero_point
+    codes = np.rint(Int8Cell(quantized).rounded(signal).scores / float(output.scale)) + output.zero_point
     assert (found == codes).mean() > 0.95
 
 
@@ -129,8 +130,8 @@ def test_the_states_are_described(name):
     assert [state["output"] for state in states] == [f"{s['name']}_out" if explicit else None for s in states]
     assert [state["initial"] for state in states] == [state["zero_point"] for state in states]
     if name == "int8-explicit":
-        ranges = cell_ranges(quantized)[1]
-        assert (states[3]["scale"], states[3]["zero_point"]) == (ranges.c.scale, ranges.c.zero_point)
+        c = cell_ranges(quantized)["lstm1"]["c"]
+        assert (states[3]["scale"], states[3]["zero_point"]) == (c.scale, c.zero_point)
 
 
 COMPILED = """
@@ -190,14 +191,14 @@ def quantized():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 2, 0)), "LSTM 0: R: a scale"),
-        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 2, np.nan)), "LSTM 0: W: a scale"),
-        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "LSTM 0: W: int8 from -128"),
-        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "LSTM 1: its input has"),
+        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 2, 0)), "lstm0: R: a scale"),
+        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 2, np.nan)), "lstm0: W: a scale"),
+        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
+        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "lstm1: its input has"),
         (lambda q: replace(q, model=replace(q.model, examples=())), "carries no sequences"),
         (
             lambda q: with_layers(q, head=(replace(q.head[0], input=Affine(np.float32(1), 300)), q.head[1])),
-            "dense 0: ",
+            "dense0: ",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.export.metadata import metadata
-from edgelstm.export.parity.references import states_of
+from edgelstm.export.parity.references import states_seen
 from edgelstm.export.parity.run import witness
 from edgelstm.export.tflite import explicit, fused
 from edgelstm.quantization import calibrate, quantize
@@ -39,7 +39,7 @@ def run(quantized, signal, folder):
 
 def assert_same_bits(run, quantized):
     trace = IntegerStream(quantized).push_quantized(run.codes)
-    expected = states_of(trace)
+    expected = states_seen(quantized.model, trace, run.states)
     assert run.states.keys() == expected.keys()
     for name, found in run.states.items():
         assert found.dtype == expected[name].dtype
@@ -195,17 +195,17 @@ def last_dense(quantized, **changes):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda q: first_lstm(q, cell_exponent=-8), r"LSTM 0: cell scale 2\^-8"),
-        (lambda q: first_lstm(q, cell_exponent=-16), r"LSTM 0: cell scale 2\^-16"),
-        (lambda q: first_lstm(q, cell_exponent=-11.5), "LSTM 0: cell scale"),
-        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 3, 1)), "LSTM 0: W: several scales"),
-        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 9, 1)), "LSTM 0: R: several scales"),
-        (lambda q: first_lstm(q, R_scale=0 * q.lstms[0].R_scale), "LSTM 0: R: a scale"),
-        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "LSTM 0: W: int8 from -128"),
-        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "LSTM 1: its input has"),
-        (lambda q: first_lstm(q, input=Affine(np.float32(np.nan), 0)), "LSTM 0: Affine"),
-        (lambda q: last_dense(q, W_scale=changed(q.head[-1].W_scale, 1, 1)), "dense 1: W: several scales"),
-        (lambda q: last_dense(q, input=Affine(np.float32(1), 0)), "dense 1: its input has"),
+        (lambda q: first_lstm(q, cell_exponent=-8), r"lstm0: cell scale 2\^-8"),
+        (lambda q: first_lstm(q, cell_exponent=-16), r"lstm0: cell scale 2\^-16"),
+        (lambda q: first_lstm(q, cell_exponent=-11.5), "lstm0: cell scale"),
+        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 3, 1)), "lstm0: W: several scales"),
+        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 9, 1)), "lstm0: R: several scales"),
+        (lambda q: first_lstm(q, R_scale=0 * q.lstms[0].R_scale), "lstm0: R: a scale"),
+        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
+        (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "lstm1: its input has"),
+        (lambda q: first_lstm(q, input=Affine(np.float32(np.nan), 0)), "lstm0: Affine"),
+        (lambda q: last_dense(q, W_scale=changed(q.head[-1].W_scale, 1, 1)), "dense1: W: several scales"),
+        (lambda q: last_dense(q, input=Affine(np.float32(1), 0)), "dense1: its input has"),
         (lambda q: last_dense(q, output=Affine(np.float32(1), 200)), "scores: Affine"),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
     whole = (np.zeros((30, 3), np.float32),)
     calibrated = replace(calibrate(model, [whole[0][:5]]), examples=whole)
     with pytest.raises(
-        ValueError, match=r"LSTM 0: the cell reaches 29\.\d in .* expected at most 8: calibrate on whole"
+        ValueError, match=r"lstm0: the cell reaches 29\.\d in .* expected at most 8: calibrate on whole"
     ):
         fused.encode_int8(quantize(calibrated, "per-gate"))
     fused.encode_int8(quantize(calibrate(calibrated, whole), "per-gate"))

@@ -1,0 +1,99 @@
+"""The operators and states of one TFLite file as they grow, layer by layer, and those that move values without
+computing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edgelstm.export.tflite.graph import Field, Op, Operator, Tensor
+from edgelstm.layers import Context
+from edgelstm.model import Model, Placed
+
+Value = Callable[[str, tuple[int, ...]], Tensor]
+"""(name, shape) → a new tensor of the type that flows."""
+
+
+@dataclass
+class Writer:
+    model: Model
+    operators: list[Operator] = field(default_factory=list)
+    states: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
+    """(input, output) tensors, or (variable tensor, None)."""
+
+    def add(self, op: Op, inputs: Sequence[Tensor], y: Tensor, *options: Field, version: int = 1) -> Tensor:
+        self.operators.append(Operator(op, tuple(inputs), (y,), version, options))
+        return y
+
+    def is_last(self, at: Placed) -> bool:
+        """Whether the layer's results are the scores."""
+        return at is self.model.road[-1]
+
+
+Write = Callable[..., Tensor]
+"""(writer, a layer's place, its layer, what it takes) → what it gives: (runs, values) of one call."""
+
+
+def walk(writer: Writer, layers: Sequence[Any], write: Mapping[str, Write], x: Tensor) -> Tensor:
+    """Every layer, each written by the function of its kind; `layers` may be the integer ones. Gives the scores."""
+    for at, layer in zip(writer.model.road, layers, strict=True):
+        x = write[at.layer.kind](writer, at, layer, x)
+    return x
+
+
+def version_of(x: Tensor) -> int:
+    """Of the operators that move values: the second is the first that takes int8."""
+    return 1 if x.dtype == np.float32 else 2
+
+
+def joined(writer: Writer, parts: Sequence[Tensor], y: Tensor) -> Tensor:
+    """Parts along the first side."""
+    return writer.add(Op.CONCATENATION, parts, y, Field(0, "int32", 0), version=version_of(y))
+
+
+def reshaped(writer: Writer, x: Tensor, y: Tensor) -> Tensor:
+    shape = Tensor.constant(f"{y.name}_shape", np.array(y.shape, np.int32))
+    return writer.add(Op.RESHAPE, (x, shape), y)
+
+
+def each_run(writer: Writer, x: Tensor, like: Callable[[str], Tensor]) -> list[Tensor]:
+    """x (runs, values) → a tensor (1, values) for each run, made by `like` of its name."""
+    runs = x.shape[0]
+    if runs == 1:
+        return [x]
+    parts = tuple(like(f"{x.name}_run{run}") for run in range(runs))
+    axis = Tensor.constant(f"{x.name}_run_axis", np.array(0, np.int32))
+    version = version_of(x)
+    writer.operators.append(Operator(Op.SPLIT, (axis, x), parts, version, (Field(0, "int32", runs),)))
+    return list(parts)
+
+
+def context(writer: Writer, at: Placed, layer: Context, x: Tensor, value: Value) -> Tensor:
+    """The newest rows side by side. Its state is those that the next call needs."""
+    size, kept, came = at.source.size, layer.rows - layer.hop, x.shape[0]
+    if kept:
+        ((past, _), *_) = at.parts
+        before = value(past, (kept, size))
+        x = joined(writer, (before, x), value(f"{at.name}_joined", (kept + came, size)))
+        newest = _slice(writer, x, came, value(f"{past}_out", (kept, size)))
+        writer.states.append((before, newest))
+    runs, width = came // layer.hop, layer.rows * size
+    if runs == 1:  # it takes all rows there are
+        return reshaped(writer, x, value(at.name, (1, width)))
+    parts = []
+    for run in range(runs):
+        seen = _slice(writer, x, run * layer.hop, value(f"{at.name}_rows{run}", (layer.rows, size)))
+        parts.append(reshaped(writer, seen, value(f"{at.name}_run{run}", (1, width))))
+    return joined(writer, parts, value(at.name, (runs, width)))
+
+
+def _slice(writer: Writer, x: Tensor, first: int, y: Tensor) -> Tensor:
+    """Rows of `x` from `first`, as many as `y` has."""
+    begin, size = (
+        Tensor.constant(f"{y.name}_{name}", np.array(values, np.int32))
+        for name, values in (("begin", (first, 0)), ("size", y.shape))
+    )
+    return writer.add(Op.SLICE, (x, begin, size), y, version=version_of(x))
