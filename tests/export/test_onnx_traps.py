@@ -125,12 +125,12 @@ def without_hidden_size(proto):
     [
         ("float32", without_hidden_size, "onnxruntime refuses it"),
         ("int8-exact", lambda p: say(p, lambda s: s["states"][0].update(type="int8")), "graph: input h0"),
-        ("int8-exact", lambda p: say(p, lambda s: s["states"][1].update(shape=[1, 13])), "metadata.states: c0"),
-        ("int8-exact", lambda p: say(p, lambda s: s["states"][0].update(initial=256)), "metadata.states: h0"),
-        ("int8-exact", lambda p: say(p, lambda s: s["states"][0].update(name="c0")), "metadata.states: h0"),
-        ("int8-exact", lambda p: say(p, lambda s: s["states"].pop()), "metadata.states"),
-        ("int8-exact", lambda p: say(p, lambda s: s.pop("states")), "metadata.states"),
-        ("int8-exact", lambda p: say(p, lambda s: s.update(io={"x": 1})), "metadata.io"),
+        ("int8-exact", lambda p: say(p, lambda s: s["states"][1].update(shape=[1, 13])), "states: c0"),
+        ("int8-exact", lambda p: say(p, lambda s: s["states"][0].update(initial=256)), "states: h0"),
+        ("int8-exact", lambda p: say(p, lambda s: s["states"][0].update(name="c0")), "states: c0, c0"),
+        ("int8-exact", lambda p: say(p, lambda s: s["states"].pop()), "states"),
+        ("int8-exact", lambda p: say(p, lambda s: s.pop("states")), "states"),
+        ("int8-exact", lambda p: say(p, lambda s: s.update(io={"x": 1})), "io"),
         ("int8-portable", lambda p: say(p, lambda s: [e.update(output=None) for e in s["states"]]), "graph: output"),
     ],
 )
