@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgelstm.data import Dataset
-    from edgelstm.export.parity.proof import Proof
+    from edgelstm.export import Form
     from edgelstm.model import Model
     from edgelstm.training import Config
 
 _WHEEL = "seglearn-1.2.5-py3-none-any.whl"
 
-_SPECIAL = re.compile("-(exact|portable|sequence|hybrid|explicit)")
-"""Forms for special needs: the demo writes and proves them, and profiles the others."""
+_USUAL = {
+    ("elstm", "int8"),
+    ("elstm", "float32"),
+    ("onnx", "float32"),
+    ("onnx", "int8-dynamic"),
+    ("tflite", "int8"),
+    ("tflite", "float32"),
+    ("tflite", "int8-dynamic"),
+}
+"""Forms that the demo profiles. Those for special needs it writes and proves."""
 
 
 @click.command(
@@ -59,9 +66,10 @@ def command(data: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     model, test = _train(dataset, config, output)
     _evaluate(model, test, config)
-    paths = _export(model, output)
+    written = _export(model, output)
+    paths = [path for form, path in written if (form.format, form.name) in _USUAL]
     recording = _stream(model, paths[0], test, output)
-    _profile([path for path in paths if not _SPECIAL.search(path.name)], recording)
+    _profile(paths, recording)
     click.echo(style.heading(f"\nDone in {time.monotonic() - start:.0f} s. Next:"))
     click.echo(f"  edgelstm stream {paths[0]} {recording} | head -3")
     click.echo(f"  edgelstm inspect {paths[0]}")
@@ -114,13 +122,14 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
     click.echo("  " + "    ".join(f"{result.precision} {style.percent(result.accuracy)}" for result in results))
 
 
-def _export(model: Model, output: Path) -> list[Path]:
+def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
+    from edgelstm.cli.show.export import headline
     from edgelstm.devices.units import show_size
     from edgelstm.export import FORMS, export_model
     from edgelstm.runtime.engines.open import SUFFIXES
 
     click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
-    paths = []
+    written = []
     forms = [form for form in FORMS if form.suffix in SUFFIXES]
     files = [output / f"{model.name}-{form.name}{form.suffix}" for form in forms]
     width = max(len(path.name) for path in files)
@@ -138,27 +147,8 @@ def _export(model: Model, output: Path) -> list[Path]:
             for line in result.proof.lines():
                 click.echo(paragraph(line, "    ", "      "))
             raise SystemExit(GATE_FAILED)
-        paths.append(path)
-    return paths
-
-
-def headline(proof: Proof) -> str:
-    """What a proof found, in one short line."""
-    integers = [check for check in proof.checks if re.fullmatch(r"[hc]\d+, integers", check.name)]
-    if integers:
-        differing, values = sum(c.differing for c in integers), sum(c.values for c in integers)
-        return f"{differing} of {values:,} integers of h and c differ"
-    # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
-    units = [check.largest for check in proof.checks if re.fullmatch(r"[hc]\d+, int8 units", check.name)]
-    if units:
-        return f"h and c within {max(units):.0f} units of the same rounding"
-    for reference in ("the same rounding", "float64"):
-        found = [
-            check.largest for check in proof.checks if check.name.endswith(f"against {reference}") and check.limit
-        ]
-        if found:
-            return f"{max(found):.1e} at most from {reference}"
-    return "passed" if proof.passed else "failed"
+        written.append((form, path))
+    return written
 
 
 def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:

@@ -10,6 +10,7 @@ from edgelstm.devices.units import show_size
 
 if TYPE_CHECKING:
     from edgelstm.export import Export
+    from edgelstm.export.parity.proof import Proof
 
 HEADER = ("file", "size", "scales", "error", "agrees", "µs")
 EXPLAINED = (
@@ -23,6 +24,24 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
     engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
     return f"{text.table(HEADER, rows, indent='')}\n{text.paragraph(f'{EXPLAINED} Engines: {engines}.', '  ')}"
+
+
+def headline(proof: Proof) -> str:
+    """What a proof found, in one short line: the strictest thing that it compared."""
+    integers = [check for check in proof.checks if check.name.endswith(", integers")]
+    if integers:
+        differing, values = sum(check.differing for check in integers), sum(check.values for check in integers)
+        return f"{differing} of {values:,} integers of the states differ"
+    # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
+    for ending, form in (
+        (", int8 units", "{:.0f} units of 8 bits at most from the same rounding"),
+        (" against the same rounding", "{:.1e} at most from the same rounding"),
+        (" against float64", "{:.1e} at most from float64"),
+    ):
+        found = [check.largest for check in proof.checks if check.name.endswith(ending) and check.limit]
+        if found:
+            return form.format(max(found))
+    return "passed" if proof.passed else "failed"
 
 
 def _row(result: Export, us: float | None) -> tuple[str, ...]:
