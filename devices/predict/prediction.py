@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-import struct
 import time
+from ctypes import byref
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,8 +21,8 @@ from edgelstm.devices.machine.detect import Board, detect
 from edgelstm.devices.machine.sysfs import Tree
 from edgelstm.records import Unavailable, from_json, load, to_json
 from edgelstm.runtime import Model
+from edgelstm.runtime.engines import library
 
-_LAYERS_AT, _LAYER_SIZE = 128, 64  # of the file: docs/file-format.md
 _MOST_BYTES = 1 << 20
 _MEASURED_FRAMES, _MEASURED_ROUNDS = 200, 50
 
@@ -137,18 +137,21 @@ def work(path: Path) -> Work:
         path.open("rb").close()
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
     model = Model(path)  # checks every field
-    with path.open("rb") as file:
-        table = file.read(_LAYERS_AT + _LAYER_SIZE * len(model.layers))
-    int8, layers = model.precision == "int8", []
-    for n in range(len(model.layers)):
-        kind, inputs, outputs, _, _, weights, _, rows = struct.unpack_from("<8I", table, _LAYERS_AT + n * _LAYER_SIZE)
-        columns = _up(inputs, 8) if int8 else inputs
-        if kind == 1:
-            columns += _up(outputs, 8) if int8 else outputs
-        gates = 4 if kind == 1 else 1
-        macs = gates * _up(outputs, 16) * columns
-        layers.append(Layer("LSTM" if kind == 1 else "dense", inputs, outputs, macs, weights + rows))
-    return Work(path.name, model.precision, model.features, tuple(layers), model.stream_bytes)
+    layers = tuple(_layer(model, n) for n in range(len(model.layers)))
+    return Work(path.name, model.precision, model.features, layers, model.stream_bytes)
+
+
+def _layer(model: Model, index: int) -> Layer:
+    info = library.LayerInfo()
+    library.check(library.library().el_model_layer(model.handle, index, byref(info)))
+    kind, pad = info.kind.decode(), 8 if model.precision == "int8" else 1
+    gates = {"lstm": 4, "gru": 3}.get(kind, 1)
+    if gates > 1:
+        columns = _up(info.inputs, pad) + _up(info.channels, pad)
+    else:
+        columns = _up(info.macs // (info.rows * info.channels), pad)
+    macs = gates * _up(info.channels, 16) * columns * info.rows
+    return Layer("LSTM" if kind == "lstm" else kind, info.inputs, info.channels, macs, info.weights_size)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint, c_uint8, c_uint32, c_uint64, c_void_p
 from functools import cache
 from importlib.resources import as_file, files
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALIGNMENT = 64
-MODEL_SIZE = 2048
+MODEL_SIZE = 256 + 160 * 64
 SKIP_CHECKSUM = 1
 
 OK = 0
@@ -32,13 +32,49 @@ class Info(ctypes.Structure):
         ("window", c_uint32),
         ("hop", c_uint32),
         ("sample_rate", c_float),
-        ("reserved", c_uint32),
+        ("stride", c_uint32),
         ("stream_size", c_uint64),
         ("snapshot_size", c_uint64),
         ("frame_macs", c_uint64),
         ("metadata", c_void_p),
         ("metadata_size", c_uint64),
         ("identity", c_uint8 * 16),
+        ("parts", c_uint32),
+        ("reserved", c_uint32),
+    )
+
+
+class LayerInfo(ctypes.Structure):
+    """`el_layer_info` of edgelstm.h."""
+
+    _fields_ = (
+        ("kind", c_char_p),
+        ("source", c_uint32),
+        ("activation", c_uint32),
+        ("inputs", c_uint32),
+        ("rows", c_uint32),
+        ("channels", c_uint32),
+        ("stride", c_uint32),
+        ("weights_size", c_uint64),
+        ("macs", c_uint64),
+        ("state_size", c_uint64),
+        ("scratch_size", c_uint64),
+    )
+
+
+class PartInfo(ctypes.Structure):
+    """`el_part_info` of edgelstm.h."""
+
+    _fields_ = (
+        ("name", c_char_p),
+        ("layer", c_int32),
+        ("number", c_uint32),
+        ("dtype", c_uint32),
+        ("rows", c_uint32),
+        ("channels", c_uint32),
+        ("reserved", c_uint32),
+        ("offset", c_uint64),
+        ("size", c_uint64),
     )
 
 
@@ -48,6 +84,8 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_kernel_name": (c_char_p, ()),
     "el_model_open": (c_int, (c_void_p, c_size_t, c_void_p, c_size_t, c_uint, POINTER(c_void_p))),
     "el_model_info": (c_int, (c_void_p, POINTER(Info))),
+    "el_model_layer": (c_int, (c_void_p, c_size_t, POINTER(LayerInfo))),
+    "el_model_part": (c_int, (c_void_p, c_size_t, POINTER(PartInfo))),
     "el_stream_init": (c_int, (c_void_p, c_size_t, c_void_p, POINTER(c_void_p))),
     "el_stream_reset": (c_int, (c_void_p,)),
     "el_stream_frames": (c_uint64, (c_void_p,)),

@@ -1,11 +1,10 @@
 /* Every kernel set that runs here against the scalar one: int8 in every bit, float32 within a
  * bound; and exhaustively over all values that the functions of the gates and of the cell can meet.
  */
-#define _POSIX_C_SOURCE 200809L /* setenv */
 #include "check.h"
 
 #include "float_math.h"
-#include "kernels/kernels.h"
+#include "kernel_sets.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,83 +36,60 @@ static _Alignas(64) float weights_float[MAX_BLOCKS * EL_BLOCK_ROWS * 2 * MAX_COL
 static _Alignas(64) el_rows rows[MAX_BLOCKS];
 static _Alignas(64) float biases[MAX_BLOCKS * EL_BLOCK_ROWS];
 
-static const el_kernels *sets[8];
-static size_t n_sets;
+/* A layer before padding; of a dense one, W alone counts. */
+typedef struct layer {
+    uint32_t inputs, outputs, blocks;
+    el_lstm lstm;
+} layer;
 
-static uint32_t random32(void) {
-    static uint64_t state = 0x9E3779B97F4A7C15u;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 32);
+static uint32_t round_up(uint32_t value, uint32_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
 }
 
-/* low … high */
-static int32_t between(int32_t low, int32_t high) {
-    return low + (int32_t)(random32() % (uint32_t)(high - low + 1));
+static layer layer_of(uint32_t inputs, uint32_t outputs, uint32_t gates, uint32_t pad) {
+    layer made = {.inputs = inputs, .outputs = outputs};
+    made.lstm.weights = weights;
+    made.lstm.rows = rows;
+    made.lstm.columns_w = round_up(inputs, pad);
+    made.lstm.columns_r = gates > 1 ? round_up(outputs, pad) : 0;
+    made.lstm.groups = round_up(outputs, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
+    made.blocks = made.lstm.groups * gates;
+    return made;
 }
 
-static float random_float(float limit) {
-    return limit * (float)between(-(1 << 20), 1 << 20) / (float)(1 << 20);
+static el_matrix matrix_of(const layer *of) {
+    const el_lstm *lstm = &of->lstm;
+    return (el_matrix){lstm->weights, lstm->rows, lstm->columns_w, lstm->groups,
+                       lstm->input_zero_point};
 }
 
-/* Sets by their names, as a user forces them; one that cannot run here is no candidate. */
-static void find_sets(void) {
-    static const char *const names[] = {"neon", "dotprod", "avx2", "avxvnni", "avx512vnni"};
-    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
-        CHECK(setenv("EDGELSTM_KERNEL", names[n], 1) == 0);
-        const el_kernels *found = el_kernels_choose();
-        CHECK(strcmp(el_kernel_name(), found ? names[n] : "none") == 0);
-        if (found != NULL)
-            sets[n_sets++] = found;
-    }
-    CHECK(setenv("EDGELSTM_KERNEL", "scalar", 1) == 0);
-    CHECK(el_kernels_choose() == &el_kernels_scalar);
-    CHECK(unsetenv("EDGELSTM_KERNEL") == 0);
-    printf("chosen %s; compared with scalar:", el_kernel_name());
-    for (size_t n = 0; n < n_sets; n++)
-        printf(" %s", sets[n]->name);
-    printf("\n");
-}
-
-static el_layer layer_of(uint32_t inputs, uint32_t outputs, el_kind kind, uint32_t pad) {
-    el_layer layer = {.kind = kind, .inputs = inputs, .outputs = outputs};
-    layer.columns_w = el_round_up(inputs, pad);
-    layer.columns_r = kind == EL_LSTM ? el_round_up(outputs, pad) : 0;
-    layer.groups = el_round_up(outputs, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
-    return layer;
-}
-
-static uint32_t blocks_of(const el_layer *layer) {
-    return layer->groups * (layer->kind == EL_LSTM ? EL_GATES : 1u);
-}
-
-static void find_no_overflow(el_layer *layer) {
-    layer->no_overflow = true;
-    for (uint32_t block = 0; block < blocks_of(layer); block++)
+static void find_no_overflow(layer *of) {
+    el_lstm *lstm = &of->lstm;
+    lstm->no_overflow = true;
+    for (uint32_t block = 0; block < of->blocks; block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
-            layer->no_overflow =
-                layer->no_overflow &&
-                el_row_cannot_overflow(rows + block, row, layer->columns_w, layer->columns_r);
+            lstm->no_overflow =
+                lstm->no_overflow &&
+                el_row_cannot_overflow(rows + block, row, lstm->columns_w, lstm->columns_r);
 }
 
 /* `extreme`: all weights at the ends of their range. `any`: shifts of every kind, also those that a
  * layer that cannot overflow has not. */
-static void fill_int8(el_layer *layer, int extreme, int any) {
+static void fill_int8(layer *of, int extreme, int any) {
     int8_t *at = weights;
     memset(rows, 0, sizeof rows);
-    for (uint32_t block = 0; block < blocks_of(layer); block++)
-        for (uint32_t column = 0; column < layer->columns_w + layer->columns_r; column += 4)
+    for (uint32_t block = 0; block < of->blocks; block++)
+        for (uint32_t column = 0; column < of->lstm.columns_w + of->lstm.columns_r; column += 4)
             for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
                 for (uint32_t k = 0; k < 4; k++, at++) {
-                    int is_w = column < layer->columns_w;
-                    uint32_t source = is_w ? column + k : column + k - layer->columns_w;
+                    int is_w = column < of->lstm.columns_w;
+                    uint32_t source = is_w ? column + k : column + k - of->lstm.columns_w;
                     *at = 0;
-                    if (source < (is_w ? layer->inputs : layer->outputs))
+                    if (source < (is_w ? of->inputs : of->outputs))
                         *at = (int8_t)(extreme ? (row & 1 ? 127 : -127) : between(-127, 127));
                     *(is_w ? &rows[block].sum_w[row] : &rows[block].sum_r[row]) += *at;
                 }
-    for (uint32_t block = 0; block < blocks_of(layer); block++)
+    for (uint32_t block = 0; block < of->blocks; block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++) {
             /* exact powers of two make ties; most shifts bring sums into the gates' range */
             int odd = any && between(0, 7) == 0;
@@ -125,20 +101,18 @@ static void fill_int8(el_layer *layer, int extreme, int any) {
             rows[block].shift_w[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 4));
             rows[block].shift_r[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 0));
         }
-    layer->weights = weights;
-    layer->rows = rows;
-    find_no_overflow(layer);
-    layer->input_zero_point = between(-128, 127);
-    layer->output_zero_point = between(-128, 127);
-    layer->output_multiplier = between(1 << 30, INT32_MAX);
-    layer->output_shift = between(-24, -20);
+    find_no_overflow(of);
+    of->lstm.input_zero_point = between(-128, 127);
+    of->lstm.output_zero_point = between(-128, 127);
+    of->lstm.output_multiplier = between(1 << 30, INT32_MAX);
+    of->lstm.output_shift = between(-24, -20);
 }
 
 static void check_same(const void *a, const void *b, size_t size, const char *part,
-                       const el_kernels *set, const el_layer *layer) {
+                       const el_kernels *set, const layer *of) {
     if (memcmp(a, b, size) != 0) {
         fprintf(stderr, "%s differs from scalar in %s: %u inputs, %u outputs\n", set->name, part,
-                layer->inputs, layer->outputs);
+                of->inputs, of->outputs);
         exit(1);
     }
 }
@@ -158,29 +132,30 @@ static void check_guard(const void *part, size_t used, size_t size, const el_ker
 }
 
 /* One frame by every set, from `given`. */
-static void compare_lstm_int8(const el_layer *layer) {
-    size_t units = layer->groups * EL_BLOCK_ROWS;
+static void compare_lstm_int8(const layer *of) {
+    size_t units = of->lstm.groups * EL_BLOCK_ROWS;
     memcpy(expected.c, given.c, units * sizeof *given.c);
-    el_kernels_scalar.lstm_int8(layer, given.x, given.h, expected.h_next, expected.c);
+    el_kernels_scalar.lstm_int8(&of->lstm, given.x, given.h, expected.h_next, expected.c);
     for (size_t n = 0; n < n_sets; n++) {
         memset(got.c, 0xA5, sizeof got.c);
         memset(got.h_next, 0xA5, sizeof got.h_next);
         memcpy(got.c, given.c, units * sizeof *given.c);
-        sets[n]->lstm_int8(layer, given.x, given.h, got.h_next, got.c);
-        check_same(got.c, expected.c, units * sizeof *got.c, "c", sets[n], layer);
-        check_same(got.h_next, expected.h_next, units, "h", sets[n], layer);
+        sets[n]->lstm_int8(&of->lstm, given.x, given.h, got.h_next, got.c);
+        check_same(got.c, expected.c, units * sizeof *got.c, "c", sets[n], of);
+        check_same(got.h_next, expected.h_next, units, "h", sets[n], of);
         check_guard(got.c, units * sizeof *got.c, sizeof got.c, sets[n]);
         check_guard(got.h_next, units, sizeof got.h_next, sets[n]);
     }
 }
 
-static void compare_dense_int8(const el_layer *layer) {
-    size_t outputs = layer->groups * EL_BLOCK_ROWS;
-    el_kernels_scalar.dense_int8(layer, given.x, expected.sums);
+static void compare_dense_int8(const layer *of) {
+    size_t outputs = of->lstm.groups * EL_BLOCK_ROWS;
+    el_matrix matrix = matrix_of(of);
+    el_kernels_scalar.dense_int8(&matrix, given.x, expected.sums);
     for (size_t n = 0; n < n_sets; n++) {
         memset(got.sums, 0xA5, sizeof got.sums);
-        sets[n]->dense_int8(layer, given.x, got.sums);
-        check_same(got.sums, expected.sums, outputs * sizeof *got.sums, "sums", sets[n], layer);
+        sets[n]->dense_int8(&matrix, given.x, got.sums);
+        check_same(got.sums, expected.sums, outputs * sizeof *got.sums, "sums", sets[n], of);
         check_guard(got.sums, outputs * sizeof *got.sums, sizeof got.sums, sets[n]);
     }
 }
@@ -199,16 +174,16 @@ static void fill_given(int extreme) {
 static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
     for (int extreme = 0; extreme < 3; extreme++) {
         fill_given(extreme);
-        el_layer layer = layer_of(inputs, units, EL_LSTM, EL_COLUMN_PAD);
+        layer of = layer_of(inputs, units, EL_GATES, EL_COLUMN_PAD);
         for (int any = 0; any < 2; any++) {
-            fill_int8(&layer, extreme, any);
-            layer.cell_exponent = cell_exponent;
-            CHECK(layer.no_overflow || any);
-            compare_lstm_int8(&layer);
+            fill_int8(&of, extreme, any);
+            of.lstm.cell_exponent = cell_exponent;
+            CHECK(of.lstm.no_overflow || any);
+            compare_lstm_int8(&of);
         }
-        layer = layer_of(inputs, units, EL_DENSE, EL_COLUMN_PAD);
-        fill_int8(&layer, extreme, 1);
-        compare_dense_int8(&layer);
+        of = layer_of(inputs, units, 1, EL_COLUMN_PAD);
+        fill_int8(&of, extreme, 1);
+        compare_dense_int8(&of);
     }
 }
 
@@ -238,12 +213,12 @@ static void test_read_int8(void) {
 
 /* |a - b| ≤ bound for every value. */
 static void check_close(const float *a, const float *b, size_t count, double bound,
-                        const char *part, const el_kernels *set, const el_layer *layer) {
+                        const char *part, const el_kernels *set, const layer *of) {
     for (size_t n = 0; n < count; n++)
         if (!(fabs((double)a[n] - (double)b[n]) <= bound)) {
             fprintf(stderr, "%s is %g off scalar in %s, more than %g: %u inputs, %u outputs\n",
-                    set->name, fabs((double)a[n] - (double)b[n]), part, bound, layer->inputs,
-                    layer->outputs);
+                    set->name, fabs((double)a[n] - (double)b[n]), part, bound, of->inputs,
+                    of->outputs);
             exit(1);
         }
 }
@@ -251,13 +226,13 @@ static void check_close(const float *a, const float *b, size_t count, double bou
 /* Sums of n products in any order, with or without fused multiply-adds, are within n·2^-23·Σ|w·x|
  * of each other; the gates' functions, whose slope is at most 1, add 1e-6. */
 static void test_float32(uint32_t inputs, uint32_t units) {
-    el_layer layer = layer_of(inputs, units, EL_LSTM, 1);
-    uint32_t columns = layer.columns_w + layer.columns_r;
-    size_t width = layer.groups * EL_BLOCK_ROWS;
+    layer of = layer_of(inputs, units, EL_GATES, 1);
+    uint32_t columns = of.lstm.columns_w + of.lstm.columns_r;
+    size_t width = of.lstm.groups * EL_BLOCK_ROWS;
     float limit = 4.0f / sqrtf((float)columns);
-    for (size_t n = 0; n < (size_t)blocks_of(&layer) * EL_BLOCK_ROWS * columns; n++)
+    for (size_t n = 0; n < (size_t)of.blocks * EL_BLOCK_ROWS * columns; n++)
         weights_float[n] = random_float(limit);
-    for (size_t n = 0; n < blocks_of(&layer) * EL_BLOCK_ROWS; n++)
+    for (size_t n = 0; n < of.blocks * EL_BLOCK_ROWS; n++)
         biases[n] = random_float(1.0f);
     for (size_t n = 0; n < MAX_COLUMNS; n++)
         given.x_float[n] = random_float(2.0f);
@@ -265,39 +240,37 @@ static void test_float32(uint32_t inputs, uint32_t units) {
         given.h_float[n] = random_float(1.0f);
         given.c_float[n] = random_float(3.0f);
     }
-    layer.weights = weights_float;
-    layer.rows = biases;
+    of.lstm.weights = weights_float;
+    of.lstm.rows = biases;
     double largest = 1.0 + (double)limit * (2.0 * inputs + units);
     double sums_bound = (columns + 1) * 0x1p-23 * largest;
     memcpy(expected.c_float, given.c_float, sizeof given.c_float);
-    el_kernels_scalar.lstm_float32(&layer, given.x_float, given.h_float, expected.h_next_float,
+    el_kernels_scalar.lstm_float32(&of.lstm, given.x_float, given.h_float, expected.h_next_float,
                                    expected.c_float);
-    el_layer dense = layer_of(inputs, units, EL_DENSE, 1);
-    dense.weights = weights_float;
-    dense.rows = biases;
+    el_matrix dense = matrix_of(&of);
     static _Alignas(64) float y[MAX_UNITS];
     el_kernels_scalar.dense_float32(&dense, given.x_float, y);
     for (size_t n = 0; n < n_sets; n++) {
         memset(got.h_next_float, 0xA5, sizeof got.h_next_float);
         memcpy(got.c_float, given.c_float, sizeof given.c_float);
-        sets[n]->lstm_float32(&layer, given.x_float, given.h_float, got.h_next_float, got.c_float);
+        sets[n]->lstm_float32(&of.lstm, given.x_float, given.h_float, got.h_next_float,
+                              got.c_float);
         /* c changes by f·c, i and g: slopes 3/4, 1/4 and 1; h by o and c */
-        check_close(got.c_float, expected.c_float, width, 2 * sums_bound + 1e-6, "c", sets[n],
-                    &layer);
+        check_close(got.c_float, expected.c_float, width, 2 * sums_bound + 1e-6, "c", sets[n], &of);
         check_close(got.h_next_float, expected.h_next_float, width, 3 * sums_bound + 1e-6, "h",
-                    sets[n], &layer);
+                    sets[n], &of);
         check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
         sets[n]->dense_float32(&dense, given.x_float, got.h_next_float);
-        check_close(got.h_next_float, y, width, sums_bound, "y", sets[n], &dense);
+        check_close(got.h_next_float, y, width, sums_bound, "y", sets[n], &of);
         check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
     }
 }
 
 /* A layer without inputs whose gates are its biases, so that the test decides every gate. */
-static el_layer layer_of_biases(void) {
-    el_layer layer = layer_of(1, MAX_UNITS, EL_LSTM, EL_COLUMN_PAD);
-    layer.columns_r = EL_COLUMN_PAD;
-    fill_int8(&layer, 0, 1);
+static layer layer_of_biases(void) {
+    layer of = layer_of(1, MAX_UNITS, EL_GATES, EL_COLUMN_PAD);
+    of.lstm.columns_r = EL_COLUMN_PAD;
+    fill_int8(&of, 0, 1);
     memset(weights, 0, sizeof weights);
     memset(rows, 0, sizeof rows);
     for (uint32_t block = 0; block < MAX_BLOCKS; block++)
@@ -305,10 +278,10 @@ static el_layer layer_of_biases(void) {
             rows[block].multiplier_w[row] = 1 << 30;
             rows[block].shift_w[row] = 1;
         }
-    layer.no_overflow = false;
-    layer.input_zero_point = layer.output_zero_point = 0;
-    layer.output_multiplier = 1 << 30;
-    return layer;
+    of.lstm.no_overflow = false;
+    of.lstm.input_zero_point = of.lstm.output_zero_point = 0;
+    of.lstm.output_multiplier = 1 << 30;
+    return of;
 }
 
 static void set_gate(uint32_t unit, uint32_t gate, int32_t value) {
@@ -322,12 +295,12 @@ static const int32_t windows[] = {-22, 8, 14};
 
 /* All 65,536 values of each gate, the other gates open. */
 static void test_all_gates(void) {
-    el_layer layer = layer_of_biases();
-    layer.cell_exponent = -15;
+    layer of = layer_of_biases();
+    of.lstm.cell_exponent = -15;
     for (uint32_t gate = 0; gate < EL_GATES; gate++)
         for (int32_t first = INT16_MIN; first <= INT16_MAX; first += (int32_t)MAX_UNITS)
             for (size_t window = 0; window < (gate == 3 ? WINDOWS : 1); window++) {
-                layer.output_shift = windows[window];
+                of.lstm.output_shift = windows[window];
                 for (uint32_t unit = 0; unit < MAX_UNITS; unit++) {
                     for (uint32_t other = 0; other < EL_GATES; other++)
                         set_gate(unit, other, INT16_MAX);
@@ -336,7 +309,7 @@ static void test_all_gates(void) {
                     set_gate(unit, gate, first + (int32_t)unit);
                     given.c[unit] = gate == 1 || gate == 3 ? INT16_MAX : 0;
                 }
-                compare_lstm_int8(&layer);
+                compare_lstm_int8(&of);
             }
 }
 
@@ -346,22 +319,22 @@ static void test_all_gates(void) {
 static void test_all_cells(void) {
     static unsigned char seen[1 << 16];
     static const int32_t quarters_written[] = {0, 1, 8, -8};
-    el_layer layer = layer_of_biases();
-    for (layer.cell_exponent = -15; layer.cell_exponent <= -9; layer.cell_exponent++) {
+    layer of = layer_of_biases();
+    for (of.lstm.cell_exponent = -15; of.lstm.cell_exponent <= -9; of.lstm.cell_exponent++) {
         memset(seen, 0, sizeof seen);
         for (size_t pass = 0; pass < 4; pass++)
             for (int32_t first = INT16_MIN; first <= INT16_MAX; first += (int32_t)MAX_UNITS)
                 for (size_t window = 0; window < (pass == 0 ? WINDOWS : 1); window++) {
-                    layer.output_shift = windows[window];
+                    of.lstm.output_shift = windows[window];
                     for (uint32_t unit = 0; unit < MAX_UNITS; unit++) {
                         set_gate(unit, 0, 0); /* i = 1/2 */
                         set_gate(unit, 1, INT16_MAX);
                         set_gate(unit, 2,
-                                 quarters_written[pass] * (1 << (15 + layer.cell_exponent)));
+                                 quarters_written[pass] * (1 << (15 + of.lstm.cell_exponent)));
                         set_gate(unit, 3, INT16_MAX);
                         given.c[unit] = (int16_t)(first + (int32_t)unit);
                     }
-                    compare_lstm_int8(&layer);
+                    compare_lstm_int8(&of);
                     for (uint32_t unit = 0; unit < MAX_UNITS; unit++)
                         seen[(uint16_t)expected.c[unit]] = 1;
                 }

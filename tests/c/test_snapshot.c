@@ -65,8 +65,8 @@ static void check_sums(void) {
 static void check_padding(void) {
     tiny_make(&tiny, EL_INT8, EL_LAST, 0, 1);
     uint32_t weights, rows;
-    memcpy(&weights, tiny.file + 128 + 16, sizeof weights);
-    memcpy(&rows, tiny.file + 128 + 24, sizeof rows);
+    memcpy(&weights, tiny.file + TINY_TABLE + TINY_WEIGHTS, sizeof weights);
+    memcpy(&rows, tiny.file + TINY_TABLE + TINY_ROWS, sizeof rows);
     /* Layer 0 has 3 inputs and 5 units, each padded to 8 columns: W, then R, of the first block. */
     static const struct {
         uint32_t at;

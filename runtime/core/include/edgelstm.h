@@ -1,4 +1,4 @@
-/* EdgeLSTM: streaming LSTM inference in memory known to the byte.
+/* EdgeLSTM: streaming inference of recurrent models in memory known to the byte.
  *
  *   el_model   a validated model file, read where it lies; const, shared by any number of threads
  *   el_stream  one signal and its state, in memory that the caller hands in; one thread at a time
@@ -38,12 +38,14 @@ extern "C" {
 
 /* Alignment in bytes of a model file in memory and of the memory for models and streams. */
 #define EL_ALIGNMENT 64
-/* Bytes of memory for one el_model, a multiple of EL_ALIGNMENT. */
-#define EL_MODEL_SIZE 2048
+/* Bytes of memory for one el_model, a multiple of EL_ALIGNMENT: enough for any model, and for one
+ * of so many layers. */
+#define EL_MODEL_SIZE EL_MODEL_SIZE_OF(EL_MAX_LAYERS)
+#define EL_MODEL_SIZE_OF(layers) (256 + 160 * (layers))
 /* Largest number of features, units of a layer, or outputs. */
 #define EL_MAX_WIDTH 16384
 /* Largest number of layers. */
-#define EL_MAX_LAYERS 16
+#define EL_MAX_LAYERS 64
 /* Bytes of a model's identity. */
 #define EL_IDENTITY_SIZE 16
 
@@ -66,7 +68,7 @@ typedef enum el_status {
     EL_ERROR_WEIGHTS,    /* a weight or row record holds a value that is not allowed */
     EL_ERROR_NOT_FINITE, /* NaN or infinity in a frame; the stream is untouched */
     EL_ERROR_CAPACITY,   /* no room for the answers; the stream is untouched */
-    EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first frame */
+    EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first result: info.stride frames */
     EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
     EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
     EL_ERROR_PRECISION   /* a float32 model, where the library was built for int8 alone */
@@ -75,6 +77,12 @@ typedef enum el_status {
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
 typedef enum el_activation { EL_LINEAR = 0, EL_SOFTMAX = 1, EL_SIGMOID = 2 } el_activation;
 typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1 } el_pooling;
+typedef enum el_dtype {
+    EL_DTYPE_FLOAT32 = 0,
+    EL_DTYPE_INT8 = 1,
+    EL_DTYPE_INT16 = 2,
+    EL_DTYPE_FLOAT64 = 3
+} el_dtype;
 
 /* Flags of el_model_open. */
 enum {
@@ -85,21 +93,54 @@ typedef struct el_info {
     uint32_t precision;  /* el_precision */
     uint32_t features;   /* float32 values of a frame */
     uint32_t outputs;    /* float32 values of an answer */
-    uint32_t layers;     /* LSTM and dense layers */
+    uint32_t layers;     /* in the model: el_model_layer describes each */
     uint32_t activation; /* el_activation of an answer */
     uint32_t pooling;    /* el_pooling of scores over frames */
     uint32_t window;     /* frames that a mean covers; 0 = all since reset */
     uint32_t hop; /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
     float sample_rate; /* frames per second; 0 = unknown */
-    uint32_t reserved;
+    uint32_t
+        stride; /* frames between two results of the last layer; hop and window are multiples */
     uint64_t stream_size;   /* bytes of a stream: el_stream_size */
     uint64_t snapshot_size; /* bytes of el_stream_save */
-    uint64_t frame_macs;    /* multiply-accumulates of one frame, the head included */
+    /* multiply-accumulates of a frame when every answer is wanted: those of one run of each layer
+     * over its stride, summed and rounded up */
+    uint64_t frame_macs;
     const char
         *metadata; /* UTF-8 JSON inside the file, not terminated, never parsed here; may be null */
     uint64_t metadata_size;             /* bytes */
     uint8_t identity[EL_IDENTITY_SIZE]; /* first bytes of the SHA-256 that the exporter stored */
+    uint32_t parts;                     /* of the state: el_model_part describes each */
+    uint32_t reserved;
 } el_info;
+
+/* A layer of a model. Its result is rows × channels values, rows oldest first. */
+typedef struct el_layer_info {
+    const char *kind;    /* "lstm", "gru", "dense", "context" or "conv"; a static string */
+    uint32_t source;     /* 0 = the normalized input, else 1 + index of the layer that it reads */
+    uint32_t activation; /* 0 linear, 1 ReLU */
+    uint32_t inputs;     /* values of the source's result */
+    uint32_t rows;
+    uint32_t channels;
+    uint32_t stride;       /* frames between two results */
+    uint64_t weights_size; /* bytes in the file, what belongs to rows included */
+    uint64_t macs;         /* multiply-accumulates of one run */
+    uint64_t state_size;   /* bytes in a snapshot */
+    uint64_t scratch_size; /* bytes of the result in a stream; 0 where the state is the result */
+} el_layer_info;
+
+/* A part of a stream's state: rows × channels values. */
+typedef struct el_part_info {
+    const char *name; /* "h", "c", "past", "pending" or "sums"; a static string */
+    int32_t layer;    /* index of the layer whose it is; -1 for the sums of scores */
+    uint32_t number;  /* layers before that one whose first part has the name of its first part */
+    uint32_t dtype;   /* el_dtype */
+    uint32_t rows;
+    uint32_t channels;
+    uint32_t reserved;
+    uint64_t offset; /* bytes from a snapshot's start */
+    uint64_t size;   /* bytes */
+} el_part_info;
 
 /* "MAJOR.MINOR.PATCH" */
 EL_API const char *el_version(void);
@@ -115,7 +156,8 @@ EL_API const char *el_kernel_name(void);
 
 /* Check the model file at `bytes` and prepare to use it in place.
  *
- *   memory       EL_MODEL_SIZE bytes, aligned; must live as long as the model
+ *   memory       EL_MODEL_SIZE bytes, or EL_MODEL_SIZE_OF as many layers as the file has, aligned;
+ *                must live as long as the model
  *   bytes, size  the whole file, aligned; must stay unchanged and readable as long as the model
  *   flags        0 or EL_SKIP_CHECKSUM
  *   model        out: the model, inside `memory`; untouched on error
@@ -127,6 +169,15 @@ EL_API el_status el_model_open(void *memory, size_t memory_size, const void *byt
 
 /* Describe `model` in `info`. info->metadata points into the file. */
 EL_API el_status el_model_info(const el_model *model, el_info *info);
+
+/* Describe layer `index` of `model`, of which there are info.layers. EL_ERROR_ARGUMENT for others.
+ */
+EL_API el_status el_model_layer(const el_model *model, size_t index, el_layer_info *info);
+
+/* Describe part `index` of the state, of which there are info.parts, in the order of snapshots: the
+ * parts of each layer, then the sums of scores where answers are means. EL_ERROR_ARGUMENT for
+ * others. */
+EL_API el_status el_model_part(const el_model *model, size_t index, el_part_info *info);
 
 /* Bytes of memory for a stream, exactly: state, scratch and header, a multiple of EL_ALIGNMENT; the
  * same as info.stream_size. 0 without a model. */
@@ -140,7 +191,7 @@ EL_API size_t el_stream_size(const el_model *model);
 EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
                                 el_stream **stream);
 
-/* Back to the initial state: c = 0, h = 0 (as a real value), no frames. */
+/* Back to the initial state: every part 0 (as a real value), no frames. */
 EL_API el_status el_stream_reset(el_stream *stream);
 
 /* Frames since the initial state. */
@@ -160,8 +211,8 @@ EL_API size_t el_stream_answers(const el_stream *stream, size_t frames);
 EL_API el_status el_stream_push(el_stream *stream, const float *frames, size_t count,
                                 float *answers, size_t capacity, size_t *n_answers);
 
-/* The answer as of the newest frame, whatever the hop: `outputs` float32 values. The stream is
- * unchanged. */
+/* The answer as of the newest frame, whatever the hop: `outputs` float32 values. With a stride,
+ * that of the newest result of the last layer. The stream is unchanged. */
 EL_API el_status el_stream_answer(el_stream *stream, float *answer);
 
 /* Write the state to `bytes` (info.snapshot_size of them, any alignment): the same bytes on every

@@ -5,7 +5,7 @@
 /* Sums of scores are float64, one per output, in blocks of `hop` frames. A mean over a window keeps
  * a ring of window / hop blocks: nothing is ever subtracted, so no error builds up over an endless
  * stream. A mean over all frames keeps one block. Which block is in use follows from
- * stream->frames. */
+ * stream->frames. What is counted are runs of the last layer: one every `stride` frames. */
 
 static double *block(const el_stream *stream, uint64_t index) {
     const el_model *model = stream->model;
@@ -13,10 +13,20 @@ static double *block(const el_stream *stream, uint64_t index) {
     return sums + (size_t)(index % model->sums_blocks) * model->outputs;
 }
 
+static uint64_t runs_of(const el_model *model, uint64_t frames) {
+    return model->stride == 1 ? frames : frames / model->stride;
+}
+
 void el_answer_add(el_stream *stream, const float *scores) {
     const el_model *model = stream->model;
-    uint64_t index = model->window ? stream->frames / model->hop : 0;
-    bool starts_block = model->window ? stream->frames % model->hop == 0 : stream->frames == 0;
+    uint64_t before = runs_of(model, stream->frames) - 1;
+    uint64_t index = 0;
+    bool starts_block = before == 0;
+    if (model->window) {
+        uint64_t hop = model->hop / model->stride;
+        index = before / hop;
+        starts_block = before % hop == 0;
+    }
     double *sums = block(stream, index);
     for (uint32_t n = 0; n < model->outputs; n++)
         sums[n] = (starts_block ? 0.0 : sums[n]) + (double)scores[n];
@@ -24,15 +34,15 @@ void el_answer_add(el_stream *stream, const float *scores) {
 
 static void mean_of_scores(const el_stream *stream, float *answer) {
     const el_model *model = stream->model;
-    uint64_t first = 0, end = 1, covered = stream->frames;
+    uint64_t runs = runs_of(model, stream->frames), first = 0, end = 1, covered = runs;
     if (model->window) {
-        uint64_t partial = stream->frames % model->hop;
-        uint64_t complete = stream->frames / model->hop;
+        uint64_t hop = model->hop / model->stride;
+        uint64_t partial = runs % hop, complete = runs / hop;
         uint64_t room = partial ? model->sums_blocks - 1u : model->sums_blocks;
         uint64_t kept = complete < room ? complete : room;
         first = complete - kept;
         end = complete + (partial ? 1 : 0);
-        covered = kept * model->hop + partial;
+        covered = kept * hop + partial;
     }
     for (uint32_t n = 0; n < model->outputs; n++) {
         double sum = 0.0;

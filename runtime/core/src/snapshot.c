@@ -1,19 +1,23 @@
 /* A stream's state as bytes: little-endian, without pointers, the same on every machine.
  *
  *    0  u8[8]  magic "ELSTATE" and 0
- *    8  u32    version, 0
+ *    8  u32    version, 1
  *   12  u32    CRC-32 of bytes 16 to the end
  *   16  u64    size in bytes, header included
  *   24  u8[16] identity of the model
  *   40  u64    frames since the initial state
  *   48  u8[16] zero
- *   64         per LSTM layer h (int8 or float32, H of them), then c (int16 or float32);
- *              then the float64 sums of scores, where answers are means */
-#include "model.h"
+ *   64         the parts of the state, in their order: see parts.h */
+#include "fields.h"
+#include "parts.h"
 
 #include <string.h>
 
-#define SNAPSHOT_VERSION 0u
+#define SNAPSHOT_VERSION 1u
+/* A stream at a million frames a second takes 146,000 years to come there: no count overflows. */
+#define MAX_FRAMES (UINT64_C(1) << 62)
+/* Sums of scores: no more than so many frames of the largest float32 could reach. */
+#define MAX_SUM 1e300
 
 enum {
     S_VERSION = 8,
@@ -26,22 +30,6 @@ enum {
 };
 
 static const uint8_t MAGIC[8] = {'E', 'L', 'S', 'T', 'A', 'T', 'E', 0};
-
-/* The parts of the state in their order; null behind the last. Layers use two indices each. */
-static void *state_part(const el_stream *stream, uint32_t index, size_t *size) {
-    const el_model *model = stream->model;
-    bool int8 = el_is_int8(model);
-    const el_layer *layer = &model->layers[index / 2];
-    if (layer->kind == EL_LSTM) {
-        bool is_cell = index % 2 == 1;
-        size_t value = int8 ? (is_cell ? sizeof(int16_t) : 1u) : sizeof(float);
-        *size = layer->outputs * value;
-        return el_stream_part(stream, is_cell ? layer->c_offset : layer->h_offset);
-    }
-    /* The first dense layer's place stands for the sums. */
-    *size = (size_t)model->sums_blocks * model->outputs * sizeof(double);
-    return index % 2 == 0 && *size != 0 ? el_stream_part(stream, model->sums_offset) : NULL;
-}
 
 el_status el_stream_save(const el_stream *stream, void *bytes, size_t size) {
     if (stream == NULL || bytes == NULL)
@@ -59,38 +47,45 @@ el_status el_stream_save(const el_stream *stream, void *bytes, size_t size) {
     memcpy(out + S_IDENTITY, model->identity, EL_IDENTITY_SIZE);
     memcpy(out + S_FRAMES, &stream->frames, sizeof stream->frames);
     uint8_t *at = out + S_STATE;
-    size_t part_size;
-    const void *part;
-    for (uint32_t n = 0; (part = state_part(stream, n, &part_size)) != NULL; n++) {
-        memcpy(at, part, part_size);
-        at += part_size;
+    el_walk walk = {0, 0};
+    el_place place;
+    while (el_next_part(model, &walk, &place)) {
+        memcpy(at, el_stream_part(stream, place.offset), place.size);
+        at += place.size;
     }
     uint32_t checksum = el_crc32(out + S_SIZE, model->snapshot_size - S_SIZE);
     memcpy(out + S_CHECKSUM, &checksum, sizeof checksum);
     return EL_OK;
 }
 
-/* |h| ≤ 1; |c| grows by at most 1 a frame and no longer at 2^24, where float32 cannot add 1. */
-#define MAX_STATE 16777216.0f
-
-static bool is_float_state(const uint8_t *bytes, size_t count) {
-    for (size_t n = 0; n < count; n++) {
-        float value;
-        memcpy(&value, bytes + n * sizeof value, sizeof value);
-        if (!(value >= -MAX_STATE && value <= MAX_STATE))
-            return false;
-    }
-    return true;
+/* Every value of the part at `bytes` is one that its layer can go on from; NaN is none. */
+static bool is_state(const el_place *place, const uint8_t *bytes) {
+    size_t count = (size_t)place->part.rows * place->part.channels;
+    bool valid = true;
+    if (place->part.dtype == EL_DTYPE_FLOAT32)
+        for (size_t n = 0; n < count; n++)
+            valid =
+                valid && el_is_finite_up_to(el_f32(bytes + n * sizeof(float)), place->part.limit);
+    if (place->part.dtype == EL_DTYPE_FLOAT64)
+        for (size_t n = 0; n < count; n++) {
+            double value;
+            memcpy(&value, bytes + n * sizeof value, sizeof value);
+            valid = valid && value >= -MAX_SUM && value <= MAX_SUM;
+        }
+    return valid;
 }
 
-static bool doubles_are_finite(const uint8_t *bytes, size_t count) {
-    for (size_t n = 0; n < count; n++) {
-        uint64_t bits;
-        memcpy(&bits, bytes + n * sizeof bits, sizeof bits);
-        if ((bits & UINT64_C(0x7FF0000000000000)) == UINT64_C(0x7FF0000000000000))
-            return false;
-    }
-    return true;
+static el_status check_state(const el_model *model, const uint8_t *bytes) {
+    el_walk walk = {0, 0};
+    el_place place;
+    uint64_t frames;
+    memcpy(&frames, bytes + S_FRAMES, sizeof frames);
+    if (frames > MAX_FRAMES || !el_all_zero(bytes + S_RESERVED, S_STATE - S_RESERVED))
+        return EL_ERROR_FIELD;
+    for (bytes += S_STATE; el_next_part(model, &walk, &place); bytes += place.size)
+        if (!is_state(&place, bytes))
+            return EL_ERROR_FIELD;
+    return EL_OK;
 }
 
 static el_status check_snapshot(const el_model *model, const uint8_t *bytes, size_t size) {
@@ -113,16 +108,7 @@ static el_status check_snapshot(const el_model *model, const uint8_t *bytes, siz
         return EL_ERROR_IDENTITY;
     if (total != model->snapshot_size)
         return EL_ERROR_TRUNCATED;
-    for (uint32_t n = S_RESERVED; n < S_STATE; n++)
-        if (bytes[n] != 0)
-            return EL_ERROR_FIELD;
-    size_t sums = (size_t)model->sums_blocks * model->outputs;
-    size_t recurrent = size - S_STATE - sums * sizeof(double);
-    if (!el_is_int8(model) && !is_float_state(bytes + S_STATE, recurrent / sizeof(float)))
-        return EL_ERROR_FIELD;
-    if (!doubles_are_finite(bytes + S_STATE + recurrent, sums))
-        return EL_ERROR_FIELD;
-    return EL_OK;
+    return check_state(model, bytes);
 }
 
 el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
@@ -134,11 +120,11 @@ el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
     const uint8_t *at = bytes;
     memcpy(&stream->frames, at + S_FRAMES, sizeof stream->frames);
     at += S_STATE;
-    size_t part_size;
-    void *part;
-    for (uint32_t n = 0; (part = state_part(stream, n, &part_size)) != NULL; n++) {
-        memcpy(part, at, part_size);
-        at += part_size;
+    el_walk walk = {0, 0};
+    el_place place;
+    while (el_next_part(stream->model, &walk, &place)) {
+        memcpy(el_stream_part(stream, place.offset), at, place.size);
+        at += place.size;
     }
     return EL_OK;
 }

@@ -17,7 +17,7 @@ const char *el_status_message(el_status status) {
     case EL_ERROR_MAGIC:
         return "not an EdgeLSTM file: it does not start as one";
     case EL_ERROR_VERSION:
-        return "a format version that this library does not read";
+        return "written for another version of this library, which reads format version 1 alone";
     case EL_ERROR_TRUNCATED:
         return "truncated or overlong: the size differs from the one that the file states";
     case EL_ERROR_CHECKSUM:

@@ -1,71 +1,13 @@
-/* One signal through a model: memory layout, and the road of a frame. */
+/* One signal through a model: the road of a frame. */
 #include "stream.h"
 #include "answer.h"
-#include "fixed_point.h"
 #include "float_math.h"
 #include "kernels/kernels.h"
+#include "parts.h"
 
 /* Raw inputs are held to this many standard deviations, so that a float32 sum cannot become
  * infinite. */
 #define MAX_NORMALIZED 1e6f
-/* … and so are activations inside a float32 head: the next layer adds at most 2^14 of them times
- * 1e6, the largest weight that a file may hold. */
-#define MAX_HIDDEN 1e27f
-
-#define MAX_STREAM_SIZE (UINT32_C(1) << 30)
-#define SNAPSHOT_HEADER_SIZE 64u
-
-/* Take `size` bytes at the next aligned offset. Total stays below 2^34 for any model: no overflow.
- */
-static uint32_t take(uint64_t *total, uint64_t size) {
-    uint64_t offset = *total;
-    *total = (offset + size + EL_ALIGNMENT - 1u) / EL_ALIGNMENT * EL_ALIGNMENT;
-    return (uint32_t)offset;
-}
-
-static uint32_t larger(uint32_t a, uint32_t b) {
-    return a > b ? a : b;
-}
-
-el_status el_lay_out_stream(el_model *model) {
-    bool int8 = el_is_int8(model);
-    uint64_t value = int8 ? 1 : sizeof(float);              /* bytes of an activation */
-    uint64_t cell = int8 ? sizeof(int16_t) : sizeof(float); /* bytes of a cell */
-    uint64_t total = 0, snapshot = SNAPSHOT_HEADER_SIZE;
-    uint32_t widest_flow = el_round_up(model->features, EL_BLOCK_ROWS);
-    uint32_t widest_h = 0, widest_dense = 0;
-
-    take(&total, sizeof(el_stream));
-    for (uint32_t n = 0; n < model->n_layers; n++) {
-        el_layer *layer = &model->layers[n];
-        uint32_t width = layer->groups * EL_BLOCK_ROWS;
-        if (layer->kind == EL_LSTM) {
-            layer->h_offset = take(&total, width * value);
-            layer->c_offset = take(&total, width * cell);
-            snapshot += layer->outputs * (value + cell);
-            widest_h = larger(widest_h, width);
-        } else {
-            widest_dense = larger(widest_dense, width);
-            widest_flow = larger(widest_flow, width);
-        }
-    }
-    if (model->pooling == EL_MEAN)
-        model->sums_blocks = model->window ? model->window / model->hop : 1u;
-    uint64_t sums_size = (uint64_t)model->sums_blocks * model->outputs * sizeof(double);
-    if (sums_size > MAX_STREAM_SIZE)
-        return EL_ERROR_LIMIT;
-    model->sums_offset = take(&total, sums_size);
-    snapshot += sums_size;
-    model->flow_offset[0] = take(&total, widest_flow * value);
-    model->flow_offset[1] = take(&total, widest_flow * value);
-    model->h_next_offset = take(&total, widest_h * value);
-    model->scores_offset = take(&total, (uint64_t)widest_dense * sizeof(float));
-    if (total > MAX_STREAM_SIZE)
-        return EL_ERROR_LIMIT;
-    model->stream_size = (uint32_t)total;
-    model->snapshot_size = (uint32_t)snapshot;
-    return EL_OK;
-}
 
 el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
                          el_stream **stream) {
@@ -86,26 +28,11 @@ el_status el_stream_reset(el_stream *stream) {
     if (stream == NULL)
         return EL_ERROR_ARGUMENT;
     const el_model *model = stream->model;
-    bool int8 = el_is_int8(model);
+    el_walk walk = {0, 0};
+    el_place place;
     stream->frames = 0;
-    for (uint32_t n = 0; n < model->n_layers; n++) {
-        const el_layer *layer = &model->layers[n];
-        if (layer->kind != EL_LSTM)
-            continue;
-        size_t width = (size_t)layer->groups * EL_BLOCK_ROWS;
-        void *h = el_stream_part(stream, layer->h_offset);
-        void *c = el_stream_part(stream, layer->c_offset);
-        if (int8) {
-            memset(h, (uint8_t)layer->output_zero_point, width);
-            memset(c, 0, width * sizeof(int16_t));
-        } else {
-            memset(h, 0, width * sizeof(float));
-            memset(c, 0, width * sizeof(float));
-        }
-    }
-    if (model->pooling == EL_MEAN)
-        memset(el_stream_part(stream, model->sums_offset), 0,
-               (size_t)model->sums_blocks * model->outputs * sizeof(double));
+    while (el_next_part(model, &walk, &place))
+        memset(el_stream_part(stream, place.offset), place.part.initial, place.memory);
     return EL_OK;
 }
 
@@ -119,7 +46,7 @@ size_t el_stream_answers(const el_stream *stream, size_t frames) {
     uint32_t hop = stream->model->hop;
     if (hop == 1) /* most models: two divisions less */
         return frames;
-    return (size_t)((stream->frames % hop + frames) / hop);
+    return frames / hop + (size_t)((stream->frames % hop + frames % hop) / hop);
 }
 
 bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
@@ -129,16 +56,16 @@ bool el_frames_are_finite(const el_model *model, const float *frames, size_t cou
     return others == 0;
 }
 
-void *el_stream_read_input(const el_stream *stream, const float *frame) {
+static void read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
     const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
     const uint32_t features = model->features;
-    void *flow = el_stream_part(stream, model->flow_offset[0]);
+    void *flow = el_stream_part(stream, model->flow_offset);
     if (el_is_int8(model)) {
         int8_t *restrict codes = flow;
         if (model->kernels->read_int8 != NULL && features >= EL_READ_LEAST) {
             model->kernels->read_int8(frame, scale, offset, features, codes);
-            return flow;
+            return;
         }
         for (uint32_t n = 0; n < features; n++) {
             float code = frame[n] * scale[n] + offset[n];
@@ -150,109 +77,55 @@ void *el_stream_read_input(const el_stream *stream, const float *frame) {
             values[n] =
                 el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
     }
-    return flow;
 }
 
-void *el_stream_accept_h(const el_stream *stream, uint32_t index) {
-    const el_model *model = stream->model;
-    const el_layer *layer = &model->layers[index];
-    size_t value = el_is_int8(model) ? 1u : sizeof(float);
-    void *h = el_stream_part(stream, layer->h_offset);
-    memcpy(h, el_stream_part(stream, model->h_next_offset), layer->groups * EL_BLOCK_ROWS * value);
-    return h;
+void el_stream_begin_frame(el_stream *stream, const float *frame) {
+    stream->frames++;
+    read_input(stream, frame);
 }
 
-/* One frame through the LSTM layers; returns where the last one's h lies. */
-static void *step_lstms(el_stream *stream, void *flow, uint32_t *next_layer) {
+/* The frame through the layers that have a state, and those between. */
+static void step_layers(const el_stream *stream) {
     const el_model *model = stream->model;
-    const el_kernels *kernels = model->kernels;
-    void *h_next = el_stream_part(stream, model->h_next_offset);
-    uint32_t n = 0;
-    for (; model->layers[n].kind == EL_LSTM; n++) { /* a dense layer follows: checked on opening */
+    for (uint32_t n = 0; n < model->head; n++) {
         const el_layer *layer = &model->layers[n];
-        void *h = el_stream_part(stream, layer->h_offset);
-        void *c = el_stream_part(stream, layer->c_offset);
-        if (el_is_int8(model))
-            kernels->lstm_int8(layer, flow, h, h_next, c);
-        else
-            kernels->lstm_float32(layer, flow, h, h_next, c);
-        flow = el_stream_accept_h(stream, n);
-    }
-    *next_layer = n;
-    return flow;
-}
-
-static void finish_hidden_int8(const el_layer *layer, const int32_t *sums, int8_t *y) {
-    const el_rows *rows = layer->rows;
-    int32_t low = layer->relu ? layer->output_zero_point : INT8_MIN;
-    for (uint32_t n = 0; n < layer->outputs; n++) {
-        /* Clipped first so that adding the zero point cannot overflow. */
-        int32_t code =
-            el_clip16(el_multiply(sums[n], rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS],
-                                  rows[n / EL_BLOCK_ROWS].shift_w[n % EL_BLOCK_ROWS]));
-        y[n] = (int8_t)el_clip(code + layer->output_zero_point, low, INT8_MAX);
+        if (el_layer_is_due(layer, stream->frames))
+            layer->type->step(stream, layer);
     }
 }
 
-/* The last layer's int32 sums become float32 scores in place. */
-static void finish_scores_int8(const el_layer *layer, void *sums_to_scores) {
-    const el_rows *rows = layer->rows;
-    unsigned char *at = sums_to_scores;
-    for (uint32_t n = 0; n < layer->outputs; n++, at += sizeof(float)) {
-        int32_t sum;
-        float scale, score;
-        memcpy(&sum, at, sizeof sum);
-        memcpy(&scale, &rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS], sizeof scale);
-        score = (float)sum * scale;
-        memcpy(at, &score, sizeof score);
-    }
-}
-
-/* The head over the last LSTM layer's h; returns the scores (outputs,). */
-static const float *run_head(const el_stream *stream, const void *flow, uint32_t first) {
+/* The layers behind; returns the scores (outputs,). */
+static const float *run_head(const el_stream *stream) {
     const el_model *model = stream->model;
-    const el_kernels *kernels = model->kernels;
-    void *results = el_stream_part(stream, model->scores_offset);
-    for (uint32_t n = first; n < model->n_layers; n++) {
-        const el_layer *layer = &model->layers[n];
-        bool is_last = n + 1 == model->n_layers;
-        /* [0] held the input and is free by now; the layers take turns */
-        void *y = el_stream_part(stream, model->flow_offset[(n - first) % 2]);
-        if (el_is_int8(model)) {
-            kernels->dense_int8(layer, flow, results);
-            if (is_last)
-                finish_scores_int8(layer, results);
-            else
-                finish_hidden_int8(layer, results, y);
-        } else {
-            kernels->dense_float32(layer, flow, results);
-            const float *values = results;
-            for (uint32_t k = 0; !is_last && k < layer->outputs; k++)
-                ((float *)y)[k] = el_clamp(values[k], layer->relu ? 0.0f : -MAX_HIDDEN, MAX_HIDDEN);
-        }
-        flow = y;
-    }
-    return results;
+    for (uint32_t n = model->head; n < model->n_layers; n++)
+        model->layers[n].type->step(stream, &model->layers[n]);
+    return el_stream_part(stream, model->work_offset);
 }
 
-/* Scores as of the newest frame, from the state alone. */
+/* Scores as of the newest run, from the state alone. */
 static const float *scores_of_state(const el_stream *stream) {
-    const el_model *model = stream->model;
-    uint32_t first = 0;
-    while (model->layers[first].kind == EL_LSTM)
-        first++;
-    return run_head(stream, el_stream_part(stream, model->layers[first - 1].h_offset), first);
+    const el_layer *last = &stream->model->layers[stream->model->head - 1];
+    if (last->type->recall != NULL)
+        last->type->recall(stream, last);
+    return run_head(stream);
 }
 
-bool el_stream_finish_frame(el_stream *stream, const void *h, uint32_t head, float *answer) {
+/* Whether an answer is due at the stream's newest frame. */
+static bool is_due(const el_stream *stream) {
+    uint32_t hop = stream->model->hop;
+    return hop == 1 || (hop != 0 && stream->frames % hop == 0); /* most models: no division */
+}
+
+bool el_stream_finish_frame(el_stream *stream, float *answer) {
     const el_model *model = stream->model;
-    bool emits = model->hop == 1 || (model->hop != 0 && (stream->frames + 1) % model->hop == 0);
+    if (model->stride != 1 && stream->frames % model->stride != 0)
+        return false; /* hop is a multiple of the stride */
+    bool emits = is_due(stream);
     const float *scores = NULL;
     if (emits || model->pooling == EL_MEAN)
-        scores = run_head(stream, h, head);
+        scores = run_head(stream);
     if (model->pooling == EL_MEAN)
         el_answer_add(stream, scores);
-    stream->frames++;
     if (emits)
         el_answer_read(stream, scores, answer);
     return emits;
@@ -272,9 +145,9 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
         return EL_ERROR_NOT_FINITE;
 
     for (size_t n = 0; n < count; n++, frames += model->features) {
-        uint32_t head;
-        const void *h = step_lstms(stream, el_stream_read_input(stream, frames), &head);
-        if (el_stream_finish_frame(stream, h, head, answers))
+        el_stream_begin_frame(stream, frames);
+        step_layers(stream);
+        if (el_stream_finish_frame(stream, answers))
             answers += model->outputs;
     }
     if (n_answers != NULL)
@@ -285,7 +158,7 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
 el_status el_stream_answer(el_stream *stream, float *answer) {
     if (stream == NULL || answer == NULL)
         return EL_ERROR_ARGUMENT;
-    if (stream->frames == 0)
+    if (stream->frames < stream->model->stride)
         return EL_ERROR_NO_FRAMES;
     const float *scores = stream->model->pooling == EL_LAST ? scores_of_state(stream) : NULL;
     el_answer_read(stream, scores, answer);

@@ -132,15 +132,12 @@ def test_a_failing_proof_leaves_the_good_file_alone(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exporter swaps two gates: exit 3, and what lay there before stays."""
-    from edgelstm.export import elstm
+    from edgelstm.export import elstm_layers
 
     path = folder / "model-int8.elstm"
     path.write_bytes(b"good")
-    right = elstm._interleave_gates
-    monkeypatch.setattr(elstm, "_interleave_gates", lambda W, R: right(W[::-1], R[::-1]))
-    # The rows' sums no longer match either: keep the file loadable.
-    rows = elstm._gate_rows
-    monkeypatch.setattr(elstm, "_gate_rows", lambda v: rows(np.concatenate(np.split(v, 4)[::-1])))
+    right = elstm_layers.interleaved  # gates first: weights and what belongs to their rows
+    monkeypatch.setattr(elstm_layers, "interleaved", lambda *parts: right(*(part[::-1] for part in parts)))
     ended = command("export", folder / "model.npz")
     assert ended.code == 3, ended.out + ended.err
     assert "✗" in ended.out

@@ -10,6 +10,11 @@ const el_kernels el_kernels_avx2 = {
     .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+    .gru_codes_int8 = gru_codes_int8,
+    .gru_reset_int8 = gru_reset_int8,
+    .gru_int8 = gru_int8,
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
 };

@@ -5,17 +5,18 @@
 
 #include "body_batch.h"
 #include "body_float.h"
+#include "body_gru.h"
 #include "body_overlap.h"
 
 /* Up to 64 units the gates of all fill the registers better than two products beside each other. */
-static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
-    if (!layer->no_overflow)
-        lstm_int8_layer(layer, x, h, h_next, c, false);
-    else if (layer->groups <= TILE_GROUPS)
-        lstm_int8_layer(layer, x, h, h_next, c, true);
+    if (!lstm->no_overflow)
+        lstm_int8_layer(lstm, x, h, h_next, c, false);
+    else if (lstm->groups <= TILE_GROUPS)
+        lstm_int8_layer(lstm, x, h, h_next, c, true);
     else
-        lstm_int8_overlapped(layer, x, h, h_next, c);
+        lstm_int8_overlapped(lstm, x, h, h_next, c);
 }
 
 const el_kernels el_kernels_avx512vnni = {
@@ -24,6 +25,11 @@ const el_kernels el_kernels_avx512vnni = {
     .lstm_int8 = lstm_int8,
     .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
+    .gru_codes_int8 = gru_codes_int8,
+    .gru_reset_int8 = gru_reset_int8,
+    .gru_int8 = gru_int8,
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
 };

@@ -6,14 +6,15 @@
 #define EL_BODY_H
 
 #include "body_float.h"
+#include "body_gru.h"
 #include "body_int8.h"
 
-static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
-    if (layer->no_overflow)
-        lstm_int8_layer(layer, x, h, h_next, c, true);
+    if (lstm->no_overflow)
+        lstm_int8_layer(lstm, x, h, h_next, c, true);
     else
-        lstm_int8_layer(layer, x, h, h_next, c, false);
+        lstm_int8_layer(lstm, x, h, h_next, c, false);
 }
 
 #endif

@@ -68,9 +68,9 @@ INLINE void add_products_float(const float *weights, size_t block_size, const in
             sums[block][part] = totals[block][part];
 }
 
-INLINE void lstm_float32_group(const el_layer *layer, const float *x, const float *h,
+INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,
                                const float *weights, const float *bias, float *h_next, float *c) {
-    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     vf gates[EL_GATES][PARTS];
     memcpy(gates, bias, sizeof gates);
@@ -85,20 +85,20 @@ INLINE void lstm_float32_group(const el_layer *layer, const float *x, const floa
     }
 }
 
-static void lstm_float32(const el_layer *layer, const float *x, const float *h, float *h_next,
+static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c) {
-    const float *weights = layer->weights, *bias = layer->rows;
-    size_t group_size = (size_t)16 * EL_GATES * (layer->columns_w + layer->columns_r);
-    for (uint32_t group = 0; group < layer->groups; group++)
-        lstm_float32_group(layer, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
+    const float *weights = lstm->weights, *bias = lstm->rows;
+    size_t group_size = (size_t)16 * EL_GATES * (lstm->columns_w + lstm->columns_r);
+    for (uint32_t group = 0; group < lstm->groups; group++)
+        lstm_float32_group(lstm, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
                            h_next + group * 16, c + group * 16);
 }
 
-static void dense_float32(const el_layer *layer, const float *x, float *y) {
-    const float *weights = layer->weights, *bias = layer->rows;
-    uint32_t columns = layer->columns_w;
+static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    const float *weights = matrix->weights, *bias = matrix->rows;
+    uint32_t columns = matrix->columns;
     size_t block_size = (size_t)16 * columns;
-    for (uint32_t group = 0; group < layer->groups; group++, weights += block_size, y += 16) {
+    for (uint32_t group = 0; group < matrix->groups; group++, weights += block_size, y += 16) {
         vf sums[CHAINS][PARTS] = {{{0}}};
         for (int chain = 0; chain < CHAINS; chain++) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);

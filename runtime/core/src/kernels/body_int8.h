@@ -7,12 +7,12 @@
 
 /* What the sums of a block start from: biases and zero points, so that the product adds the rest.
  */
-INLINE void start_sums(const el_layer *layer, const el_rows *rows, v32 *sums_w, v32 *sums_r) {
+INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v32 *sums_r) {
     for (int part = 0; part < PARTS; part++) {
         int first = part * LANES32;
         sums_w[part] = load32(rows->bias + first) -
-                       load32(rows->sum_w + first) * (layer->input_zero_point + X_OFFSET);
-        sums_r[part] = load32(rows->sum_r + first) * -(layer->output_zero_point + X_OFFSET);
+                       load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
+        sums_r[part] = load32(rows->sum_r + first) * -(lstm->output_zero_point + X_OFFSET);
     }
 }
 
@@ -40,24 +40,24 @@ INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r
 }
 
 /* c from the gates and the c before, which it replaces. */
-INLINE v16 new_cell(const el_layer *layer, v16 i, v16 f, v16 g, int16_t *c) {
-    v16 written = scale_product(i, g, 30 + layer->cell_exponent);
+INLINE v16 new_cell(const el_lstm *lstm, v16 i, v16 f, v16 g, int16_t *c) {
+    v16 written = scale_product(i, g, 30 + lstm->cell_exponent);
     v16 cell = add_saturating(keep(f, load16(c)), written);
     memcpy(c, &cell, sizeof cell);
     return cell;
 }
 
 /* h from o and tanh(c). */
-INLINE void store_hidden(const el_layer *layer, v16 o, v16 tanh_of_c, int8_t *h_next) {
-    v32 mantissa = splat32(layer->output_multiplier), shift = splat32(layer->output_shift);
+INLINE void store_hidden(const el_lstm *lstm, v16 o, v16 tanh_of_c, int8_t *h_next) {
+    v32 mantissa = splat32(lstm->output_multiplier), shift = splat32(lstm->output_shift);
     v32 low = widen_low(o) * widen_low(tanh_of_c);
     v32 high = widen_high(o) * widen_high(tanh_of_c);
     v16 hidden = narrow(multiply(low, mantissa, shift), multiply(high, mantissa, shift));
-    store_int8(h_next, add_saturating(hidden, splat16(layer->output_zero_point)));
+    store_int8(h_next, add_saturating(hidden, splat16(lstm->output_zero_point)));
 }
 
 /* `groups` ≤ TILE_GROUPS groups of units from their gates' sums to h and c. */
-INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*sums_w)[PARTS],
+INLINE void lstm_int8_finish(const el_lstm *lstm, const el_rows *rows, v32 (*sums_w)[PARTS],
                              v32 (*sums_r)[PARTS], int8_t *h_next, int16_t *c, const int groups,
                              const bool no_overflow, product_beside *beside) {
     const int registers = (groups * 16 + LANES - 1) / LANES;
@@ -76,18 +76,18 @@ INLINE void lstm_int8_finish(const el_layer *layer, const el_rows *rows, v32 (*s
     finish_gates(gates, work, registers, beside);
     const v16 *i = gates, *f = i + registers, *g = f + registers, *o = g + registers;
     for (int n = 0; n < registers; n++)
-        cells[n] = new_cell(layer, i[n], f[n], g[n], c + n * LANES);
-    exp_of_cells(cells, work, registers, 15 + layer->cell_exponent, beside);
+        cells[n] = new_cell(lstm, i[n], f[n], g[n], c + n * LANES);
+    exp_of_cells(cells, work, registers, 15 + lstm->cell_exponent, beside);
     finish_tanh(cells, work, registers, beside);
     for (int n = 0; n < registers; n++)
-        store_hidden(layer, o[n], cells[n], h_next + n * LANES);
+        store_hidden(lstm, o[n], cells[n], h_next + n * LANES);
 }
 
 /* `groups` ≤ TILE_GROUPS groups of units: one frame. */
-INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t *h,
+INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h,
                            const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
                            const int groups, const bool no_overflow) {
-    uint32_t columns_w = layer->columns_w, columns_r = layer->columns_r;
+    uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     v32 sums_w[EL_GATES * TILE_GROUPS][PARTS], sums_r[EL_GATES * TILE_GROUPS][PARTS];
     /* Two groups at a time: more places in memory to read from at once would slow them all. */
@@ -95,40 +95,40 @@ INLINE void lstm_int8_tile(const el_layer *layer, const int8_t *x, const int8_t 
     for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
         const int8_t *at = weights + (size_t)block * block_size;
         for (int n = block; n < block + pair; n++)
-            start_sums(layer, rows + n, sums_w[n], sums_r[n]);
+            start_sums(lstm, rows + n, sums_w[n], sums_r[n]);
         add_products(at, block_size, pair, columns_w, x, sums_w + block);
         add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
     }
-    lstm_int8_finish(layer, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
+    lstm_int8_finish(lstm, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
 }
 
-INLINE void lstm_int8_layer(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+INLINE void lstm_int8_layer(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                             int16_t *c, const bool no_overflow) {
-    const int8_t *weights = layer->weights;
-    const el_rows *rows = layer->rows;
-    size_t group_size = (size_t)16 * EL_GATES * (layer->columns_w + layer->columns_r);
+    const int8_t *weights = lstm->weights;
+    const el_rows *rows = lstm->rows;
+    size_t group_size = (size_t)16 * EL_GATES * (lstm->columns_w + lstm->columns_r);
     uint32_t group = 0;
-    for (; group + TILE_GROUPS <= layer->groups; group += TILE_GROUPS)
-        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+    for (; group + TILE_GROUPS <= lstm->groups; group += TILE_GROUPS)
+        lstm_int8_tile(lstm, x, h, weights + group * group_size, rows + group * EL_GATES,
                        h_next + group * 16, c + group * 16, TILE_GROUPS, no_overflow);
 #if TILE_GROUPS > 2
-    for (; group + 2 <= layer->groups; group += 2)
-        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+    for (; group + 2 <= lstm->groups; group += 2)
+        lstm_int8_tile(lstm, x, h, weights + group * group_size, rows + group * EL_GATES,
                        h_next + group * 16, c + group * 16, 2, no_overflow);
 #endif
 #if TILE_GROUPS > 1
-    for (; group < layer->groups; group++)
-        lstm_int8_tile(layer, x, h, weights + group * group_size, rows + group * EL_GATES,
+    for (; group < lstm->groups; group++)
+        lstm_int8_tile(lstm, x, h, weights + group * group_size, rows + group * EL_GATES,
                        h_next + group * 16, c + group * 16, 1, no_overflow);
 #endif
 }
 
-static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
-    const int8_t *weights = layer->weights;
-    const el_rows *rows = layer->rows;
-    uint32_t columns = layer->columns_w;
+static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) {
+    const int8_t *weights = matrix->weights;
+    const el_rows *rows = matrix->rows;
+    uint32_t columns = matrix->columns;
     size_t block_size = (size_t)16 * columns;
-    for (uint32_t group = 0; group < layer->groups; group++, rows++, weights += block_size) {
+    for (uint32_t group = 0; group < matrix->groups; group++, rows++, weights += block_size) {
         v32 products[CHAINS][PARTS] = {{{0}}};
         for (int chain = 0; chain < CHAINS; chain++) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
@@ -137,7 +137,7 @@ static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
         for (int part = 0; part < PARTS; part++, sums += LANES32) {
             int first = part * LANES32;
             v32 sum = load32(rows->bias + first) -
-                      load32(rows->sum_w + first) * (layer->input_zero_point + X_OFFSET);
+                      load32(rows->sum_w + first) * (matrix->zero_point + X_OFFSET);
             for (int chain = 0; chain < CHAINS; chain++)
                 sum += products[chain][part];
             memcpy(sums, &sum, sizeof sum);

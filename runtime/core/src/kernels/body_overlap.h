@@ -16,37 +16,37 @@ typedef struct pair_sums {
     v32 w[PAIR_BLOCKS][PARTS], r[PAIR_BLOCKS][PARTS];
 } pair_sums;
 
-INLINE void multiply_inputs(const el_layer *layer, const el_rows *rows, const int8_t *weights,
+INLINE void multiply_inputs(const el_lstm *lstm, const el_rows *rows, const int8_t *weights,
                             const int8_t *x, pair_sums *sums) {
-    size_t block_size = (size_t)16 * (layer->columns_w + layer->columns_r);
+    size_t block_size = (size_t)16 * (lstm->columns_w + lstm->columns_r);
     for (int block = 0; block < PAIR_BLOCKS; block++)
-        start_sums(layer, rows + block, sums->w[block], sums->r[block]);
-    add_products(weights, block_size, PAIR_BLOCKS, layer->columns_w, x, sums->w);
+        start_sums(lstm, rows + block, sums->w[block], sums->r[block]);
+    add_products(weights, block_size, PAIR_BLOCKS, lstm->columns_w, x, sums->w);
 }
 
 /* At least two groups. */
-static void lstm_int8_overlapped(const el_layer *layer, const int8_t *x, const int8_t *h,
+static void lstm_int8_overlapped(const el_lstm *lstm, const int8_t *x, const int8_t *h,
                                  int8_t *h_next, int16_t *c) {
-    const int8_t *weights = layer->weights;
-    const el_rows *rows = layer->rows;
-    size_t block_size = (size_t)16 * (layer->columns_w + layer->columns_r);
-    size_t recurrent = (size_t)16 * layer->columns_w; /* where R begins in a block */
-    uint32_t pairs = layer->groups / 2;
+    const int8_t *weights = lstm->weights;
+    const el_rows *rows = lstm->rows;
+    size_t block_size = (size_t)16 * (lstm->columns_w + lstm->columns_r);
+    size_t recurrent = (size_t)16 * lstm->columns_w; /* where R begins in a block */
+    uint32_t pairs = lstm->groups / 2;
     pair_sums both[2], *sums = &both[0], *next = &both[1];
-    multiply_inputs(layer, rows, weights, x, sums);
-    add_products(weights + recurrent, block_size, PAIR_BLOCKS, layer->columns_r, h, sums->r);
+    multiply_inputs(lstm, rows, weights, x, sums);
+    add_products(weights + recurrent, block_size, PAIR_BLOCKS, lstm->columns_r, h, sums->r);
     for (uint32_t pair = 0; pair < pairs; pair++) {
         weights += PAIR_BLOCKS * block_size;
         if (pair + 1 < pairs) {
-            multiply_inputs(layer, rows + PAIR_BLOCKS, weights, x, next);
+            multiply_inputs(lstm, rows + PAIR_BLOCKS, weights, x, next);
             product_beside beside = {
                 .weights = weights + recurrent,
                 .x = h,
                 .block_size = block_size,
-                .steps = layer->columns_r / 4,
+                .steps = lstm->columns_r / 4,
             };
             memcpy(beside.sums, next->r, sizeof beside.sums);
-            lstm_int8_finish(layer, rows, sums->w, sums->r, h_next, c, 2, true, &beside);
+            lstm_int8_finish(lstm, rows, sums->w, sums->r, h_next, c, 2, true, &beside);
             memcpy(next->r, beside.sums, sizeof next->r);
             add_products(beside.weights, block_size, PAIR_BLOCKS, 4 * beside.steps, beside.x,
                          next->r);
@@ -54,14 +54,14 @@ static void lstm_int8_overlapped(const el_layer *layer, const int8_t *x, const i
             sums = next;
             next = done;
         } else {
-            lstm_int8_finish(layer, rows, sums->w, sums->r, h_next, c, 2, true, NULL);
+            lstm_int8_finish(lstm, rows, sums->w, sums->r, h_next, c, 2, true, NULL);
         }
         rows += PAIR_BLOCKS;
         h_next += 32;
         c += 32;
     }
-    if (layer->groups % 2 != 0)
-        lstm_int8_tile(layer, x, h, weights, rows, h_next, c, 1, true);
+    if (lstm->groups % 2 != 0)
+        lstm_int8_tile(lstm, x, h, weights, rows, h_next, c, 1, true);
 }
 
 #endif

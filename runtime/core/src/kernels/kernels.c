@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include "cpu.h"
+#include "edgelstm.h"
 
 #include <string.h>
 #if __STDC_HOSTED__

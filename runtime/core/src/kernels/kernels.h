@@ -3,7 +3,11 @@
 #ifndef EL_KERNELS_H
 #define EL_KERNELS_H
 
-#include "model.h"
+#include "operands.h"
+
+#include <stddef.h>
+
+typedef struct el_kernels el_kernels;
 
 /* Streams that a batched kernel takes at once. */
 #define EL_BATCH 4
@@ -29,16 +33,30 @@ struct el_kernels {
      *   h       (columns_r,) the layer's state, as it is before the frame
      *   h_next  (16·groups,) out: the state after it; not h
      *   c       (16·groups,) cell state at scale 2^cell_exponent, updated in place */
-    void (*lstm_int8)(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+    void (*lstm_int8)(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c);
     /* The same for EL_BATCH streams, each as lstm_int8 would have it; null where a set has none. */
-    void (*lstm_int8_batch)(const el_layer *layer, const el_batch *batch);
-    /* The int32 sums of a dense layer, zero points and bias included: (16·groups,). */
-    void (*dense_int8)(const el_layer *layer, const int8_t *x, int32_t *sums);
-    /* The same in float32; `y` is the dense layer before its activation. */
-    void (*lstm_float32)(const el_layer *layer, const float *x, const float *h, float *h_next,
+    void (*lstm_int8_batch)(const el_lstm *lstm, const el_batch *batch);
+    /* The int32 sums of a matrix times x, zero points and bias included: (16·groups,). */
+    void (*dense_int8)(const el_matrix *matrix, const int8_t *x, int32_t *sums);
+    /* int8 GRU, element by element. `from_x` and `from_h` are the sums of W and R: (3·16·groups,),
+     * gate after gate. A set may read a register behind the last gate, and write codes and h in
+     * whole lines of 64 bytes.
+     *   codes  (16·groups,) out: h as the next layer and R read it
+     *   reset  (16·groups,) out: codes of r·h
+     *   h      (16·groups,) the state in Q0.15; gru_int8 updates it */
+    void (*gru_codes_int8)(const el_gru *gru, const int16_t *h, int8_t *codes);
+    void (*gru_reset_int8)(const el_gru *gru, const int32_t *from_x, const int32_t *from_h,
+                           const int16_t *h, int8_t *reset);
+    void (*gru_int8)(const el_gru *gru, const int32_t *from_x, const int32_t *from_h, int16_t *h,
+                     int8_t *codes);
+    /* The same in float32; `y` is the product with its bias. */
+    void (*lstm_float32)(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c);
-    void (*dense_float32)(const el_layer *layer, const float *x, float *y);
+    void (*dense_float32)(const el_matrix *matrix, const float *x, float *y);
+    void (*gru_reset_float32)(const el_gru *gru, const float *from_x, const float *from_h,
+                              const float *h, float *reset);
+    void (*gru_float32)(const el_gru *gru, const float *from_x, const float *from_h, float *h);
 };
 
 extern const el_kernels el_kernels_scalar;

@@ -15,21 +15,21 @@ static const int8_t *add_products(const int8_t *weights, uint32_t columns, const
     return weights;
 }
 
-static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, int8_t *h_next,
+static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
-    const int8_t *weights = layer->weights;
-    const el_rows *rows = layer->rows;
-    int cell_bits = 15 + layer->cell_exponent; /* integer bits of c */
-    for (uint32_t group = 0; group < layer->groups; group++) {
+    const int8_t *weights = lstm->weights;
+    const el_rows *rows = lstm->rows;
+    int cell_bits = 15 + lstm->cell_exponent; /* integer bits of c */
+    for (uint32_t group = 0; group < lstm->groups; group++) {
         int32_t gates[EL_GATES][EL_BLOCK_ROWS];
         for (uint32_t gate = 0; gate < EL_GATES; gate++, rows++) {
             int32_t sums_w[EL_BLOCK_ROWS] = {0}, sums_r[EL_BLOCK_ROWS] = {0};
-            weights = add_products(weights, layer->columns_w, x, sums_w);
-            weights = add_products(weights, layer->columns_r, h, sums_r);
+            weights = add_products(weights, lstm->columns_w, x, sums_w);
+            weights = add_products(weights, lstm->columns_r, h, sums_r);
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
                 int32_t from_x =
-                    sums_w[n] + rows->bias[n] - layer->input_zero_point * rows->sum_w[n];
-                int32_t from_h = sums_r[n] - layer->output_zero_point * rows->sum_r[n];
+                    sums_w[n] + rows->bias[n] - lstm->input_zero_point * rows->sum_w[n];
+                int32_t from_h = sums_r[n] - lstm->output_zero_point * rows->sum_r[n];
                 int32_t pre =
                     el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));
                 /* |from_h| scaled may be as large as int32: clipping first keeps the sum inside */
@@ -43,24 +43,82 @@ static void lstm_int8(const el_layer *layer, const int8_t *x, const int8_t *h, i
             int32_t i = el_sigmoid16(gates[0][n]), f = el_sigmoid16(gates[1][n]);
             int32_t g = el_tanh16(gates[2][n], 3), o = el_sigmoid16(gates[3][n]);
             int32_t kept = el_rounding_shift_right(f * *c, 15);
-            int32_t written = el_rounding_shift_right(i * g, 30 + layer->cell_exponent);
+            int32_t written = el_rounding_shift_right(i * g, 30 + lstm->cell_exponent);
             int32_t cell = el_clip16(kept + written);
-            int32_t hidden = el_multiply(o * el_tanh16(cell, cell_bits), layer->output_multiplier,
-                                         layer->output_shift);
+            int32_t hidden = el_multiply(o * el_tanh16(cell, cell_bits), lstm->output_multiplier,
+                                         lstm->output_shift);
             *c = (int16_t)cell;
-            *h_next = (int8_t)el_clip8(hidden + layer->output_zero_point);
+            *h_next = (int8_t)el_clip8(hidden + lstm->output_zero_point);
         }
     }
 }
 
-static void dense_int8(const el_layer *layer, const int8_t *x, int32_t *sums) {
-    const int8_t *weights = layer->weights;
-    const el_rows *rows = layer->rows;
-    for (uint32_t group = 0; group < layer->groups; group++, rows++) {
+static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) {
+    const int8_t *weights = matrix->weights;
+    const el_rows *rows = matrix->rows;
+    for (uint32_t group = 0; group < matrix->groups; group++, rows++) {
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            sums[n] = rows->bias[n] - layer->input_zero_point * rows->sum_w[n];
-        weights = add_products(weights, layer->columns_w, x, sums);
+            sums[n] = rows->bias[n] - matrix->zero_point * rows->sum_w[n];
+        weights = add_products(weights, matrix->columns, x, sums);
         sums += EL_BLOCK_ROWS;
+    }
+}
+
+/* Gate `gate` of unit n before its function, Q3.12: what x gives, and what h gives beside it. */
+static int32_t from_input(const el_gru *gru, const int32_t *from_x, uint32_t gate, uint32_t n) {
+    const el_rows *rows = (const el_rows *)gru->w.rows + gate * gru->groups + n / EL_BLOCK_ROWS;
+    uint32_t row = n % EL_BLOCK_ROWS;
+    int32_t sum = from_x[gate * gru->groups * EL_BLOCK_ROWS + n];
+    return el_clip16(el_multiply(sum, rows->multiplier_w[row], rows->shift_w[row]));
+}
+
+static int32_t from_state(const el_gru *gru, const int32_t *from_h, uint32_t gate, uint32_t n) {
+    const el_rows *rows = (const el_rows *)gru->r.rows + gate * gru->groups + n / EL_BLOCK_ROWS;
+    uint32_t row = n % EL_BLOCK_ROWS;
+    int32_t sum = from_h[gate * gru->groups * EL_BLOCK_ROWS + n];
+    /* clipped so that a sum of two stays inside int32 */
+    return el_clip(el_multiply(sum, rows->multiplier_w[row], rows->shift_w[row]), -(1 << 20),
+                   1 << 20);
+}
+
+static int32_t gru_gate(const el_gru *gru, const int32_t *from_x, const int32_t *from_h,
+                        uint32_t gate, uint32_t n) {
+    return el_sigmoid16(
+        el_clip16(from_input(gru, from_x, gate, n) + from_state(gru, from_h, gate, n)));
+}
+
+static int8_t gru_code(const el_gru *gru, int32_t h) {
+    /* Clipped first so that adding the zero point cannot overflow. */
+    int32_t code = el_clip16(el_multiply(h, gru->output_multiplier, gru->output_shift));
+    return (int8_t)el_clip8(code + gru->output_zero_point);
+}
+
+static void gru_codes_int8(const el_gru *gru, const int16_t *h, int8_t *codes) {
+    for (uint32_t n = 0; n < gru->groups * EL_BLOCK_ROWS; n++)
+        codes[n] = gru_code(gru, h[n]);
+}
+
+static void gru_reset_int8(const el_gru *gru, const int32_t *from_x, const int32_t *from_h,
+                           const int16_t *h, int8_t *reset) {
+    for (uint32_t n = 0; n < gru->groups * EL_BLOCK_ROWS; n++) {
+        int32_t r = gru_gate(gru, from_x, from_h, 1, n);
+        reset[n] = gru_code(gru, el_rounding_shift_right(r * h[n], 15));
+    }
+}
+
+static void gru_int8(const el_gru *gru, const int32_t *from_x, const int32_t *from_h, int16_t *h,
+                     int8_t *codes) {
+    for (uint32_t n = 0; n < gru->groups * EL_BLOCK_ROWS; n++) {
+        int32_t z = gru_gate(gru, from_x, from_h, 0, n);
+        int32_t recurrent = el_clip16(from_state(gru, from_h, 2, n));
+        if (!gru->before)
+            recurrent =
+                el_rounding_shift_right(gru_gate(gru, from_x, from_h, 1, n) * recurrent, 15);
+        int32_t candidate = el_tanh16(el_clip16(from_input(gru, from_x, 2, n) + recurrent), 3);
+        int32_t kept = el_rounding_shift_right(z * h[n], 15);
+        int32_t written = el_rounding_shift_right(((1 << 15) - z) * candidate, 15);
+        h[n] = (int16_t)el_clip16(kept + written);
+        codes[n] = gru_code(gru, h[n]);
     }
 }
 
@@ -73,16 +131,16 @@ static const float *add_products_float32(const float *weights, uint32_t columns,
     return weights;
 }
 
-static void lstm_float32(const el_layer *layer, const float *x, const float *h, float *h_next,
+static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c) {
-    const float *weights = layer->weights;
-    const float *bias = layer->rows;
-    for (uint32_t group = 0; group < layer->groups; group++) {
+    const float *weights = lstm->weights;
+    const float *bias = lstm->rows;
+    for (uint32_t group = 0; group < lstm->groups; group++) {
         float gates[EL_GATES][EL_BLOCK_ROWS];
         for (uint32_t gate = 0; gate < EL_GATES; gate++, bias += EL_BLOCK_ROWS) {
             memcpy(gates[gate], bias, sizeof gates[gate]);
-            weights = add_products_float32(weights, layer->columns_w, x, gates[gate]);
-            weights = add_products_float32(weights, layer->columns_r, h, gates[gate]);
+            weights = add_products_float32(weights, lstm->columns_w, x, gates[gate]);
+            weights = add_products_float32(weights, lstm->columns_r, h, gates[gate]);
         }
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h_next++) {
             *c = el_sigmoid(gates[1][n]) * *c + el_sigmoid(gates[0][n]) * el_tanh(gates[2][n]);
@@ -91,11 +149,28 @@ static void lstm_float32(const el_layer *layer, const float *x, const float *h, 
     }
 }
 
-static void dense_float32(const el_layer *layer, const float *x, float *y) {
-    const float *weights = layer->weights;
-    memcpy(y, layer->rows, layer->groups * EL_BLOCK_ROWS * sizeof *y);
-    for (uint32_t group = 0; group < layer->groups; group++, y += EL_BLOCK_ROWS)
-        weights = add_products_float32(weights, layer->columns_w, x, y);
+static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    const float *weights = matrix->weights;
+    memcpy(y, matrix->rows, matrix->groups * EL_BLOCK_ROWS * sizeof *y);
+    for (uint32_t group = 0; group < matrix->groups; group++, y += EL_BLOCK_ROWS)
+        weights = add_products_float32(weights, matrix->columns, x, y);
+}
+
+static void gru_reset_float32(const el_gru *gru, const float *from_x, const float *from_h,
+                              const float *h, float *reset) {
+    uint32_t units = gru->groups * EL_BLOCK_ROWS;
+    for (uint32_t n = 0; n < units; n++)
+        reset[n] = el_sigmoid(from_x[units + n] + from_h[units + n]) * h[n];
+}
+
+static void gru_float32(const el_gru *gru, const float *from_x, const float *from_h, float *h) {
+    uint32_t units = gru->groups * EL_BLOCK_ROWS;
+    for (uint32_t n = 0; n < units; n++) {
+        float z = el_sigmoid(from_x[n] + from_h[n]);
+        float r = gru->before ? 1.0f : el_sigmoid(from_x[units + n] + from_h[units + n]);
+        float candidate = el_tanh(from_x[2 * units + n] + r * from_h[2 * units + n]);
+        h[n] = z * h[n] + (1.0f - z) * candidate;
+    }
 }
 
 #endif
@@ -104,8 +179,13 @@ const el_kernels el_kernels_scalar = {
     .name = "scalar",
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+    .gru_codes_int8 = gru_codes_int8,
+    .gru_reset_int8 = gru_reset_int8,
+    .gru_int8 = gru_int8,
 #ifndef EL_NO_FLOAT32
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
 #endif
 };

@@ -1,0 +1,56 @@
+"""How weights and what belongs to their rows lie in an `.elstm` file. `docs/file-format.md` has the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_ROWS = 16
+BLOCK_COLUMNS = 4
+COLUMN_PAD = 8
+
+_ROW_FIELDS = ("bias", "sum_w", "sum_r", "multiplier_w", "multiplier_r")  # int32
+_ROW_SHIFTS = ("shift_w", "shift_r")  # int8
+
+ROWS = np.dtype(
+    [(name, "<i4", BLOCK_ROWS) for name in _ROW_FIELDS]
+    + [(name, "i1", BLOCK_ROWS) for name in _ROW_SHIFTS]
+    + [("padding", "V32")]
+)
+"""What belongs to the 16 rows of an int8 block: 24 bytes per row, field by field."""
+
+
+def blocks(matrix: NDArray[Any], gates: int = 1) -> NDArray[Any]:
+    """(gates · rows, columns) int8 or float32 → (gates, groups of 16 rows, bytes of a block's columns): 64 bytes for
+    four columns of int8 or one of float32. The rows of each gate are padded to whole groups."""
+    is_int8 = matrix.dtype == np.int8
+    by_gate = matrix.astype(np.int8 if is_int8 else "<f4").reshape(gates, -1, matrix.shape[1])
+    step, pad = (BLOCK_COLUMNS, COLUMN_PAD) if is_int8 else (1, 1)
+    padded = np.pad(by_gate, ((0, 0), (0, -by_gate.shape[1] % BLOCK_ROWS), (0, -matrix.shape[1] % pad)))
+    groups, steps = padded.shape[1] // BLOCK_ROWS, padded.shape[2] // step
+    stepped = padded.reshape(gates, groups, BLOCK_ROWS, steps, step).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(stepped).reshape(gates, groups, -1)
+
+
+def rows(values: NDArray[Any], gates: int = 1) -> NDArray[Any]:
+    """(gates · rows,) values → (gates, groups, 16), padded with zeros as `blocks` pads rows."""
+    by_gate = values.reshape(gates, -1)
+    return np.pad(by_gate, ((0, 0), (0, -by_gate.shape[1] % BLOCK_ROWS))).reshape(gates, -1, BLOCK_ROWS)
+
+
+def records(fields: Mapping[str, NDArray[Any]], gates: int = 1) -> NDArray[Any]:
+    """(gates, groups) of `ROWS` from one value per row for each of some of its fields; the others are 0."""
+    placed = {name: rows(values, gates) for name, values in fields.items()}
+    made = np.zeros(next(iter(placed.values())).shape[:2], ROWS)
+    for name, values in placed.items():
+        made[name] = values
+    return made
+
+
+def interleaved(*parts: NDArray[Any]) -> bytes:
+    """Arrays (gates, groups, …) of equal gates and groups: for each group its gates, for each gate the parts."""
+    gates, groups = parts[0].shape[:2]
+    return b"".join(part[gate, group].tobytes() for group in range(groups) for gate in range(gates) for part in parts)

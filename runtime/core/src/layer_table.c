@@ -1,0 +1,202 @@
+/* The layer table of a model file: what holds for layers of every kind. */
+#include "fields.h"
+#include "layers/layer.h"
+#include "layers/matrix.h"
+#include "model_open.h"
+
+/* Offsets of fields in an entry. */
+enum {
+    L_KIND = 0,
+    L_SOURCE = 4,
+    L_OTHER_SOURCE = 8,
+    L_ACTIVATION = 12,
+    L_RESULT_ROWS = 16,
+    L_CHANNELS = 20,
+    L_RESULT = 24,
+    L_ZERO = 28,
+    L_WEIGHTS = 32,
+    L_ROWS = 40,
+    L_RECURRENT = 48,
+    L_RECURRENT_ROWS = 56,
+    L_INPUT_ZERO_POINT = 64,
+    L_OUTPUT_ZERO_POINT = 68,
+    L_OUTPUT_SCALE = 72, /* tells codes as real numbers; not needed to compute */
+    L_MULTIPLIER = 76,
+    L_SHIFT = 80,
+    L_OWN = 84,
+    L_RESERVED = 96
+};
+
+static el_tensor tensor(const uint8_t *at) {
+    return (el_tensor){el_u32(at), el_u32(at + 4)};
+}
+
+static el_entry read_entry(const uint8_t *at, size_t file_size) {
+    return (el_entry){
+        .file_size = file_size,
+        .activation = el_u32(at + L_ACTIVATION),
+        .result = el_u32(at + L_RESULT),
+        .weights = tensor(at + L_WEIGHTS),
+        .row_records = tensor(at + L_ROWS),
+        .recurrent = tensor(at + L_RECURRENT),
+        .recurrent_rows = tensor(at + L_RECURRENT_ROWS),
+        .input_zero_point = el_i32(at + L_INPUT_ZERO_POINT),
+        .output_zero_point = el_i32(at + L_OUTPUT_ZERO_POINT),
+        .multiplier = el_i32(at + L_MULTIPLIER),
+        .shift = el_i32(at + L_SHIFT),
+        .own = {el_i32(at + L_OWN), el_i32(at + L_OWN + 4), el_i32(at + L_OWN + 8)},
+    };
+}
+
+/* A tensor that is not there has neither offset nor size; a float32 file has no integers. */
+static bool is_plausible(const el_model *model, const el_entry *entry) {
+    const el_tensor tensors[] = {entry->weights, entry->row_records, entry->recurrent,
+                                 entry->recurrent_rows};
+    for (size_t n = 0; n < 4; n++)
+        if (tensors[n].size == 0 && tensors[n].offset != 0)
+            return false;
+    if (el_is_int8(model))
+        return el_is_code(entry->input_zero_point) && el_is_code(entry->output_zero_point);
+    return entry->input_zero_point == 0 && entry->output_zero_point == 0 &&
+           entry->multiplier == 0 && entry->shift == 0;
+}
+
+/* Every layer reads the input or one before it. */
+static el_status read_source(el_model *model, uint32_t index, uint32_t source) {
+    el_layer *layer = &model->layers[index];
+    if (source > index)
+        return EL_ERROR_FIELD;
+    layer->source = source;
+    layer->period = source == 0 ? 1 : model->layers[source - 1].stride;
+    layer->stride = layer->period;
+    el_shape shape = el_source_shape(model, layer);
+    layer->inputs = shape.rows * shape.channels;
+    return EL_OK;
+}
+
+/* A result that is no state: its place among the results, which holds whole lines of 64 bytes. */
+static el_status read_place(const el_model *model, el_layer *layer, uint32_t offset) {
+    uint64_t size = el_align((uint64_t)layer->rows * layer->channels * el_value_size(model));
+    if (layer->keeps_result || layer->gives_scores)
+        return offset == 0 ? EL_OK : EL_ERROR_FIELD;
+    if (offset % EL_ALIGNMENT != 0 || offset + size > model->results_size)
+        return EL_ERROR_BOUNDS;
+    layer->y_offset = offset;
+    return EL_OK;
+}
+
+static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
+    const uint8_t *at = model->file + EL_HEADER_SIZE + EL_ENTRY_SIZE * index;
+    el_layer *layer = &model->layers[index];
+    el_entry entry = read_entry(at, file_size);
+    layer->type = el_layer_type_of(el_u32(at + L_KIND));
+    if (layer->type == NULL || el_u32(at + L_OTHER_SOURCE) != 0 || entry.activation > 1 ||
+        el_u32(at + L_ZERO) != 0 || !el_all_zero(at + L_RESERVED, EL_ENTRY_SIZE - L_RESERVED) ||
+        !is_plausible(model, &entry))
+        return EL_ERROR_FIELD;
+    layer->rows = el_u32(at + L_RESULT_ROWS);
+    layer->channels = el_u32(at + L_CHANNELS);
+    if (layer->rows < 1 || layer->rows > EL_MAX_ROWS || layer->channels < 1 ||
+        layer->channels > EL_MAX_WIDTH)
+        return EL_ERROR_LIMIT;
+    el_status status = read_source(model, index, el_u32(at + L_SOURCE));
+    if (status != EL_OK)
+        return status;
+    layer->relu = entry.activation == 1;
+    layer->gives_scores = index + 1 == model->n_layers;
+    layer->zero_point = entry.output_zero_point;
+    layer->weights_size = entry.weights.size + entry.row_records.size + entry.recurrent.size +
+                          entry.recurrent_rows.size;
+    if (layer->gives_scores && (!layer->type->may_give_scores || layer->relu || layer->rows != 1 ||
+                                layer->channels != model->outputs))
+        return EL_ERROR_FIELD;
+    status = layer->type->check(model, layer, &entry);
+    return status == EL_OK ? read_place(model, layer, entry.result) : status;
+}
+
+/* A result, from when it is written to when it is read last, in steps: the input comes in step 0,
+ * layer n runs in step n + 1. */
+typedef struct life {
+    uint32_t from, to;
+    uint64_t start, end; /* bytes */
+} life;
+
+static uint32_t last_reader(const el_model *model, uint32_t source) {
+    uint32_t last = source;
+    for (uint32_t n = source; n < model->n_layers; n++)
+        if (model->layers[n].source == source)
+            last = n + 1;
+    return last;
+}
+
+/* Of the input (0) or of layer index - 1; empty where it is no such result. */
+static life life_of(const el_model *model, uint32_t index) {
+    uint64_t start = model->input_place, values = model->features;
+    if (index != 0) {
+        const el_layer *layer = &model->layers[index - 1];
+        if (layer->keeps_result || layer->gives_scores)
+            return (life){0};
+        start = layer->y_offset;
+        values = (uint64_t)layer->rows * layer->channels;
+    }
+    return (life){index, last_reader(model, index), start,
+                  start + el_align(values * el_value_size(model))};
+}
+
+static bool results_overlap(const el_model *model) {
+    for (uint32_t n = 0; n <= model->n_layers; n++) {
+        life a = life_of(model, n);
+        for (uint32_t k = 0; k < n; k++) {
+            life b = life_of(model, k);
+            if (a.from <= b.to && b.from <= a.to && a.start < b.end && b.start < a.end)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Behind the last layer that has a state, layers run only where scores are wanted; then they are
+ * made from that state, so they may read nothing of before. */
+static bool find_head(el_model *model) {
+    uint32_t head = 0;
+    for (uint32_t n = 0; n < model->n_layers; n++)
+        if (model->layers[n].type->parts != NULL)
+            head = n + 1;
+    for (uint32_t n = head; n < model->n_layers; n++)
+        if (model->layers[n].source < head)
+            return false;
+    model->head = head;
+    return head != 0;
+}
+
+/* Multiply-accumulates of a frame, averaged over a stride and rounded up. */
+static bool find_macs(el_model *model) {
+    uint64_t parts = 0; /* over the stride */
+    for (uint32_t n = 0; n < model->n_layers; n++) {
+        const el_layer *layer = &model->layers[n];
+        uint32_t runs_at = layer->stride;
+        if (model->stride % runs_at != 0)
+            return false;
+        model->frame_macs += layer->macs / runs_at;
+        parts += layer->macs % runs_at * (model->stride / runs_at);
+    }
+    model->frame_macs += (parts + model->stride - 1) / model->stride;
+    return true;
+}
+
+el_status el_read_layers(el_model *model, size_t file_size) {
+    for (uint32_t n = 0; n < model->n_layers; n++) {
+        el_status status = read_layer(model, file_size, n);
+        if (status != EL_OK)
+            return status;
+    }
+    model->stride = model->layers[model->n_layers - 1].stride;
+    if (!find_head(model) || !find_macs(model) || model->hop % model->stride != 0 ||
+        model->window % model->stride != 0)
+        return EL_ERROR_FIELD;
+    uint64_t input_end =
+        model->input_place + el_align((uint64_t)model->features * el_value_size(model));
+    if (model->input_place % EL_ALIGNMENT != 0 || input_end > model->results_size)
+        return EL_ERROR_BOUNDS;
+    return results_overlap(model) ? EL_ERROR_BOUNDS : EL_OK;
+}

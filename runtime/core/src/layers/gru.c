@@ -1,0 +1,137 @@
+/* GRU: gates z, r, n as two products and what follows element by element. An int8 layer's state is
+ * h in Q0.15; its result, and what R meets, are codes of it. */
+#include "fields.h"
+#include "kernels/kernels.h"
+#include "matrix.h"
+
+#define MAX_STATE 16777216.0f
+
+/* From Q0.15 to codes: more than 15 bits to the left would leave int32. */
+static bool is_narrowing(int32_t mantissa, int32_t shift) {
+    return mantissa != 0 && el_is_multiplier(mantissa, shift) && shift <= 15;
+}
+
+static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+    bool int8 = el_is_int8(model);
+    if (entry->activation != 0 || layer->rows != 1 || entry->own[0] < 0 || entry->own[0] > 1 ||
+        entry->own[1] != 0 || entry->own[2] != 0)
+        return EL_ERROR_FIELD;
+    if (int8 ? !is_narrowing(entry->multiplier, entry->shift) : entry->result != 0)
+        return EL_ERROR_FIELD;
+    uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
+    layer->keeps_result = !int8;
+    layer->macs = (uint64_t)layer->channels * EL_GRU_GATES * (layer->inputs + layer->channels);
+    layer->gru = (el_gru){
+        .groups = groups,
+        .before = entry->own[0] == 1,
+        .output_zero_point = entry->output_zero_point,
+        .output_multiplier = entry->multiplier,
+        .output_shift = entry->shift,
+    };
+    el_status status = el_check_matrix(model, entry, entry->weights, entry->row_records,
+                                       EL_GRU_GATES * groups, layer->inputs, false, &layer->gru.w);
+    if (status == EL_OK)
+        status = el_check_matrix(model, entry, entry->recurrent, entry->recurrent_rows,
+                                 EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
+    layer->gru.r.zero_point = entry->output_zero_point;
+    return status;
+}
+
+static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    out[0] = (el_part){.name = "h",
+                       .dtype = el_is_int8(model) ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32,
+                       .rows = 1,
+                       .channels = layer->channels,
+                       .padded = layer->gru.groups * EL_BLOCK_ROWS,
+                       .limit = MAX_STATE};
+    return 1;
+}
+
+/* What a step needs of the work: the products with x and with h, then r·h. */
+typedef struct places {
+    void *from_x, *from_h, *reset;
+} places;
+
+static places places_of(const el_layer *layer, void *work) {
+    uint8_t *at = work;
+    size_t products = (size_t)el_align(el_matrix_work(&layer->gru.w));
+    return (places){
+        .from_x = at,
+        .from_h = at + products,
+        .reset = at + 2 * products + EL_ALIGNMENT, /* kernels may read a register further */
+    };
+}
+
+static uint64_t work(const el_model *model, const el_layer *layer) {
+    (void)model;
+    uint64_t products = el_align(el_matrix_work(&layer->gru.w));
+    return 2 * products + EL_ALIGNMENT +
+           el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
+}
+
+/* Codes of h. */
+static void recall(const el_stream *stream, const el_layer *layer) {
+    if (el_is_int8(stream->model))
+        stream->model->kernels->gru_codes_int8(&layer->gru,
+                                               el_stream_part(stream, layer->part_offset[0]),
+                                               el_stream_part(stream, layer->y_offset));
+}
+
+static void step_int8(const el_stream *stream, const el_layer *layer, const void *x, int16_t *h,
+                      const places *at) {
+    const el_model *model = stream->model;
+    const el_kernels *kernels = model->kernels;
+    const el_gru *gru = &layer->gru;
+    int8_t *codes = el_stream_part(stream, layer->y_offset);
+    kernels->gru_codes_int8(gru, h, codes);
+    kernels->dense_int8(&gru->w, x, at->from_x);
+    if (gru->before) {
+        el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
+        el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
+        int32_t *from_h = at->from_h;
+        kernels->dense_int8(&gates, codes, from_h);
+        kernels->gru_reset_int8(gru, at->from_x, from_h, h, at->reset);
+        kernels->dense_int8(&candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
+    } else {
+        kernels->dense_int8(&gru->r, codes, at->from_h);
+    }
+    kernels->gru_int8(gru, at->from_x, at->from_h, h, codes);
+}
+
+static void step_float32(const el_stream *stream, const el_layer *layer, const void *x, float *h,
+                         const places *at) {
+    const el_model *model = stream->model;
+    const el_kernels *kernels = model->kernels;
+    const el_gru *gru = &layer->gru;
+    kernels->dense_float32(&gru->w, x, at->from_x);
+    if (gru->before) {
+        el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
+        el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
+        float *from_h = at->from_h;
+        kernels->dense_float32(&gates, h, from_h);
+        kernels->gru_reset_float32(gru, at->from_x, from_h, h, at->reset);
+        kernels->dense_float32(&candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
+    } else {
+        kernels->dense_float32(&gru->r, h, at->from_h);
+    }
+    kernels->gru_float32(gru, at->from_x, at->from_h, h);
+}
+
+static void step(const el_stream *stream, const el_layer *layer) {
+    const void *x = el_stream_part(stream, layer->x_offset);
+    void *h = el_stream_part(stream, layer->part_offset[0]);
+    places at = places_of(layer, el_stream_part(stream, stream->model->work_offset));
+    if (el_is_int8(stream->model))
+        step_int8(stream, layer, x, h, &at);
+    else
+        step_float32(stream, layer, x, h, &at);
+}
+
+const el_layer_type el_layer_gru = {
+    .name = "gru",
+    .check = check,
+    .parts = parts,
+    .work = work,
+    .step = step,
+    .recall = recall,
+};

@@ -1,0 +1,81 @@
+/* A kind of layer: how it is checked, what it remembers, how it takes a frame. Everything else in
+ * the core knows layers by this alone; layers.c has the table of kinds. */
+#ifndef EL_LAYER_H
+#define EL_LAYER_H
+
+#include "model.h"
+
+/* An entry of the layer table, as docs/file-format.md says. */
+typedef struct el_tensor {
+    uint32_t offset; /* in the file; 0 where there is none */
+    uint32_t size;   /* bytes */
+} el_tensor;
+
+typedef struct el_entry {
+    size_t file_size;
+    uint32_t activation;
+    uint32_t result; /* offset in the results of a stream */
+    el_tensor weights, row_records;
+    el_tensor recurrent, recurrent_rows;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t own[3]; /* what only this kind has */
+} el_entry;
+
+/* A part of a layer's state: rows × channels values. */
+typedef struct el_part {
+    const char *name;
+    el_dtype dtype;
+    uint32_t rows;
+    uint32_t channels;
+    uint32_t padded; /* values in memory, whole groups of units */
+    int32_t initial; /* value of every byte in the initial state */
+    float limit;     /* largest size of a float32 value */
+} el_part;
+
+/* Frames that several streams of a pool take together. */
+typedef struct el_turn el_turn;
+
+struct el_layer_type {
+    const char *name;
+    /* May be the last layer: its results are scores. */
+    bool may_give_scores;
+    /* The result's rows and channels, `source` and `inputs` are known; model->layers holds the
+     * layers before. Checks the entry and fills the rest, but for offsets in streams. */
+    el_status (*check)(el_model *model, el_layer *layer, const el_entry *entry);
+    /* Fills `parts`; returns how many there are. Null for a kind without a state. */
+    uint32_t (*parts)(const el_model *model, const el_layer *layer, el_part parts[EL_MAX_PARTS]);
+    /* Bytes of stream->work that a run needs. */
+    uint64_t (*work)(const el_model *model, const el_layer *layer);
+    /* Take the source's result; every layer->stride frames leave one. */
+    void (*step)(const el_stream *stream, const el_layer *layer);
+    /* The same for all streams of a turn; null where each is stepped alone. */
+    void (*step_together)(const el_turn *turn, const el_layer *layer);
+    /* Make the newest result anew from the state; null where the state is the result. */
+    void (*recall)(const el_stream *stream, const el_layer *layer);
+};
+
+extern const el_layer_type el_layer_lstm;
+extern const el_layer_type el_layer_dense;
+extern const el_layer_type el_layer_context;
+extern const el_layer_type el_layer_conv;
+extern const el_layer_type el_layer_gru;
+
+/* The kind with that number in files; null for none. */
+const el_layer_type *el_layer_type_of(uint32_t number);
+
+/* Rows of what `layer` reads, and their width. */
+typedef struct el_shape {
+    uint32_t rows, channels;
+} el_shape;
+
+el_shape el_source_shape(const el_model *model, const el_layer *layer);
+
+/* Whether the layer takes its source's newest result at the stream's newest frame. */
+static inline bool el_layer_is_due(const el_layer *layer, uint64_t frames) {
+    return layer->period == 1 || frames % layer->period == 0;
+}
+
+#endif

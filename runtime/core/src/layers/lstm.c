@@ -1,0 +1,218 @@
+/* LSTM: gates i, f, g, o; the result is h. */
+#include "fields.h"
+#include "kernels/kernels.h"
+#include "matrix.h"
+#include "turn.h"
+
+/* |h| ≤ 1; |c| grows by at most 1 a frame and no longer at 2^24, where float32 cannot add 1. */
+#define MAX_STATE 16777216.0f
+
+static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t *sums_r) {
+    bool valid = true;
+    for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+        valid = valid && rows->sum_w[n] == sums_w[n] && rows->sum_r[n] == sums_r[n] &&
+                rows->bias[n] >= -EL_MAX_BIAS && rows->bias[n] <= EL_MAX_BIAS &&
+                el_is_multiplier(rows->multiplier_w[n], rows->shift_w[n]) &&
+                el_is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
+    return valid;
+}
+
+static el_status check_int8(el_layer *layer) {
+    el_lstm *lstm = &layer->lstm;
+    const int8_t *weights = lstm->weights;
+    const el_rows *rows = lstm->rows;
+    lstm->no_overflow = true;
+    for (uint32_t block = 0; block < lstm->groups * EL_GATES; block++, rows++) {
+        int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
+        bool valid = el_sum_rows(weights, layer->inputs, lstm->columns_w, sums_w);
+        weights += EL_BLOCK_ROWS * lstm->columns_w;
+        valid = el_sum_rows(weights, layer->channels, lstm->columns_r, sums_r) && valid;
+        weights += EL_BLOCK_ROWS * lstm->columns_r;
+        if (!valid || !check_rows(rows, sums_w, sums_r))
+            return EL_ERROR_WEIGHTS;
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+            lstm->no_overflow = lstm->no_overflow &&
+                                el_row_cannot_overflow(rows, n, lstm->columns_w, lstm->columns_r);
+    }
+    return EL_OK;
+}
+
+static el_status check_fields(const el_model *model, const el_layer *layer, const el_entry *entry) {
+    if (entry->activation != 0 || layer->rows != 1 || entry->result != 0 || entry->own[1] != 0 ||
+        entry->own[2] != 0 || entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
+        return EL_ERROR_FIELD;
+    if (!el_is_int8(model))
+        return entry->own[0] == 0 ? EL_OK : EL_ERROR_FIELD;
+    if (entry->own[0] < -15 || entry->own[0] > -9 || entry->multiplier == 0 ||
+        !el_is_multiplier(entry->multiplier, entry->shift) || entry->shift > 0)
+        return EL_ERROR_FIELD;
+    return EL_OK;
+}
+
+static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+    bool int8 = el_is_int8(model);
+    uint32_t pad = int8 ? EL_COLUMN_PAD : 1, units = layer->channels;
+    el_status status = check_fields(model, layer, entry);
+    if (status != EL_OK)
+        return status;
+    if (layer->inputs > EL_MAX_WIDTH)
+        return EL_ERROR_LIMIT;
+    el_lstm *lstm = &layer->lstm;
+    *lstm = (el_lstm){
+        .columns_w = el_round_up(layer->inputs, pad),
+        .columns_r = el_round_up(units, pad),
+        .groups = el_round_up(units, EL_BLOCK_ROWS) / EL_BLOCK_ROWS,
+        .input_zero_point = entry->input_zero_point,
+        .output_zero_point = entry->output_zero_point,
+        .cell_exponent = entry->own[0],
+        .output_multiplier = entry->multiplier,
+        .output_shift = entry->shift,
+    };
+    uint64_t rows = (uint64_t)lstm->groups * EL_BLOCK_ROWS * EL_GATES;
+    uint64_t elements = rows * (lstm->columns_w + lstm->columns_r);
+    uint64_t rows_size = rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
+    status =
+        el_check_sized(model, entry->file_size, entry->weights, elements * el_value_size(model));
+    if (status == EL_OK)
+        status = el_check_sized(model, entry->file_size, entry->row_records, rows_size);
+    if (status != EL_OK)
+        return status;
+    lstm->weights = model->file + entry->weights.offset;
+    lstm->rows = model->file + entry->row_records.offset;
+    layer->keeps_result = true;
+    layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units);
+    if (int8)
+        return check_int8(layer);
+    status = el_check_floats(lstm->weights, elements);
+    return status == EL_OK ? el_check_floats(lstm->rows, rows) : status;
+}
+
+static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    bool int8 = el_is_int8(model);
+    uint32_t padded = layer->lstm.groups * EL_BLOCK_ROWS;
+    out[0] = (el_part){.name = "h",
+                       .dtype = int8 ? EL_DTYPE_INT8 : EL_DTYPE_FLOAT32,
+                       .rows = 1,
+                       .channels = layer->channels,
+                       .padded = padded,
+                       .initial = layer->zero_point,
+                       .limit = MAX_STATE};
+    out[1] = out[0];
+    out[1].name = "c";
+    out[1].dtype = int8 ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32;
+    out[1].initial = 0;
+    return 2;
+}
+
+/* h, while the one before is still read */
+static uint64_t work(const el_model *model, const el_layer *layer) {
+    return (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
+}
+
+/* What lies in `work` is the new h. */
+static void accept_h(const el_stream *stream, const el_layer *layer) {
+    const el_model *model = stream->model;
+    memcpy(el_stream_part(stream, layer->y_offset), el_stream_part(stream, model->work_offset),
+           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model));
+}
+
+/* Where the layer of a stream reads and writes. */
+typedef struct places {
+    void *x, *h, *h_next, *c;
+} places;
+
+static places places_of(const el_stream *stream, const el_layer *layer) {
+    return (places){
+        .x = el_stream_part(stream, layer->x_offset),
+        .h = el_stream_part(stream, layer->y_offset),
+        .h_next = el_stream_part(stream, stream->model->work_offset),
+        .c = el_stream_part(stream, layer->part_offset[1]),
+    };
+}
+
+static void step(const el_stream *stream, const el_layer *layer) {
+    const el_kernels *kernels = stream->model->kernels;
+    places at = places_of(stream, layer);
+    if (el_is_int8(stream->model))
+        kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
+    else
+        kernels->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
+    accept_h(stream, layer);
+}
+
+/* Bytes of weights that stay in the first-level cache beside the streams' states. */
+#define SLICE_SIZE 32768u
+
+/* `groups` groups of a layer from `first` on, as a layer of its own. */
+static el_lstm slice(const el_model *model, const el_lstm *lstm, uint32_t first, uint32_t groups) {
+    el_lstm part = *lstm;
+    size_t rows = (size_t)first * EL_GATES * EL_BLOCK_ROWS;
+    size_t weights = rows * (lstm->columns_w + lstm->columns_r);
+    part.groups = groups;
+    part.weights = (const uint8_t *)lstm->weights + weights * el_value_size(model);
+    part.rows = (const uint8_t *)lstm->rows +
+                (el_is_int8(model) ? rows / EL_BLOCK_ROWS * sizeof(el_rows) : rows * sizeof(float));
+    return part;
+}
+
+/* The units of `part` alone, which start at unit `first` of the layer, for `count` streams. */
+static void step_slice(const el_model *model, const el_lstm *part, uint32_t first, const places *at,
+                       size_t count) {
+    const el_kernels *kernels = model->kernels;
+    if (!el_is_int8(model)) {
+        for (size_t n = 0; n < count; n++)
+            kernels->lstm_float32(part, at[n].x, at[n].h, (float *)at[n].h_next + first,
+                                  (float *)at[n].c + first);
+    } else if (count == EL_BATCH && kernels->lstm_int8_batch != NULL) {
+        el_batch batch;
+        for (size_t n = 0; n < EL_BATCH; n++) {
+            batch.x[n] = at[n].x;
+            batch.h[n] = at[n].h;
+            batch.h_next[n] = (int8_t *)at[n].h_next + first;
+            batch.c[n] = (int16_t *)at[n].c + first;
+        }
+        kernels->lstm_int8_batch(part, &batch);
+    } else {
+        for (size_t n = 0; n < count; n++)
+            kernels->lstm_int8(part, at[n].x, at[n].h, (int8_t *)at[n].h_next + first,
+                               (int16_t *)at[n].c + first);
+    }
+}
+
+/* A slice of the weights is read once for all streams, while it lies in the cache. */
+static void step_together(const el_turn *turn, const el_layer *layer) {
+    const el_model *model = turn->model;
+    const el_lstm *lstm = &layer->lstm;
+    const el_stream *stream;
+    size_t group_size = (size_t)EL_GATES * EL_BLOCK_ROWS * (lstm->columns_w + lstm->columns_r) *
+                        el_value_size(model);
+    /* Whole tiles: kernels take up to four groups at a time, and may write one beyond an odd
+     * number. */
+    uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
+    uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
+    for (uint32_t first = 0; first < lstm->groups; first += groups) {
+        uint32_t left = lstm->groups - first;
+        el_lstm part = slice(model, lstm, first, left < groups ? left : groups);
+        places at[EL_BATCH];
+        size_t count = 0;
+        for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;) {
+            at[count++] = places_of(stream, layer);
+            if (count == EL_BATCH) {
+                step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
+                count = 0;
+            }
+        }
+        step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
+    }
+    for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
+        accept_h(stream, layer);
+}
+
+const el_layer_type el_layer_lstm = {
+    .name = "lstm",
+    .check = check,
+    .parts = parts,
+    .work = work,
+    .step = step,
+    .step_together = step_together,
+};

@@ -1,0 +1,165 @@
+#include "matrix.h"
+
+#include "fields.h"
+#include "fixed_point.h"
+#include "float_math.h"
+#include "kernels/kernels.h"
+#include "model_open.h"
+
+el_status el_check_tensor(const el_model *model, size_t file_size, uint32_t offset,
+                          uint64_t wanted) {
+    uint32_t tables_end = EL_HEADER_SIZE + EL_ENTRY_SIZE * model->n_layers;
+    if (offset % EL_ALIGNMENT != 0 || offset < tables_end || offset > file_size ||
+        wanted > file_size - offset)
+        return EL_ERROR_BOUNDS;
+    return EL_OK;
+}
+
+el_status el_check_sized(const el_model *model, size_t file_size, el_tensor tensor,
+                         uint64_t wanted) {
+    if (tensor.size != wanted)
+        return EL_ERROR_BOUNDS;
+    return el_check_tensor(model, file_size, tensor.offset, wanted);
+}
+
+el_status el_check_floats(const float *values, uint64_t count) {
+    for (uint64_t n = 0; n < count; n++)
+        if (!el_is_finite_up_to(values[n], EL_MAX_FLOAT_WEIGHT))
+            return EL_ERROR_WEIGHTS;
+    return EL_OK;
+}
+
+/* Columns `used` to `columns` - 1 of a block hold zeros. */
+static bool is_padded_with_zeros(const int8_t *block, uint32_t used, uint32_t columns) {
+    for (uint32_t column = used; column < columns; column++)
+        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+            if (block[column / EL_BLOCK_COLUMNS * EL_BLOCK_COLUMNS * EL_BLOCK_ROWS +
+                      row * EL_BLOCK_COLUMNS + column % EL_BLOCK_COLUMNS] != 0)
+                return false;
+    return true;
+}
+
+bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns,
+                 int32_t sums[EL_BLOCK_ROWS]) {
+    bool valid = is_padded_with_zeros(block, used, columns);
+    memset(sums, 0, EL_BLOCK_ROWS * sizeof *sums);
+    for (uint32_t column = 0; column < columns; column += EL_BLOCK_COLUMNS)
+        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+            for (uint32_t k = 0; k < EL_BLOCK_COLUMNS; k++, block++) {
+                valid = valid && *block != -128;
+                sums[row] += *block;
+            }
+    return valid;
+}
+
+/* Row `n` of a record, the sum of its weights known. */
+static bool is_row(const el_rows *rows, uint32_t n, int32_t sum, bool gives_scores) {
+    float scale;
+    memcpy(&scale, &rows->multiplier_w[n], sizeof scale);
+    bool scaled = gives_scores ? el_is_finite_up_to(scale, EL_MAX_FLOAT_WEIGHT)
+                               : el_is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
+    return scaled && rows->sum_w[n] == sum && rows->sum_r[n] == 0 &&
+           rows->bias[n] >= -EL_MAX_BIAS && rows->bias[n] <= EL_MAX_BIAS &&
+           el_is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
+}
+
+static el_status check_int8(const el_matrix *matrix, uint32_t used, bool gives_scores) {
+    const int8_t *weights = matrix->weights;
+    const el_rows *rows = matrix->rows;
+    for (uint32_t group = 0; group < matrix->groups; group++, rows++) {
+        int32_t sums[EL_BLOCK_ROWS];
+        bool valid = el_sum_rows(weights, used, matrix->columns, sums);
+        weights += EL_BLOCK_ROWS * matrix->columns;
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+            valid = valid && is_row(rows, n, sums[n], gives_scores);
+        if (!valid)
+            return EL_ERROR_WEIGHTS;
+    }
+    return EL_OK;
+}
+
+el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tensor weights,
+                          el_tensor rows, uint32_t groups, uint32_t used, bool gives_scores,
+                          el_matrix *matrix) {
+    bool int8 = el_is_int8(model);
+    if (used < 1 || used > EL_MAX_WIDTH)
+        return EL_ERROR_LIMIT;
+    matrix->columns = int8 ? el_round_up(used, EL_COLUMN_PAD) : used;
+    matrix->groups = groups;
+    matrix->zero_point = entry->input_zero_point;
+    uint64_t n_rows = (uint64_t)groups * EL_BLOCK_ROWS, elements = n_rows * matrix->columns;
+    uint64_t rows_size = n_rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
+    el_status status =
+        el_check_sized(model, entry->file_size, weights, elements * el_value_size(model));
+    if (status == EL_OK)
+        status = el_check_sized(model, entry->file_size, rows, rows_size);
+    if (status != EL_OK)
+        return status;
+    matrix->weights = model->file + weights.offset;
+    matrix->rows = model->file + rows.offset;
+    if (int8)
+        return check_int8(matrix, used, gives_scores);
+    status = el_check_floats(matrix->weights, elements);
+    return status == EL_OK ? el_check_floats(matrix->rows, n_rows) : status;
+}
+
+el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32_t first,
+                          uint32_t groups) {
+    el_matrix part = *matrix;
+    size_t rows = (size_t)first * EL_BLOCK_ROWS;
+    part.groups = groups;
+    part.weights = (const uint8_t *)matrix->weights + rows * matrix->columns * el_value_size(model);
+    part.rows = (const uint8_t *)matrix->rows +
+                (el_is_int8(model) ? first * sizeof(el_rows) : rows * sizeof(float));
+    return part;
+}
+
+uint64_t el_matrix_work(const el_matrix *matrix) {
+    return (uint64_t)matrix->groups * EL_BLOCK_ROWS * sizeof(int32_t); /* or float */
+}
+
+static void finish_codes(const el_layer *layer, const el_rows *rows, const int32_t *sums,
+                         int8_t *y) {
+    int32_t low = layer->relu ? layer->zero_point : INT8_MIN;
+    for (uint32_t n = 0; n < layer->channels; n++) {
+        /* Clipped first so that adding the zero point cannot overflow. */
+        int32_t code =
+            el_clip16(el_multiply(sums[n], rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS],
+                                  rows[n / EL_BLOCK_ROWS].shift_w[n % EL_BLOCK_ROWS]));
+        y[n] = (int8_t)el_clip(code + layer->zero_point, low, INT8_MAX);
+    }
+}
+
+/* int32 sums become float32 scores; `sums` may be `y`. */
+static void finish_scores(const el_layer *layer, const el_rows *rows, const void *sums, void *y) {
+    const unsigned char *from = sums;
+    unsigned char *to = y;
+    for (uint32_t n = 0; n < layer->channels; n++, from += sizeof(float), to += sizeof(float)) {
+        int32_t sum;
+        float scale, score;
+        memcpy(&sum, from, sizeof sum);
+        memcpy(&scale, &rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS], sizeof scale);
+        score = (float)sum * scale;
+        memcpy(to, &score, sizeof score);
+    }
+}
+
+void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+                   const void *x, void *work, void *y) {
+    const el_kernels *kernels = model->kernels;
+    if (el_is_int8(model)) {
+        kernels->dense_int8(matrix, x, work);
+        if (layer->gives_scores)
+            finish_scores(layer, matrix->rows, work, y);
+        else
+            finish_codes(layer, matrix->rows, work, y);
+        return;
+    }
+    kernels->dense_float32(matrix, x, work);
+    const float *values = work;
+    float *results = y, low = layer->relu ? 0.0f : -EL_MAX_HIDDEN;
+    if (layer->gives_scores)
+        return; /* as they are, where they are */
+    for (uint32_t n = 0; n < layer->channels; n++)
+        results[n] = el_clamp(values[n], low, EL_MAX_HIDDEN);
+}

@@ -1,0 +1,45 @@
+/* Matrices of layers: their tensors checked, and their products finished. */
+#ifndef EL_MATRIX_H
+#define EL_MATRIX_H
+
+#include "layer.h"
+
+/* float32 results are held to this: the next layer adds at most 2^14 of them times 1e6, the
+ * largest weight that a file may hold, and its sums stay finite. */
+#define EL_MAX_HIDDEN 1e27f
+
+/* A tensor of exactly `wanted` bytes at an aligned offset behind the tables. */
+el_status el_check_tensor(const el_model *model, size_t file_size, uint32_t offset,
+                          uint64_t wanted);
+
+/* The same for a tensor of the layer table. */
+el_status el_check_sized(const el_model *model, size_t file_size, el_tensor tensor,
+                         uint64_t wanted);
+
+/* All of `count` float32 values are weights. */
+el_status el_check_floats(const float *values, uint64_t count);
+
+/* The sums of each of the 16 rows of an int8 block of `columns`, of which `used` are no padding.
+ * Returns whether all weights are in [-127, 127] and those of padding 0: columns of padding may
+ * meet anything. */
+bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns, int32_t sums[EL_BLOCK_ROWS]);
+
+/* Check and fill a matrix of `groups` groups of rows whose first `used` columns are no padding.
+ * `gives_scores`: its row records hold score scales. */
+el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tensor weights,
+                          el_tensor rows, uint32_t groups, uint32_t used, bool gives_scores,
+                          el_matrix *matrix);
+
+/* `groups` groups of a matrix from `first` on, as a matrix of its own. */
+el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32_t first,
+                          uint32_t groups);
+
+/* Bytes of work of el_matrix_run. */
+uint64_t el_matrix_work(const el_matrix *matrix);
+
+/* y (layer->channels,) = activation(matrix·x + bias) as the layer's results are: codes, floats or
+ * scores. `work` may be y where the results are scores. */
+void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+                   const void *x, void *work, void *y);
+
+#endif

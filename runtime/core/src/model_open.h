@@ -1,0 +1,21 @@
+/* Opening a model file, in its steps. */
+#ifndef EL_MODEL_OPEN_H
+#define EL_MODEL_OPEN_H
+
+#include "model.h"
+
+#define EL_HEADER_SIZE 128u
+#define EL_ENTRY_SIZE 128u
+/* Largest number of rows of a result. */
+#define EL_MAX_ROWS 4096u
+/* Largest stride, window and hop, in frames. */
+#define EL_MAX_STRIDE (1u << 20)
+
+/* Read and check the layer table of a model whose header is known. */
+el_status el_read_layers(el_model *model, size_t file_size);
+
+/* Lay out a stream of `model`, whose layers are known: fills the offsets, the number of parts,
+ * stream_size and snapshot_size. */
+el_status el_lay_out_stream(el_model *model);
+
+#endif

@@ -1,0 +1,82 @@
+/* What kernels work on: matrices and layers as their weights lie in a file. */
+#ifndef EL_OPERANDS_H
+#define EL_OPERANDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Rows of a weight block: 16 rows × 4 columns of int8, or 16 rows × 1 column of float32, are 64
+ * bytes. */
+#define EL_BLOCK_ROWS 16u
+#define EL_BLOCK_COLUMNS 4u
+/* Columns of int8 matrices are padded with zeros to a multiple of this. */
+#define EL_COLUMN_PAD 8u
+/* Gates of an LSTM: i, f, g, o; and of a GRU: z, r, n. */
+#define EL_GATES 4u
+#define EL_GRU_GATES 3u
+
+/* What belongs to the 16 rows of an int8 weight block, as in the file: 24 bytes per row, field by
+ * field, so that a vector register takes one field of all rows. */
+typedef struct el_rows {
+    int32_t bias[EL_BLOCK_ROWS];
+    int32_t sum_w[EL_BLOCK_ROWS]; /* of the row's W */
+    int32_t sum_r[EL_BLOCK_ROWS]; /* of the row's R where both lie in one block; else 0 */
+    /* mantissas; multiplier_w of the last layer: the bits of the float32 score scale */
+    int32_t multiplier_w[EL_BLOCK_ROWS];
+    int32_t multiplier_r[EL_BLOCK_ROWS];
+    int8_t shift_w[EL_BLOCK_ROWS];
+    int8_t shift_r[EL_BLOCK_ROWS];
+    int8_t padding[2 * EL_BLOCK_ROWS];
+} el_rows;
+
+_Static_assert(sizeof(el_rows) == 24 * EL_BLOCK_ROWS, "rows take 24 bytes each in the file");
+
+/* Groups of 16 rows × columns, one block each. */
+typedef struct el_matrix {
+    const void *weights; /* int8_t or float, in blocks */
+    const void *rows;    /* el_rows of each block, or float biases */
+    uint32_t columns;    /* padded for int8 */
+    uint32_t groups;
+    int32_t zero_point; /* of what it is multiplied with */
+} el_matrix;
+
+/* An LSTM layer: W and R side by side in a block, four blocks (the gates) for a group of units. */
+typedef struct el_lstm {
+    const void *weights;
+    const void *rows;
+    uint32_t columns_w; /* inputs, padded for int8 */
+    uint32_t columns_r; /* units, padded for int8 */
+    uint32_t groups;    /* of EL_BLOCK_ROWS units */
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t cell_exponent;
+    int32_t output_multiplier; /* from o·tanh(c) to int8 h */
+    int32_t output_shift;
+    /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
+     * has one, and right shifts are at most 15: kernels need no care about overflow */
+    bool no_overflow;
+} el_lstm;
+
+/* A GRU layer: two matrices whose rows are the gates z, r, n, each padded to whole groups. */
+typedef struct el_gru {
+    el_matrix w, r;
+    uint32_t groups; /* of EL_BLOCK_ROWS units */
+    bool before;     /* the reset gate acts before R's product, not after it */
+    int32_t output_zero_point;
+    int32_t output_multiplier; /* from Q0.15 to int8 h */
+    int32_t output_shift;
+} el_gru;
+
+/* Whether a row of an int8 LSTM layer allows el_lstm.no_overflow. |w·(x - zero point)| ≤ 127·255.
+ */
+static inline bool el_row_cannot_overflow(const el_rows *rows, uint32_t row, uint32_t columns_w,
+                                          uint32_t columns_r) {
+    /* Asked before all fields are known to be right: a shift may be any int8. */
+    int32_t bias = rows->bias[row], left = rows->shift_w[row] > 0 ? rows->shift_w[row] : 0;
+    int64_t most_w = (int64_t)127 * 255 * columns_w + (bias < 0 ? -(int64_t)bias : bias);
+    int64_t most_r = (int64_t)127 * 255 * columns_r;
+    return left < 29 && most_w < 1 << (29 - left) && most_r < 1 << 29 &&
+           rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 && rows->shift_r[row] >= -15;
+}
+
+#endif

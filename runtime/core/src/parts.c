@@ -1,0 +1,50 @@
+#include "parts.h"
+
+static uint32_t size_of(el_dtype dtype) {
+    switch (dtype) {
+    case EL_DTYPE_INT8:
+        return 1;
+    case EL_DTYPE_INT16:
+        return 2;
+    case EL_DTYPE_FLOAT64:
+        return 8;
+    default:
+        return 4;
+    }
+}
+
+static bool find_sums(const el_model *model, el_place *place) {
+    if (model->sums_blocks == 0)
+        return false;
+    place->part = (el_part){.name = "sums",
+                            .dtype = EL_DTYPE_FLOAT64,
+                            .rows = model->sums_blocks,
+                            .channels = model->outputs,
+                            .padded = model->sums_blocks * model->outputs};
+    place->offset = model->sums_offset;
+    return true;
+}
+
+static bool find_part(const el_model *model, el_walk *walk, el_place *place) {
+    for (; walk->layer < model->n_layers; walk->layer++, walk->which = 0) {
+        const el_layer *layer = &model->layers[walk->layer];
+        el_part parts[EL_MAX_PARTS];
+        if (layer->type->parts != NULL && walk->which < layer->type->parts(model, layer, parts)) {
+            place->part = parts[walk->which];
+            place->offset = layer->part_offset[walk->which];
+            return true;
+        }
+    }
+    return walk->which == 0 && find_sums(model, place);
+}
+
+bool el_next_part(const el_model *model, el_walk *walk, el_place *place) {
+    if (!find_part(model, walk, place))
+        return false;
+    uint32_t value = size_of(place->part.dtype);
+    place->layer = walk->layer;
+    place->which = walk->which++;
+    place->size = place->part.rows * place->part.channels * value;
+    place->memory = place->part.padded * value;
+    return true;
+}

@@ -1,0 +1,27 @@
+/* The state of a stream as a list of parts: those of its layers in their order, then the sums of
+ * scores where answers are means. Snapshots hold them in this order. */
+#ifndef EL_PARTS_H
+#define EL_PARTS_H
+
+#include "layers/layer.h"
+
+#define EL_SNAPSHOT_HEADER_SIZE 64u
+
+typedef struct el_place {
+    el_part part;
+    uint32_t layer;  /* its index; model->n_layers for the sums */
+    uint32_t which;  /* of that layer's parts */
+    uint32_t size;   /* bytes that count, without padding */
+    uint32_t memory; /* bytes in a stream */
+    uint32_t offset; /* in a stream, once that is laid out */
+} el_place;
+
+/* Where a walk over the parts stands; starts as zeros. */
+typedef struct el_walk {
+    uint32_t layer, which;
+} el_walk;
+
+/* The next part; false behind the last. */
+bool el_next_part(const el_model *model, el_walk *walk, el_place *place);
+
+#endif
