@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -19,6 +19,15 @@ def wheel_option(boards: str) -> Callable[[Callable[..., Any]], Callable[..., An
         "wheels",
         type=click.Path(path_type=Path, exists=True),
         help=f"EdgeLSTM for {boards}, or a folder with wheels.  [default: dist, where make wheels puts them]",
+    )
+
+
+def syntax_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--format`, as `syntax`: how frames are written."""
+    from edgelstm.runtime.sources.source import Syntax  # brings numpy, which other commands need not
+
+    return click.option(
+        "--format", "syntax", type=click.Choice(get_args(Syntax)), default="auto", show_default=True, help=text
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import BOARD_TROUBLE, checked, wheel_option
+from edgelstm.cli.common import BOARD_TROUBLE, checked, syntax_option, wheel_option
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
-from edgelstm.runtime.sources.source import Syntax
 
 if TYPE_CHECKING:
     from edgelstm.devices.deploy.deployment import Deployed, Status
@@ -31,14 +30,7 @@ class BoardProblem(click.ClickException):
 @click.option("--board", "host", required=True, metavar="HOST", help="As ssh takes it: pi, user@192.168.0.7.")
 @click.option("--source", metavar="FILE", help="On the board: a file, a named pipe or a device with frames.")
 @click.option("--source-command", metavar="COMMAND", help="Or a program there that prints frames; no shell runs it.")
-@click.option(
-    "--format",
-    "syntax",
-    type=click.Choice(get_args(Syntax)),
-    default="auto",
-    show_default=True,
-    help="How frames are written, as for edgelstm stream.",
-)
+@syntax_option("How frames are written, as for edgelstm stream.")
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")

@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import get_args
 
 import click
 
+from edgelstm.cli.common import syntax_option
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
-@click.option(
-    "--format",
-    "syntax",
-    type=click.Choice(get_args(Syntax)),
-    default="auto",
-    show_default=True,
-    help="How frames are written. auto: NDJSON when the first line begins with [ or {, else CSV.",
-)
+@syntax_option("How frames are written. auto: NDJSON when the first line begins with [ or {, else CSV.")
 @click.option("--rate", is_flag=True, help="Take frames no faster than the model's sample rate, as a sensor would.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N answers.")
 @click.option(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.common import check_output
 from edgelstm.cli.show import style
 
 
@@ -29,10 +30,7 @@ def command(config: Path, output: Path, data: Path | None, seed: int | None, as_
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.training import evaluation_set, load_config, split, train
 
-    if output.suffix != ".npz":
-        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected .npz")
-    if not output.parent.is_dir():
-        raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
+    check_output(output, ".npz")
     settings = load_config(config)
     if data is not None:
         settings = replace(settings, data=replace(settings.data, file=str(data)))
