@@ -52,7 +52,13 @@ class Layer:
     channels: int
     stride: int  # in frames of the model's input
     macs: int  # multiply-accumulates of one run
+    inputs: int  # values that it reads
     settings: Mapping[str, Setting] = field(default_factory=dict)  # the kind's own: {"activation": "relu"}
+    weight_bytes: int | None = None  # in the file, with what belongs to rows; None where that does not say
+
+    @property
+    def shape(self) -> tuple[str, int, int, int]:
+        return self.name, self.rows, self.channels, self.stride
 
     def to_json(self) -> dict[str, Any]:
         """The entry in the metadata's list."""
@@ -114,36 +120,36 @@ class _Kind:
     macs: Callable[[_Given], int]
     parts: Callable[[Layer], dict[str, Shape]] = _none  # letter → shape of what a stream of the C core keeps
     parts_of_a_call: Callable[[Layer], dict[str, Shape]] = _none  # of what a file keeps that takes `stride` frames
+    keeps_rows: bool = False
+
+
+def _gated(gates: int) -> Callable[[_Given], int]:
+    return lambda given: gates * given.channels * (given.inputs + given.channels)
 
 
 _HIDDEN = _of_each_unit("h")
 _HIDDEN_AND_CELL = _of_each_unit("h", "c")
 _ACTIVATION = ("linear", "relu")
+_COUNT = range(1, MAX_WIDTH + 1)
 
 KINDS: Mapping[str, _Kind] = {
-    "lstm": _Kind(
-        {}, _one_row, lambda g: 4 * g.channels * (g.inputs + g.channels), _HIDDEN_AND_CELL, _HIDDEN_AND_CELL
+    "lstm": _Kind({}, _one_row, _gated(4), _HIDDEN_AND_CELL, _HIDDEN_AND_CELL),
+    "gru": _Kind({"reset": ("after", "before")}, _one_row, _gated(3), _HIDDEN, _HIDDEN),
+    "dense": _Kind({"activation": _ACTIVATION}, _one_row, lambda given: given.channels * given.inputs),
+    "context": _Kind(
+        {"hop": range(1, MAX_ROWS + 1)}, _rows_of_source, lambda _: 0, _past, _past_of_a_call, keeps_rows=True
     ),
-    "gru": _Kind(
-        {"reset": ("after", "before")},
-        _one_row,
-        lambda g: 3 * g.channels * (g.inputs + g.channels),
-        _HIDDEN,
-        _HIDDEN,
-    ),
-    "dense": _Kind({"activation": _ACTIVATION}, _one_row, lambda g: g.channels * g.inputs),
-    "context": _Kind({"hop": range(1, MAX_ROWS + 1)}, _rows_of_source, lambda _: 0, _past, _past_of_a_call),
     "conv": _Kind(
-        {
-            "taps": range(1, MAX_WIDTH + 1),
-            "step": range(1, MAX_WIDTH + 1),
-            "dilation": range(1, MAX_WIDTH + 1),
-            "activation": _ACTIVATION,
-        },
+        {"taps": _COUNT, "step": _COUNT, "dilation": _COUNT, "activation": _ACTIVATION},
         _windows,
-        lambda g: g.rows * g.channels * g.settings["taps"] * g.source_channels,
+        lambda given: given.rows * given.channels * given.settings["taps"] * given.source_channels,
     ),
 }
+
+
+def shape_of_part(kind: str, rows: int, channels: int) -> Shape:
+    """Of a part of such a layer's state: one value for each channel, or rows of them."""
+    return (rows, channels) if KINDS[kind].keeps_rows else (channels,)
 
 
 def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple[Layer, ...]:
@@ -182,7 +188,8 @@ def _read_layer(entry: Any, where: str, rows: int, channels: int, stride: int, b
         limits = f"hop at most rows, {MAX_WIDTH} values and {MAX_STRIDE} frames at most"
         raise ValueError(f"{where}: {given.rows} × {given.channels} values with hop {hop}, expected {limits}")
     _expect(entry, where, {"stride": stride * hop})
-    return Layer(name, str(kind_name), given.rows, given.channels, stride * hop, kind.macs(given), found)
+    macs = kind.macs(given)
+    return Layer(name, str(kind_name), given.rows, given.channels, stride * hop, macs, given.inputs, found)
 
 
 def _read_setting(entry: Mapping[str, Any], where: str, name: str, allowed: range | tuple[str, ...]) -> Any:

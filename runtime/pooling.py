@@ -89,7 +89,9 @@ class Pooling:
 
     def arrays(self) -> dict[str, NDArray[np.floating]]:
         """All that it holds besides the number of runs, by name: the arrays themselves."""
-        return {"sums": self._block, "blocks": self._ring} if self._last is None else {"scores": self._last}
+        if self._last is not None:
+            return {"scores": self._last}
+        return {"sums": self._block, "blocks": self._ring} if len(self._ring) else {"sums": self._block}
 
     def restore(self, runs: int, arrays: Mapping[str, NDArray[np.floating]]) -> None:
         """Go on after `runs` runs from copies of `arrays`. ValueError, with nothing changed, for what no pooling of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ctypes import byref, c_void_p
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import EngineModel
-from edgelstm.runtime.layers import Layer, Part, parts_of_streams, read_layers
+from edgelstm.runtime.layers import Layer, Part, read_layers, shape_of_part
 from edgelstm.runtime.pooling import Activation, PoolingKind
 
 MAX_FILE_SIZE = (1 << 31) - 1
@@ -24,6 +25,7 @@ HEAD_BYTES = 64
 """Of a saved state: what comes before its parts."""
 ACTIVATIONS: tuple[Activation, ...] = ("linear", "softmax", "sigmoid")  # as the C core numbers them
 POOLINGS: tuple[PoolingKind, ...] = ("last", "mean")
+DTYPES = ("float32", "int8", "int16", "float64")
 
 
 class ElstmFile(EngineModel):
@@ -59,14 +61,14 @@ class ElstmFile(EngineModel):
         info = core.Info()
         core.library().el_model_info(self.handle, byref(info))
         try:
-            description = _describe(info, _read_metadata(info, content))
+            description = _describe(self.handle, info, _read_metadata(info, content))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         super().__init__(path, f"edgelstm {core.version()}", bytes(info.identity).hex(), description)
         self.stream_bytes = int(info.stream_size)
         self.kernel: str = core.kernel_name()
         self._snapshot_bytes = int(info.snapshot_size)
-        self._parts = _parts(description, self._snapshot_bytes)
+        self._parts = _parts(self.handle, info.parts, self.layers)
 
     @property
     def snapshot_bytes(self) -> int:
@@ -90,22 +92,21 @@ def _read_metadata(info: core.Info, content: NDArray[np.uint8]) -> dict[str, Any
     return found
 
 
-def _describe(info: core.Info, metadata: dict[str, Any]) -> Description:
-    features, outputs, precision = int(info.features), int(info.outputs), ("float32", "int8")[info.precision]
-    layers = _layers(metadata, features, outputs)
+def _describe(handle: c_void_p, info: core.Info, metadata: dict[str, Any]) -> Description:
+    features, outputs = int(info.features), int(info.outputs)
     return Description(
         metadata=metadata,
-        precision=precision,
+        precision=("float32", "int8")[info.precision],
         features=features,
         outputs=outputs,
         labels=_names(metadata, "labels", outputs),
         feature_names=_names(metadata, "feature_names", features),
-        layers=layers,
+        layers=_layers(handle, info, metadata),
         activation=ACTIVATIONS[info.activation],
         pooling=POOLINGS[info.pooling],
         window=int(info.window),
         hop=int(info.hop),
-        stride=layers[-1].stride if layers else 1,
+        stride=int(info.stride),
         sample_rate=float(info.sample_rate),
         frame_macs=int(info.frame_macs),
     )
@@ -119,25 +120,45 @@ def _names(metadata: Mapping[str, Any], key: str, count: int) -> tuple[str, ...]
     return tuple(names)
 
 
-def _layers(metadata: Mapping[str, Any], features: int, outputs: int) -> tuple[Layer, ...]:
+def _layers(handle: c_void_p, info: core.Info, metadata: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """As the C core has them; what it does not need to tell, such as a GRU's reset, as the metadata say."""
+    layers: list[Layer] = []
+    for index in range(info.layers):
+        found = core.LayerInfo()
+        core.check(core.library().el_model_layer(handle, index, byref(found)))
+        kind = found.kind.decode()
+        layers.append(
+            Layer(
+                name=f"{kind}{sum(layer.kind == kind for layer in layers)}",
+                kind=kind,
+                rows=int(found.rows),
+                channels=int(found.channels),
+                stride=int(found.stride),
+                macs=int(found.macs),
+                inputs=int(found.inputs),
+                weight_bytes=int(found.weights_size),
+            )
+        )
     try:
-        return read_layers(metadata, features, outputs)
-    except ValueError:
-        return ()
+        said = read_layers(metadata, int(info.features), int(info.outputs))
+    except ValueError:  # whatever they say, it is not what computes
+        return tuple(layers)
+    if [layer.shape for layer in said] != [layer.shape for layer in layers]:
+        return tuple(layers)
+    return tuple(replace(layer, settings=other.settings) for layer, other in zip(layers, said))
 
 
-_INT8_TYPES = {"c": "int16"}  # all others int8
-
-
-def _parts(description: Description, snapshot_bytes: int) -> tuple[Part, ...]:
-    """What a snapshot holds after its head; empty where the metadata's layers are not those of the file."""
-    whole = description.precision == "int8"
-    parts = [
-        Part(name, layer, _INT8_TYPES.get(name.rstrip("0123456789"), "int8") if whole else "float32", shape)
-        for name, (layer, shape) in parts_of_streams(description.layers).items()
-    ]
-    left = snapshot_bytes - HEAD_BYTES - sum(part.bytes for part in parts)
-    if left < 0 or left % (8 * description.outputs):
-        return ()
-    sums = [Part("sums", "", "float64", (left // (8 * description.outputs), description.outputs))] if left else []
-    return (*parts, *sums)
+def _parts(handle: c_void_p, count: int, layers: Sequence[Layer]) -> tuple[Part, ...]:
+    """What a snapshot holds after its head."""
+    parts = []
+    for index in range(count):
+        found = core.PartInfo()
+        core.check(core.library().el_model_part(handle, index, byref(found)))
+        letter, dtype, rows, channels = found.name.decode(), DTYPES[found.dtype], int(found.rows), int(found.channels)
+        if found.layer < 0:
+            parts.append(Part(letter, "", dtype, (rows, channels)))
+        else:
+            layer = layers[found.layer]
+            shape = shape_of_part(layer.kind, rows, channels)
+            parts.append(Part(f"{letter}{found.number}", layer.name, dtype, shape))
+    return tuple(parts)

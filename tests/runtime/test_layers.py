@@ -125,5 +125,5 @@ def test_what_would_take_all_memory_is_refused():
 
 
 def test_an_entry_is_what_it_was_read_from():
-    layer = Layer("dense0", "dense", 1, 2, 1, 10, {"activation": "relu"})
+    layer = Layer("dense0", "dense", 1, 2, 1, 10, 5, {"activation": "relu"})
     assert layer.to_json() == entry("dense0", 1, 2, 1, activation="relu")

@@ -8,7 +8,7 @@ import pytest
 from edgelstm.runtime.layers import Layer
 from edgelstm.runtime.states import State, read_integer_io, read_states
 
-LAYERS = (Layer("lstm0", "lstm", 1, 3, 1, 0), Layer("dense0", "dense", 1, 2, 1, 6, {"activation": "linear"}))
+LAYERS = (Layer("lstm0", "lstm", 1, 3, 1, 0, 2), Layer("dense0", "dense", 1, 2, 1, 6, 3, {"activation": "linear"}))
 
 GOOD = [
     {"name": f"{letter}0", "output": f"{letter}0_out", "type": kind, "shape": [1, 3], **numbers}

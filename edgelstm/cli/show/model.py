@@ -71,27 +71,30 @@ def _latency(frames: int, rate: float | None) -> str:
     if not frames:
         return "0 frames: every layer runs at every frame"
     time = f" ({show_time(1e6 * frames / rate)})" if rate else ""
-    return f"up to {frames} frame{'s' if frames > 1 else ''}{time}: the last layer runs at every {frames + 1}th"
+    return f"up to {frames} frame{'s' if frames > 1 else ''}{time}: the last layer runs at one in {frames + 1}"
 
 
 def _layers(facts: Facts) -> str:
+    settings = [_settings(layer) for layer in facts["layers"]]
+    width = max(map(len, settings), default=0)  # of words, which stand to the left
     rows = [
         [
             layer["name"],
             f"{layer['rows']} × {layer['channels']}",
             "frame" if layer["stride"] == 1 else f"{layer['stride']} frames",
             f"{layer['macs']:,}",
-            ", ".join(f"{value}" if name == "activation" else f"{name} {value}" for name, value in _settings(layer)),
+            setting.ljust(width),
         ]
-        for layer in facts["layers"]
+        for layer, setting in zip(facts["layers"], settings)
     ]
     return table(["layer", "result", "every", "MACs a run", ""], rows)
 
 
-def _settings(layer: Facts) -> list[tuple[str, Any]]:
+def _settings(layer: Facts) -> str:
     """What only its kind has."""
     common = ("name", "kind", "rows", "channels", "stride", "macs")
-    return [(name, value) for name, value in layer.items() if name not in common]
+    own = {name: value for name, value in layer.items() if name not in common}
+    return ", ".join(str(value) if name == "activation" else f"{name} {value}" for name, value in own.items())
 
 
 def _state(facts: Facts) -> str:
