@@ -6,6 +6,8 @@ budget), 4 a board could not be reached. An error is one line on stderr; `--debu
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +31,9 @@ COMMANDS = {
     "boards": "Known boards, which one this is, and which kernels it runs.",
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""
+
+
+_ALIKE = dict(zip("✓✗–→·…█×−µ°≤", "+x->.~#x-uo<"))
 
 
 class _Commands(click.Group):
@@ -67,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Small matrices: a second BLAS thread costs more than it brings. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _write_what_the_terminal_can()
     debug = "--debug" in given[: next((n for n, word in enumerate(given) if word in COMMANDS), len(given))]
     try:
         result = group.main(given, prog_name="edgelstm", standalone_mode=False)
@@ -83,6 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"edgelstm: {line}", err=True)
         sys.exit(code)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _write_what_the_terminal_can() -> None:
+    """Where the locale's encoding lacks a sign, as ISO 8859-1 lacks check marks, one that is like it is written."""
+    codecs.register_error("edgelstm", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="edgelstm")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ALIKE.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def _explain(error: Exception) -> tuple[int, str]:

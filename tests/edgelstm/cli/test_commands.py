@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def test_every_command_has_help_with_an_example(command: Command) -> None:
         assert one.code == 0
         assert "xample" in one.out, name
         assert f"edgelstm {name}" in one.out, name
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp437"])
+def test_a_terminal_that_lacks_our_signs_gets_others(encoding: str) -> None:
+    run = [sys.executable, "-c", "from edgelstm.cli import main; main()", "boards"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(run, capture_output=True, env=environment, check=True)
+    assert not done.stderr
+    assert re.search(r"pi-4b +1-8 GiB", done.stdout.decode(encoding))
 
 
 def test_help_imports_nothing_heavy() -> None:
