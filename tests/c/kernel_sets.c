@@ -18,7 +18,8 @@ static uint32_t random32(void) {
 }
 
 int32_t between(int32_t low, int32_t high) {
-    return low + (int32_t)(random32() % (uint32_t)(high - low + 1));
+    uint32_t span = (uint32_t)high - (uint32_t)low + 1u; /* unsigned: it may be wider than int32 */
+    return (int32_t)((uint32_t)low + random32() % span);
 }
 
 float random_float(float limit) {
