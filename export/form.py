@@ -21,12 +21,15 @@ Source = Model | QuantizedModel
 """What a file is made from."""
 
 
-def _no_limits(_: Model) -> str | None:
-    return None
+@dataclass(frozen=True)
+class Limit:
+    """What a form asks of a model, though it holds all kinds of its layers."""
+
+    words: str  # for those who choose a form
+    broken: Callable[[Model], str | None]  # why a model is not held: "no …"; None when it is
 
 
-def often_repeated(model: Model) -> str | None:
-    """`Form.limits` of forms that write the nodes of a recurrent layer once for each run in a call."""
+def _repeated_too_often(model: Model) -> str | None:
     for at in model.road:
         runs = model.stride // at.stride
         if at.layer.recurrent and runs > MOST_RUNS:
@@ -34,9 +37,15 @@ def often_repeated(model: Model) -> str | None:
     return None
 
 
-def only_stride_1(model: Model) -> str | None:
-    """`Form.limits` of forms that take any number of frames."""
+def _any_stride(model: Model) -> str | None:
     return f"no stride of {model.stride} frames" if model.stride > 1 else None
+
+
+WRITTEN_OUT = Limit(f"at most {MOST_RUNS} runs of a recurrent layer in a call", _repeated_too_often)
+"""Of forms that write the nodes of a recurrent layer once for each of its runs in a call."""
+
+STRIDE_1 = Limit("scores at every frame", _any_stride)
+"""Of forms that take any number of frames, one after the other."""
 
 
 def _rename(proven: Path, path: Path, _: Model) -> bytes:
@@ -44,7 +53,7 @@ def _rename(proven: Path, path: Path, _: Model) -> bytes:
     return path.read_bytes()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Form(ABC):
     """Subclasses say whether it is made from floats or from integers."""
 
@@ -55,8 +64,7 @@ class Form(ABC):
     choose: str  # when to take this form
     beware: str
     kinds: Collection[str]  # of layers that it holds
-    limits: Callable[[Model], str | None] = _no_limits
-    """Why it does not hold a model, though it holds all kinds of its layers: "no …"; None when it does."""
+    limit: Limit | None = None
     scales: tuple[Granularity, ...] = ()  # that the integer model may have, the default first; none: made from floats
     io: tuple[Io, ...] = ("float32",)  # what may go in and come out, the default first
 
@@ -73,7 +81,7 @@ class Form(ABC):
         for at in model.road:
             if at.layer.kind not in self.kinds:
                 return f"no {at.layer.kind} layer ({at.name})"
-        return self.limits(model)
+        return None if self.limit is None else self.limit.broken(model)
 
     @abstractmethod
     def encode(self, source: Source, io: Io = "float32") -> bytes:
@@ -87,7 +95,7 @@ class Form(ABC):
         """What a file made from `source` computes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FloatForm(Form):
     """Made from the float model."""
 
@@ -101,7 +109,7 @@ class FloatForm(Form):
         return self.computes(_float(source))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class IntegerForm(Form):
     """Made from the integer model."""
 

@@ -16,6 +16,7 @@ from edgelstm.cli.show.text import named, paragraph
 if TYPE_CHECKING:
     from edgelstm.export import Export, Form
     from edgelstm.export.parity.proof import Proof
+    from edgelstm.model import Model
 
 
 @click.command(
@@ -80,8 +81,10 @@ def command(
     from edgelstm.runtime.engines.open import SUFFIXES
 
     forms = _chosen(formats or ("elstm",), precision, scales, io)
-    paths = _paths(model, forms, output, "" if io == "float32" else "-integers")
+    files = dict(zip(forms, _paths(model, forms, output, "" if io == "float32" else "-integers")))
     source = load_model(model)
+    if "all" in formats:
+        files = {form: files[form] for form in _holding(model, forms, source)}
     if licence is not None:
         source = replace(source, licence=licence)
     sequences = None
@@ -90,7 +93,7 @@ def command(
         source = calibrate(source, sequences)
     shown = sequences or source.examples or (np.zeros((1, source.features), np.float32),)
     results, times = [], []
-    for path, form in zip(paths, forms):
+    for form, path in files.items():
         style.announce(f"writing and proving {path.name}")
         result = export_model(
             source,
@@ -143,7 +146,9 @@ def _list_forms(context: click.Context) -> None:
     for form in FORMS:
         click.echo(style.heading(f"{form.format} {form.name}") + f"  {form.engine}")
         lines = [("scales", " or ".join(form.scales))] if form.scales else []
+        limit = f"; {form.limit.words}" if form.limit else ""
         lines += [
+            ("layers", ", ".join(form.kinds) + limit),
             ("io", " or ".join(form.io)),
             ("state", form.state),
             ("choose", form.choose),
@@ -177,6 +182,20 @@ def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None,
             raise click.UsageError(f"--scales: {scales!r}, expected {held} for {form.format} {form.name}")
         chosen.append(form)
     return chosen
+
+
+def _holding(path: Path, forms: list[Form], model: Model) -> list[Form]:
+    """Those that hold the layers of the model at `path`; a line for each other. ValueError when there is none."""
+    holding = []
+    for form in forms:
+        why_not = form.why_not(model)
+        if why_not is None:
+            holding.append(form)
+        else:
+            click.echo(f"left out: {form.format} {form.name} holds {why_not}", err=True)
+    if not holding:
+        raise ValueError(f"{path}: held by none of the forms asked for, expected others: see --list")
+    return holding
 
 
 def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> list[Path]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
-from edgelstm.export.form import FloatForm, often_repeated
+from edgelstm.export.form import WRITTEN_OUT, FloatForm
 from edgelstm.export.onnx import float32
 from edgelstm.export.onnx.float32 import build, to_iofc
 from edgelstm.export.onnx.flow import Flow, Write, each_run, number, sequence
@@ -70,7 +70,7 @@ FORM = FloatForm(
     choose="the fastest and smallest in onnxruntime",
     beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
     kinds=LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode,
     computes=Int8Dynamic,
 )

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8 import Int8
-from edgelstm.export.form import IntegerForm, often_repeated, only_stride_1
+from edgelstm.export.form import STRIDE_1, WRITTEN_OUT, IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled, shifted
 from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
@@ -243,7 +243,7 @@ FORM = IntegerForm(
     choose="to hold another engine's integers against: every bit of the C core, in standard operators",
     beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
     kinds=LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode,
     computes=Int8,
 )
@@ -253,6 +253,6 @@ SEQUENCE = replace(
     state="as int8-exact",
     choose="int8-exact for chunks: any number of frames per call",
     beware="as int8-exact; 0 frames are refused; the engine must know Scan",
-    limits=only_stride_1,
+    limit=STRIDE_1,
     write=partial(encode, scan=True),
 )

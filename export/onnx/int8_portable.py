@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8_portable import Int8Portable
-from edgelstm.export.form import IntegerForm, often_repeated, only_stride_1
+from edgelstm.export.form import STRIDE_1, WRITTEN_OUT, IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
 from edgelstm.export.onnx.graph import DOMAIN, Graph, Nodes
@@ -280,7 +280,7 @@ FORM = IntegerForm(
     choose="a quarter of float32's size in any ONNX engine: standard operators, the same answers everywhere",
     beware="one frame per call; faster than float32 from some 150 units only",
     kinds=LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode,
     computes=Int8Portable,
 )
@@ -290,6 +290,6 @@ SEQUENCE = replace(
     state="as int8-portable",
     choose="int8-portable for chunks: any number of frames per call, every bit as frame by frame",
     beware="float32 is faster for chunks of small models; 0 frames are refused; the engine must know Scan",
-    limits=only_stride_1,
+    limit=STRIDE_1,
     write=partial(encode, scan=True),
 )

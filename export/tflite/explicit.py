@@ -19,7 +19,7 @@ from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8_cell import Int8Cell
 from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, cell_ranges
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
-from edgelstm.export.form import FloatForm, IntegerForm, often_repeated
+from edgelstm.export.form import WRITTEN_OUT, FloatForm, IntegerForm
 from edgelstm.export.tflite.cell import Cell, Weights, gru, lstm
 from edgelstm.export.tflite.graph import Field, Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
@@ -193,7 +193,7 @@ INT8_DYNAMIC = FloatForm(
     choose="LiteRT's most accurate form with int8 weights, and on CPUs among its fastest",
     beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
     kinds=DYNAMIC_LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode_int8_dynamic,
     computes=Int8Dynamic,
 )
@@ -205,7 +205,7 @@ FLOAT32 = FloatForm(
     choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
     beware="the caller carries the state; four times the size of int8",
     kinds=FLOAT_LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode_float32,
     computes=Float32,
 )
@@ -219,7 +219,7 @@ INT8 = IntegerForm(
     choose="for runtimes and accelerators that take nothing but int8; as fast as int8-dynamic on CPUs",
     beware="the least accurate: gates and cell are int8 too; the caller carries the state",
     kinds=INTEGER_LAYERS,
-    limits=often_repeated,
+    limit=WRITTEN_OUT,
     write=encode_int8,
     computes=Int8Cell,
 )

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.arithmetic.int8_dynamic import Hybrid, rows_to_int8
-from edgelstm.export.form import FloatForm, IntegerForm
+from edgelstm.export.form import FloatForm, IntegerForm, Limit
 from edgelstm.export.tflite.graph import Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
@@ -150,12 +150,14 @@ def _check(quantized: QuantizedModel) -> None:
 
 
 def _dense_before_lstm(model: Model) -> str | None:
-    """`Form.limits`: the operator would take rounded results of a dense layer for exact ones."""
+    """The operator would take rounded results of a dense layer for exact ones."""
     for at, after in itertools.pairwise(model.road):
         if isinstance(at.layer, Dense) and isinstance(after.layer, LSTM):
             return f"no dense layer before an LSTM ({at.name})"
     return None
 
+
+_LSTMS_FIRST = Limit("LSTM layers before dense ones", _dense_before_lstm)
 
 FLOAT_LAYERS: Mapping[str, Write] = {"lstm": _float_lstm, "dense": float_dense}
 INTEGER_LAYERS: Mapping[str, Write] = {"lstm": _int8_lstm, "dense": integer_dense}
@@ -170,7 +172,7 @@ INT8 = IntegerForm(
     choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
     beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
     kinds=INTEGER_LAYERS,
-    limits=_dense_before_lstm,
+    limit=_LSTMS_FIRST,
     write=encode_int8,
     computes=Int8,
 )
@@ -182,7 +184,7 @@ FLOAT32 = FloatForm(
     choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
     beware="four times the size of int8; no CompiledModel in LiteRT",
     kinds=FLOAT_LAYERS,
-    limits=_dense_before_lstm,
+    limit=_LSTMS_FIRST,
     write=encode_float32,
     computes=Float32,
 )
@@ -194,7 +196,7 @@ HYBRID = FloatForm(
     choose="the size of int8 without calibrating, where the state should stay in the interpreter",
     beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
     kinds=FLOAT_LAYERS,
-    limits=_dense_before_lstm,
+    limit=_LSTMS_FIRST,
     write=encode_hybrid,
     computes=Hybrid,
 )
