@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -263,3 +265,21 @@ def test_sequences_shorter_than_a_stride_prove_nothing(tmp_path):
     with pytest.raises(ValueError, match="expected at least 3 frames, after which the scores come, in each"):
         export_model(layer_list("stacked frames"), tmp_path / "m.onnx", sequences=[random_signal(2, 6, 1)])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_document_says_which_layers_a_form_holds():
+    text = (Path(__file__).parents[2] / "docs/exported-files.md").read_text()
+    table = text.split("## Which layers")[1].split("\n## ")[0]
+    head, _, *lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    kinds = [cell.strip() for cell in head[1:6]]
+    said = {}
+    for cells in lines:
+        format_name, names = cells[0].split()[0], re.findall("`([^`.]+)`", cells[0])
+        for name in names or ["int8", "float32"]:
+            held = {kind for kind, cell in zip(kinds, cells[1:6]) if cell.startswith("yes")}
+            said[format_name.strip("`.").lower(), name] = (held, cells[6].strip() if len(cells) > 6 else "")
+    for form in FORMS:
+        held, words = said["elstm" if form.format == "c" else form.format, form.name]
+        assert held == set(form.kinds), form.name
+        assert words.startswith(form.limit.words if form.limit else ""), form.name
+        assert bool(words.strip(" |")) == bool(form.limit), form.name

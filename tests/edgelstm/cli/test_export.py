@@ -13,6 +13,7 @@ from edgelstm.export import FORMS
 from edgelstm.model import Model
 from edgelstm.model_file import save_model
 from edgelstm.runtime.engines.open import SUFFIXES
+from layer_lists import layer_list
 
 Command = Callable[..., Any]
 OPEN = [form for form in FORMS if form.suffix in SUFFIXES]
@@ -61,6 +62,27 @@ def test_inspect_reads_the_same_of_every_format(command: Command, source: Path) 
             assert facts[name] == told[name], (form.name, name)
         text = command("inspect", source.parent / f"speaker-{form.name}{form.suffix}").out
         assert "CC-BY-4.0" in text
+
+
+def test_all_leaves_out_the_forms_that_do_not_hold_a_layer(command: Command, tmp_path: Path) -> None:
+    save_model(layer_list("stacked frames"), tmp_path / "gru.npz")
+    done = command("export", tmp_path / "gru.npz", "--format", "all", "--no-verify", "--json")
+    assert done.code == 0, done.err
+    written = {Path(result["path"]).name for result in json.loads(done.out)}
+    left_out = done.err.splitlines()
+    assert len(written) + len(left_out) == len(FORMS)
+    assert {"gru-float32.onnx", "gru-int8-explicit.tflite", "gru-int8.elstm"} <= written
+    assert "left out: tflite int8 holds no context layer (context0)" in left_out
+    assert "left out: onnx int8-exact-sequence holds no stride of 3 frames" in left_out
+    done = command("export", tmp_path / "gru.npz", "--format", "tflite", "--no-verify")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "tflite int8 holds no context layer (context0); forms that hold the model: elstm int8" in done.err
+
+
+def test_the_list_names_the_layers_of_every_form(command: Command) -> None:
+    shown = command("export", "--list").out
+    assert shown.count("\n  layers  lstm") == len(FORMS)
+    assert "layers  lstm, dense; LSTM layers before dense ones" in shown
 
 
 def test_scales_go_to_the_forms_that_have_them(command: Command, source: Path) -> None:
