@@ -68,7 +68,7 @@ class Pooling:
         """The pooled scores (outputs,) now. Between two answers of a window, the block that is being filled
         stands in for the oldest complete one. ValueError before the first run."""
         if not self.runs:
-            raise ValueError("no frame since reset, expected at least one before asking for an answer")
+            raise ValueError("no scores since reset, expected some before asking for an answer")
         if self._last is not None:
             return self._last.copy()
         if not len(self._ring):

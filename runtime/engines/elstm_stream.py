@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
-from edgelstm.runtime.engines.engine import EngineStream, Step
+from edgelstm.runtime.engines.engine import EngineStream, Step, no_answer
 from edgelstm.runtime.engines.stepping import RELEASE_MACS, bind
 from edgelstm.runtime.frame import Float32, check_frames
 
@@ -66,7 +66,10 @@ class Stream(EngineStream):
 
     def answer(self) -> Float32:
         result = np.empty(self._model.outputs, np.float32)
-        core.check(self._core.el_stream_answer(self._handle, result.ctypes.data))
+        status = self._core.el_stream_answer(self._handle, result.ctypes.data)
+        if status == core.NO_FRAMES:
+            raise no_answer(self.frames, self._model.stride)
+        core.check(status)
         return result
 
     def reset(self) -> None:

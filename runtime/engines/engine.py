@@ -66,6 +66,12 @@ class EngineModel(ABC):
         """
 
 
+def no_answer(frames: int, stride: int) -> ValueError:
+    """For a stream that is asked for an answer before its last layer has run."""
+    wanted = f"at least {stride}" if stride > 1 else "at least one"
+    return ValueError(f"{frames or 'no'} frame{'s' * (frames > 1)} since reset, expected {wanted} before an answer")
+
+
 class Step(Protocol):
     """One frame into a stream."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.description import Description
-from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
 from edgelstm.runtime.frame import Float32, check_frames, set_frame
 from edgelstm.runtime.layers import Part, parts_of_calls
 from edgelstm.runtime.pooling import activate
@@ -149,6 +149,8 @@ class GraphStream(EngineStream):
             self._input[:] = kept
 
     def answer(self) -> Float32:
+        if not self._pooling.runs:
+            raise no_answer(self.frames, self._stride)
         return activate(self._pooling.scores(), self._model.activation)
 
     def reset(self) -> None:

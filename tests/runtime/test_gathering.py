@@ -93,7 +93,7 @@ def test_it_runs_at_every_fourth_frame_and_answers_as_of_then() -> None:
 def test_before_the_first_run_there_is_no_answer() -> None:
     stream = opened().stream()
     stream.push(SIGNAL[: STRIDE - 1])
-    with pytest.raises(ValueError, match="no frame since reset"):
+    with pytest.raises(ValueError, match="3 frames since reset, expected at least 4 before an answer"):
         stream.answer()
 
 

@@ -67,7 +67,7 @@ def test_reset_is_a_new_start(answer):
 
 
 def test_an_answer_needs_a_frame():
-    with pytest.raises(ValueError, match="no frame since reset"):
+    with pytest.raises(ValueError, match="no scores since reset"):
         pooling_for(Answer("mean", 4, 2), 3).scores()
 
 
