@@ -388,7 +388,7 @@ def test_the_tables_of_the_c_core_are_those_of_the_reference() -> None:
 
     from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
 
-    root = pathlib.Path(__file__).parent.parent.parent
+    root = pathlib.Path(__file__).parents[3]
     program = root / "build/core-sanitize-OFF/tests/test_fixed_point"
     if not program.exists():
         pytest.skip("the C tests are not built; `make test-c` builds them")
