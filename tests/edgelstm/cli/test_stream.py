@@ -14,7 +14,7 @@ import pytest
 from edgelstm.cli import main
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.layers import LSTM, Dense
+from edgelstm.layers import GRU, LSTM, Context, Dense
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import scores
@@ -31,6 +31,15 @@ def built(activation="softmax", answer=None, labels=("rest", "läuft"), scale=1.
     head = Dense(scale * rng.normal(size=(2, 8)), np.zeros(2))
     normalize = Normalize(np.ones(3), np.full(3, 2.0))
     return Model(normalize, (lstm, head), activation, answer or Answer(), labels, NAMES, sample_rate=50.0)
+
+
+def strided():
+    """It answers by the mean of eight frames, which it looks at by four."""
+    rng = np.random.default_rng(5)
+    gru = GRU(rng.normal(size=(24, 12)), rng.normal(0, 0.3, (24, 8)), rng.normal(size=24), np.zeros(8))
+    layers = (Context(4, 4), gru, Dense(rng.normal(size=(2, 8)), np.zeros(2)))
+    normalize = Normalize(np.ones(3), np.full(3, 2.0))
+    return Model(normalize, layers, "softmax", Answer("mean", 8, 8), ("rest", "läuft"), NAMES, sample_rate=50.0)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +60,7 @@ def files(tmp_path, recording, csv_text):
     (tmp_path / "int8.elstm").write_bytes(encode(quantize(calibrate(built(), [recording]))))
     (tmp_path / "hop7.elstm").write_bytes(encode(built(answer=Answer("mean", 14, 7))))
     (tmp_path / "end.elstm").write_bytes(encode(built(answer=Answer("mean", 0, 0))))
+    (tmp_path / "strided.elstm").write_bytes(encode(strided()))
     return tmp_path
 
 
@@ -74,7 +84,7 @@ def start(files, *arguments, **options):
     return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=files, **options)
 
 
-@pytest.mark.parametrize("name", ["model.elstm", "int8.elstm", "hop7.elstm"])
+@pytest.mark.parametrize("name", ["model.elstm", "int8.elstm", "hop7.elstm", "strided.elstm"])
 def test_answers_are_those_of_the_runtime_bit_for_bit(run, files, recording, name):
     code, answers, err = run(name, "frames.csv")
     assert (code, err) == (0, "")
@@ -129,7 +139,7 @@ def test_limit_counts_answers(run):
     assert (code, [answer["frame"] for answer in answers]) == (0, [7, 14])
 
 
-@pytest.mark.parametrize("name", ["int8.elstm", "hop7.elstm"])
+@pytest.mark.parametrize("name", ["int8.elstm", "hop7.elstm", "strided.elstm"])
 @pytest.mark.parametrize("cut", [1, 10, 39])
 def test_a_saved_state_goes_on_as_if_never_stopped(run, csv_text, name, cut):
     _, whole, _ = run(name, "frames.csv")
