@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
-LAYERS_FIELD = "layers"
+LAYERS_FIELD, STRIDE_FIELD = "layers", "stride"
 
 MAX_LAYERS = 64
 MAX_WIDTH = 1 << 14  # values of a frame, or of a layer's result
@@ -153,8 +153,8 @@ def shape_of_part(kind: str, rows: int, channels: int) -> Shape:
 
 
 def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple[Layer, ...]:
-    """From the metadata's field `layers`. ValueError, in one line that names the layer, where they fit neither each
-    other nor a frame of `features` and `outputs` scores."""
+    """From the metadata's fields `layers` and `stride`. ValueError, in one line that names the layer, where they fit
+    neither each other nor a frame of `features` and `outputs` scores."""
     entries = values.get(LAYERS_FIELD)
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LAYERS:
         raise ValueError(f"metadata: {LAYERS_FIELD}: expected a list of 1 to {MAX_LAYERS} layers")
@@ -168,6 +168,9 @@ def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple
     if layers[-1].rows * layers[-1].channels != outputs:
         found = f"{layers[-1].rows} × {layers[-1].channels}"
         raise ValueError(f"metadata: {LAYERS_FIELD}: the last one's result is {found}, expected {outputs} scores")
+    said = values.get(STRIDE_FIELD)
+    if said != layers[-1].stride:
+        raise ValueError(f"metadata: {STRIDE_FIELD}: {str(said)[:40]!r}, expected {layers[-1].stride}")
     return tuple(layers)
 
 
@@ -216,7 +219,7 @@ def frame_macs(layers: Iterable[Layer]) -> int:
     """Multiply-accumulates of a frame, on average over frames: rounded up where layers do not run at every one."""
     layers = tuple(layers)
     whole = max((layer.stride for layer in layers), default=1)
-    return ceil(sum(layer.macs * (whole // layer.stride) for layer in layers) / whole)
+    return -(-sum(layer.macs * (whole // layer.stride) for layer in layers) // whole)
 
 
 def parts_of_streams(layers: Sequence[Layer]) -> dict[str, tuple[str, Shape]]:

@@ -7,6 +7,7 @@ import mmap
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_void_p
 from dataclasses import replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -61,22 +62,38 @@ class ElstmFile(EngineModel):
         info = core.Info()
         core.library().el_model_info(self.handle, byref(info))
         try:
-            description = _describe(self.handle, info, _read_metadata(info, content))
+            description = _describe(info, _read_metadata(info, content))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        super().__init__(path, f"edgelstm {core.version()}", bytes(info.identity).hex(), description)
+        identity, frame_macs = bytes(info.identity).hex(), int(info.frame_macs)
+        super().__init__(path, f"edgelstm {core.version()}", identity, description, frame_macs)
         self.stream_bytes = int(info.stream_size)
         self.kernel: str = core.kernel_name()
         self._snapshot_bytes = int(info.snapshot_size)
-        self._parts = _parts(self.handle, info.parts, self.layers)
+        self._counts = int(info.layers), int(info.parts)
 
     @property
     def snapshot_bytes(self) -> int:
         return self._snapshot_bytes
 
-    @property
+    # Not every program asks for these two.
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """First to last, as the C core has them; what it does not need to tell, such as a GRU's reset, as the
+        metadata say."""
+        found = _layers(self.handle, self._counts[0])
+        try:
+            said = read_layers(self.metadata, self.features, self.outputs)
+        except ValueError:  # whatever they say, it is not what computes
+            return found
+        if [layer.shape for layer in said] != [layer.shape for layer in found]:
+            return found
+        return tuple(replace(layer, settings=other.settings) for layer, other in zip(found, said))
+
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
-        return self._parts
+        return _parts(self.handle, self._counts[1], self.layers)
 
 
 def _read_metadata(info: core.Info, content: NDArray[np.uint8]) -> dict[str, Any]:
@@ -92,7 +109,7 @@ def _read_metadata(info: core.Info, content: NDArray[np.uint8]) -> dict[str, Any
     return found
 
 
-def _describe(handle: c_void_p, info: core.Info, metadata: dict[str, Any]) -> Description:
+def _describe(info: core.Info, metadata: dict[str, Any]) -> Description:
     features, outputs = int(info.features), int(info.outputs)
     return Description(
         metadata=metadata,
@@ -101,14 +118,12 @@ def _describe(handle: c_void_p, info: core.Info, metadata: dict[str, Any]) -> De
         outputs=outputs,
         labels=_names(metadata, "labels", outputs),
         feature_names=_names(metadata, "feature_names", features),
-        layers=_layers(handle, info, metadata),
         activation=ACTIVATIONS[info.activation],
         pooling=POOLINGS[info.pooling],
         window=int(info.window),
         hop=int(info.hop),
         stride=int(info.stride),
         sample_rate=float(info.sample_rate),
-        frame_macs=int(info.frame_macs),
     )
 
 
@@ -120,10 +135,9 @@ def _names(metadata: Mapping[str, Any], key: str, count: int) -> tuple[str, ...]
     return tuple(names)
 
 
-def _layers(handle: c_void_p, info: core.Info, metadata: Mapping[str, Any]) -> tuple[Layer, ...]:
-    """As the C core has them; what it does not need to tell, such as a GRU's reset, as the metadata say."""
+def _layers(handle: c_void_p, count: int) -> tuple[Layer, ...]:
     layers: list[Layer] = []
-    for index in range(info.layers):
+    for index in range(count):
         found = core.LayerInfo()
         core.check(core.library().el_model_layer(handle, index, byref(found)))
         kind = found.kind.decode()
@@ -139,13 +153,7 @@ def _layers(handle: c_void_p, info: core.Info, metadata: Mapping[str, Any]) -> t
                 weight_bytes=int(found.weights_size),
             )
         )
-    try:
-        said = read_layers(metadata, int(info.features), int(info.outputs))
-    except ValueError:  # whatever they say, it is not what computes
-        return tuple(layers)
-    if [layer.shape for layer in said] != [layer.shape for layer in layers]:
-        return tuple(layers)
-    return tuple(replace(layer, settings=other.settings) for layer, other in zip(layers, said))
+    return tuple(layers)
 
 
 def _parts(handle: c_void_p, count: int, layers: Sequence[Layer]) -> tuple[Part, ...]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.layers import Part
-from edgelstm.runtime.states import IntegerIo, State
+from edgelstm.runtime.layers import Layer, Part
+
+if TYPE_CHECKING:  # not every engine needs what reads them
+    from edgelstm.runtime.states import IntegerIo, State
 
 
 class EngineModel(ABC):
     """A model file, open in its engine. Make streams with `stream()`; a model may be shared between threads."""
 
-    def __init__(self, path: Path, engine: str, identity: str, description: Description) -> None:
+    def __init__(self, path: Path, engine: str, identity: str, description: Description, frame_macs: int) -> None:
         self.path = path
         self.engine = engine
         """Name and version, such as "onnxruntime 1.31.1"."""
@@ -39,14 +41,19 @@ class EngineModel(ABC):
         self.outputs = description.outputs
         self.labels = description.labels
         self.feature_names = description.feature_names
-        self.layers = description.layers
         self.activation = description.activation
         self.pooling = description.pooling
         self.window = description.window
         self.hop = description.hop
         self.stride = description.stride
         self.sample_rate = description.sample_rate
-        self.frame_macs = description.frame_macs
+        self.frame_macs = frame_macs
+        """Multiply-accumulates of a frame, on average."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> tuple[Layer, ...]:
+        """First to last."""
 
     @property
     @abstractmethod

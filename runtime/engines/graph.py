@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
 from edgelstm.runtime.frame import Float32, check_frames, set_frame
-from edgelstm.runtime.layers import Part, parts_of_calls
+from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
 from edgelstm.runtime.pooling import activate
 from edgelstm.runtime.states import read_integer_io, read_states
 
@@ -45,16 +45,23 @@ class GraphModel(EngineModel):
     """A file that holds a graph. A call takes as many frames as the last layer has stride, and carries states."""
 
     def __init__(self, path: Path, engine: str, content: bytes, description: Description) -> None:
-        super().__init__(path, engine, hashlib.sha256(content).digest()[:16].hex(), description)
-        self.states = read_states(description.metadata, description.layers)
+        layers = read_layers(description.metadata, description.features, description.outputs)
+        identity = hashlib.sha256(content).digest()[:16].hex()
+        super().__init__(path, engine, identity, description, frame_macs(layers))
+        self._layers = layers
+        self.states = read_states(description.metadata, layers)
         self.io = read_integer_io(description.metadata, description.features)
-        owners = parts_of_calls(self.layers)
+        owners = parts_of_calls(layers)
         parts = [Part(state.name, owners[state.name][0], state.type, owners[state.name][1]) for state in self.states]
         if self.stride > 1:
             parts.append(Part("frames", "", "float32", (self.stride - 1, self.features)))
         held = description.new_pooling().arrays()
         parts += [Part(name, "", array.dtype.name, array.shape) for name, array in held.items()]
         self._parts = tuple(parts)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self._layers
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.runtime.description import KEY, Description
+from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.metadata import read_metadata
 
 _TYPES = {
     "float32": "tensor(float)",
@@ -49,7 +50,7 @@ class OnnxModel(GraphModel):
         if KEY not in entries:
             raise ValueError(f"{path}: no metadata under {KEY!r}, expected a file exported by edgelstm")
         try:
-            description = Description.from_json(entries[KEY])
+            description = read_metadata(entries[KEY])
             super().__init__(path, f"onnxruntime {version('onnxruntime')}", content, description)
             self._check_graph()
         except ValueError as error:

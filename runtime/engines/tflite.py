@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.runtime.description import KEY, Description
+from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
 from edgelstm.runtime.engines.tflite_file import check_seal, metadata_entry
+from edgelstm.runtime.metadata import read_metadata
 
 _ENGINES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
 
@@ -35,7 +36,7 @@ class TfliteModel(GraphModel):
             if text is None:
                 raise ValueError(f"no metadata under {KEY!r}, expected a file exported by edgelstm")
             check_seal(self._content)
-            description = Description.from_json(text)
+            description = read_metadata(text)
             super().__init__(path, f"{package} {version(package)}", self._content, description)
             self.tensors = _Tensors(self.interpreter(), self)
         except ValueError as error:

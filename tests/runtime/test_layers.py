@@ -31,7 +31,7 @@ ROAD = [
 
 
 def read(entries, features=5, outputs=2):
-    return read_layers({"layers": entries}, features, outputs)
+    return read_layers({"layers": entries, "stride": 6}, features, outputs)
 
 
 def test_every_kind_is_read_with_its_work():
@@ -108,6 +108,7 @@ def changed(place, **fields):
         (changed(4, rows=2), r"layers\[4\]\.rows: '2', expected 1"),
         (changed(5, channels=3), r"the last one's result is 1 × 3, expected 2 scores"),
         (ROAD[:-1], r"expected 2 scores"),
+        ([ROAD[4], entry("dense0", 1, 2, 1, activation="linear")], r"layers\[0\]\.stride: '6', expected 1"),
     ],
 )
 def test_a_list_that_does_not_fit_is_refused_in_one_line(entries, said):
@@ -127,3 +128,8 @@ def test_what_would_take_all_memory_is_refused():
 def test_an_entry_is_what_it_was_read_from():
     layer = Layer("dense0", "dense", 1, 2, 1, 10, 5, {"activation": "relu"})
     assert layer.to_json() == entry("dense0", 1, 2, 1, activation="relu")
+
+
+def test_the_stride_is_the_last_layers():
+    with pytest.raises(ValueError, match=r"^metadata: stride: '2', expected 6$"):
+        read_layers({"layers": ROAD, "stride": 2}, 5, 2)

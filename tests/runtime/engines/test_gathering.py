@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream
+from edgelstm.runtime.metadata import read_metadata
 
 FEATURES, STRIDE = 3, 4
 
@@ -67,7 +67,7 @@ def opened(pooling: str = "last", window: int = 0, hop: int = STRIDE) -> Sums:
         "sample_rate": 0,
         "states": [{**state, "initial": 0.0, "scale": 1.0, "zero_point": 0}],
     }
-    return Sums(Path("sums.onnx"), "numpy 0", b"sums", Description.from_json(json.dumps(values)))
+    return Sums(Path("sums.onnx"), "numpy 0", b"sums", read_metadata(json.dumps(values)))
 
 
 SIGNAL = np.random.default_rng(3).integers(-9, 9, (50, FEATURES)).astype(np.float32)  # sums are exact

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from edgelstm.export.metadata import metadata, metadata_json
 from edgelstm.model import Answer
-from edgelstm.runtime.description import Description
 from edgelstm.runtime.layers import parts_of_calls, read_layers
+from edgelstm.runtime.metadata import read_metadata
 from edgelstm.runtime.states import read_integer_io, read_states
 from random_layers import random_layers
 from random_models import random_model
@@ -21,7 +21,7 @@ def fields():
 
 
 def test_what_the_exporter_writes_is_read(fields):
-    description = Description.from_json(json.dumps(fields))
+    description = read_metadata(json.dumps(fields))
     assert (description.features, description.outputs, description.stride) == (3, 2, 1)
     assert (description.pooling, description.window, description.hop) == ("mean", 8, 2)
     assert description.labels == ("class 0", "class 1")
@@ -56,7 +56,7 @@ def test_what_the_exporter_writes_is_read(fields):
 )
 def test_a_wrong_field_is_named_in_one_line(fields, field, value):
     with pytest.raises(ValueError, match=rf"^metadata: {field}[^\n]*expected[^\n]*$"):
-        Description.from_json(json.dumps(fields | {field: value}))
+        opened(fields | {field: value})
 
 
 def test_a_window_that_would_take_all_memory_is_refused(fields):
@@ -64,13 +64,13 @@ def test_a_window_that_would_take_all_memory_is_refused(fields):
     huge = {"outputs": 1 << 14, "layers": layers, "labels": []}
     huge["answer"] = {"pooling": "mean", "window": 1 << 20, "hop": 1}
     with pytest.raises(ValueError, match="window"):
-        Description.from_json(json.dumps(fields | huge))
+        opened(fields | huge)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000, b"\xff\xfe", "{" + " " * (1 << 22) + "}"])
 def test_what_is_no_object_is_refused(text):
     with pytest.raises(ValueError, match=r"^metadata: [^\n]*$"):
-        Description.from_json(text)
+        read_metadata(text)
 
 
 def places(value, path=()):
@@ -90,9 +90,10 @@ JSON = st.recursive(
 
 def opened(values):
     """The states of a file that says this."""
-    description = Description.from_json(json.dumps(values))
+    description = read_metadata(json.dumps(values))
+    layers = read_layers(description.metadata, description.features, description.outputs)
     read_integer_io(description.metadata, description.features)
-    return read_states(description.metadata, description.layers)
+    return read_states(description.metadata, layers)
 
 
 @settings(max_examples=300, deadline=None)
