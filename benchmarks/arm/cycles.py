@@ -247,7 +247,7 @@ def costs(tools: Tools, code: Code) -> list[dict[str, Any]]:
                     "model": model,
                     "inner_loop": round(inner, 4),
                     "mac": round(float(np.median(products)), 4),
-                    "unit": round(float(fit[0]), 2),
+                    "units": {"lstm": round(float(fit[0]), 2)},
                     "feature": round(float(fit[1]), 2),
                     "step": round(float(fit[2]), 1),
                 }
@@ -271,17 +271,21 @@ def main() -> None:
         except RuntimeError as error:
             print(f"left out: {code.architecture} {code.kernel}: {error}", file=sys.stderr)
     compilers = {name: _first_line(name) for name in ("aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc", "cc")}
-    document = {
+    document: dict[str, Any] = {
         "command": "python benchmarks/arm/cycles.py",
         "llvm": tools.version(),
         "compilers": compilers,
+        "kinds": ["lstm", "dense"],
         "costs": found,
     }
-    text = json.dumps(document, indent=1)
-    arguments.output.write_text(re.sub(r"\n {3}(?=\S)", " ", text).replace("\n  }", " }") + "\n")
-    texts, places = ("core", "architecture", "kernel", "precision", "model"), {"inner_loop": 3, "mac": 3, "unit": 1}
+    lines = ",\n".join(f"  {json.dumps(cost)}" for cost in document.pop("costs"))
+    text = json.dumps(document, indent=1).removesuffix("\n}")
+    arguments.output.write_text(f'{text},\n "costs": [\n{lines}\n ]\n}}\n')
+    texts = ("core", "architecture", "kernel", "precision", "model")
     rows = [
-        [cost[key] or "none" for key in texts] + [f"{cost[key]:.{places.get(key, 0)}f}" for key in list(cost)[5:]]
+        [cost[key] or "none" for key in texts]
+        + [f"{cost['inner_loop']:.3f}", f"{cost['mac']:.3f}", f"{cost['units']['lstm']:.1f}"]
+        + [f"{cost['feature']:.0f}", f"{cost['step']:.0f}"]
         for cost in found
     ]
     head = [

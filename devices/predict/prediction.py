@@ -1,102 +1,31 @@
 """What a frame would cost on a board that is not at hand: an estimate, never a measurement.
 
-Operations and bytes come from the model's file, cycles from static analysis of the kernels as they were compiled
-(kernel_costs.json, which names the command that made it), clocks, caches and bandwidth from the board's description.
+Operations and bytes come from the model's file, cycles from static analysis of the kernels as they were compiled,
+clocks, caches and bandwidth from the board's description.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import time
-from ctypes import byref
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from edgelstm.devices.boards.profile import BoardProfile, CoreProfile
+from edgelstm.devices.frames import noise
 from edgelstm.devices.machine.detect import Board, detect
 from edgelstm.devices.machine.sysfs import Tree
-from edgelstm.records import Unavailable, from_json, load, to_json
+from edgelstm.devices.predict.costs import Cost, costs
+from edgelstm.devices.predict.work import LayerWork, Work, work
+from edgelstm.records import Unavailable, to_json
 from edgelstm.runtime import Model
-from edgelstm.runtime.engines import library
 
-_MOST_BYTES = 1 << 20
 _MEASURED_FRAMES, _MEASURED_ROUNDS = 200, 50
 
 
 @dataclass(frozen=True)
-class Layer:
-    """What a layer does with a frame, counted as the kernels work: rows in groups of 16, int8 columns in eights."""
-
-    kind: str  # LSTM or dense
-    inputs: int
-    outputs: int
-    macs: int  # multiply-accumulates
-    bytes: int  # that are read: weights and what belongs to their rows
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a model does with a frame."""
-
-    file: str
-    precision: str
-    features: int
-    layers: tuple[Layer, ...]
-    stream_bytes: int
-
-    @property
-    def macs(self) -> int:
-        return sum(layer.macs for layer in self.layers)
-
-    @property
-    def bytes(self) -> int:
-        return sum(layer.bytes for layer in self.layers) + self.stream_bytes
-
-    @property
-    def units(self) -> int:
-        """Gates are worked on 16 units at a time."""
-        return sum(_up(layer.outputs, 16) for layer in self.layers if layer.kind == "LSTM")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cycles of a kernel set on a core, all data in its first-level cache."""
-
-    core: str  # as in a board's description; on x86-64 the maker
-    architecture: str
-    kernel: str
-    precision: str
-    model: str  # of LLVM for this core or one like it; empty: instructions, each taken for a cycle
-    inner_loop: float  # per multiply-accumulate, in the innermost loop alone
-    mac: float  # per multiply-accumulate
-    unit: float  # per unit of an LSTM layer: gates and cell
-    feature: float
-    step: float  # whatever the model
-
-
-@dataclass(frozen=True)
-class Costs:
-    """kernel_costs.json"""
-
-    command: str
-    llvm: str
-    compilers: dict[str, str]
-    costs: tuple[Cost, ...]
-
-    def find(self, core: str, architecture: str, kernel: str, precision: str) -> Cost | Unavailable:
-        for cost in self.costs:
-            if (cost.core, cost.architecture, cost.kernel, cost.precision) == (core, architecture, kernel, precision):
-                return cost
-        return Unavailable(f"no cycles at hand of the {kernel} kernels ({precision}) on {core}, {architecture}")
-
-
-@dataclass(frozen=True)
 class Estimate:
-    """Of one frame on one core, called from C, in microseconds."""
+    """Of one frame on one core, called from C, in microseconds: one at which every layer runs."""
 
     core: str
     mhz: float
@@ -107,6 +36,7 @@ class Estimate:
     gates_us: float  # and all else that is computed
     memory_us: float  # reading what the caches do not hold
     frame_us: float  # their sum
+    mean_us: float  # the same over all frames, where layers run every s-th one
     assumptions: tuple[str, ...]
 
 
@@ -128,36 +58,7 @@ class Prediction:
 
     def to_json(self) -> dict[str, object]:
         found: dict[str, object] = to_json(self)
-        return {"kind": "prediction", "version": 1, **found}
-
-
-def work(path: Path) -> Work:
-    """Operations and bytes of an `.elstm` file, layer by layer. ValueError for another file."""
-    if path.suffix != ".elstm":
-        path.open("rb").close()
-        raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
-    model = Model(path)  # checks every field
-    layers = tuple(_layer(model, n) for n in range(len(model.layers)))
-    return Work(path.name, model.precision, model.features, layers, model.stream_bytes)
-
-
-def _layer(model: Model, index: int) -> Layer:
-    info = library.LayerInfo()
-    library.check(library.library().el_model_layer(model.handle, index, byref(info)))
-    kind, pad = info.kind.decode(), 8 if model.precision == "int8" else 1
-    gates = {"lstm": 4, "gru": 3}.get(kind, 1)
-    if gates > 1:
-        columns = _up(info.inputs, pad) + _up(info.channels, pad)
-    else:
-        columns = _up(info.macs // (info.rows * info.channels), pad)
-    macs = gates * _up(info.channels, 16) * columns * info.rows
-    return Layer("LSTM" if kind == "lstm" else kind, info.inputs, info.channels, macs, info.weights_size)
-
-
-@functools.cache
-def costs() -> Costs:
-    file = files("edgelstm.devices.predict") / "kernel_costs.json"
-    return from_json(Costs, load(file, _MOST_BYTES), file.name)
+        return {"kind": "prediction", "version": 2, **found}
 
 
 def predict(path: Path, board: BoardProfile) -> Prediction:
@@ -190,14 +91,10 @@ def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
 
 
 def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str) -> Estimate:
-    products_us = cost.mac * found.macs / mhz
-    gates_us = (cost.unit * found.units + cost.feature * found.features + cost.step) / mhz
-    if not cost.model:
-        source = "no model of this core: each instruction taken for one cycle, so it is at least this"
-    elif cost.core.lower() == cost.model:
-        source = f"LLVM's model of {cost.model}"
-    else:
-        source = f"LLVM's model of {cost.model}, which stands in for {cost.core}"
+    parts = [(layer, _products(layer, cost) / mhz, _gates(layer, cost) / mhz) for layer in found.layers]
+    products_us, gates_us = sum(us for _, us, _ in parts), sum(us for _, _, us in parts)
+    always_us = (cost.feature * found.features + cost.step) / mhz
+    read = found.bytes and memory_us / found.bytes
     return Estimate(
         core=cost.core,
         mhz=mhz,
@@ -205,15 +102,50 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
         kernel=cost.kernel,
         model=cost.model,
         products_us=products_us,
-        gates_us=gates_us,
+        gates_us=gates_us + always_us,
         memory_us=memory_us,
-        frame_us=products_us + gates_us + memory_us,
+        frame_us=products_us + gates_us + always_us + memory_us,
+        mean_us=always_us
+        + read * found.stream_bytes
+        + sum((products + gates + read * layer.bytes) / layer.stride for layer, products, gates in parts),
         assumptions=(
-            f"cycles: {source}",
+            f"cycles: {_source(cost)}",
             f"memory: {where}",
             f"clock: {mhz:,.0f} MHz all the time, nothing else runs",
+            *_rough(found, cost),
         ),
     )
+
+
+def _products(layer: LayerWork, cost: Cost) -> float:
+    """Cycles."""
+    return cost.mac * layer.macs
+
+
+def _gates(layer: LayerWork, cost: Cost) -> float:
+    """Cycles."""
+    return cost.unit(layer.kind)[0] * layer.units if layer.units else 0.0
+
+
+def _source(cost: Cost) -> str:
+    if not cost.model:
+        return "no model of this core: each instruction taken for one cycle, so it is at least this"
+    if cost.core.lower() == cost.model:
+        return f"LLVM's model of {cost.model}"
+    return f"LLVM's model of {cost.model}, which stands in for {cost.core}"
+
+
+def _rough(found: Work, cost: Cost) -> list[str]:
+    """Kinds of layers that are not among those the cycles were fitted over."""
+    notes = []
+    for kind, has_units in dict.fromkeys((layer.kind, bool(layer.units)) for layer in found.layers):
+        if kind in costs().kinds:
+            continue
+        if has_units:
+            notes.append(f"{kind}: rough, its gates are taken to cost what those of {cost.unit(kind)[1]} do")
+        else:
+            notes.append(f"{kind}: rough, its products alone are counted, not what it copies")
+    return notes
 
 
 def _here(path: Path, found: Work) -> Here:
@@ -245,15 +177,11 @@ def _clock_now() -> float | Unavailable:
 
 
 def _measure(model: Model) -> float:
-    """µs of a frame, the least of some rounds."""
-    frames = np.random.default_rng(1).normal(size=(_MEASURED_FRAMES, model.features)).astype(np.float32)
+    """µs of a frame, the mean of many, the least of some rounds."""
+    frames = noise(model, -(-_MEASURED_FRAMES // model.stride) * model.stride)
     stream, best = model.stream(), float("inf")
     for _ in range(_MEASURED_ROUNDS):
         start = time.perf_counter_ns()
         stream.push(frames)
         best = min(best, (time.perf_counter_ns() - start) / 1e3 / len(frames))
     return best
-
-
-def _up(value: int, to: int) -> int:
-    return -(-value // to) * to

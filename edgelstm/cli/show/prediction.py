@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 def describe(found: Prediction) -> str:
     work, here = found.work, found.here
-    layers = [(f"{one.kind} {one.inputs} → {one.outputs}", one.macs, one.bytes) for one in work.layers]
     rows = [
-        (name, f"{macs:,}", show_size(count))
-        for name, macs, count in [*layers, ("a frame, with the state", work.macs, work.bytes)]
+        (f"{one.name} {one.inputs} → {one.outputs}", _every(one.stride), f"{one.macs:,}", show_size(one.bytes))
+        for one in work.layers
     ]
+    rows.append(("all, with the state", "", f"{work.macs:,}", show_size(work.bytes)))
     estimates = [_column(one.core, one) for one in found.estimates if not isinstance(one, Unavailable)]
     if not isinstance(here.estimate, Unavailable):
         estimates.append(_column("this machine", here.estimate))
     lines = [
         paragraph(style.heading(f"{work.file} on {found.board}: an estimate, nothing ran there")),
-        table(("", "multiply-accumulates", "bytes"), rows, indent=""),
+        table(("layer", "runs", "multiply-accumulates", "reads"), rows, indent=""),
         "",
         columns(estimates),
         "",
@@ -48,7 +48,12 @@ def _column(title: str, one: Estimate) -> list[tuple[str, str]]:
         ("gates and all else", show_time(one.gates_us)),
         ("memory", show_time(one.memory_us)),
         ("a frame, called from C", show_time(one.frame_us)),
+        ("on average", show_time(one.mean_us)),
     ]
+
+
+def _every(stride: int) -> str:
+    return "every frame" if stride == 1 else f"every {stride:,} frames"
 
 
 def _trust(found: Prediction) -> list[str]:
@@ -57,6 +62,6 @@ def _trust(found: Prediction) -> list[str]:
     lines = [paragraph(f"measured on this machine: {show_time(here.measured_us)} a frame ({here.machine})")]
     if isinstance(here.estimate, Unavailable):
         return [*lines, paragraph(f"not estimated for this machine: {here.estimate.reason}")]
-    share = here.estimate.frame_us / here.measured_us
+    share = here.estimate.mean_us / here.measured_us
     method = f"estimated for it by the same method, as {here.estimate.model}: {share:.2f} times that"
     return [*lines, paragraph(method)]

@@ -12,10 +12,13 @@ import pytest
 from edgelstm.cli import main
 from edgelstm.devices import Unavailable
 from edgelstm.devices.boards.profile import board, boards
-from edgelstm.devices.predict.prediction import Estimate, costs, predict, work
+from edgelstm.devices.predict.costs import costs
+from edgelstm.devices.predict.prediction import Estimate, predict
+from edgelstm.devices.predict.work import work
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
+from layer_lists import LISTS, layer_list
 from random_models import random_model
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -74,10 +77,26 @@ def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp
         expected, precision = work(path), path.name.partition("-")[0]
         executed = found[f"{precision}_macs"] / STEPS
         if kernel == "scalar" and precision == "float32":  # whose gates have the instruction as well
-            gates = gates or (executed - expected.macs) / expected.units
-            executed -= gates * expected.units
+            units = sum(layer.units for layer in expected.layers)
+            gates = gates or (executed - expected.macs) / units
+            executed -= gates * units
             assert 0 < gates < 60
         assert executed == pytest.approx(expected.macs, rel=0.02), path.name
+
+
+@pytest.mark.parametrize("name", ["gru", "stacked frames", "strides around", "convolution behind"])
+@pytest.mark.parametrize(("core", "kernel"), [("cortex-a53", "neon"), ("cortex-a76", "dotprod")])
+def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, kernel, name):
+    """On average over twelve frames, of which the layers behind contexts run at some."""
+    folder = tmp_path_factory.getbasetemp() / "counted"
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    model = layer_list(name, 24, features=40, activation="linear")
+    for precision, content in (("int8", encode(quantize(model))), ("float32", encode(model))):
+        path = folder / f"{precision}.elstm"
+        path.write_bytes(content)
+        (found,), _ = emulation.count(plugin, core, program, path, "12", kernel=kernel)
+        expected = sum(layer.macs / layer.stride for layer in work(path).layers)
+        assert found[f"{precision}_macs"] / 12 == pytest.approx(expected, rel=0.02)
 
 
 def test_counts_what_the_core_counts_where_nothing_is_padded(files):
@@ -103,8 +122,9 @@ def test_adds_up_operations_cycles_and_bytes(files):
     (estimate,) = predict(path, zero).estimates
     cost = costs().find("Cortex-A53", "aarch64", "neon", "int8")
     found = work(path)
-    cycles = cost.mac * found.macs + cost.unit * 64 + cost.feature * 40 + cost.step
+    cycles = cost.mac * found.macs + cost.units["lstm"] * 64 + cost.feature * 40 + cost.step
     assert estimate.frame_us == pytest.approx(cycles / 1000)
+    assert estimate.mean_us == pytest.approx(cycles / 1000)
     assert estimate.memory_us == 0
 
     (core,) = zero.cores
@@ -115,6 +135,22 @@ def test_adds_up_operations_cycles_and_bytes(files):
     (missed,) = predict(path, replace(zero, cores=(replace(core, caches=small),))).estimates
     assert missed.memory_us == pytest.approx(found.bytes / 2114)
     assert missed.frame_us == pytest.approx(estimate.frame_us + missed.memory_us)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_of_layers_is_estimated_and_says_what_is_rough(tmp_path, name):
+    path = tmp_path / "model.elstm"
+    path.write_bytes(encode(quantize(layer_list(name))))
+    found = work(path)
+    (estimate,) = predict(path, board("pi-zero-2w")).estimates
+    kinds = {layer.kind for layer in found.layers}
+    assert {note.partition(":")[0] for note in estimate.assumptions[3:]} == kinds - {"lstm", "dense"}
+    assert all("rough" in note for note in estimate.assumptions[3:])
+    if found.stride == 1:
+        assert estimate.mean_us == pytest.approx(estimate.frame_us)
+    else:
+        assert estimate.frame_us / found.stride < estimate.mean_us < estimate.frame_us
+    assert sum(layer.bytes for layer in found.layers) < path.stat().st_size
 
 
 def test_a_stand_in_says_so(files):

@@ -1,0 +1,86 @@
+"""What a model's layers do, counted as the C core's kernels work: rows in groups of 16, int8 columns in eights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgelstm.runtime import Model
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.layers import Layer
+
+GATES = {"lstm": 4, "gru": 3}
+"""Kind → products of each unit with the input, and again with the state. Other kinds have no units."""
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """One run of a layer."""
+
+    name: str
+    kind: str
+    inputs: int  # values that it reads
+    outputs: int  # values of its result
+    stride: int  # it runs at every `stride`-th frame
+    macs: int  # multiply-accumulates
+    units: int  # with gates and a state, worked on 16 at a time
+    bytes: int  # that are read: weights and what belongs to their rows
+
+
+@dataclass(frozen=True)
+class Work:
+    """A frame at which every layer runs; `mean_…` over all frames."""
+
+    file: str
+    precision: str
+    features: int
+    layers: tuple[LayerWork, ...]
+    stream_bytes: int
+
+    @property
+    def stride(self) -> int:
+        return self.layers[-1].stride
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(layer.bytes for layer in self.layers) + self.stream_bytes
+
+
+def work(path: Path) -> Work:
+    """Operations and bytes of an `.elstm` file, layer by layer. ValueError for another file."""
+    if path.suffix != ".elstm":
+        path.open("rb").close()
+        raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
+    model = Model(path)  # checks every field
+    multiple = 8 if model.precision == "int8" else 1
+    layers = tuple(_work(layer, multiple) for layer in model.layers)
+    return Work(path.name, model.precision, model.features, layers, model.stream_bytes or 0)
+
+
+def _work(layer: Layer, multiple: int) -> LayerWork:
+    """multiple: what columns are padded to."""
+    gates, rows = GATES.get(layer.kind, 0), layer.rows * _up(layer.channels, 16)
+    if gates:
+        macs = gates * rows * (_up(layer.inputs, multiple) + _up(layer.channels, multiple))
+    else:
+        macs = rows * _up(layer.macs // (layer.rows * layer.channels), multiple)
+    return LayerWork(
+        name=layer.name,
+        kind=layer.kind,
+        inputs=layer.inputs,
+        outputs=layer.rows * layer.channels,
+        stride=layer.stride,
+        macs=macs,
+        units=rows if gates else 0,
+        bytes=layer.weight_bytes or 0,
+    )
+
+
+def _up(value: int, to: int) -> int:
+    return -(-value // to) * to
