@@ -3,8 +3,9 @@
 python examples/litert_stream.py model-int8.tflite < frames.csv
 
 A line of the input is one frame, its features separated by commas. A line of the output has the probabilities, or
-the scores of a linear model. Where the file has variable tensors, the interpreter carries the state; where it has
-inputs h0, c0, … and outputs h0_out, c0_out, …, this program does.
+the scores of a linear model: one after every frame, or after every so many as the model's last layer has stride.
+Where the file has variable tensors, the interpreter carries the state; where it has inputs h0, c0, … and outputs
+h0_out, c0_out, …, this program does.
 """
 
 from __future__ import annotations
@@ -25,8 +26,14 @@ def main(path: str) -> None:
     interpreter.reset_all_variables()  # to start anew
     # A state starts with zeros: as integers, with the zero point.
     states = {name: np.full(d["shape"], d["quantization"][1], d["dtype"]) for name, d in inputs.items()}
+    stride = int(np.prod(x["shape"][:-1]))  # frames that a call takes
+    frames: list[list[str]] = []
     for line in sys.stdin:
-        interpreter.set_tensor(x["index"], np.array(line.split(","), np.float32).reshape(x["shape"]))
+        frames.append(line.split(","))
+        if len(frames) < stride:
+            continue
+        interpreter.set_tensor(x["index"], np.array(frames, np.float32).reshape(x["shape"]))
+        frames.clear()
         for name, value in states.items():
             interpreter.set_tensor(inputs[name]["index"], value)
         interpreter.invoke()

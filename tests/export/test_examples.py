@@ -10,6 +10,7 @@ import pytest
 from edgelstm.export import FORMS, export_model
 from edgelstm.model import Answer
 from edgelstm.runtime.engines.open import open_model
+from layer_lists import layer_list
 from random_models import random_model, random_signal
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -20,9 +21,21 @@ WITHOUT_EDGELSTM = "import runpy, sys; sys.modules['edgelstm'] = None; sys.argv 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.format in PROGRAMS], ids=lambda f: f.format + f.name)
 @pytest.mark.parametrize("activation", ["softmax", "linear"])
 def test_an_example_streams_every_form_of_its_engine(form, activation, tmp_path):
+    model = random_model(5, [12, 7], [4], activation=activation, answer=Answer("last", 0, 1))
+    streams_as_its_engine(form, model, tmp_path)
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form.format in PROGRAMS], ids=lambda f: f.format + f.name)
+def test_an_example_gathers_the_frames_of_a_call(form, tmp_path):
+    model = layer_list("strides around", features=5)
+    assert model.stride == 4
+    if form.why_not(model) is None:
+        streams_as_its_engine(form, model, tmp_path)
+
+
+def streams_as_its_engine(form, model, tmp_path):
     program, package = PROGRAMS[form.format]
     pytest.importorskip(package)
-    model = random_model(5, [12, 7], [4], activation=activation, answer=Answer("last", 0, 1))
     path = export_model(model, tmp_path / f"model{form.suffix}", precision=form.name, verify=False).path
     signal = random_signal(30, 5, 1)
     lines = "".join(",".join(f"{value:.9g}" for value in frame) + "\n" for frame in signal)
