@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.twin import windows_of
+from edgelstm.model import Placed
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedModel
-from edgelstm.quantization.context import QuantizedContext
+from edgelstm.quantization.layer import QuantizedLayer
+
+Slack = NDArray[np.float64]
 
 FLOAT32_LIMIT = 5e-6
 """Against float64, relative to the largest value (at least 1). float32 rounds at 6e-8; sums over a row and the
@@ -31,8 +35,9 @@ CODE_ROUNDINGS = 4
 """float32 roundings that may move a frame's value before it becomes an integer, each of its size before the mean is
 taken off. TFLite normalizes in two steps and scales in a third. The rest is proven from the file's own integers."""
 
-SCORE_UNITS = 1.0
-"""TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice."""
+SCORE_UNITS = 1.001
+"""TFLite's int8 scores may be off by one unit: engines round the requantized sum once or twice. The rest is for what
+float32 loses of a score."""
 
 
 def magnitude(values: NDArray[Any]) -> float:
@@ -59,13 +64,30 @@ def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
     """
     slack = np.zeros(quantized.model.features)
     for at, layer in zip(quantized.model.road, quantized.layers):
-        if at.layer.recurrent:
-            slack = np.zeros(at.result.size)
-        elif isinstance(layer, QuantizedContext):
-            slack = np.tile(slack, at.result.rows)
-        elif isinstance(layer, QuantizedDense | QuantizedConv):
-            weights = np.abs(layer.W.astype(np.float64)) * layer.W_scale[:, None].astype(np.float64)
-            windows = windows_of(at)(slack[None, None])[0, 0]
-            slack = windows @ weights.T / float(layer.output.scale) * float(layer.input.scale) + SCORE_UNITS
-            slack = slack.reshape(-1)
+        slack = _SLACK[at.layer.kind](at, layer, slack)
     return slack
+
+
+def _none(at: Placed, _: QuantizedLayer, __: Slack) -> Slack:
+    return np.zeros(at.result.size)
+
+
+def _moved(at: Placed, _: QuantizedLayer, slack: Slack) -> Slack:
+    return np.tile(slack, at.result.rows)
+
+
+def _product(at: Placed, layer: QuantizedDense | QuantizedConv, slack: Slack) -> Slack:
+    weights = np.abs(layer.W.astype(np.float64)) * layer.W_scale[:, None].astype(np.float64)
+    windows = windows_of(at)(slack[None, None])[0, 0]
+    carried: Slack = windows @ weights.T / float(layer.output.scale) * float(layer.input.scale)
+    return np.asarray(carried + SCORE_UNITS).reshape(-1)
+
+
+_SLACK: dict[str, Callable[..., Slack]] = {
+    "lstm": _none,
+    "gru": _none,
+    "context": _moved,
+    "conv": _product,
+    "dense": _product,
+}
+"""(a layer's place, the layer, by how many units each value of its input may be off) → the same of its results."""

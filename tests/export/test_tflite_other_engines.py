@@ -11,6 +11,7 @@ from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.runtime.engines.open import open_model
+from layer_lists import layer_list
 from litert_alone import streamed
 from other_environment import other_environment
 from random_models import random_model, random_signal
@@ -58,6 +59,18 @@ def test_tflite_runtime_proves_every_form(runtime, exported, name):
     assert proof["engine"] == "tflite-runtime 2.14.0"
     exact = [check["differing"] for check in proof["checks"] if check["name"].endswith("integers")]
     assert exact == ([0] * 4 if name.startswith(("int8-float32", "int8-int8")) else [])
+
+
+@pytest.mark.parametrize("layers", ["causal convolution", "strides around", "gru, reset first, then lstm"])
+@pytest.mark.parametrize("name", ["float32-explicit", "int8-explicit"])
+def test_tflite_runtime_proves_lists_of_layers(runtime, name, layers, tmp_path):
+    model = layer_list(layers)
+    save_model(model, tmp_path / "model.npz")
+    path = export_model(model, tmp_path / "model.tflite", precision=name, verify=False).path
+    done = runtime.edgelstm("verify", path, "--against", tmp_path / "model.npz", "--json")
+    proof = json.loads(done.stdout)["proof"]
+    assert proof["passed"] is True
+    assert proof["engine"] == "tflite-runtime 2.14.0"
 
 
 def test_tflite_runtime_refuses_scales_per_row_beside_floats(runtime, exported):
