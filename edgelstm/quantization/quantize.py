@@ -15,7 +15,7 @@ from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.lstm import cell_exponent
 from edgelstm.quantization.scheme import QuantizedModel
 
-_QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
+QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
     "lstm": lstm.quantize,
     "gru": gru.quantize,
     "context": context.quantize,
@@ -34,7 +34,7 @@ def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedMod
     activation = first = affine_from_range(*model.ranges["x"])
     layers: list[QuantizedLayer] = []
     for at in model.road:
-        layers.append(_QUANTIZE[at.layer.kind](at.layer, at, activation, model.ranges, granularity))
+        layers.append(QUANTIZE[at.layer.kind](at.layer, at, activation, model.ranges, granularity))
         activation = layers[-1].gives
     for at, layer in zip(model.road[:-1], layers):
         layer.check(f"model {model.name}: {at.name}")

@@ -1,0 +1,67 @@
+"""The house keeps its rules: tables and documents name the same things, and kinds of layers are named in few places."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from edgelstm.export import FORMS
+from edgelstm.layers import KINDS
+from edgelstm.quantization.quantize import QUANTIZE
+from edgelstm.runtime.engines.open import SUFFIXES
+from edgelstm.runtime.layers import KINDS as READ
+from edgelstm.training.layers import KINDS as TRAINED
+from random_layers import MAKE
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+SOURCES = [path for folder in ("edgelstm", "export", "runtime", "devices") for path in (ROOT / folder).rglob("*.py")]
+
+NAMES_KINDS = (
+    "edgelstm/layers/",
+    "edgelstm/quantization/",
+    "edgelstm/training/layers/",
+    "export/",
+    "runtime/layers.py",
+    "devices/predict/",
+)
+"""Where a kind of layer may be named: its own files, and each room's table."""
+
+
+def test_every_room_knows_every_kind():
+    core = set(re.findall(r"&el_layer_(\w+)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
+    assert set(KINDS) == set(QUANTIZE) == set(READ) == set(TRAINED) == set(MAKE) == core
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_a_file_in_each_room_and_in_the_documents(kind):
+    for folder in ("edgelstm/layers", "edgelstm/quantization", "edgelstm/training/layers"):
+        assert (ROOT / folder / f"{kind}.py").exists()
+    assert (ROOT / f"runtime/core/src/layers/{kind}.c").exists()
+    for page in ("architecture.md", "recipes.md"):
+        assert f"`{kind}`" in (DOCS / page).read_text()
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.format}-{form.name}")
+def test_every_form_is_in_the_documents(form):
+    assert f"`{form.name}`" in (DOCS / "exported-files.md").read_text() or form.format in ("elstm", "c")
+
+
+def test_every_suffix_is_in_the_readme():
+    text = (ROOT / "README.md").read_text()
+    assert all(suffix in text for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_kinds_are_named_in_few_places(path):
+    """No comparison with a kind's name, and no class of a layer, outside its own files and the rooms' tables."""
+    if str(path.relative_to(ROOT)).startswith(NAMES_KINDS):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare):
+            words = {leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)}
+            assert not words & set(KINDS), f"line {node.lineno}: compares with a kind of layer"
+            assert "hc" not in words, f"line {node.lineno}: letters of a state by hand"
