@@ -87,40 +87,13 @@ def _profile(session: Session, target: Target, given: _Given, on_progress: Calla
     on_progress(host, f"sending {wheel.name}")
     session.put(wheel.name, package)
     session.unpack(wheel.name, "package")
-    environment = {
-        "PYTHONPATH": f"{session.facts.folder}/package",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
     if given.data is not None and plan.data is not None:
         name = f"data/{Path(plan.data).name}"
         session.put(name, given.data)
         plan = replace(plan, data=name)
 
     def launch(path: Path, plan: Plan, tell: Callable[[str], None]) -> AgentEnd:
-        what = f"measuring {path.name}"
-        session.put(f"model/{path.name}", given.models[path])
-        done = session.run(
-            [
-                None,
-                "-P",
-                "-m",
-                "edgelstm.devices.profiling.agent",
-                f"--plan={plan.to_argument()}",
-                "--",
-                f"model/{path.name}",
-            ],
-            environment=environment,
-            seconds=1.5 * (plan.seconds + plan.paced_seconds + plan.duration + plan.wait) + _SLACK,
-            what=what,
-            tell=tell,
-        )
-        word = done.problem(what).removeprefix("model/")
-        expected = done.code in (0, BAD_CONTENT, ENGINE_MISSING) and _TRACEBACK not in done.errors
-        if not expected:
-            raise BoardError(host, word)
-        report = None if done.code else _report(session, done.out, path.name, given.models[path])
-        return AgentEnd(done.code, report, word)
+        return _launch(session, path.name, given.models[path], plan, tell)
 
     try:
         return collect(list(given.paths), plan, launch, lambda line: on_progress(host, line))
@@ -128,6 +101,28 @@ def _profile(session: Session, target: Target, given: _Given, on_progress: Calla
         raise BoardError(host, str(error)) from None
     except ValueError as error:
         raise ValueError(f"{host}: {error}") from None
+
+
+def _launch(session: Session, name: str, model: bytes, plan: Plan, tell: Callable[[str], None]) -> AgentEnd:
+    """The agent for one model on a board where EdgeLSTM is unpacked. BoardError where it ends as no agent does."""
+    what, file = f"measuring {name}", f"model/{name}"
+    session.put(file, model)
+    done = session.run(
+        [None, "-P", "-m", "edgelstm.devices.profiling.agent", f"--plan={plan.to_argument()}", "--", file],
+        environment={
+            "PYTHONPATH": f"{session.facts.folder}/package",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+        seconds=1.5 * (plan.seconds + plan.paced_seconds + plan.duration + plan.wait) + _SLACK,
+        what=what,
+        tell=tell,
+    )
+    word = done.problem(what).removeprefix("model/")
+    if done.code not in (0, BAD_CONTENT, ENGINE_MISSING) or _TRACEBACK in done.errors:
+        raise BoardError(session.host, word)
+    report = None if done.code else _report(session, done.out, name, model)
+    return AgentEnd(done.code, report, word)
 
 
 def _report(session: Session, text: bytes, name: str, model: bytes) -> Report:

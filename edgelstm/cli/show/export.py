@@ -34,7 +34,7 @@ def headline(proof: Proof) -> str:
         return f"{differing} of {values:,} integers of the states differ"
     # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
     for ending, form in (
-        (", int8 units", "{:.0f} units of 8 bits at most from the same rounding"),
+        (", int8 units", "{:.0f} at most in int8 from the same rounding"),
         (" against the same rounding", "{:.1e} at most from the same rounding"),
         (" against float64", "{:.1e} at most from float64"),
     ):

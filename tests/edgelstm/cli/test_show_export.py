@@ -23,7 +23,7 @@ FLOATS = Check("h0 against float64", 10, 1, 3e-7, 0.1, 1e-6), Check("scores agai
     ("checks", "expected"),
     [
         ((*INTEGERS, *UNITS, *FLOATS), "3 of 1,500 integers of the states differ"),
-        ((*UNITS, *ROUNDING, *FLOATS), "2 units of 8 bits at most from the same rounding"),
+        ((*UNITS, *ROUNDING, *FLOATS), "2 at most in int8 from the same rounding"),
         ((*ROUNDING, *FLOATS), "2.0e-06 at most from the same rounding"),
         (FLOATS, "3.0e-07 at most from float64"),
         ((), "passed"),
