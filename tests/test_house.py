@@ -1,4 +1,4 @@
-"""The house keeps its rules: tables and documents name the same things, and kinds of layers are named in few places."""
+"""The house keeps its rules: tables and documents name the same things, and few places name kinds of layers."""
 
 from __future__ import annotations
 
