@@ -1,6 +1,9 @@
 # make demo   the whole road on recorded sensor data: train → int8 → export → verify → stream → profile
-# make test   lint, types, C tests, Python tests
-# make test-all   the same with every combination of form and model; make test takes pairs
+# make quick  lint and the heart of the tests, under a minute
+# make test   lint, types, C tests, Python tests: six minutes on two cores
+# make test-all   the same with full counts of kills, races, examples and damaged files, and every combination of form
+#                 and model; make test takes pairs
+# make test-fresh the first two commands of README.md in bare Debian 12 and 13 systems; needs root and mmdebstrap
 # make test-arm   C tests, the runtime's Python tests, the wheels (after make wheels) and boards behind SSH on emulated
 #                 ARM processors; needs Debian's qemu and gcc
 # make wheels     wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
@@ -8,7 +11,7 @@
 # make bench-arm  instructions per step on emulated ARM processors, beside the same peers
 # make fuzz       the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
-# Both make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
+# All make .venv first and are quick the second time. PYTHON=python3.12 picks another Python (3.11 or newer).
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,13 +22,19 @@ C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 DATA := data/watch.npz data/japanese-vowels.npz
 
-.PHONY: demo test test-all lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
+.PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
 	@$(BIN)/edgelstm demo --data data/watch.npz --output out
 
 test: lint types test-c test-python
+
+# What breaks first when something breaks: the laws of streams, the integers, the proofs, records, output.
+QUICK := tests/test_imports.py tests/runtime tests/edgelstm tests/export/test_proof.py
+
+quick: lint environment $(DATA)
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not slow" $(QUICK)
 
 # The environment, in three steps: an empty one; what the project needs; the project itself. Each is repeated
 # only when what it is made from has changed.
@@ -101,9 +110,15 @@ test-c: $(VENV)/needs-test
 test-python: environment $(DATA)
 	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
-# Every form of export with every kind of model, where test-python takes each pair of their values once.
+# Every form of export with every kind of model, where test-python takes each pair of their values once; examples
+# drawn anew and more of them.
 test-all: lint types test-c environment $(DATA)
 	EDGELSTM_ALL=1 $(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+
+FRESH := bookworm trixie
+
+test-fresh:
+	@for release in $(FRESH); do tests/fresh/run.sh $$release build/fresh demo test || exit 1; done
 
 # Half of the time for model files, half for snapshots. What is found lies in build/fuzz; runs go on from the last.
 fuzz: environment
