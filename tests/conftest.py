@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from counts import FULL
 from edgelstm.data import Dataset, load_dataset
+from edgelstm.devices.profiling.lock import NAME_VARIABLE
 from edgelstm.model import Model
 
 ROOT = Path(__file__).parent.parent
@@ -22,31 +26,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start must not find the checkout's folders where the installed package should be.
 os.environ["PYTHONSAFEPATH"] = "1"
 
-# Tables and help are as wide as the screen, and what tests look for in them must not depend on whose.
+# What tests look for must not depend on whose screen and whose settings these are.
 os.environ.update(COLUMNS="80", LINES="24")
+for variable in ("EDGELSTM_KERNEL", "EDGELSTM_ZIG", "NOTIFY_SOCKET", "NO_COLOR", "FORCE_COLOR", "PYTHONWARNINGS"):
+    os.environ.pop(variable, None)
 
+# CMake and ninja are those of the environment, whatever else PATH names.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
-PROFILING = {
-    "tests/devices/deploy/test_deployment.py",
-    "tests/devices/profiling/test_remote.py",
-    "tests/devices/profiling/test_report.py",
-    "tests/edgelstm/cli/test_profile.py",
-    "tests/edgelstm/cli/test_profile_board.py",
-}
-"""Files whose tests profile models: a machine has one place for that, and who finds it taken waits or gives up."""
+# A machine has one place for profiles, and who finds it taken waits: tests neither for others' nor for a user's.
+os.environ[NAME_VARIABLE] = f"edgelstm.tests.{os.getpid()}"
 
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Where tests run side by side, the tests of a file stay together, and so do those that would wait for others."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Together(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", 1)[0]
-            return "profiling" if file in PROFILING else file
-
-    return Together(config, log)
+# A law's examples are the same in every run; `make test-all` draws others, and more where a test says so.
+settings.register_profile(
+    "tests", settings.default, deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 def _dataset(name: str) -> Dataset:

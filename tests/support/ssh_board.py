@@ -17,6 +17,7 @@ from pathlib import Path
 
 import edgelstm
 from edgelstm.devices import detect
+from edgelstm.devices.profiling.lock import NAME_VARIABLE
 from other_environment import package_copy
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -46,6 +47,7 @@ class SshBoard:
             "#!/bin/sh\n"
             "unset XDG_CACHE_HOME XDG_DATA_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR TMPDIR PYTHONPATH PYTHONSAFEPATH\n"
             f"export HOME={shlex.quote(str(self.home))}\n"
+            f"export {NAME_VARIABLE}={shlex.quote(os.environ.get(NAME_VARIABLE, ''))}\n"
             f'cd "$HOME"\necho $PPID >{shlex.quote(str(folder / "sshd_pid"))}\n'
             f'. {shlex.quote(str(self._login))}\nexec "$@" /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n'
         )

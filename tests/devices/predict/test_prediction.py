@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,13 +41,10 @@ def load(name):
 
 @pytest.fixture(scope="module")
 def emulation():
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # cmake's place
     module = load("emulation")
     if lacking := module.missing():
         pytest.skip(lacking)
-    yield module
-    patch.undo()
+    return module
 
 
 @pytest.fixture(scope="module")
