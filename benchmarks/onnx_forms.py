@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.model import Model
+from with_layers import head_of, lstms_of
 
 _DIRECTION, _DIRECTION_AND_TIME = np.array([1]), np.array([0, 1])
 
@@ -15,28 +16,28 @@ _DIRECTION, _DIRECTION_AND_TIME = np.array([1]), np.array([0, 1])
 def lstm(model: Model) -> bytes:
     """The LSTM operator in float32."""
     graph = _Graph(model)
-    for n, layer in enumerate(model.lstms):
+    for n, layer in enumerate(lstms_of(model)):
         W, R = (_to_iofc(matrix)[None] for matrix in (layer.W, layer.R))
         graph.layer(n, "LSTM", (W, R), ())
-    graph.add("Gemm", [graph.flow, model.head[0].W, model.head[0].b], ["scores"], transB=1)
+    graph.add("Gemm", [graph.flow, head_of(model)[0].W, head_of(model)[0].b], ["scores"], transB=1)
     return graph.finish()
 
 
 def dynamic_quantize_lstm(model: Model) -> bytes:
     """onnxruntime's own DynamicQuantizeLSTM: int8 weights with a scale for each row."""
     graph = _Graph(model)
-    for n, layer in enumerate(model.lstms):
+    for n, layer in enumerate(lstms_of(model)):
         (W, W_scale), (R, R_scale) = (_symmetric_rows(_to_iofc(matrix)) for matrix in (layer.W, layer.R))
         zeros = np.zeros((1, len(W)), np.int8)
         extra = (W_scale[None], zeros, R_scale[None], zeros)
         graph.layer(n, "DynamicQuantizeLSTM", (W.T[None], R.T[None]), ("", *extra), domain="com.microsoft")
-    V, V_scale = _symmetric_rows(model.head[0].W)
+    V, V_scale = _symmetric_rows(head_of(model)[0].W)
     graph.add("DynamicQuantizeLinear", [graph.flow], ["codes", "scale", "zero_point"])
     graph.add("MatMulInteger", ["codes", V.T, "zero_point"], ["sums"])
     graph.add("Cast", ["sums"], ["real_sums"], to=1)
     graph.add("Mul", ["scale", V_scale], ["scales"])
     graph.add("Mul", ["real_sums", "scales"], ["products"])
-    graph.add("Add", ["products", model.head[0].b], ["scores"])
+    graph.add("Add", ["products", head_of(model)[0].b], ["scores"])
     return graph.finish()
 
 
@@ -72,7 +73,7 @@ class _Graph:
     def layer(
         self, n: int, operator: str, matrices: tuple[Any, Any], extra: tuple[Any, ...], **attributes: Any
     ) -> None:
-        lstm = self.model.lstms[n]
+        lstm = lstms_of(self.model)[n]
         bias = np.concatenate([_to_iofc(lstm.b), np.zeros_like(lstm.b)])[None]
         outputs = [f"y{n}", f"h{n}_out", f"c{n}_out"]
         inputs = [self.flow, *matrices, bias, "", f"h{n}", f"c{n}", *extra]
@@ -80,7 +81,7 @@ class _Graph:
         self.states += [(f"h{n}", lstm.units), (f"c{n}", lstm.units)]
         # y is (1, 1, 1, H): without the direction it is the next layer's x, the head takes (1, H)
         self.flow = f"flow{n}"
-        axes = _DIRECTION if n + 1 < len(self.model.lstms) else _DIRECTION_AND_TIME
+        axes = _DIRECTION if n + 1 < len(lstms_of(self.model)) else _DIRECTION_AND_TIME
         self.add("Squeeze", [f"y{n}", axes], [self.flow])
 
     def finish(self) -> bytes:

@@ -16,19 +16,6 @@ from numpy.typing import DTypeLike, NDArray
 from edgelstm.layers.layer import Floats, sigmoid
 from edgelstm.model import Answer, Model, OutputActivation
 
-__all__ = [
-    "Floats",
-    "Trace",
-    "activate",
-    "answers",
-    "by_length",
-    "final_answer",
-    "forward",
-    "scores",
-    "sigmoid",
-    "walk",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -43,26 +30,6 @@ class Trace:
     def scores(self) -> Floats:
         """(runs, outputs): the last layer's results, before pooling and the output activation."""
         return list(self.results.values())[-1]
-
-    @classmethod
-    def of(cls, x: Floats, h: Sequence[Floats], c: Sequence[Floats], dense: Sequence[Floats]) -> Trace:
-        """Of a model of LSTM layers, then dense ones."""
-        results = {f"lstm{n}": one for n, one in enumerate(h)} | {f"dense{n}": one for n, one in enumerate(dense)}
-        return cls(
-            x, results, {f"{letter}{n}": one for letter, all_ in (("h", h), ("c", c)) for n, one in enumerate(all_)}
-        )
-
-    @property
-    def h(self) -> tuple[Floats, ...]:
-        return tuple(value for name, value in self.states.items() if name[0] == "h")
-
-    @property
-    def c(self) -> tuple[Floats, ...]:
-        return tuple(value for name, value in self.states.items() if name[0] == "c")
-
-    @property
-    def dense(self) -> tuple[Floats, ...]:
-        return tuple(value for name, value in self.results.items() if name.startswith("dense"))
 
 
 def walk(model: Model, x: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgelstm.layers import LSTM, Dense, Layer, Part, Shape
+from edgelstm.layers import Dense, Layer, Part, Shape
 from edgelstm.layers.layer import MAX_WIDTH, Float32, check_choice, check_whole, checked_array
 
 OutputActivation = Literal["softmax", "sigmoid", "linear"]
@@ -224,11 +224,3 @@ class Model:
     def weights(self) -> int:
         """Number of trained weights and biases."""
         return sum(layer.weights for layer in self.layers)
-
-    @property
-    def lstms(self) -> tuple[LSTM, ...]:
-        return tuple(layer for layer in self.layers if isinstance(layer, LSTM))
-
-    @property
-    def head(self) -> tuple[Dense, ...]:
-        return tuple(layer for layer in self.layers if isinstance(layer, Dense))

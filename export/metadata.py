@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgelstm.model import Model
-from edgelstm.quantization.scheme import Affine, QuantizedModel
+from edgelstm.quantization.affine import Affine
+from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"

@@ -12,7 +12,6 @@ from edgelstm.model import Model, Normalize
 from edgelstm.quantization import context, conv, dense, gru, lstm
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.lstm import cell_exponent
 from edgelstm.quantization.scheme import QuantizedModel
 
 QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
@@ -50,6 +49,3 @@ def _input_step(normalize: Normalize, x: Affine) -> tuple[NDArray[np.float32], N
     """Normalization and quantization as one `a·x + b` per feature."""
     unit = normalize.std.astype(np.float64) * float(x.scale)
     return (1 / unit).astype(np.float32), (x.zero_point - normalize.mean / unit).astype(np.float32)
-
-
-__all__ = ["affine_from_range", "cell_exponent", "quantize", "refuse_score_overflow"]

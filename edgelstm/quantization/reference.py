@@ -15,17 +15,7 @@ from numpy.typing import NDArray
 
 from edgelstm.forward import by_length
 from edgelstm.quantization.layer import Int64, Walker
-from edgelstm.quantization.lstm import hidden_multiplier
-from edgelstm.quantization.matrix import Multipliers, gate_multipliers
-from edgelstm.quantization.scheme import QuantizedDense, QuantizedModel
-
-
-def dense_multipliers(layer: QuantizedDense) -> Multipliers:
-    return layer.multipliers
-
-
-def score_scales(layer: QuantizedDense) -> NDArray[np.float32]:
-    return layer.score_scales
+from edgelstm.quantization.scheme import QuantizedModel
 
 
 def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -45,14 +35,6 @@ class Trace:
     states: Mapping[str, NDArray[Any]]  # part's name (h0, c0, past0 …) → (runs, values), after each run
     sums: NDArray[np.int32]  # (runs, outputs): the last layer's
     scores: NDArray[np.float32]  # (runs, outputs)
-
-    @property
-    def h(self) -> tuple[NDArray[Any], ...]:
-        return tuple(value for name, value in self.states.items() if name[0] == "h")
-
-    @property
-    def c(self) -> tuple[NDArray[Any], ...]:
-        return tuple(value for name, value in self.states.items() if name[0] == "c")
 
 
 class IntegerStream:
@@ -134,17 +116,3 @@ def final_states(
         frames = len(sequences[place])
         found[place] = {name: values[frames // strides[name] - 1] for name, values in trace.states.items()}
     return [found[place] for place in range(len(sequences))]
-
-
-__all__ = [
-    "IntegerStream",
-    "Multipliers",
-    "Trace",
-    "dense_multipliers",
-    "final_states",
-    "gate_multipliers",
-    "hidden_multiplier",
-    "quantize_frames",
-    "score_scales",
-    "scores",
-]

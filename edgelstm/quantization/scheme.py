@@ -11,8 +11,6 @@ from edgelstm.model import Model
 from edgelstm.quantization.affine import Affine, Granularity
 from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.lstm import QuantizedLSTM
-from edgelstm.quantization.matrix import GATE_FRACTION_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +38,3 @@ class QuantizedModel:
         last = self.layers[-1]
         assert isinstance(last, QuantizedDense)
         return last
-
-    @property
-    def lstms(self) -> tuple[QuantizedLSTM, ...]:
-        return tuple(layer for layer in self.layers if isinstance(layer, QuantizedLSTM))
-
-    @property
-    def head(self) -> tuple[QuantizedDense, ...]:
-        return tuple(layer for layer in self.layers if isinstance(layer, QuantizedDense))
-
-
-__all__ = [
-    "GATE_FRACTION_BITS",
-    "Affine",
-    "Granularity",
-    "QuantizedDense",
-    "QuantizedLSTM",
-    "QuantizedLayer",
-    "QuantizedModel",
-]

@@ -14,6 +14,7 @@ from edgelstm.export.parity.checks import MAX_REPORTED, Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run, Witness
 from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
+from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 
 
@@ -25,7 +26,7 @@ class Judge:
         self.ledger = Ledger()
         self.finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # (found, expected) per sequence
         self.float_finals: list[tuple[NDArray[Any], NDArray[Any]]] = []  # expected by the model in float64
-        self.squares: list[forward.Floats] = []  # of what answers differ from float64's
+        self.squares: list[Floats] = []  # of what answers differ from float64's
 
     def sequence(self, sequence: NDArray[np.float32]) -> None:
         run = self.witness.run(sequence)
@@ -62,7 +63,7 @@ class Judge:
     def float_error(self) -> float:
         return float(np.nan_to_num(np.sqrt(np.mean(np.concatenate(self.squares))), nan=MAX_REPORTED))
 
-    def answers_of(self, scores: NDArray[Any]) -> tuple[forward.Floats, forward.Floats]:
+    def answers_of(self, scores: NDArray[Any]) -> tuple[Floats, Floats]:
         """(answers emitted, answer at the end) that runs with these `scores` lead to."""
         model = self.model
         pooled = (forward.answers(scores, model.run_answer), forward.final_answer(scores, model.run_answer))

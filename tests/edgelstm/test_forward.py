@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edgelstm.forward import activate, answers, final_answer, forward, scores
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
+from with_layers import lstms_of
 
 
 def made(seed: int = 0, features: int = 5, units: tuple[int, ...] = (8, 6), outputs: int = 3) -> Model:
@@ -33,7 +34,7 @@ def test_an_lstm_layer_equals_onnxruntime() -> None:
     onnx = pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     model = made(units=(8,))
-    layer = model.lstms[0]
+    layer = lstms_of(model)[0]
     sequence = np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)
     trace = forward(model, sequence)
 
@@ -61,8 +62,8 @@ def test_an_lstm_layer_equals_onnxruntime() -> None:
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     x = (sequence - model.normalize.mean) / model.normalize.std
     Y, c = session.run(None, {"X": x[:, None]})
-    np.testing.assert_allclose(trace.h[0], Y[:, 0, 0], atol=2e-6)
-    np.testing.assert_allclose(trace.c[0][-1], c[0, 0], atol=2e-6)
+    np.testing.assert_allclose(trace.states["h0"], Y[:, 0, 0], atol=2e-6)
+    np.testing.assert_allclose(trace.states["c0"][-1], c[0, 0], atol=2e-6)
 
 
 def test_one_frame_by_hand() -> None:
@@ -75,7 +76,7 @@ def test_one_frame_by_hand() -> None:
     trace = forward(model, np.array([[3.0]]))
     g = np.tanh(1.0)
     assert trace.x[0, 0] == 0.5
-    assert trace.c[0][0, 0] == pytest.approx(g / 2)
+    assert trace.states["c0"][0, 0] == pytest.approx(g / 2)
     assert trace.scores[0, 0] == pytest.approx(3 * np.tanh(g / 2) / 2 - 1)
 
 

@@ -14,9 +14,11 @@ from edgelstm.data import Dataset
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Normalize, Ranges
 from edgelstm.quantization import calibrate, quantize
-from edgelstm.quantization.quantize import affine_from_range, cell_exponent
+from edgelstm.quantization.affine import affine_from_range
+from edgelstm.quantization.lstm import cell_exponent
 from edgelstm.quantization.reference import IntegerStream, quantize_frames, scores
 from random_models import random_model, random_signal
+from with_layers import head_of, lstms_of
 
 
 def relative_error(found: np.ndarray, right: np.ndarray) -> float:
@@ -68,14 +70,16 @@ def test_rows_of_zeros_and_dominating_biases(bias: float, weight: float) -> None
     """int32 sums do not overflow, and the gate comes out as in float64."""
     model = one_unit([weight, 0.1, 0.5, 0.2], [bias, 0.1, 0.2, 0.3])
     quantized = quantize(model)
-    lstm = quantized.lstms[0]
+    lstm = lstms_of(quantized)[0]
     assert np.abs(lstm.bias.astype(np.int64)).max() <= 1 << 29
     assert np.isfinite(lstm.W_scale).all()
     assert (lstm.W_scale > 0).all()
     frames = np.array([[0.7]], np.float32)
     trace = forward.forward(model, frames)
-    found = (IntegerStream(quantized).push(frames).h[0].astype(float) - lstm.hidden.zero_point) * lstm.hidden.scale
-    assert abs(found[0, 0] - trace.h[0][0, 0]) < 0.02
+    found = (
+        IntegerStream(quantized).push(frames).states["h0"].astype(float) - lstm.hidden.zero_point
+    ) * lstm.hidden.scale
+    assert abs(found[0, 0] - trace.states["h0"][0, 0]) < 0.02
 
 
 @pytest.mark.parametrize(("weight", "bias"), [(1e7, 0.0), (1.0, 1e8), (1.0, -1e30), (1e30, 0.0)])
@@ -114,14 +118,14 @@ def test_inputs_round_ties_to_even_and_saturate() -> None:
 
 def test_per_gate_has_one_scale_for_a_gate() -> None:
     quantized = quantize(random_model(6, [10], [4]), "per-gate")
-    for scale in (quantized.lstms[0].W_scale, quantized.lstms[0].R_scale):
+    for scale in (lstms_of(quantized)[0].W_scale, lstms_of(quantized)[0].R_scale):
         assert (scale.reshape(4, 10) == scale.reshape(4, 10)[:, :1]).all()
-    assert len(set(quantized.head[0].W_scale.tolist())) == 1
+    assert len(set(head_of(quantized)[0].W_scale.tolist())) == 1
 
 
 def test_weights_are_symmetric() -> None:
     quantized = quantize(random_model(6, [10], [4]))
-    for weights in (quantized.lstms[0].W, quantized.lstms[0].R, quantized.head[0].W):
+    for weights in (lstms_of(quantized)[0].W, lstms_of(quantized)[0].R, head_of(quantized)[0].W):
         assert weights.min() >= -127
         assert (np.abs(weights).max(axis=1) == 127).all()
 

@@ -12,10 +12,10 @@ from edgelstm.export.onnx import int8_exact as onnx_int8_exact
 from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
-from edgelstm.quantization.scheme import Affine
+from edgelstm.quantization.affine import Affine
 from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import head_of, with_layers
 
 ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_litert")}
 MODEL = random_model(5, [12, 7], [4])
@@ -59,7 +59,7 @@ def test_the_others_say_who_does(form, tmp_path):
 def test_scores_that_could_overflow_are_refused():
     """A range so small that sums would be shifted out of 32 bits on their way to int8."""
     quantized = quantize(MODEL, "per-gate")
-    last = replace(quantized.head[-1], output=Affine(np.float32(1e-9), 0))
+    last = replace(head_of(quantized)[-1], output=Affine(np.float32(1e-9), 0))
     wild = with_layers(quantized, head=(last,))
     for encode in (onnx_int8_exact.encode, tflite_fused.encode_int8):
         with pytest.raises(ValueError, match=r"^model model: scores row 0: [^\n]*overflow"):

@@ -13,6 +13,7 @@ from edgelstm.export.onnx.float32 import encode
 from edgelstm.runtime.states import FILE_FIELDS
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal
+from with_layers import lstms_of
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -28,7 +29,7 @@ shapes = st.tuples(
 def fed(model, frames):
     states = {
         f"{letter}{n}": np.zeros((1, 1, lstm.units), np.float32)
-        for n, lstm in enumerate(model.lstms)
+        for n, lstm in enumerate(lstms_of(model))
         for letter in "hc"
     }
     return {"x": frames, **states}
@@ -46,7 +47,7 @@ def test_both_evaluators_agree_with_float64(shape, frames, seed):
     content = encode(model)
     signal = random_signal(frames, features, seed)
     trace = forward.forward(model, signal)
-    states = [state[-1] for pair in zip(trace.h, trace.c) for state in pair]
+    states = [state[-1] for state in trace.states.values()]
     session = open_session(content)
     names = [output.name for output in session.get_outputs()]
     for evaluator in (session, open_reference(content)):

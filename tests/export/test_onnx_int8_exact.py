@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from edgelstm.export.onnx.int8_exact import encode
 from edgelstm.quantization import quantize, reference
-from edgelstm.quantization.scheme import Affine
+from edgelstm.quantization.affine import Affine
 from onnx_files import open_reference, open_session, streamed
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import head_of, lstms_of, with_layers
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -50,13 +50,13 @@ def test_every_bit_in_both_evaluators(shape, scales, gain, seed):
 def test_ties_are_rounded_as_the_reference_rounds_them():
     """Scales that are powers of two put many sums exactly between two integers."""
     quantized = quantize(random_model(6, [20], [9, 5], seed=3))
-    head = quantized.head[0]
-    affine = Affine(np.float32(2.0**-7), quantized.lstms[0].hidden.zero_point)
+    head = head_of(quantized)[0]
+    affine = Affine(np.float32(2.0**-7), lstms_of(quantized)[0].hidden.zero_point)
     lstm = replace(
-        quantized.lstms[0],
+        lstms_of(quantized)[0],
         W_scale=np.full(80, 2.0**-9, np.float32),
         R_scale=np.full(80, 2.0**-8, np.float32),
-        input=Affine(np.float32(2.0**-6), quantized.lstms[0].input.zero_point),
+        input=Affine(np.float32(2.0**-6), lstms_of(quantized)[0].input.zero_point),
         hidden=affine,
     )
     head = replace(
@@ -65,7 +65,7 @@ def test_ties_are_rounded_as_the_reference_rounds_them():
         input=affine,
         output=replace(head.output, scale=np.float32(0.25)),
     )
-    exact = with_layers(quantized, lstms=(lstm,), head=(head, replace(quantized.head[1], input=head.output)))
+    exact = with_layers(quantized, lstms=(lstm,), head=(head, replace(head_of(quantized)[1], input=head.output)))
     assert (reference.gate_multipliers(lstm.W_scale, lstm.input).mantissa == 1 << 30).all()
     assert (reference.dense_multipliers(head).shift < -3).all()
     content = encode(exact)
@@ -111,12 +111,12 @@ def test_pairs_of_products_beyond_16_bits():
     def extremes(weights):
         return np.float32(0.2) * np.where(rng.random(weights.shape) < 0.9, 1, -1).astype(np.float32)
 
-    layer = model.lstms[0]
+    layer = lstms_of(model)[0]
     ends = replace(layer, W=extremes(layer.W), R=extremes(layer.R))
     quantized = quantize(
-        with_layers(model, lstms=(ends,), head=(replace(model.head[0], W=extremes(model.head[0].W)),))
+        with_layers(model, lstms=(ends,), head=(replace(head_of(model)[0], W=extremes(head_of(model)[0].W)),))
     )
-    assert set(np.unique(quantized.lstms[0].W)) == set(np.unique(quantized.lstms[0].R)) == {-127, 127}
+    assert set(np.unique(lstms_of(quantized)[0].W)) == set(np.unique(lstms_of(quantized)[0].R)) == {-127, 127}
     frames = 100 * np.sign(random_signal(20, 64, 2))
     assert set(np.unique(reference.quantize_frames(quantized, frames))) == {-128, 127}
     content = encode(quantized)

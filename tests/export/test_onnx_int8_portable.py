@@ -11,6 +11,7 @@ from edgelstm.export.onnx.int8_portable import encode
 from edgelstm.quantization import quantize, reference
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal
+from with_layers import lstms_of
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -24,7 +25,7 @@ shapes = st.tuples(
 
 def in_units(quantized, states):
     """h0, h1 … as the model's int8 values."""
-    return [states[f"h{layer}"].astype(np.int16) - 128 for layer in range(len(quantized.lstms))]
+    return [states[f"h{layer}"].astype(np.int16) - 128 for layer in range(len(lstms_of(quantized)))]
 
 
 @settings(max_examples=15, deadline=None)
@@ -42,7 +43,7 @@ def test_both_evaluators_compute_as_numpy_does(shape, scales, seed):
         limit = 1e-3 * np.abs(trace.scores).max() + 1e-5
         assert np.median(np.abs(scores - trace.scores)) < limit
         for layer, h in enumerate(in_units(quantized, states)):
-            affine = quantized.lstms[layer].hidden
+            affine = lstms_of(quantized)[layer].hidden
             expected = np.rint(trace.states[f"h{layer}"] / float(affine.scale)) + affine.zero_point
             assert np.abs(h - expected).max() <= 1
             assert np.mean(h != expected) < 0.01 or h.size < 200
@@ -97,7 +98,7 @@ def test_weights_are_bytes():
 
 def test_the_file_says_what_its_integers_mean():
     quantized = quantize(random_model(5, [7], [3]))
-    said, hidden = says(encode(quantized)), quantized.lstms[0].hidden
+    said, hidden = says(encode(quantized)), lstms_of(quantized)[0].hidden
     zero = hidden.zero_point + 128
     h = {"type": "uint8", "shape": [1, 7], "initial": zero, "zero_point": zero, "scale": float(hidden.scale)}
     c = {"type": "float32", "shape": [1, 7], "initial": 0, "zero_point": 0, "scale": 1}

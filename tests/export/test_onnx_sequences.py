@@ -10,6 +10,7 @@ from edgelstm.export.onnx import int8_portable as onnx_int8_portable
 from edgelstm.quantization import quantize, reference
 from onnx_files import open_reference, open_session, says, streamed
 from random_models import random_model, random_signal
+from with_layers import head_of
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -92,7 +93,7 @@ def test_integers_in_and_out(encode, scan):
 
 def test_exact_integers_out_are_the_requantized_sums():
     """As TFLite rounds them: a multiplier, ties up, then a shift, ties away from zero."""
-    last = QUANTIZED.head[-1]
+    last = head_of(QUANTIZED)[-1]
     codes = reference.quantize_frames(QUANTIZED, FRAMES)
     sums = reference.IntegerStream(QUANTIZED).push_quantized(codes).sums
     scores = reference.dense_multipliers(last).apply(sums.astype(np.int64)) + last.output.zero_point

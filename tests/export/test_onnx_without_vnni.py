@@ -13,7 +13,7 @@ from edgelstm.export import export_model
 from edgelstm.model_file import save_model
 from edgelstm.quantization import calibrate
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import lstms_of, with_layers
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -35,7 +35,7 @@ def with_ends(layer, rng):
 def model():
     model = random_model(64, [32], [5])
     extremes = 100 * np.sign(random_signal(6, 64, 2))
-    ends = with_layers(model, lstms=(with_ends(model.lstms[0], np.random.default_rng(1)),))
+    ends = with_layers(model, lstms=(with_ends(lstms_of(model)[0], np.random.default_rng(1)),))
     return replace(calibrate(ends, ends.examples), examples=(extremes.astype(np.float32),))
 
 

@@ -19,7 +19,7 @@ from edgelstm.quantization import quantize, reference
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import seal
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import head_of, lstms_of, with_layers
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -132,7 +132,7 @@ def test_the_record_beside_the_file(tmp_path):
 
 def with_weight(model, layer, name, place, factor):
     """`model` with one weight of one LSTM layer multiplied."""
-    lstms = list(model.lstms)
+    lstms = list(lstms_of(model))
     weights = getattr(lstms[layer], name).copy()
     weights[place] *= factor
     lstms[layer] = replace(lstms[layer], **{name: weights})
@@ -141,9 +141,9 @@ def with_weight(model, layer, name, place, factor):
 
 def with_score_moved(model, distance):
     """`model` with a distance added to its first score."""
-    bias = model.head[-1].b.copy()
+    bias = head_of(model)[-1].b.copy()
     bias[0] += distance
-    return with_layers(model, head=(*model.head[:-1], replace(model.head[-1], b=bias)))
+    return with_layers(model, head=(*head_of(model)[:-1], replace(head_of(model)[-1], b=bias)))
 
 
 def with_gates_swapped(array, one, other):
@@ -201,20 +201,20 @@ def test_a_rounding_file_that_answers_otherwise_fails(form, tmp_path):
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)])
 def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
-    layer = MODEL.lstms[0]
+    layer = lstms_of(MODEL)[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))
-    wrong = with_layers(MODEL, lstms=(mixed, *MODEL.lstms[1:]))
+    wrong = with_layers(MODEL, lstms=(mixed, *lstms_of(MODEL)[1:]))
     for form in ("onnx", "tflite-float32", "tflite-float32-explicit"):
         assert "h0 against float64" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ROUNDING:
         assert by_rounding(form, "h0") in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
         quantized = quantize(MODEL, FORMS[form][2])
-        layer = quantized.lstms[0]
+        layer = lstms_of(quantized)[0]
         mixed = replace(
             layer, W=with_gates_swapped(layer.W, one, other), W_scale=with_gates_swapped(layer.W_scale, one, other)
         )
-        wrong = with_layers(quantized, lstms=(mixed, *quantized.lstms[1:]))
+        wrong = with_layers(quantized, lstms=(mixed, *lstms_of(quantized)[1:]))
         assert "h0, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
@@ -222,9 +222,9 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
 def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
     quantized = quantize(MODEL, FORMS[form][2])
     for layer in (0, 1):
-        R = quantized.lstms[layer].R.copy()
+        R = lstms_of(quantized)[layer].R.copy()
         R[5, 3] = R[5, 3] - 4 if R[5, 3] > 0 else R[5, 3] + 4
-        lstms = list(quantized.lstms)
+        lstms = list(lstms_of(quantized))
         lstms[layer] = replace(lstms[layer], R=R)
         wrong = with_layers(quantized, lstms=tuple(lstms))
         assert f"c{layer}, integers" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
@@ -241,7 +241,7 @@ def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
 )
 def test_a_wrong_integer_head_fails(form, check, tmp_path):
     quantized = quantize(MODEL, FORMS[form][2])
-    head = quantized.head[0]
+    head = head_of(quantized)[0]
     W = head.W.copy()
     W[2, 3] = 127 if W[2, 3] < 0 else -127
     assert failed(proven(tmp_path, form, MODEL, SEQUENCES, with_layers(quantized, head=(replace(head, W=W),)))) == {

@@ -19,13 +19,13 @@ from edgelstm.export.tflite import explicit as tflite_explicit
 from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.quantization import quantize
+from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.reference import quantize_frames
-from edgelstm.quantization.scheme import Affine
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import metadata_entry, seal
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
-from with_layers import with_layers
+from with_layers import head_of, lstms_of, with_layers
 from wrong_models import changed, first_lstm
 
 pytest.importorskip("ai_edge_litert")
@@ -42,8 +42,8 @@ def test_int8_values_are_those_of_numpy(shape, seed):
     quantized = quantize(random_model(features, units, outputs, seed=seed, activation=activation, frames=30))
     codes = quantize_frames(quantized, random_signal(30, features, seed))
     found = streamed(tflite_explicit.encode_int8(quantized, "int8"), codes)
-    affines = {"scores": quantized.head[-1].output}
-    for n, (layer, ranges) in enumerate(zip(quantized.lstms, cell_ranges(quantized).values())):
+    affines = {"scores": head_of(quantized)[-1].output}
+    for n, (layer, ranges) in enumerate(zip(lstms_of(quantized), cell_ranges(quantized).values())):
         affines |= {f"h{n}_out": layer.hidden, f"c{n}_out": ranges["c"]}
     assert found.keys() == affines.keys()
     assert {array.dtype.name for array in found.values()} == {"int8"}
@@ -61,7 +61,7 @@ def test_int8_values_that_run_free_stay_those_of_numpy():
     quantized = quantize(random_model(6, [24, 9], [4]))
     signal = random_signal(300, 6, 1)
     found = streamed(tflite_explicit.encode_int8(quantized, "int8"), quantize_frames(quantized, signal))["scores"]
-    output = quantized.head[-1].output
+    output = head_of(quantized)[-1].output
     codes = np.rint(Int8Cell(quantized).rounded(signal).scores / float(output.scale)) + output.zero_point
     assert (found == codes).mean() > 0.95
 
@@ -191,13 +191,13 @@ def quantized():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 2, 0)), "lstm0: R: a scale"),
-        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 2, np.nan)), "lstm0: W: a scale"),
-        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
+        (lambda q: first_lstm(q, R_scale=changed(lstms_of(q)[0].R_scale, 2, 0)), "lstm0: R: a scale"),
+        (lambda q: first_lstm(q, W_scale=changed(lstms_of(q)[0].W_scale, 2, np.nan)), "lstm0: W: a scale"),
+        (lambda q: first_lstm(q, W=changed(lstms_of(q)[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
         (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "lstm1: its input has"),
         (lambda q: replace(q, model=replace(q.model, examples=())), "carries no sequences"),
         (
-            lambda q: with_layers(q, head=(replace(q.head[0], input=Affine(np.float32(1), 300)), q.head[1])),
+            lambda q: with_layers(q, head=(replace(head_of(q)[0], input=Affine(np.float32(1), 300)), head_of(q)[1])),
             "dense0: ",
         ),
     ],

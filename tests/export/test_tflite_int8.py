@@ -13,14 +13,16 @@ from edgelstm.export.parity.references import states_seen
 from edgelstm.export.parity.run import witness
 from edgelstm.export.tflite import explicit, fused
 from edgelstm.quantization import calibrate, quantize
+from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.fixed_point import sigmoid16, tanh16
+from edgelstm.quantization.lstm import QuantizedLSTM
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
-from edgelstm.quantization.scheme import Affine, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import metadata_entry
 from litert_alone import streamed
 from random_models import random_model, random_signal, shapes
-from with_layers import with_layers
+from with_layers import head_of, lstms_of, with_layers
 from wrong_models import changed, first_lstm
 
 pytest.importorskip("ai_edge_litert")
@@ -64,7 +66,7 @@ def test_models_of_any_shape_have_the_bits_of_the_reference(folder, shape, seed)
     found = run(quantized, signal, folder)
     trace = assert_same_bits(found, quantized)
     if len(outputs) == 1:
-        assert np.abs(in_units(found, trace, quantized.head[-1].output)).max() <= 1
+        assert np.abs(in_units(found, trace, head_of(quantized)[-1].output)).max() <= 1
     if activation == "linear":
         assert found.probabilities is None
     elif activation == "sigmoid":
@@ -80,10 +82,10 @@ def test_long_real_recordings_have_the_bits_of_the_reference(watch_model, watch,
     assert len(signal) > 7000
     found = run(quantized, signal, folder)
     trace = assert_same_bits(found, quantized)
-    assert np.abs(in_units(found, trace, quantized.head[-1].output)).max() <= 1
+    assert np.abs(in_units(found, trace, head_of(quantized)[-1].output)).max() <= 1
     differ = found.codes != quantize_frames(quantized, signal)
     assert differ.mean() < 1e-4
-    assert np.ptp(trace.h[0].astype(int)) > 100  # it did move
+    assert np.ptp(trace.states["h0"].astype(int)) > 100  # it did move
 
 
 def test_short_real_sequences_have_the_bits_of_the_reference(vowels_model, vowels, folder):
@@ -176,7 +178,7 @@ def test_the_file_says_what_the_model_is(quantized):
         ("c1", "int16", [1, 6], None),
     ]
     h, c = states[2:]
-    hidden, exponent = quantized.lstms[1].hidden, quantized.lstms[1].cell_exponent
+    hidden, exponent = lstms_of(quantized)[1].hidden, lstms_of(quantized)[1].cell_exponent
     assert (h["initial"], h["scale"], h["zero_point"]) == (hidden.zero_point, hidden.scale, hidden.zero_point)
     assert (c["initial"], c["scale"], c["zero_point"]) == (0, 2.0**exponent, 0)
     assert metadata_entry(content, "min_runtime_version").rstrip(b"\0") == b"2.14.0"
@@ -189,7 +191,7 @@ def test_scales_per_row_are_refused():
 
 
 def last_dense(quantized, **changes):
-    return with_layers(quantized, head=(*quantized.head[:-1], replace(quantized.head[-1], **changes)))
+    return with_layers(quantized, head=(*head_of(quantized)[:-1], replace(head_of(quantized)[-1], **changes)))
 
 
 @pytest.mark.parametrize(
@@ -198,13 +200,13 @@ def last_dense(quantized, **changes):
         (lambda q: first_lstm(q, cell_exponent=-8), r"lstm0: cell scale 2\^-8"),
         (lambda q: first_lstm(q, cell_exponent=-16), r"lstm0: cell scale 2\^-16"),
         (lambda q: first_lstm(q, cell_exponent=-11.5), "lstm0: cell scale"),
-        (lambda q: first_lstm(q, W_scale=changed(q.lstms[0].W_scale, 3, 1)), "lstm0: W: several scales"),
-        (lambda q: first_lstm(q, R_scale=changed(q.lstms[0].R_scale, 9, 1)), "lstm0: R: several scales"),
-        (lambda q: first_lstm(q, R_scale=0 * q.lstms[0].R_scale), "lstm0: R: a scale"),
-        (lambda q: first_lstm(q, W=changed(q.lstms[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
+        (lambda q: first_lstm(q, W_scale=changed(lstms_of(q)[0].W_scale, 3, 1)), "lstm0: W: several scales"),
+        (lambda q: first_lstm(q, R_scale=changed(lstms_of(q)[0].R_scale, 9, 1)), "lstm0: R: several scales"),
+        (lambda q: first_lstm(q, R_scale=0 * lstms_of(q)[0].R_scale), "lstm0: R: a scale"),
+        (lambda q: first_lstm(q, W=changed(lstms_of(q)[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
         (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "lstm1: its input has"),
         (lambda q: first_lstm(q, input=Affine(np.float32(np.nan), 0)), "lstm0: Affine"),
-        (lambda q: last_dense(q, W_scale=changed(q.head[-1].W_scale, 1, 1)), "dense1: W: several scales"),
+        (lambda q: last_dense(q, W_scale=changed(head_of(q)[-1].W_scale, 1, 1)), "dense1: W: several scales"),
         (lambda q: last_dense(q, input=Affine(np.float32(1), 0)), "dense1: its input has"),
         (lambda q: last_dense(q, output=Affine(np.float32(1), 200)), "scores: Affine"),
     ],
@@ -217,7 +219,7 @@ def test_what_engines_would_get_wrong_in_silence_is_refused(quantized, wrong, sa
 def test_a_cell_that_was_calibrated_on_too_short_a_prefix_is_refused():
     """Its gates let it grow with every frame: five frames show a fiftieth of where it goes."""
     model = random_model(3, [4], [2])
-    layer = model.lstms[0]
+    layer = lstms_of(model)[0]
     growing = np.repeat(np.float32([12, 12, 3, 0]), 4)  # i and f open, g near 1
     model = with_layers(model, lstms=(replace(layer, W=0 * layer.W, R=0 * layer.R, b=growing),))
     whole = (np.zeros((30, 3), np.float32),)

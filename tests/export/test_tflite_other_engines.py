@@ -15,6 +15,7 @@ from layer_lists import layer_list
 from litert_alone import streamed
 from other_environment import other_environment
 from random_models import random_model, random_signal
+from with_layers import head_of
 
 pytest.importorskip("ai_edge_litert")
 
@@ -148,7 +149,7 @@ def test_micro_comes_near_litert_in_int8(micro, exported, model, name, most, mea
     quantized = quantize(model, "per-row" if "explicit" in name else "per-gate")
     integers = name.endswith("-int8")
     frames = quantize_frames(quantized, signal) if integers else signal
-    unit = 1 if integers else float(quantized.head[-1].output.scale)
+    unit = 1 if integers else float(head_of(quantized)[-1].output.scale)
     expected = streamed(path.read_bytes(), frames)["scores"] / unit
     units = np.abs(in_micro(micro, path, frames) / unit - expected)
     assert units.max() <= most

@@ -11,7 +11,7 @@ from edgelstm.layers import Dense
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import head_of, lstms_of, with_layers
 
 _WIDTHS = st.sampled_from([1, 2, 3, 5, 8, 15, 16, 17, 33])
 _ANSWERS = st.sampled_from([Answer("last", 0, 1), Answer("last", 0, 0), Answer("mean", 0, 3), Answer("mean", 6, 3)])
@@ -45,10 +45,10 @@ def beyond(model, frames=40):
 
 def _with_lstm(model, change):
     """`change` edits copies of W, R and b of the last layer in place."""
-    layer = model.lstms[-1]
+    layer = lstms_of(model)[-1]
     arrays = {name: getattr(layer, name).copy() for name in ("W", "R", "b")}
     change(**arrays)
-    return with_layers(model, lstms=(*model.lstms[:-1], replace(layer, **arrays)))
+    return with_layers(model, lstms=(*lstms_of(model)[:-1], replace(layer, **arrays)))
 
 
 def _dead_rows(W, R, b):
@@ -86,9 +86,9 @@ def _tiny_inputs(model):
 
 
 def _dead_head(model):
-    dense = model.head[-1]
+    dense = head_of(model)[-1]
     zeros = Dense(np.zeros_like(dense.W), np.zeros_like(dense.b), dense.activation)
-    return with_layers(model, head=(*model.head[:-1], zeros))
+    return with_layers(model, head=(*head_of(model)[:-1], zeros))
 
 
 def _lstm_change(change):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from with_layers import with_layers
+from with_layers import lstms_of, with_layers
 
 
 def first_lstm(quantized, **changes):
     """`quantized` with fields of its first LSTM layer changed."""
-    return with_layers(quantized, lstms=(replace(quantized.lstms[0], **changes), *quantized.lstms[1:]))
+    return with_layers(quantized, lstms=(replace(lstms_of(quantized)[0], **changes), *lstms_of(quantized)[1:]))
 
 
 def changed(array, place, value):

@@ -21,7 +21,7 @@ from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime import kernel_name, version
 from random_models import random_model, random_signal
-from with_layers import with_layers
+from with_layers import lstms_of, with_layers
 
 
 def opened(model: object, path: pathlib.Path) -> RuntimeModel:
@@ -121,7 +121,7 @@ def test_every_cell_scale_is_exact(
     from dataclasses import replace
 
     quantized = quantize(random_model(5, [19], [4], gain=4, activation="linear"))
-    quantized = with_layers(quantized, lstms=(replace(quantized.lstms[0], cell_exponent=exponent),))
+    quantized = with_layers(quantized, lstms=(replace(lstms_of(quantized)[0], cell_exponent=exponent),))
     frames = random_signal(200, 5, 3)
     stream = opened(quantized, tmp_path / "m.elstm").stream()
     np.testing.assert_array_equal(stream.push(frames), IntegerStream(quantized).push(frames).scores)
@@ -235,9 +235,9 @@ def test_streaming_does_not_drift(watch: Dataset, watch_model: Model, tmp_path: 
     """int8 against float64 over one stream of more than 10,000 frames: the error of h stays what it was."""
     frames = np.concatenate([x for x, g in zip(watch.sequences, watch.groups) if g == 2])[:12_000]
     assert len(frames) >= 10_000
-    reference = forward.forward(watch_model, frames).h[0]
+    reference = forward.forward(watch_model, frames).states["h0"]
     quantized = quantize(watch_model)
-    scale, zero = float(quantized.lstms[0].hidden.scale), quantized.lstms[0].hidden.zero_point
+    scale, zero = float(lstms_of(quantized)[0].hidden.scale), lstms_of(quantized)[0].hidden.zero_point
     stream = opened(quantized, tmp_path / "m.elstm").stream()
     error = np.empty(len(frames))
     for t, frame in enumerate(frames):
