@@ -38,7 +38,7 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.forward import sigmoid
+from edgelstm.layers.layer import sigmoid
 from edgelstm.model import Placed
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer

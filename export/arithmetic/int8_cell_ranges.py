@@ -9,8 +9,8 @@ import numpy as np
 
 from edgelstm import forward
 from edgelstm.export.arithmetic.dequantize import Floats
-from edgelstm.forward import sigmoid
 from edgelstm.layers import GRU, LSTM
+from edgelstm.layers.layer import sigmoid
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.affine import affine_from_range
 

@@ -19,8 +19,8 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import rounded_limit
-from edgelstm.forward import sigmoid
 from edgelstm.layers import GRU, LSTM
+from edgelstm.layers.layer import sigmoid
 from edgelstm.model import Model
 
 Floats = NDArray[np.floating[Any]]

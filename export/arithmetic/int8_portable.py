@@ -37,8 +37,8 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import SCORE_UNITS, magnitude, rounded_limit, score_slack
-from edgelstm.forward import sigmoid
 from edgelstm.layers import GRU, LSTM, Conv, Dense
+from edgelstm.layers.layer import sigmoid
 from edgelstm.model import Placed
 from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer

@@ -145,6 +145,6 @@ def test_calibration_sees_what_float64_computes(vowels_model: Model, vowels: Dat
     ranges = calibrate(vowels_model, some).ranges
     assert ranges is not None
     traces = [forward.forward(vowels_model, x) for x in some]
-    assert ranges.largest("c0") == pytest.approx(max(np.abs(t.c[0]).max() for t in traces), rel=1e-4)
+    assert ranges.largest("c0") == pytest.approx(max(np.abs(t.states["c0"]).max() for t in traces), rel=1e-4)
     assert ranges["dense0"][1] == pytest.approx(max(t.scores.max() for t in traces), rel=1e-4)
     assert ranges["x"][0] == pytest.approx(min(t.x.min() for t in traces), rel=1e-4)
