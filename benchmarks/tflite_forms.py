@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgelstm.export.tflite import explicit, fused
-from edgelstm.export.tflite.graph import Graph, Op, encode
+from edgelstm.export.tflite.graph import Graph, encode
+from edgelstm.export.tflite.schema import Op
 from edgelstm.model import Model
 from edgelstm.quantization import quantize
 

@@ -21,14 +21,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgelstm.export.tflite.graph import Field, Op, Operator, Tensor
+from edgelstm.export.tflite.graph import Operator, Tensor
+from edgelstm.export.tflite.schema import ACTIVATION, Op
 from edgelstm.export.tflite.writer import Writer, each_run, joined
 from edgelstm.model import Placed
 
-_NO_ACTIVATION = Field(0, "int8", 0)
 _ALL = slice(None)
 
-Weights = tuple[Tensor, Tensor, int, tuple[Field, ...]]
+Weights = tuple[Tensor, Tensor, int, dict[str, bool]]
 """A matrix, its bias, and the version and options of FULLY_CONNECTED that they need."""
 
 
@@ -63,12 +63,12 @@ class Cell(ABC):
     def state_out(self, letter: str) -> Tensor:
         return self.value(f"{self.parts[letter]}_out{self.suffix}", letter, (1, self.units))
 
-    def add(self, op: Op, inputs: tuple[Tensor, ...], y: Tensor, *options: Field) -> Tensor:
-        return self.writer.add(op, inputs, y, *options, version=self.version)
+    def add(self, op: Op, inputs: tuple[Tensor, ...], y: Tensor, **options: float) -> Tensor:
+        return self.writer.add(op, inputs, y, version=self.version, **options)
 
     def combined(self, op: Op, one: Tensor, other: Tensor, y: Tensor) -> Tensor:
         """ADD, SUB or MUL."""
-        return self.add(op, (one, other), y, _NO_ACTIVATION)
+        return self.add(op, (one, other), y, FusedActivationFunction=ACTIVATION["linear"])
 
     def product(self, name: str, x: Tensor, matrix: str, width: int, part: slice = _ALL) -> Tensor:
         """x (runs, values) → (runs, width · units); the value's quantity is its name."""
@@ -76,13 +76,13 @@ class Cell(ABC):
             self._weights[name] = self.weights(f"{self.name}_{name}", matrix, part)
         W, b, version, options = self._weights[name]
         y = self.new(name, name, width, x.shape[0])
-        return self.writer.add(Op.FULLY_CONNECTED, (x, W, b), y, *options, version=version)
+        return self.writer.add(Op.FULLY_CONNECTED, (x, W, b), y, version=version, **options)
 
     def split(self, x: Tensor, names: list[str], quantity: str) -> tuple[Tensor, ...]:
         """Equal parts of the columns."""
         parts = tuple(self.new(name, quantity) for name in names)
         axis = Tensor.constant(f"{self.name}_axis", np.array(1, np.int32))
-        options = (Field(0, "int32", len(names)),)
+        options = {"NumSplits": len(names)}
         self.writer.operators.append(Operator(Op.SPLIT, (axis, x), parts, self.version, options))
         return parts
 

@@ -21,7 +21,7 @@ from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, cell_rang
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
 from edgelstm.export.form import WRITTEN_OUT, FloatForm, IntegerForm
 from edgelstm.export.tflite.cell import Cell, Weights, gru, lstm
-from edgelstm.export.tflite.graph import Field, Graph, Tensor
+from edgelstm.export.tflite.graph import Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
     IntegerWriter,
@@ -103,15 +103,15 @@ class FloatCell(Cell):
 
     def weights(self, name: str, matrix: str, part: slice) -> Weights:
         W, b = (values[part] for values in self.matrices[matrix])
-        return Tensor.constant(f"{name}_W", W), Tensor.constant(f"{name}_b", b), 1, ()
+        return Tensor.constant(f"{name}_W", W), Tensor.constant(f"{name}_b", b), 1, {}
 
 
 class DynamicCell(FloatCell):
     def weights(self, name: str, matrix: str, part: slice) -> Weights:
         W, b = (values[part] for values in self.matrices[matrix])
-        asymmetric = Field(3, "bool", True)  # the input is rounded between its smallest and largest value
+        asymmetric = {"AsymmetricQuantizeInputs": True}  # rounded between its smallest and largest value
         integers = Tensor.constant(f"{name}_W", *rows_to_int8(W))
-        return integers, Tensor.constant(f"{name}_b", b), _PER_ROW, (asymmetric,)
+        return integers, Tensor.constant(f"{name}_b", b), _PER_ROW, asymmetric
 
 
 class IntegerCell(Cell):
@@ -134,7 +134,7 @@ class IntegerCell(Cell):
     def weights(self, name: str, matrix: str, part: slice) -> Weights:
         integers, bias, scale, taken = self.matrices[matrix]
         W = Tensor.constant(f"{name}_W", integers[part], scale[part])
-        return W, Tensor.constant(f"{name}_b", bias[part], taken.scale * scale[part]), 4, ()
+        return W, Tensor.constant(f"{name}_b", bias[part], taken.scale * scale[part]), 4, {}
 
 
 def _float_lstm(writer: Writer, at: Placed, layer: LSTM, x: Tensor) -> Tensor:

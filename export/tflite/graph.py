@@ -1,68 +1,16 @@
-"""A `.tflite` file from tensors and operators, on the `flatbuffers` library alone.
-
-Slot numbers and codes are those of TensorFlow Lite's schema, version 3. The same graph gives the same bytes.
-"""
+"""A `.tflite` file from tensors and operators, on the `flatbuffers` library alone. The same graph gives the same
+bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-
-class Op(IntEnum):
-    """Built-in operators: the values of BuiltinOperator."""
-
-    ADD = 0
-    CONCATENATION = 2
-    CONV_2D = 3
-    DEQUANTIZE = 6
-    FULLY_CONNECTED = 9
-    LOGISTIC = 14
-    MUL = 18
-    RESHAPE = 22
-    SOFTMAX = 25
-    TANH = 28
-    SUB = 41
-    UNIDIRECTIONAL_SEQUENCE_LSTM = 44
-    SPLIT = 49
-    SLICE = 65
-    QUANTIZE = 114
-
-
-_OPTIONS_TYPE = {
-    Op.ADD: 11,
-    Op.CONCATENATION: 10,
-    Op.CONV_2D: 1,
-    Op.DEQUANTIZE: 38,
-    Op.FULLY_CONNECTED: 8,
-    Op.MUL: 21,
-    Op.RESHAPE: 17,
-    Op.SLICE: 48,
-    Op.SOFTMAX: 9,
-    Op.SPLIT: 35,
-    Op.SUB: 28,
-    Op.UNIDIRECTIONAL_SEQUENCE_LSTM: 71,
-    Op.QUANTIZE: 89,
-}
-"""The values of BuiltinOptions; an operator that is not listed has none."""
-
-_TENSOR_TYPE = {"float32": 0, "int32": 2, "int16": 7, "int8": 9}
-
-Kind = Literal["int8", "uint8", "int32", "uint32", "float32", "bool", "offset"]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a flatbuffers table; nothing is stored for a value of 0, False or None."""
-
-    slot: int
-    kind: Kind
-    value: Any
+from edgelstm.export.tflite.schema import OPTIONS, TABLES, TENSOR_TYPE, VERSION, Op
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +40,7 @@ class Operator:
     inputs: tuple[Tensor | None, ...]  # None: an optional input that is absent
     outputs: tuple[Tensor, ...]
     version: int = 1
-    options: tuple[Field, ...] = ()
+    options: Mapping[str, float] = field(default_factory=dict)  # fields of its table of options
     intermediates: tuple[Tensor, ...] = ()
 
 
@@ -139,19 +87,21 @@ class _Encoder:
         metadata = self.vector_of_tables(self.metadata(*item) for item in self.graph.metadata.items())
         signatures = self.vector_of_tables([self.signature()])
         model = self.table(
-            Field(0, "uint32", 3),  # schema version
-            Field(1, "offset", self.vector_of_tables(self.operator_code(*code) for code in self.codes)),
-            Field(2, "offset", self.vector_of_tables([subgraph])),
-            Field(3, "offset", self.builder.CreateString(self.graph.description)),
-            Field(4, "offset", self.vector_of_tables(self.buffer(content) for content in self.buffers)),
-            Field(6, "offset", metadata),
-            Field(7, "offset", signatures),
+            "Model",
+            Version=VERSION,
+            OperatorCodes=self.vector_of_tables(self.operator_code(*code) for code in self.codes),
+            Subgraphs=self.vector_of_tables([subgraph]),
+            Description=self.builder.CreateString(self.graph.description),
+            Buffers=self.vector_of_tables(self.buffer(content) for content in self.buffers),
+            Metadata=metadata,
+            SignatureDefs=signatures,
         )
         self.builder.Finish(model, file_identifier=b"TFL3")
         return bytes(self.builder.Output())
 
-    def table(self, *fields: Field) -> int:
-        builder = self.builder
+    def table(self, kind: str, **fields: Any) -> int:
+        """A table of the schema. Nothing is stored for a value of 0, False or None."""
+        builder, slots = self.builder, TABLES[kind]
         prepend = {
             "int8": builder.PrependInt8Slot,
             "uint8": builder.PrependUint8Slot,
@@ -161,10 +111,10 @@ class _Encoder:
             "bool": builder.PrependBoolSlot,
             "offset": builder.PrependUOffsetTRelativeSlot,
         }
-        builder.StartObject(max((field.slot for field in fields), default=-1) + 1)
-        for field in fields:
-            if field.value is not None:
-                prepend[field.kind](field.slot, field.value, 0)
+        builder.StartObject(max((slots[name].number for name in fields), default=-1) + 1)
+        for name, value in fields.items():
+            if value is not None:
+                prepend[slots[name].kind](slots[name].number, value, 0)
         return int(builder.EndObject())
 
     def vector_of_tables(self, offsets: Iterable[int]) -> int:
@@ -186,13 +136,13 @@ class _Encoder:
 
     def buffer(self, content: bytes) -> int:
         if not content:
-            return self.table()
+            return self.table("Buffer")
         # The schema wants the data aligned to 16 bytes; the library's own byte vectors are not.
         builder = self.builder
         builder.StartVector(1, len(content), 16)
         builder.head -= len(content)
         builder.Bytes[builder.head : builder.head + len(content)] = content
-        return self.table(Field(0, "offset", builder.EndVector()))
+        return self.table("Buffer", Data=builder.EndVector())
 
     def tensor(self, tensor: Tensor) -> int:
         dtype = np.dtype(tensor.dtype)
@@ -204,61 +154,57 @@ class _Encoder:
             scales = np.atleast_1d(tensor.scale).tolist()
             scale = self.vector(scales, np.float32)
             zero_point = self.vector([tensor.zero_point] * len(scales), np.int64)
-            quantization = self.table(Field(2, "offset", scale), Field(3, "offset", zero_point))
+            quantization = self.table("QuantizationParameters", Scale=scale, ZeroPoint=zero_point)
         name, shape = self.builder.CreateString(tensor.name), self.vector(tensor.shape, np.int32)
         return self.table(
-            Field(0, "offset", shape),
-            Field(1, "int8", _TENSOR_TYPE[dtype.name]),
-            Field(2, "uint32", number),
-            Field(3, "offset", name),
-            Field(4, "offset", quantization),
-            Field(5, "bool", tensor.variable),
-            Field(8, "bool", True),  # has a rank
+            "Tensor",
+            Shape=shape,
+            Type=TENSOR_TYPE[dtype.name],
+            Buffer=number,
+            Name=name,
+            Quantization=quantization,
+            IsVariable=tensor.variable,
+            HasRank=True,
         )
 
     def operator(self, operator: Operator) -> int:
-        kind = _OPTIONS_TYPE.get(operator.op)
-        options = None if kind is None else self.table(*operator.options)
+        kind = OPTIONS.get(operator.op)
+        options = None if kind is None else self.table(kind.table, **operator.options)
         inputs, outputs = self.numbers_of(operator.inputs), self.numbers_of(operator.outputs)
         intermediates = self.numbers_of(operator.intermediates) if operator.intermediates else None
         return self.table(
-            Field(0, "uint32", self.codes.index((operator.op, operator.version))),
-            Field(1, "offset", inputs),
-            Field(2, "offset", outputs),
-            Field(3, "uint8", kind),
-            Field(4, "offset", options),
-            Field(8, "offset", intermediates),
+            "Operator",
+            OpcodeIndex=self.codes.index((operator.op, operator.version)),
+            Inputs=inputs,
+            Outputs=outputs,
+            BuiltinOptionsType=None if kind is None else kind.number,
+            BuiltinOptions=options,
+            Intermediates=intermediates,
         )
 
     def operator_code(self, op: Op, version: int) -> int:
-        # Readers older than code 127 look at slot 0.
-        return self.table(Field(0, "int8", min(op, 127)), Field(2, "int32", version), Field(3, "int32", int(op)))
+        # Readers older than code 127 look at the deprecated field.
+        return self.table("OperatorCode", DeprecatedBuiltinCode=min(op, 127), Version=version, BuiltinCode=int(op))
 
     def subgraph(self) -> int:
         tensors = self.vector_of_tables([self.tensor(tensor) for tensor in self.tensors])
         inputs, outputs = self.numbers_of(self.graph.inputs), self.numbers_of(self.graph.outputs)
         operators = self.vector_of_tables([self.operator(operator) for operator in self.graph.operators])
         name = self.builder.CreateString("main")
-        return self.table(
-            Field(0, "offset", tensors),
-            Field(1, "offset", inputs),
-            Field(2, "offset", outputs),
-            Field(3, "offset", operators),
-            Field(4, "offset", name),
-        )
+        return self.table("SubGraph", Tensors=tensors, Inputs=inputs, Outputs=outputs, Operators=operators, Name=name)
 
     def metadata(self, name: str, content: bytes) -> int:
         text = self.builder.CreateString(name)
-        return self.table(Field(0, "offset", text), Field(1, "uint32", self.add_buffer(content)))
+        return self.table("Metadata", Name=text, Buffer=self.add_buffer(content))
 
     def signature(self) -> int:
         """The one signature: inputs and outputs by the names of their tensors."""
 
         def by_name(tensor: Tensor) -> int:
             name = self.builder.CreateString(tensor.name)
-            return self.table(Field(0, "offset", name), Field(1, "uint32", self.numbers[id(tensor)]))
+            return self.table("TensorMap", Name=name, TensorIndex=self.numbers[id(tensor)])
 
         inputs = self.vector_of_tables([by_name(tensor) for tensor in self.graph.inputs])
         outputs = self.vector_of_tables([by_name(tensor) for tensor in self.graph.outputs])
         key = self.builder.CreateString("serving_default")
-        return self.table(Field(0, "offset", inputs), Field(1, "offset", outputs), Field(2, "offset", key))
+        return self.table("SignatureDef", Inputs=inputs, Outputs=outputs, SignatureKey=key)

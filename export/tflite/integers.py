@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.tflite.graph import Op, Tensor
+from edgelstm.export.tflite.graph import Tensor
 from edgelstm.export.tflite.parts import convolved, fully_connected
+from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Writer
 from edgelstm.forward import forward
 from edgelstm.model import Placed

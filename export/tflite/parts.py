@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgelstm.export.metadata import integer_io, metadata_json
-from edgelstm.export.tflite.graph import Field, Graph, Op, Operator, Tensor
+from edgelstm.export.tflite.graph import Graph, Operator, Tensor
+from edgelstm.export.tflite.schema import ACTIVATION, VALID, Op
 from edgelstm.export.tflite.writer import Value, Writer, reshaped
 from edgelstm.layers import Conv, Dense
 from edgelstm.layers.layer import Activation
@@ -22,8 +23,6 @@ from edgelstm.runtime.states import IO_FIELD, STATES_FIELD, Io, State
 GATES = "ifgo"
 
 _MIN_RUNTIME = b"2.14.0"  # the oldest that was tried
-_NONE, _RELU, _TANH = 0, 1, 4  # fused activations
-_VALID = 1  # padding: none
 
 
 def fused_lstm(
@@ -45,21 +44,21 @@ def fused_lstm(
         (x, *W, *R, *peepholes, *bias, *projection, *state, *layer_norm),
         (y,),
         version,
-        (Field(0, "int8", _TANH),),
+        {"FusedActivationFunction": ACTIVATION["tanh"]},
         intermediates=intermediates,
     )
 
 
 def fully_connected(x: Tensor, W: Tensor, bias: Tensor, y: Tensor, activation: Activation, version: int) -> Operator:
-    fused = _RELU if activation == "relu" else _NONE
-    return Operator(Op.FULLY_CONNECTED, (x, W, bias), (y,), version, (Field(0, "int8", fused),))
+    options = {"FusedActivationFunction": ACTIVATION[activation]}
+    return Operator(Op.FULLY_CONNECTED, (x, W, bias), (y,), version, options)
 
 
 def probabilities(scores: Tensor, activation: OutputActivation) -> list[Operator]:
     """The output activation over float scores: no operator for a linear model."""
     result = Tensor("probabilities", scores.shape, scores.dtype)
     if activation == "softmax":
-        return [Operator(Op.SOFTMAX, (scores,), (result,), options=(Field(0, "float32", 1.0),))]  # beta
+        return [Operator(Op.SOFTMAX, (scores,), (result,), options={"Beta": 1.0})]
     return [Operator(Op.LOGISTIC, (scores,), (result,))] if activation == "sigmoid" else []
 
 
@@ -100,16 +99,16 @@ def convolved(
     """
     source = replace(x, name=f"{at.name}_source", shape=(x.shape[0], at.source.rows, 1, at.source.channels))
     picture = reshaped(writer, x, source)
-    options = (
-        Field(0, "int8", _VALID),
-        Field(1, "int32", 1),  # columns from one result to the next
-        Field(2, "int32", layer.stride),
-        Field(3, "int8", _RELU if layer.activation == "relu" else _NONE),
-        Field(4, "int32", 1),  # columns from one tap to the next
-        Field(5, "int32", layer.dilation),
-    )
+    options = {
+        "Padding": VALID,
+        "StrideW": 1,
+        "StrideH": layer.stride,
+        "FusedActivationFunction": ACTIVATION[layer.activation],
+        "DilationWFactor": 1,
+        "DilationHFactor": layer.dilation,
+    }
     y = value(f"{at.name}_picture", (x.shape[0], at.result.rows, 1, at.result.channels))
-    writer.add(Op.CONV_2D, (picture, *weights), y, *options, version=version)
+    writer.add(Op.CONV_2D, (picture, *weights), y, version=version, **options)
     return reshaped(writer, y, value(at.name, (x.shape[0], at.result.size)))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edgelstm.export.tflite.graph import Field, Op, Operator, Tensor
+from edgelstm.export.tflite.graph import Operator, Tensor
+from edgelstm.export.tflite.schema import Op
 from edgelstm.layers import Context
 from edgelstm.model import Model, Placed
 
@@ -24,7 +25,8 @@ class Writer:
     states: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
     """(input, output) tensors, or (variable tensor, None)."""
 
-    def add(self, op: Op, inputs: Sequence[Tensor], y: Tensor, *options: Field, version: int = 1) -> Tensor:
+    def add(self, op: Op, inputs: Sequence[Tensor], y: Tensor, *, version: int = 1, **options: float) -> Tensor:
+        """`options`: fields of the operator's table in the schema."""
         self.operators.append(Operator(op, tuple(inputs), (y,), version, options))
         return y
 
@@ -51,7 +53,7 @@ def version_of(x: Tensor) -> int:
 
 def joined(writer: Writer, parts: Sequence[Tensor], y: Tensor) -> Tensor:
     """Parts along the first side."""
-    return writer.add(Op.CONCATENATION, parts, y, Field(0, "int32", 0), version=version_of(y))
+    return writer.add(Op.CONCATENATION, parts, y, version=version_of(y), Axis=0)
 
 
 def reshaped(writer: Writer, x: Tensor, y: Tensor) -> Tensor:
@@ -67,7 +69,7 @@ def each_run(writer: Writer, x: Tensor, like: Callable[[str], Tensor]) -> list[T
     parts = tuple(like(f"{x.name}_run{run}") for run in range(runs))
     axis = Tensor.constant(f"{x.name}_run_axis", np.array(0, np.int32))
     version = version_of(x)
-    writer.operators.append(Operator(Op.SPLIT, (axis, x), parts, version, (Field(0, "int32", runs),)))
+    writer.operators.append(Operator(Op.SPLIT, (axis, x), parts, version, {"NumSplits": runs}))
     return list(parts)
 
 

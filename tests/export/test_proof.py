@@ -13,7 +13,7 @@ from edgelstm.export.parity.proof import prove
 from edgelstm.export.parity.run import witness
 from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite import graph as tflite_writer
-from edgelstm.export.tflite.graph import Op
+from edgelstm.export.tflite.schema import Op
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import quantize, reference
 from edgelstm.runtime.engines.open import open_model
@@ -264,7 +264,7 @@ def with_tensor(graph, name, **changes):
     return replace(graph, operators=tuple(operators), outputs=swap(graph.outputs))
 
 
-def with_options(graph, op, *options):
+def with_options(graph, op, **options):
     operators = (replace(one, options=options) if one.op is op else one for one in graph.operators)
     return replace(graph, operators=tuple(operators))
 
@@ -286,7 +286,7 @@ def without_normalizing(graph):
         (lambda g: with_tensor(g, "x8", scale=np.float32(0.5)), "input integers, beyond rounding"),
         (without_normalizing, "input integers, beyond rounding"),
         (
-            lambda g: with_options(g, Op.SOFTMAX, tflite_writer.Field(0, "float32", 2.0)),
+            lambda g: with_options(g, Op.SOFTMAX, Beta=2.0),
             "probabilities of the file",
         ),
     ],
