@@ -1,7 +1,8 @@
 /* edgelstm.runtime._step: one frame through a stream, without what ctypes costs per call.
  *
- * An extra: where this module is not there, edgelstm.runtime.engines.elstm goes through ctypes and answers
- * the same. Only Python's limited API is used, so one file serves every CPython from 3.11 on. */
+ * An extra: where this module is not there, edgelstm.runtime.engines.stepping goes through ctypes
+ * and answers the same. Only Python's limited API is used, so one file serves every CPython
+ * from 3.11 on. */
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
