@@ -216,5 +216,5 @@ def _to_json(result: Export, us: float | None) -> dict[str, Any]:
         "precision": result.form.name,
         "scales": result.scales,
         "frame_us": us,
-        "proof": None if result.proof is None else json.loads(result.proof.to_json()),
+        "proof": None if result.proof is None else result.proof.to_json(),
     }

@@ -44,7 +44,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
     is_same = expected is None or expected == proof.sha256
     if as_json:
         same = None if expected is None else is_same
-        result = {"path": str(file), "as_exported": same, "proof": json.loads(proof.to_json())}
+        result = {"path": str(file), "as_exported": same, "proof": proof.to_json()}
         click.echo(json.dumps(result, allow_nan=False))
     else:
         show_proof(f"{file}  {show_size(proof.size)}, {proof.precision}", proof)

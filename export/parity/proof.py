@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
 from edgelstm.files import write_whole
 from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.records import Pattern, from_json, load, to_json, to_text
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import FILE_FIELDS
 
@@ -57,15 +57,14 @@ class Proof:
         """The same, said of `file` that holds `content`."""
         return replace(self, file=file, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
-    def to_json(self) -> str:
-        """Readable JSON, the same for the same file, engine and sequences."""
-        record = {"version": VERSION, **asdict(self), "passed": self.passed}
-        return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, the same for the same file, engine and sequences."""
+        return {"version": VERSION, **to_json(self), "passed": self.passed}
 
     def write(self, path: str | Path) -> Path:
         """Write `FILE.proof.json` beside the file at `path`; returns where."""
         beside = Path(f"{path}.proof.json")
-        write_whole(beside, self.to_json().encode())
+        write_whole(beside, to_text(self.to_json()).encode())
         return beside
 
     def lines(self) -> list[str]:
@@ -76,21 +75,19 @@ class Proof:
         return lines
 
 
+@dataclass(frozen=True)
+class _Digest:
+    sha256: Annotated[str, Pattern("[0-9a-f]{64}", "64 hex digits, as `edgelstm export` writes them")]
+
+
 def proven_digest(path: str | Path) -> str | None:
     """The SHA-256 that `FILE.proof.json` beside `path` names; None when there is none. ValueError for a bad one."""
     beside = Path(f"{path}.proof.json")
     try:
-        with beside.open("rb") as file:
-            text = file.read(MAX_PROOF_BYTES + 1)
+        value = load(beside, MAX_PROOF_BYTES)
     except FileNotFoundError:
         return None
-    try:
-        digest = json.loads(text)["sha256"] if len(text) <= MAX_PROOF_BYTES else None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        digest = None
-    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-        raise ValueError(f"{beside}: no field sha256 of 64 hex digits, expected what `edgelstm export` writes")
-    return digest
+    return from_json(_Digest, value, str(beside), strict=False).sha256
 
 
 def prove(path: str | Path, form: Form, source: Source, sequences: Sequence[NDArray[np.float32]]) -> Proof:

@@ -197,7 +197,7 @@ def test_verify_knows_another_model_and_another_file(command: Command, folder: P
     assert ended.code == 3
     assert "not the file that was proven" in ended.out
     proof.write_text("{}")
-    assert "no field sha256" in command("verify", path, "--against", folder / "model.npz").err
+    assert "proof.json: " in command("verify", path, "--against", folder / "model.npz").err
     proof.unlink()
     assert command("verify", path, "--against", folder / "model.npz").code == 0
 
