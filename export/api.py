@@ -125,7 +125,10 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
 
 
 def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:
+    """Those to prove with: shorter ones than the model's stride lead to no scores."""
     sequences = model.examples if given is None else tuple(given)
-    if not sequences:
-        raise ValueError(f"model {model.name}: carries no sequences to prove the file with; give data")
-    return sequences
+    found = [sequence for sequence in sequences if not 0 < len(sequence) < model.stride]
+    if not found:
+        least = f" of {model.stride} frames or more" if model.stride > 1 else ""
+        raise ValueError(f"model {model.name}: no sequences{least} to prove the file with, expected some: give data")
+    return found

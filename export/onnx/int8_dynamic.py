@@ -59,7 +59,8 @@ def _lstm(graph: Graph, at: Placed, layer: LSTM, flow: Flow) -> Flow:
 
 
 LAYERS: Mapping[str, Write] = {
-    kind: _lstm if kind == "lstm" else write for kind, write in float32.LAYERS.items() if kind != "gru"
+    "lstm": _lstm,
+    **{kind: float32.LAYERS[kind] for kind in ("context", "conv", "dense")},
 }
 
 FORM = FloatForm(

@@ -25,6 +25,7 @@ class Op(IntEnum):
     RESHAPE = 22
     SOFTMAX = 25
     TANH = 28
+    GATHER = 36
     SUB = 41
     UNIDIRECTIONAL_SEQUENCE_LSTM = 44
     SPLIT = 49
@@ -45,6 +46,7 @@ OPTIONS = {
     Op.CONV_2D: Options(1, "Conv2DOptions"),
     Op.DEQUANTIZE: Options(38, "DequantizeOptions"),
     Op.FULLY_CONNECTED: Options(8, "FullyConnectedOptions"),
+    Op.GATHER: Options(23, "GatherOptions"),
     Op.MUL: Options(21, "MulOptions"),
     Op.QUANTIZE: Options(89, "QuantizeOptions"),
     Op.RESHAPE: Options(17, "ReshapeOptions"),
@@ -128,6 +130,7 @@ TABLES: dict[str, dict[str, Slot]] = {
         "FusedActivationFunction": Slot(0, "int8"),
         "AsymmetricQuantizeInputs": Slot(3, "bool"),
     },
+    "GatherOptions": {"Axis": Slot(0, "int32")},
     "MulOptions": {"FusedActivationFunction": Slot(0, "int8")},
     "QuantizeOptions": {},
     "ReshapeOptions": {},

@@ -83,13 +83,12 @@ def context(writer: Writer, at: Placed, layer: Context, x: Tensor, value: Value)
         newest = _slice(writer, x, came, value(f"{past}_out", (kept, size)))
         writer.states.append((before, newest))
     runs, width = came // layer.hop, layer.rows * size
-    if runs == 1:  # it takes all rows there are
-        return reshaped(writer, x, value(at.name, (1, width)))
-    parts = []
-    for run in range(runs):
-        seen = _slice(writer, x, run * layer.hop, value(f"{at.name}_rows{run}", (layer.rows, size)))
-        parts.append(reshaped(writer, seen, value(f"{at.name}_run{run}", (1, width))))
-    return joined(writer, parts, value(at.name, (runs, width)))
+    if runs > 1:  # one run takes all rows there are
+        numbers = layer.hop * np.arange(runs, dtype=np.int32)[:, None] + np.arange(layer.rows, dtype=np.int32)
+        places = Tensor.constant(f"{at.name}_places", numbers.astype(np.int32))
+        seen = value(f"{at.name}_rows", (runs, layer.rows, size))
+        x = writer.add(Op.GATHER, (x, places), seen, version=version_of(x))
+    return reshaped(writer, x, value(at.name, (runs, width)))
 
 
 def _slice(writer: Writer, x: Tensor, first: int, y: Tensor) -> Tensor:

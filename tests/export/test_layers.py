@@ -202,20 +202,24 @@ WRONG = {
 PLACES = {gates_swapped: (LSTM, GRU), with_another_reset: GRU, a_tap_later: Conv, without_its_bias: (GRU, Conv)}
 
 
+CASES = [
+    (form, name, *pair)
+    for form in FORMS_OF_GRAPHS
+    for name, pairs in WRONG.items()
+    if form.why_not(layer_list(name)) is None
+    for pair in pairs
+]
+
+
 @pytest.mark.parametrize(
-    "form",
-    [form for form in FORMS_OF_GRAPHS if form.why_not(layer_list("gru")) is None],
-    ids=lambda form: form.format + form.name,
-)
-@pytest.mark.parametrize(
-    ("name", "wrong", "check"), [(name, *pair) for name, pairs in WRONG.items() for pair in pairs]
+    ("form", "name", "wrong", "check"),
+    CASES,
+    ids=[f"{form.format} {form.name}, {name}, {wrong.__name__}" for form, name, wrong, _ in CASES],
 )
 def test_a_file_of_another_layer_fails(form, name, wrong, check, tmp_path):
     model = layer_list(name)
     place = next(n for n, layer in enumerate(model.layers) if isinstance(layer, PLACES[wrong]))
     other = replace(model, layers=(*model.layers[:place], wrong(model.layers[place]), *model.layers[place + 1 :]))
-    if form.why_not(model) is not None:
-        pytest.skip("not held by this form")
     other, source = (quantize(one, form.scales[0]) if form.scales else one for one in (other, model))
     path = tmp_path / f"m{form.suffix}"
     path.write_bytes(form.encode(other))
@@ -262,9 +266,15 @@ def test_many_runs_in_a_call_are_refused_where_each_is_written_out(tmp_path):
 
 
 def test_sequences_shorter_than_a_stride_prove_nothing(tmp_path):
-    with pytest.raises(ValueError, match="expected at least 3 frames, after which the scores come, in each"):
-        export_model(layer_list("stacked frames"), tmp_path / "m.onnx", sequences=[random_signal(2, 6, 1)])
+    model, form, path = layer_list("stacked frames"), find_form("onnx", "float32"), tmp_path / "m.onnx"
+    short, long = random_signal(2, 6, 1), random_signal(3, 6, 1)
+    with pytest.raises(ValueError, match="no sequences of 3 frames or more to prove the file with"):
+        export_model(model, path, sequences=[short])
     assert not list(tmp_path.iterdir())
+    proof = export_model(model, path, sequences=[short, long]).proof
+    assert (proof.sequences, proof.frames) == (1, 3)
+    with pytest.raises(ValueError, match="expected at least 3 frames, after which the scores come, in each"):
+        prove(path, form, model, [long, short])
 
 
 def test_the_document_says_which_layers_a_form_holds():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edgelstm.layers import Dense
 from edgelstm.model import Answer, Normalize
 from edgelstm.quantization import calibrate
+from random_layers import random_layers
 from random_models import random_model, random_signal
 from with_layers import head_of, lstms_of, with_layers
 
@@ -35,6 +36,58 @@ def odd_models(draw):
     for change in draw(st.lists(st.sampled_from(_CHANGES), max_size=3)):
         model = change(model)
     return calibrate(model, model.examples)
+
+
+@st.composite
+def odd_lists(draw):
+    """Models of layers of every kind, odd in the same ways. Calibrated on what they carry as their example."""
+    model = random_layers(draw(st.integers(0, 9_999)))
+    layers = list(model.layers)
+    for change in draw(st.lists(st.sampled_from(_OF_ANY_LAYER), min_size=1, max_size=3)):
+        place = draw(st.integers(0, len(layers) - 1))
+        layers[place] = _changed(layers[place], change)
+    seen = model.stride * draw(st.sampled_from([1, 2, 30]))
+    model = replace(model, layers=tuple(layers), ranges=None, examples=(model.examples[0][:seen],))
+    model = draw(st.sampled_from([lambda model: model, _far_inputs, _tiny_inputs]))(model)
+    return calibrate(model, model.examples)
+
+
+def _changed(layer, change):
+    """`change` edits copies of a layer's arrays in place."""
+    arrays = {name: getattr(layer, name).copy() for name in layer.arrays}
+    kept_zero = {"rb"} if getattr(layer, "reset", "") == "before" else set()
+    for name in arrays.keys() - kept_zero:
+        change(arrays[name])
+    return replace(layer, **arrays)
+
+
+def _zeros(array):
+    array[:] = 0
+
+
+def _every_second_row_dead(array):
+    array[::2] = 0
+
+
+def _large_ends_of_biases(array):
+    if array.ndim == 1:
+        array[0], array[-1] = 40, -40
+
+
+def _one_large_value(array):
+    if array.ndim > 1:
+        array.reshape(-1)[0] = 50
+
+
+def _small(array):
+    array *= np.float32(1e-3)
+
+
+def _five_times(array):
+    array *= 5
+
+
+_OF_ANY_LAYER = [_zeros, _every_second_row_dead, _large_ends_of_biases, _one_large_value, _small, _five_times]
 
 
 def beyond(model, frames=40):
