@@ -160,6 +160,20 @@ static void compare_dense_int8(const layer *of) {
     }
 }
 
+/* The sums just compared, as codes: of all outputs, or of some of the last group's. */
+static void compare_codes_int8(const layer *of) {
+    el_matrix matrix = matrix_of(of);
+    int32_t zero_point = between(-128, 127), low = between(0, 1) ? zero_point : INT8_MIN;
+    el_kernels_scalar.codes_int8(&matrix, expected.sums, of->outputs, zero_point, low,
+                                 expected.h_next);
+    for (size_t n = 0; n < n_sets; n++) {
+        memset(got.h_next, 0xA5, sizeof got.h_next);
+        sets[n]->codes_int8(&matrix, expected.sums, of->outputs, zero_point, low, got.h_next);
+        check_same(got.h_next, expected.h_next, of->outputs, "codes", sets[n], of);
+        check_guard(got.h_next, of->outputs, sizeof got.h_next, sets[n]);
+    }
+}
+
 /* Inputs and state of int8 layers: anything, or the ends that saturate. */
 static void fill_given(int extreme) {
     for (uint32_t n = 0; n < MAX_COLUMNS; n++)
@@ -184,6 +198,7 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
         of = layer_of(inputs, units, 1, EL_COLUMN_PAD);
         fill_int8(&of, extreme, 1);
         compare_dense_int8(&of);
+        compare_codes_int8(&of);
     }
 }
 

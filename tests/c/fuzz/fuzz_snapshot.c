@@ -9,13 +9,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static tiny_model models[4];
+#define MODELS 6u
+
+static tiny_model models[MODELS];
 static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 14];
 
+/* Parts of every kind, and a stride. */
+static const tiny_layer all_kinds[] = {
+    {TINY_CONTEXT, 0, 0, {6, 2}}, {TINY_CONV, 5, 1, {3, 1, 2}}, {TINY_LSTM, 9, 0, {0}},
+    {TINY_CONTEXT, 0, 0, {3, 3}}, {TINY_GRU, 4, 0, {0}},        {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
+
 static void make_models(void) {
-    for (unsigned n = 0; n < 4; n++) {
-        tiny_make(&models[n], n % 2 ? EL_INT8 : EL_FLOAT32, n < 2 ? EL_MEAN : EL_LAST,
-                  n < 2 ? 12 : 0, n < 2 ? 4 : 1);
+    for (unsigned n = 0; n < MODELS; n++) {
+        el_precision precision = n % 2 ? EL_INT8 : EL_FLOAT32;
+        if (n < 4)
+            tiny_make(&models[n], precision, n < 2 ? EL_MEAN : EL_LAST, n < 2 ? 12 : 0,
+                      n < 2 ? 4 : 1);
+        else
+            tiny_build(&models[n], precision, (tiny_answer){EL_MEAN, 12, 6}, TINY_FEATURES,
+                       all_kinds, sizeof all_kinds / sizeof *all_kinds);
         CHECK_STATUS(tiny_open(&models[n]), EL_OK);
     }
 }
@@ -25,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         make_models();
     if (size < 1)
         return 0;
-    const el_model *model = models[data[0] % 4].model;
+    const el_model *model = models[data[0] % MODELS].model;
     data++;
     size--;
     unsigned char *snapshot = malloc(size ? size : 1);
@@ -52,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             tiny_frame(n, frame);
             CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
         }
-        CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
+        CHECK_STATUS(el_stream_answer(stream, answer), EL_OK); /* 20 frames are a stride */
     } else {
         CHECK(el_stream_frames(stream) == 0);
     }

@@ -8,10 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from edgelstm.export.elstm import encode
-from edgelstm.model import Answer
-from edgelstm.quantization import quantize
+from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
+from edgelstm.model import Answer, Normalize
+from edgelstm.model import Model as ModelOfLayers
+from edgelstm.quantization import calibrate, quantize
 from edgelstm.runtime import Model
+from random_layers import random_layers
 from random_models import random_model, random_signal
 
 SHAPES: list[tuple[int, list[int], list[int], Answer]] = [
@@ -23,18 +28,40 @@ SHAPES: list[tuple[int, list[int], list[int], Answer]] = [
 ]
 
 
+LISTS = range(24)  # seeds of lists of layers of every kind
+
+
+def all_kinds() -> ModelOfLayers:
+    """The layers of the fuzzer's last two models, so that their snapshots have the right size."""
+    rng = np.random.default_rng(1)
+    signal = random_signal(60, 3)
+    layers = (
+        Context(6, 2),
+        Conv(rng.normal(size=(5, 3, 3)), rng.normal(size=5), 1, 2, "relu"),
+        LSTM(rng.normal(size=(36, 10)), rng.normal(size=(36, 9)), rng.normal(size=36)),
+        Context(3, 3),
+        GRU(rng.normal(size=(12, 27)), rng.normal(size=(12, 4)), rng.normal(size=12), rng.normal(size=4)),
+        Dense(rng.normal(size=(2, 4)), rng.normal(size=2)),
+    )
+    normalize = Normalize(signal.mean(axis=0), signal.std(axis=0))
+    return calibrate(ModelOfLayers(normalize, layers, answer=Answer("mean", 12, 6)), (signal,))
+
+
 def main(folder: Path) -> None:
     models, snapshots = folder / "model", folder / "snapshot"
     models.mkdir(parents=True, exist_ok=True)
     snapshots.mkdir(parents=True, exist_ok=True)
-    for n, (features, units, outputs, answer) in enumerate(SHAPES):
-        model = random_model(features, units, outputs, answer=answer, frames=20)
+    made = [
+        random_model(features, units, outputs, answer=answer, frames=20)
+        for features, units, outputs, answer in SHAPES
+    ]
+    for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS)]):
         for name, content in (("float32", encode(model)), ("int8", encode(quantize(model)))):
             path = models / f"{n}-{name}.elstm"
             path.write_bytes(content)
             stream = Model(path).stream()
-            stream.push(random_signal(7, features))
-            for which in range(4):  # the fuzzer's first byte picks one of its models
+            stream.push(random_signal(7, model.features))
+            for which in range(6):  # the fuzzer's first byte picks one of its models
                 (snapshots / f"{n}-{name}-{which}").write_bytes(bytes([which]) + stream.save())
 
 

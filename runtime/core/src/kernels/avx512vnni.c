@@ -25,6 +25,7 @@ const el_kernels el_kernels_avx512vnni = {
     .lstm_int8 = lstm_int8,
     .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
+    .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,
     .gru_int8 = gru_int8,

@@ -145,4 +145,22 @@ static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) 
     }
 }
 
+static void codes_int8(const el_matrix *matrix, const int32_t *sums, uint32_t count,
+                       int32_t zero_point, int32_t low, int8_t *codes) {
+    const el_rows *rows = matrix->rows;
+    v16 lowest = splat16(low);
+    for (uint32_t first = 0; first < count; first += LANES) {
+        v32 scaled[2];
+        for (uint32_t n = 0; n < 2; n++) {
+            uint32_t at = first + n * LANES32, group = at / 16, row = at % 16;
+            /* behind the last group of an odd number its own multipliers serve again */
+            const el_rows *record = rows + (group < matrix->groups ? group : matrix->groups - 1);
+            scaled[n] = multiply(load32(sums + at), load32(record->multiplier_w + row),
+                                 widen_int8(record->shift_w + row));
+        }
+        v16 code = add_saturating(narrow(scaled[0], scaled[1]), splat16(zero_point));
+        store_int8(codes + first, choose16(code > lowest, code, lowest));
+    }
+}
+
 #endif

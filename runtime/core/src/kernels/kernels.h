@@ -39,6 +39,10 @@ struct el_kernels {
     void (*lstm_int8_batch)(const el_lstm *lstm, const el_batch *batch);
     /* The int32 sums of a matrix times x, zero points and bias included: (16·groups,). */
     void (*dense_int8)(const el_matrix *matrix, const int8_t *x, int32_t *sums);
+    /* Sums of a matrix as int8 codes: scaled row by row, the zero point added, at least `low`.
+     * Writes `count` codes, and may write whole lines of 64 bytes. */
+    void (*codes_int8)(const el_matrix *matrix, const int32_t *sums, uint32_t count,
+                       int32_t zero_point, int32_t low, int8_t *codes);
     /* int8 GRU, element by element. `from_x` and `from_h` are the sums of W and R: (3·16·groups,),
      * gate after gate. A set may read a register behind the last gate, and write codes and h in
      * whole lines of 64 bytes.

@@ -9,6 +9,7 @@ const el_kernels el_kernels_neon = {
     .name = "neon",
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+    .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,
     .gru_int8 = gru_int8,

@@ -64,6 +64,19 @@ static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) 
     }
 }
 
+static void codes_int8(const el_matrix *matrix, const int32_t *sums, uint32_t count,
+                       int32_t zero_point, int32_t low, int8_t *codes) {
+    const el_rows *rows = matrix->rows;
+    for (uint32_t n = 0; n < count; n++) {
+        const el_rows *record = rows + n / EL_BLOCK_ROWS;
+        uint32_t row = n % EL_BLOCK_ROWS;
+        /* Clipped first so that adding the zero point cannot overflow. */
+        int32_t code =
+            el_clip16(el_multiply(sums[n], record->multiplier_w[row], record->shift_w[row]));
+        codes[n] = (int8_t)el_clip(code + zero_point, low, INT8_MAX);
+    }
+}
+
 /* Gate `gate` of unit n before its function, Q3.12: what x gives, and what h gives beside it. */
 static int32_t from_input(const el_gru *gru, const int32_t *from_x, uint32_t gate, uint32_t n) {
     const el_rows *rows = (const el_rows *)gru->w.rows + gate * gru->groups + n / EL_BLOCK_ROWS;
@@ -179,6 +192,7 @@ const el_kernels el_kernels_scalar = {
     .name = "scalar",
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+    .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,
     .gru_int8 = gru_int8,

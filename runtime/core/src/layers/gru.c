@@ -54,18 +54,17 @@ typedef struct places {
 
 static places places_of(const el_layer *layer, void *work) {
     uint8_t *at = work;
-    size_t products = (size_t)el_align(el_matrix_work(&layer->gru.w));
+    size_t products = (size_t)el_matrix_work(&layer->gru.w);
     return (places){
         .from_x = at,
         .from_h = at + products,
-        .reset = at + 2 * products + EL_ALIGNMENT, /* kernels may read a register further */
+        .reset = at + 2 * products,
     };
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    uint64_t products = el_align(el_matrix_work(&layer->gru.w));
-    return 2 * products + EL_ALIGNMENT +
+    return 2 * el_matrix_work(&layer->gru.w) +
            el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
 }
 

@@ -1,7 +1,6 @@
 #include "matrix.h"
 
 #include "fields.h"
-#include "fixed_point.h"
 #include "float_math.h"
 #include "kernels/kernels.h"
 #include "model_open.h"
@@ -114,20 +113,22 @@ el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32
     return part;
 }
 
-uint64_t el_matrix_work(const el_matrix *matrix) {
-    return (uint64_t)matrix->groups * EL_BLOCK_ROWS * sizeof(int32_t); /* or float */
+/* A register further: kernels read whole ones. */
+static size_t sums_size(const el_matrix *matrix) {
+    return (size_t)matrix->groups * EL_BLOCK_ROWS * sizeof(int32_t) + EL_ALIGNMENT; /* or float */
 }
 
-static void finish_codes(const el_layer *layer, const el_rows *rows, const int32_t *sums,
-                         int8_t *y) {
-    int32_t low = layer->relu ? layer->zero_point : INT8_MIN;
-    for (uint32_t n = 0; n < layer->channels; n++) {
-        /* Clipped first so that adding the zero point cannot overflow. */
-        int32_t code =
-            el_clip16(el_multiply(sums[n], rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS],
-                                  rows[n / EL_BLOCK_ROWS].shift_w[n % EL_BLOCK_ROWS]));
-        y[n] = (int8_t)el_clip(code + layer->zero_point, low, INT8_MAX);
-    }
+uint64_t el_matrix_work(const el_matrix *matrix) {
+    return el_align((uint64_t)sums_size(matrix) + (uint64_t)matrix->groups * EL_BLOCK_ROWS);
+}
+
+/* The codes come behind the sums first: kernels write whole lines, and y may end before. */
+static void finish_codes(const el_kernels *kernels, const el_layer *layer, const el_matrix *matrix,
+                         void *work, int8_t *y) {
+    int8_t *codes = (int8_t *)work + sums_size(matrix);
+    kernels->codes_int8(matrix, work, layer->channels, layer->zero_point,
+                        layer->relu ? layer->zero_point : INT8_MIN, codes);
+    memcpy(y, codes, layer->channels);
 }
 
 /* int32 sums become float32 scores; `sums` may be `y`. */
@@ -152,7 +153,7 @@ void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix
         if (layer->gives_scores)
             finish_scores(layer, matrix->rows, work, y);
         else
-            finish_codes(layer, matrix->rows, work, y);
+            finish_codes(kernels, layer, matrix, work, y);
         return;
     }
     kernels->dense_float32(matrix, x, work);
