@@ -79,7 +79,7 @@ def deploy(
 
     FileNotFoundError, ImportError, ValueError for what is wrong here with the files; BoardError for the rest.
     """
-    content, test = model.read_bytes(), _self_test(model)
+    content, test = model.read_bytes(), self_test(model)
     see_wheels(target)
     tell("connecting")
     with Session(target.host, python=target.python) as session:
@@ -126,7 +126,8 @@ def remove(target: Target, name: str) -> None:
         _act(session, {"do": "remove", "name": name})
 
 
-def _self_test(path: Path) -> SelfTest:
+def self_test(path: Path) -> SelfTest:
+    """What the model at `path` makes here of enough frames for an answer."""
     from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
