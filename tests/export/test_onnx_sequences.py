@@ -96,7 +96,7 @@ def test_exact_integers_out_are_the_requantized_sums():
     last = head_of(QUANTIZED)[-1]
     codes = reference.quantize_frames(QUANTIZED, FRAMES)
     sums = reference.IntegerStream(QUANTIZED).push_quantized(codes).sums
-    scores = reference.dense_multipliers(last).apply(sums.astype(np.int64)) + last.output.zero_point
+    scores = last.multipliers.apply(sums.astype(np.int64)) + last.output.zero_point
     content = onnx_int8_exact.encode(QUANTIZED, "int8")
     found, _ = streamed(content, open_session(content), codes)
     assert np.array_equal(found, np.clip(scores, -128, 127))

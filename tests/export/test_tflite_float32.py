@@ -33,7 +33,7 @@ def test_every_frame_agrees_with_float64(encode, shape, frames, seed):
     exact = forward.forward(model, signal)
     found = streamed(encode(model), signal)
     close(found["scores"], exact.scores)
-    states = {f"h{n}_out": h for n, h in enumerate(exact.h)} | {f"c{n}_out": c for n, c in enumerate(exact.c)}
+    states = {f"{name}_out": value for name, value in exact.states.items()}
     for name in states if encode is tflite_explicit.encode_float32 else ():
         close(found[name], states[name])
     if activation == "linear":

@@ -108,7 +108,7 @@ def test_the_multiplier_of_h_is_rounded_to_float32(folder):
     bias = np.array([32767, -32768, g, -2169], np.int32)
     lstm = QuantizedLSTM(quiet, quiet, bias, np.full(4, unit), np.full(4, unit), x, hidden, k)
     model = random_model(1, [1], [1])
-    dense = replace(quantize(model, "per-gate").head[0], input=hidden)
+    dense = replace(quantize(model, "per-gate").last, input=hidden)
     one = np.ones(1, np.float32)
     quantized = QuantizedModel(model, "per-gate", one, one, (lstm, dense))
     found = run(quantized, np.zeros((1, 1), np.float32), folder)
