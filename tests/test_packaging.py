@@ -80,9 +80,9 @@ def empty_environment(folder: Path) -> tuple[Path, Path]:
     return python, Path(run(python, "-c", where, cwd=folder).strip())
 
 
-def ours() -> Path:
-    """Where the packages of the tests' own environment lie."""
-    return Path(next(path for path in sys.path if path.endswith("site-packages")))
+def ours() -> list[Path]:
+    """The folders in which the tests' own environment finds its packages."""
+    return [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
 
 
 def metadata(wheel: Path) -> list[str]:
@@ -116,8 +116,9 @@ def test_a_board_needs_numpy_and_click_alone(wheel: Path, model_file: Path, tmp_
     assert sorted(re.split(r"[ :<>=]+", line)[1] for line in needed) == ["click", "numpy"]
     run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel, cwd=tmp_path)
     for name in ("numpy", "numpy.libs", "click"):
-        if (ours() / name).exists():
-            (packages / name).symlink_to(ours() / name)
+        found = next((folder / name for folder in ours() if (folder / name).exists()), None)
+        if found:
+            (packages / name).symlink_to(found)
     assert run(python, "-c", STREAM, model_file, cwd=tmp_path) == "(3, 3) 3\n"
     command = python.parent / "edgelstm"
     frames = tmp_path / "frames.csv"
@@ -131,7 +132,7 @@ def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Pat
     """With the dependencies of this environment: what is new is where the package comes from."""
     python, packages = empty_environment(tmp_path)
     build = f"build-dir={tmp_path / 'build'}"
-    (packages / "tools.pth").write_text(f"{ours()}\n")
+    (packages / "tools.pth").write_text("".join(f"{folder}\n" for folder in ours()))
     run(
         python,
         "-m",
