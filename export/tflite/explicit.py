@@ -217,7 +217,8 @@ INT8 = IntegerForm(
     io=("float32", "int8"),
     state="inputs h0, c0, … and outputs h0_out, c0_out, …, int8; each starts with its zero point",
     choose="for runtimes and accelerators that take nothing but int8; as fast as int8-dynamic on CPUs",
-    beware="the least accurate: gates and cell are int8 too; the caller carries the state",
+    beware="the least accurate, most of all for GRUs of long memory: gates and all states are int8 too; the caller "
+    "carries them",
     kinds=INTEGER_LAYERS,
     limit=WRITTEN_OUT,
     write=encode_int8,
