@@ -157,6 +157,18 @@ def test_micro_comes_near_litert_in_int8(micro, exported, model, name, most, mea
     assert np.ptp(expected, axis=0).min() > 50  # the answers do move
 
 
+@pytest.mark.parametrize("layers", ["causal convolution", "strides around", "gru, reset first, then lstm"])
+def test_micro_runs_lists_of_layers(micro, layers, tmp_path):
+    model = layer_list(layers, outputs=4)
+    signal = random_signal(60, 6, 1)
+    frames, exact = signal.reshape(-1, model.stride, 6), forward(model, signal).scores
+    for name, near in (("float32-explicit", 2e-5), ("int8-explicit", 0.2 * np.abs(exact).max())):
+        path = export_model(model, tmp_path / f"{name}.tflite", precision=name, verify=False).path
+        found = in_micro(micro, path, frames)
+        assert not isinstance(found, str), found
+        np.testing.assert_allclose(found, exact, rtol=0, atol=near, err_msg=name)
+
+
 def test_micro_answers_nan_to_hybrid(micro, exported):
     """What the list of forms warns of."""
     assert np.isnan(in_micro(micro, exported / "hybrid-float32.tflite", random_signal(3, 6))).all()
