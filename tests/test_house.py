@@ -65,3 +65,14 @@ def test_kinds_are_named_in_few_places(path):
             words = {leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)}
             assert not words & set(KINDS), f"line {node.lineno}: compares with a kind of layer"
             assert "hc" not in words, f"line {node.lineno}: letters of a state by hand"
+
+
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_documents_name_is_there(page):
+    """Paths in backquotes; letters in capitals stand for a name."""
+    pattern = r"`((?:edgelstm|export|runtime|devices|tests|benchmarks|tools|examples)/[\w./-]+)`"
+    named = [path for path in re.findall(pattern, page.read_text()) if not re.search("[A-Z]{2,}", path)]
+    assert [path for path in named if not (ROOT / path).exists()] == []
