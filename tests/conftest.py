@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,11 +38,23 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 # A machine has one place for profiles, and who finds it taken waits: tests neither for others' nor for a user's.
 os.environ[NAME_VARIABLE] = f"edgelstm.tests.{os.getpid()}"
 
-# A law's examples are the same in every run; `make test-all` draws others, and more where a test says so.
-settings.register_profile(
-    "tests", settings.default, deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow]
-)
+# A law's examples are few and the same in every run; `make test-all` draws others, as many as the test says.
+MOST_EXAMPLES = 30
+settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+def _fewer_examples(self: settings, *arguments: Any, **options: Any) -> None:
+    if isinstance(options.get("max_examples"), int):
+        options["max_examples"] = min(options["max_examples"], MOST_EXAMPLES)
+    _all_examples(self, *arguments, **options)
+
+
+if not FULL:
+    _all_examples = settings.__init__
+    settings.__init__ = _fewer_examples  # type: ignore[method-assign]
+    settings.register_profile("few", settings.default, max_examples=MOST_EXAMPLES)
+    settings.load_profile("few")
 
 
 def _dataset(name: str) -> Dataset:

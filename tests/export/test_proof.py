@@ -63,6 +63,7 @@ def failed(proof):
     return {check.name for check in proof.checks if not check.passed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path):
     sequences = [sequence[:400] for sequence in watch.sequences[-6:]]
@@ -86,6 +87,7 @@ def test_every_kind_of_answer_passes(form, activation, answer, tmp_path):
     assert (proof.agreement is None) == (activation == "linear")
 
 
+@pytest.mark.slow
 def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowels, tmp_path):
     sequences = vowels.sequences[-40:]
     for form in FORMS:

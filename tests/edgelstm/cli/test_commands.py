@@ -105,6 +105,7 @@ def test_evaluate_can_be_a_gate(command: Command, folder: Path) -> None:
     assert "below --min-accuracy" in ended.err
 
 
+@pytest.mark.slow
 def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) -> None:
     from edgelstm.export import FORMS
 
@@ -156,6 +157,7 @@ def test_a_failing_proof_leaves_the_good_file_alone(
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form", ["elstm-int8", "onnx-float32", "onnx-int8-dynamic", "onnx-int8-exact", "tflite-int8"]
 )
@@ -177,6 +179,7 @@ def test_verify_repeats_the_proof(command: Command, folder: Path, form: str) -> 
     assert json.loads(command("verify", path, "--against", folder / "model.npz", "--json").out)["proof"] == record
 
 
+@pytest.mark.slow
 def test_verify_knows_another_model_and_another_file(command: Command, folder: Path) -> None:
     path = folder / "model-int8.elstm"
     command("export", folder / "model.npz")
@@ -202,6 +205,7 @@ def test_verify_knows_another_model_and_another_file(command: Command, folder: P
     assert command("verify", path, "--against", folder / "model.npz").code == 0
 
 
+@pytest.mark.slow
 def test_verify_after_export_with_data(command: Command, folder: Path) -> None:
     """Calibrated anew at export: the file follows from the model and the data together."""
     command("export", folder / "model.npz", "--data", folder / "few.npz")

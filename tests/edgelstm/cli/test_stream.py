@@ -356,6 +356,7 @@ def test_ctrl_d_on_a_terminal_is_the_end_of_input(files):
     os.close(leader)
 
 
+@pytest.mark.slow
 def test_real_recordings_stream_to_what_the_integer_reference_says(run, files, watch, watch_model):
     """Smartwatch data through CSV and the int8 core, against scores in numpy, averaged over the window by hand."""
     quantized, frames = quantize(watch_model), watch.sequences[0][:400]

@@ -119,6 +119,7 @@ def test_profile(report: Report, machine: Board, count: int) -> None:
     assert not too_wide("\n".join(text.paragraph(line) for line in breaches([one] * count)))
 
 
+@pytest.mark.slow
 def test_export_and_what_reads_its_files(command: Callable[..., Any], folder: Path) -> None:
     assert not too_wide(command("export", "--list").out)
     source = folder / f"{LONG}.npz"

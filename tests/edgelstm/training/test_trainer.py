@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from counts import FULL
 from edgelstm import forward
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.evaluation import evaluate
@@ -207,10 +209,13 @@ def test_triads_and_mirrored_ones_must_be_features() -> None:
         train(remembered(20, 0), config("[augment]\nrotation = 10\ntriads = [[0, 1, 2]]\n"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not VOWELS.exists(), reason="data/japanese-vowels.npz is made by `make data`")
 def test_japanese_vowels_reach_the_known_accuracy() -> None:
     """Other LSTMs get 0.97 to 0.98 here, nearest neighbours 0.916."""
     settings = load_recipe("japanese_vowels")
+    if not FULL:
+        settings = replace(settings, training=replace(settings.training, epochs=30))
     fit, test = split(load_dataset(VOWELS), settings)
     model = train(fit, settings).model
     assert accuracy(model, test) >= 0.96

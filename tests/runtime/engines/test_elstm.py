@@ -127,6 +127,7 @@ def test_every_cell_scale_is_exact(
     np.testing.assert_array_equal(stream.push(frames), IntegerStream(quantized).push(frames).scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["watch", "vowels"])
 @pytest.mark.parametrize("granularity", ["per-row", "per-gate"])
 def test_int8_is_the_reference_on_every_test_recording(
@@ -231,6 +232,7 @@ def test_any_split_with_any_saves_gives_the_same_bits(
     np.testing.assert_array_equal(stepped.answer(), whole.answer())
 
 
+@pytest.mark.slow
 def test_streaming_does_not_drift(watch: Dataset, watch_model: Model, tmp_path: pathlib.Path) -> None:
     """int8 against float64 over one stream of more than 10,000 frames: the error of h stays what it was."""
     frames = np.concatenate([x for x, g in zip(watch.sequences, watch.groups) if g == 2])[:12_000]
