@@ -73,7 +73,10 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     vf gates[EL_GATES][PARTS];
-    memcpy(gates, bias, sizeof gates);
+    /* register by register: what a copy writes in halves cannot be forwarded whole */
+    for (int gate = 0; gate < (int)EL_GATES; gate++)
+        for (int part = 0; part < PARTS; part++)
+            gates[gate][part] = load_float(bias + gate * 16 + part * LANES32);
     add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
     add_products_float(weights + (size_t)16 * columns_w, block_size, EL_GATES, columns_r, h, gates);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
@@ -94,11 +97,35 @@ static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, fl
                            h_next + group * 16, c + group * 16);
 }
 
-static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+/* As dense_int8_many. */
+static __attribute__((noinline)) uint32_t dense_float32_many(const el_matrix *matrix,
+                                                             const float *x, float *y) {
     const float *weights = matrix->weights, *bias = matrix->rows;
-    uint32_t columns = matrix->columns;
+    size_t block_size = (size_t)16 * matrix->columns;
+    uint32_t group = 0;
+    for (; group + MANY_BLOCKS <= matrix->groups; group += MANY_BLOCKS) {
+        vf sums[MANY_BLOCKS][PARTS];
+        for (int block = 0; block < MANY_BLOCKS; block++)
+            for (int part = 0; part < PARTS; part++)
+                sums[block][part] =
+                    load_float(bias + (group + (uint32_t)block) * 16 + part * LANES32);
+        add_products_float(weights + group * block_size, block_size, MANY_BLOCKS, matrix->columns,
+                           x, sums);
+        for (int block = 0; block < MANY_BLOCKS; block++)
+            for (int part = 0; part < PARTS; part++, y += LANES32)
+                memcpy(y, &sums[block][part], sizeof *y * LANES32);
+    }
+    return group;
+}
+
+static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    uint32_t columns = matrix->columns, group = 0;
     size_t block_size = (size_t)16 * columns;
-    for (uint32_t group = 0; group < matrix->groups; group++, weights += block_size, y += 16) {
+    if (matrix->groups >= MANY_BLOCKS)
+        group = dense_float32_many(matrix, x, y);
+    const float *weights = (const float *)matrix->weights + group * block_size;
+    const float *bias = matrix->rows;
+    for (y += group * 16; group < matrix->groups; group++, weights += block_size, y += 16) {
         vf sums[CHAINS][PARTS] = {{{0}}};
         for (int chain = 0; chain < CHAINS; chain++) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);

@@ -123,12 +123,39 @@ INLINE void lstm_int8_layer(const el_lstm *lstm, const int8_t *x, const int8_t *
 #endif
 }
 
-static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) {
+/* MANY_BLOCKS groups side by side, as long as there are as many: what is loaded of x serves them
+ * all. Returns how many groups are done. A function of its own, so that small matrices do not pay
+ * for its registers. */
+static __attribute__((noinline)) uint32_t dense_int8_many(const el_matrix *matrix, const int8_t *x,
+                                                          int32_t *sums) {
     const int8_t *weights = matrix->weights;
     const el_rows *rows = matrix->rows;
-    uint32_t columns = matrix->columns;
+    size_t block_size = (size_t)16 * matrix->columns;
+    uint32_t group = 0;
+    for (; group + MANY_BLOCKS <= matrix->groups; group += MANY_BLOCKS) {
+        v32 products[MANY_BLOCKS][PARTS];
+        for (int block = 0; block < MANY_BLOCKS; block++, rows++)
+            for (int part = 0; part < PARTS; part++)
+                products[block][part] =
+                    load32(rows->bias + part * LANES32) -
+                    load32(rows->sum_w + part * LANES32) * (matrix->zero_point + X_OFFSET);
+        add_products(weights + group * block_size, block_size, MANY_BLOCKS, matrix->columns, x,
+                     products);
+        for (int block = 0; block < MANY_BLOCKS; block++)
+            for (int part = 0; part < PARTS; part++, sums += LANES32)
+                memcpy(sums, &products[block][part], sizeof products[block][part]);
+    }
+    return group;
+}
+
+static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) {
+    uint32_t columns = matrix->columns, group = 0;
     size_t block_size = (size_t)16 * columns;
-    for (uint32_t group = 0; group < matrix->groups; group++, rows++, weights += block_size) {
+    if (matrix->groups >= MANY_BLOCKS)
+        group = dense_int8_many(matrix, x, sums);
+    const int8_t *weights = (const int8_t *)matrix->weights + group * block_size;
+    const el_rows *rows = (const el_rows *)matrix->rows + group;
+    for (sums += group * 16; group < matrix->groups; group++, rows++, weights += block_size) {
         v32 products[CHAINS][PARTS] = {{{0}}};
         for (int chain = 0; chain < CHAINS; chain++) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
