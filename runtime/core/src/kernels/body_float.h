@@ -73,10 +73,14 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = (size_t)16 * (columns_w + columns_r);
     vf gates[EL_GATES][PARTS];
-    /* register by register: what a copy writes in halves cannot be forwarded whole */
+    /* A long register cannot be forwarded from what a copy writes in halves. */
+#if LANES > 8
     for (int gate = 0; gate < (int)EL_GATES; gate++)
         for (int part = 0; part < PARTS; part++)
             gates[gate][part] = load_float(bias + gate * 16 + part * LANES32);
+#else
+    memcpy(gates, bias, sizeof gates);
+#endif
     add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
     add_products_float(weights + (size_t)16 * columns_w, block_size, EL_GATES, columns_r, h, gates);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
