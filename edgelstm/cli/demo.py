@@ -197,7 +197,7 @@ def _profile(paths: list[Path], recording: Path) -> None:
     rows = []
     for run in runs:
         steady = run.latency.steady.spread
-        times = (run.latency.first_us, steady.p50_us, steady.p90_us, steady.p99_us, steady.p99_9_us, steady.max_us)
+        times = (run.latency.first_us, steady.p50_us, steady.p99_us, steady.p99_9_us, steady.max_us)
         figures = [f"{value:,.1f}" if isinstance(value, float) else "–" for value in times]
         memory = run.stages[-1].memory.resident
         stream_bytes = run.model.stream_bytes
@@ -209,5 +209,5 @@ def _profile(paths: list[Path], recording: Path) -> None:
                 f"{stream_bytes:,} B" if isinstance(stream_bytes, int) else "–",
             ]
         )
-    header = ["file", "first", "p50", "p90", "p99", "p99.9", "max", "process", "stream"]
-    click.echo(table(header, rows))
+    header = ["file", "first", "p50", "p99", "p99.9", "max", "process", "stream"]
+    click.echo(table(header, rows, indent=""))

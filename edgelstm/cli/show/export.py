@@ -27,15 +27,15 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
 
 
 def headline(proof: Proof) -> str:
-    """What a proof found, in one short line: the strictest thing that it compared."""
+    """What a proof found, in some thirty columns: the strictest thing that it compared."""
     integers = [check for check in proof.checks if check.name.endswith(", integers")]
     if integers:
         differing, values = sum(check.differing for check in integers), sum(check.values for check in integers)
-        return f"{differing} of {values:,} integers of the states differ"
+        return f"{differing} of {values:,} integers differ"
     # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
     for ending, form in (
-        (", int8 units", "{:.0f} at most in int8 from the same rounding"),
-        (" against the same rounding", "{:.1e} at most from the same rounding"),
+        (", int8 units", "{:.0f} units at most, same rounding"),
+        (" against the same rounding", "{:.1e} at most, same rounding"),
         (" against float64", "{:.1e} at most from float64"),
     ):
         found = [check.largest for check in proof.checks if check.name.endswith(ending) and check.limit]
