@@ -58,6 +58,57 @@ static void check_sums(void) {
     memcpy(sums, &sum, sizeof sum);
     CHECK_STATUS(restore_sealed(), EL_OK);
     CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
+    sum = -1.0001e300;
+    memcpy(sums, &sum, sizeof sum);
+    CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+}
+
+/* Counts of frames near the end of their type are refused: below, answers come when they are due.
+ */
+static void check_frames(void) {
+    static const uint64_t refused[] = {(UINT64_C(1) << 62) + 1, UINT64_C(1) << 63, UINT64_MAX};
+    uint64_t frames = UINT64_C(1) << 62; /* 2^62 is 1 modulo 3 */
+    float signal[6][TINY_FEATURES], answers[2][TINY_OUTPUTS];
+    size_t n_answers;
+    start(EL_INT8, EL_MEAN, 6, 3);
+    for (size_t n = 0; n < sizeof refused / sizeof *refused; n++) {
+        memcpy(snapshot + 40, &refused[n], sizeof *refused);
+        CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+    }
+    memcpy(snapshot + 40, &frames, sizeof frames);
+    CHECK_STATUS(restore_sealed(), EL_OK);
+    CHECK(el_stream_frames(stream) == frames);
+    CHECK(el_stream_answers(stream, 1) == 0 && el_stream_answers(stream, 2) == 1);
+    CHECK(el_stream_answers(stream, SIZE_MAX) == SIZE_MAX / 3); /* SIZE_MAX is 0 modulo 3 */
+    for (unsigned n = 0; n < 6; n++)
+        tiny_frame(n, signal[n]);
+    CHECK_STATUS(el_stream_push(stream, signal[0], 6, answers[0], 2, &n_answers), EL_OK);
+    CHECK(n_answers == 2 && el_stream_frames(stream) == frames + 6);
+}
+
+/* Rows of a context may be as large as any hidden result, and no larger. */
+static void check_context_state(void) {
+    static const tiny_layer layers[] = {
+        {TINY_CONTEXT, 0, 0, {4, 2}}, {TINY_GRU, 3, 0, {0}}, {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
+    static const struct {
+        float value;
+        el_status wanted;
+    } rows[] = {{1e27f, EL_OK}, {-1e27f, EL_OK}, {1.1e27f, EL_ERROR_FIELD}, {NAN, EL_ERROR_FIELD}};
+    start(EL_FLOAT32, EL_LAST, 0, 1);
+    tiny_build(&tiny, EL_FLOAT32, (tiny_answer){EL_LAST, 0, 2}, TINY_FEATURES, layers, 3);
+    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_save(stream, snapshot, sizeof snapshot), EL_OK);
+    for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+        float frame[TINY_FEATURES], answer[TINY_OUTPUTS];
+        memcpy(snapshot + STATE + 4 * (n % 2 ? 0 : 4 * TINY_FEATURES), &rows[n].value, 4);
+        CHECK_STATUS(restore_sealed(), rows[n].wanted);
+        tiny_frame(1, frame);
+        for (size_t k = 0; k < 2; k++)
+            CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
+        CHECK(answer[0] >= 0.0f && answer[0] <= 1.0f); /* no NaN */
+    }
 }
 
 /* Units of padding are no part of a snapshot, so no weight may read them: a file whose columns of
@@ -94,5 +145,7 @@ int main(void) {
     check_padding();
     check_float_state();
     check_sums();
+    check_frames();
+    check_context_state();
     return 0;
 }
