@@ -67,7 +67,8 @@ def by_differences(loss: Callable[[], float], value: Floats, step: float = 1e-4)
 
 
 def relative_error(found: Floats, expected: Floats) -> float:
-    return float(np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-6))
+    """Below 1e-4 a gradient counts as that large: differences of sums near 10 know no less."""
+    return float(np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-4))
 
 
 def test_every_kind_is_checked() -> None:
