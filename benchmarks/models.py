@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.layers import LSTM, Dense
+from edgelstm.layers import GRU, LSTM, Context, Conv, Dense, Layer, Shape
 from edgelstm.model import Model, Normalize
 from edgelstm.quantization import calibrate
 
@@ -48,6 +48,44 @@ def make_model(size: Size, seed: int) -> Model:
     normalize = Normalize(np.zeros(size.features), np.ones(size.features))
     signal = make_signal(CALIBRATION_FRAMES, size.features, seed + 1000)
     model = Model(normalize, (*lstms, head), "linear", name=f"bench {size}", examples=(signal,))
+    return calibrate(model, model.examples)
+
+
+def make_layers(features: int, words: str, seed: int) -> Model:
+    """A model of these layers and Dense(12): `lstm UNITS`, `gru UNITS`, `context ROWS`, `conv TAPS CHANNELS`,
+    `dense OUTPUTS` with ReLU, with a comma between. Weights as in `make_model`."""
+    rng = np.random.default_rng([seed, features, *words.encode()])
+
+    def weights(rows: int, columns: int, gain: float) -> NDArray[np.float64]:
+        scale = np.exp(0.35 * rng.normal(size=(rows, 1)))
+        found: NDArray[np.float64] = gain / np.sqrt(columns) * scale * rng.normal(size=(rows, columns))
+        return found
+
+    def gated(kind: type[LSTM] | type[GRU], gates: int, width: int, H: int) -> Layer:
+        W, R, b = weights(gates * H, width, 0.8), weights(gates * H, H, 0.8), 0.2 * rng.normal(size=gates * H)
+        return LSTM(W, R, b) if kind is LSTM else GRU(W, R, b, 0.2 * rng.normal(size=H))
+
+    layers: list[Layer] = []
+    shape = Shape(1, features)
+    for kind, *numbers in (word.split() for word in f"{words}, scores {OUTPUTS}".split(", ")):
+        first, *others = map(int, numbers)
+        layer: Layer
+        if kind == "lstm":
+            layer = gated(LSTM, 4, shape.size, first)
+        elif kind == "gru":
+            layer = gated(GRU, 3, shape.size, first)
+        elif kind == "context":
+            layer = Context(first, 1)
+        elif kind == "conv":
+            W = weights(others[0], first * shape.channels, 1.5).reshape(others[0], first, shape.channels)
+            layer = Conv(W, 0.2 * rng.normal(size=others[0]), activation="relu")
+        else:
+            W, b = weights(first, shape.size, 1.5), 0.2 * rng.normal(size=first)
+            layer = Dense(W, b, "relu" if kind == "dense" else "linear")
+        layers.append(layer)
+        shape = layer.result(shape)
+    signal = make_signal(CALIBRATION_FRAMES, features, seed + 1000)
+    model = Model(Normalize(np.zeros(features), np.ones(features)), tuple(layers), "linear", examples=(signal,))
     return calibrate(model, model.examples)
 
 

@@ -3,9 +3,10 @@
     python benchmarks/arm/cycles.py [--llvm 19] [--output devices/predict/kernel_costs.json]
 
 What is executed, and how often, comes from the emulator's plugin (single_step.c for x86-64); what a piece of code
-costs when it is repeated, all data in the first-level cache, from llvm-mca's model of a core. Loops of products give
-cycles per multiply-accumulate; all else of a step is fitted, over models of several shapes, to cycles per unit, per
-feature and per step. Writes what `edgelstm profile --predict` reads and prints tables of docs/performance.md.
+costs when it is repeated, all data in the first-level cache, from llvm-mca's model of a core. Over models of several
+shapes and kinds of layers, loops of products are fitted to cycles per multiply-accumulate of each kind, all else of a
+step to cycles per unit and per value of each kind, per feature and per step. What this machine cannot run keeps its
+cycles of before. Writes what `edgelstm profile --predict` reads and prints tables of docs/performance.md.
 Needs llvm-mca and llvm-objdump (Debian: apt install llvm-19).
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import re
 import shutil
 import subprocess
@@ -27,10 +29,34 @@ sys.path.insert(0, str(HERE.parent))
 import numpy as np  # noqa: E402
 from emulation import build_from_c, build_plugin, build_single_step, count, missing, single_step  # noqa: E402
 from engines import FORMS  # noqa: E402
-from models import Size, make_model  # noqa: E402
+from models import make_layers  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 from run import table  # noqa: E402
 
-SHAPES = (Size(8, 32), Size(40, 64), Size(40, 128), Size(104, 64), Size(24, 48, 2))
+from edgelstm.devices.predict.work import Work, work  # noqa: E402
+
+MODELS = (
+    (8, "lstm 32"),
+    (40, "lstm 64"),
+    (40, "lstm 128"),
+    (104, "lstm 64"),
+    (24, "lstm 48, lstm 48"),
+    (40, "lstm 32, dense 64"),
+    (40, "lstm 32, dense 192, dense 64"),
+    (8, "gru 32"),
+    (40, "gru 128"),
+    (104, "gru 64"),
+    (24, "gru 48, gru 48"),
+    (16, "context 8, lstm 32"),
+    (32, "context 16, gru 32"),
+    (16, "context 8, conv 3 16, lstm 32"),
+    (24, "context 24, conv 5 32, lstm 32"),
+    (16, "context 16, conv 3 32, conv 3 16, gru 32"),
+)
+"""Features; layers with their widths, rows, or taps and channels."""
+LARGE = 2
+"""Of MODELS: the one whose innermost loop is told."""
+PRODUCTS, UNITS, VALUES = ("lstm", "gru", "conv", "dense"), ("lstm", "gru"), ("context", "conv", "dense")
 STEPS = 2
 REPEATS = 100  # of a piece of code, so that what starts and ends it hardly counts
 PRODUCT_DENSITY = 0.2  # multiply-accumulates among a loop of products' instructions, at least; gates have fewer
@@ -162,6 +188,7 @@ _LABEL = ".L"
 _REGION = re.compile(r"Code Region - (\d+)\n.*?Total Cycles:\s+(\d+)", re.DOTALL)
 _JUMP = re.compile(r"(b\S*|cbn?z\S*|tbn?z|j[a-z]+|callq?)\t(.*, )?0x[0-9a-f]+$")
 _CALL = re.compile(r"^(blx?|callq?)(?=\t\.L)")
+_FILL = re.compile(r"^rep\s+stos.*")
 _PAGE = re.compile(r"(adrp?\t\w+, )0x[0-9a-f]+$")
 
 
@@ -169,6 +196,7 @@ def _assembly(text: str) -> str:
     """Without comments, and with a label for each address."""
     text = re.sub(r"\s*(<.*|@ .*|// .*|# .*)$", "", text).replace(" \t", "\t").strip()
     text = _PAGE.sub(r"\1page", _JUMP.sub(lambda m: f"{m[1]}\t{m[2] or ''}{_LABEL}", text))
+    text = _FILL.sub("movq\t%rax, (%rdi)", text)  # by the model llvm-mca takes it for 2 cycles or for 100
     return _CALL.sub(
         lambda m: "jmp" if m[0].startswith("call") else "b", text
     )  # llvm-mca takes a call for 100 cycles
@@ -210,34 +238,33 @@ def _piece(code: Code, text: list[str], executions: int) -> Piece:
     return Piece(tuple(text), executions / STEPS, macs)
 
 
-def product_macs(pieces: list[Piece]) -> float:
-    """Multiply-accumulates of a step's products."""
-    return sum(piece.macs * piece.executions for piece in pieces if piece.product)
-
-
 def costs(tools: Tools, code: Code) -> list[dict[str, Any]]:
     program = build_from_c(tools.folder, code.runs_on)
     results = []
     for form in FORMS[:2]:
-        rows, runs = [], []
-        for shape in SHAPES:
+        macs, rows, runs = [], [], []
+        for features, layers in MODELS:
             path = tools.folder / f"cycles{form.suffix}"
-            path.write_bytes(form.encode(make_model(shape, 0)))
+            path.write_bytes(form.encode(make_layers(features, layers, 0)))
             pieces, _ = execute(tools, code, program, path)
             runs.append(pieces)
-            rows.append([-(-shape.units // 16) * 16 * shape.layers, shape.features, 1.0])
+            found = work(path)
+            macs.append(_of_kinds(found, "macs", PRODUCTS))
+            rows.append([*_of_kinds(found, "units", UNITS), *_of_kinds(found, "values", VALUES), found.features, 1])
         for core, model in code.cores.items():
             products, others = [], []
             for pieces in runs:
                 cycles = [c * piece.executions for c, piece in zip(tools.cycles(code, model, pieces), pieces)]
                 product = sum(c for c, piece in zip(cycles, pieces) if piece.product)
-                products.append(product / product_macs(pieces))
+                products.append(product)
                 others.append(sum(cycles) - product)
-            fit, *_ = np.linalg.lstsq(np.array(rows), np.array(others), rcond=None)
-            worst = float(np.max(np.abs(np.array(rows) @ fit / others - 1)))
-            print(f"{core} {code.architecture} {code.kernel} {form.name}: fit within {worst:.1%}", file=sys.stderr)
-            loop = max((p for pieces in runs for p in pieces if p.product), key=lambda p: p.macs * p.executions)
+            product, far = fit(np.array(macs, float), np.array(products))
+            other, worst = fit(np.array(rows, float), np.array(others))
+            name = f"{core} {code.architecture} {code.kernel} {form.name}"
+            print(f"{name}: products fit within {far:.1%}, all else within {worst:.1%}", file=sys.stderr)
+            loop = max((p for p in runs[LARGE] if p.product), key=lambda p: p.macs * p.executions)
             inner = tools.cycles(code, model, [loop])[0] / loop.macs
+            units, values, (feature, step) = other[: len(UNITS)], other[len(UNITS) : -2], other[-2:]
             results.append(
                 {
                     "core": core,
@@ -246,13 +273,32 @@ def costs(tools: Tools, code: Code) -> list[dict[str, Any]]:
                     "precision": form.name.split()[1],
                     "model": model,
                     "inner_loop": round(inner, 4),
-                    "mac": round(float(np.median(products)), 4),
-                    "units": {"lstm": round(float(fit[0]), 2)},
-                    "feature": round(float(fit[1]), 2),
-                    "step": round(float(fit[2]), 1),
+                    "macs": {kind: round(float(cost), 4) for kind, cost in zip(PRODUCTS, product)},
+                    "units": {kind: round(float(cost), 2) for kind, cost in zip(UNITS, units)},
+                    "values": {kind: round(float(cost), 2) for kind, cost in zip(VALUES, values)},
+                    "feature": round(float(feature), 2),
+                    "step": round(float(step), 1),
                 }
             )
     return results
+
+
+def _of_kinds(found: Work, name: str, kinds: tuple[str, ...]) -> list[int]:
+    """The sum of that field over the layers of each kind."""
+    return [sum(getattr(layer, name) for layer in found.layers if layer.kind == kind) for kind in kinds]
+
+
+def fit(rows: NDArray[np.float64], cycles: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """(cycles of each term, none below 0; the largest relative error), by least squares of relative errors."""
+    scaled, used = rows / cycles[:, None], list(range(rows.shape[1]))
+    while True:
+        found, *_ = np.linalg.lstsq(scaled[:, used], np.ones(len(cycles)), rcond=None)
+        if (found >= 0).all():
+            break
+        used.pop(int(found.argmin()))
+    whole = np.zeros(rows.shape[1])
+    whole[used] = found
+    return whole, float(np.abs(scaled @ whole - 1).max())
 
 
 def main() -> None:
@@ -270,37 +316,27 @@ def main() -> None:
             found += costs(tools, code)
         except RuntimeError as error:
             print(f"left out: {code.architecture} {code.kernel}: {error}", file=sys.stderr)
+    key = operator.itemgetter("core", "architecture", "kernel", "precision")
+    measured = set(map(key, found))
+    before = json.loads(arguments.output.read_text())["costs"] if arguments.output.exists() else []
+    kept = [cost for cost in before if key(cost) not in measured]
     compilers = {name: _first_line(name) for name in ("aarch64-linux-gnu-gcc", "arm-linux-gnueabihf-gcc", "cc")}
-    document: dict[str, Any] = {
-        "command": "python benchmarks/arm/cycles.py",
-        "llvm": tools.version(),
-        "compilers": compilers,
-        "kinds": ["lstm", "dense"],
-        "costs": found,
-    }
-    lines = ",\n".join(f"  {json.dumps(cost)}" for cost in document.pop("costs"))
-    text = json.dumps(document, indent=1).removesuffix("\n}")
+    head = {"command": "python benchmarks/arm/cycles.py", "llvm": tools.version(), "compilers": compilers}
+    lines = ",\n".join(f"  {json.dumps(cost)}" for cost in [*found, *kept])
+    text = json.dumps(head, indent=1).removesuffix("\n}")
     arguments.output.write_text(f'{text},\n "costs": [\n{lines}\n ]\n}}\n')
-    texts = ("core", "architecture", "kernel", "precision", "model")
-    rows = [
-        [cost[key] or "none" for key in texts]
-        + [f"{cost['inner_loop']:.3f}", f"{cost['mac']:.3f}", f"{cost['units']['lstm']:.1f}"]
-        + [f"{cost['feature']:.0f}", f"{cost['step']:.0f}"]
-        for cost in found
-    ]
-    head = [
-        "core",
-        "architecture",
-        "kernels",
-        "precision",
-        "model",
-        "inner loop",
-        "product",
-        "unit",
-        "feature",
-        "step",
-    ]
-    print(table(head, rows))
+    print(table(HEAD, [_row(cost) for cost in found]))
+
+
+HEAD = ["core", "architecture", "kernels", "precision", "model", "inner loop", *(f"{kind} mac" for kind in PRODUCTS)]
+HEAD += [*(f"{kind} unit" for kind in UNITS), *(f"{kind} value" for kind in VALUES), "feature", "step"]
+
+
+def _row(cost: dict[str, Any]) -> list[str]:
+    texts = [cost[key] or "none" for key in ("core", "architecture", "kernel", "precision", "model")]
+    texts += [f"{cost['inner_loop']:.3f}", *(f"{cost['macs'][kind]:.3f}" for kind in PRODUCTS)]
+    texts += [f"{cost['units'][kind]:.1f}" for kind in UNITS] + [f"{cost['values'][kind]:.1f}" for kind in VALUES]
+    return [*texts, f"{cost['feature']:.0f}", f"{cost['step']:.0f}"]
 
 
 def _first_line(compiler: str) -> str:

@@ -21,15 +21,30 @@ class Cost:
     precision: str
     model: str  # of LLVM for this core or one like it; empty: instructions, each taken for a cycle
     inner_loop: float  # per multiply-accumulate, in the innermost loop alone
-    mac: float  # per multiply-accumulate
+    macs: dict[str, float]  # kind of layer → per multiply-accumulate
     units: dict[str, float]  # kind of layer → per unit: its gates and its state
+    values: dict[str, float]  # kind of layer → per value of a result that no units have
     feature: float
     step: float  # whatever the model
 
-    def unit(self, kind: str) -> tuple[float, str]:
-        """(cycles of a unit of such a layer, the kind they are of): of the dearest where its own are not known."""
-        known = kind if kind in self.units else max(self.units, key=lambda one: self.units[one])
-        return self.units[known], known
+    def mac(self, kind: str) -> float:
+        """Cycles in such a layer; of the dearest kind where its own are not known."""
+        return _or_dearest(self.macs, kind)
+
+    def unit(self, kind: str) -> float:
+        """Cycles in such a layer; of the dearest kind where its own are not known."""
+        return _or_dearest(self.units, kind)
+
+    def value(self, kind: str) -> float:
+        """Cycles in such a layer; 0 where they are not known."""
+        return self.values.get(kind, 0.0)
+
+    def knows(self, kind: str) -> bool:
+        return kind in self.units or kind in self.values
+
+
+def _or_dearest(cycles: dict[str, float], kind: str) -> float:
+    return cycles.get(kind, max(cycles.values()))
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,6 @@ class Costs:
     command: str
     llvm: str
     compilers: dict[str, str]
-    kinds: tuple[str, ...]  # of layers that the cycles were fitted over
     costs: tuple[Cost, ...]
 
     def find(self, core: str, architecture: str, kernel: str, precision: str) -> Cost | Unavailable:

@@ -91,7 +91,7 @@ def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
 
 
 def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str) -> Estimate:
-    parts = [(layer, _products(layer, cost) / mhz, _gates(layer, cost) / mhz) for layer in found.layers]
+    parts = [(layer, _products(layer, cost) / mhz, _others(layer, cost) / mhz) for layer in found.layers]
     products_us, gates_us = sum(us for _, us, _ in parts), sum(us for _, _, us in parts)
     always_us = (cost.feature * found.features + cost.step) / mhz
     read = found.bytes and memory_us / found.bytes
@@ -119,12 +119,12 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
 
 def _products(layer: LayerWork, cost: Cost) -> float:
     """Cycles."""
-    return cost.mac * layer.macs
+    return cost.mac(layer.kind) * layer.macs
 
 
-def _gates(layer: LayerWork, cost: Cost) -> float:
-    """Cycles."""
-    return cost.unit(layer.kind)[0] * layer.units if layer.units else 0.0
+def _others(layer: LayerWork, cost: Cost) -> float:
+    """Cycles of all but the products."""
+    return cost.unit(layer.kind) * layer.units + cost.value(layer.kind) * layer.values
 
 
 def _source(cost: Cost) -> str:
@@ -136,16 +136,9 @@ def _source(cost: Cost) -> str:
 
 
 def _rough(found: Work, cost: Cost) -> list[str]:
-    """Kinds of layers that are not among those the cycles were fitted over."""
-    notes = []
-    for kind, has_units in dict.fromkeys((layer.kind, bool(layer.units)) for layer in found.layers):
-        if kind in costs().kinds:
-            continue
-        if has_units:
-            notes.append(f"{kind}: rough, its gates are taken to cost what those of {cost.unit(kind)[1]} do")
-        else:
-            notes.append(f"{kind}: rough, its products alone are counted, not what it copies")
-    return notes
+    """Kinds of layers whose cycles are not known on this core."""
+    kinds = dict.fromkeys(layer.kind for layer in found.layers)
+    return [f"{kind}: rough, counted as the dearest kind that is known" for kind in kinds if not cost.knows(kind)]
 
 
 def _here(path: Path, found: Work) -> Here:

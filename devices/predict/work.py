@@ -26,6 +26,7 @@ class LayerWork:
     stride: int  # it runs at every `stride`-th frame
     macs: int  # multiply-accumulates
     units: int  # with gates and a state, worked on 16 at a time
+    values: int  # of a result that no units have: copied, or made of products
     bytes: int  # that are read: weights and what belongs to their rows
 
 
@@ -78,6 +79,7 @@ def _work(layer: Layer, multiple: int) -> LayerWork:
         stride=layer.stride,
         macs=macs,
         units=rows if gates else 0,
+        values=0 if gates else layer.rows * layer.channels,
         bytes=layer.weight_bytes or 0,
     )
 
