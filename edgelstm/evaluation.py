@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from edgelstm.data.windows import cut
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.scheme import QuantizedModel
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.engines.engine import EngineModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +73,47 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     else:
         source, name = model, "float32"
         scores = forward.scores(model, dataset.sequences)
-    check_fits(source.features, source.outputs, dataset)
+    check_fits(source, dataset)
+    check_lengths(source, dataset)
     return count(name, [forward.final_answer(s, source.run_answer) for s in scores], dataset)
 
 
-def check_fits(features: int, outputs: int, dataset: Dataset) -> None:
-    """ValueError when a model of these widths cannot be asked about `dataset`."""
-    if dataset.features != features:
-        raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {features}")
-    if len(dataset.labels) != outputs:
-        raise ValueError(f"{dataset.name}: {len(dataset.labels)} labels, the model has {outputs} outputs")
+def check_features(model: Model | EngineModel, dataset: Dataset) -> None:
+    """ValueError when the frames of `dataset` are not those that `model` takes: another number of features, other
+    names or another order of them, another sample rate."""
+    if dataset.features != model.features:
+        raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {model.features}")
+    _check_names("feature_names", dataset.name, dataset.feature_names, model.feature_names)
+    rates = dataset.sample_rate, model.sample_rate
+    if all(rates) and not np.isclose(*rates, rtol=0.01):
+        raise ValueError(f"{dataset.name}: sample_rate {rates[0]:g}, the model's is {rates[1]:g}")
+
+
+def check_fits(model: Model | EngineModel, dataset: Dataset) -> None:
+    """ValueError when `model` cannot be asked about `dataset`."""
+    check_features(model, dataset)
+    if len(dataset.labels) != model.outputs:
+        raise ValueError(f"{dataset.name}: {len(dataset.labels)} labels, the model has {model.outputs} outputs")
+    _check_names("labels", dataset.name, dataset.labels, model.labels)
+
+
+def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
+    """ValueError for a sequence in which the model gives no scores."""
+    for place, sequence in enumerate(dataset.sequences):
+        if len(sequence) < model.stride:
+            raise ValueError(
+                f"{dataset.name}: sequence or window {place} has {len(sequence)} frames, expected at least "
+                f"{model.stride}: the model's scores come every {model.stride} frames"
+            )
+
+
+def _check_names(field: str, source: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """Where both have names: the first that is another."""
+    for place, (one, other) in enumerate(zip(found, wanted) if found and wanted else ()):
+        if one != other:
+            raise ValueError(
+                f"{source}: {field}[{place}] is {one[:40]!r}, expected {other[:40]!r} as the model has it"
+            )
 
 
 def as_in_training(dataset: Dataset, provenance: Any) -> Dataset:

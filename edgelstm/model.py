@@ -162,10 +162,11 @@ class Model:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
-        if not any(layer.recurrent for layer in self.layers) or len(self.layers) > MAX_LAYERS:
-            raise ValueError(
-                f"Model: {len(self.layers)} layers, expected at most {MAX_LAYERS}, and one at least that is recurrent"
-            )
+        if len(self.layers) > MAX_LAYERS:
+            raise ValueError(f"Model: {len(self.layers)} layers, expected at most {MAX_LAYERS}")
+        if not any(layer.recurrent for layer in self.layers):
+            found = ", ".join(layer.kind for layer in self.layers) or "none"
+            raise ValueError(f"Model: layers {found}, expected at least one that is recurrent (lstm or gru)")
         last = self.layers[-1]
         if not isinstance(last, Dense) or last.activation != "linear":
             raise ValueError("Model: the last layer must be a linear dense one; Model.activation follows it")

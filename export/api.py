@@ -80,13 +80,16 @@ def export_model(
         ) from None
     # Proven under another name first: a file at `path` is always a good one.
     candidate = path.with_suffix(f".failed{form.opened_as or form.suffix}")
-    write_whole(candidate, content)
+    try:
+        write_whole(candidate, content)
+    except OSError as error:  # said of the file that was asked for
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     try:
         proof = prove(candidate, form, source, examples) if verify else None
     except BaseException as error:
         candidate.unlink(missing_ok=True)
-        if isinstance(error, ImportError):  # said of the file that was asked for
-            raise ImportError(str(error).replace(str(candidate), str(path))) from None
+        if isinstance(error, ImportError | ValueError):  # said of the file that was asked for
+            raise type(error)(str(error).replace(str(candidate), str(path))) from None
         raise
     written = candidate
     if proof is None or proof.passed:

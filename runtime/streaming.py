@@ -36,8 +36,9 @@ def stream_frames(stream: EngineStream, source: Source, answers: Answers, *, lim
             raise ValueError(f"{source.place}: {error}") from None
         if answers.count == limit:
             return
-    if stream.model.hop == 0:
-        answers.write(stream.frames, stream.answer())
+    stride = stream.model.stride
+    if stream.model.hop == 0 and stream.frames >= stride:
+        answers.write(stream.frames - stream.frames % stride, stream.answer())
 
 
 class Answers:

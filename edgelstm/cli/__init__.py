@@ -46,9 +46,20 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"edgelstm.cli.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Whoever read our output may have left: that ends a command quietly. click itself would make it exit 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _LeftError from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+class _LeftError(Exception):
+    """The reader of our output has left."""
 
 
 @click.group(
@@ -76,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given[: next((n for n, word in enumerate(given) if word in COMMANDS), len(given))]
     try:
         result = group.main(given, prog_name="edgelstm", standalone_mode=False)
-    except BrokenPipeError:
+    except (BrokenPipeError, _LeftError):
         # Whoever read our output has left. Keep Python from flushing into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -75,7 +75,7 @@ def _ask_model(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluat
     from edgelstm.quantization import quantize
 
     model = load_model(path)
-    check_fits(model.features, model.outputs, dataset)
+    check_fits(model, dataset)
     dataset = chosen(dataset, dict(model.provenance))
     yield evaluate(model, dataset)
     if model.ranges is not None:
@@ -84,12 +84,13 @@ def _ask_model(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluat
 
 
 def _ask_file(path: Path, dataset: Dataset, chosen: Chosen) -> Iterator[Evaluation]:
-    from edgelstm.evaluation import check_fits, count
+    from edgelstm.evaluation import check_fits, check_lengths, count
     from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
-    check_fits(model.features, model.outputs, dataset)
+    check_fits(model, dataset)
     dataset = chosen(dataset, model.metadata.get("provenance"))
+    check_lengths(model, dataset)
     stream = model.stream()
     answers = []
     for sequence in dataset.sequences:

@@ -75,6 +75,7 @@ def command(
 
     from edgelstm.data import load_dataset
     from edgelstm.devices.profiling.glance import frame_us
+    from edgelstm.evaluation import check_features
     from edgelstm.export import export_model
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibrate
@@ -89,7 +90,9 @@ def command(
         source = replace(source, licence=licence)
     sequences = None
     if data is not None:
-        sequences = load_dataset(data).sequences
+        dataset = load_dataset(data)
+        check_features(source, dataset)
+        sequences = dataset.sequences
         source = calibrate(source, sequences)
     shown = sequences or source.examples or (np.zeros((1, source.features), np.float32),)
     results, times = [], []

@@ -96,6 +96,8 @@ def command(
         _forget_stdout()
     if state is not None:
         save_state(stream, state)
+    if opened.hop == 0 and stream.frames < opened.stride:
+        click.echo(f"edgelstm: no answer yet: {stream.frames} of the {opened.stride} frames that one needs", err=True)
     if stopped_by is not None:
         end_by(stopped_by)
 

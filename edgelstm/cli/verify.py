@@ -29,6 +29,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
     """
     from edgelstm.data import load_dataset
     from edgelstm.devices.units import show_size
+    from edgelstm.evaluation import check_features
     from edgelstm.export import proven_digest, verify
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibrate as calibrated
@@ -37,7 +38,11 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, as_js
         raise click.UsageError("--calibrate: no DATA, expected a file of sequences")
     expected = proven_digest(file)
     model = load_model(against)
-    sequences = None if data is None else load_dataset(data).sequences
+    sequences = None
+    if data is not None:
+        dataset = load_dataset(data)
+        check_features(model, dataset)
+        sequences = dataset.sequences
     if calibrate and sequences is not None:
         model = calibrated(model, sequences)
     proof = verify(file, model, sequences)

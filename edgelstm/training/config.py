@@ -52,7 +52,7 @@ class ModelConfig:
     licence: Annotated[str, Length(0, 1000)] = ""  # of the trained weights, such as Apache-2.0
     units: Annotated[tuple[Width, ...], Length(1, 8)] = ()  # empty = 64, where there are no `layers`
     hidden: Annotated[tuple[Width, ...], Length(0, 7)] = ()
-    layers: Annotated[tuple[Entry, ...], Length(0, MAX_LAYERS - 1)] = ()
+    layers: Annotated[tuple[Entry, ...], Length(1, MAX_LAYERS - 1)] | None = None
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
     def __post_init__(self) -> None:
@@ -64,13 +64,17 @@ class ModelConfig:
 
     def all_layers(self, outputs: int) -> tuple[Trainable, ...]:
         """All layers of the network, the one that gives the scores included."""
-        named = self.layers or (*map(TrainableLSTM, self.units), *map(TrainableDense, self.hidden))
-        return (*named, TrainableDense(outputs, "linear"))
+        return (*self.hidden_layers, TrainableDense(outputs, "linear"))
+
+    @property
+    def hidden_layers(self) -> tuple[Trainable, ...]:
+        """Those before the last."""
+        return self.layers or (*map(TrainableLSTM, self.units), *map(TrainableDense, self.hidden))
 
     @property
     def stride(self) -> int:
         """Frames from one row of scores to the next."""
-        return math.prod(layer.every for layer in self.layers)
+        return math.prod(layer.every for layer in self.hidden_layers)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,8 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, for a model's provenance."""
         values: dict[str, Any] = records.to_json(self)
-        values["model"]["layers"] = [{"kind": layer.kind} | records.to_json(layer) for layer in self.model.layers]
+        layers = self.model.layers or ()
+        values["model"]["layers"] = [{"kind": layer.kind} | records.to_json(layer) for layer in layers]
         return values
 
 

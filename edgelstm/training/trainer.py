@@ -81,7 +81,10 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     fit, held_out = _hold_out(dataset, config, rng)
     normalize = fit_normalize(fit)
     network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
-    _bare_model(network.to_layers(parameters), normalize, config)  # what cannot become a model is refused now
+    try:  # what cannot become a model is refused now
+        _bare_model(network.to_layers(parameters), normalize, config)
+    except ValueError as error:
+        raise ValueError(f"model.layers: {error}") from None
     optimizer = Adam(parameters, settings.weight_decay)
     average = Average(parameters, settings.averaging)
     steps = settings.epochs * steps_per_epoch(fit, config)

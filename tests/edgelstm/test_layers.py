@@ -150,7 +150,7 @@ TAIL = (LSTM(np.ones((4, 3)), np.ones((4, 1)), np.zeros(4)), Dense([[1.0]], [0.0
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        ((Dense(np.ones((2, 3)), np.zeros(2)),), "one at least that is recurrent"),
+        ((Dense(np.ones((2, 3)), np.zeros(2)),), "layers dense, expected at least one that is recurrent"),
         (TAIL[:1], "last layer must be a linear dense one"),
         ((*TAIL[:1], Dense([[1.0]], [0.0], "relu")), "last layer must be a linear dense one"),
         (
