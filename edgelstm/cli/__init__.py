@@ -127,7 +127,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         where = f"{error.filename}: " if error.filename else ""
         missing = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | PermissionError)
         return 2 if missing else 1, where + reason[:1].lower() + reason[1:]
-    first = (str(error).splitlines() or [""])[0]
+    first = " ".join(str(error).splitlines())
     if isinstance(error, ValueError | ImportError) and first:
         return 1, first
     if isinstance(error, MemoryError):

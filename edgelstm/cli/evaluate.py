@@ -11,13 +11,16 @@ import click
 
 from edgelstm.cli.common import GATE_FAILED
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import table
+from edgelstm.cli.show.text import plain, table
 
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
     from edgelstm.evaluation import Evaluation
 
     Chosen = Callable[[Dataset, object], Dataset]
+
+
+LABEL_WIDTH = 40
 
 
 @click.command(
@@ -57,7 +60,10 @@ def command(
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))
     else:
         rows = [
-            [label, *(style.percent(r.recall[n]) if r.recall[n] == r.recall[n] else "none" for r in results)]
+            [
+                plain(label, LABEL_WIDTH),
+                *(style.percent(r.recall[n]) if r.recall[n] == r.recall[n] else "none" for r in results),
+            ]
             for n, label in enumerate(results[0].labels)
         ]
         total = ["all", *(style.percent(result.accuracy) for result in results)]

@@ -81,7 +81,8 @@ class Stream(EngineStream):
         return snapshot.raw
 
     def restore(self, snapshot: bytes) -> None:
-        core.check(self._core.el_stream_restore(self._handle, snapshot, len(snapshot)), "snapshot: ")
+        held = bytes(snapshot)
+        core.check(self._core.el_stream_restore(self._handle, held, len(held)), "snapshot: ")
 
     def states(self) -> dict[str, NDArray[Any]]:
         snapshot, at, found = self.save(), HEAD_BYTES, {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import named, table
+from edgelstm.cli.show.text import named, plain, table
 from edgelstm.devices.units import show_size, show_time
 
 Facts = dict[str, Any]
@@ -15,7 +15,7 @@ Facts = dict[str, Any]
 
 def model(facts: Facts) -> str:
     """All of it, within 80 columns but for names that are longer."""
-    about = [(name, "".join(c if c.isprintable() else "?" for c in text)) for name, text in _about(facts)]
+    about = [(name, plain(text)) for name, text in _about(facts)]
     heading = f"{style.heading(facts['file'])}  {show_size(facts['bytes'])}, {facts['precision']}"
     tables = [_layers(facts), *([_state(facts)] if facts["parts"] else [])]
     return "\n".join([heading, named(about, "  ", 12), *(line for each in tables for line in ("", each))])

@@ -22,6 +22,12 @@ def paragraph(text: str, first: str = "", rest: str = "  ") -> str:
     return "\n".join([*lines, line.rstrip()])
 
 
+def plain(text: str, most: int | None = None) -> str:
+    """`text` without what a terminal would obey, cut to `most` letters."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return shown if most is None or len(shown) <= most else shown[: most - 1] + "…"
+
+
 def named(lines: Iterable[tuple[str, str]], indent: str = "", width: int = 0) -> str:
     """(name, text) pairs: the texts begin at one column, `width` after the indent or as far as the names need."""
     listed = list(lines)

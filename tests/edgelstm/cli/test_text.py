@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgelstm.cli.show.text import columns, table
+from edgelstm.cli.show.text import columns, plain, table
 
 
 def test_figures_stand_to_the_right_and_colors_take_no_room() -> None:
@@ -22,3 +22,8 @@ def test_columns_go_on_below() -> None:
     assert columns(found, 16).splitlines() == ["        m0    m1", "p50   0 µs  1 µs", "", "        m2", "p50   2 µs"]
     assert columns(found, 3).count("p50") == 3
     assert columns(found).count("p50") == 1
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    assert plain("a\x1b[31mred\n") == "a?[31mred?"
+    assert plain("ü" * 50, 10) == "ü" * 9 + "…"

@@ -217,7 +217,7 @@ def test_any_split_with_any_saves_gives_the_same_bits(
     snapshot = runtime.stream().save()
     for part in np.split(frames, cuts):
         stream = runtime.stream()  # a new one each time: all that is known comes from the snapshot
-        stream.restore(snapshot)
+        stream.restore(bytearray(snapshot))
         parts.append(stream.push(part))
         snapshot = stream.save()
     np.testing.assert_array_equal(np.concatenate(parts), once)
