@@ -287,7 +287,7 @@ def test_a_failed_upload_never_replaces_a_working_version(board, models, wheel, 
         from edgelstm.devices.deploy import deployment
 
         other = deployment._self_test(models[2])
-        monkeypatch.setattr(deployment, "_self_test", lambda path: other)
+        monkeypatch.setattr(deployment, "self_test", lambda path: other)
         with pytest.raises(BoardError, match="self-test: "):
             deploy(board.target, models[1], source, "bell", service=False)
     end = time.monotonic() + 20
