@@ -286,7 +286,7 @@ def test_a_failed_upload_never_replaces_a_working_version(board, models, wheel, 
         # the board computes something else: there another model has the name and the SHA-256 is forged along
         from edgelstm.devices.deploy import deployment
 
-        other = deployment._self_test(models[2])
+        other = deployment.self_test(models[2])
         monkeypatch.setattr(deployment, "self_test", lambda path: other)
         with pytest.raises(BoardError, match="self-test: "):
             deploy(board.target, models[1], source, "bell", service=False)
