@@ -67,11 +67,16 @@ fi
 instruction sdot aarch64-linux-gnu-gcc "" qemu-aarch64-static "cortex-a76" "cortex-a53 cortex-a72"
 instruction vadd arm-linux-gnueabi-gcc "-march=armv6" qemu-arm-static "cortex-a7 cortex-a8" "arm1176"
 instruction vfma arm-linux-gnueabi-gcc "-march=armv6 -DFUSED" qemu-arm-static "cortex-a7" "cortex-a8"
-test_on cortex-a53 aarch64 neon "neon scalar" "dotprod"
-test_on cortex-a72 aarch64 neon "neon scalar" "dotprod"
-test_on cortex-a76 aarch64 dotprod "dotprod neon scalar" ""
+# Emulation takes one core for each: two at a time, of two architectures, as a build folder takes one run of ctest.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+test_on cortex-a53 aarch64 neon "neon scalar" "dotprod" &
 test_on cortex-a7 armv7 neon "neon scalar" "dotprod"
+wait $!
+test_on cortex-a72 aarch64 neon "neon scalar" "dotprod" &
 test_on cortex-a8 armv7 neon "neon scalar" "dotprod"
+wait $!
+test_on cortex-a76 aarch64 dotprod "dotprod neon scalar" "" &
 test_on arm1176 armv6 scalar "scalar" "neon dotprod"
+wait $!
 QEMU_CPU=cortex-a7 expect armv6 neon
 echo "a Pi Zero's program chooses neon on cortex-a7"

@@ -27,7 +27,10 @@ if [ "$(cat "$root.made" 2>/dev/null)" != "$packages" ]; then
   [ -n "$mirror" ] || { echo "apt names no source of Debian $own" >&2; exit 1; }
   mkdir -p "$(dirname "$root")"
   rm -rf "$root"
-  mmdebstrap --quiet --variant=apt --include="${packages// /,}" "$release" "$root" "$mirror" >"$root.log" 2>&1 ||
+  apt-config dump --format '%f "%v";%n' Acquire |
+    grep -E '^Acquire::(Check-(Valid-Until|Date)|https?::?(.*::)?(Proxy|CaInfo|Verify-[A-Za-z]+)) "' >"$root.apt" || true
+  mmdebstrap --quiet --variant=apt --include="${packages// /,}" --aptopt="$root.apt" \
+    "$release" "$root" "$mirror" >"$root.log" 2>&1 ||
     { tail -n 20 "$root.log"; exit 1; }
   echo "somebody:x:$user:$user::$home:/bin/sh" >>"$root/etc/passwd"
   echo "somebody:x:$user:" >>"$root/etc/group"
