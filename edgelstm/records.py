@@ -125,7 +125,7 @@ class Distinct(Rule):
         return None if len(set(value)) == len(value) else "each once"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # by identity: types beside None must have a hash, and tables have none
 class Tagged:
     """Of an object: the text of its field `key` says which dataclass the others make. `to_json` leaves it out."""
 
