@@ -100,15 +100,18 @@ types: environment
 	@mkdir -p build
 	cd build && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir mypy_cache -p edgelstm
 
-# Once as it is shipped, once under AddressSanitizer and UBSan.
+# Once as it is shipped, once under AddressSanitizer and UBSan; side by side, as one file takes half of the time.
 test-c: $(VENV)/needs-test
-	@for sanitize in OFF ON; do \
-	  $(BIN)/cmake -S runtime/core -B build/core-sanitize-$$sanitize -DEDGELSTM_TESTS=ON -DEDGELSTM_WERROR=ON \
-	    -DEDGELSTM_SANITIZE=$$sanitize --log-level=WARNING \
-	  && $(BIN)/cmake --build build/core-sanitize-$$sanitize --parallel 2 -- --quiet \
-	  && $(BIN)/ctest --test-dir build/core-sanitize-$$sanitize --output-on-failure --quiet || exit 1; \
-	  echo "C tests passed (sanitizers $$sanitize)"; \
-	done
+	@test_core() { \
+	  $(BIN)/cmake -S runtime/core -B build/core-sanitize-$$1 -DEDGELSTM_TESTS=ON -DEDGELSTM_WERROR=ON \
+	    -DEDGELSTM_SANITIZE=$$1 --log-level=WARNING \
+	  && $(BIN)/cmake --build build/core-sanitize-$$1 --parallel 2 -- --quiet \
+	  && $(BIN)/ctest --test-dir build/core-sanitize-$$1 --output-on-failure --quiet \
+	  && echo "C tests passed (sanitizers $$1)"; \
+	}; \
+	test_core ON & \
+	test_core OFF; plain=$$?; \
+	wait $$! && exit $$plain
 
 test-python: environment $(DATA)
 	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
