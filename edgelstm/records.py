@@ -15,6 +15,7 @@ import functools
 import json
 import re
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +50,12 @@ class Unavailable:
     reason: str
 
 
-class Rule:
+class Rule(ABC):
     """What a value must keep to beside its type; stands in `Annotated`."""
 
+    @abstractmethod
     def problem(self, value: Any) -> str | None:
         """What would be right, in words; None where `value` is."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,12 @@ from edgelstm.quantization.reference import quantize_frames
 
 CELL_UNITS = {"lstm": 3.0, "gru": 8.0, "context": 8.0}
 CELL_SHARE = 0.03
+MOST_UNITS, MOST_SHARE = 64.0, 0.5
 """By how many units a value of a state may differ from every value rounded once, and how often, for each run in a
 call. XNNPACK measured 0; TFLite's own kernels, which round LOGISTIC and TANH otherwise, 2 units in 0.8 % of the
 values. A GRU's h goes through both without a cell between: there they measured 6 units in 0.9 %. A context holds what
-the others gave."""
+the others gave. However many runs a call has, no more than `MOST_UNITS` of the 255, and no more than half of the
+values: a limit that nothing can pass is none."""
 
 _EDGE = 1e-3
 """Units from where two integers meet within which an engine's float32 multiplier may decide otherwise."""
@@ -82,7 +84,8 @@ class Int8Cell(Arithmetic):
                 if name in run.states:
                     sure, runs = steps.sure[name], model.stride // at.stride
                     difference = (run.states[name] - steps.states[name][:, -1])[sure] / twin.units[part.letter]
-                    ledger.in_units(name, difference, CELL_UNITS[at.layer.kind] * runs, CELL_SHARE * runs)
+                    most = min(CELL_UNITS[at.layer.kind] * runs, MOST_UNITS)
+                    ledger.in_units(name, difference, most, min(CELL_SHARE * runs, MOST_SHARE))
         if run.scores is not None:
             expected = steps.results[model.road[-1].name][:, -1]
             compare_int8_scores(run.scores, expected, self.quantized, ledger)

@@ -28,6 +28,8 @@ class Check:
         return self.limit is None or self.largest <= self.limit
 
     def line(self) -> str:
+        if not self.values and self.passed:
+            return f"· {self.name}: nothing to compare"
         mark = "·" if self.limit is None else "✓" if self.passed else "✗"
         if self.limit == 0:
             return f"{mark} {self.name}: {self.differing} of {self.values} differ"
