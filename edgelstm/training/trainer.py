@@ -80,8 +80,8 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     rng = np.random.default_rng(settings.seed)
     fit, held_out = _hold_out(dataset, config, rng)
     normalize = fit_normalize(fit)
-    network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
     try:  # what cannot become a model is refused now
+        network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
         _bare_model(network.to_layers(parameters), normalize, config)
     except ValueError as error:
         raise ValueError(f"model.layers: {error}") from None
