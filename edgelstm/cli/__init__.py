@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -45,6 +46,15 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"edgelstm.cli.{cmd_name}").command
         return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Prints help and version; see `invoke`."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            raise _LeftError from error
 
     def invoke(self, ctx: click.Context) -> object:
         """Whoever read our output may have left: that ends a command quietly. click itself would make it exit 1."""
