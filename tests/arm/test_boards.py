@@ -1,6 +1,6 @@
 """Emulated boards behind SSH: the wheels of `make wheels`, a trained model, the integers of this machine.
 
-`make test-arm` runs it (test_boards.sh), with what it made before in EDGELSTM_ARM_BUILD: systems, wheels, the model.
+`make test-arm` runs it (test_boards.sh), with what it made before in EDGELSTM_ARM_BUILD: systems and the model.
 """
 
 import json
@@ -28,7 +28,7 @@ from edgelstm.devices.remote.target import Target
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("EDGELSTM_ARM_BUILD", ""))
-WHEELS = BUILD / "dist"
+WHEELS = Path(__file__).parents[2] / "dist"
 MODEL = BUILD / "real/model.elstm"
 
 pytestmark = [

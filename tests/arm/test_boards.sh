@@ -3,12 +3,13 @@
 # usage: tests/arm/test_boards.sh BUILD_FOLDER    (PYTHON names one with edgelstm, pytest and pip)
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
+wheels=$here/../../dist
 build=$(realpath -m "$1")
 python=${PYTHON:-python3}
 unset EDGELSTM_KERNEL
 
-if ! ls "$build"/dist/*_aarch64.whl "$build/real/model.elstm" >/dev/null 2>&1; then
-  echo "skipped: boards over SSH; no wheels in $build/dist (make wheels, then make test-arm)"
+if ! ls "$wheels"/*_aarch64.whl "$build/real/model.elstm" >/dev/null 2>&1; then
+  echo "skipped: boards over SSH; no wheels in dist (make wheels, then make test-arm)"
   exit 0
 fi
 . "$here/systems.sh"

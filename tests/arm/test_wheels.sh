@@ -26,9 +26,10 @@ fail() {
   exit 1
 }
 
-wheels=$build/dist
-rm -rf "$wheels" "$build/again" "$build/armv6-zig"
-"$python" "$project/tools/wheels/build.py" --zig "$zig" --output "$wheels" --build "$build/cross"
+# Where make wheels puts them: after it, there is nothing left to compile.
+wheels=$project/dist
+rm -rf "$build/again" "$build/armv6-zig"
+"$python" "$project/tools/wheels/build.py" --zig "$zig"
 # Anew, meanwhile, in other folders and without what the compiler remembers.
 ZIG_GLOBAL_CACHE_DIR=$build/again/cache "$python" "$project/tools/wheels/build.py" --zig "$zig" \
   --output "$build/again/dist" --build "$build/again/cross" armv6l >/dev/null &
