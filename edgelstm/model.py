@@ -159,6 +159,7 @@ class Model:
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # JSON values
     ranges: Ranges | None = None
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
+    unseen: tuple[Float32, ...] = ()  # such as calibration never saw, to prove with
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -186,8 +187,9 @@ class Model:
         if self.ranges is not None and set(self.ranges.spans) != set(self.measured):
             found, wanted = (", ".join(sorted(names)) for names in (self.ranges.spans, self.measured))
             raise ValueError(f"Model.ranges: of {found}, expected {wanted}")
-        sequences = tuple(checked_array("Model", "examples", x, (None, self.features)) for x in self.examples)
-        object.__setattr__(self, "examples", sequences)
+        for name in ("examples", "unseen"):
+            sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))
+            object.__setattr__(self, name, sequences)
 
     @property
     def features(self) -> int:

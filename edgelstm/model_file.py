@@ -6,6 +6,9 @@
 | `normalize.mean`, `normalize.std` | (features,)                                            |
 | `layerN.NAME`    | layer N's arrays, as `edgelstm.layers` names them: `layer0.W`, `layer0.R` … |
 | `exampleN`       | (frames, features): a few real sequences, raw                           |
+| `unseenN`        | (frames, features): such as calibration never saw                       |
+
+Sequences may be absent: `train --no-examples` leaves them out.
 
 The header's `layers` lists the layers in their order: `{"kind": "context", "rows": 4, "hop": 4}`.
 """
@@ -29,7 +32,7 @@ from edgelstm.records import Bounds, Length
 
 FORMAT = "edgelstm-model"
 VERSION = 2
-MAX_EXAMPLES = 64
+MAX_EXAMPLES, MAX_UNSEEN = 64, 256
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class _Header:
     provenance: dict[str, object]
     ranges: dict[str, tuple[float, float]] | None
     examples: Annotated[int, Bounds(0, MAX_EXAMPLES)]
+    unseen: Annotated[int, Bounds(0, MAX_UNSEEN)] = 0  # files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -79,6 +83,7 @@ def save_model(model: Model, path: Path | str) -> None:
         provenance=dict(model.provenance),
         ranges=None if model.ranges is None else dict(model.ranges.spans),
         examples=len(model.examples),
+        unseen=len(model.unseen),
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -88,8 +93,8 @@ def save_model(model: Model, path: Path | str) -> None:
     }
     for n, layer in enumerate(model.layers):
         arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.arrays}
-    for n, sequence in enumerate(model.examples):
-        arrays[f"example{n}"] = sequence
+    for name, sequences in (("example", model.examples), ("unseen", model.unseen)):
+        arrays |= {f"{name}{n}": sequence for n, sequence in enumerate(sequences)}
     write_npz(path, arrays)
 
 
@@ -148,4 +153,5 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         provenance=header.provenance,
         ranges=None if header.ranges is None else Ranges(header.ranges),
         examples=tuple(array(f"example{n}") for n in range(header.examples)),
+        unseen=tuple(array(f"unseen{n}") for n in range(header.unseen)),
     )

@@ -86,7 +86,8 @@ def vowels_model(vowels: Dataset) -> Model:
         "[model]\nunits = [32]\n[training]\nepochs = 12\nlearning_rate = 0.01\nloss = 'last'\n[answer]\nhop = 0\n"
     )
     training = vowels.subset(~vowels.test)
-    return calibrate(train(training, config).model, training.sequences)
+    trained = train(training, config)
+    return calibrate(trained.model, trained.calibration)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +101,8 @@ def watch_model(watch: Dataset) -> Model:
         "[answer]\npooling = 'mean'\nwindow = 200\nhop = 50\n"
     )
     training = watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)])
-    return calibrate(train(training, config).model, training.sequences)
+    trained = train(training, config)
+    return calibrate(trained.model, trained.calibration)
 
 
 @dataclass(frozen=True)

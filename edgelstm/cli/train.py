@@ -20,8 +20,13 @@ from edgelstm.cli.show import style
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True)
 @click.option("--data", type=click.Path(path_type=Path), help="NPZ data set instead of the one in CONFIG.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the one in CONFIG.")
+@click.option(
+    "--no-examples", is_flag=True, help="Leave recordings out of the file; exports then need --data for their proof."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(config: Path, output: Path, data: Path | None, seed: int | None, as_json: bool) -> None:
+def command(
+    config: Path, output: Path, data: Path | None, seed: int | None, no_examples: bool, as_json: bool
+) -> None:
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data import load_dataset
@@ -39,10 +44,10 @@ def command(config: Path, output: Path, data: Path | None, seed: int | None, as_
     train_set, test_set = split(load_dataset(settings.data.file), settings)
     with TrainingBar() as bar:
         trained = train(train_set, settings, on_epoch=bar.update)
-    model = calibrate(trained.model, train_set.sequences)
+    model = calibrate(trained.model, trained.calibration)
     test = evaluation_set(test_set, settings)
     results = [evaluate(model, test), evaluate(quantize(model), test)]
-    save_model(model, output)
+    save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
     if as_json:
         report = {
             "output": str(output),

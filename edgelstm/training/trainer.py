@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
-from edgelstm.data import splits
+from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
 from edgelstm.layers import Layer
@@ -22,8 +22,6 @@ from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
-
-EXAMPLES_BYTES, EXAMPLES = 64 << 10, 32
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Epoch:
 class Trained:
     model: Model
     history: tuple[Epoch, ...]
+    calibration: tuple[NDArray[np.float32], ...]  # raw sequences to calibrate on: none of those in `model.unseen`
 
 
 def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
@@ -78,7 +77,8 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     _check_lengths(dataset, config)
     _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
-    fit, held_out = _hold_out(dataset, config, rng)
+    fit, watched = _hold_out(dataset, config, rng)
+    held_out = None if watched is None else evaluation_set(watched, config)
     normalize = fit_normalize(fit)
     try:  # what cannot become a model is refused now
         network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
@@ -114,7 +114,8 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
             on_epoch(epoch)
         if settings.patience and number - _best(history).number >= settings.patience:
             break
-    return Trained(_model(network.to_layers(best_parameters), normalize, config, fit, _best(history)), tuple(history))
+    model = _model(network.to_layers(best_parameters), normalize, config, fit, _best(history))
+    return _with_recordings(model, tuple(history), fit, watched)
 
 
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
@@ -126,7 +127,17 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
         fit, watch = splits.hold_out(dataset, data.validation, rng)
     else:
         return dataset, None
-    return dataset.subset(fit), evaluation_set(dataset.subset(watch), config)
+    return dataset.subset(fit), dataset.subset(watch)
+
+
+def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, watched: Dataset | None) -> Trained:
+    """The model with sequences to calibrate on, and with others to prove its files with: of those that training was
+    watched by, or else every fifth of those that it learned from."""
+    if watched is None:
+        seen, proves = splits.every_fifth(fit)
+        fit, watched = fit.subset(seen), fit.subset(proves) if proves.size else None
+    unseen = () if watched is None else kept.unseen(watched, model.answer.hop)
+    return Trained(replace(model, examples=kept.examples(fit), unseen=unseen), history, fit.sequences)
 
 
 def _check_features(dataset: Dataset, config: Config) -> None:
@@ -193,23 +204,6 @@ def _best(history: list[Epoch]) -> Epoch:
     return next(epoch for epoch in reversed(history) if epoch.best)
 
 
-def _examples(dataset: Dataset) -> tuple[NDArray[np.float32], ...]:
-    """A few training sequences, every class in turn: `EXAMPLES_BYTES` together; long ones lose their end."""
-    frame = dataset.features * 4
-    longest = max(EXAMPLES_BYTES // (len(dataset.labels) * frame), 1)
-    by_class = [np.flatnonzero(dataset.y == label) for label in range(len(dataset.labels))]
-    rounds = (places[n] for n in range(len(dataset)) for places in by_class if n < len(places))
-    chosen: list[NDArray[np.float32]] = []
-    room = EXAMPLES_BYTES // frame
-    for place in rounds:
-        x = dataset.sequences[place][:longest]
-        if len(x) > room or len(chosen) == EXAMPLES:
-            break
-        chosen.append(x)
-        room -= len(x)
-    return tuple(chosen)
-
-
 def _bare_model(layers: tuple[Layer, ...], normalize: Normalize, config: Config) -> Model:
     return Model(normalize, layers, config.model.activation, config.to_answer())
 
@@ -236,5 +230,4 @@ def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit:
             "config": settings,
             "best_epoch": asdict(best) | {"seconds": None},
         },
-        examples=_examples(fit),
     )

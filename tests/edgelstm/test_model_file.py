@@ -39,6 +39,7 @@ def made(features: int = 3, units: int = 5, outputs: int = 2) -> Model:
             {"x": (-1.0, 2.0), "lstm0": (-1.0, 1.0), "c0": (-3.5, 2.0), "dense0": (0.0, 1.0), "dense1": (-2.0, 2.0)}
         ),
         examples=(f32(7, features),),
+        unseen=(f32(4, features), f32(5, features)),
     )
 
 
@@ -66,8 +67,19 @@ def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path, model: Model) -> N
         assert type(layer) is type(found)
         assert [getattr(layer, n) for n in layer.settings] == [getattr(found, n) for n in layer.settings]
         pairs += [(getattr(layer, n), getattr(found, n)) for n in layer.arrays]
-    pairs += list(zip(model.examples, back.examples))
+    pairs += list(zip(model.examples, back.examples, strict=True)) + list(zip(model.unseen, back.unseen, strict=True))
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_file_of_before_has_no_unseen_sequences(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "m.npz"
+    save_model(made(), path)
+    arrays = read_npz(path)
+    header = json.loads(arrays["header"].tobytes())
+    del header["unseen"]
+    kept = {name: array for name, array in arrays.items() if not name.startswith("unseen")}
+    np.savez(path, **{**kept, "header": np.frombuffer(json.dumps(header).encode(), np.uint8)})
+    assert load_model(path).unseen == ()
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
@@ -104,6 +116,8 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
         ("ranges", {"x": [0, 1]}, "ranges: of x, expected c0, dense0, dense1, lstm0, x"),
         ("ranges", [1], "ranges"),
         ("examples", 2, "example1 is missing"),
+        ("unseen", 3, "unseen2 is missing"),
+        ("unseen", 257, "unseen: 257, expected"),
         ("provenance", [], "provenance"),
     ],
 )
@@ -132,6 +146,7 @@ def test_a_wrong_header_is_refused_by_name(tmp_path: pathlib.Path, field: str, v
         ("normalize.std", np.zeros(3, np.float32), "not positive"),
         ("layer2.b", None, "layer2.b is missing"),
         ("example0", np.zeros((5, 2), np.float32), "examples"),
+        ("unseen1", np.zeros((5, 2), np.float32), "unseen"),
         ("header", np.array(["{}"]), "header"),
     ],
 )

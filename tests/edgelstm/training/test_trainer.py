@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from counts import FULL
 from edgelstm import forward
-from edgelstm.data import Dataset, load_dataset
+from edgelstm.data import Dataset, kept, load_dataset
 from edgelstm.evaluation import evaluate
 from edgelstm.layers import Dense
 from edgelstm.model import Model
@@ -85,7 +85,9 @@ def test_held_out_groups_are_watched_and_not_learned_from() -> None:
     learned = data.subset(data.groups != 4)
     np.testing.assert_array_equal(trained.model.normalize.mean, fit_normalize(learned).mean)
     assert trained.model.provenance["groups"] == [0, 1, 2, 3, 5]
-    assert all(x.max() < 1e5 for x in trained.model.examples)
+    assert all(x.max() < 1e5 for x in (*trained.model.examples, *trained.calibration))
+    assert trained.model.unseen
+    assert all(x.max() > 1e5 for x in trained.model.unseen)
     assert trained.history[0].validation_accuracy is not None
 
 
@@ -126,6 +128,29 @@ def test_the_model_carries_what_a_board_must_know() -> None:
     assert 0 < sum(x.nbytes for x in model.examples) <= 64 << 10
     real = {x.tobytes() for x in data.sequences}
     assert all(x.tobytes() in real for x in model.examples)
+
+
+def test_every_fifth_sequence_is_kept_from_calibration() -> None:
+    data = remembered(60, 0)
+    trained = train(data, config("", epochs=1))
+    seen, unseen = ({x.tobytes() for x in xs} for xs in (trained.calibration, trained.model.unseen))
+    assert len(seen | unseen) == len(data)
+    assert len(unseen) == sum(int((data.y == label).sum()) // 5 for label in (0, 1))
+    assert not unseen & (seen | {x.tobytes() for x in trained.model.examples})
+    few = train(data.subset([0, 1, 2, 3]), config("", epochs=1))
+    assert (few.model.unseen, len(few.calibration)) == ((), 4)
+
+
+@pytest.mark.parametrize(("hop", "count"), [(0, 20), (1, 4), (50, 7), (200, 20), (10**6, 20)])
+def test_unseen_sequences_suffice_for_the_share_of_answers_and_stay_few(hop: int, count: int) -> None:
+    """64 KB for many answers, 1 MB at most; 20 sequences of 2,000 frames of 2 features are 320 KB."""
+    rng = np.random.default_rng(1)
+    frames = tuple(rng.normal(size=(2000, 2)).astype(np.float32) for _ in range(20))
+    two = np.arange(20) % 2
+    data = Dataset(sequences=frames, y=two, labels=("a", "b"), groups=np.arange(20), feature_names=("x", "y"))
+    chosen = kept.unseen(data, hop)
+    assert len(chosen) == count
+    assert sum(x.nbytes for x in chosen) <= 1 << 20
 
 
 def test_windows_are_cut_for_training_and_for_evaluation() -> None:
@@ -217,6 +242,6 @@ def test_japanese_vowels_reach_the_known_accuracy() -> None:
     if not FULL:
         settings = replace(settings, training=replace(settings.training, epochs=30))
     fit, test = split(load_dataset(VOWELS), settings)
-    model = train(fit, settings).model
-    assert accuracy(model, test) >= 0.96
-    assert evaluate(quantize(calibrate(model, fit.sequences)), test).accuracy >= 0.96
+    trained = train(fit, settings)
+    assert accuracy(trained.model, test) >= 0.96
+    assert evaluate(quantize(calibrate(trained.model, trained.calibration)), test).accuracy >= 0.96
