@@ -14,7 +14,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
 from edgelstm.model import Model
 from edgelstm.quantization import reference
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel

@@ -19,7 +19,7 @@ from edgelstm.export.elstm_layers import ENTRY_SIZE, Entry
 from edgelstm.export.form import FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model, Placed
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 MAGIC = b"\x89ELSTM\r\n"
 FORMAT_VERSION = 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Affine
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"

@@ -10,7 +10,7 @@ from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.gru import QuantizedGRU
 from edgelstm.quantization.lstm import QuantizedLSTM
 from edgelstm.quantization.quantize import quantize
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 __all__ = [
     "Affine",

@@ -12,7 +12,7 @@ from edgelstm.model import Model, Normalize
 from edgelstm.quantization import context, conv, dense, gru, lstm
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
     "lstm": lstm.quantize,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgelstm.forward import by_length
 from edgelstm.quantization.layer import Int64, Walker
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 
 def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> NDArray[np.int8]:

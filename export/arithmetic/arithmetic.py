@@ -17,7 +17,7 @@ from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import CODE_ROUNDINGS, SCORE_UNITS, score_slack
 from edgelstm.model import Model
 from edgelstm.quantization import reference
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 Limit = Callable[[NDArray[Any], NDArray[Any]], float]
 """(float64, the plainest way to compute it in this arithmetic) → how far a file may be from float64."""

@@ -10,7 +10,7 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace, integer_trace, states_seen
 from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 
 class Int8(Arithmetic):

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.export.metadata import KEY, metadata_json
 from edgelstm.model import Model
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import IO_FIELD, STATES_FIELD, State
 

@@ -23,7 +23,7 @@ from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
 from edgelstm.files import write_whole
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.records import Pattern, from_json, load, to_json, to_text
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import FILE_FIELDS

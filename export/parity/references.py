@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.model import Model
 from edgelstm.quantization import reference
-from edgelstm.quantization.scheme import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel
 
 KEPT = 16
 """Traces of each kind: a model carries fewer sequences than that, and a trace may take megabytes."""

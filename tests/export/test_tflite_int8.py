@@ -16,8 +16,8 @@ from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.fixed_point import sigmoid16, tanh16
 from edgelstm.quantization.lstm import QuantizedLSTM
+from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
-from edgelstm.quantization.scheme import QuantizedModel
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import metadata_entry
 from litert_alone import streamed
