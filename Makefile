@@ -118,8 +118,9 @@ test-python: environment $(DATA)
 
 # Every form of export with every kind of model, where test-python takes each pair of their values once; examples
 # drawn anew and more of them.
+test-all: export EDGELSTM_ALL = 1
 test-all: lint types test-c environment $(DATA)
-	EDGELSTM_ALL=1 $(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
 
 FRESH := bookworm trixie
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -15,8 +16,11 @@ Activation = Literal["softmax", "sigmoid", "linear"]
 PoolingKind = Literal["last", "mean"]
 Float32 = NDArray[np.float32]
 
-MAX_SUM = 1e300
-"""The largest size of a restored sum, as in the C core."""
+MAX_SCORE = 3.4e38
+"""No score is larger, as in the C core: a restored sum is held to so much for each run that it stands for."""
+
+_FAN = 16
+"""Rows that a total stands for, as in the C core."""
 
 
 def activate(scores: Float32, activation: Activation) -> Float32:
@@ -35,21 +39,27 @@ class Pooling:
     """Gathers the scores of one stream, run by run, and says when an answer is due.
 
     A run is what the last layer makes of a frame, or of several where it does not run at every one: window and hop
-    count runs. pooling `last`: the newest scores. pooling `mean`: scores are added to a float64 block sum; a window
-    is a ring of the sums of its complete blocks, so the cost of a run does not depend on the window.
+    count runs. pooling `last`: the newest scores. pooling `mean`: scores are added to a row of float64 sums; a window
+    is a ring of such rows, one for each block of `hop` runs, where a new block takes the place of the oldest. Above
+    the rows stand totals, a row for every 16 below, until at most 16 are left, which an answer adds up: a run costs
+    little more for a long window than for a short one. All is added in the order of the C core, to the same bits.
     """
 
     def __init__(self, pooling: PoolingKind, window: int, hop: int, outputs: int):
         self.hop = hop
         self.runs = 0  # since reset
         self._last = np.zeros(outputs, np.float32) if pooling == "last" else None
-        self._block = np.zeros(outputs)  # the sum of the block that is being filled; of all runs without a window
-        self._ring = np.zeros((window // hop if window else 0, outputs))  # block n lies in row n % len(ring)
+        self._windowed = window > 0
+        self._levels = [np.zeros((window // hop if window else 1, outputs))]  # the sums, then levels of totals
+        while len(self._levels[-1]) > _FAN:
+            self._levels.append(np.zeros((-(-len(self._levels[-1]) // _FAN), outputs)))
 
-    @property
-    def _blocks(self) -> int:
-        """Complete blocks since reset."""
-        return self.runs // self.hop if len(self._ring) else 0
+    def _block(self) -> tuple[int, int]:
+        """The block that took the newest run, from 0, and the runs that it has."""
+        if not self._windowed:
+            return 0, self.runs
+        block = (self.runs - 1) // self.hop
+        return block, self.runs - block * self.hop
 
     def add(self, scores: Float32) -> bool:
         """Take the scores (outputs,) of the next run; True when an answer is due."""
@@ -58,11 +68,19 @@ class Pooling:
         if self._last is not None:
             self._last[:] = scores
             return due
-        self._block += scores
-        if due and len(self._ring):
-            self._ring[(self._blocks - 1) % len(self._ring)] = self._block
-            self._block[:] = 0
+        block, runs = self._block()
+        row = block % len(self._levels[0])
+        sums = self._levels[0][row]
+        np.add(0.0 if runs == 1 else sums, scores, out=sums)
+        if due and self._windowed:
+            self._renew_above(row)
         return due
+
+    def _renew_above(self, row: int) -> None:
+        """Make the totals that row `row` of the sums is part of."""
+        for below, totals in pairwise(self._levels):
+            row //= _FAN
+            totals[row] = _total(below[row * _FAN : (row + 1) * _FAN])
 
     def scores(self) -> Float32:
         """The pooled scores (outputs,) now. Between two answers of a window, the block that is being filled
@@ -71,34 +89,61 @@ class Pooling:
             raise ValueError("no scores since reset, expected some before asking for an answer")
         if self._last is not None:
             return self._last.copy()
-        if not len(self._ring):
-            return (self._block / self.runs).astype(np.float32)
-        partial = self.runs % self.hop
-        complete = min(self._blocks, len(self._ring) - (partial > 0))
-        total = np.zeros_like(self._block)
-        for n in range(self._blocks - complete, self._blocks):
-            total += self._ring[n % len(self._ring)]
-        if partial:
-            total += self._block
-        return (total / (complete * self.hop + partial)).astype(np.float32)
+        block, runs = self._block()
+        rows = len(self._levels[0])
+        if self._windowed and runs < self.hop:
+            self._renew_above(block % rows)
+        covered = min(block, rows - 1) * self.hop + runs
+        return (_total(self._levels[-1]) / covered).astype(np.float32)
 
     def reset(self) -> None:
         self.runs = 0
-        for array in self.arrays().values():
+        for array in [*self.arrays().values(), *self._levels]:
             array[...] = 0
 
     def arrays(self) -> dict[str, NDArray[np.floating]]:
-        """All that it holds besides the number of runs, by name: the arrays themselves."""
-        if self._last is not None:
-            return {"scores": self._last}
-        return {"sums": self._block, "blocks": self._ring} if len(self._ring) else {"sums": self._block}
+        """All that it holds besides the number of runs, and what follows from it: the arrays themselves."""
+        return {"sums": self._levels[0]} if self._last is None else {"scores": self._last}
 
     def restore(self, runs: int, arrays: Mapping[str, NDArray[np.floating]]) -> None:
         """Go on after `runs` runs from copies of `arrays`. ValueError, with nothing changed, for what no pooling of
         finite scores comes to."""
-        for name, given in arrays.items():
-            if not (np.abs(given.astype(np.float64)) <= MAX_SUM).all():
-                raise ValueError(f"{name}: NaN, infinity or a sum that no scores come to")
+        held = self.arrays()
+        limits = {"scores": np.array([[MAX_SCORE]]), "sums": MAX_SCORE * self._runs_in_rows(runs)[:, None]}
+        for name in held:
+            if not (np.abs(arrays[name].astype(np.float64)) <= limits[name]).all():
+                raise ValueError(f"{name}: NaN, infinity or a value that {runs} runs of scores do not come to")
         self.runs = runs
-        for name, array in self.arrays().items():
+        for name, array in held.items():
             array[...] = arrays[name]
+        for below, totals in pairwise(self._levels):
+            for row in range(len(totals)):
+                totals[row] = _total(below[row * _FAN : (row + 1) * _FAN])
+
+    def _runs_in_rows(self, runs: int) -> NDArray[np.float64]:
+        """Runs whose scores lie in each row of the sums, after `runs` in all."""
+        rows = len(self._levels[0])
+        if not self._windowed or not runs:
+            return np.full(rows, float(runs))
+        block = (runs - 1) // self.hop
+        found = np.where(np.arange(rows) < block, float(self.hop), 0.0)
+        found[block % rows] = runs - block * self.hop
+        return found
+
+
+def _total(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of rows (n, outputs), the first of them first: a reduction may choose another order."""
+    total: NDArray[np.float64] = np.add.accumulate(rows, axis=0)[-1]
+    return total
+
+
+def additions(pooling: PoolingKind, window: int, hop: int, outputs: int) -> int:
+    """Of float64 sums in a run that ends a block, the dearest there is; window and hop count runs."""
+    if pooling == "last":
+        return 0
+    rows = window // hop if window else 1
+    found = 1
+    while rows > _FAN:
+        found += _FAN
+        rows = -(-rows // _FAN)
+    return outputs * (found + rows)

@@ -22,7 +22,7 @@ from edgelstm.runtime.states import read_integer_io, read_states
 
 MAX_FILE_BYTES = 1 << 30
 _HEAD = struct.Struct("<4sI16sQ")  # magic, version, the model's identity, frames
-_MAGIC, _VERSION = b"ELES", 2
+_MAGIC, _VERSION = b"ELES", 3
 _MAX_FRAMES = 1 << 62
 
 

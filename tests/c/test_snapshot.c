@@ -46,21 +46,41 @@ static void check_float_state(void) {
     CHECK_STATUS(restore_sealed(), EL_OK);
 }
 
-/* Sums too large for float32 would be infinite as answers; their softmax must not be undefined. */
+/* Sums are held to what as many runs as they stand for come to: answers stay finite. */
 static void check_sums(void) {
-    double sum = NAN;
+    static const double refused[] = {NAN, INFINITY, -INFINITY, 3.41e38, -1e300, 1.7e308};
+    double sum = -3.4e38;
     float answer[TINY_OUTPUTS];
     start(EL_INT8, EL_MEAN, 0, 1);
     unsigned char *sums = snapshot + info.snapshot_size - TINY_OUTPUTS * sizeof sum;
-    memcpy(sums, &sum, sizeof sum);
-    CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
-    sum = 1e300;
+    for (size_t n = 0; n < sizeof refused / sizeof *refused; n++) {
+        memcpy(sums, &refused[n], sizeof *refused);
+        CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+    }
     memcpy(sums, &sum, sizeof sum);
     CHECK_STATUS(restore_sealed(), EL_OK);
     CHECK_STATUS(el_stream_answer(stream, answer), EL_OK);
-    sum = -1.0001e300;
-    memcpy(sums, &sum, sizeof sum);
-    CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+    CHECK(isfinite(answer[0]) && isfinite(answer[1]));
+}
+
+/* A count of frames that the sums contradict: a row without a run holds nothing. */
+static void check_empty_rows(void) {
+    static const struct {
+        uint64_t frames;
+        size_t row; /* the only one that is not zero */
+        el_status wanted;
+    } cases[] = {{0, 0, EL_ERROR_FIELD}, {1, 0, EL_OK}, {1, 1, EL_ERROR_FIELD},
+                 {3, 1, EL_ERROR_FIELD}, {4, 1, EL_OK}, {4, 2, EL_ERROR_FIELD},
+                 {9, 2, EL_OK},          {10, 0, EL_OK}};
+    start(EL_INT8, EL_MEAN, 9, 3);
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        double sum = 1.0;
+        unsigned char *sums = snapshot + info.snapshot_size - 3 * TINY_OUTPUTS * sizeof sum;
+        memset(sums, 0, 3 * TINY_OUTPUTS * sizeof sum);
+        memcpy(sums + cases[n].row * TINY_OUTPUTS * sizeof sum, &sum, sizeof sum);
+        memcpy(snapshot + 40, &cases[n].frames, sizeof cases[n].frames);
+        CHECK_STATUS(restore_sealed(), cases[n].wanted);
+    }
 }
 
 /* Counts of frames near the end of their type are refused: below, answers come when they are due.
@@ -145,6 +165,7 @@ int main(void) {
     check_padding();
     check_float_state();
     check_sums();
+    check_empty_rows();
     check_frames();
     check_context_state();
     return 0;

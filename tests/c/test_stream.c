@@ -126,6 +126,7 @@ int main(void) {
         check_law(precision, EL_MEAN, 12, 4);
         check_law(precision, EL_MEAN, 4, 4);
         check_law(precision, EL_MEAN, 7, 1);
+        check_law(precision, EL_MEAN, 20, 1); /* more blocks than one total stands for */
     }
     check_other_model();
     return 0;

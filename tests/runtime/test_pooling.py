@@ -1,16 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm import forward
+from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
-from edgelstm.runtime.pooling import Pooling, activate
+from edgelstm.runtime import Model
+from edgelstm.runtime.pooling import Pooling, activate, additions
+from random_models import random_model, random_signal
 
 answers = st.one_of(
     st.builds(Answer, st.just("last"), st.just(0), st.integers(0, 5)),
     st.builds(Answer, st.just("mean"), st.just(0), st.integers(0, 5)),
     st.builds(lambda hop, blocks: Answer("mean", hop * blocks, hop), st.integers(1, 5), st.integers(1, 4)),
+    st.builds(lambda hop, blocks: Answer("mean", hop * blocks, hop), st.integers(1, 2), st.integers(15, 35)),
 )
 
 
@@ -71,18 +77,59 @@ def test_an_answer_needs_a_frame():
         pooling_for(Answer("mean", 4, 2), 3).scores()
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2e300])
-@pytest.mark.parametrize("name", ["sums", "blocks"])
-def test_sums_that_no_scores_come_to_are_refused_and_change_nothing(name, value):
+@pytest.mark.parametrize(
+    ("runs", "row", "value"),
+    [
+        *((7, 1, value) for value in (np.nan, np.inf, -np.inf, 1e300, 6.9e38)),
+        (7, 0, 3.5e38),  # the fourth block has begun: one run
+        (4, 2, 1e-300),  # the third has not
+        (0, 0, 1e-300),
+    ],
+)
+def test_sums_that_so_many_runs_do_not_come_to_are_refused_and_change_nothing(runs, row, value):
     pooling = pooling_for(Answer("mean", 6, 2), 3)
-    for row in scores_of(2, 7):
-        pooling.add(row)
+    for scores in scores_of(2, 7):
+        pooling.add(scores)
     before = held(pooling)
-    arrays = {each: array.copy() for each, array in pooling.arrays().items()}
-    arrays[name].flat[-1] = value
-    with pytest.raises(ValueError, match=rf"^{name}: "):
-        pooling.restore(9, arrays)
+    sums = np.zeros((3, 3))
+    sums[row, 1] = value
+    with pytest.raises(ValueError, match=r"^sums: "):
+        pooling.restore(runs, {"sums": sums})
     assert held(pooling) == before
+    sums[row, 1] = 3.3e38 if runs == 7 else 0.0
+    pooling.restore(runs, {"sums": sums})
+    assert not runs or np.isfinite(pooling.scores()).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 7])
+@pytest.mark.parametrize("answer", [Answer("mean", 200, 1), Answer("mean", 600, 2), Answer("mean", 200, 50)], ids=str)
+def test_means_are_those_of_the_c_core_in_every_bit(tmp_path, answer, outputs):
+    scores_only = random_model(3, [5], [outputs], activation="linear", frames=20)
+    (tmp_path / "scores.elstm").write_bytes(encode(scores_only))
+    (tmp_path / "means.elstm").write_bytes(encode(replace(scores_only, answer=answer)))
+    signal = random_signal(700, 3, 1)
+    scores = Model(tmp_path / "scores.elstm").stream().push(signal)
+    stream, pooling = Model(tmp_path / "means.elstm").stream(), pooling_for(answer, outputs)
+    for n, (frame, row) in enumerate(zip(signal, scores)):
+        assert stream.step(frame) == pooling.add(row)
+        if n % 7 == 0 or n % answer.hop == answer.hop - 1:
+            np.testing.assert_array_equal(stream.answer(), pooling.scores())
+    saved = stream.save()[-pooling.arrays()["sums"].nbytes :]
+    assert saved == pooling.arrays()["sums"].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("answer", "most"),
+    [
+        (Answer(), 0),
+        (Answer("mean"), 2),
+        (Answer("mean", 200, 50), 1 + 4),
+        (Answer("mean", 200, 1), 1 + 16 + 13),
+        (Answer("mean", 1 << 20, 1), 1 + 5 * 16),
+    ],
+)
+def test_the_dearest_run_of_a_mean_is_bounded(answer, most):
+    assert additions(answer.pooling, answer.window, answer.hop, 7) == 7 * most
 
 
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=20))

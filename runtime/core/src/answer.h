@@ -4,6 +4,20 @@
 
 #include "model.h"
 
+/* Frames until the next answer is due, for a stream that has taken `frames`; 0 = never. The one
+ * place that says when: what is announced and what is written both follow from it. */
+uint64_t el_answer_is_in(const el_model *model, uint64_t frames);
+
+/* Runs of the last layer whose scores lie in row `row` of the sums, for a stream that has taken
+ * `frames`. */
+uint64_t el_answer_runs_in(const el_model *model, uint64_t frames, uint32_t row);
+
+/* Rows of totals that stand above the sums. */
+uint64_t el_answer_totals(const el_model *model);
+
+/* Make the totals anew from the sums. Time linear in their number. */
+void el_answer_add_up(const el_stream *stream);
+
 /* Add the newest frame's `scores` (outputs,) to the sums of a stream whose pooling is `mean`. */
 void el_answer_add(el_stream *stream, const float *scores);
 

@@ -1,4 +1,5 @@
 /* Where the parts of a stream lie in its memory. */
+#include "answer.h"
 #include "model_open.h"
 #include "parts.h"
 
@@ -56,6 +57,7 @@ el_status el_lay_out_stream(el_model *model) {
         snapshot += place.size;
         model->n_parts++;
     }
+    model->totals_offset = take(&total, el_answer_totals(model) * model->outputs * sizeof(double));
     model->results_offset = take(&total, model->results_size);
     model->work_offset = take(&total, most_work(model));
     if (total > MAX_STREAM_SIZE)

@@ -77,8 +77,9 @@ struct el_model {
     uint32_t input_place;      /* the normalized input's place among them */
     /* Where the parts of a stream lie, in bytes from its start. */
     uint32_t flow_offset; /* the normalized input */
-    uint32_t sums_blocks; /* blocks of `outputs` float64 score sums; 0 when pooling is `last` */
+    uint32_t sums_blocks; /* rows of `outputs` float64 score sums; 0 when pooling is `last` */
     uint32_t sums_offset;
+    uint32_t totals_offset; /* what follows from the sums: answer.c */
     uint32_t results_offset;
     uint32_t work_offset; /* what a layer needs while it runs; then the scores */
     uint32_t n_parts;

@@ -8,6 +8,7 @@
  *   40  u64    frames since the initial state
  *   48  u8[16] zero
  *   64         the parts of the state, in their order: see parts.h */
+#include "answer.h"
 #include "fields.h"
 #include "parts.h"
 
@@ -16,8 +17,9 @@
 #define SNAPSHOT_VERSION 1u
 /* A stream at a million frames a second takes 146,000 years to come there: no count overflows. */
 #define MAX_FRAMES (UINT64_C(1) << 62)
-/* Sums of scores: no more than so many frames of the largest float32 could reach. */
-#define MAX_SUM 1e300
+/* No score is larger: hidden results are at most 1e27, weights 1e6, a row has at most 2^14 columns.
+ * A mean of such is finite as a float32. */
+#define MAX_SCORE 3.4e38
 
 enum {
     S_VERSION = 8,
@@ -58,20 +60,27 @@ el_status el_stream_save(const el_stream *stream, void *bytes, size_t size) {
     return EL_OK;
 }
 
-/* Every value of the part at `bytes` is one that its layer can go on from; NaN is none. */
-static bool is_state(const el_place *place, const uint8_t *bytes) {
+/* float32 values that a layer can go on from; NaN is none. */
+static bool are_values(const el_place *place, const uint8_t *bytes) {
     size_t count = (size_t)place->part.rows * place->part.channels;
     bool valid = true;
-    if (place->part.dtype == EL_DTYPE_FLOAT32)
-        for (size_t n = 0; n < count; n++)
-            valid =
-                valid && el_is_finite_up_to(el_f32(bytes + n * sizeof(float)), place->part.limit);
-    if (place->part.dtype == EL_DTYPE_FLOAT64)
-        for (size_t n = 0; n < count; n++) {
+    for (size_t n = 0; n < count; n++)
+        valid = valid && el_is_finite_up_to(el_f32(bytes + n * sizeof(float)), place->part.limit);
+    return valid;
+}
+
+/* Sums that as many runs as they stand for come to; NaN is none. */
+static bool are_sums(const el_model *model, const el_place *place, uint64_t frames,
+                     const uint8_t *bytes) {
+    bool valid = true;
+    for (uint32_t row = 0; row < place->part.rows; row++) {
+        double most = (double)el_answer_runs_in(model, frames, row) * MAX_SCORE;
+        for (uint32_t n = 0; n < place->part.channels; n++, bytes += sizeof(double)) {
             double value;
-            memcpy(&value, bytes + n * sizeof value, sizeof value);
-            valid = valid && value >= -MAX_SUM && value <= MAX_SUM;
+            memcpy(&value, bytes, sizeof value);
+            valid = valid && value >= -most && value <= most;
         }
+    }
     return valid;
 }
 
@@ -83,7 +92,8 @@ static el_status check_state(const el_model *model, const uint8_t *bytes) {
     if (frames > MAX_FRAMES || !el_all_zero(bytes + S_RESERVED, S_STATE - S_RESERVED))
         return EL_ERROR_FIELD;
     for (bytes += S_STATE; el_next_part(model, &walk, &place); bytes += place.size)
-        if (!is_state(&place, bytes))
+        if ((place.part.dtype == EL_DTYPE_FLOAT32 && !are_values(&place, bytes)) ||
+            (place.part.dtype == EL_DTYPE_FLOAT64 && !are_sums(model, &place, frames, bytes)))
             return EL_ERROR_FIELD;
     return EL_OK;
 }
@@ -126,5 +136,6 @@ el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
         memcpy(el_stream_part(stream, place.offset), at, place.size);
         at += place.size;
     }
+    el_answer_add_up(stream);
     return EL_OK;
 }

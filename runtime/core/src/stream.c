@@ -33,6 +33,7 @@ el_status el_stream_reset(el_stream *stream) {
     stream->frames = 0;
     while (el_next_part(model, &walk, &place))
         memset(el_stream_part(stream, place.offset), place.part.initial, place.memory);
+    el_answer_add_up(stream);
     return EL_OK;
 }
 
@@ -43,10 +44,11 @@ uint64_t el_stream_frames(const el_stream *stream) {
 size_t el_stream_answers(const el_stream *stream, size_t frames) {
     if (stream == NULL || stream->model->hop == 0)
         return 0;
-    uint32_t hop = stream->model->hop;
-    if (hop == 1) /* most models: two divisions less */
-        return frames;
-    return frames / hop + (size_t)((stream->frames % hop + frames % hop) / hop);
+    uint64_t next = el_answer_is_in(stream->model, stream->frames);
+    if (frames < next)
+        return 0;
+    size_t others = frames - (size_t)next;
+    return 1 + (others == 0 ? 0 : others / stream->model->hop);
 }
 
 bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
@@ -110,17 +112,11 @@ static const float *scores_of_state(const el_stream *stream) {
     return run_head(stream);
 }
 
-/* Whether an answer is due at the stream's newest frame. */
-static bool is_due(const el_stream *stream) {
-    uint32_t hop = stream->model->hop;
-    return hop == 1 || (hop != 0 && stream->frames % hop == 0); /* most models: no division */
-}
-
 bool el_stream_finish_frame(el_stream *stream, float *answer) {
     const el_model *model = stream->model;
     if (model->stride != 1 && stream->frames % model->stride != 0)
         return false; /* hop is a multiple of the stride */
-    bool emits = is_due(stream);
+    bool emits = answer != NULL && el_answer_is_in(model, stream->frames - 1) == 1;
     const float *scores = NULL;
     if (emits || model->pooling == EL_MEAN)
         scores = run_head(stream);
@@ -144,14 +140,15 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
     if (!el_frames_are_finite(model, frames, count))
         return EL_ERROR_NOT_FINITE;
 
+    size_t written = 0;
     for (size_t n = 0; n < count; n++, frames += model->features) {
+        float *answer = written < due ? answers + written * model->outputs : NULL;
         el_stream_begin_frame(stream, frames);
         step_layers(stream);
-        if (el_stream_finish_frame(stream, answers))
-            answers += model->outputs;
+        written += el_stream_finish_frame(stream, answer);
     }
     if (n_answers != NULL)
-        *n_answers = due;
+        *n_answers = written;
     return EL_OK;
 }
 

@@ -13,7 +13,7 @@ bool el_frames_are_finite(const el_model *model, const float *frames, size_t cou
 void el_stream_begin_frame(el_stream *stream, const float *frame);
 
 /* The layers up to the last one with a state have taken the frame. Returns whether an answer was
- * due: then `answer` (outputs,) holds it. */
+ * written to `answer` (outputs,); where that is null, none is. */
 bool el_stream_finish_frame(el_stream *stream, float *answer);
 
 #endif
