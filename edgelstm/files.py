@@ -1,52 +1,164 @@
-"""Files written whole or not at all, and read up to a bound. The standard library only."""
+"""Files written whole or not at all, and read up to a bound. The standard library only.
+
+Every file that a command writes goes through here. It is made beside where it will be, under a name that nobody can
+foresee, brought to the disk and renamed. Whoever makes one holds a lock on it, which ends with its process: so the
+next one that writes into that folder knows what a killed process left there, and removes it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+_BESIDE = re.compile(r"\.edgelstm-[0-9a-f]{16}\.part(\.[a-z]+)?")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_LOCK_SECONDS = 30.0
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+_own: set[str] = set()  # names of candidates of this process: where a lock is the process's, it does not tell
+
+
+class Candidate:
+    """What will be the file at a path; it lies at `path`, in the same folder, until `put` lets it take its place."""
+
+    def __init__(self, asked: Path, suffix: str):
+        self._asked = asked
+        self._before = check_target(asked)
+        # A link stays: what it points to is replaced.
+        self.target = Path(os.path.realpath(asked))
+        self._finished = False
+        _sweep(self.target.parent)
+        with self._named():
+            self.path, self.file = _made(self.target.parent, suffix)
+
+    def write(self, content: bytes) -> None:
+        """All of it: what was written before goes."""
+        self._finished = False
+        with self._named():
+            self.file.seek(0)
+            self.file.truncate()
+            self.file.write(content)
+
+    def finish(self) -> None:
+        """All is written: bring it to the disk. `put` does so where nobody did."""
+        if self._finished:
+            return
+        with self._named():
+            self.file.flush()
+            if self._before is not None:
+                with contextlib.suppress(OSError):  # only root may give files away
+                    os.fchown(self.file.fileno(), self._before.st_uid, self._before.st_gid)
+                os.fchmod(self.file.fileno(), self._before.st_mode & 0o777)
+            os.fsync(self.file.fileno())
+        self._finished = True
+
+    def put(self, target: Path | None = None) -> None:
+        """In one step, the file is at its path, or at another one in the same folder."""
+        self.finish()
+        check_target(target or self._asked)  # once more: what is there may have come meanwhile
+        with self._named():
+            self.path.replace(target or self.target)
+
+    def close(self) -> None:
+        """Where it was not put, nothing is left of it."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.file.close()  # and with it goes the lock
+        _own.discard(self.path.name)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        with _said_of(self._asked):
+            yield
+
+
+@contextlib.contextmanager
+def candidate(path: str | Path, suffix: str = "") -> Iterator[Candidate]:
+    """What may become the file at `path`: nothing is there before `put`, and nothing is left where nobody puts it.
+
+    suffix: of its name until then, such as .onnx, for programs that go by it. Errors as `whole_file` raises them.
+    """
+    path = Path(path)
+    made = Candidate(path, suffix)
+    try:
+        with _said_of(path, only_full=True):
+            yield made
+    finally:
+        made.close()
+
 
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write to; at the end, and only then, it is at `path`: nobody ever sees half of it.
 
-    It is written beside `path`, brought to the disk and renamed. A link stays and what it points to is replaced, with
-    the permissions that it had. What is no regular file, such as /dev/stdout or a named pipe, is written to as it is.
-    An error leaves what was there before. OSError as `open`, of `path`.
+    A link stays and what it points to is replaced, with the permissions that it had; a new file has those that the
+    umask leaves. An error leaves what was there before. ValueError where something lies that is no regular file;
+    OSError as `open`, of `path`, also where the disk is full.
     """
-    path = Path(path)
-    before = _status(path)
-    if before is not None and not stat.S_ISREG(before.st_mode):
-        with path.open("wb") as file:
-            yield file
-        return
-    final = Path(os.path.realpath(path))
-    beside = final.with_name(f".{final.name[:200]}.{secrets.token_hex(4)}.part")
-    try:
-        with _opened(beside, path) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if before is not None:
-            beside.chmod(stat.S_IMODE(before.st_mode))
-        beside.replace(final)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with candidate(path) as made:
+        yield made.file
+        made.put()
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
     """`content` at `path`, as `whole_file` writes it."""
     with whole_file(path) as file:
         file.write(content)
+
+
+def check_target(path: str | Path, inputs: Iterable[str | Path] = ()) -> os.stat_result | None:
+    """What lies where a file is to be written, None where nothing does.
+
+    ValueError, one line, where that is no regular file, or one of the files in `inputs`, by whatever name.
+    OSError where the way there cannot be gone.
+    """
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a device")
+        raise ValueError(f"{path}: {kind}, expected a regular file or a name that is free")
+    for one in inputs:
+        with contextlib.suppress(OSError):  # what cannot be read is said by whoever reads it
+            if os.path.samestat(found, Path(one).stat()):
+                raise ValueError(f"{path}: the same file as {one}, which is read; expected another one")
+    return found
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Nobody else puts files into `folder` that belong together. Where folders cannot be locked, everybody may.
+
+    TimeoutError after half a minute.
+    """
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # one that can be written to but not read
+        yield
+        return
+    try:
+        end = time.monotonic() + _LOCK_SECONDS
+        while not _locks(lock, if_impossible=True):
+            if time.monotonic() > end:
+                text = f"locked by another program for {_LOCK_SECONDS:.0f} s"
+                raise TimeoutError(errno.ETIMEDOUT, text, str(folder))
+            time.sleep(0.005)
+        yield
+    finally:
+        os.close(lock)
 
 
 def read_bounded(path: str | Path | Traversable, most: int) -> bytes:
@@ -58,16 +170,65 @@ def read_bounded(path: str | Path | Traversable, most: int) -> bytes:
     return content
 
 
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+def _made(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
+    """A new file with a lock on it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        path = folder / f".edgelstm-{secrets.token_hex(8)}.part{suffix}"
+        _own.add(path.name)
+        try:
+            descriptor = os.open(path, flags, 0o666)
+        except OSError:
+            _own.discard(path.name)
+            raise
+        # Between the two somebody may have taken it for one that was left behind.
+        if _locks(descriptor, if_impossible=True) and os.fstat(descriptor).st_nlink:
+            return path, os.fdopen(descriptor, "w+b")
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+        _own.discard(path.name)
 
 
-def _opened(beside: Path, path: Path) -> BinaryIO:
-    """An error names the file that was asked for."""
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left behind in `folder`: candidates that nobody holds a lock on."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if _BESIDE.fullmatch(path.name) and path.name not in _own:
+                with contextlib.suppress(OSError):
+                    _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return beside.open("xb")
+        found = os.fstat(descriptor)
+        ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        if ours and _locks(descriptor, if_impossible=False):
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int, *, if_impossible: bool) -> bool:
+    """Whether this process has the lock now; where files cannot be locked, `if_impossible`."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return if_impossible
+    return True
+
+
+@contextlib.contextmanager
+def _said_of(path: Path, *, only_full: bool = False) -> Iterator[None]:
+    """An error of a file that nobody asked for names the one that was asked for.
+
+    only_full: only errors without a name that say that a disk takes no more.
+    """
+    try:
+        yield
     except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
+        if error.errno is None or (only_full and (error.filename is not None or error.errno not in _NO_ROOM)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None

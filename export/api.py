@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edgelstm.export.form import Form, Source
 from edgelstm.export.forms import check_io, check_layers, find_form
 from edgelstm.export.parity.proof import Proof, prove
-from edgelstm.files import write_whole
+from edgelstm.export.placing import check_names, place, place_failed
+from edgelstm.files import candidate
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.runtime.engines.open import open_model
@@ -58,9 +59,11 @@ def export_model(
     sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
 
-    A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX; a good file that lay at
-    `path` before stays. ImportError when the engine for the proof is not installed, ValueError for a form that
-    does not exist or a model that it cannot hold.
+    A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX (NAME.failed-1.SUFFIX where
+    that is not of an earlier export); a good file that lay at `path` before stays. A link at `path` stays: what it
+    points to is replaced, and the proof lies beside that. ImportError when the engine for the proof is not
+    installed; ValueError for a form that does not exist, a model that it cannot hold, a path where something lies
+    that is no regular file.
     """
     path = Path(path)
     form = find_form(path.suffix.removeprefix("."), precision)
@@ -71,6 +74,7 @@ def export_model(
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     check_io(form, io)
     check_layers(form, model)
+    check_names(path, form.companions)
     source, examples = _source(form, model, scales), _sequences(model, sequences) if verify else ()
     try:
         content = form.encode(source, io)
@@ -79,24 +83,24 @@ def export_model(
             f"{path}: needs {error.name}, which is not installed: pip install 'edgelstm[toolchain]'"
         ) from None
     # Proven under another name first: a file at `path` is always a good one.
-    candidate = path.with_suffix(f".failed{form.opened_as or form.suffix}")
-    try:
-        write_whole(candidate, content)
-    except OSError as error:  # said of the file that was asked for
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    try:
-        proof = prove(candidate, form, source, examples) if verify else None
-    except BaseException as error:
-        candidate.unlink(missing_ok=True)
-        if isinstance(error, ImportError | ValueError):  # said of the file that was asked for
-            raise type(error)(str(error).replace(str(candidate), str(path))) from None
-        raise
-    written = candidate
-    if proof is None or proof.passed:
-        written, content = path, form.put(candidate, path, model)
-    if proof is not None:
-        proof = proof.of(written.name, content)
-        proof.write(written)
+    with candidate(path, form.opened_as or form.suffix) as made:
+        made.write(content)
+        made.finish()
+        try:
+            proof = prove(made.path, form, source, examples) if verify else None
+        except (ImportError, ValueError) as error:  # said of the file that was asked for
+            raise type(error)(str(error).replace(str(made.path), str(path))) from None
+        if proof is not None and not proof.passed:
+            written = place_failed(made, proof)
+            proof = proof.of_file(written.name)
+        else:
+            written = path
+            files = form.files(content, made.target, model)
+            if files[""] is not content:
+                content = files[""]
+                made.write(content)
+            proof = proof and proof.of(made.target.name, content)
+            place(made, {suffix: other for suffix, other in files.items() if suffix}, proof)
     granularity = source.granularity if isinstance(source, QuantizedModel) else None
     return Export(written, len(content), form, granularity, proof)
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgelstm.export import elstm
-from edgelstm.files import write_whole
 from edgelstm.model import Model
 
 MAX_BYTES = 1 << 30
@@ -82,13 +81,10 @@ def decode(path: str | Path) -> bytes:
     return content
 
 
-def _put(proven: Path, path: Path, model: Model) -> bytes:
-    """Source and header from the `.elstm` file at `proven`, which goes."""
-    source, header = encode(proven.read_bytes(), path, model.features, model.outputs)
-    write_whole(path.with_suffix(".h"), header)
-    write_whole(path, source)
-    proven.unlink()
-    return source
+def _files(proven: bytes, path: Path, model: Model) -> dict[str, bytes]:
+    """Source and header from an `.elstm` file."""
+    source, header = encode(proven, path, model.features, model.outputs)
+    return {"": source, ".h": header}
 
 
 INT8 = replace(
@@ -97,7 +93,8 @@ INT8 = replace(
     choose="for firmware and programs that link their model: a .c file with its .h",
     beware="what is proven are the bytes that it holds; four times their size as source",
     opened_as=elstm.INT8.suffix,
-    put=_put,
+    companions=(".h",),
+    files=_files,
 )
 FLOAT32 = replace(
     elstm.FLOAT32,
@@ -105,5 +102,6 @@ FLOAT32 = replace(
     choose="as int8 in C, where int8 costs too much accuracy",
     beware="as int8 in C; not for a core that was built for int8 alone",
     opened_as=elstm.FLOAT32.suffix,
-    put=_put,
+    companions=(".h",),
+    files=_files,
 )

@@ -48,9 +48,8 @@ STRIDE_1 = Limit("scores at every frame", _any_stride)
 """Of forms that take any number of frames, one after the other."""
 
 
-def _rename(proven: Path, path: Path, _: Model) -> bytes:
-    proven.replace(path)
-    return path.read_bytes()
+def _as_it_is(proven: bytes, _path: Path, _model: Model) -> dict[str, bytes]:
+    return {"": proven}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,8 +68,9 @@ class Form(ABC):
     io: tuple[Io, ...] = ("float32",)  # what may go in and come out, the default first
 
     opened_as: str = ""  # suffix of the file that an engine opens for the proof; empty: the form's own
-    put: Callable[[Path, Path, Model], bytes] = _rename
-    """Lets the proven file at the first path be the one at the second; returns what that holds."""
+    companions: tuple[str, ...] = ()  # suffixes of the files that go with one
+    files: Callable[[bytes, Path, Model], dict[str, bytes]] = _as_it_is
+    """What is written once these bytes are proven: "" is the file at the path, other keys are `companions`."""
 
     @property
     def suffix(self) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+
+from edgelstm.files import check_target
 
 FAILED, GATE_FAILED, BOARD_TROUBLE = 1, 3, 4
 """Exit codes: bad content; a proof, an accuracy or a budget was not kept; a board could not be reached or failed."""
@@ -39,11 +42,29 @@ def checked(check: Callable[[str], str], text: str) -> str:
         raise click.UsageError(f"--{error}") from None
 
 
-def check_output(output: Path | None, suffix: str | None = None) -> None:
-    """UsageError for an `--output` of another suffix, or whose folder is not there."""
+def check_output(
+    output: Path | None,
+    suffix: str | None = None,
+    inputs: Iterable[str | Path | None] = (),
+    option: str = "--output",
+) -> None:
+    """UsageError for an output that cannot be written, before any work is done.
+
+    That is one of another suffix; one in a folder that is not there or that takes no files; one where something lies
+    that is no regular file, or that is one of `inputs`, the files that the command reads.
+    """
     if output is None:
         return
     if suffix is not None and output.suffix != suffix:
-        raise click.UsageError(f"--output {output}: suffix {output.suffix or 'missing'}, expected {suffix}")
-    if not output.parent.is_dir():
-        raise click.UsageError(f"--output {output}: folder {output.parent} does not exist")
+        raise click.UsageError(f"{option} {output}: suffix {output.suffix or 'missing'}, expected {suffix}")
+    for folder in (output.parent, Path(os.path.realpath(output)).parent):
+        if not folder.is_dir():
+            raise click.UsageError(f"{option} {output}: folder {folder} does not exist")
+    try:
+        check_target(output, (one for one in inputs if one is not None))
+    except ValueError as error:
+        raise click.UsageError(f"{option} {error}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.UsageError(
+            f"{option} {output}: no files can be made in the folder {folder}, expected one to write in"
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED
+from edgelstm.cli.common import GATE_FAILED, check_output
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, table
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgelstm.model import Model
     from edgelstm.training import Config
 
+_RECORDING = "recording.csv"
 _WHEEL = "seglearn-1.2.5-py3-none-any.whl"
 
 _USUAL = {
@@ -64,6 +65,8 @@ def command(data: Path, output: Path) -> None:
     start = time.monotonic()
     dataset, config = _load(data)
     output.mkdir(parents=True, exist_ok=True)
+    for name in (f"{config.model.name}.npz", _RECORDING):
+        check_output(output / name, inputs=[data])
     model, test = _train(dataset, config, output)
     _evaluate(model, test, config)
     written = _export(model, output)
@@ -176,7 +179,7 @@ def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
         f"state of {opened.snapshot_bytes:,} bytes carried\n"
         f"  {rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
     )
-    recording = output / "recording.csv"
+    recording = output / _RECORDING
     _write_csv(recording, model.feature_names, test.sequences[0])
     return recording
 

@@ -84,6 +84,7 @@ def command(
     forms = _chosen(formats or ("elstm",), precision, scales, io)
     files = dict(zip(forms, _paths(model, forms, output, "" if io == "float32" else "-integers")))
     source = load_model(model)
+    _check_outputs(files, [path for path in (model, data) if path is not None])
     if "all" in formats:
         files = {form: files[form] for form in _holding(model, forms, source)}
     if licence is not None:
@@ -206,9 +207,24 @@ def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> 
         folder = model.parent if output is None else output
         return [folder / f"{model.stem}-{form.name}{ending}{form.suffix}" for form in forms]
     if len(forms) > 1:
-        raise click.UsageError(f"--output {output}: no folder, expected one for {len(forms)} files")
+        raise click.UsageError(f"--output {output}: no folder, expected one that is there for {len(forms)} files")
+    if not output.suffix:
+        expected = f"a folder that is there or a file as NAME{forms[0].suffix}"
+        raise click.UsageError(f"--output {output}: no such folder, expected {expected}")
     check_output(output, forms[0].suffix)
     return [output]
+
+
+def _check_outputs(files: dict[Form, Path], inputs: list[Path]) -> None:
+    """UsageError for what cannot be written, or what is read."""
+    from edgelstm.export.placing import check_names
+
+    for form, path in files.items():
+        check_output(path, inputs=inputs)
+        try:
+            check_names(path, form.companions, inputs)
+        except ValueError as error:
+            raise click.UsageError(f"--output: {error}") from None
 
 
 def _to_json(result: Export, us: float | None) -> dict[str, Any]:

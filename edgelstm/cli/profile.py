@@ -124,13 +124,16 @@ def command(
     if predicted is not None and (hosts or boards_file is not None):
         raise click.UsageError("--predict: for a board that is not at hand, expected without --board and --boards")
     plan = _plan(models, **settings)
-    check_output(output)
+    inputs = [*models, settings["data"], boards_file, wheels]
+    check_output(output, inputs=inputs)
     if predicted is not None:
         return _predict(models, predicted, as_json=as_json, output=output)
     # Python would die of SIGTERM at once and leave the measuring process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if hosts or boards_file is not None:
         targets = _targets(hosts, boards_file, board_python, wheels)
+        for name in _names(output, len(targets)):
+            check_output(name, inputs=inputs)
         return _measure(targets, models, plan, as_json=as_json, output=output)
     return _deliver([profile(models, plan, style.announce)], as_json=as_json, output=output)
 
@@ -220,9 +223,8 @@ def _deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -
     from edgelstm.devices import write_report
     from edgelstm.records import to_text
 
-    if output is not None:
-        for number, report in enumerate(reports, 1):
-            write_report(report, output if len(reports) == 1 else output.with_stem(f"{output.stem}-{number}"))
+    for name, report in zip(_names(output, len(reports)), reports):
+        write_report(report, name)
     if as_json:
         click.echo(to_text(_one_or_all([report.to_json() for report in reports])), nl=False)
     else:
@@ -232,6 +234,13 @@ def _deliver(reports: Sequence[Report], *, as_json: bool, output: Path | None) -
         # For programs one line each, for people as wide as the table above.
         click.echo(style.failed(line) if as_json else paragraph(line, style.failed("")), err=as_json)
     return GATE_FAILED if broken else 0
+
+
+def _names(output: Path | None, count: int) -> list[Path]:
+    """Of the files that so many reports go to."""
+    if output is None or count == 1:
+        return [output] if output else []
+    return [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
 
 
 def _one_or_all(values: list[Any]) -> Any:

@@ -36,7 +36,7 @@ def command(reports: tuple[Path, ...], output: Path) -> None:
     from edgelstm.devices.profiling.report import read_reports
     from edgelstm.devices.units import show_size
 
-    check_output(output)
+    check_output(output, inputs=reports)
     found = [report for path in reports for report in read_reports(path)]
     content = page(found).encode()
     write_whole(output, content)

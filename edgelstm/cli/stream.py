@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import syntax_option
+from edgelstm.cli.common import check_output, syntax_option
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 
@@ -73,6 +73,7 @@ def command(
     )
 
     opened = open_model(model)
+    check_output(state, inputs=[model, file], option="--state")
     if rate and not opened.sample_rate:
         raise click.UsageError(f"--rate: {model} does not say its sample rate")
     if memory_limit is not None and opened.stream_bytes is None:

@@ -35,10 +35,11 @@ def command(
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.training import evaluation_set, load_config, split, train
 
-    check_output(output, ".npz")
+    check_output(output, ".npz", [config])
     settings = load_config(config)
     if data is not None:
         settings = replace(settings, data=replace(settings.data, file=str(data)))
+    check_output(output, inputs=[settings.data.file])
     if seed is not None:
         settings = replace(settings, training=replace(settings.training, seed=seed))
     train_set, test_set = split(load_dataset(settings.data.file), settings)

