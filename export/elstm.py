@@ -42,6 +42,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
     sections = _Sections(HEADER_SIZE + ENTRY_SIZE * len(entries))
     scale, offset = _input_step(model)
     input_offset = sections.add(scale.astype("<f4").tobytes() + offset.astype("<f4").tobytes())
+    mean_offset = sections.add(model.input_mean.astype("<f4").tobytes()) if isinstance(model, QuantizedModel) else 0
     table = b"".join(
         entry.pack(at, n, place, tuple(map(sections.add, entry.tensors)))
         for n, (entry, at, place) in enumerate(zip(entries, source.road, places.results))
@@ -54,7 +55,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
     struct.pack_into("<I", header, 8, FORMAT_VERSION)
     struct.pack_into("<Q", header, 16, sections.end)
     struct.pack_into(
-        "<8If5I",
+        "<8If6I",
         header,
         _IDENTITY_START,
         int(isinstance(model, QuantizedModel)),
@@ -71,6 +72,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         len(text),
         places.size,
         places.input,
+        mean_offset,
     )
     file = header + table + sections.body()
     file[_IDENTITY] = hashlib.sha256(file[_IDENTITY_START:]).digest()[:16]

@@ -81,11 +81,12 @@ def metadata_json(
 
 
 def integer_io(quantized: QuantizedModel) -> dict[str, Any]:
-    """For those who feed integers: `x = clip(rint(frame * factor + offset))` from raw frames, and what they mean."""
+    """For those who feed integers: `x = clip(rint((frame - mean) * factor + offset))`, and what they mean."""
     x, scores = quantized.input, quantized.last.output
     return {
         "x": {
             **_affine(x),
+            "mean": quantized.input_mean.tolist(),
             "factor": quantized.input_scale.tolist(),
             "offset": quantized.input_offset.tolist(),
         },

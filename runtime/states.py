@@ -51,14 +51,16 @@ class State:
 class IntegerIo:
     """A file that takes and gives int8: what its integers mean."""
 
-    factor: NDArray[np.float32]  # (features,)
-    offset: NDArray[np.float32]  # (features,)
+    mean: NDArray[np.float32]  # (features,), like the two below
+    factor: NDArray[np.float32]
+    offset: NDArray[np.float32]
     x: tuple[float, int]  # scale, zero point
     scores: tuple[float, int]
 
     def codes(self, frame: NDArray[np.float32]) -> NDArray[np.int8]:
         """A raw frame (features,) as the file wants it: one float32 step, ties to even."""
-        codes: NDArray[np.int8] = np.clip(np.rint(frame * self.factor + self.offset), -128, 127).astype(np.int8)
+        scaled = (frame - self.mean) * self.factor + self.offset
+        codes: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
         return codes
 
     def real(self, scores: NDArray[np.int8]) -> NDArray[np.float32]:
@@ -76,6 +78,7 @@ class _Affine:
 class _InputAffine(_Affine):
     factor: tuple[float, ...]
     offset: tuple[float, ...]
+    mean: tuple[float, ...] | None = None  # none in files from before it was subtracted first: zeros
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,14 @@ def read_integer_io(values: Mapping[str, object], features: int) -> IntegerIo | 
     if values.get(IO_FIELD) is None:
         return None
     io = from_json(_Io, values[IO_FIELD], f"metadata: {IO_FIELD}", strict=False)
-    factor, offset = (np.array(given) for given in (io.x.factor, io.x.offset))
+    given_mean = (0.0,) * features if io.x.mean is None else io.x.mean
+    mean, factor, offset = (np.array(given) for given in (given_mean, io.x.factor, io.x.offset))
     largest = float(np.finfo(np.float32).max)
-    for name, given in (("factor", factor), ("offset", offset)):
+    for name, given in (("mean", mean), ("factor", factor), ("offset", offset)):
         if given.shape != (features,) or not (np.abs(given) <= largest).all():
             raise ValueError(f"metadata: {IO_FIELD}: x.{name}: expected {features} numbers that float32 holds")
     x, scores = ((each.scale, each.zero_point) for each in (io.x, io.scores))
-    return IntegerIo(factor.astype(np.float32), offset.astype(np.float32), x, scores)
+    return IntegerIo(mean.astype(np.float32), factor.astype(np.float32), offset.astype(np.float32), x, scores)
 
 
 def read_states(values: Mapping[str, object], layers: Sequence[Layer]) -> tuple[State, ...]:

@@ -14,6 +14,8 @@ from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantized_model import QuantizedModel
 
+Floats = NDArray[np.float32]
+
 QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
     "lstm": lstm.quantize,
     "gru": gru.quantize,
@@ -37,7 +39,8 @@ def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedMod
         activation = layers[-1].gives
     for at, layer in zip(model.road[:-1], layers):
         layer.check(f"model {model.name}: {at.name}")
-    return QuantizedModel(model, granularity, *_input_step(model.normalize, first), tuple(layers))
+    mean, scale, offset = _input_step(model.normalize, first)
+    return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers))
 
 
 def refuse_score_overflow(quantized: QuantizedModel) -> None:
@@ -45,7 +48,8 @@ def refuse_score_overflow(quantized: QuantizedModel) -> None:
     quantized.last.check(f"model {quantized.model.name}: scores")
 
 
-def _input_step(normalize: Normalize, x: Affine) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Normalization and quantization as one `a·x + b` per feature."""
+def _input_step(normalize: Normalize, x: Affine) -> tuple[Floats, Floats, Floats]:
+    """Normalization and quantization as one `(x - m)·a + z` per feature: m, a and z."""
     unit = normalize.std.astype(np.float64) * float(x.scale)
-    return (1 / unit).astype(np.float32), (x.zero_point - normalize.mean / unit).astype(np.float32)
+    zero_points = np.full(unit.shape, x.zero_point, np.float32)
+    return normalize.mean.astype(np.float32), (1 / unit).astype(np.float32), zero_points

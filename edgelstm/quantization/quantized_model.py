@@ -17,14 +17,16 @@ from edgelstm.quantization.layer import QuantizedLayer
 class QuantizedModel:
     """A whole integer model beside the float model it was made from.
 
-    Normalization and input quantization are one float32 step without contraction, ties to even:
-    `x8 = clip(rint(x * input_scale + input_offset), -128, 127)`.
+    Normalization and input quantization are one step of three float32 roundings, no contraction, ties to even:
+    `x8 = clip(rint((x - input_mean) * input_scale + input_offset), -128, 127)`. The mean goes first, so that small
+    changes of large values survive.
     """
 
     model: Model
     granularity: Granularity
+    input_mean: NDArray[np.float32]  # (features,)
     input_scale: NDArray[np.float32]  # (features,): 1 / (std * s_x)
-    input_offset: NDArray[np.float32]  # (features,): z_x - mean / (std * s_x)
+    input_offset: NDArray[np.float32]  # (features,): z_x
     layers: tuple[QuantizedLayer, ...]  # as in `model.road`
 
     @property

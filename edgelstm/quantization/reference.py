@@ -19,8 +19,9 @@ from edgelstm.quantization.quantized_model import QuantizedModel
 
 
 def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Raw float32 frames (…, features) → int8. Two float32 roundings, then ties to even."""
-    scaled = frames.astype(np.float32) * quantized.input_scale + quantized.input_offset
+    """Raw float32 frames (…, features) → int8. Three float32 roundings, then ties to even."""
+    centred = frames.astype(np.float32) - quantized.input_mean
+    scaled = centred * quantized.input_scale + quantized.input_offset
     codes: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
     return codes
 

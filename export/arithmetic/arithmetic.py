@@ -82,7 +82,7 @@ def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel,
     if run.codes is None:
         return reference.quantize_frames(quantized, sequence)
     sequence = sequence[: len(run.codes)]
-    scaled = sequence.astype(np.float64) * quantized.input_scale
+    scaled = (sequence.astype(np.float64) - quantized.input_mean) * quantized.input_scale
     exact = np.clip(scaled + quantized.input_offset, -128, 127)
     slack = CODE_ROUNDINGS * 2.0**-24 * (np.abs(scaled) + np.abs(quantized.input_offset) + 128)
     beyond = np.maximum(np.abs(run.codes - exact) - 0.5 - slack, 0)

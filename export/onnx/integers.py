@@ -29,11 +29,12 @@ def raised_weights(weights: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def integer_input(graph: Graph, quantized: QuantizedModel, io: Io) -> str:
-    """`x` (frames, features) → uint8, by the model's own step: two float32 roundings, then ties to even."""
+    """`x` (frames, features) → uint8, by the model's own step: three float32 roundings, then ties to even."""
     if io == "int8":
         moved = graph.cast("x", np.float32, "x_float")
     else:
-        scaled = graph.node("Mul", "x", graph.constant("input_scale", quantized.input_scale), to="x_scaled")
+        centred = graph.node("Sub", "x", graph.constant("input_mean", quantized.input_mean), to="x_centred")
+        scaled = graph.node("Mul", centred, graph.constant("input_scale", quantized.input_scale), to="x_scaled")
         moved = graph.node("Add", scaled, graph.constant("input_offset", quantized.input_offset), to="x_moved")
     one, zero = graph.scalar("one", 1, np.float32), weights_zero_point(graph)
     return graph.node("QuantizeLinear", moved, one, zero, to="x8")

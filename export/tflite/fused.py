@@ -4,7 +4,7 @@
 call takes one frame and keeps the state for the next.
 
     float32, hybrid   x → ADD, MUL → UNIDIRECTIONAL_SEQUENCE_LSTM … → FULLY_CONNECTED … → SOFTMAX or LOGISTIC
-    int8              x → MUL, ADD → QUANTIZE → UNIDIRECTIONAL_SEQUENCE_LSTM … → FULLY_CONNECTED … → DEQUANTIZE → …
+    int8              x → ADD, MUL → QUANTIZE → UNIDIRECTIONAL_SEQUENCE_LSTM … → FULLY_CONNECTED … → DEQUANTIZE → …
 
 In hybrid a gate's matrix is int8 with one scale; the operator rounds x and h to 8 bits as they come; states, biases
 and the head stay in float32. In int8 the LSTM's integers are those of `edgelstm.quantization.reference`, bit for bit;

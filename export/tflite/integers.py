@@ -18,8 +18,6 @@ from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.runtime.states import Io
 
-_WIDEST_CELL = -9  # the exponent of the largest scale that the operator takes: ±64
-
 
 def activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
     return Tensor(name, shape, np.int8, scale=affine.scale, zero_point=affine.zero_point)
@@ -39,6 +37,7 @@ def check_integers(quantized: QuantizedModel) -> None:
     refuse_score_overflow(quantized)
 
 
+_WIDEST_CELL = -9  # the exponent of the largest scale that the operator takes: ±64
 _GATES = {"lstm": 4, "gru": 3}
 """Blocks of rows that may have scales of their own, where scales are per gate."""
 
@@ -103,23 +102,19 @@ def integer_input(writer: IntegerWriter, shape: tuple[int, ...]) -> tuple[Tensor
     if writer.io == "int8":
         x = activation("x", shape, quantized.input)
         return x, x
-    x, factor, offset = Tensor("x", shape, np.float32), *_normalization(quantized)
-    scaled = writer.add(Op.MUL, (x, factor), Tensor("x_scaled", shape, np.float32))
-    normalized = writer.add(Op.ADD, (scaled, offset), Tensor("x_normalized", shape, np.float32))
+    x, minus_mean, factor = Tensor("x", shape, np.float32), *_normalization(quantized)
+    centred = writer.add(Op.ADD, (x, minus_mean), Tensor("x_centred", shape, np.float32))
+    normalized = writer.add(Op.MUL, (centred, factor), Tensor("x_normalized", shape, np.float32))
     return x, writer.add(Op.QUANTIZE, (normalized,), activation("x8", shape, quantized.input))
 
 
 def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
-    """Factor and offset such that QUANTIZE then gives the integers of `quantized`'s own input step.
-
-    Made from that step's float32 numbers, so that their rounding is in both.
-    """
-    scale, zero_point = float(quantized.input.scale), quantized.input.zero_point
-    factor = quantized.input_scale.astype(np.float64) * scale
-    offset = (quantized.input_offset.astype(np.float64) - zero_point) * scale
+    """What to add, then to multiply with, such that QUANTIZE, which adds the zero point, gives the integers of
+    `quantized`'s own input step. Made from that step's float32 numbers, so that their rounding is in both."""
+    factor = quantized.input_scale.astype(np.float64) * float(quantized.input.scale)
     return (
+        Tensor.constant("minus_mean", -quantized.input_mean),
         Tensor.constant("normalize_factor", factor.astype(np.float32)),
-        Tensor.constant("normalize_offset", offset.astype(np.float32)),
     )
 
 

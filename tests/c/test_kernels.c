@@ -204,7 +204,7 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
 
 /* Raw values to codes: ties, numbers beyond the codes, infinite products. */
 static void test_read_int8(void) {
-    static float frame[100], scale[100], offset[100];
+    static float frame[100], mean[100], scale[100], offset[100];
     static int8_t codes[100 + 64], wanted[100];
     for (uint32_t count = EL_READ_LEAST; count <= 100; count++) {
         for (uint32_t n = 0; n < count; n++) {
@@ -212,14 +212,15 @@ static void test_read_int8(void) {
             frame[n] = tie ? (float)between(-600, 600) / 2.0f : random_float(huge ? 3e38f : 9.0f);
             scale[n] = tie ? 1.0f : random_float(30.0f);
             offset[n] = tie ? (float)between(-3, 3) : random_float(100.0f);
-            float code = frame[n] * scale[n] + offset[n];
+            mean[n] = tie ? (float)between(-300, 300) / 2.0f : random_float(huge ? 3e38f : 1e3f);
+            float code = (frame[n] - mean[n]) * scale[n] + offset[n];
             wanted[n] = (int8_t)el_round(el_clamp(code, -128.0f, 127.0f));
         }
         for (size_t n = 0; n < n_sets; n++) {
             if (sets[n]->read_int8 == NULL)
                 continue;
             memset(codes, 0x55, sizeof codes);
-            sets[n]->read_int8(frame, scale, offset, count, codes);
+            sets[n]->read_int8(frame, mean, scale, offset, count, codes);
             CHECK(memcmp(codes, wanted, count) == 0);
             CHECK(codes[count] == 0x55);
         }

@@ -208,9 +208,13 @@ void tiny_build(tiny_model *tiny, el_precision precision, tiny_answer answer, ui
     tiny->size = TINY_TABLE + (size_t)n * TINY_ENTRY;
     uint32_t input = reserve(tiny, 2 * features * (uint32_t)sizeof(float));
     put32(tiny, 76, input);
+    uint32_t mean = precision == EL_INT8 ? reserve(tiny, features * (uint32_t)sizeof(float)) : 0;
+    put32(tiny, 96, mean);
     for (uint32_t k = 0; k < features; k++) {
         put_float(tiny, input + 4 * k, precision == EL_INT8 ? 40.0f : 1.1f);
         put_float(tiny, input + 4 * (features + k), precision == EL_INT8 ? 3.0f : 0.1f);
+        if (precision == EL_INT8)
+            put_float(tiny, mean + 4 * k, 0.1f);
     }
     put_layers(tiny, precision, features, layers, n);
     uint32_t metadata = reserve(tiny, 2);

@@ -111,6 +111,7 @@ def test_the_cell_has_margin(largest: float, exponent: int) -> None:
 def test_inputs_round_ties_to_even_and_saturate() -> None:
     quantized = replace(
         quantize(one_unit([1, 1, 1, 1], [0, 0, 0, 0])),
+        input_mean=np.array([0], np.float32),
         input_scale=np.array([1], np.float32),
         input_offset=np.array([0], np.float32),
     )

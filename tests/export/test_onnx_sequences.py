@@ -80,7 +80,8 @@ def test_integers_in_and_out(encode, scan):
     floats, content = encode(QUANTIZED), encode(QUANTIZED, "int8", scan=scan)
     expected, after = streamed(floats, open_session(floats), FRAMES)
     io = says(content)["io"]
-    codes = np.clip(np.rint(FRAMES * np.float32(io["x"]["factor"]) + np.float32(io["x"]["offset"])), -128, 127)
+    mean, factor, offset = (np.float32(io["x"][field]) for field in ("mean", "factor", "offset"))
+    codes = np.clip(np.rint((FRAMES - mean) * factor + offset), -128, 127)
     assert np.array_equal(codes, reference.quantize_frames(QUANTIZED, FRAMES))
     for evaluator, tolerance in ((open_session(content), 0), (open_reference(content), 1e-6)):
         found, states = streamed(content, evaluator, codes.astype(np.int8), [60] if scan else None)

@@ -101,10 +101,10 @@ def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowe
 def test_input_integers_may_fall_to_either_side_of_the_middle(tmp_path):
     """TFLite normalizes in two float32 steps: a value that lies between two integers becomes either; no other may."""
     quantized = quantize(MODEL, "per-gate")
-    scale, offset = (array[0] for array in (quantized.input_scale, quantized.input_offset))
+    mean, scale, offset = (a[0] for a in (quantized.input_mean, quantized.input_scale, quantized.input_offset))
     middles = np.arange(-100, 100) + np.float32(0.5)
     close = np.zeros((200, 5), np.float32)
-    close[:, 0] = (middles - offset) / scale
+    close[:, 0] = (middles - offset) / scale + mean
     path = tmp_path / "model.tflite"
     path.write_bytes(tflite_fused.encode_int8(quantized))
     moved = (witness(open_model(path)).run(close).codes != reference.quantize_frames(quantized, close)).any(axis=1)
@@ -272,8 +272,8 @@ def with_options(graph, op, **options):
 
 def without_normalizing(graph):
     """MUL by the factor, but ADD of nothing."""
-    offset = next(tensor for tensor in graph.tensors() if tensor.name == "normalize_offset")
-    return with_tensor(graph, "normalize_offset", data=np.zeros_like(offset.data))
+    mean = next(tensor for tensor in graph.tensors() if tensor.name == "minus_mean")
+    return with_tensor(graph, "minus_mean", data=np.zeros_like(mean.data))
 
 
 @pytest.mark.parametrize(

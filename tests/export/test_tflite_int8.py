@@ -110,7 +110,7 @@ def test_the_multiplier_of_h_is_rounded_to_float32(folder):
     model = random_model(1, [1], [1])
     dense = replace(quantize(model, "per-gate").last, input=hidden)
     one = np.ones(1, np.float32)
-    quantized = QuantizedModel(model, "per-gate", one, one, (lstm, dense))
+    quantized = QuantizedModel(model, "per-gate", one, one, one, (lstm, dense))
     found = run(quantized, np.zeros((1, 1), np.float32), folder)
     assert found.states["c0"] == -254
     product = o * int(tanh16(-254, 15 + k))
@@ -137,7 +137,8 @@ def test_integers_go_in_and_out_for_those_who_feed_them(form, watch_model, watch
     signal = watch.sequences[1][:200]
     content = form.encode(quantized, "int8")
     io = json.loads(metadata_entry(content, "edgelstm"))["io"]
-    codes = np.rint(signal * np.float32(io["x"]["factor"]) + np.float32(io["x"]["offset"])).clip(-128, 127)
+    mean, factor, offset = (np.float32(io["x"][field]) for field in ("mean", "factor", "offset"))
+    codes = np.rint((signal - mean) * factor + offset).clip(-128, 127)
     np.testing.assert_array_equal(codes, quantize_frames(quantized, signal))
     found = streamed(content, codes.astype(np.int8))
     assert "probabilities" not in found

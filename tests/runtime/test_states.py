@@ -104,6 +104,7 @@ def damaged(place, value):
         damaged(["x", "factor"], [1.0]),
         damaged(["x", "factor"], [1.0, float("nan")]),
         damaged(["x", "offset"], "12"),
+        damaged(["x", "mean"], [1.0]),
         damaged(["x", "offset"], [[1.0, 2.0]]),
         damaged(["x", "scale"], 0),
         damaged(["x", "zero_point"], 128),

@@ -71,8 +71,9 @@ struct el_model {
     float sample_rate;
     uint32_t metadata_offset;
     uint32_t metadata_size;
-    const float *input_scale;  /* int8: x·scale + offset; float32: (x - offset)·scale */
-    const float *input_offset; /* both (features,) */
+    const float *input_mean;   /* int8: (x - mean)·scale + offset; float32: (x - offset)·scale */
+    const float *input_scale;  /* each (features,) */
+    const float *input_offset; /* no mean in float32 files, nor in int8 ones that have zeros */
     uint32_t results_size;     /* bytes of the results that are no state */
     uint32_t input_place;      /* the normalized input's place among them */
     /* Where the parts of a stream lie, in bytes from its start. */

@@ -31,7 +31,8 @@ enum {
     H_METADATA_SIZE = 84,
     H_RESULTS_SIZE = 88,
     H_INPUT_PLACE = 92,
-    H_RESERVED = 96
+    H_MEAN = 96,
+    H_RESERVED = 100
 };
 
 #define MAX_FILE_SIZE 0x7FFFFFFFu
@@ -104,17 +105,33 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     return status;
 }
 
-static el_status read_input_and_metadata(el_model *model, size_t size) {
-    uint32_t offset = el_u32(model->file + H_INPUT);
-    el_status status =
-        el_check_tensor(model, size, offset, 2u * sizeof(float) * (uint64_t)model->features);
+/* `count` floats of the input transform at `offset` in the file. */
+static el_status read_floats(const el_model *model, size_t size, uint32_t offset, uint32_t count,
+                             const float **floats) {
+    el_status status = el_check_tensor(model, size, offset, sizeof(float) * (uint64_t)count);
     if (status != EL_OK)
         return status;
-    model->input_scale = (const float *)(const void *)(model->file + offset);
-    model->input_offset = model->input_scale + model->features;
-    for (uint32_t n = 0; n < 2 * model->features; n++)
-        if (!el_is_finite_up_to(model->input_scale[n], 3e38f))
+    *floats = (const float *)(const void *)(model->file + offset);
+    for (uint32_t n = 0; n < count; n++)
+        if (!el_is_finite_up_to((*floats)[n], 3e38f))
             return EL_ERROR_WEIGHTS;
+    return EL_OK;
+}
+
+static el_status read_input(el_model *model, size_t size) {
+    uint32_t mean = el_u32(model->file + H_MEAN);
+    el_status status = read_floats(model, size, el_u32(model->file + H_INPUT), 2 * model->features,
+                                   &model->input_scale);
+    if (status != EL_OK)
+        return status;
+    model->input_offset = model->input_scale + model->features;
+    if (mean == 0)
+        return EL_OK;
+    return el_is_int8(model) ? read_floats(model, size, mean, model->features, &model->input_mean)
+                             : EL_ERROR_FIELD;
+}
+
+static el_status read_metadata(el_model *model, size_t size) {
     model->metadata_offset = el_u32(model->file + H_METADATA);
     model->metadata_size = el_u32(model->file + H_METADATA_SIZE);
     if (model->metadata_size == 0)
@@ -138,7 +155,9 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
     if (status == EL_OK)
         status = read_header(opened, memory_size, bytes, size);
     if (status == EL_OK)
-        status = read_input_and_metadata(opened, size);
+        status = read_input(opened, size);
+    if (status == EL_OK)
+        status = read_metadata(opened, size);
     if (status == EL_OK)
         status = el_read_layers(opened, size);
     if (status == EL_OK)

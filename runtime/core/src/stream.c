@@ -58,27 +58,32 @@ bool el_frames_are_finite(const el_model *model, const float *frames, size_t cou
     return others == 0;
 }
 
-static void read_input(const el_stream *stream, const float *frame) {
-    const el_model *model = stream->model;
+/* (x - mean)·scale + offset as codes. A mean of zeros changes nothing: x - 0 = x. */
+static void read_codes(const el_model *model, const float *restrict frame, int8_t *restrict codes) {
+    const float *restrict mean = model->input_mean;
     const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
     const uint32_t features = model->features;
+    if (mean != NULL && model->kernels->read_int8 != NULL && features >= EL_READ_LEAST) {
+        model->kernels->read_int8(frame, mean, scale, offset, features, codes);
+        return;
+    }
+    for (uint32_t n = 0; n < features; n++) {
+        float centred = mean == NULL ? frame[n] : frame[n] - mean[n];
+        codes[n] = (int8_t)el_round(el_clamp(centred * scale[n] + offset[n], -128.0f, 127.0f));
+    }
+}
+
+static void read_input(const el_stream *stream, const float *frame) {
+    const el_model *model = stream->model;
     void *flow = el_stream_part(stream, model->flow_offset);
     if (el_is_int8(model)) {
-        int8_t *restrict codes = flow;
-        if (model->kernels->read_int8 != NULL && features >= EL_READ_LEAST) {
-            model->kernels->read_int8(frame, scale, offset, features, codes);
-            return;
-        }
-        for (uint32_t n = 0; n < features; n++) {
-            float code = frame[n] * scale[n] + offset[n];
-            codes[n] = (int8_t)el_round(el_clamp(code, -128.0f, 127.0f));
-        }
-    } else {
-        float *restrict values = flow;
-        for (uint32_t n = 0; n < features; n++)
-            values[n] =
-                el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
+        read_codes(model, frame, flow);
+        return;
     }
+    const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
+    float *restrict values = flow;
+    for (uint32_t n = 0; n < model->features; n++)
+        values[n] = el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
 }
 
 void el_stream_begin_frame(el_stream *stream, const float *frame) {

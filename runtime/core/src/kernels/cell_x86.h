@@ -25,12 +25,13 @@ static inline v16 keep(v16 f, v16 c) {
 }
 
 /* count ≥ LANES; the last codes may be read twice */
-static void read_int8(const float *frame, const float *scale, const float *offset, uint32_t count,
-                      int8_t *codes) {
+static void read_int8(const float *frame, const float *mean, const float *scale,
+                      const float *offset, uint32_t count, int8_t *codes) {
     for (uint32_t n = 0; n < count; n += LANES) {
         uint32_t at = n + LANES <= count ? n : count - LANES, half = at + LANES / 2;
-        store_int8(codes + at, narrow(read_codes(frame + at, scale + at, offset + at),
-                                      read_codes(frame + half, scale + half, offset + half)));
+        v32 low = read_codes(frame + at, mean + at, scale + at, offset + at);
+        v32 high = read_codes(frame + half, mean + half, scale + half, offset + half);
+        store_int8(codes + at, narrow(low, high));
     }
 }
 

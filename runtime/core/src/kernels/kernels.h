@@ -26,8 +26,8 @@ typedef struct el_batch {
 struct el_kernels {
     const char *name;
     /* Raw frame → codes, as el_stream_read_input says; null where a compiler does it as well. */
-    void (*read_int8)(const float *frame, const float *scale, const float *offset, uint32_t count,
-                      int8_t *codes);
+    void (*read_int8)(const float *frame, const float *mean, const float *scale,
+                      const float *offset, uint32_t count, int8_t *codes);
     /* One frame through an int8 LSTM layer.
      *   x       (columns_w,) input, padding included
      *   h       (columns_r,) the layer's state, as it is before the frame

@@ -66,9 +66,10 @@ static inline v32 right_only(v32 shift, const int left) {
 }
 
 /* A register of codes. The conversion rounds as el_round does: to nearest, ties to even. */
-static inline v32 read_codes(const float *frame, const float *scale, const float *offset) {
-    reg_float code =
-        DO(add_ps)(DO(mul_ps)(DO(loadu_ps)(frame), DO(loadu_ps)(scale)), DO(loadu_ps)(offset));
+static inline v32 read_codes(const float *frame, const float *mean, const float *scale,
+                             const float *offset) {
+    reg_float centred = DO(sub_ps)(DO(loadu_ps)(frame), DO(loadu_ps)(mean));
+    reg_float code = DO(add_ps)(DO(mul_ps)(centred, DO(loadu_ps)(scale)), DO(loadu_ps)(offset));
     code = DO(min_ps)(DO(max_ps)(code, DO(set1_ps)(-128.0f)), DO(set1_ps)(127.0f));
     return (v32)DO(cvtps_epi32)(code);
 }
