@@ -4,6 +4,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+class Guard:
+    def __init__(self, what: str, /) -> None: ...
+    def __enter__(self) -> Guard: ...
+    def __exit__(self, *error: object) -> None: ...
+
 class Step:
     def __init__(
         self,
@@ -12,6 +17,7 @@ class Step:
         output: NDArray[Any],
         keep: object,
         check: object,
+        guard: object,
         release: bool,
         /,
     ) -> None: ...

@@ -31,12 +31,12 @@ def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) 
     return array
 
 
-def set_frame(to: Float32, checked: Float32) -> None:
-    """Write the one frame of `checked`, as `check_frames` gives it, into `to` (features,). ValueError for more or
-    none, with `to` untouched."""
+def one_frame(checked: Float32) -> Float32:
+    """The one frame (features,) of `checked`, as `check_frames` gives it. ValueError for more or none."""
     if len(checked) != 1:
         raise ValueError(f"step: {len(checked)} frames, expected one")
-    to[:] = checked[0]
+    frame: Float32 = checked[0]
+    return frame
 
 
 def not_finite(place: str, feature: int, value: object, names: tuple[str, ...]) -> ValueError:

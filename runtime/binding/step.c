@@ -1,4 +1,5 @@
-/* edgelstm.runtime._step: one frame through a stream, without what ctypes costs per call.
+/* edgelstm.runtime._step: one frame through a stream, without what ctypes costs per call; and the
+ * guard that keeps a second thread out of a stream.
  *
  * An extra: where this module is not there, edgelstm.runtime.engines.stepping goes through ctypes
  * and answers the same. Only Python's limited API is used, so one file serves every CPython
@@ -12,12 +13,78 @@
 
 #include "edgelstm.h"
 
+/* Who is in a stream or a pool. A thread changes this only while it holds the interpreter's lock,
+ * which it may let go of in between: no atomics are needed. A build of Python without that lock
+ * cannot load this module. */
+typedef struct guard_object {
+    PyObject ob_base;
+    PyObject *what;       /* "stream" or "pool" */
+    unsigned long thread; /* that is inside; meaningless when `depth` is 0 */
+    unsigned depth;
+} guard_object;
+
+/* A thread that is inside already comes from a handler of a signal, between two calls of the core:
+ * it may go on. */
+static int enter(guard_object *guard) {
+    unsigned long thread = PyThread_get_thread_ident();
+    if (guard->depth != 0 && guard->thread != thread) {
+        PyErr_Format(PyExc_RuntimeError, "%U is in use by another thread", guard->what);
+        return -1;
+    }
+    guard->thread = thread;
+    guard->depth++;
+    return 0;
+}
+
+static void leave(guard_object *guard) {
+    if (guard->depth != 0)
+        guard->depth--;
+}
+
+static PyObject *guard_enter(PyObject *object, PyObject *unused) {
+    (void)unused;
+    return enter((guard_object *)object) ? NULL : Py_NewRef(object);
+}
+
+static PyObject *guard_exit(PyObject *object, PyObject *const *arguments, Py_ssize_t count) {
+    (void)arguments;
+    (void)count;
+    leave((guard_object *)object);
+    return Py_NewRef(Py_None);
+}
+
+static int guard_init(PyObject *object, PyObject *arguments, PyObject *keywords) {
+    guard_object *self = (guard_object *)object;
+    PyObject *what;
+    if (self->what || keywords) {
+        PyErr_SetString(PyExc_TypeError, "made once, by position");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(arguments, "U", &what))
+        return -1;
+    self->what = Py_NewRef(what);
+    return 0;
+}
+
+static void free_object(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static void guard_free(PyObject *object) {
+    Py_XDECREF(((guard_object *)object)->what);
+    free_object(object);
+}
+
 typedef struct step_object {
     PyObject ob_base;
     el_stream *stream;
     Py_buffer input, output; /* float32, of one frame and of one answer; .buf is NULL until bound */
     PyObject *keep;          /* what owns the stream's memory */
     PyObject *check;
+    guard_object *guard;
     bool release; /* let other threads run meanwhile */
 } step_object;
 
@@ -37,9 +104,13 @@ static int convert(step_object *self, PyObject *frame) {
     Py_DECREF(checked);
     if (failed)
         return -1;
-    if (view.len == self->input.len)
-        memcpy(self->input.buf, view.buf, (size_t)view.len);
-    else {
+    if (view.len == self->input.len) {
+        failed = enter(self->guard); /* another thread may be reading the input */
+        if (!failed) {
+            memcpy(self->input.buf, view.buf, (size_t)view.len);
+            leave(self->guard);
+        }
+    } else {
         PyErr_Format(PyExc_ValueError, "step: %zd frames, expected one",
                      self->input.len ? view.len / self->input.len : 0);
         failed = -1;
@@ -50,10 +121,13 @@ static int convert(step_object *self, PyObject *frame) {
 
 static PyObject *push(step_object *self, const float *frame, PyObject *given) {
     size_t answers = 0;
+    if (enter(self->guard))
+        return NULL;
     PyThreadState *released = self->release ? PyEval_SaveThread() : NULL;
     el_status status = el_stream_push(self->stream, frame, 1, self->output.buf, 1, &answers);
     if (released)
         PyEval_RestoreThread(released);
+    leave(self->guard);
     if (status == EL_OK)
         return PyBool_FromLong(answers != 0);
     PyObject *checked = PyObject_CallFunctionObjArgs(self->check, given, NULL);
@@ -89,14 +163,16 @@ static PyObject *step(PyObject *object, PyObject *const *arguments, Py_ssize_t c
 
 static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     step_object *self = (step_object *)object;
+    PyObject *guard_type = *(PyObject **)PyType_GetModuleState(Py_TYPE(object));
     Py_ssize_t stream;
     int release;
-    PyObject *input, *output, *keep, *check;
+    PyObject *input, *output, *keep, *check, *guard;
     if (self->input.obj || keywords) {
         PyErr_SetString(PyExc_TypeError, "bound once, by position");
         return -1;
     }
-    if (!PyArg_ParseTuple(arguments, "nOOOOp", &stream, &input, &output, &keep, &check, &release))
+    if (!PyArg_ParseTuple(arguments, "nOOOOO!p", &stream, &input, &output, &keep, &check,
+                          guard_type, &guard, &release))
         return -1;
     if (PyObject_GetBuffer(input, &self->input, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) ||
         PyObject_GetBuffer(output, &self->output, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE))
@@ -104,6 +180,7 @@ static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     self->stream = (el_stream *)(intptr_t)stream;
     self->keep = Py_NewRef(keep);
     self->check = Py_NewRef(check);
+    self->guard = (guard_object *)Py_NewRef(guard);
     self->release = release;
     return 0;
 }
@@ -114,13 +191,34 @@ static void unbind(PyObject *object) {
         PyBuffer_Release(&self->input);
     if (self->output.obj)
         PyBuffer_Release(&self->output);
+    Py_XDECREF((PyObject *)self->guard);
     Py_XDECREF(self->check);
     Py_XDECREF(self->keep);
-    PyTypeObject *type = Py_TYPE(object);
-    freefunc free_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
     free_object(object);
-    Py_DECREF(type);
 }
+
+static PyMethodDef guard_methods[] = {
+    {"__enter__", guard_enter, METH_NOARGS, "RuntimeError while another thread is inside."},
+    {"__exit__", (PyCFunction)(void (*)(void))guard_exit, METH_FASTCALL, NULL},
+    {0},
+};
+
+static PyType_Slot guard_slots[] = {
+    {Py_tp_doc,
+     "Guard(what): a block that one thread at a time may be in; others get a RuntimeError.\n\n"
+     "what: \"stream\" or \"pool\", for the error."},
+    {Py_tp_init, guard_init},
+    {Py_tp_dealloc, guard_free},
+    {Py_tp_methods, guard_methods},
+    {0, NULL},
+};
+
+static PyType_Spec guard_type = {
+    .name = "edgelstm.runtime._step.Guard",
+    .basicsize = sizeof(guard_object),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = guard_slots,
+};
 
 static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))step, METH_FASTCALL,
@@ -131,11 +229,11 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     "Step(stream, input, output, keep, check, release): a stream bound to its buffers.\n\n"
+     "Step(stream, input, output, keep, check, guard, release): a stream bound to its buffers.\n\n"
      "stream: address of the el_stream; input, output: writable float32 buffers of one frame and "
      "one\n"
      "answer; keep: what owns the stream's memory; check(frame): the frame as contiguous float32,\n"
-     "or an error that names what is wrong."},
+     "or an error that names what is wrong; guard: that of the stream."},
     {Py_tp_init, bind},
     {Py_tp_dealloc, unbind},
     {Py_tp_methods, methods},
@@ -150,10 +248,20 @@ static PyType_Spec type = {
 };
 
 static int fill_module(PyObject *module) {
+    PyObject **guard = PyModule_GetState(module);
+    *guard = PyType_FromModuleAndSpec(module, &guard_type, NULL);
+    if (!*guard || PyModule_AddObjectRef(module, "Guard", *guard))
+        return -1;
     PyObject *made = PyType_FromModuleAndSpec(module, &type, NULL);
     int failed = made ? PyModule_AddObjectRef(module, "Step", made) : -1;
     Py_XDECREF(made);
     return failed;
+}
+
+static void empty_module(void *module) {
+    PyObject **guard = PyModule_GetState(module);
+    if (guard)
+        Py_CLEAR(*guard);
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -162,9 +270,9 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "_step",
-    .m_slots = module_slots,
+    PyModuleDef_HEAD_INIT,        .m_name = "_step",
+    .m_size = sizeof(PyObject *), /* the type of guards */
+    .m_slots = module_slots,      .m_free = empty_module,
 };
 
 PyMODINIT_FUNC PyInit__step(void) {

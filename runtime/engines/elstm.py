@@ -1,7 +1,7 @@
 """`.elstm` models: the thin Python side of the C core.
 
 The interpreter's lock is released while C runs, but for single steps of small models. A model may be shared between
-threads; a stream belongs to one.
+threads; a stream takes one at a time, and refuses another.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
 from edgelstm.runtime.engines.engine import EngineStream, Step, no_answer
+from edgelstm.runtime.engines.guard import Guard, new_guard
 from edgelstm.runtime.engines.stepping import RELEASE_MACS, bind
 from edgelstm.runtime.frame import Float32, check_frames
 
@@ -26,14 +27,15 @@ class Stream(EngineStream):
 
     step: Step
 
-    def __init__(self, model: ElstmFile, pooled: tuple[NDArray[np.uint8], c_void_p] | None = None) -> None:
-        """`pooled`: a pool's memory and the stream inside it; without it, the stream has memory of its own."""
+    def __init__(self, model: ElstmFile, pooled: tuple[NDArray[np.uint8], c_void_p, Guard] | None = None) -> None:
+        """`pooled`: a pool's memory, the stream inside it, the pool's guard; without it, the stream has its own."""
         super().__init__(model.features, model.outputs)
         self._model = model
         self._core = core.library()
         if pooled is not None:
-            self._memory, self._handle = pooled
+            self._memory, self._handle, self._guard = pooled
         else:
+            self._guard = new_guard("stream")
             self._memory, self._handle = core.aligned(model.stream_bytes), c_void_p()
             at, size = self._memory.ctypes.data, self._memory.size
             core.check(self._core.el_stream_init(at, size, model.handle, byref(self._handle)), f"{model.path}: ")
@@ -44,6 +46,7 @@ class Stream(EngineStream):
             self._output,
             (self._memory, model),
             self._check,
+            self._guard,
             release=model.frame_macs >= RELEASE_MACS,
         )
 
@@ -57,32 +60,37 @@ class Stream(EngineStream):
 
     def push(self, frames: ArrayLike) -> Float32:
         array = self._check(frames)
-        due = self._core.el_stream_answers(self._handle, len(array))
-        answers = np.empty((due, self._model.outputs), np.float32)
-        core.check(
-            self._core.el_stream_push(self._handle, array.ctypes.data, len(array), answers.ctypes.data, due, None)
-        )
+        with self._guard:
+            due = self._core.el_stream_answers(self._handle, len(array))
+            answers = np.empty((due, self._model.outputs), np.float32)
+            at, to = array.ctypes.data, answers.ctypes.data
+            status = self._core.el_stream_push(self._handle, at, len(array), to, due, None)
+        core.check(status)
         return answers
 
     def answer(self) -> Float32:
         result = np.empty(self._model.outputs, np.float32)
-        status = self._core.el_stream_answer(self._handle, result.ctypes.data)
+        with self._guard:
+            status = self._core.el_stream_answer(self._handle, result.ctypes.data)
         if status == core.NO_FRAMES:
             raise no_answer(self.frames, self._model.stride)
         core.check(status)
         return result
 
     def reset(self) -> None:
-        self._core.el_stream_reset(self._handle)
+        with self._guard:
+            self._core.el_stream_reset(self._handle)
 
     def save(self) -> bytes:
         snapshot = ctypes.create_string_buffer(self._model.snapshot_bytes)
-        core.check(self._core.el_stream_save(self._handle, snapshot, len(snapshot)))
+        with self._guard:
+            core.check(self._core.el_stream_save(self._handle, snapshot, len(snapshot)))
         return snapshot.raw
 
     def restore(self, snapshot: bytes) -> None:
         held = bytes(snapshot)
-        core.check(self._core.el_stream_restore(self._handle, held, len(held)), "snapshot: ")
+        with self._guard:
+            core.check(self._core.el_stream_restore(self._handle, held, len(held)), "snapshot: ")
 
     def states(self) -> dict[str, NDArray[Any]]:
         snapshot, at, found = self.save(), HEAD_BYTES, {}

@@ -86,7 +86,8 @@ class Step(Protocol):
 
 
 class EngineStream(ABC):
-    """One signal and its state. Nothing but `reset` resets it. Not to be shared between threads.
+    """One signal and its state. Nothing but `reset` resets it. One thread at a time: RuntimeError while another is
+    inside, with nothing changed.
 
     `step(frame)`, or write a frame into `input` and call `step()`; when it returns True the answer is in `output`.
     Or `push` chunks.

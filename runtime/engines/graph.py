@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
-from edgelstm.runtime.frame import Float32, check_frames, set_frame
+from edgelstm.runtime.engines.guard import new_guard
+from edgelstm.runtime.frame import Float32, check_frames, one_frame
 from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
 from edgelstm.runtime.pooling import activate
 from edgelstm.runtime.states import read_integer_io, read_states
@@ -88,6 +89,7 @@ class GraphStream(EngineStream):
         self._model = model
         self._stride = model.stride
         self._pooling = model.description.new_pooling()
+        self._guard = new_guard("stream")
         self._waiting = 0  # frames gathered since the last call
         # What a call takes, (stride, features); where that is one frame, the input itself.
         self._gathered = (
@@ -114,15 +116,17 @@ class GraphStream(EngineStream):
             self._check(self._input)
         elif isinstance(frame, np.ndarray) and frame.dtype == np.float32 and frame.shape == self._input.shape:
             self._check(frame)
-            self._input[:] = frame
         else:
-            set_frame(self._input, check_frames(frame, self._model.features, self._model.feature_names))
-        if not self._gather():
-            return False
-        self._run()
-        if not self._pooling.add(self.scores):
-            return False
-        self._output[:] = self.answer()
+            frame = one_frame(check_frames(frame, self._model.features, self._model.feature_names))
+        with self._guard:
+            if frame is not None:
+                self._input[:] = frame
+            if not self._gather():
+                return False
+            self._run()
+            if not self._pooling.add(self.scores):
+                return False
+            self._output[:] = self.answer()
         return True
 
     def _check(self, frame: Float32) -> None:
@@ -140,7 +144,8 @@ class GraphStream(EngineStream):
 
     def push(self, frames: ArrayLike) -> Float32:
         checked = check_frames(frames, self._model.features, self._model.feature_names)
-        answers = [self.answer() for scores in self._scored(checked) if self._pooling.add(scores)]
+        with self._guard:
+            answers = [self.answer() for scores in self._scored(checked) if self._pooling.add(scores)]
         return np.array(answers, np.float32).reshape(-1, self._model.outputs)
 
     def _scored(self, frames: Float32) -> Iterator[Float32]:
@@ -156,20 +161,27 @@ class GraphStream(EngineStream):
             self._input[:] = kept
 
     def answer(self) -> Float32:
-        if not self._pooling.runs:
-            raise no_answer(self.frames, self._stride)
-        return activate(self._pooling.scores(), self._model.activation)
+        with self._guard:
+            if not self._pooling.runs:
+                raise no_answer(self.frames, self._stride)
+            return activate(self._pooling.scores(), self._model.activation)
 
     def reset(self) -> None:
-        self._clear()
-        self._pooling.reset()
-        self._waiting = 0
+        with self._guard:
+            self._clear()
+            self._pooling.reset()
+            self._waiting = 0
 
     def states(self) -> dict[str, NDArray[Any]]:
         parts = (part for part in self._model.parts if part.layer)
-        return {part.name: array.reshape(part.shape) for part, array in zip(parts, self._state())}
+        with self._guard:
+            return {part.name: array.reshape(part.shape) for part, array in zip(parts, self._state())}
 
     def save(self) -> bytes:
+        with self._guard:
+            return self._save()
+
+    def _save(self) -> bytes:
         arrays: dict[str, NDArray[Any]] = {**self.states(), **self._pooling.arrays()}
         if self._stride > 1:
             arrays["frames"] = self._gathered[:-1].copy()
@@ -187,6 +199,11 @@ class GraphStream(EngineStream):
                 raise ValueError(f"snapshot: {part.name} holds NaN or infinity")
             arrays[part.name] = stored.astype(part.dtype).reshape(part.shape)
             offset += part.bytes
+        with self._guard:
+            self._take(frames, arrays)
+
+    def _take(self, frames: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the parts of a saved state."""
         try:
             held = {name: arrays[name] for name in self._pooling.arrays()}
             self._pooling.restore(frames // self._stride, held)

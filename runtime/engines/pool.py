@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.elstm_file import ElstmFile
 from edgelstm.runtime.engines.elstm_stream import Stream
+from edgelstm.runtime.engines.guard import new_guard
 from edgelstm.runtime.frame import Float32, not_finite
 
 
 class Pool:
     """`len(pool)` streams over one model. `pool[n]` is the n-th: a `Stream`, reset, saved, restored and asked alone.
 
-    A row of `push` gives what that stream alone would give, bit for bit.
+    A row of `push` gives what that stream alone would give, bit for bit. A pool and its streams belong to one thread
+    at a time: RuntimeError while another is inside.
     """
 
     def __init__(self, model: ElstmFile, streams: int, memory_limit: int | None = None) -> None:
@@ -34,7 +36,8 @@ class Pool:
         at = self._memory.ctypes.data
         core.check(self._core.el_pool_init(at, size, model.handle, streams, byref(self._handle)), f"{model.path}: ")
         inside = (c_void_p(self._core.el_pool_stream(self._handle, n)) for n in range(streams))
-        self._streams = tuple(Stream(model, (self._memory, handle)) for handle in inside)
+        self._guard = new_guard("pool")
+        self._streams = tuple(Stream(model, (self._memory, handle, self._guard)) for handle in inside)
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -70,9 +73,10 @@ class Pool:
             array = np.ascontiguousarray(given, np.float32)
         answers = np.full((len(self), self.model.outputs), np.nan, np.float32)
         answered = np.zeros(len(self), np.bool_)
-        status = self._core.el_pool_push(
-            self._handle, array.ctypes.data, has_frame.ctypes.data, answers.ctypes.data, answered.ctypes.data
-        )
+        with self._guard:
+            status = self._core.el_pool_push(
+                self._handle, array.ctypes.data, has_frame.ctypes.data, answers.ctypes.data, answered.ctypes.data
+            )
         if status == core.NOT_FINITE:
             n, feature = np.argwhere(~np.isfinite(array) & has_frame[:, None])[0]
             raise not_finite(f"stream {n}", int(feature), given[n, feature], self.model.feature_names)

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import Step
-from edgelstm.runtime.frame import Float32, set_frame
+from edgelstm.runtime.engines.guard import Guard
+from edgelstm.runtime.frame import Float32, one_frame
 
 try:
     from edgelstm.runtime._step import Step as CompiledStep
@@ -28,11 +29,17 @@ class CtypesStep:
     """`step` through ctypes. All is bound once: converting arguments costs more than a small model's step."""
 
     def __init__(
-        self, handle: c_void_p, frame: Float32, answer: Float32, keep: object, check: Callable[[ArrayLike], Float32]
+        self,
+        handle: c_void_p,
+        frame: Float32,
+        answer: Float32,
+        keep: object,
+        check: Callable[[ArrayLike], Float32],
+        guard: Guard,
     ) -> None:
         """handle: the stream; frame (features,), answer (outputs,): its buffers; keep: what owns the stream's memory;
-        check: the frame as contiguous float32, or an error that names what is wrong."""
-        self._frame, self._check = frame, check
+        check: the frame as contiguous float32, or an error that names what is wrong; guard: that of the stream."""
+        self._frame, self._check, self._guard = frame, check, guard
         self._keep = answer, keep
         self._emitted = c_size_t()
         # Looked up by name, the function is a new object without argument types, which takes these as they are.
@@ -41,12 +48,16 @@ class CtypesStep:
         self._arguments = (handle, *buffers, byref(self._emitted))
 
     def __call__(self, frame: ArrayLike | None = None, /) -> bool:
-        if frame is not None:
-            set_frame(self._frame, self._check(frame))
-        if self._push(*self._arguments):
+        checked = None if frame is None else one_frame(self._check(frame))
+        with self._guard:
+            if checked is not None:
+                self._frame[:] = checked
+            status = self._push(*self._arguments)
+            emitted = self._emitted.value != 0
+        if status:
             self._check(self._frame)
             raise ValueError("the frame was refused")
-        return self._emitted.value != 0
+        return emitted
 
 
 def bind(
@@ -55,6 +66,7 @@ def bind(
     answer: Float32,
     keep: object,
     check: Callable[[ArrayLike], Float32],
+    guard: Guard,
     *,
     release: bool,
 ) -> Step:
@@ -63,5 +75,5 @@ def bind(
     It keeps what owns the memory, not the stream's object: no cycle, so memory goes with the last name of either.
     """
     if CompiledStep is None:
-        return CtypesStep(handle, frame, answer, keep, check)
-    return CompiledStep(handle.value, frame, answer, keep, check, release).step
+        return CtypesStep(handle, frame, answer, keep, check, guard)
+    return CompiledStep(handle.value, frame, answer, keep, check, guard, release).step
