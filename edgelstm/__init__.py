@@ -8,15 +8,15 @@
     stream = Model("model.elstm").stream()
     answers = stream.push(frames)          # (T, features) → (answers, outputs)
 
-Importing this package imports nothing else: a board needs `edgelstm.runtime` alone.
+Importing this package imports nothing else, not even of Python's own: a board needs `edgelstm.runtime` alone, and
+Ctrl-C is heard from the first moment on (`edgelstm.__main__`).
 """
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    __version__: str
     from edgelstm.export import export_model
     from edgelstm.model_file import load_model as load
     from edgelstm.model_file import save_model as save
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "export_model", "load", "save"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             return version("edgelstm")
         except PackageNotFoundError:  # unpacked on a path, not installed

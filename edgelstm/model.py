@@ -25,19 +25,27 @@ MAX_LAYERS = 64
 MAX_POOLING = 1 << 20
 """Largest number of frames that an answer's window or hop, or a model's stride, may have."""
 
+MAX_RATE = 1e9
+"""Frames per second."""
+_SMALLEST_STD, _LARGEST_RATIO = 1e-30, 1e30  # what is divided stays within float32
+
 
 @dataclass(frozen=True, eq=False)
 class Normalize:
     """`(x - mean) / std` per feature; fitted on training data and stored, so that the board applies it."""
 
     mean: Float32  # (features,)
-    std: Float32  # (features,), positive
+    std: Float32  # (features,), at least 1e-30
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", checked_array("Normalize", "mean", self.mean, (None,)))
         object.__setattr__(self, "std", checked_array("Normalize", "std", self.std, (self.mean.size,)))
-        if not (self.std > 0).all():
-            raise ValueError("Normalize.std: holds a value that is not positive")
+        for place, (mean, std) in enumerate(zip(self.mean, self.std)):
+            if not std >= _SMALLEST_STD:
+                raise ValueError(f"Normalize.std: {std:g} of feature {place}, expected at least {_SMALLEST_STD:g}")
+            if abs(float(mean) / float(std)) > _LARGEST_RATIO:
+                found = f"{mean:g} of feature {place} with a std of {std:g}"
+                raise ValueError(f"Normalize.mean: {found}, expected at most {_LARGEST_RATIO:g} stds")
 
 
 @dataclass(frozen=True)
@@ -182,8 +190,10 @@ class Model:
                 raise ValueError(f"Model.{name}: expected text only")
         if not isinstance(self.licence, str) or len(self.licence) > 1000 or not self.licence.isprintable():
             raise ValueError("Model.licence: expected one line of at most 1,000 characters, such as Apache-2.0")
-        if not (np.isfinite(self.sample_rate) and self.sample_rate >= 0):
-            raise ValueError(f"Model.sample_rate: {self.sample_rate}, expected frames per second, or 0 for unknown")
+        if not 0 <= self.sample_rate <= MAX_RATE:
+            raise ValueError(
+                f"Model.sample_rate: {self.sample_rate:g}, expected 0 to 1e9 frames per second, 0: unknown"
+            )
         if self.ranges is not None and set(self.ranges.spans) != set(self.measured):
             found, wanted = (", ".join(sorted(names)) for names in (self.ranges.spans, self.measured))
             raise ValueError(f"Model.ranges: of {found}, expected {wanted}")

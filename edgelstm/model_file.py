@@ -102,6 +102,8 @@ def load_model(path: Path | str) -> Model:
     """Read and check a model. FileNotFoundError or OSError without the file; ValueError, one line that names
     file and field, for anything that is no valid model."""
     arrays = read_npz(path)
+    if "header" not in arrays and {"X", "y"} <= set(arrays):
+        raise ValueError(f"{path}: a data set, not a model: edgelstm train makes a model of it")
     try:
         return _model(arrays)
     except ValueError as error:

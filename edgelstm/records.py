@@ -33,6 +33,7 @@ from typing import (
 )
 
 from edgelstm.files import read_bounded
+from edgelstm.plain import plain_values
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -78,9 +79,9 @@ class Bounds(Rule):
 
     def _expected(self) -> str:
         if self.least is not None and self.most is not None:
-            return f"{_plain(self.least)} to {_plain(self.most)}"
+            return f"{_number(self.least)} to {_number(self.most)}"
         words = ("at least", self.least), ("more than", self.above), ("at most", self.most), ("less than", self.below)
-        return " and ".join(f"{word} {_plain(limit)}" for word, limit in words if limit is not None)
+        return " and ".join(f"{word} {_number(limit)}" for word, limit in words if limit is not None)
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,13 @@ class Pattern(Rule):
 
 @dataclass(frozen=True)
 class Line(Rule):
-    """Of a text: one line that says something and can be printed, of at most `most` letters."""
+    """Of a text: one line that can be printed, of at most `most` letters; it says something unless `least` is 0."""
 
     most: int = 120
+    least: int = 1
 
     def problem(self, value: Any) -> str | None:
-        right = value.strip() and value.isprintable() and len(value) <= self.most
+        right = len(value.strip()) >= self.least and value.isprintable() and len(value) <= self.most
         return None if right else f"one line of at most {self.most} letters"
 
 
@@ -181,21 +183,25 @@ def check(record: object) -> None:
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
-    """ValueError, one line that begins with `where`, for what is no JSON. NaN and infinity are none."""
+    """ValueError, one line that begins with `where`, for what is no JSON. NaN, infinity and halves of a surrogate
+    pair are none; nor is what cannot be written again: deeper than 64, or numbers that float64 does not hold."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: no JSON ({_one_line(error)})") from None
+    return plain_values(value, where)
 
 
 def parse_toml(text: str | bytes, where: str) -> dict[str, Any]:
-    """ValueError, one line that begins with `where`, for what is no TOML in UTF-8."""
+    """ValueError, one line that begins with `where`, for what is no TOML in UTF-8, and for what JSON cannot say."""
     import tomllib  # here and below: not every program needs it
 
     try:
-        return tomllib.loads(text.decode() if isinstance(text, bytes) else text)
+        values = tomllib.loads(text.decode() if isinstance(text, bytes) else text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: no TOML ({_one_line(error)})") from None
+    found: dict[str, Any] = plain_values(values, where)
+    return found
 
 
 def load(path: str | Path | Traversable, most: int) -> Any:
@@ -373,12 +379,12 @@ def _shown(value: Any) -> str:
     return str(value)[:40]
 
 
-def _plain(limit: float) -> str:
+def _number(limit: float) -> str:
     return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:120]
 
 
 def _refuse_constant(name: str) -> NoReturn:

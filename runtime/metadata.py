@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isclose
+from typing import Annotated, Any, Literal
 
 from edgelstm.records import Bounds, from_json, parse_json
 from edgelstm.runtime.description import Description, Precision
@@ -30,7 +32,42 @@ class _Answer:
 
 
 @dataclass(frozen=True)
-class _Metadata:
+class _Normalize:
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Bounds(above=0)], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """Fields that every file may leave out; what they hold has to be right."""
+
+    name: str | None = None
+    licence: str | None = None
+    scales: str | None = None
+    labels: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    feature_units: tuple[str, ...] = ()
+    normalize: _Normalize | None = None
+    provenance: dict[str, object] | None = None
+
+    def check_counts(self, features: int, outputs: int) -> None:
+        """ValueError for a list that is not as long as the model is wide."""
+        normalize = self.normalize or _Normalize((), ())
+        for name, values, count in (
+            ("labels", self.labels, outputs),
+            ("feature_names", self.feature_names, features),
+            ("feature_units", self.feature_units, features),
+            ("normalize.mean", normalize.mean, features),
+            ("normalize.std", normalize.std, features),
+        ):
+            if values and len(values) != count:
+                raise ValueError(f"{name}: {len(values)} items, expected {count} or none")
+        if len(normalize.mean) != len(normalize.std):
+            raise ValueError(f"normalize.std: {len(normalize.std)} items, expected {len(normalize.mean)} as mean has")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Metadata(_Told):
     """The fields that are looked at here; files hold more, for people."""
 
     version: Literal[1]
@@ -45,12 +82,7 @@ class _Metadata:
     sample_rate: Annotated[float, Bounds(0, 1e9)]
 
     def __post_init__(self) -> None:
-        for name, texts, count in (
-            ("labels", self.labels, self.outputs),
-            ("feature_names", self.feature_names, self.features),
-        ):
-            if texts and len(texts) != count:
-                raise ValueError(f"{name}: {len(texts)} texts, expected {count} or none")
+        self.check_counts(self.features, self.outputs)
         if self.stride * self.features > MAX_GATHERED:
             raise ValueError(f"stride: {self.stride}, expected {MAX_GATHERED} values at most in so many frames")
         pooling, window, hop = self.answer.pooling, self.answer.window, self.answer.hop
@@ -61,11 +93,70 @@ class _Metadata:
             raise ValueError(f"answer.hop: {hop}, expected a multiple of the stride ({self.stride})")
 
 
-def read_metadata(text: str | bytes) -> Description:
-    """ValueError that names the field, what it holds and what would be right. The layers are read apart."""
+@dataclass(frozen=True, kw_only=True)
+class _Beside(_Told):
+    """The fields of a file that computes without them."""
+
+    version: Literal[1] | None = None
+    precision: str | None = None
+    features: int | None = None
+    outputs: int | None = None
+    stride: int | None = None
+    activation: Activation | None = None
+    answer: _Answer | None = None
+    sample_rate: float | None = None
+
+
+def read_metadata_beside(text: bytes, header: Description) -> Description:
+    """`header`, what a file computes by, with the names that its metadata add.
+
+    ValueError, in one line, for a field of another type and for one that contradicts the header. What is not said is
+    not missed.
+    """
+    values = _parsed(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"metadata: {type(values).__name__}, expected a JSON object")
+    said = from_json(_Beside, values, "metadata", strict=False)
+    try:
+        said.check_counts(header.features, header.outputs)
+        _refuse_contradictions(said, header)
+    except ValueError as error:
+        raise ValueError(f"metadata: {error}") from None
+    return replace(header, metadata=values, labels=said.labels, feature_names=said.feature_names)
+
+
+def _refuse_contradictions(said: _Beside, header: Description) -> None:
+    answer = said.answer or _Answer(header.pooling, header.window, header.hop)
+    pairs: Mapping[str, tuple[object, object]] = {
+        # Several forms of integers lie in files that the core calls int8.
+        "precision": ((said.precision or header.precision).partition("-")[0], header.precision),
+        "features": (said.features, header.features),
+        "outputs": (said.outputs, header.outputs),
+        "stride": (said.stride, header.stride),
+        "activation": (said.activation, header.activation),
+        "answer.pooling": (answer.pooling, header.pooling),
+        "answer.window": (answer.window, header.window),
+        "answer.hop": (answer.hop, header.hop),
+    }
+    for name, (found, wanted) in pairs.items():
+        if found is not None and found != wanted:
+            raise ValueError(f"{name}: {found!s:.40}, expected {wanted}, as the file's header has it")
+    rate = said.sample_rate
+    if rate is not None and not isclose(
+        rate, header.sample_rate, rel_tol=1e-6, abs_tol=1e-30
+    ):  # the header's is float32
+        raise ValueError(f"sample_rate: {rate:g}, expected {header.sample_rate:g}, as the file's header has it")
+
+
+def _parsed(text: str | bytes) -> Any:
     if len(text) > MAX_JSON_BYTES:
         raise ValueError(f"metadata: {len(text)} bytes, expected at most {MAX_JSON_BYTES}")
-    values = parse_json(text, "metadata")
+    return parse_json(text, "metadata")
+
+
+def read_metadata(text: str | bytes) -> Description:
+    """ValueError that names the field, what it holds and what would be right. The layers are read apart."""
+    values = _parsed(text)
     found = from_json(_Metadata, values, "metadata", strict=False)
     return Description(
         metadata=values,

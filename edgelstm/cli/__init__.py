@@ -6,17 +6,21 @@ budget), 4 a board could not be reached. An error is one line on stderr; `--debu
 
 from __future__ import annotations
 
-import codecs
-import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from types import FrameType
+from typing import NoReturn
 
 import click
 
 import edgelstm
+from edgelstm.cli import terminal
+from edgelstm.plain import printable
 
 COMMANDS = {
     "demo": "The whole road on recorded sensor data, in under five minutes.",
@@ -33,8 +37,7 @@ COMMANDS = {
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""
 
-
-_ALIKE = dict(zip("✓✗–→·…█×−µ°≤", "+x->.~#x-uo<"))
+_MOST_LETTERS = 600  # of an error
 
 
 class _Commands(click.Group):
@@ -47,29 +50,20 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"edgelstm.cli.{cmd_name}").command
         return command
 
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """Prints help and version; see `invoke`."""
-        try:
-            return super().make_context(info_name, args, parent, **extra)
-        except BrokenPipeError as error:
-            raise _LeftError from error
-
     def invoke(self, ctx: click.Context) -> object:
-        """Whoever read our output may have left: that ends a command quietly. click itself would make it exit 1."""
+        """click itself would answer Ctrl-C with an empty line."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _LeftError from error
+        except KeyboardInterrupt as error:
+            raise _InterruptedError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-class _LeftError(Exception):
-    """The reader of our output has left."""
+class _InterruptedError(Exception):
+    """Ctrl-C has come."""
 
 
 @click.group(
@@ -89,41 +83,52 @@ def group(ctx: click.Context, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script: runs a command and ends the process."""
+    """Runs a command and ends the process."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Small matrices: a second BLAS thread costs more than it brings. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _write_what_the_terminal_can()
+    terminal.prepare()
+    if not sys.warnoptions:  # what overflows is told by what it leads to
+        warnings.simplefilter("ignore", RuntimeWarning)
     debug = "--debug" in given[: next((n for n, word in enumerate(given) if word in COMMANDS), len(given))]
+    interrupted = _heard_ctrl_c()
     try:
         result = group.main(given, prog_name="edgelstm", standalone_mode=False)
-    except (BrokenPipeError, _LeftError):
-        # Whoever read our output has left. Keep Python from flushing into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort, _InterruptedError):
+        _end_interrupted()
     except Exception as error:
         if debug:
             raise
+        if interrupted():  # modules that were being imported make errors of their own of it
+            _end_interrupted()
         code, line = _explain(error)
-        click.echo(f"edgelstm: {line}", err=True)
+        click.echo(f"edgelstm: {_clipped(printable(line))}", err=True)
         sys.exit(code)
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _write_what_the_terminal_can() -> None:
-    """Where the locale's encoding lacks a sign, as ISO 8859-1 lacks check marks, one that is like it is written."""
-    codecs.register_error("edgelstm", _in_ascii)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="edgelstm")
+def _heard_ctrl_c() -> Callable[[], bool]:
+    """From here on Ctrl-C raises KeyboardInterrupt, as before; what is returned tells whether it has."""
+    heard: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    return lambda: bool(heard)
 
 
-def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return "".join(_ALIKE.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+def _end_interrupted() -> NoReturn:
+    click.echo("edgelstm: interrupted", err=True)
+    sys.exit(130)
+
+
+def _clipped(line: str) -> str:
+    """Its beginning says which file and field, its end what would be right."""
+    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 120]} … {line[-110:]}"
 
 
 def _explain(error: Exception) -> tuple[int, str]:
@@ -142,5 +147,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 1, first
     if isinstance(error, MemoryError):
         return 1, "out of memory"
+    if isinstance(error, RecursionError):
+        return 1, "lists and objects too deep in one another"
     name = type(error).__name__
     return 1, f"{name}: {first} (an error of EdgeLSTM; edgelstm --debug shows where)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from edgelstm.cli.common import check_output, syntax_option
+from edgelstm.cli.terminal import end_when_left
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 
@@ -85,6 +85,7 @@ def command(
         load_state(stream, state)
     if sys.stdout is None:
         raise click.UsageError("stdout is closed; the answers go there")
+    end_when_left()
     stopped_by = None
     try:
         form = FrameFormat(opened.features, opened.feature_names, syntax)
@@ -94,7 +95,7 @@ def command(
     except StopSignal as stop:
         stopped_by = stop.number
     except BrokenPipeError:
-        _forget_stdout()
+        pass  # nobody reads any more
     if state is not None:
         save_state(stream, state)
     if opened.hop == 0 and stream.frames < opened.stride:
@@ -112,10 +113,3 @@ def _named(file: Path | None) -> tuple[str, str]:
     if sys.stdin.isatty():
         click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
     return "stdin", "-"
-
-
-def _forget_stdout() -> None:
-    """Nobody reads any more. What is still buffered must not raise again when Python ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

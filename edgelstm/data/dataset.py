@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.plain import is_unicode
+
 
 def _per_sequence(name: str, value: ArrayLike, count: int, kind: str) -> NDArray[np.generic]:
     array = np.asarray(value)
@@ -61,15 +63,16 @@ class Dataset:
             ("feature_units", self.feature_units, features),
         ):
             texts = tuple(texts)
-            if not all(isinstance(text, str) for text in texts):
-                raise ValueError(f"Dataset.{name}: expected text only")
+            if not all(isinstance(text, str) and is_unicode(text) for text in texts):
+                raise ValueError(f"Dataset.{name}: expected text only, without halves of surrogate pairs")
             if texts and wanted is not None and len(texts) != wanted:
                 raise ValueError(f"Dataset.{name}: {len(texts)} names, expected {wanted} or none")
             object.__setattr__(self, name, texts)
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("Dataset.labels: a name occurs twice")
-        if not (np.isfinite(self.sample_rate) and self.sample_rate >= 0):
-            raise ValueError(f"Dataset.sample_rate: {self.sample_rate}, expected frames per second, or 0 for unknown")
+        if not 0 <= self.sample_rate <= 1e9:
+            found = f"{self.sample_rate:g}"
+            raise ValueError(f"Dataset.sample_rate: {found}, expected 0 to 1e9 frames per second, 0: unknown")
 
     def __len__(self) -> int:
         return len(self.sequences)

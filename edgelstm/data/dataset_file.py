@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.npz import MAX_BYTES, read_npz, write_npz
+from edgelstm.plain import is_unicode, printable
 
 _REQUIRED = ("X", "y")
 _TEXTS = ("labels", "feature_names", "feature_units", "name", "source")
@@ -56,14 +57,29 @@ def _texts(arrays: Arrays, name: str) -> tuple[str, ...]:
     array = arrays[name]
     if array.ndim != 1 or array.dtype.kind != "U":
         raise ValueError(f"{name}: {array.dtype} {array.shape}, expected a list of text")
-    return tuple(array.tolist())
+    return tuple(_unicode(text, f"{name}[{place}]") for place, text in enumerate(_listed(array, name)))
+
+
+def _listed(array: NDArray[Any], name: str) -> list[Any]:
+    try:
+        found: list[Any] = array.tolist()
+    except ValueError:  # numbers that are no letters of Unicode
+        raise ValueError(f"{name}: holds what is no Unicode, expected text") from None
+    return found
+
+
+def _unicode(text: str, where: str) -> str:
+    if not is_unicode(text):
+        raise ValueError(f"{where}: {text[:40]!r}, expected text without halves of surrogate pairs")
+    return text
 
 
 def _text(arrays: Arrays, name: str, default: str) -> str:
     array = arrays.get(name, np.array(default))
     if array.ndim or array.dtype.kind != "U":
         raise ValueError(f"{name}: {array.dtype} {array.shape}, expected one text")
-    return str(array)
+    (text,) = _listed(array.reshape(1), name)
+    return _unicode(text, name)
 
 
 def _classes(arrays: Arrays) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -73,7 +89,7 @@ def _classes(arrays: Arrays) -> tuple[NDArray[Any], tuple[str, ...]]:
     if y.ndim != 1 or y.dtype.kind not in "iuU":
         raise ValueError(f"y: {y.dtype} {y.shape}, expected a list of whole numbers or text")
     found, places = np.unique(y, return_inverse=True)
-    return places, tuple(str(label) for label in found)
+    return places, tuple(_unicode(str(label), "y") for label in _listed(found, "y"))
 
 
 def _groups(arrays: Arrays, count: int) -> NDArray[Any]:
@@ -84,12 +100,15 @@ def _groups(arrays: Arrays, count: int) -> NDArray[Any]:
 
 
 def _dataset(arrays: Arrays, default_name: str) -> Dataset:
+    if "header" in arrays and "X" not in arrays:
+        raise ValueError("a model, not a data set: expected arrays X and y")
     for name in _REQUIRED:
         if name not in arrays:
-            raise ValueError(f"{name}: missing, found {', '.join(sorted(arrays)) or 'nothing'}")
+            found = printable(", ".join(sorted(arrays)), 80) or "nothing"
+            raise ValueError(f"{name}: missing, found {found}")
     unknown = sorted(set(arrays) - _KNOWN)
     if unknown:
-        raise ValueError(f"{unknown[0]}: unknown, expected only {', '.join(sorted(_KNOWN))}")
+        raise ValueError(f"{printable(unknown[0], 40)}: unknown, expected only {', '.join(sorted(_KNOWN))}")
     sequences = _sequences(arrays)
     y, labels = _classes(arrays)
     rate = arrays.get("sample_rate", np.array(0.0))

@@ -8,41 +8,56 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from edgelstm.files import whole_file
+from edgelstm.plain import printable
 
 MAX_BYTES = 1 << 30
 """Largest unpacked size of a file's arrays together, unless the caller sets another bound."""
 MAX_ARRAYS = 4096
 
+_MOST_SIDES = 8
+_LARGEST_SIDE = 1 << 40
+
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     """One array. Its header must agree with the member's size before memory is taken for it."""
-    with archive.open(info) as member, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # numpy remarks on headers that Python 2 wrote
-        version = npy.read_magic(member)
-        if version == (1, 0):
-            shape, fortran, dtype = npy.read_array_header_1_0(member)
-        elif version == (2, 0):
-            shape, fortran, dtype = npy.read_array_header_2_0(member)
-        else:
-            raise ValueError(f"npy version {version}, expected 1.0 or 2.0")
-        if dtype.hasobject or dtype.fields or dtype.subdtype:
-            raise ValueError(f"dtype {dtype}, expected plain numbers or text")
+    with archive.open(info) as member:
+        shape, fortran, dtype = _read_header(member)
+        if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind == "V":
+            raise ValueError(f"dtype {str(dtype)[:40]}, expected plain numbers or text")
         size = math.prod(shape) * dtype.itemsize
-        if any(n < 0 for n in shape) or member.tell() + size != info.file_size:
-            raise ValueError(f"shape {shape} of {dtype} does not match its {info.file_size} bytes")
+        if member.tell() + size != info.file_size:
+            raise ValueError(f"shape {str(shape)[:40]} of {dtype} does not match its {info.file_size} bytes")
         data = member.read(size)
         if len(data) != size or member.read(1):
             raise ValueError("truncated")
     if not size:
         return np.zeros(shape, dtype=dtype)
     return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """(shape, whether in Fortran's order, dtype)."""
+    version = npy.read_magic(member)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"npy version {version}, expected 1.0 or 2.0")
+    # numpy gives the header to Python's own parser, and lets through whatever that raises and remarks on.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            shape, fortran, dtype = readers[version](member)
+        except Exception as error:
+            raise ValueError(f"its npy header is damaged ({_first_line(error)})") from None
+    if len(shape) > _MOST_SIDES or not all(0 <= side <= _LARGEST_SIDE for side in shape):
+        raise ValueError(f"shape {str(shape)[:40]}, expected at most {_MOST_SIDES} sides, 0 or larger")
+    return shape, fortran, dtype
 
 
 def read_npz(path: Path | str, max_bytes: int = MAX_BYTES) -> dict[str, NDArray[Any]]:
@@ -71,16 +86,17 @@ def _read_all(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any
     for info in members:
         name = info.filename.removesuffix(".npy")
         if name == info.filename or name in arrays:
-            raise ValueError(f"member {info.filename!r}, expected each once, ending in .npy")
+            raise ValueError(f"member {info.filename[:80]!r}, expected each once, ending in .npy")
         try:
             arrays[name] = _read_array(archive, info)
         except ValueError as error:
-            raise ValueError(f"{name}: {_first_line(error)}") from None
+            raise ValueError(f"{printable(name, 80)}: {_first_line(error)}") from None
     return arrays
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return printable(line, 120)
 
 
 def write_npz(path: Path | str, arrays: Mapping[str, NDArray[Any]]) -> None:

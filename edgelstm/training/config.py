@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from edgelstm import records
 from edgelstm.files import read_bounded
 from edgelstm.model import MAX_LAYERS, Answer
-from edgelstm.records import Bounds, Length, Tagged
+from edgelstm.records import Bounds, Length, Line, Tagged
 from edgelstm.training.layers import KINDS, Trainable, TrainableDense, TrainableLSTM, Width
 
 Loss = Literal["frames", "last", "mean"]
@@ -32,7 +32,7 @@ _UNITS = (64,)  # of the LSTM layers where a recipe names none
 class Data:
     """`[data]`: what to learn from, and who is kept to test on."""
 
-    file: str = ""  # NPZ, relative to the configuration's folder
+    file: Annotated[str, Line(1000, least=0)] = ""  # NPZ, relative to the configuration's folder
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int, ...] = ()  # empty = the split that the data brings along
@@ -48,7 +48,7 @@ class ModelConfig:
     any order, each a table of `kind` and the fields of its class in `edgelstm.training.layers`.
     """
 
-    name: str = "model"
+    name: Annotated[str, Line()] = "model"
     licence: Annotated[str, Length(0, 1000)] = ""  # of the trained weights, such as Apache-2.0
     units: Annotated[tuple[Width, ...], Length(1, 8)] = ()  # empty = 64, where there are no `layers`
     hidden: Annotated[tuple[Width, ...], Length(0, 7)] = ()

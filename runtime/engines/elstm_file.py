@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ctypes import byref, c_void_p
 from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,8 @@ from numpy.typing import NDArray
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import EngineModel
-from edgelstm.runtime.layers import Layer, Part, read_layers, shape_of_part
+from edgelstm.runtime.layers import LAYERS_FIELD, STRIDE_FIELD, Layer, Part, read_layers, shape_of_part
+from edgelstm.runtime.metadata import read_metadata_beside
 from edgelstm.runtime.pooling import Activation, PoolingKind
 
 MAX_FILE_SIZE = (1 << 31) - 1
@@ -62,7 +61,7 @@ class ElstmFile(EngineModel):
         info = core.Info()
         core.library().el_model_info(self.handle, byref(info))
         try:
-            description = _describe(info, _read_metadata(info, content))
+            description = _describe(info, content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         identity, frame_macs = bytes(info.identity).hex(), int(info.frame_macs)
@@ -83,12 +82,14 @@ class ElstmFile(EngineModel):
         """First to last, as the C core has them; what it does not need to tell, such as a GRU's reset, as the
         metadata say."""
         found = _layers(self.handle, self._counts[0])
+        if LAYERS_FIELD not in self.metadata:
+            return found
         try:
-            said = read_layers(self.metadata, self.features, self.outputs)
-        except ValueError:  # whatever they say, it is not what computes
-            return found
-        if [layer.shape for layer in said] != [layer.shape for layer in found]:
-            return found
+            said = read_layers({STRIDE_FIELD: self.stride, **self.metadata}, self.features, self.outputs)
+            if [layer.shape for layer in said] != [layer.shape for layer in found]:
+                raise ValueError(f"metadata: {LAYERS_FIELD}: others than the file's own")
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from None
         return tuple(replace(layer, settings=other.settings) for layer, other in zip(found, said))
 
     @cached_property
@@ -96,28 +97,16 @@ class ElstmFile(EngineModel):
         return _parts(self.handle, self._counts[1], self.layers)
 
 
-def _read_metadata(info: core.Info, content: NDArray[np.uint8]) -> dict[str, Any]:
-    if not info.metadata_size:
-        return {}
-    start = info.metadata - content.ctypes.data
-    try:
-        found = json.loads(content[start : start + info.metadata_size].tobytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"metadata is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"metadata is {type(found).__name__}, expected a JSON object")
-    return found
-
-
-def _describe(info: core.Info, metadata: dict[str, Any]) -> Description:
-    features, outputs = int(info.features), int(info.outputs)
-    return Description(
-        metadata=metadata,
+def _describe(info: core.Info, content: NDArray[np.uint8]) -> Description:
+    """What the header says, which is what computes, and the names that the metadata add. ValueError where these say
+    something else."""
+    header = Description(
+        metadata={},
         precision=("float32", "int8")[info.precision],
-        features=features,
-        outputs=outputs,
-        labels=_names(metadata, "labels", outputs),
-        feature_names=_names(metadata, "feature_names", features),
+        features=int(info.features),
+        outputs=int(info.outputs),
+        labels=(),
+        feature_names=(),
         activation=ACTIVATIONS[info.activation],
         pooling=POOLINGS[info.pooling],
         window=int(info.window),
@@ -125,14 +114,10 @@ def _describe(info: core.Info, metadata: dict[str, Any]) -> Description:
         stride=int(info.stride),
         sample_rate=float(info.sample_rate),
     )
-
-
-def _names(metadata: Mapping[str, Any], key: str, count: int) -> tuple[str, ...]:
-    """One text for each, or none: nothing is computed by them."""
-    names = metadata.get(key)
-    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
-        return ()
-    return tuple(names)
+    if not info.metadata_size:
+        return header
+    start = info.metadata - content.ctypes.data
+    return read_metadata_beside(content[start : start + info.metadata_size].tobytes(), header)
 
 
 def _layers(handle: c_void_p, count: int) -> tuple[Layer, ...]:

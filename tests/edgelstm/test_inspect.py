@@ -88,16 +88,51 @@ def test_all_of_it_can_be_read_on_80_columns(command: Command, model: Model, fil
             assert any(line.split()[:1] == [name] for line in lines)
 
 
-def test_what_elstm_metadata_make_up_is_not_believed(command: Command, tmp_path: Path) -> None:
-    """The C core reads no metadata: whatever they say, the file opens, and the text is plain."""
+LIES = {
+    "labels": [5, "abc", ["a"], [1] * 3, {"a": 1}],
+    "feature_names": [[1] * 6, "x", ["x"]],
+    "feature_units": [["m"], 7],
+    "sample_rate": ["x", 49, -1, [50.0]],
+    "answer": [[], "mean", {"pooling": "mean", "window": 0}, {"pooling": "last", "window": 0, "hop": 77}],
+    "precision": ["int8", 3],
+    "activation": ["linear", "relu"],
+    "features": [5, "6", True],
+    "outputs": [99],
+    "stride": [3],
+    "normalize": [3, {"mean": "x", "std": [1.0]}, {"mean": [0.0], "std": [1.0]}],
+    "provenance": [[1]],
+    "scales": [{}],
+    "licence": [7],
+    "layers": [5, [], [{"kind": "lstm"}]],
+}
+
+
+def with_metadata(path: Path, values: object) -> Path:
     whole = bytearray(encode(MODEL))
     start, size = struct.unpack_from("<II", whole, 80)
-    lies = {"labels": 5, "feature_names": [1] * 6, "sample_rate": "x", "answer": [], "io": 3, "states": {"a": 1}}
-    lies |= {"licence": "\x1b[31mred", "features": None, "provenance": [1], "scales": {}}
-    whole[start : start + size] = json.dumps(lies).encode().ljust(size)
+    whole[start : start + size] = json.dumps(values).encode().ljust(size)
     struct.pack_into("<I", whole, 12, zlib.crc32(whole[16:]))
-    path = tmp_path / "made-up.elstm"
     path.write_bytes(whole)
+    return path
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, lies in LIES.items() for value in lies])
+def test_elstm_metadata_that_say_something_else_are_refused(
+    command: Command, tmp_path: Path, field: str, value: object
+) -> None:
+    """The header is what computes; the names beside it have to fit."""
+    path = with_metadata(tmp_path / "made-up.elstm", {field: value})
+    shown = command("inspect", path)
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err.startswith(f"edgelstm: {path}: metadata: {field}")
+    assert any(word in shown.err for word in ("expected", "other", "no field"))
+    assert shown.err.count("\n") == 1
+
+
+def test_what_is_only_shown_is_shown_plainly(command: Command, tmp_path: Path) -> None:
+    """Nothing is computed by what is left out, or by the fields of other formats."""
+    made_up = {"io": 3, "states": {"a": 1}, "licence": "\x1b[31mred", "features": None}
+    path = with_metadata(tmp_path / "made-up.elstm", made_up)
     told = facts(command, path)
     assert (told["features"], told["labels"], told["sample_rate"]) == (6, [], 50.0)
     shown = command("inspect", path)

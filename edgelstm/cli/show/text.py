@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from edgelstm.plain import printable
+
 WIDTH = 80
 
 
@@ -24,8 +26,7 @@ def paragraph(text: str, first: str = "", rest: str = "  ") -> str:
 
 def plain(text: str, most: int | None = None) -> str:
     """`text` without what a terminal would obey, cut to `most` letters."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return shown if most is None or len(shown) <= most else shown[: most - 1] + "…"
+    return printable(text, most)
 
 
 def named(lines: Iterable[tuple[str, str]], indent: str = "", width: int = 0) -> str:
