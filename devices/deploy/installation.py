@@ -3,7 +3,8 @@
 `python3 installation.py ORDER` does what the JSON file ORDER says and prints JSON. A deployment lies in
 `~/.local/share/edgelstm/NAME`: `versions/NUMBER-HASH` with everything that one version needs, and `current`, a link
 to the one that runs. A version is made beside, tested, and only then linked; where it does not start, the link goes
-back.
+back. Each version names in the file `before` the one that ran well before it: a rollback goes along those, and so
+never comes to one that was rolled back from. What a killed process left half-done the next order removes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from typing import Any
 
 KEPT = 5
 """Versions that stay: the current one and those before it."""
+BEFORE, NEW = "before", "new"
+"""Files of a version: which one ran well before it; and, until it was linked, that it never was."""
 _VERSION = re.compile(r"\d{4,}-[0-9a-f]{8}")
+_REMOVED = ".removed-"
 _SECONDS = 120.0  # for systemd to start a service, or to say that it cannot
 
 
@@ -39,7 +43,7 @@ class Deployment:
     def versions(self) -> list[str]:
         """The oldest first."""
         found = [path.name for path in (self.root / "versions").glob("*") if _VERSION.fullmatch(path.name)]
-        return sorted(found, key=lambda name: int(name.partition("-")[0]))
+        return sorted(found, key=number)
 
     def current(self) -> str:
         """Empty when none is."""
@@ -51,12 +55,45 @@ class Deployment:
     def folder(self, version: str) -> Path:
         return self.root / "versions" / version
 
+    def before(self, version: str) -> str:
+        """The version that ran well before it; empty when there is none any more."""
+        older = [one for one in self.versions() if number(one) < number(version)] if version else []
+        try:
+            named = (self.folder(version) / BEFORE).read_text().strip()
+        except OSError:  # versions did not always say it
+            named = older[-1] if older else ""
+        return named if named in older else ""
+
     def switch(self, version: str) -> None:
         """In one step: at any moment `current` is a whole version."""
         beside = self.root / ".current"
         beside.unlink(missing_ok=True)
         beside.symlink_to(Path("versions", version))
         beside.replace(self.link)
+        synced = os.open(self.root, os.O_RDONLY)
+        try:
+            os.fsync(synced)
+        finally:
+            os.close(synced)
+        (self.folder(version) / NEW).unlink(missing_ok=True)
+
+    def drop(self, version: str) -> None:
+        """Nobody takes what is half removed for a version."""
+        gone = self.root / "versions" / f".gone-{version}"
+        with contextlib.suppress(OSError):
+            self.folder(version).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Remove what somebody who was killed left half-done."""
+        for pattern in (".new-*", ".gone-*"):
+            for left in (self.root / "versions").glob(pattern):
+                shutil.rmtree(left, ignore_errors=True)
+        for version in self.versions():
+            if version == self.current():
+                (self.folder(version) / NEW).unlink(missing_ok=True)
+            elif (self.folder(version) / NEW).exists():
+                self.drop(version)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -65,8 +102,7 @@ class Deployment:
         lock = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in (self.root / "versions").glob(".new-*"):
-                shutil.rmtree(left, ignore_errors=True)
+            self.clean()
             yield
         except BlockingIOError:
             raise ValueError(f"{self.name}: somebody else is changing it at this moment") from None
@@ -75,6 +111,10 @@ class Deployment:
             for folder in (self.root / "versions", self.root, self.root.parent):
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # where nothing is in it
+
+
+def number(version: str) -> int:
+    return int(version.partition("-")[0])
 
 
 def home(variable: str, below: str) -> Path:
@@ -94,7 +134,7 @@ def install(deployment: Deployment, order: dict[str, Any], sent: Path) -> dict[s
             raise ValueError(f"{deployment.name}: {before} does not start: {state['problem']}")
         return {"version": before, "before": before, **state}
     versions = deployment.versions()
-    version = f"{int(versions[-1].partition('-')[0]) + 1 if versions else 1:04d}-{mark}"
+    version = f"{number(versions[-1]) + 1 if versions else 1:04d}-{mark}"
     new = deployment.root / "versions" / f".new-{version}"
     try:
         new.mkdir(parents=True)
@@ -103,26 +143,48 @@ def install(deployment: Deployment, order: dict[str, Any], sent: Path) -> dict[s
         for name in order["files"]:
             shutil.copyfile(sent / name, new / name)
         write_run(new)
+        (new / BEFORE).write_text(ran_well(deployment, order["service"]))
+        (new / NEW).touch()
         self_test(new)
         os.sync()
         new.rename(deployment.folder(version))
     finally:
         shutil.rmtree(new, ignore_errors=True)
     result = change_to(deployment, version, order["service"])
-    for old in deployment.versions()[:-KEPT]:
-        if old != deployment.current():
-            shutil.rmtree(deployment.folder(old), ignore_errors=True)
+    prune(deployment)
     return {"version": version, "before": before, **result}
 
 
+def prune(deployment: Deployment) -> None:
+    """Keep the current version and those that rollbacks would come to; then, where there is room, the newest."""
+    kept: list[str] = []
+    version = deployment.current()
+    while version and len(kept) < KEPT:
+        kept.append(version)
+        version = deployment.before(version)
+    others = [one for one in reversed(deployment.versions()) if one not in kept]
+    for one in others[KEPT - len(kept) :]:
+        deployment.drop(one)
+
+
+def ran_well(deployment: Deployment, service: bool) -> str:
+    """The version to go back to from the next one: the current one, unless it fails where another did not."""
+    now = deployment.current()
+    if service and deployment.before(now) and not no_systemd():
+        found = show(deployment)
+        if found.get("ActiveState") == "failed" or found.get("SubState") == "auto-restart":
+            return deployment.before(now)
+    return now
+
+
 def rollback(deployment: Deployment, order: dict[str, Any]) -> dict[str, Any]:
-    """Back to the version before the current one."""
-    versions, now = deployment.versions(), deployment.current()
-    older = versions[: versions.index(now)] if now in versions else []
+    """Back to the version that ran well before the current one."""
+    now = deployment.current()
+    older = deployment.before(now)
     if not older:
         raise ValueError(f"{deployment.name}: no version before {now or 'the first'}, nothing was changed")
-    self_test(deployment.folder(older[-1]))
-    return {"version": older[-1], "before": now, **change_to(deployment, older[-1], order["service"], keep=True)}
+    self_test(deployment.folder(older))
+    return {"version": older, "before": now, **change_to(deployment, older, order["service"], keep=True)}
 
 
 def change_to(deployment: Deployment, version: str, service: bool, *, keep: bool = False) -> dict[str, Any]:
@@ -141,7 +203,7 @@ def change_to(deployment: Deployment, version: str, service: bool, *, keep: bool
         deployment.link.unlink()
         after = "nothing of it is left"
     if not keep:
-        shutil.rmtree(deployment.folder(version), ignore_errors=True)
+        deployment.drop(version)
     raise ValueError(f"{deployment.name}: {version} does not start: {state['problem']}; {after}")
 
 
@@ -175,8 +237,9 @@ def start(deployment: Deployment, service: bool) -> dict[str, Any]:
     if problem:
         return {"systemd": False, "problem": problem, "linger": False}
     unit = units() / deployment.unit
-    unit.parent.mkdir(parents=True, exist_ok=True)
-    unit.write_text(unit_text(deployment))
+    if unit.is_symlink() or (unit.exists() and not unit.is_file()):  # a link to /dev/null masks a unit
+        return {"systemd": True, "problem": f"{unit}: no regular file, expected one or none", "linger": False}
+    write_unit(unit, unit_text(deployment))
     for words in (["daemon-reload"], ["reset-failed", deployment.unit], ["enable", deployment.unit]):
         done = systemctl(*words)
         if done.returncode and words[0] != "reset-failed":  # it fails where there is nothing to forget
@@ -186,6 +249,18 @@ def start(deployment: Deployment, service: bool) -> dict[str, Any]:
     if done.returncode:
         problem = show(deployment).get("StatusText") or last_line(done.stderr)
     return {"systemd": True, "problem": problem, "linger": lingers()}
+
+
+def write_unit(unit: Path, text: str) -> None:
+    """Whole or not at all. Only who holds the deployment writes it."""
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    beside = unit.with_name(f".{unit.name}.part")
+    beside.unlink(missing_ok=True)
+    with beside.open("x") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(unit)
 
 
 def unit_text(deployment: Deployment) -> str:
@@ -284,13 +359,17 @@ def logs(deployment: Deployment, order: dict[str, Any]) -> dict[str, Any]:
 def remove(deployment: Deployment) -> dict[str, Any]:
     remove_unit(deployment)
     versions = deployment.versions()
-    shutil.rmtree(deployment.root)
+    gone = deployment.root.with_name(f"{_REMOVED}{deployment.name}")  # a name that no deployment can have
+    shutil.rmtree(gone, ignore_errors=True)
+    deployment.root.rename(gone)
+    shutil.rmtree(gone)
     return {"removed": versions}
 
 
 def remove_unit(deployment: Deployment) -> None:
     systemctl("disable", "--now", deployment.unit)
-    (units() / deployment.unit).unlink(missing_ok=True)
+    for name in (deployment.unit, f".{deployment.unit}.part"):
+        (units() / name).unlink(missing_ok=True)
     systemctl("daemon-reload")
     for folder in (units() / "default.target.wants", units(), units().parent):
         with contextlib.suppress(OSError):
@@ -304,6 +383,8 @@ def last_line(text: bytes) -> str:
 
 def act(order: dict[str, Any], sent: Path) -> dict[str, Any]:
     everything = home("XDG_DATA_HOME", ".local/share") / "edgelstm"
+    for left in everything.glob(f"{_REMOVED}*"):
+        shutil.rmtree(left, ignore_errors=True)
     names = sorted(path.name for path in everything.glob("*") if (path / "versions").is_dir())
     if order["do"] == "list":
         return {"deployments": [status(Deployment(name)) for name in names]}

@@ -40,7 +40,7 @@ class BoardProblem(click.ClickException):
 @click.option("--status", "action", flag_value="status", help="What is deployed, and whether it runs.")
 @click.option("--logs", "action", flag_value="logs", help="The last lines of its journal and of its output.")
 @click.option("--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many, for --logs.")
-@click.option("--rollback", "action", flag_value="rollback", help="Back to the version before.")
+@click.option("--rollback", "action", flag_value="rollback", help="Back to the version that last ran well.")
 @click.option("--remove", "action", flag_value="remove", help="Stop it and leave nothing of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path | None, action: str | None, as_json: bool, **given: Any) -> None:
