@@ -12,7 +12,7 @@ from edgelstm.runtime.engines.pool import Pool
 
 
 class Model(ElstmFile):
-    """A validated `.elstm` file, mapped into memory and used in place.
+    """A validated `.elstm` file, read into memory; `mapped=True` uses it where it lies: see `ElstmFile`.
 
     Raises FileNotFoundError, other OSErrors, and ValueError for a file that is none or is damaged.
     """

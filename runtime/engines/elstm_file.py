@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Sequence
 from ctypes import byref, c_void_p
 from dataclasses import replace
@@ -29,20 +30,21 @@ DTYPES = ("float32", "int8", "int16", "float64")
 
 
 class ElstmFile(EngineModel):
-    """A validated `.elstm` file, mapped into memory and used in place.
+    """A validated `.elstm` file, read into memory of this process: what was checked stays as it was, whatever becomes
+    of the file.
+
+    skip_checksum: for a file that was verified before; every other check is still made. mapped: use the file where it
+    lies instead, one copy for all processes that map it, for a caller who owns the file; whoever writes into it
+    changes answers, and whoever cuts it ends the process by SIGBUS. Put another file in its place by renaming.
 
     Raises FileNotFoundError, other OSErrors, and ValueError for a file that is none or is damaged.
     """
 
     stream_bytes: int
 
-    def __init__(self, path: str | PathLike[str], *, skip_checksum: bool = False) -> None:
+    def __init__(self, path: str | PathLike[str], *, skip_checksum: bool = False, mapped: bool = False) -> None:
         path = Path(path)
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            if not 0 < size <= MAX_FILE_SIZE:
-                raise ValueError(f"{path}: {size} bytes, expected an .elstm file of at most 2 GiB")
-            content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+        content = _content(path, mapped)
         self.memory = core.aligned(core.MODEL_SIZE), content
         """What the C core reads as long as the model is used."""
         self.handle = c_void_p()
@@ -95,6 +97,22 @@ class ElstmFile(EngineModel):
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         return _parts(self.handle, self._counts[1], self.layers)
+
+
+def _content(path: Path, mapped: bool) -> NDArray[np.uint8]:
+    """The whole file, at a multiple of the C core's alignment."""
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not 0 < size <= MAX_FILE_SIZE:
+            raise ValueError(f"{path}: {size} bytes, expected an .elstm file of at most 2 GiB")
+        if mapped:
+            return np.frombuffer(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ), np.uint8)
+        content, filled = core.aligned(size), 0
+        while filled < size and (count := file.readinto(content[filled:].data)):
+            filled += count
+        if filled < size or file.read(1):
+            raise ValueError(f"{path}: it changed while it was read, expected {size} bytes")
+    return content
 
 
 def _describe(info: core.Info, content: NDArray[np.uint8]) -> Description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import struct
 import zlib
@@ -350,6 +351,64 @@ def test_the_file_says_where_it_was_cut(tmp_path: pathlib.Path) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match=r"m\.elstm: "):
             RuntimeModel(path)
+
+
+@pytest.mark.parametrize("change", ["overwritten", "cut", "emptied"])
+def test_a_file_that_is_changed_in_place_changes_no_answer(runtime_model: RuntimeModel, change: str) -> None:
+    frames = random_signal(40, 3)
+    expected = runtime_model.stream().push(frames)
+    metadata, layers = dict(runtime_model.metadata), runtime_model.layers
+    stream = runtime_model.stream()
+    first = stream.push(frames[:20])
+    size = runtime_model.path.stat().st_size
+    with runtime_model.path.open("r+b") as file:  # the same file, not another in its place
+        if change == "overwritten":
+            file.write(bytes(range(256)) * (size // 256 + 1))
+        else:
+            file.truncate(size // 2 if change == "cut" else 0)
+    np.testing.assert_array_equal(np.concatenate([first, stream.push(frames[20:])]), expected)
+    np.testing.assert_array_equal(runtime_model.stream().push(frames), expected)
+    assert (runtime_model.metadata, runtime_model.layers) == (metadata, layers)
+    with pytest.raises(ValueError, match=r"m\.elstm: "):
+        RuntimeModel(runtime_model.path)
+
+
+def test_a_mapped_file_answers_the_same_and_is_refused_the_same(runtime_model: RuntimeModel) -> None:
+    frames, path = random_signal(40, 3), runtime_model.path
+    mapped = RuntimeModel(path, mapped=True)
+    np.testing.assert_array_equal(mapped.stream().push(frames), runtime_model.stream().push(frames))
+    content = path.read_bytes()
+    other = path.with_name("other")
+    other.write_bytes(b"another file in its place")
+    other.replace(path)
+    np.testing.assert_array_equal(mapped.stream().push(frames), runtime_model.stream().push(frames))
+    for wrong in (b"", content[:-1], content + b"x", bytes(4096)):
+        path.write_bytes(wrong)
+        for how in (True, False):
+            with pytest.raises(ValueError, match=r"m\.elstm: "):
+                RuntimeModel(path, mapped=how)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(
+    runtime_model: RuntimeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, content = runtime_model.path, runtime_model.path.read_bytes()
+    real = os.fstat
+    for other in (content[:-5], content + b"more"):
+
+        def change_after(descriptor: int, other: bytes = other) -> os.stat_result:
+            found = real(descriptor)
+            if found.st_size == len(content):
+                path.write_bytes(other)
+            return found
+
+        path.write_bytes(content)
+        monkeypatch.setattr(os, "fstat", change_after)
+        with pytest.raises(
+            ValueError, match=rf"m\.elstm: it changed while it was read, expected {len(content)} bytes"
+        ):
+            RuntimeModel(path)
+        monkeypatch.undo()
 
 
 def test_size_of_an_int8_file() -> None:
