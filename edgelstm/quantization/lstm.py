@@ -13,6 +13,7 @@ from edgelstm.layers.lstm import GATES
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import (
+    MOST_TANH_BITS,
     clip8,
     clip16,
     multiplier_from_real,
@@ -36,10 +37,20 @@ CELL_MARGIN = 1.25
 costs far more than a bit of resolution."""
 
 
+def cell_bits(largest: float) -> int:
+    """Integer bits, 0 and more, that hold a cell of up to `largest` with margin."""
+    return max(math.ceil(math.log2(max(largest * CELL_MARGIN, 1.0))), 0)
+
+
 def cell_exponent(largest: float) -> int:
-    """k such that int16 at scale 2^k holds `largest` with margin: -15 (±1) to -9 (±64)."""
-    bits = math.ceil(math.log2(max(largest * CELL_MARGIN, 2.0**-20)))
-    return int(np.clip(bits, 0, 6)) - 15
+    """k such that int16 at scale 2^k holds `largest` with margin: -15 (±1) to -5 (±1024). ValueError beyond."""
+    bits = cell_bits(largest)
+    if bits > MOST_TANH_BITS:
+        raise ValueError(
+            f"the cell reaches {largest:.4g} in calibration, times {CELL_MARGIN:g} more than the "
+            f"{2**MOST_TANH_BITS} that int8 holds; choose float32, or train with a cell that forgets"
+        )
+    return bits - 15
 
 
 def hidden_multiplier(hidden: Affine) -> tuple[int, int]:
@@ -60,7 +71,7 @@ class QuantizedLSTM(QuantizedLayer):
     R_scale: NDArray[np.float32]  # (4H,)
     input: Affine
     hidden: Affine  # h, both as output and as what comes back through R; h starts at its zero point
-    cell_exponent: int  # c is int16 with scale 2^cell_exponent, -15 to -9; c starts at 0
+    cell_exponent: int  # c is int16 with scale 2^cell_exponent, -15 to -5; c starts at 0
 
     @property
     def inputs(self) -> int:

@@ -35,7 +35,10 @@ def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedMod
     activation = first = affine_from_range(*model.ranges["x"])
     layers: list[QuantizedLayer] = []
     for at in model.road:
-        layers.append(QUANTIZE[at.layer.kind](at.layer, at, activation, model.ranges, granularity))
+        try:
+            layers.append(QUANTIZE[at.layer.kind](at.layer, at, activation, model.ranges, granularity))
+        except ValueError as error:
+            raise ValueError(f"model {model.name}: {at.name}: {error}") from None
         activation = layers[-1].gives
     for at, layer in zip(model.road[:-1], layers):
         layer.check(f"model {model.name}: {at.name}")

@@ -42,12 +42,16 @@ from edgelstm.export.tflite.writer import Write, Writer, walk
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Placed
 from edgelstm.quantization import QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.lstm import cell_bits
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io
 
 Weights = Callable[[str, NDArray[np.float32]], Tensor]
 """(name, rows of one gate's matrix) → its tensor."""
+
+MOST_CELL_BITS = 6
+"""Integer bits of a cell that the operator takes: ±64."""
 
 
 def encode_float32(model: Model) -> bytes:
@@ -143,7 +147,7 @@ def _check(quantized: QuantizedModel) -> None:
     if quantized.granularity != "per-gate":
         raise ValueError(f"scales: {quantized.granularity}, expected per-gate: TFLite's LSTM has one scale per gate")
     for at, layer in zip(quantized.model.road, quantized.layers):
-        if isinstance(layer, QuantizedLSTM) and layer.cell_exponent not in range(-15, -8):
+        if isinstance(layer, QuantizedLSTM) and layer.cell_exponent not in range(-15, MOST_CELL_BITS - 14):
             raise ValueError(f"{at.name}: cell scale 2^{layer.cell_exponent}, expected 2^-15 to 2^-9")
     check_integers(quantized)
     check_cells(quantized)
@@ -157,7 +161,22 @@ def _dense_before_lstm(model: Model) -> str | None:
     return None
 
 
+def _wide_cell(model: Model) -> str | None:
+    """The operator answers wrongly, without a word, where the cell's scale is above 2^-9."""
+    for at in model.road:
+        if isinstance(at.layer, LSTM) and model.ranges is not None:
+            (_, _), (c, _) = at.parts
+            largest = model.ranges.largest(c)
+            if cell_bits(largest) > MOST_CELL_BITS:
+                return f"no cell beyond ±{2**MOST_CELL_BITS} ({at.name}: ±{largest:.4g}, and its margin)"
+    return None
+
+
 _LSTMS_FIRST = Limit("LSTM layers before dense ones", _dense_before_lstm)
+_AND_SMALL_CELLS = Limit(
+    f"{_LSTMS_FIRST.words}, cells to ±{2**MOST_CELL_BITS}",
+    lambda model: _dense_before_lstm(model) or _wide_cell(model),
+)
 
 FLOAT_LAYERS: Mapping[str, Write] = {"lstm": _float_lstm, "dense": float_dense}
 INTEGER_LAYERS: Mapping[str, Write] = {"lstm": _int8_lstm, "dense": integer_dense}
@@ -172,7 +191,7 @@ INT8 = IntegerForm(
     choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
     beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
     kinds=INTEGER_LAYERS,
-    limit=_LSTMS_FIRST,
+    limit=_AND_SMALL_CELLS,
     write=encode_int8,
     computes=Int8,
 )

@@ -15,14 +15,14 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "dump") == 0) {
         for (int32_t a = INT16_MIN; a <= INT16_MAX; a++)
             dump(el_sigmoid16(a));
-        for (int bits = 0; bits <= 6; bits++)
+        for (int bits = 0; bits <= 10; bits++)
             for (int32_t a = INT16_MIN; a <= INT16_MAX; a++)
                 dump(el_tanh16(a, bits));
         return 0;
     }
     for (int32_t a = INT16_MIN; a <= INT16_MAX; a++) {
         CHECK(fabs(el_sigmoid16(a) - 32768.0 / (1.0 + exp(-a / 4096.0))) < 6.5);
-        for (int bits = 0; bits <= 6; bits++)
+        for (int bits = 0; bits <= 10; bits++)
             CHECK(fabs(el_tanh16(a, bits) - 32768.0 * tanh(a / (double)(1 << (15 - bits)))) < 12.1);
     }
     /* Ties: the right shift rounds them away from zero, the high product up. */

@@ -100,9 +100,11 @@ int main(void) {
     CHECK_STATUS(open_with(72, 0x7FC00000), EL_ERROR_FIELD); /* the sample rate is NaN */
     CHECK_STATUS(open_with(76, 65), EL_ERROR_BOUNDS);
     CHECK_STATUS(open_with(TINY_TABLE + TINY_WEIGHTS, 0x7FFFFFC0),
-                 EL_ERROR_BOUNDS); /* weights far outside */
-    CHECK_STATUS(open_with(TINY_TABLE + 84, (uint32_t)-8), EL_ERROR_FIELD); /* cell exponent */
-    CHECK_STATUS(open_with(TINY_TABLE + 76, 12345), EL_ERROR_FIELD);        /* mantissa too small */
+                 EL_ERROR_BOUNDS);                          /* weights far outside */
+    for (int32_t exponent = -17; exponent <= 1; exponent++) /* of the cell */
+        CHECK_STATUS(open_with(TINY_TABLE + 84, (uint32_t)exponent),
+                     exponent < -15 || exponent > -5 ? EL_ERROR_FIELD : EL_OK);
+    CHECK_STATUS(open_with(TINY_TABLE + 76, 12345), EL_ERROR_FIELD); /* mantissa too small */
 
     /* A weight of -128 is refused: it would overflow pair sums of 16 bits. */
     tiny_make(&copy, EL_INT8, EL_LAST, 0, 1);

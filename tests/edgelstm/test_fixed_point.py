@@ -65,7 +65,7 @@ def test_sigmoid_stays_close_to_libm() -> None:
     assert np.abs(sigmoid_table() - 32768 / (1 + np.exp(-ALL / 4096))).max() < 6.5
 
 
-@pytest.mark.parametrize("bits", range(7))
+@pytest.mark.parametrize("bits", range(11))
 def test_tanh_stays_close_to_libm(bits: int) -> None:
     table = tanh_table(bits)
     assert np.abs(table - 32768 * np.tanh(ALL * 2.0 ** (bits - 15))).max() < 12.1

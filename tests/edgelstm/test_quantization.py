@@ -101,11 +101,26 @@ def test_a_range_holds_zero_exactly_and_its_ends_within_a_step(a: float, b: floa
 
 
 @pytest.mark.parametrize(
-    ("largest", "exponent"), [(0.0, -15), (0.5, -15), (0.79, -15), (0.81, -14), (12.4, -11), (1e9, -9)]
+    ("largest", "exponent"),
+    [(0.0, -15), (0.5, -15), (0.79, -15), (0.81, -14), (12.4, -11), (60, -8), (200, -7), (819, -5)],
 )
 def test_the_cell_has_margin(largest: float, exponent: int) -> None:
     assert cell_exponent(largest) == exponent
-    assert largest * 1.25 <= 2.0 ** (15 + exponent) or exponent == -9
+    assert largest * 1.25 <= 2.0 ** (15 + exponent)
+
+
+@pytest.mark.parametrize("largest", [820.0, 1e9, 3e38])
+def test_a_cell_beyond_all_scales_is_refused(largest: float) -> None:
+    with pytest.raises(ValueError, match=r"^the cell reaches [^\n]*, times 1.25 more than the 1024 that int8 holds"):
+        cell_exponent(largest)
+
+
+def test_the_refusal_names_the_layer() -> None:
+    model = random_model(6, [10, 7], [4])
+    assert model.ranges is not None
+    wide = replace(model, ranges=Ranges({**model.ranges.spans, "c1": (-900.0, 3.0)}))
+    with pytest.raises(ValueError, match=r"^model model: lstm1: the cell reaches 900 "):
+        quantize(wide)
 
 
 def test_inputs_round_ties_to_even_and_saturate() -> None:

@@ -51,7 +51,7 @@ static inline int32_t el_shift_left_16(int32_t value, int bits) {
     return value > limit ? INT16_MAX : value < -limit ? INT16_MIN : value * (1 << bits);
 }
 
-/* exp(a) in Q0.15 for int16 a ≤ 0 in Q(integer_bits).(15 - integer_bits), integer_bits 1 to 7. */
+/* exp(a) in Q0.15 for int16 a ≤ 0 in Q(integer_bits).(15 - integer_bits), integer_bits 1 to 11. */
 static inline int32_t el_exp_of_negative(int32_t a, int integer_bits) {
     /* exp(-2^e) in Q0.15 for e = -2 … 4 */
     static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
@@ -94,7 +94,7 @@ static inline int32_t el_sigmoid16(int32_t a) {
     return a == 0 ? 1 << 14 : a > 0 ? positive : INT16_MAX - positive;
 }
 
-/* tanh of Q(integer_bits).(15 - integer_bits) in Q0.15, integer_bits 0 to 6 */
+/* tanh of Q(integer_bits).(15 - integer_bits) in Q0.15, integer_bits 0 to 10 */
 static inline int32_t el_tanh16(int32_t a, int integer_bits) {
     int32_t negative = a > 0 ? -a : a;
     /* exp(-2|a|): reading the same bits with one more integer bit doubles the number */

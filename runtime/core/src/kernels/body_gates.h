@@ -107,6 +107,21 @@ INLINE void exp_of_cells_of(const v16 *cells, v16 *work, const int registers,
     exp_of_negatives(work, bits, registers, beside);
 }
 
+/* The same for 6 to 10 bits. Beyond 11 tanh is 1, so that a cell stands for itself as a number of 6
+ * bits, or for what saturates these. */
+INLINE void exp_of_wide_cells(const v16 *cells, v16 *work, const int registers, int integer_bits,
+                              product_beside *beside) {
+    int bits[MOST_GATES];
+    int beyond = integer_bits - 6;
+    v16 lowest = splat16(-(1 << (15 - beyond)));
+    EACH(registers) {
+        v16 a = minus_abs(cells[n]);
+        work[n] = (v16)((vu16)choose16(a < lowest, lowest, a) << (uint16_t)beyond);
+        bits[n] = 7;
+    }
+    exp_of_negatives(work, bits, registers, beside);
+}
+
 INLINE void exp_of_cells(const v16 *cells, v16 *work, const int registers, int integer_bits,
                          product_beside *beside) {
     switch (integer_bits) {
@@ -129,7 +144,7 @@ INLINE void exp_of_cells(const v16 *cells, v16 *work, const int registers, int i
         exp_of_cells_of(cells, work, registers, 5, beside);
         break;
     default:
-        exp_of_cells_of(cells, work, registers, 6, beside);
+        exp_of_wide_cells(cells, work, registers, integer_bits, beside);
     }
 }
 

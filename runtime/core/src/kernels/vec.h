@@ -7,7 +7,7 @@
  * the magnitude with the sign of a, 0 where a = 0 where_positive(a, yes, no)            v16
  *   where_zero(a, yes, no)                v16
  *   multiply_where_clear(value, factor, a, bit)  v16: value·factor where `bit` of a is 0, else
- * value scale_product(a, b, bits)             v16: a·b / 2^bits for a ≥ 0, bits 15 to 21, ties away
+ * value scale_product(a, b, bits)             v16: a·b / 2^bits for a ≥ 0, bits 15 to 25, ties away
  * from zero keep(f, c)             v16: f·c / 2^15 for f ≥ 0, ties away from zero clamp32(a, low,
  * high)  v32 multiply(a, mantissa, shift)          v32: el_multiply of fixed_point.h
  *   multiply_no_overflow(a, mantissas, shifts, left)  v32: the same, the multipliers in memory, for

@@ -108,7 +108,7 @@ INLINE v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
     return choose16((a & splat16(bit)) == 0, multiply_q15(value, splat16(factor)), value);
 }
 
-/* a·b / 2^bits for a ≥ 0, bits 15 to 21, ties away from zero */
+/* a·b / 2^bits for a ≥ 0, bits 15 to 25, ties away from zero */
 INLINE v16 scale_product(v16 a, v16 b, int bits) {
     return narrow(rounding_shift_right(widen_low(a) * widen_low(b), splat32(bits)),
                   rounding_shift_right(widen_high(a) * widen_high(b), splat32(bits)));

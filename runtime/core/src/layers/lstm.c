@@ -43,7 +43,7 @@ static el_status check_fields(const el_model *model, const el_layer *layer, cons
         return EL_ERROR_FIELD;
     if (!el_is_int8(model))
         return entry->own[0] == 0 ? EL_OK : EL_ERROR_FIELD;
-    if (entry->own[0] < -15 || entry->own[0] > -9 || entry->multiplier == 0 ||
+    if (entry->own[0] < -15 || entry->own[0] > -5 || entry->multiplier == 0 ||
         !el_is_multiplier(entry->multiplier, entry->shift) || entry->shift > 0)
         return EL_ERROR_FIELD;
     return EL_OK;
