@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,3 +70,16 @@ def check_output(
         raise click.UsageError(
             f"{option} {output}: no files can be made in the folder {folder}, expected one to write in"
         )
+
+
+@contextmanager
+def listed_problems() -> Iterator[None]:
+    """Everything that is wrong with a set of files, a line each, where one line cannot say it; exits with 1 then."""
+    from edgelstm.data.recordings import BadFilesError
+
+    try:
+        yield
+    except BadFilesError as error:
+        for line in str(error).splitlines():
+            click.echo(f"edgelstm: {line}", err=True)
+        sys.exit(FAILED)

@@ -32,6 +32,7 @@ class Dataset:
     name: str = "data"
     source: str = ""  # where it comes from, and its licence
     test: NDArray[np.bool_] | None = None  # (sequences,): the data's own test split, where it has one
+    group_names: tuple[str, ...] = ()  # where groups are places in it; none where they are numbers of their own
 
     def __post_init__(self) -> None:
         sequences = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in self.sequences)
@@ -55,6 +56,15 @@ class Dataset:
             )
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "groups", _per_sequence("groups", self.groups, count, "iu").astype(np.int64))
+        names = tuple(self.group_names)
+        if names and (self.groups.min() < 0 or self.groups.max() >= len(names)):
+            raise ValueError(
+                f"Dataset.groups: {self.groups.min()} to {self.groups.max()}, expected places in group_names, 0 to "
+                f"{len(names) - 1}"
+            )
+        if len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
+            raise ValueError("Dataset.group_names: expected text, each name once")
+        object.__setattr__(self, "group_names", names)
         if self.test is not None:
             object.__setattr__(self, "test", _per_sequence("test", self.test, count, "b").astype(np.bool_))
         for name, texts, wanted in (
@@ -85,6 +95,11 @@ class Dataset:
     def frames(self) -> int:
         """Frames of all sequences together."""
         return sum(len(x) for x in self.sequences)
+
+    def group(self, place: int) -> str:
+        """The name of the group that a sequence belongs to."""
+        group = int(self.groups[place])
+        return self.group_names[group] if self.group_names else str(group)
 
     def subset(self, which: ArrayLike) -> Dataset:
         """The sequences at these places, in this order, or where this mask is true; at least one."""

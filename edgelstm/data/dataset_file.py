@@ -92,11 +92,15 @@ def _classes(arrays: Arrays) -> tuple[NDArray[Any], tuple[str, ...]]:
     return places, tuple(_unicode(str(label), "y") for label in _listed(found, "y"))
 
 
-def _groups(arrays: Arrays, count: int) -> NDArray[Any]:
+def _groups(arrays: Arrays, count: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """(group of each sequence, names of the groups where they are text)."""
     if "group" in arrays and "subject" in arrays:
         raise ValueError("group: subject is there too, expected one of them")
     groups = arrays.get("group", arrays.get("subject", np.arange(count)))
-    return np.unique(groups, return_inverse=True)[1] if groups.dtype.kind == "U" else groups
+    if groups.dtype.kind != "U":
+        return groups, ()
+    names, places = np.unique(groups, return_inverse=True)
+    return places, tuple(_unicode(name, "group") for name in _listed(names, "group"))
 
 
 def _dataset(arrays: Arrays, default_name: str) -> Dataset:
@@ -111,6 +115,7 @@ def _dataset(arrays: Arrays, default_name: str) -> Dataset:
         raise ValueError(f"{printable(unknown[0], 40)}: unknown, expected only {', '.join(sorted(_KNOWN))}")
     sequences = _sequences(arrays)
     y, labels = _classes(arrays)
+    groups, group_names = _groups(arrays, len(sequences))
     rate = arrays.get("sample_rate", np.array(0.0))
     if rate.ndim or rate.dtype.kind not in "fiu":
         raise ValueError(f"sample_rate: {rate.dtype} {rate.shape}, expected one number")
@@ -118,7 +123,8 @@ def _dataset(arrays: Arrays, default_name: str) -> Dataset:
         sequences=sequences,
         y=y,
         labels=labels,
-        groups=_groups(arrays, len(sequences)),
+        groups=groups,
+        group_names=group_names,
         feature_names=_texts(arrays, "feature_names"),
         feature_units=_texts(arrays, "feature_units"),
         sample_rate=float(rate),
@@ -149,7 +155,7 @@ def save_dataset(dataset: Dataset, path: Path | str) -> None:
         "lengths": np.array([len(x) for x in dataset.sequences], dtype=np.int64),
         "y": dataset.y,
         "labels": np.array(dataset.labels, dtype=np.str_),
-        "group": dataset.groups,
+        "group": np.array(dataset.group_names)[dataset.groups] if dataset.group_names else dataset.groups,
         "sample_rate": np.array(dataset.sample_rate, dtype=np.float64),
         "name": np.array(dataset.name, dtype=np.str_),
         "source": np.array(dataset.source, dtype=np.str_),

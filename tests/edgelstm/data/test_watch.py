@@ -15,7 +15,7 @@ import pytest
 from edgelstm.data import load_dataset
 from edgelstm.data.watch import MEMBER, read_watch, unpickle_arrays
 
-WATCH = Path(__file__).parents[2] / "data" / "watch.npz"
+WATCH = Path(__file__).parents[3] / "data" / "watch.npz"
 
 
 def npy(content: bytes) -> bytes:

@@ -1,0 +1,96 @@
+"""`edgelstm data`: what recordings hold, and the file that holds them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from edgelstm.cli.common import check_output, listed_problems
+from edgelstm.cli.show import style
+
+
+@click.group("data", epilog="Example: edgelstm data inspect recordings/")
+def command() -> None:
+    """Look at recordings before anything is trained, or put them into one file."""
+
+
+def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how recordings are to be read."""
+    from edgelstm.data.options import LabelFrom
+    from edgelstm.data.times import Missing
+
+    for role, what in (
+        ("series", "the recording that a row belongs to, in one long CSV file"),
+        ("group", "who or where it was recorded; a split keeps a group together"),
+        ("label", "the label"),
+        ("time", "the time stamps"),
+    ):
+        decorated = click.option(f"--{role}", default="", metavar="COLUMN", help=f"Column with {what}.")(decorated)
+    decorated = click.option(
+        "--label-from",
+        type=click.Choice(get_args(LabelFrom)),
+        default="auto",
+        show_default=True,
+        help="Where labels are.",
+    )(decorated)
+    return click.option(
+        "--missing",
+        type=click.Choice(get_args(Missing)),
+        default="refuse",
+        show_default=True,
+        help="What becomes of values and frames that are not there.",
+    )(decorated)
+
+
+@command.command(
+    "inspect", epilog="Example: edgelstm data inspect recordings/ --label activity --missing interpolate"
+)
+@click.argument("data", type=click.Path(path_type=Path))
+@read_options
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def inspect(data: Path, as_json: bool, **given: str) -> None:
+    """Show what is understood of DATA: recordings, labels, groups, the range of every column, holes.
+
+    DATA is a folder of CSV or WAV files, one CSV file, an sktime .ts file or an NPZ file.
+    """
+    from edgelstm.cli.show.data import print_summary
+    from edgelstm.data.read import find_format, read_recordings
+    from edgelstm.data.summary import summarize
+
+    with listed_problems():
+        found = summarize(read_recordings(data, _options(given)), find_format(data).name)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), allow_nan=False))
+    else:
+        print_summary(found)
+
+
+@command.command("convert", epilog="Example: edgelstm data convert recordings/ -o recordings.npz")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .npz file to write.")
+@read_options
+def convert(data: Path, output: Path, **given: str) -> None:
+    """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
+    from edgelstm.data import save_dataset
+    from edgelstm.data.labelled import labelled
+    from edgelstm.data.read import read_recordings
+
+    check_output(output, ".npz", [data])
+    with listed_problems():
+        dataset = labelled(read_recordings(data, _options(given)))
+    save_dataset(dataset, output)
+    click.echo(
+        style.passed(f"{output}: {len(dataset)} recordings, {dataset.frames:,} frames, {len(dataset.labels)} labels")
+    )
+
+
+def _options(given: dict[str, str]) -> Any:
+    from edgelstm.data.columns import Roles
+    from edgelstm.data.options import ReadOptions
+
+    roles = Roles(given["time"], given["label"], given["group"], given["series"])
+    return ReadOptions(roles, given["label_from"], given["missing"])  # type: ignore[arg-type]

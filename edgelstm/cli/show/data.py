@@ -1,0 +1,73 @@
+"""A set of recordings for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli.show import style, text
+
+if TYPE_CHECKING:
+    from edgelstm.data.summary import Summary
+
+_MOST = 12  # names, notes
+
+
+def print_summary(found: Summary) -> None:
+    """Counts, labels and groups, a table of columns, then what was noted."""
+    click.echo(style.heading(text.plain(found.name, 60)))
+    click.echo(text.named(_lines(found), indent="  "))
+    click.echo()
+    rows = [
+        [
+            text.plain(column.name, 32),
+            text.plain(column.unit, 10),
+            *(f"{value:.4g}" for value in (column.least, column.median, column.most, column.deviation)),
+            str(column.outliers or ""),
+        ]
+        for column in found.columns[: 5 * _MOST]
+    ]
+    click.echo(text.table(["column", "unit", "lowest", "median", "highest", "deviation", "outliers"], rows))
+    if len(found.columns) > len(rows):
+        click.echo(f"  and {len(found.columns) - len(rows)} more")
+    for line in (*_some(found.notes, "notes"), *found.warnings):
+        click.echo(text.paragraph(text.plain(line), "  ! ", "    "))
+
+
+def _lines(found: Summary) -> list[tuple[str, str]]:
+    rate = f"{found.sample_rate:g} frames per second" if found.sample_rate else "unknown"
+    lengths = f"{found.shortest} to {found.longest} frames, half of them up to {found.median_length}"
+    lines = [
+        ("format", found.format),
+        (
+            "recordings",
+            f"{found.recordings:,} of {lengths}" if found.recordings > 1 else f"1 of {found.frames:,} frames",
+        ),
+        ("rate", rate),
+        ("labels", _counted(found.labels, "recordings") or "none"),
+    ]
+    if found.frame_labels:
+        lines.append(
+            ("of frames", _counted({name or "(none)": n for name, n in found.frame_labels.items()}, "frames"))
+        )
+    lines.append(("groups", _counted(found.groups, "recordings") or "none: each recording is its own"))
+    if found.test is not None:
+        lines.append(("split", f"{found.test} recordings to test on, as the data say"))
+    if found.left_out:
+        lines.append(
+            ("left out", ", ".join(text.plain(name, 32) for name in found.left_out[:_MOST]) + " (no numbers)")
+        )
+    return lines
+
+
+def _counted(counts: Mapping[str, int], what: str) -> str:
+    """`walk 12, run 9`: the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{text.plain(name, 32)} {count:,}" for name, count in ranked[:_MOST])
+    return f"{len(counts)}: {shown}" + (", …" if len(ranked) > _MOST else "") + f" {what}" if counts else ""
+
+
+def _some(lines: tuple[str, ...], what: str) -> tuple[str, ...]:
+    return lines if len(lines) <= _MOST else (*lines[:_MOST], f"and {len(lines) - _MOST} more {what}")

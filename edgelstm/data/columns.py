@@ -1,0 +1,60 @@
+"""Which column of a table is what: time, label, group, series; the rest are features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_NAMES = {
+    "time": ("time", "timestamp", "datetime", "date", "t", "seconds", "ts"),
+    "label": ("label", "class", "target", "activity", "y", "annotation"),
+    "group": ("group", "subject", "speaker", "person", "patient", "user", "site"),
+    "series": ("series", "recording", "sequence", "session", "case", "id", "unit"),
+}
+_UNIT = re.compile(r"[\[(]\s*([^\[\]()]{1,20}?)\s*[\])]\s*$")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of columns by what they are for; "" where there is none. `features` empty: all other numbers."""
+
+    time: str = ""
+    label: str = ""
+    group: str = ""
+    series: str = ""
+    features: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that are no features."""
+        return tuple(name for name in (self.time, self.label, self.group, self.series) if name)
+
+
+def find_roles(header: Sequence[str], wanted: Roles, use: Sequence[str] = tuple(_NAMES)) -> Roles:
+    """What `wanted` names, and for roles that it leaves open the first column with a usual name for it.
+
+    use: the roles that may be found by a usual name. ValueError for a name that is not there.
+    """
+    found: dict[str, str] = {}
+    for role in _NAMES:
+        name = getattr(wanted, role)
+        if name and name not in header:
+            raise ValueError(f"no column {name!r} for {role}; found {', '.join(map(repr, header[:12]))}")
+        if not name and role in use:
+            name = next((n for n in header if _plain(n) in _NAMES[role] and n not in found.values()), "")
+        found[role] = name
+    for name in wanted.features:
+        if name not in header:
+            raise ValueError(f"no column {name!r} for features; found {', '.join(map(repr, header[:12]))}")
+    return Roles(**found, features=wanted.features)
+
+
+def unit_of(name: str) -> str:
+    """The unit in a column's name, such as bar in `pressure [bar]`; "" where it has none."""
+    match = _UNIT.search(name)
+    return match[1] if match else ""
+
+
+def _plain(name: str) -> str:
+    return _UNIT.sub("", name).strip().lower()

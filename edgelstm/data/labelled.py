@@ -1,0 +1,44 @@
+"""Recordings as a data set to classify: one label each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.recordings import Recordings
+
+
+def labelled(recordings: Recordings) -> Dataset:
+    """A data set of the labels in order of their names. ValueError where a recording has none."""
+    whole = recordings.recordings
+    lost = next((r for r in whole if r.label is None), None)
+    if lost is not None:
+        why = "its label changes from frame to frame" if lost.frame_labels else "has no label"
+        raise ValueError(
+            f"{lost.name}: {why}; expected one label for each recording (a label column, a folder for each label, or "
+            "the label before the first dot of a file's name)"
+        )
+    labels = tuple(sorted({str(r.label) for r in whole}))
+    tests = [r.test for r in whole]
+    groups, names = _groups(recordings)
+    return Dataset(
+        sequences=tuple(r.frames for r in whole),
+        y=np.array([labels.index(str(r.label)) for r in whole], np.int64),
+        labels=labels,
+        groups=groups,
+        group_names=names,
+        feature_names=recordings.names,
+        feature_units=recordings.units,
+        sample_rate=recordings.sample_rate,
+        name=recordings.name,
+        source=recordings.source,
+        test=np.array(tests, np.bool_) if None not in tests else None,
+    )
+
+
+def _groups(recordings: Recordings) -> tuple[np.ndarray, tuple[str, ...]]:
+    whole = recordings.recordings
+    if any(r.group is None for r in whole):  # each for itself
+        return np.arange(len(whole)), ()
+    names = tuple(sorted({str(r.group) for r in whole}))
+    return np.array([names.index(str(r.group)) for r in whole], np.int64), names

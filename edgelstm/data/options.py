@@ -1,0 +1,24 @@
+"""How recordings are to be read, whatever format they have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgelstm.data.columns import Roles
+from edgelstm.data.times import Missing
+
+LabelFrom = Literal["auto", "column", "folder", "name"]
+"""Where a recording's label stands. auto: the first of these that tells recordings apart."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Names of columns, and what to do where something lacks."""
+
+    roles: Roles = field(default_factory=Roles)
+    label_from: LabelFrom = "auto"
+    missing: Missing = "refuse"
+
+
+DEFAULTS = ReadOptions()

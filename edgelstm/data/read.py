@@ -1,0 +1,87 @@
+"""Data as people have it: one door for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
+from edgelstm.data.csv_files import read_csv_file, read_csv_folder
+from edgelstm.data.csv_table import read_header
+from edgelstm.data.npz_file import read_npz_file
+from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.recordings import Recordings
+from edgelstm.data.ts import read_ts, read_ts_pair
+from edgelstm.data.wav_files import is_wav_list, read_wav_folder, read_wav_list
+
+
+@dataclass(frozen=True)
+class DataFormat:
+    """One way in which recordings lie on a disk."""
+
+    name: str
+    summary: str
+    takes: Callable[[Path], bool]
+    read: Callable[[Path, ReadOptions], Recordings]
+
+
+def _holds(*suffixes: str) -> Callable[[Path], bool]:
+    return lambda path: path.is_dir() and any(p.suffix.lower() in suffixes and p.is_file() for p in path.rglob("*"))
+
+
+def _ends(*suffixes: str) -> Callable[[Path], bool]:
+    return lambda path: path.is_file() and path.suffix.lower() in suffixes
+
+
+def _is_wav_list(path: Path) -> bool:
+    return _ends(*CSV_SUFFIXES)(path) and is_wav_list(read_header(path, path.name))
+
+
+def _pair(folder: Path) -> tuple[Path, Path] | None:
+    """The `…_TRAIN.ts` of a folder and its `…_TEST.ts`."""
+    for train in sorted(folder.glob("*_TRAIN.ts")) if folder.is_dir() else ():
+        test = train.with_name(train.name.removesuffix("_TRAIN.ts") + "_TEST.ts")
+        if test.is_file():
+            return train, test
+    return None
+
+
+def _read_pair(folder: Path, options: ReadOptions) -> Recordings:
+    pair = _pair(folder)
+    assert pair is not None  # `takes` has found it
+    return read_ts_pair(*pair, options)
+
+
+FORMATS = (
+    DataFormat("npz", "an .npz file (docs/recipes.md)", _ends(".npz"), read_npz_file),
+    DataFormat("ts", "an sktime .ts file", _ends(".ts"), read_ts),
+    DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
+    DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
+    DataFormat("wav-list", "a .csv file that lists .wav files", _is_wav_list, read_wav_list),
+    DataFormat("csv-folder", "a folder of .csv files, one recording each", _holds(*CSV_SUFFIXES), read_csv_folder),
+    DataFormat("csv", "one long .csv file", _ends(*CSV_SUFFIXES), read_csv_file),
+)
+"""Asked in this order; the first that takes a path reads it."""
+
+
+def find_format(path: Path) -> DataFormat:
+    """How the recordings at `path` lie there. FileNotFoundError without it, ValueError where no format takes it."""
+    if not path.exists():
+        raise FileNotFoundError(2, "no such file or folder", str(path))
+    for data_format in FORMATS:
+        if data_format.takes(path):
+            return data_format
+    found = "a folder without any of these" if path.is_dir() else f"suffix {path.suffix or 'missing'}"
+    wanted = ", ".join(data_format.summary for data_format in FORMATS)
+    raise ValueError(f"{path}: {found}, expected {wanted}")
+
+
+def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Recordings:
+    """The recordings at `path`, in whichever format they lie there.
+
+    Raises FileNotFoundError without it, BadFilesError with everything that is wrong in its files, and ValueError, one
+    line, for anything else.
+    """
+    path = Path(path)
+    return find_format(path).read(path, options)

@@ -1,0 +1,87 @@
+"""Recordings as they were found: what a reader of any format gives, before a task says what is to be learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One signal from its beginning to its end."""
+
+    name: str  # of the file, or the series
+    frames: NDArray[np.float32]  # (frames, columns), finite
+    label: str | None = None  # of the whole recording
+    frame_labels: tuple[str, ...] | None = None  # of each frame; "" = none
+    group: str | None = None  # who or where it was recorded
+    test: bool | None = None  # in the data's own test split
+    notes: tuple[str, ...] = ()  # holes, disorder, what was filled: one line each
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """Recordings with the same columns. ValueError, naming the recording, where they do not fit one another."""
+
+    recordings: tuple[Recording, ...]
+    names: tuple[str, ...]  # of the columns; empty = not known
+    units: tuple[str, ...] = ()  # of the columns, "" where not known; empty = none known
+    sample_rate: float = 0.0  # frames per second; 0 = unknown
+    name: str = "data"
+    source: str = ""  # where it comes from, and its licence
+    left_out: tuple[str, ...] = field(default=())  # columns that are no numbers
+
+    def __post_init__(self) -> None:
+        if not self.recordings:
+            raise ValueError(f"{self.name}: no recordings, expected at least one")
+        width = self.columns
+        for recording in self.recordings:
+            frames = recording.frames
+            if frames.ndim != 2 or 0 in frames.shape or frames.shape[1] != width:
+                raise ValueError(f"{recording.name}: frames of shape {frames.shape}, expected (1 or more, {width})")
+            if recording.frame_labels is not None and len(recording.frame_labels) != len(frames):
+                raise ValueError(
+                    f"{recording.name}: {len(recording.frame_labels)} labels of frames, expected {len(frames)}"
+                )
+        for what, texts in (("names", self.names), ("units", self.units)):
+            if texts and len(texts) != width:
+                raise ValueError(f"{self.name}: {len(texts)} {what} of columns, expected {width} or none")
+        doubled = next((name for name in self.names if self.names.count(name) > 1), None)
+        if doubled is not None:
+            raise ValueError(f"{self.name}: column {doubled!r} occurs twice, expected each name once")
+
+    @property
+    def columns(self) -> int:
+        return int(self.recordings[0].frames.shape[-1])
+
+    @property
+    def frames(self) -> int:
+        """Of all recordings together."""
+        return sum(len(recording.frames) for recording in self.recordings)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a file cannot be used."""
+
+    file: str
+    row: int | None  # counted from 1, as an editor does
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}" if self.row is None else f"{self.file} line {self.row}: {self.reason}"
+
+
+class BadFilesError(ValueError):
+    """Everything that is wrong with a set of files, found in one go. Its text has a line for each problem."""
+
+    MOST = 20
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        shown = [str(problem) for problem in problems[: self.MOST]]
+        if len(problems) > self.MOST:
+            shown.append(f"and {len(problems) - self.MOST} more")
+        super().__init__("\n".join(shown))

@@ -1,0 +1,135 @@
+"""What was understood of a set of recordings: what `edgelstm data inspect` shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgelstm.data.recordings import Recordings
+
+_FAR = 20.0  # spreads from the median, beyond which a value is an outlier
+_NEARLY = 1e-3  # share of a column's magnitude that its deviation has at least, unless it is nearly constant
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column over all recordings."""
+
+    name: str
+    unit: str
+    least: float
+    median: float
+    most: float
+    deviation: float  # standard
+    outliers: int  # values more than 20 spreads from the median; a spread is that of the middle half
+    remark: str  # "constant", "nearly constant", or ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All of it. Counts are of recordings, those of `frame_labels` of frames."""
+
+    name: str
+    format: str
+    recordings: int
+    frames: int
+    shortest: int
+    median_length: int
+    longest: int
+    sample_rate: float  # frames per second; 0 = unknown
+    labels: dict[str, int]
+    frame_labels: dict[str, int]
+    groups: dict[str, int]
+    test: int | None  # recordings of the data's own test split
+    columns: tuple[Column, ...]
+    left_out: tuple[str, ...]  # columns that are no numbers
+    notes: tuple[str, ...]  # of recordings: holes, disorder, what was filled
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        from edgelstm.records import to_json
+
+        values: dict[str, Any] = to_json(self)
+        return values
+
+
+def summarize(recordings: Recordings, data_format: str) -> Summary:
+    """Count and measure."""
+    lengths = [len(recording.frames) for recording in recordings.recordings]
+    labels = Counter(r.label for r in recordings.recordings if r.label is not None)
+    frame_labels: Counter[str] = Counter()
+    for recording in recordings.recordings:
+        frame_labels.update(recording.frame_labels or ())
+    groups = Counter(r.group for r in recordings.recordings if r.group is not None)
+    tests = [r.test for r in recordings.recordings if r.test is not None]
+    columns = _columns(recordings)
+    return Summary(
+        recordings.name,
+        data_format,
+        len(lengths),
+        sum(lengths),
+        min(lengths),
+        int(np.median(lengths)),
+        max(lengths),
+        recordings.sample_rate,
+        dict(sorted(labels.items())),
+        dict(sorted(frame_labels.items())),
+        dict(sorted(groups.items())),
+        sum(tests) if tests else None,
+        columns,
+        recordings.left_out,
+        tuple(f"{r.name}: {note}" for r in recordings.recordings for note in r.notes),
+        tuple(_warnings(recordings, labels, columns)),
+    )
+
+
+def _columns(recordings: Recordings) -> tuple[Column, ...]:
+    names = recordings.names or tuple(str(n + 1) for n in range(recordings.columns))
+    units = recordings.units or ("",) * recordings.columns
+    return tuple(
+        _column(name, unit, np.concatenate([r.frames[:, n] for r in recordings.recordings]).astype(np.float64))
+        for n, (name, unit) in enumerate(zip(names, units))
+    )
+
+
+def _column(name: str, unit: str, values: Any) -> Column:
+    low, median, high = np.percentile(values, (25, 50, 75))
+    spread = float(high - low)
+    outliers = int((np.abs(values - median) > _FAR * spread).sum()) if spread else 0
+    deviation = float(values.std())
+    remark = ""
+    if values.min() == values.max():
+        remark = "constant"
+    elif deviation < _NEARLY * abs(float(median)):
+        remark = "nearly constant"
+    return Column(name, unit, float(values.min()), float(median), float(values.max()), deviation, outliers, remark)
+
+
+def _warnings(recordings: Recordings, labels: Counter[str], columns: tuple[Column, ...]) -> list[str]:
+    found = []
+    unlabelled = sum(r.label is None and r.frame_labels is None for r in recordings.recordings)
+    if 0 < unlabelled < len(recordings.recordings):
+        found.append(f"{unlabelled} of {len(recordings.recordings)} recordings have no label")
+    if len(labels) == 1:
+        found.append(f"one class only ({next(iter(labels))}): there is nothing to tell apart")
+    few = [label for label, count in labels.items() if count < 5]
+    if few and len(labels) > 1:
+        found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
+    for column in columns:
+        if column.remark:
+            found.append(f"column {column.name} is {column.remark} ({column.median:g}): it tells nothing")
+        if column.outliers:
+            found.append(
+                f"column {column.name}: {column.outliers} values far outside ({column.least:g} to {column.most:g})"
+            )
+    longest = max(len(r.frames) for r in recordings.recordings)
+    if recordings.columns > longest:
+        found.append(
+            f"{recordings.columns} columns and at most {longest} frames: are the axes exchanged? "
+            "X is (sequences, frames, features)"
+        )
+    return found

@@ -1,0 +1,126 @@
+"""Recordings of sound: a folder of WAV files, or a CSV that lists them. Frames are samples, -32768 to 32767."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from edgelstm.data.audacity import labels_of_frames, read_label_track
+from edgelstm.data.columns import find_roles
+from edgelstm.data.csv_table import read_table
+from edgelstm.data.labels import labels_of_places
+from edgelstm.data.options import ReadOptions
+from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
+from edgelstm.files import read_bounded
+from edgelstm.wav import MAX_BYTES, WavFormat, read_wav
+
+SUFFIX = ".wav"
+FILE_COLUMNS = ("file", "path", "filename", "wav", "fname")
+_SPEAKER = "_nohash_"  # Speech Commands: what stands before it in a file's name is the speaker
+_BACKGROUND = "_background_noise_"
+_TESTING = "testing_list.txt"
+
+
+def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
+    """Every `.wav` in `folder` and below. BadFilesError lists all files that cannot be used.
+
+    Labels are told as by `read_csv_folder`. A label track of Audacity's beside a file (the same name with `.txt`)
+    gives every frame its own. In a folder laid out as Speech Commands the speaker is the group, `testing_list.txt`
+    the data's own split, and `_background_noise_` is left out.
+    """
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == SUFFIX and path.is_file() and _BACKGROUND not in path.parts
+    )
+    if not paths:
+        raise ValueError(f"{folder}: no {SUFFIX} files, expected one for each recording")
+    names = [path.relative_to(folder) for path in paths]
+    labels = labels_of_places(names, options)
+    testing = _listed(folder / _TESTING)
+    recordings = []
+    for recording in _read_all(zip(paths, (name.as_posix() for name in names))):
+        place = Path(recording.name)
+        speaker, found, _ = place.name.partition(_SPEAKER)
+        recordings.append(
+            replace(
+                recording,
+                label=None if recording.frame_labels is not None else labels.get(recording.name),
+                group=speaker if found else None,
+                test=recording.name in testing if testing else None,
+            )
+        )
+    return _together(recordings, paths, folder.name)
+
+
+def is_wav_list(header: Iterable[str]) -> bool:
+    """Whether a CSV with these columns lists files."""
+    return any(name.strip().lower() in FILE_COLUMNS for name in header)
+
+
+def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
+    """A CSV with a column of files, told from its own folder, and columns for their labels and groups."""
+    table = read_table(path, path.name, ())
+    column = next(name for name in table.header if name.strip().lower() in FILE_COLUMNS)
+    roles = find_roles(table.header, options.roles, ("label", "group"))
+    table = read_table(path, path.name, (column, *roles.others))
+    files = table.texts[column]
+    problems = [
+        Problem(path.name, int(line), f"{file[:60]!r}, expected a {SUFFIX} file that is there")
+        for line, file in zip(table.lines, files)
+        if not file.lower().endswith(SUFFIX) or not (path.parent / file).is_file()
+    ]
+    if problems:
+        raise BadFilesError(problems)
+    paths = [path.parent / file for file in files]
+    recordings = [
+        replace(
+            recording,
+            label=(table.texts[roles.label][row] or None) if roles.label else None,
+            group=(table.texts[roles.group][row] or None) if roles.group else None,
+        )
+        for row, recording in enumerate(_read_all(zip(paths, files)))
+    ]
+    return _together(recordings, paths, path.stem)
+
+
+def _read_all(files: Iterable[tuple[Path, str]]) -> list[Recording]:
+    recordings: list[Recording] = []
+    problems: list[Problem] = []
+    first: tuple[str, WavFormat] | None = None
+    for path, name in files:
+        try:
+            found, samples = read_wav(path, MAX_BYTES)
+            first = first or (name, found)
+            if (found.rate, found.channels) != (first[1].rate, first[1].channels):
+                raise ValueError(
+                    f"{found.channels} channels at {found.rate} Hz, expected {first[1].channels} at "
+                    f"{first[1].rate} as in {first[0]}"
+                )
+            track = path.with_suffix(".txt")
+            labels = None
+            if track.is_file():
+                stretches = read_label_track(track, Path(name).with_suffix(".txt").as_posix())
+                labels = labels_of_frames(stretches, len(samples), found.rate)
+            recordings.append(Recording(name, samples, frame_labels=labels))
+        except BadFilesError as error:
+            problems += error.problems
+        except (ValueError, OSError) as error:
+            problems.append(Problem(name, None, str(error)))
+    if problems:
+        raise BadFilesError(problems)
+    return recordings
+
+
+def _listed(path: Path) -> frozenset[str]:
+    if not path.is_file():
+        return frozenset()
+    return frozenset(read_bounded(path, 64 << 20).decode("utf-8", "replace").split("\n")) - {""}
+
+
+def _together(recordings: list[Recording], paths: list[Path], name: str) -> Recordings:
+    rate = read_wav(paths[0])[0].rate
+    channels = recordings[0].frames.shape[1]
+    names = ("sound",) if channels == 1 else tuple(f"sound{n + 1}" for n in range(channels))
+    return Recordings(tuple(recordings), names, sample_rate=float(rate), name=name)

@@ -1,0 +1,70 @@
+"""Delimited text: which sign stands between cells, how a line falls into cells, and which number a cell holds.
+
+Whatever reads CSV reads it by these rules: a stream on a board, and recordings to train on.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+DELIMITERS = (",", ";", "\t")
+MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "-"))
+"""What stands for a value that is not there, in lower case."""
+
+DecimalSign = Literal[".", ","]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """The cells of a line without its end, stripped. ValueError where quotes do not match."""
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        (row,) = csv.reader([line], delimiter=delimiter, strict=True)
+    except (csv.Error, ValueError):
+        raise ValueError("quotes that do not match, expected one row on each line") from None
+    return [cell.strip() for cell in row]
+
+
+def number(cell: str, decimal: DecimalSign = ".") -> float | None:
+    """The finite number that a cell holds, in plain digits (0 to 9); None where it holds none."""
+    if decimal == ",":
+        if "." in cell:
+            return None
+        cell = cell.replace(",", ".", 1)
+    if not _NUMBER.fullmatch(cell):
+        return None
+    value = float(cell)
+    return value if abs(value) != float("inf") else None
+
+
+def is_missing(cell: str) -> bool:
+    return cell.lower() in MISSING
+
+
+def guess_delimiter(lines: Sequence[str]) -> str:
+    """The delimiter that makes most sense of a file's first lines: as many cells in each of them, and many."""
+
+    def sense(delimiter: str) -> tuple[int, int]:
+        widths = []
+        for line in lines:
+            try:
+                widths.append(len(split(line, delimiter)))
+            except ValueError:
+                return 0, 0
+        width = max(set(widths), key=widths.count) if widths else 0
+        return (widths.count(width), width) if width > 1 else (0, 0)
+
+    return max(DELIMITERS, key=sense)
+
+
+def guess_decimal(rows: Sequence[Sequence[str]]) -> DecimalSign:
+    """`,` where cells look like 1,5 and none like 1.5."""
+    cells = [cell for row in rows for cell in row]
+    commas = any(_COMMA.fullmatch(cell) for cell in cells)
+    return "," if commas and not any("." in cell and _NUMBER.fullmatch(cell) for cell in cells) else "."

@@ -1,0 +1,154 @@
+"""CSV as people have it, written by the standard library's own writer."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.data.columns import Roles
+from edgelstm.data.options import ReadOptions
+from edgelstm.data.read import read_recordings
+from edgelstm.data.recordings import BadFilesError
+
+Write = Callable[..., Path]
+
+
+def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]], delimiter: str = ",") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+def signal(frames: int, seed: int = 0) -> list[list[float]]:
+    return np.random.default_rng(seed).normal(size=(frames, 2)).round(4).tolist()
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 2), min_size=2, max_size=20),
+    st.sampled_from(",;\t"),
+)
+def test_values_come_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, float]], sign: str
+) -> None:
+    path = write(tmp_path_factory.mktemp("csv") / "x.csv", ["a", "b [bar]"], rows, sign)
+    found = read_recordings(path)
+    np.testing.assert_array_equal(found.recordings[0].frames, np.array(rows, np.float32))
+    assert (found.names, found.units) == (("a", "b [bar]"), ("", "bar"))
+
+
+def test_decimal_commas_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("t;a\n0,0;1,5\n0,5;-2,25\n1,0;3\n")
+    found = read_recordings(tmp_path / "x.csv")
+    np.testing.assert_array_equal(found.recordings[0].frames, [[1.5], [-2.25], [3]])
+    assert found.sample_rate == 2
+
+
+def test_labels_come_from_a_column_a_folder_or_a_name(tmp_path: Path) -> None:
+    for label in ("walk", "run"):
+        for n in range(3):
+            rows = signal(5, n)
+            write(tmp_path / f"folders/{label}/{n}.csv", "ab", rows)
+            write(tmp_path / f"names/{label}.{n}.csv", "ab", rows)
+            write(tmp_path / f"columns/{n}{label}.csv", ["a", "label", "b"], [[a, label, b] for a, b in rows])
+    for kind in ("folders", "names", "columns"):
+        found = read_recordings(tmp_path / kind)
+        assert sorted(str(r.label) for r in found.recordings) == ["run"] * 3 + ["walk"] * 3, kind
+        assert found.names == ("a", "b")
+
+
+def test_files_without_what_tells_a_label_have_none(tmp_path: Path) -> None:
+    for n in range(3):
+        write(tmp_path / f"{n}.csv", "ab", signal(5, n))
+    assert {r.label for r in read_recordings(tmp_path).recordings} == {None}
+
+
+def test_columns_of_a_folder_are_matched_by_name(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", "ab", [[1, 2]])
+    write(tmp_path / "2.csv", "ba", [[2, 1]])
+    first, second = read_recordings(tmp_path).recordings
+    np.testing.assert_array_equal(first.frames, second.frames)
+
+
+def test_one_long_file_holds_series_with_labels_and_groups(tmp_path: Path) -> None:
+    rows = [[s, s % 2, f"p{s % 3}", v] for v in range(4) for s in range(6)]  # series interleaved
+    path = write(tmp_path / "long.csv", ["id", "class", "subject", "v"], rows)
+    found = read_recordings(path)
+    assert [(r.name, r.label, r.group) for r in found.recordings] == [
+        (str(s), str(s % 2), f"p{s % 3}") for s in range(6)
+    ]
+    for recording in found.recordings:
+        np.testing.assert_array_equal(recording.frames[:, 0], range(4))
+    assert found.names == ("v",)
+
+
+def test_labels_that_change_belong_to_frames(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["a", "label"], [[1, "rest"], [2, "step"], [3, "step"]])
+    (recording,) = read_recordings(path).recordings
+    assert recording.label is None
+    assert recording.frame_labels == ("rest", "step", "step")
+
+
+@pytest.mark.parametrize("missing", ["interpolate", "hold"])
+def test_what_lacks_is_filled(tmp_path: Path, missing: str) -> None:
+    rows = [[0, 0, "a"], [1, "", "a"], [2, 2, "a"], [5, 5, "b"], [6, 6, "b"]]
+    path = write(tmp_path / "x.csv", ["time", "v", "label"], rows)
+    with pytest.raises(BadFilesError, match=r"x.csv line 3: column v: no value .*\n.*line 5: 2 frames lack"):
+        read_recordings(path)
+    (recording,) = read_recordings(path, ReadOptions(missing=missing)).recordings  # type: ignore[arg-type]
+    expected = [0, 1, 2, 3, 4, 5, 6] if missing == "interpolate" else [0, 0, 2, 2, 2, 5, 6]
+    np.testing.assert_allclose(recording.frames[:, 0], expected)
+    assert recording.frame_labels == ("a", "a", "a", "", "", "b", "b")
+    assert len(recording.notes) == 2
+
+
+def test_frames_out_of_order_are_put_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["time", "v"], [[0, 0], [2, 2], [1, 1], [3, 3]])
+    (recording,) = read_recordings(path).recordings
+    np.testing.assert_array_equal(recording.frames[:, 0], range(4))
+    assert "goes back" in recording.notes[0]
+
+
+def test_all_bad_files_are_listed_at_once(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "ab", [[1, 2], [3, "x"]])
+    write(tmp_path / "b.csv", "ab", [[1, 2], [3, 4, 5]])
+    write(tmp_path / "c.csv", "ab", [[1, 2]])
+    write(tmp_path / "d.csv", "ac", [[1, 2]])
+    (tmp_path / "e.csv").write_bytes(b"a,b\n1,2\n\xff,3\n")
+    (tmp_path / "f.csv").write_bytes(b"")
+    write(tmp_path / "g.csv", "ab", [[1, "4e39"]])
+    write(tmp_path / "h.csv", ["a", "a"], [[1, 2]])
+    with pytest.raises(BadFilesError) as caught:
+        read_recordings(tmp_path)
+    assert str(caught.value).splitlines() == [
+        "a.csv line 3: column b: 'x' is not a number",
+        "b.csv line 3: 3 columns, expected 2",
+        "d.csv: no column 'b' of numbers, which c.csv has; found 'a', 'c'",
+        "e.csv line 3: byte 0xff is not UTF-8, expected text (save the file as UTF-8)",
+        "f.csv: no rows, expected a table",
+        "g.csv line 2: column b: 4e39 is too large for float32 (at most 3.4e38)",
+        "h.csv line 1: column 'a' occurs twice, expected once",
+    ]
+
+
+@pytest.mark.parametrize("cell", ["\u0663", "\uff11", "1_000", "0x10", "inf", "1,5", "1e999"])
+def test_only_plain_numbers_are_numbers(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "x.csv").write_text(f"a\tb\n1\t2\n1.5\t{cell}\n", encoding="utf-8")
+    with pytest.raises(BadFilesError, match=r"line 3: column b"):
+        read_recordings(tmp_path / "x.csv")
+
+
+def test_roles_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", ["a", "what", "b"], [[1, "on", 7], [2, "on", 8]])
+    found = read_recordings(path, ReadOptions(Roles(label="what", features=("b",))))
+    assert (found.recordings[0].label, found.names) == ("on", ("b",))
+    with pytest.raises(ValueError, match="no column 'who' for group"):
+        read_recordings(path, ReadOptions(Roles(group="who")))
