@@ -8,22 +8,27 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
-from edgelstm.files import write_whole
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.sources.source import Source
 
-_MOST_STATE_BYTES = 1 << 30
 
-
-def stream_frames(stream: EngineStream, source: Source, answers: Answers, *, limit: int | None, rate: float) -> None:
+def stream_frames(
+    stream: EngineStream,
+    source: Source,
+    answers: Answers,
+    *,
+    limit: int | None,
+    rate: float,
+    kept: KeptState | None = None,
+) -> None:
     """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
 
-    rate: frames per second that are taken at most; 0 takes them as they come.
+    rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile.
     """
     start = time.monotonic()
     for count, frame in enumerate(source):
@@ -34,6 +39,8 @@ def stream_frames(stream: EngineStream, source: Source, answers: Answers, *, lim
                 answers.write(stream.frames, stream.output)
         except ValueError as error:
             raise ValueError(f"{source.place}: {error}") from None
+        if kept is not None:
+            kept.took_frame()
         if answers.count == limit:
             return
     stride = stream.model.stride
@@ -109,22 +116,3 @@ def end_by(number: int) -> None:
     """End this process by that signal, as one that never caught it: shells and systemd see a clean stop."""
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
-
-
-def load_state(stream: EngineStream, path: Path) -> None:
-    """Go on from the state in `path` if it exists. ValueError, naming `path`, for one that does not fit."""
-    if not path.exists():
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{path.parent}: no such folder to save the state in")
-        return
-    with path.open("rb") as file:
-        snapshot = file.read(_MOST_STATE_BYTES)
-    try:
-        stream.restore(snapshot)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def save_state(stream: EngineStream, path: Path) -> None:
-    """`path` holds a whole state or what it held before."""
-    write_whole(path, stream.save())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shlex
 import socket
@@ -46,11 +47,18 @@ class Settings:
     syntax: Syntax = "auto"
     output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
     keep_state: bool = False  # go on after a restart where the stream was
+    state_every: float = 0.0  # seconds between saves of the state; 0: at the end alone
+    state_max_age: float = 0.0  # seconds; an older state is not gone on from; 0: any is
 
     def __post_init__(self) -> None:
         check(self)
         if bool(self.source_file) == bool(self.source_command):
             raise ValueError("source: expected a file or a command")
+        if self.output and self.output == self.source_file:
+            raise ValueError(f"output: {self.output[:60]!r} is the source too, expected another file")
+        for name in ("state_every", "state_max_age"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: {getattr(self, name)}, expected 0 or more seconds")
         if Path(self.model).name != self.model or not self.model:
             raise ValueError(f"model: {self.model[:60]!r}, expected a file's name")
 
@@ -108,30 +116,33 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
 
 
 def serve(folder: Path) -> int:
+    from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.source import FrameFormat
-    from edgelstm.runtime.streaming import Answers, StopSignal, load_state, save_state, stop_signals, stream_frames
+    from edgelstm.runtime.streaming import Answers, StopSignal, stop_signals, stream_frames
 
     model, settings = open_version(folder)
     stream = model.stream()
-    state = folder.parent.parent / "state"
+    kept = None
     if settings.keep_state:
+        path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
+        kept = KeptState(stream, path, every=every, most_age=most_age, tell=_say)
         try:
-            load_state(stream, state)
+            kept.load()
         except ValueError as error:  # another model's
-            print(f"starting afresh: {error}", file=sys.stderr, flush=True)
+            _say(f"starts afresh: {error}")
     code = 0
     try:
         form = FrameFormat(model.features, model.feature_names, settings.syntax)
         with stop_signals(), _output(settings) as out, open_source(*_named(settings), form) as source:
             _tell_systemd("READY=1")
-            stream_frames(stream, source, Answers(model, out), limit=None, rate=0)
+            stream_frames(stream, source, Answers(model, out), limit=None, rate=0, kept=kept)
     except StopSignal:
         pass
     except (ValueError, OSError) as error:
         code = _fail(error)
-    if settings.keep_state:
-        save_state(stream, state)
+    if kept is not None:
+        kept.save()
     return code
 
 
@@ -147,6 +158,10 @@ def _output(settings: Settings) -> Iterator[BinaryIO]:
     if not settings.output:
         yield sys.stdout.buffer
         return
+    if settings.source_file:
+        with contextlib.suppress(FileNotFoundError):
+            if Path(settings.output).samefile(settings.source_file):
+                raise ValueError(f"{settings.output}: the file that frames are read from, expected another one")
     with Path(settings.output).open("ab") as file:
         yield file
 
@@ -164,9 +179,14 @@ def _fail(error: Exception) -> int:
     line = str(error)
     if isinstance(error, OSError) and error.filename:
         line = f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
-    print(line, file=sys.stderr, flush=True)
+    _say(line)
     _tell_systemd(f"STATUS={line}")
     return 1
+
+
+def _say(line: str) -> None:
+    """To the journal."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -36,6 +36,41 @@ def syntax_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     )
 
 
+def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Callback of an option that takes a duration, such as 10m."""
+    from edgelstm.devices.units import parse_duration
+
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def state_options(default_age: str | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--state-every` and `--state-max-age`, in seconds. default_age: None where any state is gone on from."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        said = "any age" if default_age is None else default_age
+        function = click.option(
+            "--state-max-age",
+            callback=seconds,
+            metavar="TIME",
+            default=default_age,
+            help=f"Start afresh, and say so, where the last frame of a state is longer ago; 0s: whatever its age.  "
+            f"[default: {said}]",
+        )(function)
+        return click.option(
+            "--state-every",
+            callback=seconds,
+            metavar="TIME",
+            default="60s",
+            show_default=True,
+            help="Save the state so often while frames come; 0s: at the end alone.",
+        )(function)
+
+    return add
+
+
 def checked(check: Callable[[str], str], text: str) -> str:
     """An option's text if `check` takes it; else UsageError."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import BOARD_TROUBLE, checked, syntax_option, wheel_option
+from edgelstm.cli.common import BOARD_TROUBLE, checked, state_options, syntax_option, wheel_option
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 
@@ -33,6 +33,7 @@ class BoardProblem(click.ClickException):
 @syntax_option("How frames are written, as for edgelstm stream.")
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
+@state_options(default_age="1h")
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
 @wheel_option("the board")
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
@@ -145,6 +146,8 @@ def _settings(given: dict[str, Any]) -> Settings | None:
         syntax=given["syntax"],
         output=given["output"] or "",
         keep_state=given["keep_state"],
+        state_every=given["state_every"],
+        state_max_age=given["state_max_age"],
     )
 
 

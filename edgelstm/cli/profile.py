@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import BOARD_TROUBLE, FAILED, GATE_FAILED, check_output, checked, wheel_option
+from edgelstm.cli.common import BOARD_TROUBLE, FAILED, GATE_FAILED, check_output, checked, seconds, wheel_option
 from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 6.0  # shared by the models, flat out and again paced
 _PACED_SECONDS = 3.0
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """An option's duration, such as 10m."""
-    from edgelstm.devices.units import parse_duration
-
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.command()
@@ -53,7 +43,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 )
 @click.option(
     "--duration",
-    callback=_seconds,
+    callback=seconds,
     metavar="TIME",
     default="0s",
     help="Then soak for so long (90s, 10m, 1h), with figures per minute; flat out, or paced with --pace paced.",
@@ -73,7 +63,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     help="A figure's upper limit, such as latency_p99=2ms or rss=20MiB; exit 3 when it is broken.",
 )
 @click.option(
-    "--wait", callback=_seconds, metavar="TIME", default="20s", show_default=True, help="For another profile to end."
+    "--wait", callback=seconds, metavar="TIME", default="20s", show_default=True, help="For another profile to end."
 )
 @click.option("--board", "hosts", multiple=True, metavar="HOST", help="Measure there, over SSH; may be repeated.")
 @click.option(

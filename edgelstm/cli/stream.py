@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import check_output, syntax_option
+from edgelstm.cli.common import check_output, state_options, syntax_option
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
@@ -23,8 +23,9 @@ from edgelstm.runtime.sources.source import FrameFormat, Syntax
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Go on from the state in FILE if it exists; save the state there at the end, and when stopped by a "
-    "signal, by --limit or by a closed pipe. An error leaves FILE as it was.",
+    "signal, by --limit or by a closed pipe. An error leaves FILE as it was last saved.",
 )
+@state_options(default_age=None)
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
@@ -35,6 +36,8 @@ def command(
     rate: bool,
     limit: int | None,
     state: Path | None,
+    state_every: float,
+    state_max_age: float | None,
     memory_limit: int | None,
 ) -> None:
     """Stream frames through MODEL and print one line of JSON for each answer.
@@ -61,13 +64,12 @@ def command(
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.streaming import (
         Answers,
         StopSignal,
         end_by,
-        load_state,
-        save_state,
         stop_signals,
         stream_frames,
     )
@@ -81,8 +83,10 @@ def command(
             f"--memory-limit: {opened.engine} does not say what a stream takes; only .elstm files do"
         )
     stream = opened.stream(memory_limit)
+    kept = None
     if state is not None:
-        load_state(stream, state)
+        kept = KeptState(stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell)
+        kept.load()
     if sys.stdout is None:
         raise click.UsageError("stdout is closed; the answers go there")
     end_when_left()
@@ -91,17 +95,21 @@ def command(
         form = FrameFormat(opened.features, opened.feature_names, syntax)
         with stop_signals(), open_source(*_named(file), form) as source:
             answers = Answers(opened, sys.stdout.buffer)
-            stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0)
+            stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
     except StopSignal as stop:
         stopped_by = stop.number
     except BrokenPipeError:
         pass  # nobody reads any more
-    if state is not None:
-        save_state(stream, state)
+    if kept is not None:
+        kept.save()
     if opened.hop == 0 and stream.frames < opened.stride:
         click.echo(f"edgelstm: no answer yet: {stream.frames} of the {opened.stride} frames that one needs", err=True)
     if stopped_by is not None:
         end_by(stopped_by)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"edgelstm: {line}", err=True)
 
 
 def _named(file: Path | None) -> tuple[str, str]:

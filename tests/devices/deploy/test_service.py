@@ -115,6 +115,44 @@ def test_a_stop_keeps_the_state_when_asked_for(version, tmp_path):
     np.testing.assert_allclose(figures, expected(folder), rtol=1e-6)
 
 
+def test_a_killed_service_goes_on_from_what_was_saved_and_says_so(version, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    folder = version(source_file=str(tmp_path / "pipe"), keep_state=True, state_every=1e-6, state_max_age=3600.0)
+    lines = LINES.splitlines(keepends=True)
+    with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
+        pipe.write("".join(lines[:8]))
+        pipe.flush()
+        for _ in lines[:8]:
+            service.stdout.readline()
+        service.kill()
+    with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
+        pipe.write(lines[8])
+        pipe.flush()
+        answer = json.loads(service.stdout.readline())
+        service.terminate()
+        _, err = service.communicate(timeout=60)
+    assert answer["frame"] in (8, 9)  # the last frame was answered, and perhaps not saved
+    assert f"state: goes on from frame {answer['frame'] - 1}, the state is " in err
+    bare = (tmp_path / "name/state").read_bytes().partition(b"\nedgelstm-state ")[0]
+    (tmp_path / "name/state").write_bytes(bare)
+    os.utime(tmp_path / "name/state", (0, 0))
+    with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
+        pipe.write(lines[0])
+        pipe.flush()
+        assert json.loads(service.stdout.readline())["frame"] == 1
+        service.terminate()
+        assert "starts afresh" in service.communicate(timeout=60)[1]
+
+
+def test_answers_do_not_go_where_frames_come_from(version, tmp_path):
+    (tmp_path / "frames.csv").write_text(LINES)
+    (tmp_path / "link").symlink_to("frames.csv")
+    code, _, err = run(version(source_file=str(tmp_path / "frames.csv"), output=str(tmp_path / "link")))
+    assert code == 1
+    assert "link: the file that frames are read from" in err
+    assert (tmp_path / "frames.csv").read_text() == LINES
+
+
 def test_systemd_is_told_when_it_is_ready_and_why_it_fails(version, tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -161,6 +199,9 @@ def test_a_float_model_of_another_engine_is_tested_by_its_answer(tmp_path):
         ({"source_file": "", "source_command": ()}, "expected a file or a command"),
         ({"source_file": "/x", "source_command": ("y",)}, "expected a file or a command"),
         ({"syntax": "xml", "source_file": "/x"}, "syntax: 'xml'"),
+        ({"source_file": "/x", "output": "/x"}, "output: '/x' is the source too"),
+        ({"source_file": "/x", "state_every": -1.0}, "state_every: -1.0, expected 0 or more"),
+        ({"source_file": "/x", "state_max_age": float("nan")}, "state_max_age: nan"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, words):

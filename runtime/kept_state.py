@@ -1,0 +1,133 @@
+"""A stream's state in a file, and how old it is. It is saved every so often: little is lost when a process is killed.
+
+The file holds the snapshot and behind it one line, `edgelstm-state {"saved": …}`: when the last frame was taken, by
+the clock and since the board was started. The latter tells the age even where the clock was set meanwhile. A file
+without that line is as old as its time of change says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelstm.files import check_target, read_bounded, write_whole
+from edgelstm.records import from_json, parse_json, to_json
+from edgelstm.runtime.engines.engine import EngineStream
+
+_MOST_BYTES = 1 << 30
+_MARK = b"\nedgelstm-state "
+_MOST_LINE = 400
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # which goes on while a board sleeps
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something was, by two clocks."""
+
+    saved: float  # seconds since 1970
+    boot: str  # the boot's identity; empty where the system has none
+    since_boot: float  # seconds
+
+    def seconds_ago(self, now: Moment) -> float | None:
+        """None where that cannot be told: the clock was behind at the one moment or at the other."""
+        same = bool(self.boot) and self.boot == now.boot
+        ago = now.since_boot - self.since_boot if same else now.saved - self.saved
+        return ago if ago >= 0 else None
+
+
+class KeptState:
+    """Loads the state of `stream` from the file at `path`, and saves it there.
+
+    every: seconds between saves while frames come; 0 saves at the end alone.
+    most_age: seconds; an older state, and one whose age cannot be told, is not gone on from. 0: any is.
+    tell: hears what was done, one line each.
+    """
+
+    def __init__(
+        self, stream: EngineStream, path: Path, *, every: float, most_age: float, tell: Callable[[str], None]
+    ):
+        self._stream, self._path = stream, path
+        self._every, self._most_age, self._tell = every, most_age, tell
+        self._boot = _boot()
+        self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
+        self._failed = self._saved = False
+
+    def load(self) -> None:
+        """Go on from the file if there is one. ValueError, naming it, for one that does not fit the model."""
+        found = check_target(self._path)
+        if found is None:
+            return
+        content = read_bounded(self._path, _MOST_BYTES)
+        try:
+            snapshot, moment = _read(content)
+            self._stream.restore(snapshot)
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from None
+        ago = (moment or Moment(found.st_mtime, "", 0.0)).seconds_ago(self._now())
+        age = "of unknown age (the clock was set back since)" if ago is None else f"{_words(ago)} old"
+        if self._most_age and (ago is None or ago > self._most_age):
+            self._stream.reset()
+            self._saved = True  # what is there stays until a frame comes
+            self._tell(
+                f"{self._path}: the state is {age}, at most {_words(self._most_age)} was asked for: starts afresh"
+            )
+            return
+        self._saved = True
+        if ago is not None:
+            self._taken_at -= ago
+        self._tell(f"{self._path}: goes on from frame {self._stream.frames:,}, the state is {age}")
+
+    def took_frame(self) -> None:
+        """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
+        self._saved = False
+        self._taken_at = time.clock_gettime(_SINCE_BOOT)
+        if not self._every or self._taken_at - self._saved_at < self._every:
+            return
+        try:
+            self.save()
+        except OSError as error:
+            self._saved_at = self._taken_at  # a full disk is not asked again at every frame
+            if not self._failed:
+                self._tell(f"{self._path}: the state cannot be saved: {(error.strerror or str(error)).lower()}")
+            self._failed = True
+
+    def save(self) -> None:
+        """The file holds a whole state, or what it held before. Nothing is written where no frame came since."""
+        if self._saved:
+            return
+        now = self._now()
+        ago = now.since_boot - self._taken_at
+        moment = Moment(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3))
+        write_whole(self._path, self._stream.save() + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
+        self._saved, self._saved_at = True, now.since_boot
+
+    def _now(self) -> Moment:
+        return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))
+
+
+def _read(content: bytes) -> tuple[bytes, Moment | None]:
+    """Snapshot, and when it was taken. ValueError for a line that says that wrongly."""
+    place = content.rfind(_MARK, max(0, len(content) - _MOST_LINE))
+    if place < 0:
+        return content, None
+    line = content[place + len(_MARK) :]
+    return content[:place], from_json(Moment, parse_json(line, "its last line"), "its last line")
+
+
+def _boot() -> str:
+    try:
+        return os.fsdecode(read_bounded(_BOOT_ID, 64)).strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _words(seconds: float) -> str:
+    for unit, name in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
