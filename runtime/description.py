@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind
+from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind, additions
 
 KEY = "edgelstm"
 
@@ -44,3 +44,10 @@ class Description:
     def new_pooling(self) -> Pooling:
         """Counts runs of the last layer, of which there is one for each `stride` frames."""
         return Pooling(self.pooling, self.window // self.stride, self.hop // self.stride, self.outputs)
+
+    @property
+    def additions(self) -> tuple[int, float]:
+        """Of sums of scores: in the dearest frame, and in a frame on average."""
+        window, hop = self.window // self.stride, self.hop // self.stride
+        most, mean = additions(self.pooling, window, hop, self.outputs)
+        return most, mean / self.stride

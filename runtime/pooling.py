@@ -50,9 +50,7 @@ class Pooling:
         self.runs = 0  # since reset
         self._last = np.zeros(outputs, np.float32) if pooling == "last" else None
         self._windowed = window > 0
-        self._levels = [np.zeros((window // hop if window else 1, outputs))]  # the sums, then levels of totals
-        while len(self._levels[-1]) > _FAN:
-            self._levels.append(np.zeros((-(-len(self._levels[-1]) // _FAN), outputs)))
+        self._levels = [np.zeros((rows, outputs)) for rows in rows_of_levels(window, hop)]  # the sums, then totals
 
     def _block(self) -> tuple[int, int]:
         """The block that took the newest run, from 0, and the runs that it has."""
@@ -137,13 +135,19 @@ def _total(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return total
 
 
-def additions(pooling: PoolingKind, window: int, hop: int, outputs: int) -> int:
-    """Of float64 sums in a run that ends a block, the dearest there is; window and hop count runs."""
+def rows_of_levels(window: int, hop: int) -> list[int]:
+    """Rows of the sums of a mean, then of each level of totals above them."""
+    rows = [window // hop if window else 1]
+    while rows[-1] > _FAN:
+        rows.append(-(-rows[-1] // _FAN))
+    return rows
+
+
+def additions(pooling: PoolingKind, window: int, hop: int, outputs: int) -> tuple[int, float]:
+    """Of float64 sums: in the dearest run there is, one that ends a block; and in a run on average. Window and hop
+    count runs."""
     if pooling == "last":
-        return 0
-    rows = window // hop if window else 1
-    found = 1
-    while rows > _FAN:
-        found += _FAN
-        rows = -(-rows // _FAN)
-    return outputs * (found + rows)
+        return 0, 0.0
+    *below, top = rows_of_levels(window, hop)
+    answer = outputs * (_FAN * len(below) + top)
+    return outputs + answer, outputs + (answer / hop if hop else 0.0)

@@ -20,6 +20,9 @@ from edgelstm.devices.predict.work import LayerWork, Work, work
 from edgelstm.records import Unavailable, to_json
 from edgelstm.runtime import Model
 
+_CYCLES_OF_AN_ADDITION = 4
+"""Of float64, each waiting for the one before: as long as the pipelines of most cores are."""
+
 _MEASURED_FRAMES, _MEASURED_ROUNDS = 200, 50
 
 
@@ -94,6 +97,7 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
     parts = [(layer, _products(layer, cost) / mhz, _others(layer, cost) / mhz) for layer in found.layers]
     products_us, gates_us = sum(us for _, us, _ in parts), sum(us for _, _, us in parts)
     always_us = (cost.feature * found.features + cost.step) / mhz
+    adding_us = _CYCLES_OF_AN_ADDITION * found.additions / mhz
     read = found.bytes and memory_us / found.bytes
     return Estimate(
         core=cost.core,
@@ -102,17 +106,19 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
         kernel=cost.kernel,
         model=cost.model,
         products_us=products_us,
-        gates_us=gates_us + always_us,
+        gates_us=gates_us + always_us + adding_us,
         memory_us=memory_us,
-        frame_us=products_us + gates_us + always_us + memory_us,
+        frame_us=products_us + gates_us + always_us + adding_us + memory_us,
         mean_us=always_us
-        + read * found.stream_bytes
+        + _CYCLES_OF_AN_ADDITION * found.mean_additions / mhz
+        + read * found.state_bytes
         + sum((products + gates + read * layer.bytes) / layer.stride for layer, products, gates in parts),
         assumptions=(
             f"cycles: {_source(cost)}",
             f"memory: {where}",
             f"clock: {mhz:,.0f} MHz all the time, nothing else runs",
             *_rough(found, cost),
+            *_added(found),
         ),
     )
 
@@ -139,6 +145,13 @@ def _rough(found: Work, cost: Cost) -> list[str]:
     """Kinds of layers whose cycles are not known on this core."""
     kinds = dict.fromkeys(layer.kind for layer in found.layers)
     return [f"{kind}: rough, counted as the dearest kind that is known" for kind in kinds if not cost.knows(kind)]
+
+
+def _added(found: Work) -> list[str]:
+    """What a mean of scores costs, where it is more than a trifle."""
+    if found.additions <= 2 * found.layers[-1].outputs:  # to the sum; from it to the answer
+        return []
+    return [f"the mean of scores: {found.additions:,} additions at most, {_CYCLES_OF_AN_ADDITION} cycles each"]
 
 
 def _here(path: Path, found: Work) -> Here:

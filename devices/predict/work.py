@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.runtime import Model
+from edgelstm.runtime.pooling import rows_of_levels
 
 if TYPE_CHECKING:
     from edgelstm.runtime.layers import Layer
@@ -39,6 +40,9 @@ class Work:
     features: int
     layers: tuple[LayerWork, ...]
     stream_bytes: int
+    unread_bytes: int  # of a stream: sums of a mean that no frame looks at
+    additions: int  # of such sums, at most
+    mean_additions: float
 
     @property
     def stride(self) -> int:
@@ -50,7 +54,12 @@ class Work:
 
     @property
     def bytes(self) -> int:
-        return sum(layer.bytes for layer in self.layers) + self.stream_bytes
+        return sum(layer.bytes for layer in self.layers) + self.state_bytes
+
+    @property
+    def state_bytes(self) -> int:
+        """Of a stream, that a frame reads."""
+        return self.stream_bytes - self.unread_bytes
 
 
 def work(path: Path) -> Work:
@@ -61,7 +70,25 @@ def work(path: Path) -> Work:
     model = Model(path)  # checks every field
     multiple = 8 if model.precision == "int8" else 1
     layers = tuple(_work(layer, multiple) for layer in model.layers)
-    return Work(path.name, model.precision, model.features, layers, model.stream_bytes or 0)
+    most, mean = model.description.additions
+    return Work(
+        file=path.name,
+        precision=model.precision,
+        features=model.features,
+        layers=layers,
+        stream_bytes=model.stream_bytes,
+        unread_bytes=_unread(model, most),
+        additions=most,
+        mean_additions=mean,
+    )
+
+
+def _unread(model: Model, additions: int) -> int:
+    """Bytes of float64 sums and totals that `additions` leave alone."""
+    if not additions:
+        return 0
+    rows = sum(rows_of_levels(model.window, model.hop))
+    return max(0, rows * model.outputs - additions) * 8
 
 
 def _work(layer: Layer, multiple: int) -> LayerWork:

@@ -22,7 +22,8 @@ def command(file: Path, as_json: bool) -> None:
     """What is in FILE (.npz, .elstm, .onnx or .tflite): layers, sizes, memory per stream, operations per frame.
 
     \b
-      work     multiply-accumulates of a frame, on average over frames
+      work     multiply-accumulates of a frame, on average over frames; and for
+               a mean of scores, additions at most
       latency  frames that pass, at most, until layers run that do not run at
                every one; how far back a layer looks is no latency
       state    what a stream keeps from frame to frame, part by part
@@ -36,14 +37,17 @@ def _facts_of_model(path: Path) -> dict[str, Any]:
     from edgelstm.export.metadata import metadata
     from edgelstm.model_file import load_model
     from edgelstm.runtime.layers import Part, frame_macs, parts_of_streams, read_layers
+    from edgelstm.runtime.pooling import additions
 
     model = load_model(path)
+    answer = model.run_answer
     said = metadata(model)
     layers = read_layers(said, model.features, model.outputs)
     parts = [Part(name, layer, "float32", shape) for name, (layer, shape) in parts_of_streams(layers).items()]
     return {
         **said,
         **_counted(layers, parts, frame_macs(layers)),
+        "frame_additions": additions(answer.pooling, answer.window, answer.hop, model.outputs)[0],
         "weights": model.weights,
         "calibrated": model.ranges is not None,
         "examples": len(model.examples),
@@ -59,6 +63,7 @@ def _facts_of_export(path: Path) -> dict[str, Any]:
     return {
         **{name: value for name, value in model.metadata.items() if is_graph or name not in FILE_FIELDS},
         **_counted(model.layers, model.parts, model.frame_macs),
+        "frame_additions": model.description.additions[0],
         "precision": model.precision,
         "features": model.features,
         "outputs": model.outputs,

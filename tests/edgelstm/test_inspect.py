@@ -64,8 +64,10 @@ def test_every_format_tells_the_same_layers_work_and_latency(
     assert told[0]["frame_macs"] == -(-work // model.stride)
     assert told[0]["latency_frames"] == model.stride - 1
     for each in told:
-        for name in ("layers", "frame_macs", "latency_frames", "labels", "answer"):
+        for name in ("layers", "frame_macs", "frame_additions", "latency_frames", "labels", "answer"):
             assert each[name] == told[0][name], name
+    blocks = model.answer.window // model.answer.hop if model.answer.window else 1  # few: no totals above them
+    assert told[0]["frame_additions"] == (model.outputs * (1 + blocks) if model.answer.pooling == "mean" else 0)
 
 
 def test_parts_and_header_are_the_saved_state_to_the_byte(command: Command, files: dict[str, Path]) -> None:

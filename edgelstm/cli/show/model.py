@@ -34,7 +34,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "scales", str(facts["scales"])
     if "weights" in facts:
         yield "weights", f"{facts['weights']:,}"
-    yield "work", f"{facts['frame_macs']:,} multiply-accumulates per frame"
+    added = f", at most {facts['frame_additions']:,} additions" if facts["frame_additions"] else ""
+    yield "work", f"{facts['frame_macs']:,} multiply-accumulates per frame{added}"
     yield "latency", _latency(facts["latency_frames"], rate)
     if "calibrated" in facts:
         yield "int8", "calibrated" if facts["calibrated"] else "not calibrated: int8 export needs --data"

@@ -19,6 +19,8 @@ def describe(found: Prediction) -> str:
         (f"{one.name} {one.inputs} → {one.outputs}", _every(one.stride), f"{one.macs:,}", show_size(one.bytes))
         for one in work.layers
     ]
+    if work.additions:
+        rows.append(("mean of scores, additions", "", f"{work.additions:,}", show_size(8 * work.additions)))
     rows.append(("all, with the state", "", f"{work.macs:,}", show_size(work.bytes)))
     estimates = [_column(one.core, one) for one in found.estimates if not isinstance(one, Unavailable)]
     if not isinstance(here.estimate, Unavailable):

@@ -15,6 +15,7 @@ from edgelstm.devices.predict.costs import costs
 from edgelstm.devices.predict.prediction import Estimate, predict
 from edgelstm.devices.predict.work import work
 from edgelstm.export.elstm import encode
+from edgelstm.model import Answer
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
 from layer_lists import LISTS, layer_list
@@ -133,6 +134,26 @@ def test_adds_up_operations_cycles_and_bytes(files):
     (missed,) = predict(path, replace(zero, cores=(replace(core, caches=small),))).estimates
     assert missed.memory_us == pytest.approx(found.bytes / 2114)
     assert missed.frame_us == pytest.approx(estimate.frame_us + missed.memory_us)
+
+
+def test_a_mean_costs_its_additions_and_reads_no_more_of_its_ring(tmp_path):
+    found = {}
+    for window, hop in ((0, 1), (200, 50), (200, 1), (100_000, 1)):
+        path = tmp_path / f"{window}-{hop}.elstm"
+        path.write_bytes(encode(random_model(6, (16,), (7,), answer=Answer("mean", window, hop))))
+        (estimate,) = predict(path, board("pi-zero-2w")).estimates
+        found[window, hop] = work(path), estimate
+    plain, plain_estimate = found[0, 1]
+    for (window, hop), (counted, estimate) in found.items():
+        added = counted.additions - plain.additions
+        assert estimate.frame_us - plain_estimate.frame_us == pytest.approx(4 * added / 1000)
+        assert (
+            estimate.frame_us > estimate.mean_us if hop > 1 else estimate.frame_us == pytest.approx(estimate.mean_us)
+        )
+        assert counted.state_bytes < 4 * plain.stream_bytes + 8 * counted.additions
+        assert any("mean of scores" in note for note in estimate.assumptions) == (window > 0)
+    assert found[200, 50][0].additions == 7 * (1 + 4)
+    assert found[100_000, 1][0].stream_bytes > 100_000 * 7 * 8
 
 
 @pytest.mark.parametrize("name", LISTS)
