@@ -33,9 +33,12 @@ def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.source import FrameFormat
 
-    with open_source("file", str(data), FrameFormat(model.features, model.feature_names)) as source:
+    remarks: list[str] = []
+    form = FrameFormat(model.features, model.feature_names, sample_rate=model.sample_rate)
+    with open_source("file", str(data), form, remarks.append) as source:
         frames = np.stack(list(islice(source, MOST_FRAMES)))
-    return frames, f"{len(frames)} frames of {data.name}"
+    odd = remarks[0].removeprefix(f"{data}: ") if remarks else ""
+    return frames, f"{len(frames)} frames of {data.name}" + (f" ({odd})" if odd else "")
 
 
 def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ MAX_POOLING = 1 << 20
 MAX_RATE = 1e9
 """Frames per second."""
 _SMALLEST_STD, _LARGEST_RATIO = 1e-30, 1e30  # what is divided stays within float32
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +163,7 @@ class Model:
     feature_names: tuple[str, ...] = ()  # one per feature, or none
     feature_units: tuple[str, ...] = ()  # one per feature, or none
     sample_rate: float = 0.0  # frames per second; 0 = unknown
+    feature_range: tuple[tuple[float, float], ...] = ()  # one per feature, or none: what nearly all of training's saw
     name: str = "model"
     licence: str = ""  # of the trained weights, best as an SPDX expression; empty = not said
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # JSON values
@@ -194,12 +196,24 @@ class Model:
             raise ValueError(
                 f"Model.sample_rate: {self.sample_rate:g}, expected 0 to 1e9 frames per second, 0: unknown"
             )
+        self._check_feature_range()
         if self.ranges is not None and set(self.ranges.spans) != set(self.measured):
             found, wanted = (", ".join(sorted(names)) for names in (self.ranges.spans, self.measured))
             raise ValueError(f"Model.ranges: of {found}, expected {wanted}")
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))
             object.__setattr__(self, name, sequences)
+
+    def _check_feature_range(self) -> None:
+        if self.feature_range and len(self.feature_range) != self.features:
+            raise ValueError(
+                f"Model.feature_range: {len(self.feature_range)} pairs, expected {self.features} or none"
+            )
+        for place, (low, high) in enumerate(self.feature_range):
+            if not -_LARGEST <= low <= high <= _LARGEST:
+                raise ValueError(
+                    f"Model.feature_range[{place}]: {low:g} to {high:g}, expected float32 numbers, the lower first"
+                )
 
     @property
     def features(self) -> int:

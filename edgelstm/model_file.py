@@ -61,6 +61,7 @@ class _Header:
     ranges: dict[str, tuple[float, float]] | None
     examples: Annotated[int, Bounds(0, MAX_EXAMPLES)]
     unseen: Annotated[int, Bounds(0, MAX_UNSEEN)] = 0  # files of before have none
+    feature_range: tuple[tuple[float, float], ...] = ()  # nor this
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -80,6 +81,7 @@ def save_model(model: Model, path: Path | str) -> None:
         feature_names=model.feature_names,
         feature_units=model.feature_units,
         sample_rate=model.sample_rate,
+        feature_range=model.feature_range,
         provenance=dict(model.provenance),
         ranges=None if model.ranges is None else dict(model.ranges.spans),
         examples=len(model.examples),
@@ -150,6 +152,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         feature_names=header.feature_names,
         feature_units=header.feature_units,
         sample_rate=header.sample_rate,
+        feature_range=header.feature_range,
         name=header.name,
         licence=header.licence,
         provenance=header.provenance,

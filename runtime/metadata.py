@@ -47,6 +47,7 @@ class _Told:
     labels: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     feature_units: tuple[str, ...] = ()
+    feature_range: tuple[tuple[float, float], ...] = ()
     normalize: _Normalize | None = None
     provenance: dict[str, object] | None = None
 
@@ -57,6 +58,7 @@ class _Told:
             ("labels", self.labels, outputs),
             ("feature_names", self.feature_names, features),
             ("feature_units", self.feature_units, features),
+            ("feature_range", self.feature_range, features),
             ("normalize.mean", normalize.mean, features),
             ("normalize.std", normalize.std, features),
         ):

@@ -15,6 +15,7 @@ from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.sources.source import Source
+from edgelstm.runtime.unusual import Unusual, read_unusual
 
 
 def stream_frames(
@@ -34,6 +35,7 @@ def stream_frames(
     for count, frame in enumerate(source):
         if rate:
             time.sleep(max(0.0, start + count / rate - time.monotonic()))
+        answers.see(frame)
         try:
             if stream.step(frame):
                 answers.write(stream.frames, stream.output)
@@ -49,15 +51,29 @@ def stream_frames(
 
 
 class Answers:
-    """Writes each answer as one line of JSON, at once."""
+    """Writes each answer as one line of JSON, at once.
 
-    def __init__(self, model: EngineModel, out: BinaryIO):
+    tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
+    """
+
+    def __init__(self, model: EngineModel, out: BinaryIO, *, tells_unusual: bool = True):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
         self._activation = model.activation
         self._sample_rate = model.sample_rate
+        self._unusual: Unusual | None = None
+        if tells_unusual:
+            try:
+                self._unusual = read_unusual(model.metadata, model.features, model.feature_names)
+            except ValueError as error:
+                raise ValueError(f"{model.path}: {error}") from None
         unique = len(set(model.labels)) == model.outputs
         self._labels = model.labels if unique else tuple(str(place) for place in range(model.outputs))
+
+    def see(self, frame: Float32) -> None:
+        """A raw frame (features,) that the stream is about to take."""
+        if self._unusual is not None:
+            self._unusual.see(frame)
 
     def write(self, frame: int, output: Float32) -> None:
         """output (outputs,): the answer as of `frame`, counted from 1."""
@@ -75,6 +91,8 @@ class Answers:
             answer["probabilities"] = figures
         else:
             answer["values"] = figures
+        if self._unusual is not None and (unusual := self._unusual.take()):
+            answer["unusual"] = unusual
         try:
             line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
         except ValueError:

@@ -133,8 +133,8 @@ def serve(folder: Path) -> int:
             _say(f"starts afresh: {error}")
     code = 0
     try:
-        form = FrameFormat(model.features, model.feature_names, settings.syntax)
-        with stop_signals(), _output(settings) as out, open_source(*_named(settings), form) as source:
+        form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
+        with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
             _tell_systemd("READY=1")
             stream_frames(stream, source, Answers(model, out), limit=None, rate=0, kept=kept)
     except StopSignal:
@@ -144,6 +144,10 @@ def serve(folder: Path) -> int:
     if kept is not None:
         kept.save()
     return code
+
+
+def _remark(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _named(settings: Settings) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import click
 
 from edgelstm.cli.common import check_output, state_options, syntax_option
 from edgelstm.cli.terminal import end_when_left
+from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 
@@ -29,6 +30,7 @@ from edgelstm.runtime.sources.source import FrameFormat, Syntax
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
+@click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 def command(
     model: Path,
     file: Path | None,
@@ -39,6 +41,7 @@ def command(
     state_every: float,
     state_max_age: float | None,
     memory_limit: int | None,
+    no_unusual: bool,
 ) -> None:
     """Stream frames through MODEL and print one line of JSON for each answer.
 
@@ -53,6 +56,11 @@ def command(
       softmax    "label", "probability", and "probabilities" of all labels
       sigmoid    "labels" with a probability of at least 0.5, and "probabilities"
       linear     "values"
+      "unusual"  features that since the last answer had values far outside of
+                 what training saw; left out where there is none
+
+    A column (or field) of times that is no feature is held against the sample rate: another rate, holes and steps
+    back are one remark on stderr, with both rates or the lines.
 
     Exit codes: 0 at the end of input, after --limit, and when the reader of the answers has gone; 1 for a bad
     frame, named by its line, after the answers before it. Ctrl-C and SIGTERM end the stream quietly, by that
@@ -91,10 +99,10 @@ def command(
         raise click.UsageError("stdout is closed; the answers go there")
     end_when_left()
     stopped_by = None
+    answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual)
     try:
-        form = FrameFormat(opened.features, opened.feature_names, syntax)
-        with stop_signals(), open_source(*_named(file), form) as source:
-            answers = Answers(opened, sys.stdout.buffer)
+        form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
+        with stop_signals(), open_source(*_named(file), form, _tell) as source:
             stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
     except StopSignal as stop:
         stopped_by = stop.number
@@ -102,14 +110,16 @@ def command(
         pass  # nobody reads any more
     if kept is not None:
         kept.save()
-    if opened.hop == 0 and stream.frames < opened.stride:
-        click.echo(f"edgelstm: no answer yet: {stream.frames} of the {opened.stride} frames that one needs", err=True)
+    elif not answers.count:  # with a state it goes on another time
+        every = opened.hop or opened.stride
+        came = f"{stream.frames} frame{'s' * (stream.frames != 1)} so far"
+        _tell(f"no answer: {came}, the next comes with frame {(stream.frames // every + 1) * every}")
     if stopped_by is not None:
         end_by(stopped_by)
 
 
 def _tell(line: str) -> None:
-    click.echo(f"edgelstm: {line}", err=True)
+    click.echo(f"edgelstm: {printable(line)}", err=True)
 
 
 def _named(file: Path | None) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
+from edgelstm.training.seen import feature_range
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit:
         feature_names=fit.feature_names,
         feature_units=fit.feature_units,
         sample_rate=fit.sample_rate,
+        feature_range=feature_range(fit),
         name=config.model.name,
         licence=config.model.licence,
         provenance={

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from edgelstm.runtime.sources.files import open_feed, open_file, open_stdin
 from edgelstm.runtime.sources.program import open_program
@@ -20,12 +20,27 @@ SOURCES: Mapping[str, Opener] = {
 """Kind → what opens it, given where the frames are and what they must be."""
 
 
-def open_source(kind: str, where: str, form: FrameFormat) -> AbstractContextManager[Source]:
+def open_source(
+    kind: str, where: str, form: FrameFormat, tell: Callable[[str], None] | None = None
+) -> AbstractContextManager[Source]:
     """A source to be used in a `with`: what it took is given back at the end.
 
     kind: one of `SOURCES`; where: a path, or what else that kind goes by. ValueError for another kind; what cannot be
     opened raises OSError as `open`.
+
+    tell: gets a remark where a column with times contradicts the sample rate, or has holes or disorder.
     """
     if kind not in SOURCES:
         raise ValueError(f"source: {kind[:40]!r}, expected one of {', '.join(SOURCES)}")
-    return SOURCES[kind](where, form)
+    return _opened(SOURCES[kind](where, form), tell)
+
+
+@contextmanager
+def _opened(opened: AbstractContextManager[Source], tell: Callable[[str], None] | None) -> Iterator[Source]:
+    with opened as source:
+        if tell is not None:
+            source.tell = tell
+        try:
+            yield source
+        finally:
+            source.end()

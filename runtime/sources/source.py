@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,11 @@ class FrameFormat:
     features: int
     names: tuple[str, ...] = ()  # one per feature, or none
     syntax: Syntax = "auto"
+    sample_rate: float = 0.0  # frames per second; 0 = unknown
+
+
+def _drop(_: str) -> None:
+    pass
 
 
 class Source(ABC):
@@ -32,11 +37,16 @@ class Source(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         """What it is called in errors."""
+        self.tell: Callable[[str], None] = _drop
+        """Gets a remark, one line, at most one for a source: what is odd though every frame can be read."""
 
     @property
     @abstractmethod
     def place(self) -> str:
         """Where the newest frame came from, for errors: "stdin line 7"."""
+
+    def end(self) -> None:  # noqa: B027 - most have nothing more to say
+        """No more frames are taken: what is left to be told is told."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Float32]: ...

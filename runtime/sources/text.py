@@ -23,6 +23,7 @@ import numpy as np
 
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.timing import TimeCheck, about, time_column
 
 LINE_LIMIT = 64 * 1024
 """Longest line in bytes; wide models get 64 bytes per feature where that is more."""
@@ -38,13 +39,17 @@ class TextSource(Source):
 
     The syntax `auto` takes NDJSON when the first line begins with `[` or `{`, else CSV.
 
-    in_midst: the stream does not stand at the beginning of a line; the rest of the one that it stands in is dropped.
+    in_midst: the stream may not stand at the beginning of a line: what comes of the first is dropped, unless it is a
+    whole header.
     """
 
     def __init__(self, stream: BinaryIO, name: str, form: FrameFormat, *, in_midst: bool = False) -> None:
         super().__init__(name)
         self._stream, self._form, self._in_midst = stream, form, in_midst
         self._line = 0
+        self._times: TimeCheck | None = None
+        self._column = ""
+        self._is_told = False
 
     @property
     def place(self) -> str:
@@ -60,6 +65,8 @@ class TextSource(Source):
                 frame = parse(text)
             except _UnreadableError as error:
                 raise ValueError(f"{self.place}{error}") from None
+            if self._times is not None or parse.time_column is not None:
+                self._check_time(parse)
             if frame is not None:
                 found = True
                 yield frame
@@ -67,11 +74,44 @@ class TextSource(Source):
             header = " after the header" if parse else ""
             raise ValueError(f"{self.name}: no frames{header}, expected one on each line")
 
+    def _check_time(self, parser: _Parser) -> None:
+        if parser.time is None or self._is_told:
+            return
+        if self._times is None:
+            self._column = parser.time_column or ""
+            self._times = TimeCheck(self._column, self._form.sample_rate)
+        self._times.add(self._line, parser.time)
+        if self._times.is_due:
+            self.end()
+
+    def end(self) -> None:
+        remark = self._times.remark() if self._times is not None and not self._is_told else None
+        if remark is not None:
+            self._is_told = True
+            self.tell(about(self.name, self._column, remark))
+
+    def _first_of_midst(self) -> bytes:
+        """What came of the first line, if it is a whole header; else nothing. ValueError for the end of a header that
+        has other columns than a model that takes them by place."""
+        raw = self._stream.readline(_MOST_DROPPED)
+        text = raw.decode("utf-8", "replace").strip()
+        names = _Columns.of(self._form.features, self._form.names).names
+        cells = max((_cells(text, delimiter) for delimiter in _DELIMITERS), key=len)
+        known = [cell for cell in cells if cell in names]
+        if names and set(names) <= set(cells):
+            return raw
+        if known and tuple(cells[1:]) != names[len(names) - len(cells) + 1 :]:
+            raise ValueError(
+                f"{self.name} line 1: the end of a header that names {_listed(known, 4)}: its beginning was sent "
+                "before, and which column is which cannot be told; expected all of it, or the model's order"
+            )
+        return b""
+
     def _texts(self, limit: int) -> Iterator[str]:
         """Each line that is not empty, without its end."""
-        if self._in_midst:
-            self._stream.readline(_MOST_DROPPED)
-        while raw := self._stream.readline(limit + 1):
+        waiting = self._first_of_midst() if self._in_midst else b""
+        while raw := waiting or self._stream.readline(limit + 1):
+            waiting = b""
             self._line += 1
             if len(raw) > limit and not raw.endswith(b"\n"):
                 raise ValueError(f"{self.place}: longer than {limit} bytes, expected one frame on each line")
@@ -87,6 +127,11 @@ class TextSource(Source):
 
 class _Parser(Protocol):
     """Parses one line after another."""
+
+    time_column: str | None
+    """That of times, if there is one that is no feature."""
+    time: object
+    """What the newest line holds there; None where it holds nothing."""
 
     def __init__(self, columns: _Columns) -> None: ...
 
@@ -144,6 +189,9 @@ class _Csv:
         self._delimiter = ""
         self._width = 0
         self._takes: list[tuple[int, str]] = []  # for each feature: its place in a row, its name in errors
+        self.time_column: str | None = None
+        self.time: object = None
+        self._time_place = 0
 
     def __call__(self, line: str, /) -> Float32 | None:
         """The frame in `line`; None for the header."""
@@ -162,6 +210,8 @@ class _Csv:
         if (bad := _first_bad(values)) is not None:
             place, name = self._takes[bad]
             raise _UnreadableError(_cell_problem(cells[place]), name)
+        if self.time_column is not None:
+            self.time = cells[self._time_place]
         return np.array(values, np.float32)
 
     def _first(self, line: str) -> list[str]:
@@ -195,6 +245,9 @@ class _Csv:
             if cells.count(name) > 1:
                 raise _UnreadableError(f"column {_clip(name)} appears {cells.count(name)} times, expected once")
         self._takes = [(cells.index(name), _plain(name)) for name in names]
+        self.time_column = time_column([cell for cell in cells if cell not in names])
+        if self.time_column is not None:
+            self._time_place = cells.index(self.time_column)
 
 
 def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
@@ -202,6 +255,14 @@ def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
     words = [cell for cell in cells if _parsed(cell) is None]
     known = set(names)
     return len(words) == len(cells) or any(word in known for word in words) or (bool(known) and known <= set(cells))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Of what may be no row at all."""
+    try:
+        return _split(line, delimiter)
+    except _UnreadableError:
+        return []
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -219,6 +280,8 @@ class _Ndjson:
 
     def __init__(self, columns: _Columns) -> None:
         self._columns = columns
+        self.time_column: str | None = None
+        self.time: object = None
 
     def __call__(self, line: str, /) -> Float32:
         try:
@@ -237,6 +300,9 @@ class _Ndjson:
                 )
             columns.refuse_missing(value.keys())
             found = [value[name] for name in columns.names]
+            if self.time_column is None and len(value) > len(found):
+                self.time_column = time_column([name for name in value if name not in columns.names])
+            self.time = value.get(self.time_column) if self.time_column is not None else None
         else:
             raise _UnreadableError(f"{_clip(line)}, expected an array or an object of numbers")
 
@@ -261,7 +327,7 @@ def _first_bad(values: list[float | None]) -> int | None:
 def _parsed(cell: str) -> float | None:
     """The number in `cell`, NaN and infinity too; None where it holds none."""
     try:
-        return None if "_" in cell else float(cell)
+        return float(cell) if cell.isascii() and "_" not in cell else None  # Python reads digits of any script
     except ValueError:
         return None
 
@@ -273,7 +339,8 @@ def _cell_problem(cell: str) -> str:
     if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell):
         return f"{_clip(cell)} is not a number, expected a decimal point ({_clip(cell.replace(',', '.'))})"
     if _parsed(cell) is None:
-        return f"{_clip(cell)} is not a number"
+        digits = ", expected the digits 0 to 9" if any(sign.isdigit() and not sign.isascii() for sign in cell) else ""
+        return f"{_clip(cell)} is not a number{digits}"
     if not re.search(r"\d", cell):
         return f"{_clip(cell)} is not a finite number"
     return f"{_clip(cell)} is too large for float32 (at most 3.4e38)"

@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -260,6 +261,46 @@ def test_answers_that_overflow_are_an_error_not_bad_json(run, files):
     assert (code, err.count("\n")) == (1, 1)
     assert "not finite" in err
     assert all(np.isfinite(list(answer["values"].values())).all() for answer in answers)
+
+
+@pytest.fixture
+def watched(files):
+    """A model that knows what training saw."""
+    usual = ((-4.0, 4.0), (-4.0, 4.0), (-4.0, 4.0))
+    (files / "watched.elstm").write_bytes(encode(replace(built(), feature_range=usual)))
+    return "watched.elstm"
+
+
+def test_unusual_features_are_marked_in_the_answer(run, watched):
+    frames = "accel_x,accel_y,gyro_x\n0,0,0\n99,0,-99\n0,0,0\n"
+    code, answers, err = run(watched, stdin=frames)
+    assert (code, err) == (0, "")
+    assert [answer.get("unusual") for answer in answers] == [None, ["accel_x", "gyro_x"], None]
+    _, unmarked, _ = run(watched, "--no-unusual", stdin=frames)
+    for answer in answers:
+        answer.pop("unusual", None)
+    assert unmarked == answers
+
+
+@pytest.mark.parametrize("digits", ["٣", "３", "१", "1٣", "-３.5"])
+def test_digits_of_other_scripts_are_no_numbers(run, digits):
+    code, answers, err = run("model.elstm", stdin=f"1,2,3\n4,{digits},6\n")
+    assert (code, len(answers)) == (1, 1)
+    assert f"stdin line 2, column 2 (accel_y): {digits!r} is not a number, expected the digits 0 to 9" in err
+
+
+def test_times_that_contradict_the_rate_are_one_remark(run):
+    lines = [f"{n / 100:.2f},1,2,3" for n in range(40)]
+    code, answers, err = run("model.elstm", stdin="\n".join(["time,accel_x,accel_y,gyro_x", *lines]))
+    assert (code, len(answers)) == (0, 40)
+    assert err == "edgelstm: stdin: column time: 100 frames per second, the model's rate is 50\n"
+
+
+@pytest.mark.parametrize(("name", "frame"), [("hop7.elstm", 7), ("strided.elstm", 8)])
+def test_too_few_frames_for_an_answer_are_told(run, name, frame):
+    code, answers, err = run(name, stdin="1,2,3\n" * 3)
+    assert (code, answers) == (0, [])
+    assert err == f"edgelstm: no answer: 3 frames so far, the next comes with frame {frame}\n"
 
 
 def test_help_has_an_example(run, capfd):

@@ -9,6 +9,7 @@ import pytest
 
 from edgelstm.runtime.sources.open import SOURCES, open_source
 from edgelstm.runtime.sources.source import FrameFormat
+from edgelstm.runtime.sources.text import TextSource
 
 FORM = FrameFormat(3, ("x", "y", "z"))
 LINES = "1,2,3\n4,5,6\n"
@@ -110,3 +111,38 @@ def test_a_program_is_stopped_when_nobody_wants_more_of_it(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stream()
     assert stopped.exists()
+
+
+def from_device(first, rest="4,5,6\n"):
+    """The frames that a device gives whose first bytes since it was opened are these."""
+    stream = io.BytesIO((first + rest).encode())
+    return [frame.tolist() for frame in TextSource(stream, "device", FORM, in_midst=True)]
+
+
+@pytest.mark.parametrize(
+    ("first", "frame"),
+    [
+        ("7,3\n", [4, 5, 6]),  # the rest of a frame
+        ("1,2,3\n", [4, 5, 6]),  # which may look whole
+        ("\n", [4, 5, 6]),
+        ("\ufffd\x00\n", [4, 5, 6]),
+        ("x,y,z\n", [4, 5, 6]),
+        ("z,x,y\n", [5, 6, 4]),  # a whole header is one
+        ("y\tz\tx\n", None),
+        ("y,z\n", [4, 5, 6]),  # the end of a header in the model's order
+        ("ime,x,y,z\n", None),
+    ],
+)
+def test_what_a_device_sends_first_is_a_header_or_dropped(first, frame):
+    if frame is not None:
+        assert from_device(first) == [frame]
+    elif "\t" in first:
+        assert from_device(first, "4\t5\t6\n") == [[6, 4, 5]]
+    else:  # with a column more, found by the header
+        assert from_device(first, "0,4,5,6\n") == [[4, 5, 6]]
+
+
+@pytest.mark.parametrize("first", ["z,y\n", "e,y,x\n", "ax,z,time\n"])
+def test_the_end_of_a_header_in_another_order_is_refused(first):
+    with pytest.raises(ValueError, match=r"^device line 1: the end of a header that names [^\n]*$"):
+        from_device(first)

@@ -1,0 +1,73 @@
+"""Features whose values lie far outside of what training saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from edgelstm.records import Bounds, from_json
+from edgelstm.runtime.frame import Float32
+
+FIELD = "feature_range"
+"""In metadata: for each feature the two values that nearly all of training's lay between."""
+
+_Value = Annotated[float, Bounds(-3.4e38, 3.4e38)]
+
+
+@dataclass(frozen=True)
+class _Stds:
+    std: tuple[float, ...] = ()
+
+
+class Unusual:
+    """Gathers which features are unusual from frame to frame.
+
+    Unusual is what lies outside of the range in training by more than half its width, and by more than three
+    standard deviations: of normally distributed values that is beyond 6.6 of them.
+    """
+
+    def __init__(self, names: Sequence[str], low: Float32, high: Float32) -> None:
+        self.names, self._low, self._high = names, low, high  # low and high (features,): the last usual values
+        self._seen = np.zeros(len(names), np.bool_)
+        self._is_any = False
+
+    def see(self, frame: Float32) -> None:
+        """One raw frame (features,)."""
+        far = (frame < self._low) | (frame > self._high)
+        if far.any():
+            self._seen |= far
+            self._is_any = True
+
+    def take(self) -> list[str]:
+        """The names of those that were unusual since the last call."""
+        if not self._is_any:
+            return []
+        found = [name for name, is_seen in zip(self.names, self._seen) if is_seen]
+        self._seen[:] = False
+        self._is_any = False
+        return found
+
+
+def read_unusual(metadata: Mapping[str, object], features: int, names: Sequence[str]) -> Unusual | None:
+    """By the field `feature_range`; None where a file has none. ValueError for one that is no such range.
+
+    names: one for each feature, or none; then they are numbered.
+    """
+    if metadata.get(FIELD) is None:
+        return None
+    pairs = from_json(tuple[tuple[_Value, _Value], ...], metadata[FIELD], f"metadata: {FIELD}")
+    if len(pairs) != features:
+        raise ValueError(f"metadata: {FIELD}: {len(pairs)} pairs, expected {features}")
+    low, high = np.array(pairs).T
+    if (low > high).any():
+        place = int(np.argmax(low > high))
+        raise ValueError(f"metadata: {FIELD}[{place}]: {low[place]:g} to {high[place]:g}, expected the lower first")
+    normalize = metadata.get("normalize")
+    std = np.array(from_json(_Stds, normalize, "metadata: normalize", strict=False).std if normalize else ())
+    margin = np.maximum((high - low) / 2, 3 * std if len(std) == features else 0.0)
+    largest = float(np.finfo(np.float32).max)
+    bounds = (np.clip(side, -largest, largest).astype(np.float32) for side in (low - margin, high + margin))
+    return Unusual(names or [str(place) for place in range(features)], *bounds)
