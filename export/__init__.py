@@ -2,7 +2,17 @@
 
 from edgelstm.export.api import Export, export_model, verify
 from edgelstm.export.form import Form
-from edgelstm.export.forms import FORMS, check_io, find_form
+from edgelstm.export.forms import FORMS, check_input, check_io, find_form
 from edgelstm.export.parity.proof import proven_digest
 
-__all__ = ["FORMS", "Export", "Form", "check_io", "export_model", "find_form", "proven_digest", "verify"]
+__all__ = [
+    "FORMS",
+    "Export",
+    "Form",
+    "check_input",
+    "check_io",
+    "export_model",
+    "find_form",
+    "proven_digest",
+    "verify",
+]

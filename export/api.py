@@ -13,20 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.form import Form, Source
-from edgelstm.export.forms import check_io, check_layers, find_form
+from edgelstm.export.forms import check_input, check_io, check_layers, find_form
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.export.placing import check_names, place, place_failed
 from edgelstm.files import candidate
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
+from edgelstm.quantization.affine import InputCodes
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import Io
 
 
 @lru_cache(4)
-def _quantized(model: Model, scales: str) -> QuantizedModel:
+def _quantized(model: Model, scales: str, input_codes: InputCodes) -> QuantizedModel:
     """Kept: several files are made of one model."""
-    return quantize(model, scales)  # type: ignore[arg-type]  # which it checks
+    return quantize(model, scales, input_codes)  # type: ignore[arg-type]  # which it checks
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def export_model(
     precision: str | None = None,
     scales: Granularity | None = None,
     io: Io = "float32",
+    input_codes: InputCodes = "int8",
     sequences: Sequence[NDArray[np.float32]] | None = None,
     verify: bool = True,
 ) -> Export:
@@ -56,6 +58,7 @@ def export_model(
     scales: of int8 weights, per-row or per-gate; left out, the most accurate that the format holds.
     io: float32 (raw frames in, scores and probabilities out) or, where the form allows, int8: `x` and `scores` are
     integers, which the field `io` of the file's metadata explains.
+    input_codes: what frames become in a form made from integers: int8, or int16 where the form allows.
     sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
 
@@ -73,9 +76,10 @@ def export_model(
         held = " or ".join(form.scales) or "no scales"
         raise ValueError(f"scales: {scales}, {form.format} {form.name} holds {held}")
     check_io(form, io)
+    check_input(form, input_codes)
     check_layers(form, model)
     check_names(path, form.companions)
-    source, examples = _source(form, model, scales), _sequences(model, sequences) if verify else ()
+    source, examples = _source(form, model, scales, input_codes), _sequences(model, sequences) if verify else ()
     try:
         content = form.encode(source, io)
     except ModuleNotFoundError as error:
@@ -105,17 +109,17 @@ def export_model(
     return Export(written, len(content), form, granularity, proof)
 
 
-def _source(form: Form, model: Model, scales: str | None) -> Source:
+def _source(form: Form, model: Model, scales: str | None, input_codes: InputCodes) -> Source:
     """What `form` is made from; `scales` as the integer model is to have them, left out, the form's own."""
-    return _quantized(model, scales or form.scales[0]) if form.scales else model
+    return _quantized(model, scales or form.scales[0], input_codes) if form.scales else model
 
 
 def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
     """Repeat the proof of the exported file at `path`, made from `model`.
 
-    sequences: as in `export_model`. Integer models are made anew from `model`, with the scales that the file names.
-    A file that answers wrongly gives a proof that has not passed; errors as `open_model` and `export_model` raise
-    them.
+    sequences: as in `export_model`. Integer models are made anew from `model`, with the scales and the input that
+    the file names. A file that answers wrongly gives a proof that has not passed; errors as `open_model` and
+    `export_model` raise them.
     """
     path = Path(path)
     if path.suffix == ".c":
@@ -127,8 +131,8 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
             return verify(held, model, sequences).of(path.name, path.read_bytes())
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
-    scales = described.metadata.get("scales")
-    return prove(path, form, _source(form, model, str(scales)), _sequences(model, sequences))
+    scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")
+    return prove(path, form, _source(form, model, str(scales), input_codes), _sequences(model, sequences))
 
 
 def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:

@@ -38,7 +38,9 @@ def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
     source = model.model if isinstance(model, QuantizedModel) else model
     entries = _entries(model)
-    places = _place(source.features, source.road, entries, 1 if isinstance(model, QuantizedModel) else 4)
+    wide = isinstance(model, QuantizedModel) and model.input.bits == 16
+    value = 1 if isinstance(model, QuantizedModel) else 4
+    places = _place(source.features * (2 if wide else value), source.road, entries, value)
     sections = _Sections(HEADER_SIZE + ENTRY_SIZE * len(entries))
     scale, offset = _input_step(model)
     input_offset = sections.add(scale.astype("<f4").tobytes() + offset.astype("<f4").tobytes())
@@ -55,7 +57,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
     struct.pack_into("<I", header, 8, FORMAT_VERSION)
     struct.pack_into("<Q", header, 16, sections.end)
     struct.pack_into(
-        "<8If6I",
+        "<8If7I",
         header,
         _IDENTITY_START,
         int(isinstance(model, QuantizedModel)),
@@ -73,6 +75,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         places.size,
         places.input,
         mean_offset,
+        int(wide),
     )
     file = header + table + sections.body()
     file[_IDENTITY] = hashlib.sha256(file[_IDENTITY_START:]).digest()[:16]
@@ -103,10 +106,10 @@ class _Places:
     size: int
 
 
-def _place(features: int, road: Sequence[Placed], entries: Sequence[Entry], value: int) -> _Places:
-    """The lowest place for each result that nothing holds which is still read. A result is read by the next layer
-    alone; the scores, and what is a part of a state, have places of their own."""
-    sizes = [_aligned(features * value)]
+def _place(input_size: int, road: Sequence[Placed], entries: Sequence[Entry], value: int) -> _Places:
+    """The lowest place for the input of so many bytes, and for each result, that nothing holds which is still read. A
+    result is read by the next layer alone; the scores, and what is a part of a state, have places of their own."""
+    sizes = [_aligned(input_size)]
     sizes += [0 if entry.in_state else _aligned(at.result.size * value) for entry, at in zip(entries, road)]
     sizes[-1] = 0
     offsets = [0]
@@ -146,6 +149,7 @@ INT8 = IntegerForm(
     name="int8",
     engine="EdgeLSTM's C core",
     scales=("per-row", "per-gate"),
+    inputs=("int8", "int16"),
     state="inside the stream: 3 bytes per LSTM unit, 2 per GRU unit; saved and restored as bytes",
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",

@@ -91,9 +91,12 @@ def _lstm_int8(layer: QuantizedLSTM) -> Entry:
         "shift_w": by_x.shift,
         "shift_r": by_h.shift,
     }
+    W, R = blocks(layer.W, _LSTM_GATES), blocks(layer.R, _LSTM_GATES)
+    wide = layer.input.bits == 16  # W lies apart
     return Entry(
-        interleaved(blocks(layer.W, _LSTM_GATES), blocks(layer.R, _LSTM_GATES)),
+        interleaved(R) if wide else interleaved(W, R),
         interleaved(records(fields, _LSTM_GATES)),
+        interleaved(W) if wide else b"",
         multiplier=hidden_multiplier(layer.hidden),
         own=(layer.cell_exponent, 0, 0),
         in_state=True,

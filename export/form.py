@@ -11,6 +11,7 @@ from pathlib import Path
 from edgelstm.export.arithmetic.arithmetic import Arithmetic
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel
+from edgelstm.quantization.affine import InputCodes
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
@@ -65,6 +66,7 @@ class Form(ABC):
     kinds: Collection[str]  # of layers that it holds
     limit: Limit | None = None
     scales: tuple[Granularity, ...] = ()  # that the integer model may have, the default first; none: made from floats
+    inputs: tuple[InputCodes, ...] = ("int8",)  # what frames may become, where the form is made from integers
     io: tuple[Io, ...] = ("float32",)  # what may go in and come out, the default first
 
     opened_as: str = ""  # suffix of the file that an engine opens for the proof; empty: the form's own
@@ -117,7 +119,10 @@ class IntegerForm(Form):
     computes: Callable[[QuantizedModel], Arithmetic]
 
     def encode(self, source: Source, io: Io = "float32") -> bytes:
-        return self.write(_quantized(source), io)
+        quantized = _quantized(source)
+        if f"int{quantized.input.bits}" not in self.inputs:
+            raise ValueError(f"input: int{quantized.input.bits}, expected int8 for {self.format} {self.name}")
+        return self.write(quantized, io)
 
     def arithmetic(self, source: Source) -> Arithmetic:
         return self.computes(_quantized(source))

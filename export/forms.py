@@ -50,6 +50,13 @@ def check_io(form: Form, io: str) -> None:
         raise ValueError(f"io: {io!r}, expected {held} for {form.format} {form.name}; others: {takers or 'none'}")
 
 
+def check_input(form: Form, codes: str) -> None:
+    """ValueError that lists the forms whose frames may become `codes`, when those of this one may not."""
+    if codes != "int8" and codes not in form.inputs:
+        takers = ", ".join(f"{other.format} {other.name}" for other in FORMS if codes in other.inputs)
+        raise ValueError(f"input: {codes!r}, expected int8 for {form.format} {form.name}; others: {takers or 'none'}")
+
+
 def check_layers(form: Form, model: Model) -> None:
     """ValueError that lists the forms that hold `model`, when this one does not."""
     why_not = form.why_not(model)

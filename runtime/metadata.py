@@ -44,6 +44,7 @@ class _Told:
     name: str | None = None
     licence: str | None = None
     scales: str | None = None
+    input: Literal["int8", "int16"] = "int8"  # what frames become in integers
     labels: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     feature_units: tuple[str, ...] = ()

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     help="float32: raw frames in, scores and probabilities out. int8: integers in and out, for forms that say so.",
 )
 @click.option(
+    "--input",
+    "input_codes",
+    default="int8",
+    show_default=True,
+    help="What frames become in a file of integers: int8, or int16 (elstm and c: more accurate, up to 512 features).",
+)
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File, or folder for several. [default: beside MODEL]"
 )
 @click.option(
@@ -61,6 +68,7 @@ def command(
     precision: str | None,
     scales: str | None,
     io: str,
+    input_codes: str,
     output: Path | None,
     data: Path | None,
     licence: str | None,
@@ -81,8 +89,9 @@ def command(
     from edgelstm.quantization import calibrate
     from edgelstm.runtime.engines.open import SUFFIXES
 
-    forms = _chosen(formats or ("elstm",), precision, scales, io)
-    files = dict(zip(forms, _paths(model, forms, output, "" if io == "float32" else "-integers")))
+    forms = _chosen(formats or ("elstm",), precision, scales, io, input_codes)
+    ending = ("" if io == "float32" else "-integers") + ("" if input_codes == "int8" else f"-from-{input_codes}")
+    files = dict(zip(forms, _paths(model, forms, output, ending)))
     source = load_model(model)
     _check_outputs(files, [path for path in (model, data) if path is not None])
     if "all" in formats:
@@ -105,6 +114,7 @@ def command(
             precision=form.name,
             scales=scales if scales in form.scales else None,
             io=io,  # type: ignore[arg-type]
+            input_codes=input_codes,  # type: ignore[arg-type]
             sequences=sequences,
             verify=not no_verify,
         )
@@ -153,6 +163,7 @@ def _list_forms(context: click.Context) -> None:
         limit = f"; {form.limit.words}" if form.limit else ""
         lines += [
             ("layers", ", ".join(form.kinds) + limit),
+            *([("input", " or ".join(form.inputs))] if form.scales else []),
             ("io", " or ".join(form.io)),
             ("state", form.state),
             ("choose", form.choose),
@@ -162,14 +173,22 @@ def _list_forms(context: click.Context) -> None:
     context.exit()
 
 
-def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None, io: str) -> list[Form]:
+def _chosen(
+    formats: tuple[str, ...], precision: str | None, scales: str | None, io: str, input_codes: str
+) -> list[Form]:
     """The form of each file, refused with the option's name when there is no such form."""
-    from edgelstm.export import FORMS, check_io, find_form
+    from edgelstm.export import FORMS, check_input, check_io, find_form
 
     if io not in {known for form in FORMS for known in form.io}:
         raise click.UsageError(f"--io: {io!r}, expected float32 or int8")
+    if input_codes not in {known for form in FORMS for known in form.inputs}:
+        raise click.UsageError(f"--input: {input_codes!r}, expected int8 or int16")
     if "all" in formats:
-        chosen = [form for form in FORMS if precision in (None, form.name) and io in form.io]
+        chosen = [
+            form
+            for form in FORMS
+            if precision in (None, form.name) and io in form.io and input_codes in ("int8", *form.inputs)
+        ]
         if not chosen:
             known = ", ".join(dict.fromkeys(form.name for form in FORMS))
             raise click.UsageError(f"--precision: {precision!r}, expected one of {known}")
@@ -179,6 +198,7 @@ def _chosen(formats: tuple[str, ...], precision: str | None, scales: str | None,
         try:
             form = find_form(name, precision)
             check_io(form, io)
+            check_input(form, input_codes)
         except ValueError as error:
             raise click.UsageError(f"--{error}") from None
         if scales is not None and scales not in form.scales:

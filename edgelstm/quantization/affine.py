@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int8] | NDArray[np.int16]
+
+InputCodes = Literal["int8", "int16"]
+"""What frames become. int16: the first layer's products take 16-bit values; all else stays as it is."""
 
 Granularity = Literal["per-row", "per-gate"]
 """`per-row`: every row of a matrix has its own scale (more accurate). `per-gate`: the rows of one gate share
@@ -14,10 +20,25 @@ one, dense layers have one for all rows: what TFLite's fused operator can hold."
 
 @dataclass(frozen=True)
 class Affine:
-    """Quantization of an int8 activation."""
+    """Quantization of an int8 activation, or of an int16 input."""
 
     scale: np.float32
-    zero_point: int  # -128 to 127
+    zero_point: int  # -128 to 127; 0 in 16 bits
+    bits: Literal[8, 16] = 8
+
+    @property
+    def lowest(self) -> int:
+        return -(1 << self.bits - 1)
+
+    @property
+    def furthest(self) -> int:
+        """Largest |q - zero point|."""
+        return max(-1 - self.lowest - self.zero_point, self.zero_point - self.lowest)
+
+    def codes(self, rounded: NDArray[np.floating[Any]]) -> Codes:
+        """Whole numbers → the codes nearest to them."""
+        clipped: NDArray[np.floating[Any]] = np.clip(rounded, self.lowest, -1 - self.lowest)
+        return clipped.astype(np.int8) if self.bits == 8 else clipped.astype(np.int16)
 
 
 def affine_from_range(low: float, high: float) -> Affine:
@@ -27,3 +48,16 @@ def affine_from_range(low: float, high: float) -> Affine:
     if not scale > np.finfo(np.float32).tiny:
         scale = np.float32(1 / 255)
     return Affine(scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
+
+
+WIDE_HEADROOM = 4
+"""An int16 input holds so many times the range that calibration found, since its bits suffice for what lies outside
+it, too."""
+
+
+def wide_affine_from_range(low: float, high: float) -> Affine:
+    """The int16 quantization of [low, high], with headroom: symmetric, so that sums need no room for a zero point."""
+    scale = np.float32(WIDE_HEADROOM * max(-low, high, 0.0) / ((1 << 15) - 1))
+    if not scale > np.finfo(np.float32).tiny:
+        scale = np.float32(2.0**-15)
+    return Affine(scale, 0, 16)

@@ -29,6 +29,7 @@ class QuantizedDense(QuantizedLayer):
     """One integer dense layer. A model's last gives float32 scores from its int32 sums in `.elstm` and ONNX."""
 
     kind = "dense"
+    takes_wide = True
 
     W: NDArray[np.int8]  # (outputs, inputs)
     bias: NDArray[np.int32]  # (outputs,), in units of input.scale * W_scale

@@ -44,6 +44,7 @@ class QuantizedGRU(QuantizedLayer):
     """One integer GRU layer. Rows are stacked by gates z, r, n, as in `edgelstm.layers.GRU`."""
 
     kind = "gru"
+    takes_wide = True
 
     W: NDArray[np.int8]  # (3H, I)
     R: NDArray[np.int8]  # (3H, H)

@@ -29,13 +29,14 @@ class Walker(ABC):
 
     @abstractmethod
     def run(self, x: Int64) -> IntegerRun:
-        """x (T, B, inputs): int8 codes of the layer before; T of any length."""
+        """x (T, B, inputs): codes of the layer before; T of any length."""
 
 
 class QuantizedLayer(ABC):
     """Subclasses are frozen dataclasses."""
 
     kind: ClassVar[str]
+    takes_wide: ClassVar[bool] = False  # an input of 16 bits
     input: Affine
 
     @property

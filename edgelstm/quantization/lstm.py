@@ -63,6 +63,7 @@ class QuantizedLSTM(QuantizedLayer):
     """One integer LSTM layer. Rows are stacked by gates i, f, g, o, as in `edgelstm.layers.LSTM`."""
 
     kind = "lstm"
+    takes_wide = True
 
     W: NDArray[np.int8]  # (4H, I)
     R: NDArray[np.int8]  # (4H, H)

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from edgelstm.model import Model, Normalize
 from edgelstm.quantization import context, conv, dense, gru, lstm
-from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.affine import (
+    Affine,
+    Granularity,
+    InputCodes,
+    affine_from_range,
+    wide_affine_from_range,
+)
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantized_model import QuantizedModel
 
@@ -26,13 +32,31 @@ QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
 """How each kind of layer becomes integers: (layer, its place, its input's affine, ranges, granularity)."""
 
 
-def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedModel:
-    """`model` in integers. ValueError when it has no calibration ranges."""
+MOST_WIDE_INPUTS = 512
+"""512 products of a weight and 16 bits, at most 127·2^15 each, leave 2^24 of int32 to a bias."""
+
+
+TAKES_WIDE = {
+    "lstm": lstm.QuantizedLSTM.takes_wide,
+    "gru": gru.QuantizedGRU.takes_wide,
+    "context": context.QuantizedContext.takes_wide,
+    "conv": conv.QuantizedConv.takes_wide,
+    "dense": dense.QuantizedDense.takes_wide,
+}
+"""Whether each kind of layer can take an input of 16 bits."""
+
+
+def quantize(model: Model, granularity: Granularity = "per-row", input_codes: InputCodes = "int8") -> QuantizedModel:
+    """`model` in integers, which takes frames as int8 or int16. ValueError when it has no calibration ranges, and for
+    int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
-    activation = first = affine_from_range(*model.ranges["x"])
+    if input_codes == "int16":
+        _check_wide(model)
+    from_range = wide_affine_from_range if input_codes == "int16" else affine_from_range
+    activation = first = from_range(*model.ranges["x"])
     layers: list[QuantizedLayer] = []
     for at in model.road:
         try:
@@ -44,6 +68,17 @@ def quantize(model: Model, granularity: Granularity = "per-row") -> QuantizedMod
         layer.check(f"model {model.name}: {at.name}")
     mean, scale, offset = _input_step(model.normalize, first)
     return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers))
+
+
+def _check_wide(model: Model) -> None:
+    first = model.road[0]
+    if not TAKES_WIDE[first.layer.kind]:
+        takers = ", ".join(kind for kind, takes in TAKES_WIDE.items() if takes)
+        raise ValueError(f"model {model.name}: {first.name}: cannot take int16 input, expected one of {takers} first")
+    if model.features > MOST_WIDE_INPUTS:
+        raise ValueError(
+            f"model {model.name}: {first.name}: {model.features} inputs, expected at most {MOST_WIDE_INPUTS} of int16"
+        )
 
 
 def refuse_score_overflow(quantized: QuantizedModel) -> None:

@@ -19,7 +19,7 @@ class QuantizedModel:
 
     Normalization and input quantization are one step of three float32 roundings, no contraction, ties to even:
     `x8 = clip(rint((x - input_mean) * input_scale + input_offset), -128, 127)`. The mean goes first, so that small
-    changes of large values survive.
+    changes of large values survive. With 16-bit input they are -32768 to 32767.
     """
 
     model: Model

@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.forward import by_length
+from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import Int64, Walker
 from edgelstm.quantization.quantized_model import QuantizedModel
 
 
-def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Raw float32 frames (…, features) → int8. Three float32 roundings, then ties to even."""
+def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> Codes:
+    """Raw float32 frames (…, features) → int8, or int16 where the model takes that. Three float32 roundings, then
+    ties to even."""
     centred = frames.astype(np.float32) - quantized.input_mean
     scaled = centred * quantized.input_scale + quantized.input_offset
-    codes: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
-    return codes
+    return quantized.input.codes(np.rint(scaled))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Trace:
     """Everything that a run computed, for one sequence of T frames. A layer that runs every s-th frame has T // s
     rows."""
 
-    x: NDArray[np.int8]  # (T, features)
+    x: Codes  # (T, features)
     results: Mapping[str, NDArray[np.int8]]  # layer's name → (runs, values), but for the last
     states: Mapping[str, NDArray[Any]]  # part's name (h0, c0, past0 …) → (runs, values), after each run
     sums: NDArray[np.int32]  # (runs, outputs): the last layer's
@@ -52,7 +53,7 @@ class IntegerStream:
         """Raw frames (T, features)."""
         return self.push_quantized(quantize_frames(self.quantized, frames))
 
-    def push_quantized(self, x: NDArray[np.int8]) -> Trace:
+    def push_quantized(self, x: Codes) -> Trace:
         """Quantized frames (T, features)."""
         return _run(self.quantized, self._walkers, x[:, None])[0]
 
@@ -63,7 +64,7 @@ def _walkers(quantized: QuantizedModel, batch: int) -> list[Walker]:
     return [layer.walker(batch, at.source) for layer, at in placed]
 
 
-def _run(quantized: QuantizedModel, walkers: list[Walker], x: NDArray[np.int8]) -> list[Trace]:
+def _run(quantized: QuantizedModel, walkers: list[Walker], x: Codes) -> list[Trace]:
     """x (T, batch, features) → one trace per row of the batch."""
     flow: Int64 = x.astype(np.int64)
     results: dict[str, NDArray[np.int8]] = {}
@@ -91,7 +92,9 @@ def _batches(
     Sequences of like length run side by side; shorter ones are padded behind their end, which they never see.
     """
     for places in by_length([len(sequence) for sequence in sequences], batch):
-        x = np.zeros((len(sequences[places[-1]]), len(places), quantized.model.features), np.int8)
+        x = np.zeros(
+            (len(sequences[places[-1]]), len(places), quantized.model.features), f"i{quantized.input.bits // 8}"
+        )
         for row, place in enumerate(places):
             x[: len(sequences[place]), row] = quantize_frames(quantized, sequences[place])
         yield from zip(map(int, places), _run(quantized, _walkers(quantized, len(places)), x))

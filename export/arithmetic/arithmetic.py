@@ -17,6 +17,7 @@ from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import CODE_ROUNDINGS, SCORE_UNITS, score_slack
 from edgelstm.model import Model
 from edgelstm.quantization import reference
+from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.quantized_model import QuantizedModel
 
 Limit = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -76,7 +77,7 @@ def compare_with_float64(
     return of_scores, max([*limits.values(), of_scores])
 
 
-def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel, ledger: Ledger) -> NDArray[np.int8]:
+def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel, ledger: Ledger) -> Codes:
     """The integers (T, features) that the file made of the frames; where it does not show them, those that it must
     make."""
     if run.codes is None:

@@ -41,6 +41,7 @@ from edgelstm.export.parity.tolerance import rounded_limit
 from edgelstm.layers.layer import sigmoid
 from edgelstm.model import Placed
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
 
@@ -70,7 +71,7 @@ class Int8Cell(Arithmetic):
         x = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.input)
         return walk(quantized.model, self.twins, x[None]).trace(x)
 
-    def steps(self, codes: NDArray[np.int8], states: Mapping[str, Floats]) -> Walked:
+    def steps(self, codes: Codes, states: Mapping[str, Floats]) -> Walked:
         """What each call must give, by the states (calls, values) that an engine itself had after the call before."""
         return walk(self.quantized.model, self.twins, calls_of(self.quantized, codes), states)
 

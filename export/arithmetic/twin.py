@@ -22,6 +22,7 @@ from edgelstm.export.arithmetic.dequantize import Floats, real
 from edgelstm.layers import Context, Conv
 from edgelstm.model import Model, Placed
 from edgelstm.quantization import Affine, QuantizedModel
+from edgelstm.quantization.affine import Codes
 
 Sure = NDArray[np.bool_]
 States = Mapping[str, Floats]
@@ -131,7 +132,7 @@ def _before(after: States | None, letter: str, shape: tuple[int, int]) -> Floats
     return states
 
 
-def calls_of(quantized: QuantizedModel, codes: NDArray[np.int8]) -> Floats:
+def calls_of(quantized: QuantizedModel, codes: Codes) -> Floats:
     """Codes (T, features) as the real values of as many whole calls as there are: (calls, stride, features)."""
     stride, features = quantized.model.stride, quantized.model.features
     whole = codes[: len(codes) // stride * stride].astype(np.float64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.model import Model
 from edgelstm.quantization import reference
+from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.quantized_model import QuantizedModel
 
 KEPT = 16
@@ -26,9 +27,9 @@ def float_trace(model: Model, sequence: NDArray[np.float32], dtype: Any = np.flo
     return _float_trace(model, np.ascontiguousarray(sequence, np.float32).tobytes(), np.dtype(dtype))
 
 
-def integer_trace(quantized: QuantizedModel, codes: NDArray[np.int8]) -> reference.Trace:
+def integer_trace(quantized: QuantizedModel, codes: Codes) -> reference.Trace:
     """The integer reference from its initial state over quantized frames (T, features). Not to be written into."""
-    return _integer_trace(quantized, np.ascontiguousarray(codes, np.int8).tobytes())
+    return _integer_trace(quantized, np.ascontiguousarray(codes, _dtype(quantized)).tobytes())
 
 
 def states_seen(
@@ -51,7 +52,11 @@ def _float_trace(model: Model, frames: bytes, dtype: np.dtype[Any]) -> forward.T
     return forward.forward(model, np.frombuffer(frames, np.float32).reshape(-1, model.features), dtype.type)
 
 
+def _dtype(quantized: QuantizedModel) -> np.dtype[Any]:
+    return np.dtype(f"i{quantized.input.bits // 8}")
+
+
 @lru_cache(KEPT)
 def _integer_trace(quantized: QuantizedModel, codes: bytes) -> reference.Trace:
-    frames = np.frombuffer(codes, np.int8).reshape(-1, quantized.model.features)
+    frames = np.frombuffer(codes, _dtype(quantized)).reshape(-1, quantized.model.features)
     return reference.IntegerStream(quantized).push_quantized(frames)

@@ -69,8 +69,8 @@ static void find_no_overflow(layer *of) {
     for (uint32_t block = 0; block < of->blocks; block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
             lstm->no_overflow =
-                lstm->no_overflow &&
-                el_row_cannot_overflow(rows + block, row, lstm->columns_w, lstm->columns_r);
+                lstm->no_overflow && el_row_cannot_overflow(rows + block, row, lstm->columns_w,
+                                                            EL_FURTHEST_8, lstm->columns_r);
 }
 
 /* `extreme`: all weights at the ends of their range. `any`: shifts of every kind, also those that a

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static uint32_t seed;
+static int wide; /* the input has 16 bits */
 
 /* -1 … 1 */
 static double noise(void) {
@@ -104,6 +105,32 @@ static void put_tensors(tiny_model *tiny, el_precision precision, size_t at, con
         put_float(tiny, rows + 4 * n, (float)noise() * 0.3f);
 }
 
+/* Blocks of `from` to `to` of the columns of blocks that have `columns`, at `weights`, as a tensor
+ * of its own. */
+static uint32_t put_columns(tiny_model *tiny, const shape *of, uint32_t weights, uint32_t columns,
+                            uint32_t from, uint32_t to) {
+    uint32_t size = 16 * (to - from), at = reserve(tiny, of->blocks * size);
+    for (uint32_t block = 0; block < of->blocks; block++)
+        memcpy(tiny->file + at + block * size,
+               tiny->file + weights + 16 * ((size_t)block * columns + from), size);
+    return at;
+}
+
+/* The tensors of an LSTM whose W lies apart: made with both together, then parted. */
+static void put_wide(tiny_model *tiny, size_t at, const shape *of) {
+    uint32_t inputs = padded(of->inputs, EL_INT8),
+             columns = inputs + padded(of->recurrent, EL_INT8);
+    uint32_t rows = reserve(tiny, of->blocks * (uint32_t)sizeof(el_rows));
+    uint32_t both = reserve(tiny, of->blocks * 16 * columns);
+    put_int8(tiny, of, both, rows);
+    put32(tiny, at, put_columns(tiny, of, both, columns, inputs, columns));
+    put32(tiny, at + 4, of->blocks * 16 * (columns - inputs));
+    put32(tiny, at + 8, rows);
+    put32(tiny, at + 12, of->blocks * (uint32_t)sizeof(el_rows));
+    put32(tiny, at + 16, put_columns(tiny, of, both, columns, 0, inputs));
+    put32(tiny, at + 20, of->blocks * 16 * inputs);
+}
+
 /* A result: its shape, zero point and bytes. */
 typedef struct result {
     uint32_t rows, channels;
@@ -128,7 +155,7 @@ static result result_of(const tiny_layer *layer, result x) {
 
 /* The tensors of a layer, and its own fields. */
 static void put_kind(tiny_model *tiny, el_precision precision, size_t entry,
-                     const tiny_layer *layer, result x, int is_last) {
+                     const tiny_layer *layer, result x, int is_first, int is_last) {
     uint32_t groups = (layer->width + 15) / 16, inputs = x.rows * x.channels;
     int int8 = precision == EL_INT8;
     shape w = {groups, 1, 0, layer->width, inputs, 0, -7, is_last};
@@ -138,7 +165,9 @@ static void put_kind(tiny_model *tiny, el_precision precision, size_t entry,
         w = (shape){4 * groups, 4, 0, layer->width, inputs, layer->width, -1, 0};
     if (layer->kind == TINY_GRU)
         w = (shape){3 * groups, 1, groups, layer->width, inputs, 0, -1, 0};
-    if (layer->kind != TINY_CONTEXT)
+    if (layer->kind == TINY_LSTM && is_first && wide) /* W lies apart, and its records with R's */
+        put_wide(tiny, entry + TINY_WEIGHTS, &w);
+    else if (layer->kind != TINY_CONTEXT)
         put_tensors(tiny, precision, entry + TINY_WEIGHTS, &w);
     if (layer->kind == TINY_GRU) {
         shape r = {3 * groups, 1, groups, layer->width, layer->width, 0, -1, 0};
@@ -157,8 +186,8 @@ static void put_kind(tiny_model *tiny, el_precision precision, size_t entry,
 /* Results that are no state take turns on two places: each is read by the next layer alone. */
 static void put_layers(tiny_model *tiny, el_precision precision, uint32_t features,
                        const tiny_layer *layers, uint32_t n) {
-    result x = {1, features, 3};
-    uint32_t places[2] = {size_of(x, precision), 0};
+    result x = {1, features, wide ? 0 : 3};
+    uint32_t places[2] = {size_of((result){1, features * (wide ? 2 : 1), 0}, precision), 0};
     result results[EL_MAX_LAYERS];
     for (uint32_t k = 0; k < n; k++) {
         results[k] = x = result_of(&layers[k], x);
@@ -166,7 +195,7 @@ static void put_layers(tiny_model *tiny, el_precision precision, uint32_t featur
         places[(k + 1) % 2] = places[(k + 1) % 2] > size ? places[(k + 1) % 2] : size;
     }
     put32(tiny, 88, places[0] + places[1]);
-    x = (result){1, features, 3};
+    x = (result){1, features, wide ? 0 : 3};
     for (uint32_t k = 0; k < n; x = results[k++]) {
         size_t entry = TINY_TABLE + TINY_ENTRY * k;
         int kind = layers[k].kind, is_last = k + 1 == n;
@@ -182,7 +211,7 @@ static void put_layers(tiny_model *tiny, el_precision precision, uint32_t featur
             put32(tiny, entry + 64, (uint32_t)x.zero_point);
             put32(tiny, entry + 68, (uint32_t)results[k].zero_point);
         }
-        put_kind(tiny, precision, entry, &layers[k], x, is_last);
+        put_kind(tiny, precision, entry, &layers[k], x, k == 0, is_last);
     }
 }
 
@@ -210,9 +239,13 @@ void tiny_build(tiny_model *tiny, el_precision precision, tiny_answer answer, ui
     put32(tiny, 76, input);
     uint32_t mean = precision == EL_INT8 ? reserve(tiny, features * (uint32_t)sizeof(float)) : 0;
     put32(tiny, 96, mean);
+    put32(tiny, 100, (uint32_t)wide);
     for (uint32_t k = 0; k < features; k++) {
-        put_float(tiny, input + 4 * k, precision == EL_INT8 ? 40.0f : 1.1f);
-        put_float(tiny, input + 4 * (features + k), precision == EL_INT8 ? 3.0f : 0.1f);
+        put_float(tiny, input + 4 * k, wide ? 300.0f : precision == EL_INT8 ? 40.0f : 1.1f);
+        put_float(tiny, input + 4 * (features + k),
+                  wide                   ? 0.0f
+                  : precision == EL_INT8 ? 3.0f
+                                         : 0.1f);
         if (precision == EL_INT8)
             put_float(tiny, mean + 4 * k, 0.1f);
     }
@@ -223,6 +256,13 @@ void tiny_build(tiny_model *tiny, el_precision precision, tiny_answer answer, ui
     put32(tiny, 84, 2);
     put32(tiny, 16, (uint32_t)tiny->size);
     tiny_seal(tiny);
+}
+
+void tiny_build_wide(tiny_model *tiny, tiny_answer answer, uint32_t features,
+                     const tiny_layer *layers, uint32_t n) {
+    wide = 1;
+    tiny_build(tiny, EL_INT8, answer, features, layers, n);
+    wide = 0;
 }
 
 void tiny_make(tiny_model *tiny, el_precision precision, el_pooling pooling, uint32_t window,

@@ -46,7 +46,11 @@ typedef struct tiny_answer {
 void tiny_build(tiny_model *tiny, el_precision precision, tiny_answer answer, uint32_t features,
                 const tiny_layer *layers, uint32_t n);
 
-/* The same: LSTM 5 → LSTM 3 → dense 4 (ReLU) → dense 2 over three features. */
+/* The same in int8, over an input of 16 bits. */
+void tiny_build_wide(tiny_model *tiny, tiny_answer answer, uint32_t features,
+                     const tiny_layer *layers, uint32_t n);
+
+/* As tiny_build: LSTM 5 → LSTM 3 → dense 4 (ReLU) → dense 2 over three features. */
 void tiny_make(tiny_model *tiny, el_precision precision, el_pooling pooling, uint32_t window,
                uint32_t hop);
 

@@ -25,6 +25,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     """(name, text); what is not known is left out."""
     rate, answer = facts.get("sample_rate"), facts.get("answer")
     yield "input", _named(f"{facts.get('features')} features", facts.get("feature_names"))
+    if facts.get("input") == "int16":
+        yield "frames", "become int16"
     yield "rate", f"{rate:g} frames per second" if rate else "not known"
     if answer:
         yield "answer", _answer(answer)

@@ -69,6 +69,9 @@ static el_status read_source(el_model *model, uint32_t index, uint32_t source) {
     layer->source = source;
     layer->period = source == 0 ? 1 : model->layers[source - 1].stride;
     layer->stride = layer->period;
+    layer->wide = source == 0 && model->wide_input;
+    if (layer->wide && !layer->type->may_be_wide)
+        return EL_ERROR_FIELD;
     el_shape shape = el_source_shape(model, layer);
     layer->inputs = shape.rows * shape.channels;
     return EL_OK;
@@ -131,16 +134,15 @@ static uint32_t last_reader(const el_model *model, uint32_t source) {
 
 /* Of the input (0) or of layer index - 1; empty where it is no such result. */
 static life life_of(const el_model *model, uint32_t index) {
-    uint64_t start = model->input_place, values = model->features;
+    uint64_t start = model->input_place, size = (uint64_t)model->features * el_input_size(model);
     if (index != 0) {
         const el_layer *layer = &model->layers[index - 1];
         if (layer->keeps_result || layer->gives_scores)
             return (life){0};
         start = layer->y_offset;
-        values = (uint64_t)layer->rows * layer->channels;
+        size = (uint64_t)layer->rows * layer->channels * el_value_size(model);
     }
-    return (life){index, last_reader(model, index), start,
-                  start + el_align(values * el_value_size(model))};
+    return (life){index, last_reader(model, index), start, start + el_align(size)};
 }
 
 static bool results_overlap(const el_model *model) {
@@ -195,7 +197,7 @@ el_status el_read_layers(el_model *model, size_t file_size) {
         model->window % model->stride != 0)
         return EL_ERROR_FIELD;
     uint64_t input_end =
-        model->input_place + el_align((uint64_t)model->features * el_value_size(model));
+        model->input_place + el_align((uint64_t)model->features * el_input_size(model));
     if (model->input_place % EL_ALIGNMENT != 0 || input_end > model->results_size)
         return EL_ERROR_BOUNDS;
     return results_overlap(model) ? EL_ERROR_BOUNDS : EL_OK;

@@ -45,6 +45,7 @@ typedef struct el_layer {
     bool relu;
     bool gives_scores; /* the last layer: its results are float32 scores */
     bool keeps_result; /* the result is the first part of the state */
+    bool wide;         /* reads the input in 16 bits */
     uint64_t macs;     /* multiply-accumulates of one run */
     union {
         el_lstm lstm;
@@ -71,6 +72,7 @@ struct el_model {
     float sample_rate;
     uint32_t metadata_offset;
     uint32_t metadata_size;
+    bool wide_input;           /* int8: the normalized input has 16 bits */
     const float *input_mean;   /* int8: (x - mean)·scale + offset; float32: (x - offset)·scale */
     const float *input_scale;  /* each (features,) */
     const float *input_offset; /* no mean in float32 files, nor in int8 ones that have zeros */
@@ -114,6 +116,11 @@ static inline bool el_is_int8(const el_model *model) {
 /* Bytes of an activation. */
 static inline uint32_t el_value_size(const el_model *model) {
     return el_is_int8(model) ? 1u : (uint32_t)sizeof(float);
+}
+
+/* Bytes of a value of the normalized input. */
+static inline uint32_t el_input_size(const el_model *model) {
+    return model->wide_input ? (uint32_t)sizeof(int16_t) : el_value_size(model);
 }
 
 static inline uint32_t el_round_up(uint32_t value, uint32_t multiple) {

@@ -32,7 +32,8 @@ enum {
     H_RESULTS_SIZE = 88,
     H_INPUT_PLACE = 92,
     H_MEAN = 96,
-    H_RESERVED = 100
+    H_WIDE = 100,
+    H_RESERVED = 104
 };
 
 #define MAX_FILE_SIZE 0x7FFFFFFFu
@@ -58,6 +59,8 @@ static el_status check_start(const uint8_t *file, size_t size, unsigned flags) {
 }
 
 static el_status check_header(const el_model *model, size_t memory_size, size_t size) {
+    if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? 1u : 0u))
+        return EL_ERROR_FIELD;
     if (model->precision > EL_INT8 || model->activation > EL_SIGMOID || model->pooling > EL_MEAN ||
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
@@ -67,6 +70,7 @@ static el_status check_header(const el_model *model, size_t memory_size, size_t 
 #endif
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||
         model->outputs > EL_MAX_WIDTH || model->n_layers < 1 || model->n_layers > EL_MAX_LAYERS ||
+        (model->wide_input && model->features > EL_MAX_WIDE_INPUTS) ||
         model->window > EL_MAX_STRIDE || model->hop > EL_MAX_STRIDE ||
         model->results_size > MAX_RESULTS_SIZE)
         return EL_ERROR_LIMIT;
@@ -98,6 +102,7 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     model->sample_rate = el_f32(file + H_SAMPLE_RATE);
     model->results_size = el_u32(file + H_RESULTS_SIZE);
     model->input_place = el_u32(file + H_INPUT_PLACE);
+    model->wide_input = el_u32(file + H_WIDE) == 1;
     memcpy(model->identity, file + H_IDENTITY, EL_IDENTITY_SIZE);
     el_status status = check_header(model, memory_size, size);
     if (status == EL_OK)
@@ -126,7 +131,7 @@ static el_status read_input(el_model *model, size_t size) {
         return status;
     model->input_offset = model->input_scale + model->features;
     if (mean == 0)
-        return EL_OK;
+        return model->wide_input ? EL_ERROR_FIELD : EL_OK;
     return el_is_int8(model) ? read_floats(model, size, mean, model->features, &model->input_mean)
                              : EL_ERROR_FIELD;
 }

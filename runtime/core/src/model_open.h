@@ -8,6 +8,9 @@
 #define EL_ENTRY_SIZE 128u
 /* Largest number of rows of a result. */
 #define EL_MAX_ROWS 4096u
+/* Largest number of 16-bit inputs: their products with weights, 512·127·2^15, leave 2^24 of int32
+ * to a bias. */
+#define EL_MAX_WIDE_INPUTS 512u
 /* Largest stride, window and hop, in frames. */
 #define EL_MAX_STRIDE (1u << 20)
 

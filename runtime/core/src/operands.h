@@ -52,6 +52,10 @@ typedef struct el_lstm {
     int32_t cell_exponent;
     int32_t output_multiplier; /* from o·tanh(c) to int8 h */
     int32_t output_shift;
+    /* 16-bit inputs: columns_w is 0, W lies apart with the blocks in the same order, and its sums
+     * with a frame, biases included, are these (16·EL_GATES·groups,); else null */
+    const int32_t *from_x;
+    el_matrix w;
     /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
      * has one, and right shifts are at most 15: kernels need no care about overflow */
     bool no_overflow;
@@ -67,14 +71,18 @@ typedef struct el_gru {
     int32_t output_shift;
 } el_gru;
 
-/* Whether a row of an int8 LSTM layer allows el_lstm.no_overflow. |w·(x - zero point)| ≤ 127·255.
- */
+/* Largest |x - zero point| of 8-bit and of 16-bit x. */
+#define EL_FURTHEST_8 255
+#define EL_FURTHEST_16 32768
+
+/* Whether a row of an int8 LSTM layer allows el_lstm.no_overflow. |w·(x - zero point)| ≤
+ * 127·furthest_x. */
 static inline bool el_row_cannot_overflow(const el_rows *rows, uint32_t row, uint32_t columns_w,
-                                          uint32_t columns_r) {
+                                          int32_t furthest_x, uint32_t columns_r) {
     /* Asked before all fields are known to be right: a shift may be any int8. */
     int32_t bias = rows->bias[row], left = rows->shift_w[row] > 0 ? rows->shift_w[row] : 0;
-    int64_t most_w = (int64_t)127 * 255 * columns_w + (bias < 0 ? -(int64_t)bias : bias);
-    int64_t most_r = (int64_t)127 * 255 * columns_r;
+    int64_t most_w = (int64_t)127 * furthest_x * columns_w + (bias < 0 ? -(int64_t)bias : bias);
+    int64_t most_r = (int64_t)127 * EL_FURTHEST_8 * columns_r;
     return left < 29 && most_w < 1 << (29 - left) && most_r < 1 << 29 &&
            rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 && rows->shift_r[row] >= -15;
 }

@@ -73,9 +73,23 @@ static void read_codes(const el_model *model, const float *restrict frame, int8_
     }
 }
 
+/* The same in 16 bits, for models that have a mean. */
+static void read_wide(const el_model *model, const float *restrict frame, int16_t *restrict codes) {
+    const float *restrict mean = model->input_mean;
+    const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
+    for (uint32_t n = 0; n < model->features; n++) {
+        float code = (frame[n] - mean[n]) * scale[n] + offset[n];
+        codes[n] = (int16_t)el_round(el_clamp(code, -32768.0f, 32767.0f));
+    }
+}
+
 static void read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
     void *flow = el_stream_part(stream, model->flow_offset);
+    if (model->wide_input) {
+        read_wide(model, frame, flow);
+        return;
+    }
     if (el_is_int8(model)) {
         read_codes(model, frame, flow);
         return;

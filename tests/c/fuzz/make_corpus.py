@@ -15,6 +15,7 @@ from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
 from edgelstm.model import Answer, Normalize
 from edgelstm.model import Model as ModelOfLayers
 from edgelstm.quantization import calibrate, quantize
+from edgelstm.quantization.quantize import TAKES_WIDE
 from edgelstm.runtime import Model
 from random_layers import random_layers
 from random_models import random_model, random_signal
@@ -56,7 +57,10 @@ def main(folder: Path) -> None:
         for features, units, outputs, answer in SHAPES
     ]
     for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS)]):
-        for name, content in (("float32", encode(model)), ("int8", encode(quantize(model)))):
+        files = {"float32": encode(model), "int8": encode(quantize(model))}
+        if TAKES_WIDE[model.road[0].layer.kind]:
+            files["int16"] = encode(quantize(model, "per-row", "int16"))
+        for name, content in files.items():
             path = models / f"{n}-{name}.elstm"
             path.write_bytes(content)
             stream = Model(path).stream()

@@ -10,8 +10,11 @@
 INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v32 *sums_r) {
     for (int part = 0; part < PARTS; part++) {
         int first = part * LANES32;
-        sums_w[part] = load32(rows->bias + first) -
-                       load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
+        if (lstm->from_x != NULL) /* all that W gives, and no product of it follows */
+            sums_w[part] = load32(lstm->from_x + (rows - (const el_rows *)lstm->rows) * 16 + first);
+        else
+            sums_w[part] = load32(rows->bias + first) -
+                           load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
         sums_r[part] = load32(rows->sum_r + first) * -(lstm->output_zero_point + X_OFFSET);
     }
 }
@@ -96,7 +99,8 @@ INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h
         const int8_t *at = weights + (size_t)block * block_size;
         for (int n = block; n < block + pair; n++)
             start_sums(lstm, rows + n, sums_w[n], sums_r[n]);
-        add_products(at, block_size, pair, columns_w, x, sums_w + block);
+        if (columns_w != 0)
+            add_products(at, block_size, pair, columns_w, x, sums_w + block);
         add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
     }
     lstm_int8_finish(lstm, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);

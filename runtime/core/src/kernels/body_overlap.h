@@ -21,7 +21,8 @@ INLINE void multiply_inputs(const el_lstm *lstm, const el_rows *rows, const int8
     size_t block_size = (size_t)16 * (lstm->columns_w + lstm->columns_r);
     for (int block = 0; block < PAIR_BLOCKS; block++)
         start_sums(lstm, rows + block, sums->w[block], sums->r[block]);
-    add_products(weights, block_size, PAIR_BLOCKS, lstm->columns_w, x, sums->w);
+    if (lstm->columns_w != 0)
+        add_products(weights, block_size, PAIR_BLOCKS, lstm->columns_w, x, sums->w);
 }
 
 /* At least two groups. */

@@ -24,11 +24,13 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
         int32_t gates[EL_GATES][EL_BLOCK_ROWS];
         for (uint32_t gate = 0; gate < EL_GATES; gate++, rows++) {
             int32_t sums_w[EL_BLOCK_ROWS] = {0}, sums_r[EL_BLOCK_ROWS] = {0};
+            const int32_t *bias = rows->bias, *given = lstm->from_x;
+            if (given != NULL)
+                bias = given + (rows - (const el_rows *)lstm->rows) * EL_BLOCK_ROWS;
             weights = add_products(weights, lstm->columns_w, x, sums_w);
             weights = add_products(weights, lstm->columns_r, h, sums_r);
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
-                int32_t from_x =
-                    sums_w[n] + rows->bias[n] - lstm->input_zero_point * rows->sum_w[n];
+                int32_t from_x = sums_w[n] + bias[n] - lstm->input_zero_point * rows->sum_w[n];
                 int32_t from_h = sums_r[n] - lstm->output_zero_point * rows->sum_r[n];
                 int32_t pre =
                     el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));

@@ -7,14 +7,17 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     layer->macs = (uint64_t)layer->inputs * layer->channels;
-    return el_check_matrix(model, entry, entry->weights, entry->row_records,
-                           el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS,
-                           layer->inputs, layer->gives_scores, &layer->dense);
+    uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
+    el_status status = el_check_matrix(model, entry, entry->weights, entry->row_records, groups,
+                                       layer->inputs, layer->gives_scores, &layer->dense);
+    if (status == EL_OK && layer->wide)
+        status = el_check_wide(&layer->dense, layer->inputs);
+    return status;
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return el_matrix_work(&layer->dense);
+    return el_matrix_work(&layer->dense) + (layer->wide ? el_wide_work(&layer->dense) : 0);
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
@@ -27,6 +30,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 const el_layer_type el_layer_dense = {
     .name = "dense",
     .may_give_scores = true,
+    .may_be_wide = true,
     .check = check,
     .work = work,
     .step = step,

@@ -34,6 +34,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         status = el_check_matrix(model, entry, entry->recurrent, entry->recurrent_rows,
                                  EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
     layer->gru.r.zero_point = entry->output_zero_point;
+    if (status == EL_OK && layer->wide)
+        status = el_check_wide(&layer->gru.w, layer->inputs);
     return status;
 }
 
@@ -47,10 +49,15 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     return 1;
 }
 
-/* What a step needs of the work: the products with x and with h, then r·h. */
+/* What a step needs of the work: the products with x and with h, then r·h; then what a product with
+ * 16-bit x needs. */
 typedef struct places {
-    void *from_x, *from_h, *reset;
+    void *from_x, *from_h, *reset, *wide;
 } places;
+
+static size_t reset_size(const el_layer *layer) {
+    return (size_t)el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
+}
 
 static places places_of(const el_layer *layer, void *work) {
     uint8_t *at = work;
@@ -59,13 +66,14 @@ static places places_of(const el_layer *layer, void *work) {
         .from_x = at,
         .from_h = at + products,
         .reset = at + 2 * products,
+        .wide = at + 2 * products + reset_size(layer),
     };
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return 2 * el_matrix_work(&layer->gru.w) +
-           el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
+    return 2 * el_matrix_work(&layer->gru.w) + reset_size(layer) +
+           (layer->wide ? el_wide_work(&layer->gru.w) : 0);
 }
 
 /* Codes of h. */
@@ -83,7 +91,10 @@ static void step_int8(const el_stream *stream, const el_layer *layer, const void
     const el_gru *gru = &layer->gru;
     int8_t *codes = el_stream_part(stream, layer->y_offset);
     kernels->gru_codes_int8(gru, h, codes);
-    kernels->dense_int8(&gru->w, x, at->from_x);
+    if (layer->wide)
+        el_wide_product(model, &gru->w, x, layer->inputs, at->from_x, at->wide);
+    else
+        kernels->dense_int8(&gru->w, x, at->from_x);
     if (gru->before) {
         el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
@@ -128,6 +139,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 const el_layer_type el_layer_gru = {
     .name = "gru",
+    .may_be_wide = true,
     .check = check,
     .parts = parts,
     .work = work,

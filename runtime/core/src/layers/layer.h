@@ -42,6 +42,8 @@ struct el_layer_type {
     const char *name;
     /* May be the last layer: its results are scores. */
     bool may_give_scores;
+    /* May read the input in 16 bits. */
+    bool may_be_wide;
     /* The result's rows and channels, `source` and `inputs` are known; model->layers holds the
      * layers before. Checks the entry and fills the rest, but for offsets in streams. */
     el_status (*check)(el_model *model, el_layer *layer, const el_entry *entry);

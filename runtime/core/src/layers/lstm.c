@@ -19,27 +19,32 @@ static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t
 
 static el_status check_int8(el_layer *layer) {
     el_lstm *lstm = &layer->lstm;
-    const int8_t *weights = lstm->weights;
+    const int8_t *weights = lstm->weights, *apart = lstm->w.weights;
     const el_rows *rows = lstm->rows;
+    uint32_t columns_w = layer->wide ? lstm->w.columns : lstm->columns_w;
+    int32_t furthest = layer->wide ? EL_FURTHEST_16 : EL_FURTHEST_8;
     lstm->no_overflow = true;
     for (uint32_t block = 0; block < lstm->groups * EL_GATES; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
-        bool valid = el_sum_rows(weights, layer->inputs, lstm->columns_w, sums_w);
-        weights += EL_BLOCK_ROWS * lstm->columns_w;
+        const int8_t **of_w = layer->wide ? &apart : &weights;
+        bool valid = el_sum_rows(*of_w, layer->inputs, columns_w, sums_w);
+        *of_w += EL_BLOCK_ROWS * columns_w;
         valid = el_sum_rows(weights, layer->channels, lstm->columns_r, sums_r) && valid;
         weights += EL_BLOCK_ROWS * lstm->columns_r;
         if (!valid || !check_rows(rows, sums_w, sums_r))
             return EL_ERROR_WEIGHTS;
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            lstm->no_overflow = lstm->no_overflow &&
-                                el_row_cannot_overflow(rows, n, lstm->columns_w, lstm->columns_r);
+            lstm->no_overflow =
+                lstm->no_overflow &&
+                el_row_cannot_overflow(rows, n, columns_w, furthest, lstm->columns_r);
     }
-    return EL_OK;
+    return layer->wide ? el_check_wide(&lstm->w, layer->inputs) : EL_OK;
 }
 
 static el_status check_fields(const el_model *model, const el_layer *layer, const el_entry *entry) {
     if (entry->activation != 0 || layer->rows != 1 || entry->result != 0 || entry->own[1] != 0 ||
-        entry->own[2] != 0 || entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
+        entry->own[2] != 0 || (entry->recurrent.size != 0) != layer->wide ||
+        entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     if (!el_is_int8(model))
         return entry->own[0] == 0 ? EL_OK : EL_ERROR_FIELD;
@@ -47,6 +52,20 @@ static el_status check_fields(const el_model *model, const el_layer *layer, cons
         !el_is_multiplier(entry->multiplier, entry->shift) || entry->shift > 0)
         return EL_ERROR_FIELD;
     return EL_OK;
+}
+
+/* W of a layer with 16-bit inputs: in the tensor that a GRU has for R. */
+static el_status place_apart(const el_model *model, el_layer *layer, const el_entry *entry) {
+    el_lstm *lstm = &layer->lstm;
+    lstm->w = (el_matrix){
+        .weights = model->file + entry->recurrent.offset,
+        .rows = model->file + entry->row_records.offset,
+        .columns = el_round_up(layer->inputs, EL_COLUMN_PAD),
+        .groups = lstm->groups * EL_GATES,
+        .zero_point = entry->input_zero_point,
+    };
+    uint64_t size = (uint64_t)lstm->w.groups * EL_BLOCK_ROWS * lstm->w.columns;
+    return el_check_sized(model, entry->file_size, entry->recurrent, size);
 }
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
@@ -59,7 +78,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return EL_ERROR_LIMIT;
     el_lstm *lstm = &layer->lstm;
     *lstm = (el_lstm){
-        .columns_w = el_round_up(layer->inputs, pad),
+        .columns_w = layer->wide ? 0 : el_round_up(layer->inputs, pad),
         .columns_r = el_round_up(units, pad),
         .groups = el_round_up(units, EL_BLOCK_ROWS) / EL_BLOCK_ROWS,
         .input_zero_point = entry->input_zero_point,
@@ -75,6 +94,10 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         el_check_sized(model, entry->file_size, entry->weights, elements * el_value_size(model));
     if (status == EL_OK)
         status = el_check_sized(model, entry->file_size, entry->row_records, rows_size);
+    if (status != EL_OK)
+        return status;
+    if (layer->wide)
+        status = place_apart(model, layer, entry);
     if (status != EL_OK)
         return status;
     lstm->weights = model->file + entry->weights.offset;
@@ -104,9 +127,11 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     return 2;
 }
 
-/* h, while the one before is still read */
+/* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
-    return (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
+    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
+    const el_matrix *w = &layer->lstm.w;
+    return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
 
 /* What lies in `work` is the new h. */
@@ -130,10 +155,22 @@ static places places_of(const el_stream *stream, const el_layer *layer) {
     };
 }
 
+static void step_wide(const el_stream *stream, const el_layer *layer, const places *at) {
+    const el_model *model = stream->model;
+    el_lstm lstm = layer->lstm;
+    uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
+    lstm.from_x = (const int32_t *)(const void *)sums;
+    el_wide_product(model, &lstm.w, at->x, layer->inputs, (void *)sums,
+                    sums + el_matrix_work(&lstm.w));
+    model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
+}
+
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_kernels *kernels = stream->model->kernels;
     places at = places_of(stream, layer);
-    if (el_is_int8(stream->model))
+    if (layer->wide)
+        step_wide(stream, layer, &at);
+    else if (el_is_int8(stream->model))
         kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
     else
         kernels->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
@@ -190,6 +227,11 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
     uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
+    if (layer->wide) {
+        for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
+            step(stream, layer);
+        return;
+    }
     for (uint32_t first = 0; first < lstm->groups; first += groups) {
         uint32_t left = lstm->groups - first;
         el_lstm part = slice(model, lstm, first, left < groups ? left : groups);
@@ -210,6 +252,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
 
 const el_layer_type el_layer_lstm = {
     .name = "lstm",
+    .may_be_wide = true,
     .check = check,
     .parts = parts,
     .work = work,

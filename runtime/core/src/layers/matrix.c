@@ -149,7 +149,11 @@ void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix
                    const void *x, void *work, void *y) {
     const el_kernels *kernels = model->kernels;
     if (el_is_int8(model)) {
-        kernels->dense_int8(matrix, x, work);
+        if (layer->wide)
+            el_wide_product(model, matrix, x, layer->inputs, work,
+                            (uint8_t *)work + el_matrix_work(matrix));
+        else
+            kernels->dense_int8(matrix, x, work);
         if (layer->gives_scores)
             finish_scores(layer, matrix->rows, work, y);
         else

@@ -30,15 +30,28 @@ el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tenso
                           el_tensor rows, uint32_t groups, uint32_t used, bool gives_scores,
                           el_matrix *matrix);
 
+/* Whether 16-bit values may meet an int8 matrix that is checked: its zero point is 0, and no sum of
+ * a row with `inputs` of them leaves int32. */
+el_status el_check_wide(const el_matrix *matrix, uint32_t inputs);
+
+/* Bytes of work of el_wide_product. */
+uint64_t el_wide_work(const el_matrix *matrix);
+
+/* The int32 sums of an int8 matrix with 16-bit x, biases included, as a kernel's dense_int8 gives
+ * those with int8 x. */
+void el_wide_product(const el_model *model, const el_matrix *matrix, const int16_t *x,
+                     uint32_t inputs, int32_t *sums, void *work);
+
 /* `groups` groups of a matrix from `first` on, as a matrix of its own. */
 el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32_t first,
                           uint32_t groups);
 
-/* Bytes of work of el_matrix_run. */
+/* Bytes that the sums of a matrix take, and codes made of them. */
 uint64_t el_matrix_work(const el_matrix *matrix);
 
 /* y (layer->channels,) = activation(matrix·x + bias) as the layer's results are: codes, floats or
- * scores. `work` may be y where the results are scores. */
+ * scores. `work` is el_matrix_work, and el_wide_work behind it where the layer is wide; it may be y
+ * where the results are scores. */
 void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
                    const void *x, void *work, void *y);
 
