@@ -2,7 +2,8 @@
 
 The dataclass is the definition. Reading checks every field and names the one that is wrong, what was found there and
 what would be right. Types that can be read: int, float, str, bool, object (whatever it is); `Literal` for a choice;
-`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `T | Unavailable`;
+`tuple[T, ...]` and `tuple[A, B]` for lists, `dict[str, T]`, other dataclasses; `T | None`, `int | str`,
+`T | Unavailable`;
 `Annotated[Base, Tagged("kind", …)]` for one of several dataclasses. Rules stand beside the type:
 `Annotated[int, Bounds(1, 8)]`, `Annotated[tuple[str, ...], Length(least=1), Distinct()]`. A field with a default may
 be left out.
@@ -265,10 +266,12 @@ def _read(kind: Any, value: Any, place: str, strict: bool) -> Any:
 
 def _read_union(kind: Any, value: Any, place: str, strict: bool) -> Any:
     plain, *others = get_args(kind)
+    if {plain, *others} == {int, str}:
+        return _read_plain(str if isinstance(value, str) else int, value, place)
     if others == [types.NoneType]:
         return None if value is None else _read(plain, value, place, strict)
     if others != [Unavailable]:
-        raise TypeError(f"{kind}: only `T | Unavailable` and `T | None` can be read")
+        raise TypeError(f"{kind}: only `T | Unavailable`, `T | None` and `int | str` can be read")
     if isinstance(value, dict) and value.get("available") is False:
         return Unavailable(_read(str, value.get("reason"), _field(place, "reason"), strict))
     return _read(plain, value, place, strict)

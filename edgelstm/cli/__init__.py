@@ -25,6 +25,7 @@ from edgelstm.plain import printable
 COMMANDS = {
     "demo": "The whole road on recorded sensor data, in under five minutes.",
     "data": "Look at recordings of any format, or put them into one file.",
+    "init": "Look at recordings and write a recipe to train with.",
     "train": "Train a model as a TOML file says: data → model.npz.",
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
     "export": "Write a model for an engine, and prove the file there.",

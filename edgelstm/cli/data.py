@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.show import style
+
+if TYPE_CHECKING:
+    from edgelstm.data.options import ReadOptions
 
 
 @click.group("data", epilog="Example: edgelstm data inspect recordings/")
@@ -62,7 +65,7 @@ def inspect(data: Path, as_json: bool, **given: str) -> None:
     from edgelstm.data.summary import summarize
 
     with listed_problems():
-        found = summarize(read_recordings(data, _options(given)), find_format(data).name)
+        found = summarize(read_recordings(data, to_options(given)), find_format(data).name)
     if as_json:
         click.echo(json.dumps(found.to_json(), allow_nan=False))
     else:
@@ -81,14 +84,15 @@ def convert(data: Path, output: Path, **given: str) -> None:
 
     check_output(output, ".npz", [data])
     with listed_problems():
-        dataset = labelled(read_recordings(data, _options(given)))
+        dataset = labelled(read_recordings(data, to_options(given)))
     save_dataset(dataset, output)
     click.echo(
         style.passed(f"{output}: {len(dataset)} recordings, {dataset.frames:,} frames, {len(dataset.labels)} labels")
     )
 
 
-def _options(given: dict[str, str]) -> Any:
+def to_options(given: dict[str, str]) -> ReadOptions:
+    """What `read_options` were given."""
     from edgelstm.data.columns import Roles
     from edgelstm.data.options import ReadOptions
 

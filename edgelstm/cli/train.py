@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import check_output
+from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.show import style
 
 
@@ -18,31 +18,48 @@ from edgelstm.cli.show import style
 )
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="NPZ data set instead of the one in CONFIG.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Recordings of any format instead of those in CONFIG (docs/data.md).",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the one in CONFIG.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Instead of what CONFIG says, such as training.epochs=3; may be repeated.",
+)
 @click.option(
     "--no-examples", is_flag=True, help="Leave recordings out of the file; exports then need --data for their proof."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    config: Path, output: Path, data: Path | None, seed: int | None, no_examples: bool, as_json: bool
+    config: Path,
+    output: Path,
+    data: Path | None,
+    seed: int | None,
+    changes: tuple[str, ...],
+    no_examples: bool,
+    as_json: bool,
 ) -> None:
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
     from edgelstm.cli.show.progress import TrainingBar
-    from edgelstm.data import load_dataset
+    from edgelstm.data import read_dataset
     from edgelstm.evaluation import evaluate
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.training import evaluation_set, load_config, split, train
 
     check_output(output, ".npz", [config])
-    settings = load_config(config)
-    if data is not None:
-        settings = replace(settings, data=replace(settings.data, file=str(data)))
+    settings = load_config(config, data, changes)
     check_output(output, inputs=[settings.data.file])
     if seed is not None:
         settings = replace(settings, training=replace(settings.training, seed=seed))
-    train_set, test_set = split(load_dataset(settings.data.file), settings)
+    with listed_problems():
+        dataset = read_dataset(settings.data.file, settings.data.read_options())
+    train_set, test_set = split(dataset, settings)
     with TrainingBar() as bar:
         trained = train(train_set, settings, on_epoch=bar.update)
     model = calibrate(trained.model, trained.calibration)

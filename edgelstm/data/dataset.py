@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,7 +99,24 @@ class Dataset:
 
     def group(self, place: int) -> str:
         """The name of the group that a sequence belongs to."""
-        group = int(self.groups[place])
+        return self._name(int(self.groups[place]))
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """The names of all groups that sequences belong to, numbers in their order."""
+        return tuple(self._name(group) for group in np.unique(self.groups).tolist())
+
+    def in_groups(self, names: Iterable[int | str]) -> NDArray[np.bool_]:
+        """(sequences,): which belong to one of these groups. ValueError for a name that no sequence has."""
+        known = {self._name(group): group for group in np.unique(self.groups).tolist()}
+        wanted = [str(name) for name in names]
+        for name in wanted:
+            if name not in known:
+                shown = ", ".join(list(known)[:12]) + (", …" if len(known) > 12 else "")
+                raise ValueError(f"group {name}: not in {self.name}, expected one of {shown}")
+        return np.isin(self.groups, [known[name] for name in wanted])
+
+    def _name(self, group: int) -> str:
         return self.group_names[group] if self.group_names else str(group)
 
     def subset(self, which: ArrayLike) -> Dataset:

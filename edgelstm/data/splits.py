@@ -12,21 +12,17 @@ from edgelstm.data.dataset import Dataset
 Places = NDArray[np.int64]
 
 
-def by_groups(dataset: Dataset, test_groups: Sequence[int]) -> tuple[Places, Places]:
-    """All sequences of `test_groups` (subjects, speakers) test, all others train."""
-    known = sorted(set(dataset.groups.tolist()))
-    for group in test_groups:
-        if group not in known:
-            raise ValueError(f"group {group}: not in {dataset.name}, expected one of {_listed(known)}")
-    test = np.isin(dataset.groups, test_groups)
+def by_groups(dataset: Dataset, test_groups: Sequence[int | str]) -> tuple[Places, Places]:
+    """All sequences of `test_groups` (subjects, speakers), told by name, test; all others train."""
+    test = dataset.in_groups(test_groups)
     if test.all() or not test.any():
         raise ValueError(f"groups {list(test_groups)}: expected some to test on and others to train on")
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def leave_one_group_out(dataset: Dataset) -> Iterator[tuple[int, Places, Places]]:
-    """(group, train, test) for each group in turn."""
-    for group in sorted(set(dataset.groups.tolist())):
+def leave_one_group_out(dataset: Dataset) -> Iterator[tuple[str, Places, Places]]:
+    """(name of a group, train, test) for each group in turn."""
+    for group in dataset.all_groups:
         yield group, *by_groups(dataset, [group])
 
 
@@ -50,11 +46,11 @@ def stratified(dataset: Dataset, fraction: float, rng: np.random.Generator) -> t
 
 def hold_out(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Places, Places]:
     """About `fraction` to watch training by: whole groups, or by class where each sequence is its own group."""
-    groups = np.unique(dataset.groups)
+    groups = dataset.all_groups
     if len(groups) in (1, len(dataset)):
         return stratified(dataset, fraction, rng)
     count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
-    return by_groups(dataset, rng.permutation(groups)[:count].tolist())
+    return by_groups(dataset, [groups[n] for n in rng.permutation(len(groups))[:count]])
 
 
 def every_fifth(dataset: Dataset) -> tuple[Places, Places]:
@@ -62,8 +58,3 @@ def every_fifth(dataset: Dataset) -> tuple[Places, Places]:
     kept = [np.flatnonzero(dataset.y == label)[4::5] for label in range(len(dataset.labels))]
     proves = np.sort(np.concatenate(kept))
     return np.setdiff1d(np.arange(len(dataset)), proves), proves
-
-
-def _listed(groups: Sequence[int]) -> str:
-    shown = ", ".join(str(group) for group in groups[:12])
-    return shown + (", …" if len(groups) > 12 else "")

@@ -7,17 +7,22 @@ nearest one that is known.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from edgelstm import records
+from edgelstm.data.columns import Roles
+from edgelstm.data.options import LabelFrom, ReadOptions
+from edgelstm.data.times import Missing
 from edgelstm.files import read_bounded
 from edgelstm.model import MAX_LAYERS, Answer
 from edgelstm.records import Bounds, Length, Line, Tagged
 from edgelstm.training.layers import KINDS, Trainable, TrainableDense, TrainableLSTM, Width
 
 Loss = Literal["frames", "last", "mean"]
+Column = Annotated[str, Line(1000, least=0)]
 Count = Annotated[int, Bounds(0, 1 << 20)]
 Positive = Annotated[int, Bounds(1, 1 << 20)]
 Fraction = Annotated[float, Bounds(0, 0.95)]
@@ -32,12 +37,25 @@ _UNITS = (64,)  # of the LSTM layers where a recipe names none
 class Data:
     """`[data]`: what to learn from, and who is kept to test on."""
 
-    file: Annotated[str, Line(1000, least=0)] = ""  # NPZ, relative to the configuration's folder
+    file: Annotated[str, Line(1000, least=0)] = ""  # or folder, of any format; relative to the configuration's folder
+    time: Column = ""  # names of columns that are no features; empty = a usual name, if one is there
+    label: Column = ""
+    group: Column = ""
+    series: Column = ""
+    features: tuple[Column, ...] = ()  # columns to learn from; empty = all other numbers
+    label_from: LabelFrom = "auto"
+    missing: Missing = "refuse"
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
-    test_groups: tuple[int, ...] = ()  # empty = the split that the data brings along
+    test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
+    test: Fraction = 0.2  # share of the groups, or of each class, to test on where neither says who
     validation: Fraction = 0.0  # share of the training groups held out to stop early; 0 = none
-    validation_groups: tuple[int, ...] = ()  # these instead of a share
+    validation_groups: tuple[int | str, ...] = ()  # these instead of a share
+
+    def read_options(self) -> ReadOptions:
+        """How `file` is to be read."""
+        roles = Roles(self.time, self.label, self.group, self.series, self.features)
+        return ReadOptions(roles, self.label_from, self.missing)
 
 
 @dataclass(frozen=True)
@@ -169,15 +187,39 @@ class Config:
         return values
 
 
-def parse_config(text: str | bytes, where: str = "") -> Config:
-    """TOML text → Config. ValueError, one line: `where`, such as the file's name, then section and key."""
-    return records.from_json(Config, records.parse_toml(text, where or "configuration"), where)
+def parse_config(text: str | bytes, where: str = "", changes: Sequence[str] = ()) -> Config:
+    """TOML text → Config. ValueError, one line: `where`, such as the file's name, then section and key.
+
+    changes: keys that are set otherwise, such as `training.epochs=3`.
+    """
+    values = records.parse_toml(text, where or "configuration")
+    for change in changes:
+        _set(values, change)
+    return records.from_json(Config, values, where)
 
 
-def load_config(path: Path | str) -> Config:
-    """Read a configuration; `data.file` becomes a path from here. ValueError names the file and the key."""
+def load_config(path: Path | str, data: Path | str | None = None, changes: Sequence[str] = ()) -> Config:
+    """Read a configuration; `data.file` becomes a path from here, or is `data` where that is given. ValueError names
+    the file and the key. changes: as for `parse_config`."""
     path = Path(path)
-    config = parse_config(read_bounded(path, _MOST_BYTES), str(path))
-    if not config.data.file:
-        raise ValueError(f"{path}: data.file: missing, expected the path of an NPZ file")
-    return replace(config, data=replace(config.data, file=str(path.parent / config.data.file)))
+    config = parse_config(read_bounded(path, _MOST_BYTES), str(path), changes)
+    if data is None and not config.data.file:
+        raise ValueError(f"{path}: data.file: missing, expected the path of a data set, or --data")
+    file = path.parent / config.data.file if data is None else data
+    return replace(config, data=replace(config.data, file=str(file)))
+
+
+def _set(values: dict[str, Any], change: str) -> None:
+    """One key of a table in a recipe's values. What is no TOML is text."""
+    name, equals, text = change.partition("=")
+    keys = name.strip().split(".")
+    if not equals or len(keys) != 2 or not all(keys):
+        raise ValueError(f"--set {change[:60]}: expected a key and its value, such as training.epochs=3")
+    try:
+        value = records.parse_toml(f"value = {text}", "")["value"]
+    except ValueError:
+        value = text.strip()
+    section = values.setdefault(keys[0], {})
+    if not isinstance(section, dict):
+        raise ValueError(f"--set {change[:60]}: {keys[0]} is no section")
+    section[keys[1]] = value

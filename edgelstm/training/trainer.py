@@ -24,6 +24,9 @@ from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.seen import feature_range
 
+_SPLIT_SEED = 0
+"""Who tests does not depend on the seed of the weights: runs with several seeds are told by the same recordings."""
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -46,13 +49,18 @@ class Trained:
 
 
 def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
-    """(train, test) as the configuration says: its test groups, or the split that the data brings along.
+    """(train, test) as the configuration says: its test groups, or the split that the data brings along, or a share.
 
     ValueError for a sequence that is too short for the model to give scores.
     """
     _check_lengths(dataset, config)
     groups = config.data.test_groups
-    train, test = splits.by_groups(dataset, groups) if groups else splits.given(dataset)
+    if groups:
+        train, test = splits.by_groups(dataset, groups)
+    elif dataset.test is not None:
+        train, test = splits.given(dataset)
+    else:
+        train, test = splits.hold_out(dataset, config.data.test, np.random.default_rng(_SPLIT_SEED))
     return dataset.subset(train), dataset.subset(test)
 
 
@@ -228,7 +236,7 @@ def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit:
             "source": fit.source,
             "sequences": len(fit),
             "frames": fit.frames,
-            "groups": sorted(set(fit.groups.tolist())) if len(set(fit.groups.tolist())) < len(fit) else [],
+            "groups": list(fit.all_groups) if len(fit.all_groups) < len(fit) else [],
             "config": settings,
             "best_epoch": asdict(best) | {"seconds": None},
         },

@@ -1,0 +1,188 @@
+"""A recipe for data that nobody has trained on yet: sizes, a split and keys that are likely to do, with their why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.data import splits
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.options import ReadOptions
+
+_SECONDS = 4.0  # of a window, where the rate is known
+_WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
+_UNKNOWN_RATE = 100  # frames of a window then
+_STACK = 4  # frames side by side: a quarter of the steps, and better on what was tried (docs/recipes.md)
+_STEPS = 1500  # of the optimizer, that most small sets are learned in
+_FEW = 20_000  # frames, below which a small layer is enough
+_SHARE = 0.2  # of the groups or recordings, for each of validation and test
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed to classify a data set. Frames and hops are multiples of `stack`."""
+
+    window: int  # frames; 0 = whole recordings
+    stack: int  # frames that the first layer puts side by side; 1 = none
+    units: int
+    batch: int
+    epochs: int
+    test_groups: tuple[str, ...]  # empty: a share, or the data's own split
+    validation_groups: tuple[str, ...]
+
+
+def propose(dataset: Dataset) -> Proposal:
+    """Sizes from lengths, rate and amount of the data. ValueError for a single class, of which nothing is learned."""
+    if len(set(dataset.y.tolist())) < 2:
+        raise ValueError(f"{dataset.name}: one class only ({dataset.labels[0]}), expected two or more to tell apart")
+    lengths = np.array([len(x) for x in dataset.sequences])
+    seconds = round(_SECONDS * dataset.sample_rate) if dataset.sample_rate else _UNKNOWN_RATE
+    # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
+    window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
+    if window < _WINDOWS[0]:
+        window = 0
+    stack = _STACK if window else 1
+    visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
+    batch = min(32, max(len(lengths) // 4, 4))
+    steps = -(-visits // batch)
+    test, validation = _groups(dataset)
+    return Proposal(
+        window=window,
+        stack=stack,
+        units=64 if dataset.frames > _FEW else 32,
+        batch=batch,
+        epochs=int(np.clip(-(-_STEPS // steps), 10, 300)),
+        test_groups=test,
+        validation_groups=validation,
+    )
+
+
+def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(groups to test on, groups to watch by): none where there are too few, or where each recording is its own."""
+    names = dataset.all_groups
+    if len(names) < 4 or len(names) == len(dataset):
+        return (), ()
+    rng = np.random.default_rng(0)
+    test: tuple[str, ...] = ()
+    if dataset.test is None:
+        chosen = splits.hold_out(dataset, _SHARE, rng)[1]
+        test = dataset.subset(chosen).all_groups
+        dataset = dataset.subset(~dataset.in_groups(test))
+    watched = splits.hold_out(dataset, _SHARE, rng)[1]
+    return test, dataset.subset(watched).all_groups
+
+
+def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions) -> str:
+    """The recipe's text (TOML). file: the data's path from the recipe's folder."""
+    return "\n".join(
+        [
+            *_heading(dataset),
+            "",
+            *_data(dataset, proposal, file, options),
+            "",
+            *_model(dataset, proposal),
+            "",
+            *_training(proposal),
+            "",
+            *_answer(dataset, proposal),
+            "",
+        ]
+    )
+
+
+def _heading(dataset: Dataset) -> list[str]:
+    rate = f" at {dataset.sample_rate:g} frames per second" if dataset.sample_rate else ""
+    return [
+        f"# {len(dataset)} recordings, {dataset.frames:,} frames of {dataset.features} features{rate}, "
+        f"{len(dataset.labels)} labels.",
+        "# A proposal: every key may be changed; docs/recipes.md explains them all.",
+    ]
+
+
+def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions) -> list[str]:
+    lines = ["[data]", f"file = {_text(file)}  # from this file's folder"]
+    named = ((name, getattr(options.roles, name)) for name in ("time", "label", "group", "series"))
+    lines += [f"{name} = {_text(value)}" for name, value in named if value]
+    if options.roles.features:
+        lines.append(f"features = {_texts(options.roles.features)}")
+    if options.label_from != "auto":
+        lines.append(f"label_from = {_text(options.label_from)}")
+    lines.append(f'missing = "{options.missing}"  # refuse, interpolate or hold: what becomes of gaps')
+    if proposal.window:
+        seconds = f": {proposal.window / dataset.sample_rate:g} seconds" if dataset.sample_rate else ""
+        lines.append(f"window = {proposal.window}  # frames that are learned from at a time{seconds}")
+    else:
+        lines.append("window = 0  # whole recordings")
+    if proposal.test_groups:
+        lines.append(f"test_groups = {_texts(proposal.test_groups)}  # never seen in training")
+    elif dataset.test is not None:
+        lines.append(f"# The data say which {int(dataset.test.sum())} recordings to test on.")
+    else:
+        whole = "groups" if 1 < len(dataset.all_groups) < len(dataset) else "recordings of each label"
+        lines.append(f"test = {_SHARE}  # share of the {whole} that is never seen in training")
+    if proposal.validation_groups:
+        lines.append(f"validation_groups = {_texts(proposal.validation_groups)}  # the best epoch is chosen by these")
+    else:
+        lines.append(f"validation = {_SHARE}  # share of the rest that the best epoch is chosen by")
+    return lines
+
+
+def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
+    lines = ["[model]", f"name = {_text(dataset.name[:100] or 'model')}"]
+    if proposal.stack == 1:
+        return [*lines, f"units = [{proposal.units}]  # of one LSTM layer; more see more and cost more"]
+    return [
+        *lines,
+        "layers = [",
+        f'    {{ kind = "context", rows = {proposal.stack}, hop = {proposal.stack} }},  '
+        f"# {proposal.stack} frames side by side: what follows runs every {proposal.stack}th frame",
+        f'    {{ kind = "lstm", units = {proposal.units} }},',
+        "]",
+    ]
+
+
+def _training(proposal: Proposal) -> list[str]:
+    loss = "mean" if proposal.window else "last"
+    why = "of the scores over a window, as the answer is" if proposal.window else "of each recording's last frame"
+    lines = [
+        "[training]",
+        f"epochs = {proposal.epochs}",
+        f"batch = {proposal.batch}",
+        "learning_rate = 0.005",
+        "dropout = 0.2  # more where the training data are learned by heart",
+        f'loss = "{loss}"  # {why}',
+    ]
+    if proposal.window:
+        lines.append(f"skip = {proposal.window // 10}  # frames in which the state settles")
+    return [
+        *lines,
+        "averaging = 0.98  # of the weights, per step",
+        f"patience = {max(proposal.epochs // 3, 5)}  # epochs without a better validation loss",
+        "",
+        "[augment]",
+        "noise = 0.1  # of each feature's own deviation; 0 = off",
+    ]
+
+
+def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:
+    if not proposal.window:
+        return ["[answer]", 'pooling = "last"  # of the scores', "hop = 1  # an answer for every frame"]
+    hop = proposal.window // 4
+    seconds = f", every {hop / dataset.sample_rate:g} seconds" if dataset.sample_rate else ""
+    return [
+        "[answer]",
+        'pooling = "mean"  # of the scores',
+        f"window = {proposal.window}  # frames that the mean covers",
+        f"hop = {hop}  # frames from one answer to the next{seconds}",
+    ]
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _texts(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"

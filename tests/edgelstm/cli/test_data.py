@@ -1,0 +1,102 @@
+"""From a folder of CSV files to an exported model by three commands, and what `data` says of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgelstm.data import load_dataset, read_dataset
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Slow and fast swings of three people, a file each, with decimal commas, as a German spreadsheet saves them."""
+    folder = tmp_path / "swings"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for label, rate in (("slow", 1.0), ("fast", 3.0)):
+        for n in range(6):
+            time = np.arange(150) / 50
+            x = np.sin(2 * np.pi * (rate * time + rng.random())) + 0.1 * rng.normal(size=150)
+            lines = [f"{t:.2f};{value:.4f};person {n % 3}".replace(".", ",") for t, value in zip(time, x)]
+            (folder / f"{label}.{n}.csv").write_text("\n".join(["time;angle [deg];person", *lines]) + "\n")
+    return folder
+
+
+def test_three_commands_from_recordings_to_a_board(recordings: Path, command: Command) -> None:
+    recipe, model, file = (recordings.parent / name for name in ("recipe.toml", "model.npz", "model.elstm"))
+    assert command("init", recordings, "-o", recipe).code == 0
+    trained = command("train", recipe, "-o", model, "--set", "training.epochs=20", "--json")
+    assert trained.code == 0, trained.err
+    float32, int8 = json.loads(trained.out)["evaluations"]
+    assert float32["accuracy"] == int8["accuracy"] == 1.0
+    assert command("export", model, "--format", "elstm", "-o", file).code == 0
+    frames = recordings.parent / "live.csv"
+    frames.write_text((recordings / "fast.0.csv").read_text().replace(",", "."))
+    answers = command("stream", file, frames)
+    assert answers.code == 0, answers.err
+    last = json.loads(answers.out.splitlines()[-1])
+    assert last["label"] == "fast"
+
+
+def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -> None:
+    found = json.loads(command("data", "inspect", recordings, "--json").out)
+    assert (found["recordings"], found["frames"], found["sample_rate"]) == (12, 1800, 50)
+    assert found["labels"] == {"fast": 6, "slow": 6}
+    assert found["groups"] == {"person 0": 4, "person 1": 4, "person 2": 4}
+    assert [(column["name"], column["unit"]) for column in found["columns"]] == [("angle [deg]", "deg")]
+    text = command("data", "inspect", recordings).out
+    for word in ("12 of 150", "50 frames per second", "fast 6", "angle [deg]"):
+        assert word in text
+
+
+def test_convert_keeps_what_was_read(recordings: Path, command: Command) -> None:
+    path = recordings.parent / "swings.npz"
+    assert command("data", "convert", recordings, "-o", path).code == 0
+    before, after = read_dataset(recordings), load_dataset(path)
+    for one, other in zip(before.sequences, after.sequences, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [before.group(n) for n in range(12)] == [after.group(n) for n in range(12)]
+    assert before.labels == after.labels
+    assert before.feature_names == after.feature_names
+
+
+def test_bad_files_are_listed_a_line_each(recordings: Path, command: Command) -> None:
+    for name in ("fast.1.csv", "slow.2.csv"):
+        with (recordings / name).open("a") as file:
+            file.write("3,1;\n")
+    for arguments in (("data", "inspect", recordings), ("init", recordings, "-o", recordings.parent / "r.toml")):
+        ended = command(*arguments)
+        assert ended.code == 1
+        assert [line.split(":")[1].strip() for line in ended.err.splitlines()] == [
+            "fast.1.csv line 152", "slow.2.csv line 152",
+        ]  # fmt: skip
+    assert not (recordings.parent / "r.toml").exists()
+
+
+def test_a_recipe_that_is_there_stays(recordings: Path, command: Command) -> None:
+    recipe = recordings.parent / "recipe.toml"
+    recipe.write_text("mine")
+    assert command("init", recordings, "-o", recipe).code == 2
+    assert recipe.read_text() == "mine"
+    assert command("init", recordings, "-o", recipe, "--force").code == 0
+
+
+def test_what_cannot_be_data_is_refused(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "x.xls").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    for what, code, words in (
+        ("nothing", 2, "no such file"),
+        ("x.xls", 1, "suffix .xls, expected"),
+        ("empty", 1, "a folder without any of these"),
+    ):
+        ended = command("data", "inspect", tmp_path / what)
+        assert (ended.code, len(ended.err.splitlines())) == (code, 1), ended.err
+        assert words in ended.err

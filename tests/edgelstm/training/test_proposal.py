@@ -1,0 +1,75 @@
+"""Recipes that are proposed: they can be read, fit their data, and keep groups apart."""
+
+from __future__ import annotations
+
+import tomllib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.data import Dataset
+from edgelstm.data.columns import Roles
+from edgelstm.data.options import ReadOptions
+from edgelstm.training import parse_config, split
+from edgelstm.training.proposal import propose, recipe
+
+
+def made(lengths: list[int], rate: float, groups: list[int] | None = None, names: tuple[str, ...] = ()) -> Dataset:
+    return Dataset(
+        sequences=tuple(np.full((length, 2), n, np.float32) for n, length in enumerate(lengths)),
+        y=np.arange(len(lengths)) % 2,
+        labels=("no", 'y"e\\s'),
+        groups=np.arange(len(lengths)) if groups is None else np.array(groups),
+        group_names=names,
+        feature_names=("a", "b"),
+        sample_rate=rate,
+        name='dätä "x"',
+    )
+
+
+@given(
+    st.lists(st.integers(1, 3000), min_size=8, max_size=40),
+    st.sampled_from((0.0, 0.001, 1.0, 50.0, 16000.0)),
+    st.integers(1, 12),
+)
+def test_a_proposal_is_a_recipe_that_fits(lengths: list[int], rate: float, groups: int) -> None:
+    names = tuple(f"gröup {n}" for n in range(groups))
+    dataset = made(lengths, rate, [n % groups for n in range(len(lengths))], names)
+    options = ReadOptions(Roles(label="läbel", features=("a", "b")), missing="hold")
+    config = parse_config(recipe(dataset, propose(dataset), "a/b.csv", options))
+    assert config.data.read_options() == options
+    assert config.data.window <= min(lengths)
+    train, test = split(dataset, config)
+    assert len(train) + len(test) == len(dataset)
+    if 1 < groups < len(lengths):
+        assert not set(train.all_groups) & set(test.all_groups)
+    if config.data.validation_groups:
+        assert set(map(str, config.data.validation_groups)) < set(train.all_groups)
+
+
+def test_what_tells_nothing_apart_is_refused() -> None:
+    alone = made([50] * 8, 1.0).subset([0, 2, 4, 6])
+    with pytest.raises(ValueError, match=r"one class only \(no\)"):
+        propose(alone)
+
+
+def test_keys_can_be_set_otherwise() -> None:
+    changes = ["training.epochs=3", "model.name = other", 'data.test_groups=["a", 2]', "answer.hop=5"]
+    config = parse_config("[training]\nepochs = 9\nbatch = 7\n", "", changes)
+    assert (config.training.epochs, config.training.batch, config.model.name) == (3, 7, "other")
+    assert config.data.test_groups == ("a", 2)
+    assert config.answer.hop == 5
+    for change in ("epochs=3", "training.epochs", "training.=3", "a.b.c=1"):
+        with pytest.raises(ValueError, match=r"--set .*expected a key and its value"):
+            parse_config("", "", [change])
+    with pytest.raises(ValueError, match=r"training: unknown field 'epoch', perhaps 'epochs'"):
+        parse_config("", "", ["training.epoch=3"])
+
+
+def test_the_text_is_toml() -> None:
+    dataset = made([100] * 8, 50.0)
+    values = tomllib.loads(recipe(dataset, propose(dataset), "x\ty.npz", ReadOptions()))
+    assert values["data"]["file"] == "x\ty.npz"
+    assert values["model"]["name"] == dataset.name
