@@ -33,7 +33,12 @@ def encode(content: bytes, path: str | Path, features: int, outputs: int) -> tup
 /* A model for EdgeLSTM's C core; see {include}. Written by edgelstm export. */
 #include "{include}"
 
-_Alignas(64) const unsigned char {name}[{macro}_SIZE] = {{
+#ifdef __cplusplus
+alignas(64)
+#else
+_Alignas(64)
+#endif
+const unsigned char {name}[{macro}_SIZE] = {{
 {numbers}
 }};
 """

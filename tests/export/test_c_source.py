@@ -74,14 +74,19 @@ def test_a_program_with_the_model_inside(stem, precision, tmp_path):
     assert np.array_equal(found, Model(beside).stream().push(signal))
 
 
-def test_the_header_is_for_cpp_too(tmp_path):
+@pytest.mark.parametrize("source", ["c", "c++"])
+@pytest.mark.parametrize("standard", ["c++11", "c++17"])
+def test_source_and_header_are_for_cpp_too(source, standard, tmp_path):
     export_model(random_model(5, [7], [4]), tmp_path / "model.c", verify=False)
     (tmp_path / "main.cpp").write_text(
-        '#include "model.h"\nint main() { return model_elstm[MODEL_ELSTM_SIZE - 1] * 0 + model_elstm[0] - 0x89; }'
+        '#include "model.h"\n#include <cstdint>\n'
+        "int main() { return model_elstm[0] - 0x89 + int(reinterpret_cast<std::uintptr_t>(model_elstm) % 64); }"
     )
     objects = [tmp_path / "model.o", tmp_path / "main.o", "-o", tmp_path / "program"]
-    subprocess.run([compiler("cc", "gcc", "clang"), "-c", tmp_path / "model.c", "-o", objects[0]], check=True)
-    subprocess.run([compiler("c++", "g++"), "-c", tmp_path / "main.cpp", "-o", objects[1]], check=True)
+    cpp = [compiler("c++", "g++"), f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c++", "-c"]
+    as_source = cpp if source == "c++" else [compiler("cc", "gcc", "clang"), *C_FLAGS, "-c"]
+    subprocess.run([*as_source, tmp_path / "model.c", "-o", objects[0]], check=True)
+    subprocess.run([*cpp, tmp_path / "main.cpp", "-o", objects[1]], check=True)
     subprocess.run([compiler("c++", "g++"), *objects], check=True)
     assert subprocess.run([tmp_path / "program"]).returncode == 0
 

@@ -39,8 +39,30 @@ def streams_as_its_engine(form, model, tmp_path):
     path = export_model(model, tmp_path / f"model{form.suffix}", precision=form.name, verify=False).path
     signal = random_signal(30, 5, 1)
     lines = "".join(",".join(f"{value:.9g}" for value in frame) + "\n" for frame in signal)
+    found = streamed(path, program, lines)
+    np.testing.assert_allclose(found, open_model(path).stream().push(signal), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+def test_an_example_takes_a_header(form, tmp_path):
+    program, package = PROGRAMS[form]
+    pytest.importorskip(package)
+    model = random_model(3, [5], [2])
+    path = export_model(model, tmp_path / f"model.{form}", precision="float32", verify=False).path
+    signal = random_signal(5, 3, 1)
+    rows = [",".join(f"{value:.9g}" for value in frame) for frame in signal]
+    expected = streamed(path, program, "\n".join(rows))
+    assert len(expected) == 5
+    timed = "time,x0,x1,x2\n" + "".join(f"{n / 50},{row}\n" for n, row in enumerate(rows))
+    np.testing.assert_array_equal(streamed(path, program, timed), expected)
+    if form == "onnx":  # whose metadata are at hand: columns go by name
+        other = "x2, x0,note,x1\n" + "".join(f"{c},{a},word,{b}\n" for a, b, c in signal.astype(float))
+        np.testing.assert_allclose(streamed(path, program, other), expected, rtol=0, atol=1e-6)
+
+
+def streamed(path, program, lines):
+    """What the program prints, (answers, outputs)."""
     code = WITHOUT_EDGELSTM + "runpy.run_path(sys.argv[0], run_name='__main__')"
     command = [sys.executable, "-c", code, EXAMPLES / program, path]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
-    found = np.array([line.split(",") for line in done.stdout.splitlines()], np.float64)
-    np.testing.assert_allclose(found, open_model(path).stream().push(signal), rtol=0, atol=1e-5)
+    return np.array([line.split(",") for line in done.stdout.splitlines()], np.float64)

@@ -13,9 +13,10 @@ import pytest
 
 from edgelstm.data import Dataset
 from edgelstm.export.elstm import encode
-from edgelstm.model import Model
+from edgelstm.model import Answer, Model
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model as RuntimeModel
+from random_models import random_model, random_signal
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -95,6 +96,42 @@ def test_the_example_answers_as_python_does(
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "truncated" in done.stderr
+
+
+def test_the_example_takes_headers_and_says_what_is_wrong(prefix: Path, tmp_path: Path) -> None:
+    program, csv, model_file = by_pkg_config(prefix, tmp_path), tmp_path / "frames.csv", tmp_path / "m.elstm"
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library_folder(prefix))}
+    frames = np.round(random_signal(9, 3), 3).astype(np.float32)
+    rows = [",".join(f"{value:.9g}" for value in frame) for frame in frames]
+
+    def streamed(text: str, answer: Answer, out: Path = tmp_path / "out") -> tuple[int, list[list[float]], str]:
+        model_file.write_bytes(encode(random_model(3, [5], [2], answer=answer, frames=20)))
+        csv.write_text(text)
+        with out.open("wb") as to:
+            done = subprocess.run([program, model_file, csv], env=environment, stdout=to, stderr=subprocess.PIPE)
+        lines = out.read_text().splitlines() if out.is_file() else []
+        answers = [np.array(line.split(","), np.float32).tolist() for line in lines]
+        return done.returncode, answers, done.stderr.decode()
+
+    plain = streamed("\n".join(rows), Answer())
+    assert plain == (0, RuntimeModel(model_file).stream().push(frames).tolist(), "")
+    timed = "time,x0,x1,x2\n" + "".join(f"{n / 50},{row}\n" for n, row in enumerate(rows))
+    for text in ("x0,x1,x2\n" + "\n".join(rows), timed, timed.replace("\n", "\r\n")):
+        assert streamed(text, Answer()) == plain
+    status, answers, said = streamed(timed, Answer("mean", 0, 0))
+    assert (status, said) == (0, "")
+    stream = RuntimeModel(model_file).stream()
+    stream.push(frames)
+    assert answers == [stream.answer().tolist()]
+    few = f"{csv}: no answer: 9 frames, the first needs 10\n"
+    assert streamed(timed, Answer("mean", 20, 10)) == (0, [], few)
+    assert streamed("", Answer("last", 0, 0)) == (0, [], f"{csv}: no answer: 0 frames, the first needs 1\n")
+    for wrong in (f"{rows[0]}\n1,2\n", f"{rows[0]}\n1,2,3,4\n", f"{rows[0]}\nnan,1,2\n", f"{rows[0]}\n\n"):
+        status, _, said = streamed(wrong, Answer())
+        assert (status, said.count("\n")) == (1, 1)
+        assert said.startswith(f"{csv} line 2: ")
+    if (full := Path("/dev/full")).exists():
+        assert streamed(timed, Answer(), full)[::2] == (1, "standard output: cannot be written\n")
 
 
 def test_cplusplus_reads_the_header(prefix: Path, tmp_path: Path) -> None:
