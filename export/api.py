@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgelstm.export.form import Form, Source
 from edgelstm.export.forms import check_input, check_io, check_layers, find_form
+from edgelstm.export.parity.agreement import Data
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.export.placing import check_names, place, place_failed
 from edgelstm.files import candidate
@@ -51,6 +52,7 @@ def export_model(
     input_codes: InputCodes = "int8",
     sequences: Sequence[NDArray[np.float32]] | None = None,
     verify: bool = True,
+    accept_loss: bool = False,
 ) -> Export:
     """Write `model` to `path`, whose suffix (.elstm, .onnx, .tflite, .c) says the format, and prove the file.
 
@@ -59,8 +61,10 @@ def export_model(
     io: float32 (raw frames in, scores and probabilities out) or, where the form allows, int8: `x` and `scores` are
     integers, which the field `io` of the file's metadata explains.
     input_codes: what frames become in a form made from integers: int8, or int16 where the form allows.
-    sequences: real raw sequences (frames, features) for the proof; left out, those that the model carries.
+    sequences: real raw sequences (frames, features) that calibration did not see, for the proof; left out, those that
+    the model carries.
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
+    accept_loss: take a file that does not agree with the float model as it should; the proof says so.
 
     A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX (NAME.failed-1.SUFFIX where
     that is not of an earlier export); a good file that lay at `path` before stays. A link at `path` stays: what it
@@ -79,7 +83,7 @@ def export_model(
     check_input(form, input_codes)
     check_layers(form, model)
     check_names(path, form.companions)
-    source, examples = _source(form, model, scales, input_codes), _sequences(model, sequences) if verify else ()
+    source, proven_on = _source(form, model, scales, input_codes), _sequences(model, sequences) if verify else None
     try:
         content = form.encode(source, io)
     except ModuleNotFoundError as error:
@@ -91,9 +95,11 @@ def export_model(
         made.write(content)
         made.finish()
         try:
-            proof = prove(made.path, form, source, examples) if verify else None
+            proof = prove(made.path, form, source, *proven_on) if proven_on else None
         except (ImportError, ValueError) as error:  # said of the file that was asked for
             raise type(error)(str(error).replace(str(made.path), str(path))) from None
+        if proof is not None and accept_loss:
+            proof = proof.accepting_loss()
         if proof is not None and not proof.passed:
             written = place_failed(made, proof)
             proof = proof.of_file(written.name)
@@ -132,14 +138,27 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
     scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")
-    return prove(path, form, _source(form, model, str(scales), input_codes), _sequences(model, sequences))
+    return prove(path, form, _source(form, model, str(scales), input_codes), *_sequences(model, sequences))
 
 
-def _sequences(model: Model, given: Sequence[NDArray[np.float32]] | None) -> Sequence[NDArray[np.float32]]:
-    """Those to prove with: shorter ones than the model's stride lead to no scores."""
-    sequences = model.examples if given is None else tuple(given)
-    found = [sequence for sequence in sequences if not 0 < len(sequence) < model.stride]
-    if not found:
+Frames = Sequence[NDArray[np.float32]]
+
+
+def _sequences(model: Model, given: Frames | None) -> tuple[Frames, Frames, Data]:
+    """(for the same rounding, to agree on, what the latter are). Those shorter than the model's stride lead to no
+    scores, and are left out."""
+    found: tuple[Frames, Frames, Data]
+    if given is not None:
+        sequences = _long_enough(model, given)
+        found = sequences, sequences, "given"
+    else:
+        examples, unseen = _long_enough(model, model.examples), _long_enough(model, model.unseen)
+        found = examples or unseen, unseen or examples, "unseen" if unseen else "calibration"
+    if not found[0]:
         least = f" of {model.stride} frames or more" if model.stride > 1 else ""
         raise ValueError(f"model {model.name}: no sequences{least} to prove the file with, expected some: give data")
     return found
+
+
+def _long_enough(model: Model, sequences: Frames) -> Frames:
+    return [sequence for sequence in sequences if not 0 < len(sequence) < model.stride]

@@ -16,7 +16,7 @@ from edgelstm.export import elstm_layers
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.elstm_layers import ENTRY_SIZE, Entry
-from edgelstm.export.form import FloatForm, IntegerForm
+from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model, Placed
 from edgelstm.quantization.quantized_model import QuantizedModel
@@ -151,6 +151,10 @@ INT8 = IntegerForm(
     scales=("per-row", "per-gate"),
     inputs=("int8", "int16"),
     state="inside the stream: 3 bytes per LSTM unit, 2 per GRU unit; saved and restored as bytes",
+    errors=(
+        PER_ROW_ERROR,
+        PER_GATE_ERROR,
+    ),
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
     kinds=elstm_layers.INT8,
@@ -162,6 +166,7 @@ FLOAT32 = FloatForm(
     name="float32",
     engine="EdgeLSTM's C core",
     state="inside the stream: 8 bytes per LSTM unit, 4 per GRU unit; saved and restored as bytes",
+    errors=(FLOAT_ERROR,),
     choose="where int8 costs too much accuracy, or to see what it costs",
     beware="four times the size of int8",
     kinds=elstm_layers.FLOAT32,

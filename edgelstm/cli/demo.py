@@ -131,7 +131,7 @@ def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
     from edgelstm.export import FORMS, export_model
     from edgelstm.runtime.engines.open import SUFFIXES
 
-    click.echo(style.heading("Export") + "  each file is run in its engine and compared, frame by frame")
+    click.echo(style.heading("Export") + "  each file runs in its engine, on recordings that calibration never saw")
     written = []
     forms = [form for form in FORMS if form.suffix in SUFFIXES]
     files = [output / f"{model.name}-{form.name}{form.suffix}" for form in forms]
@@ -146,11 +146,14 @@ def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
         assert result.proof is not None
         text = f"{path.name:<{width}}{show_size(result.size):>10}  {headline(result.proof)}"
         click.echo("  " + style.mark(result.proof.passed, text))
-        if not result.proof.passed:
+        if result.proof.passed:
+            written.append((form, path))
+        elif result.proof.same_rounding.passed:  # 8 bits cost this model too much in this form: an answer, no fault
+            click.echo(paragraph(f"left out: {result.proof.problem()}", "      ", "      "))
+        else:
             for line in result.proof.lines():
                 click.echo(paragraph(line, "    ", "      "))
             raise SystemExit(GATE_FAILED)
-        written.append((form, path))
     return written
 
 

@@ -31,7 +31,6 @@ class Verdict:
     name: str  # of that check
     scores: NDArray[Any]  # (runs, outputs) that the answers must come from
     limit: float
-    decisive: NDArray[Any]  # (runs, outputs) that decisions at the end are compared with
     spread: float  # how far answers and states may be apart when the same frames are cut otherwise
 
 

@@ -23,4 +23,4 @@ class Float32(Arithmetic):
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         exact, rough = float_trace(self.model, sequence), float_trace(self.model, sequence, np.float32)
         limit, largest = compare_with_float64(self.model, run, sequence, ledger, rough, float32_limit)
-        return Verdict("answers against float64", exact.scores, limit, exact.scores, largest)
+        return Verdict("answers against float64", exact.scores, limit, largest)

@@ -32,4 +32,4 @@ class Int8(Arithmetic):
         elif run.scores is not None:
             ledger.exact("scores, every bit", run.scores, trace.scores)
         ledger.near("scores against float64", scores, float_trace(quantized.model, sequence).scores, None)
-        return Verdict(name, scores, ACTIVATION_LIMIT * magnitude(scores), trace.scores, ACTIVATION_LIMIT)
+        return Verdict(name, scores, ACTIVATION_LIMIT * magnitude(scores), ACTIVATION_LIMIT)

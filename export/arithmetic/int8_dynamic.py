@@ -59,7 +59,7 @@ class Int8Dynamic(Arithmetic):
         limit, largest = compare_with_float64(
             self.model, run, sequence, ledger, rough, rounded_limit, 1 / SAME_ROUNDING
         )
-        return Verdict("answers against float64", exact.scores, limit, rough.scores, largest)
+        return Verdict("answers against float64", exact.scores, limit, largest)
 
 
 class Hybrid(Int8Dynamic):

@@ -82,7 +82,7 @@ class Int8Portable(Arithmetic):
         self.compare_states(run, steps, ledger)
         if run.scores is not None:
             self.compare_scores(run.scores, steps.results[quantized.model.road[-1].name][:, -1], run, ledger)
-        return Verdict("answers against float64", exact.scores, limit, rough.scores, largest)
+        return Verdict("answers against float64", exact.scores, limit, largest)
 
     def compare_states(self, run: Run, steps: Walked, ledger: Ledger) -> None:
         """Floats between integers, by the states that the file itself had a call before."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.float32 import Float32
-from edgelstm.export.form import FloatForm
+from edgelstm.export.form import FLOAT_ERROR, FloatForm
 from edgelstm.export.onnx.flow import Flow, Write, context, is_last, joined, number, rows, sequence, walk, windows
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.layers import GRU, LSTM, Conv, Dense
@@ -108,6 +108,7 @@ FORM = FloatForm(
     name="float32",
     engine="onnxruntime",
     state="inputs h0, c0, … and outputs h0_out, c0_out, …; starts with zeros",
+    errors=(FLOAT_ERROR,),
     choose="for other people's tools: standard operators; without a stride, any number of frames per call",
     beware="a call with 0 frames spoils the state",
     kinds=LAYERS,

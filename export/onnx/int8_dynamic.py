@@ -68,6 +68,7 @@ FORM = FloatForm(
     name="int8-dynamic",
     engine="onnxruntime",
     state="inputs h0, c0, … and outputs h0_out, c0_out, …, float32; starts with zeros",
+    errors=(0.01,),
     choose="the fastest and smallest in onnxruntime",
     beware="one frame per call; an operator of onnxruntime alone; other versions may round otherwise",
     kinds=LAYERS,

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8 import Int8
-from edgelstm.export.form import STRIDE_1, WRITTEN_OUT, IntegerForm
+from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTEN_OUT, IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled, shifted
 from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
@@ -240,8 +240,13 @@ FORM = IntegerForm(
     scales=("per-row", "per-gate"),
     io=("float32", "int8"),
     state="inputs h0 (uint8), c0 (int16), … and outputs h0_out, c0_out, …; h starts with its zero point",
+    errors=(
+        PER_ROW_ERROR,
+        PER_GATE_ERROR,
+    ),
     choose="to hold another engine's integers against: every bit of the C core, in standard operators",
-    beware="one frame per call; slower than float32; tables of 131 KB each for sigmoid and tanh",
+    beware="wrong in silence in OpenVINO, which computes int64 as int32 (openvino #35823); one frame per call; "
+    "slower than float32; tables of 131 KB each for sigmoid and tanh",
     kinds=LAYERS,
     limit=WRITTEN_OUT,
     write=encode,

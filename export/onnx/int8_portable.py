@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8_portable import Int8Portable
-from edgelstm.export.form import STRIDE_1, WRITTEN_OUT, IntegerForm
+from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTEN_OUT, IntegerForm
 from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
 from edgelstm.export.onnx.graph import DOMAIN, Graph, Nodes
@@ -277,8 +277,13 @@ FORM = IntegerForm(
     scales=("per-row", "per-gate"),
     io=("float32", "int8"),
     state="inputs h0 (uint8), c0 (float32), … and outputs h0_out, c0_out, …; h starts with its zero point",
+    errors=(
+        PER_ROW_ERROR,
+        PER_GATE_ERROR,
+    ),
     choose="a quarter of float32's size in any ONNX engine: standard operators, the same answers everywhere",
-    beware="one frame per call; faster than float32 from some 150 units only",
+    beware="one frame per call; faster than float32 from some 150 units only; onnx's version converter drops its "
+    "function (onnx #4370)",
     kinds=LAYERS,
     limit=WRITTEN_OUT,
     write=encode,

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.arithmetic.int8_dynamic import Hybrid, rows_to_int8
-from edgelstm.export.form import FloatForm, IntegerForm, Limit
+from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, FloatForm, IntegerForm, Limit
 from edgelstm.export.tflite.graph import Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
@@ -188,8 +188,10 @@ INT8 = IntegerForm(
     scales=("per-gate",),
     io=("float32", "int8"),
     state="variable tensors in the interpreter; reset_all_variables() starts anew",
+    errors=(PER_GATE_ERROR,),
     choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
-    beware="scales per gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
+    beware="TFLite Micro with CMSIS-NN starts every call from an empty state (tflite-micro #3564, #3607); scales per "
+    "gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
     kinds=INTEGER_LAYERS,
     limit=_AND_SMALL_CELLS,
     write=encode_int8,
@@ -200,6 +202,7 @@ FLOAT32 = FloatForm(
     name="float32",
     engine="LiteRT, tflite-runtime",
     state="variable tensors in the interpreter; reset_all_variables() starts anew",
+    errors=(FLOAT_ERROR,),
     choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
     beware="four times the size of int8; no CompiledModel in LiteRT",
     kinds=FLOAT_LAYERS,
@@ -212,6 +215,7 @@ HYBRID = FloatForm(
     name="hybrid",
     engine="LiteRT, tflite-runtime",
     state="variable tensors in the interpreter, float32; reset_all_variables() starts anew",
+    errors=(PER_GATE_ERROR,),
     choose="the size of int8 without calibrating, where the state should stay in the interpreter",
     beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
     kinds=FLOAT_LAYERS,

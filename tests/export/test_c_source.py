@@ -56,7 +56,7 @@ def compiler(*names):
 def test_a_program_with_the_model_inside(stem, precision, tmp_path):
     model = random_model(5, [12, 7], [4])
     path = tmp_path / f"{stem}.c"
-    assert export_model(model, path, precision=precision).proof.passed
+    assert export_model(model, path, precision=precision, accept_loss=True).proof.passed
     name = symbol(path)
     text = PROGRAM.replace("NAME", stem).replace("SYMBOL", name.upper()).replace("symbol", name)
     (tmp_path / "program.c").write_text(text)
@@ -128,6 +128,6 @@ def test_a_model_that_fails_leaves_no_source(tmp_path, monkeypatch):
     right = elstm_layers.rows
     monkeypatch.setattr(elstm_layers, "rows", lambda values, gates=1: right(values[::-1], gates))
     exported = export_model(random_model(5, [7], [4]), tmp_path / "model.c", precision="float32")
-    assert not exported.proof.passed
+    assert not exported.proof.same_rounding.passed
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["model.failed.elstm", "model.failed.elstm.proof.json"]

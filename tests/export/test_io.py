@@ -34,7 +34,7 @@ def test_a_file_of_integers_is_proven_and_answers_as_the_one_of_floats(form, act
     model = random_model(5, [12, 7], [4], activation=activation)
     streams, signal = {}, random_signal(50, 5, 1)
     for io in form.io:
-        result = export_model(model, tmp_path / f"{io}{form.suffix}", precision=form.name, io=io)
+        result = export_model(model, tmp_path / f"{io}{form.suffix}", precision=form.name, io=io, accept_loss=True)
         assert result.proof is not None
         assert result.proof.passed, result.proof.lines()
         opened = open_model(result.path)

@@ -224,7 +224,7 @@ def test_a_file_of_another_layer_fails(form, name, wrong, check, tmp_path):
     path = tmp_path / f"m{form.suffix}"
     path.write_bytes(form.encode(other))
     proof = prove(path, form, source, [random_signal(60, 6, 1), random_signal(31, 6, 2)])
-    assert check in {one.name.replace(",", " ").split()[0] for one in proof.checks if not one.passed}
+    assert check in {one.name.replace(",", " ").split()[0] for one in proof.same_rounding.checks if not one.passed}
 
 
 def test_a_past_that_begins_otherwise_fails(tmp_path):
@@ -241,7 +241,9 @@ def test_a_past_that_begins_otherwise_fails(tmp_path):
         path = tmp_path / "m.onnx"
         onnx.save(proto, path)
         proof = prove(path, form, source, [random_signal(40, 6, 1)])
-        assert "h0" in {one.name.replace(",", " ").split()[0] for one in proof.checks if not one.passed}, form.name
+        assert "h0" in {
+            one.name.replace(",", " ").split()[0] for one in proof.same_rounding.checks if not one.passed
+        }, form.name
 
 
 def test_many_runs_in_a_call_are_refused_where_each_is_written_out(tmp_path):
@@ -272,7 +274,7 @@ def test_sequences_shorter_than_a_stride_prove_nothing(tmp_path):
         export_model(model, path, sequences=[short])
     assert not list(tmp_path.iterdir())
     proof = export_model(model, path, sequences=[short, long]).proof
-    assert (proof.sequences, proof.frames) == (1, 3)
+    assert (proof.same_rounding.sequences, proof.same_rounding.frames) == (1, 3)
     with pytest.raises(ValueError, match="expected at least 3 frames, after which the scores come, in each"):
         prove(path, form, model, [long, short])
 

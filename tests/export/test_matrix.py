@@ -52,7 +52,13 @@ class File:
     def export(self, model: Model, folder: pathlib.Path, sequences: Sequence[NDArray[np.float32]]) -> Proof:
         path = folder / f"m{self.form.suffix}"
         export = export_model(
-            model, path, precision=self.form.name, scales=self.scales, io=self.io, sequences=sequences
+            model,
+            path,
+            precision=self.form.name,
+            scales=self.scales,
+            io=self.io,
+            sequences=sequences,
+            accept_loss=True,  # what 8 bits cost a random model
         )
         assert export.proof is not None
         assert export.path == path, export.proof.lines()
@@ -102,7 +108,7 @@ def test_every_form_is_proven_for_every_kind_of_model(case: Case, tmp_path: path
     # Not what calibration saw: of the same kind, from other seeds.
     proof = file.export(model, tmp_path, [random_signal(FRAMES, FEATURES, 7), random_signal(17, FEATURES, 8)])
     assert proof.passed
-    assert proof.frames == FRAMES + 17
+    assert proof.same_rounding.frames == FRAMES + 17
 
 
 RANDOM_LISTS = range(40 if os.environ.get("EDGELSTM_ALL") else 5)

@@ -31,7 +31,7 @@ def proven_or_refused(form, model, tmp_path):
     path, sequences = tmp_path / f"model{form.suffix}", [*model.examples, beyond(model)]
     for io in form.io:
         try:
-            proof = export_model(model, path, precision=form.name, io=io, sequences=sequences).proof
+            proof = export_model(model, path, precision=form.name, io=io, sequences=sequences, accept_loss=True).proof
         except ValueError as refused:
             assert "expected" in str(refused) or "forms that hold the model" in str(refused)  # noqa: PT017
             assert "\n" not in str(refused)  # noqa: PT017

@@ -20,7 +20,8 @@ print(onnx.__version__, onnxruntime.__version__)
 for form in FORMS:
     for io in form.io if form.format == "onnx" else ():
         path = f"{sys.argv[1]}/{form.name}-{io}.onnx"
-        assert export_model(load_model(sys.argv[2]), path, precision=form.name, io=io).proof.passed, path
+        proof = export_model(load_model(sys.argv[2]), path, precision=form.name, io=io, accept_loss=True).proof
+        assert proof.passed, path
 """
 
 

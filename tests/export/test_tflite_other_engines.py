@@ -56,9 +56,9 @@ def test_tflite_runtime_proves_every_form(runtime, exported, name):
     path = exported / f"{name}.tflite"
     done = runtime.edgelstm("verify", path, "--against", exported / "model.npz", "--json")
     proof = json.loads(done.stdout)["proof"]
-    assert proof["passed"] is True
+    assert proof["same_rounding"]["passed"] is True
     assert proof["engine"] == "tflite-runtime 2.14.0"
-    exact = [check["differing"] for check in proof["checks"] if check["name"].endswith("integers")]
+    exact = [check["differing"] for check in proof["same_rounding"]["checks"] if check["name"].endswith("integers")]
     assert exact == ([0] * 4 if name.startswith(("int8-float32", "int8-int8")) else [])
 
 
@@ -70,7 +70,7 @@ def test_tflite_runtime_proves_lists_of_layers(runtime, name, layers, tmp_path):
     path = export_model(model, tmp_path / "model.tflite", precision=name, verify=False).path
     done = runtime.edgelstm("verify", path, "--against", tmp_path / "model.npz", "--json")
     proof = json.loads(done.stdout)["proof"]
-    assert proof["passed"] is True
+    assert proof["same_rounding"]["passed"] is True
     assert proof["engine"] == "tflite-runtime 2.14.0"
 
 

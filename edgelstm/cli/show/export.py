@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 HEADER = ("file", "size", "scales", "error", "agrees", "µs")
 EXPLAINED = (
-    "scales: of int8 weights. error: RMS difference of answers from the model in float64. agrees: sequences with its "
-    "decision at the end. µs: of a frame, median here, from Python; `edgelstm profile` measures with care."
+    "scales: of int8 weights. error: of scores, RMS relative to float32's. agrees: {agrees}. µs: of a frame, median "
+    "here, from Python; `edgelstm profile` measures with care."
 )
 
 
@@ -23,25 +23,40 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     """One row for each file, marked where its proof passed, and what the columns mean."""
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
     engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
-    return f"{text.table(HEADER, rows, indent='')}\n{text.paragraph(f'{EXPLAINED} Engines: {engines}.', '  ')}"
+    explained = f"{EXPLAINED.format(agrees=_what_agrees(results))} Engines: {engines}."
+    return f"{text.table(HEADER, rows, indent='')}\n{text.paragraph(explained, '  ')}"
+
+
+def _what_agrees(results: Sequence[Export]) -> str:
+    """What the column says, and how many answers it rests on."""
+    counts = sorted({result.proof.agrees.answers for result in results if result.proof and result.proof.agrees.share})
+    among = " to ".join(f"{count:,}" for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
+    of = f" of {among} answers" if among else " of answers"
+    return f"share{of} on unseen recordings that are decided as float32 decides"
+
+
+def agrees_of(proof: Proof) -> str:
+    """How often a file decides as the model does, in a few columns."""
+    from edgelstm.export.parity.agreement import show_share
+
+    agrees = proof.agrees
+    if agrees.share is not None:
+        return show_share(agrees.share)
+    if agrees.fresh.agreeing is None:
+        return "linear"
+    return "no data" if agrees.data == "calibration" else f"too few ({agrees.answers})"
+
+
+def error_of(proof: Proof) -> str:
+    """By how much its scores are off, in a few columns."""
+    from edgelstm.export.parity.agreement import show_error
+
+    return show_error(proof.agrees.error)
 
 
 def headline(proof: Proof) -> str:
-    """What a proof found, in some thirty columns: the strictest thing that it compared."""
-    integers = [check for check in proof.checks if check.name.endswith(", integers")]
-    if integers:
-        differing, values = sum(check.differing for check in integers), sum(check.values for check in integers)
-        return f"{differing} of {values:,} integers differ"
-    # What 8 bits cost is the model's matter; whether the file computes as it should shows against the same rounding.
-    for ending, form in (
-        (", int8 units", "{:.0f} units at most, same rounding"),
-        (" against the same rounding", "{:.1e} at most, same rounding"),
-        (" against float64", "{:.1e} at most from float64"),
-    ):
-        found = [check.largest for check in proof.checks if check.name.endswith(ending) and check.limit]
-        if found:
-            return form.format(max(found))
-    return "passed" if proof.passed else "failed"
+    """What a proof found, in some thirty columns."""
+    return f"agrees {agrees_of(proof)}, error {error_of(proof)}"
 
 
 def _row(result: Export, us: float | None) -> tuple[str, ...]:
@@ -49,8 +64,7 @@ def _row(result: Export, us: float | None) -> tuple[str, ...]:
     if proof is None:
         name, error, agrees = f"– {result.path.name}", "not verified", "–"
     else:
-        name, error = style.mark(proof.passed, result.path.name), f"{proof.float_error:.1e}"
-        agrees = "–" if proof.float_agreement is None else f"{100 * proof.float_agreement:.0f} %"
+        name, error, agrees = style.mark(proof.passed, result.path.name), error_of(proof), agrees_of(proof)
     return (name, show_size(result.size), result.scales or "–", error, agrees, "–" if us is None else f"{us:.1f}")
 
 

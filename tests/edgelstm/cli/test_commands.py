@@ -173,7 +173,8 @@ def test_verify_repeats_the_proof(command: Command, folder: Path, form: str) -> 
     result = json.loads(other_data.out)
     assert result["as_exported"] is True
     assert result["proof"]["passed"]
-    assert result["proof"]["sequences"] == 80
+    assert result["proof"]["same_rounding"]["sequences"] == result["proof"]["agrees"]["recordings"] == 80
+    assert result["proof"]["agrees"]["data"] == "given"
     # What was proven at export is proven again, to the last digit.
     record = json.loads(Path(f"{path}.proof.json").read_text())
     assert json.loads(command("verify", path, "--against", folder / "model.npz", "--json").out)["proof"] == record

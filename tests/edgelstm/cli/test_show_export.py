@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgelstm.cli.show.export import headline
-from edgelstm.export.parity.checks import Check
-from edgelstm.export.parity.proof import Proof
+from edgelstm.export.parity.agreement import Agreement, Way
+from edgelstm.export.parity.proof import Proof, SameRounding
 
-
-def proof(*checks: Check) -> Proof:
-    return Proof("m", "00", 1, "engine", "int8", 1, 1, 1.0, checks, 1.0, 0.0)
-
-
-INTEGERS = Check("h0, integers", 1000, 1, 1.0, 0.1, 0.0), Check("past0, integers", 500, 2, 1.0, 0.1, 0.0)
-UNITS = Check("h0, int8 units", 10, 1, 2.0, 0.1, 3.0), Check("c1, int8 units", 10, 1, 1.0, 0.1, 3.0)
-ROUNDING = (Check("scores against the same rounding", 10, 1, 2e-6, 0.1, 3e-6),)
-FLOATS = Check("h0 against float64", 10, 1, 3e-7, 0.1, 1e-6), Check("scores against float64", 10, 1, 0.5, 0.1, None)
+AGREES = Agreement("unseen", 3, 900, 281, 0.9964, 0.0123, 0.02, True, Way(281, 280, 0.0123), None)
 
 
 @pytest.mark.parametrize(
-    ("checks", "expected"),
+    ("agrees", "expected"),
     [
-        ((*INTEGERS, *UNITS, *FLOATS), "3 of 1,500 integers differ"),
-        ((*UNITS, *ROUNDING, *FLOATS), "2 units at most, same rounding"),
-        ((*ROUNDING, *FLOATS), "2.0e-06 at most, same rounding"),
-        (FLOATS, "3.0e-07 at most from float64"),
-        ((), "passed"),
+        (AGREES, "agrees 99.6 %, error 1.2 %"),
+        (replace(AGREES, share=0.99999, error=1e-7), "agrees 99.9 %, error 1e-05 %"),
+        (replace(AGREES, share=1.0, error=2.5), "agrees 100.0 %, error 2.5 times"),
+        (replace(AGREES, share=None, answers=54), "agrees too few (54), error 1.2 %"),
+        (replace(AGREES, share=None, data="calibration"), "agrees no data, error 1.2 %"),
+        (replace(AGREES, share=None, fresh=Way(281, None, 0.0123)), "agrees linear, error 1.2 %"),
     ],
 )
-def test_the_strictest_comparison_is_told(checks: tuple[Check, ...], expected: str) -> None:
-    assert headline(proof(*checks)) == expected
-    assert len(expected) <= 31  # beside the longest name of the demo's files, within 80 columns
+def test_how_a_file_agrees_is_told(agrees: Agreement, expected: str) -> None:
+    proof = Proof("m", "00", 1, "engine", "int8", SameRounding(1, 1, ()), agrees)
+    assert headline(proof) == expected
+    assert len(expected) <= 33  # beside the longest name of the demo's files, within 80 columns

@@ -1,0 +1,197 @@
+"""*Agrees* says what it says: told independently, of files that are right and of files that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.data import Dataset
+from edgelstm.export import FORMS, export_model, find_form
+from edgelstm.export.parity.agreement import ENOUGH, Agreement
+from edgelstm.export.parity.proof import Proof, prove
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize, Ranges
+from edgelstm.quantization import quantize, reference
+from random_models import random_model, random_signal
+
+Frames = Sequence[NDArray[np.float32]]
+
+
+def proof_of(folder: Path, right: Model, wrong: Model, recordings: Frames) -> Proof:
+    """Of a float32 file of `wrong`, held against `right`."""
+    form = find_form("elstm", "float32")
+    path = folder / "m.elstm"
+    path.write_bytes(form.encode(wrong))
+    return prove(path, form, right, recordings)
+
+
+def agrees(folder: Path, right: Model, wrong: Model, recordings: Frames) -> Agreement:
+    return proof_of(folder, right, wrong, recordings).agrees
+
+
+def with_head(model: Model, change: Any) -> Model:
+    """`model` with (W, b) of its last layer changed."""
+    last = model.layers[-1]
+    W, b = change(last.W.copy(), last.b.copy())  # type: ignore[attr-defined]
+    return replace(model, layers=(*model.layers[:-1], Dense(W, b, "linear")), ranges=None)
+
+
+def test_int8_is_counted_as_the_integers_decide(tmp_path: Path) -> None:
+    model = random_model(5, [12], [6], answer=Answer("last", 0, 1))
+    recordings = [random_signal(150, 5, 1), random_signal(250, 5, 2)]
+    proof = export_model(model, tmp_path / "m.elstm", sequences=recordings, accept_loss=True).proof
+    assert proof is not None
+    found = proof.agrees
+    codes = reference.IntegerStream(quantize(model)).push(np.concatenate(recordings)).scores
+    exact = forward.forward(model, np.concatenate(recordings)).scores
+    assert (found.data, found.recordings, found.frames) == ("given", 2, 400)
+    assert found.streamed is not None
+    assert found.streamed.answers == 400
+    assert found.streamed.agreeing == (codes.argmax(axis=1) == exact.argmax(axis=1)).sum()
+    # What all outputs have in common decides nothing, and a softmax does not tell it.
+    off, size = (s - s.mean(axis=1, keepdims=True) for s in (codes - exact, exact))
+    assert found.streamed.error == pytest.approx(np.sqrt((off**2).mean() / (size**2).mean()), rel=1e-3)
+    assert found.share == min(found.fresh.share or 1, found.streamed.share or 1)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
+def test_scores_that_are_a_percent_larger_are_a_percent_off(activation: Any, tmp_path: Path) -> None:
+    model = random_model(4, [8], [3], activation=activation, answer=Answer("mean", 20, 5))
+    larger = with_head(model, lambda W, b: (1.01 * W, 1.01 * b))
+    found = agrees(tmp_path, model, larger, [random_signal(1500, 4, 1)])
+    assert found.error == pytest.approx(0.01, rel=0.02)
+    assert found.share == (None if activation == "linear" else 1.0)
+    assert not found.passed  # float32 states a hundredth of that
+    assert "error of scores 1 %, expected at most 0.02 %" in found.problems()
+
+
+@pytest.mark.parametrize(("activation", "share"), [("softmax", 0.5), ("sigmoid", 0.0)])
+def test_files_that_decide_otherwise_fail(activation: Any, share: float, tmp_path: Path) -> None:
+    """One output turned around: every decision of it is another, and of a softmax some."""
+    model = random_model(4, [8], [3], activation=activation)
+
+    def turned(W: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        W[0], b[0] = -W[0], -b[0]
+        return W, b
+
+    found = agrees(tmp_path, model, with_head(model, turned), [random_signal(400, 4, 1)])
+    assert found.share is not None
+    assert found.share <= share
+    assert "answers agree, expected at least 98%" in found.problems()[0]
+    assert found.line().startswith(f"agrees: {found.share:.1%}"[:10])
+
+
+@pytest.mark.parametrize("frames", [ENOUGH - 1, ENOUGH])
+def test_few_answers_tell_no_share(frames: int, tmp_path: Path) -> None:
+    model = random_model(3, [6], [4])
+    found = agrees(tmp_path, model, model, [random_signal(frames, 3, 1)])
+    assert (found.share is None) == (frames < ENOUGH)
+    assert found.answers == frames
+    assert found.passed
+    assert ("too few to say (199)" in found.line()) == (frames < ENOUGH)
+
+
+def test_one_in_a_thousand_is_not_100_percent(tmp_path: Path) -> None:
+    model = random_model(3, [6], [4])
+    found = agrees(tmp_path, model, model, [random_signal(300, 3, 1)])
+    assert "100.0 %" in found.line()
+    assert "99.9 %" in replace(found, share=0.99999).line()
+
+
+def slow(keeps: float) -> Model:
+    """A cell that forgets little: after n frames 1 - keeps^n of what it tends to."""
+    W, R, b = np.zeros((4, 1)), np.zeros((4, 1)), np.array([-7.0, np.log(keeps / (1 - keeps)), 2.0, 9.0])
+    layers = (LSTM(W, R, b), Dense(np.array([[1.0]]), np.zeros(1), "linear"))
+    return Model(Normalize(np.zeros(1), np.ones(1)), layers, "linear", Answer("mean", 10, 10))
+
+
+def test_what_goes_wrong_over_a_long_time_shows_in_the_stream(tmp_path: Path) -> None:
+    found = agrees(tmp_path, slow(0.999), slow(0.995), [random_signal(400, 1, n) for n in range(6)])
+    assert found.streamed is not None
+    assert (found.fresh.answers, found.streamed.answers) == (240, 240)
+    assert found.fresh.error < 0.03
+    assert found.error == found.streamed.error > 0.1
+
+
+def test_a_model_that_answers_when_asked_is_not_streamed(tmp_path: Path) -> None:
+    model = random_model(3, [6], [4], answer=Answer("mean", 0, 0))
+    found = agrees(tmp_path, model, model, [random_signal(9, 3, n) for n in range(5)])
+    assert (found.streamed, found.fresh.answers) == (None, 5)
+
+
+def test_windows_are_those_of_training(tmp_path: Path) -> None:
+    model = random_model(3, [6], [4], answer=Answer("last", 0, 0))
+    model = replace(model, provenance={"config": {"data": {"window": 40}}})
+    found = agrees(
+        tmp_path, model, model, [random_signal(200, 3, 1), random_signal(99, 3, 2), random_signal(9, 3, 3)]
+    )
+    assert found.fresh.answers == 5 + 2 + 1
+
+
+def test_recordings_that_calibration_saw_tell_no_share(tmp_path: Path) -> None:
+    model = random_model(3, [6], [4], frames=400)
+    path = tmp_path / "m.elstm"
+    seen = export_model(model, path, accept_loss=True).proof
+    unseen = export_model(replace(model, unseen=(random_signal(300, 3, 9),)), path, accept_loss=True).proof
+    assert seen is not None
+    assert unseen is not None
+    assert (seen.agrees.data, seen.agrees.share, seen.agrees.frames) == ("calibration", None, 400)
+    assert "no recordings that calibration did not see" in seen.agrees.line()
+    assert (unseen.agrees.data, unseen.agrees.answers) == ("unseen", 300)
+    assert unseen.agrees.share is not None
+
+
+def wrecked(model: Model) -> Model:
+    """Calibrated with a glitch: a hundred times what a frame reaches."""
+    assert model.ranges is not None
+    return replace(model, ranges=Ranges({**model.ranges.spans, "x": (-1000.0, 1000.0)}))
+
+
+def test_a_loss_fails_and_may_be_accepted(tmp_path: Path) -> None:
+    model = wrecked(replace(random_model(3, [6], [4]), unseen=(random_signal(300, 3, 9),)))
+    path = tmp_path / "m.elstm"
+    failed = export_model(model, path)
+    assert failed.path == tmp_path / "m.failed.elstm"
+    assert failed.proof is not None
+    assert failed.proof.same_rounding.passed
+    assert not failed.proof.passed
+    assert not failed.proof.accepted_loss
+    taken = export_model(model, path, accept_loss=True)
+    assert taken.path == path
+    assert taken.proof is not None
+    assert taken.proof.to_json()["accepted_loss"] is True
+    assert "the loss was accepted" in taken.proof.lines()[0]
+    assert (
+        export_model(model, tmp_path / "f.elstm", precision="float32", accept_loss=True).proof.accepted_loss is False
+    )  # type: ignore[union-attr]
+
+
+def test_every_form_states_an_error_for_each_of_its_scales() -> None:
+    for form in FORMS:
+        assert len(form.errors) == max(len(form.scales), 1), form.name
+        assert all(0 < error < 0.1 for error in form.errors)
+
+
+def test_agrees_is_what_is_found_on_other_data(watch_model: Model, watch: Dataset, tmp_path: Path) -> None:
+    """Decisions of the integer reference on people whom neither training nor calibration saw: within noise of what
+    the proof told from the recordings that the model carries."""
+    told = export_model(watch_model, tmp_path / "m.elstm", accept_loss=True).proof
+    assert told is not None
+    assert told.agrees.share is not None
+    others = [x[:600] for x, group in zip(watch.sequences, watch.groups) if group in (5, 8)]
+    answer = watch_model.run_answer
+    pairs = zip(reference.scores(quantize(watch_model), others), forward.scores(watch_model, others))
+    alike = [
+        (forward.answers(a, answer).argmax(axis=1) == forward.answers(b, answer).argmax(axis=1)) for a, b in pairs
+    ]
+    found = np.concatenate(alike)
+    assert len(found) > 300
+    noise = np.sqrt(0.05 * (1 / len(found) + 1 / told.agrees.answers))  # of a share of 95 %, one sigma
+    assert abs(found.mean() - told.agrees.share) < 3 * noise
