@@ -10,6 +10,7 @@ import click
 
 from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph
 
 
 @click.command(
@@ -50,7 +51,8 @@ def command(
     from edgelstm.evaluation import evaluate
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
-    from edgelstm.training import evaluation_set, load_config, split, train
+    from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
+    from edgelstm.training.remarks import never_found, remarks
 
     check_output(output, ".npz", [config])
     settings = load_config(config, data, changes)
@@ -59,11 +61,17 @@ def command(
         settings = replace(settings, training=replace(settings.training, seed=seed))
     with listed_problems():
         dataset = read_dataset(settings.data.file, settings.data.read_options())
-    train_set, test_set = split(dataset, settings)
-    with TrainingBar() as bar:
-        trained = train(train_set, settings, on_epoch=bar.update)
+    try:
+        train_set, test_set = split(dataset, settings)
+        test = evaluation_set(test_set, settings)
+        odd = remarks(settings, train_set, test_set)
+        for line in odd:
+            click.echo(paragraph(line, "Note: "), err=True)
+        with TrainingBar() as bar:
+            trained = train(train_set, settings, on_epoch=bar.update)
+    except RecipeError as error:
+        raise ValueError(f"{config}: {error}") from None
     model = calibrate(trained.model, trained.calibration)
-    test = evaluation_set(test_set, settings)
     results = [evaluate(model, test), evaluate(quantize(model), test)]
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
     if as_json:
@@ -73,10 +81,13 @@ def command(
             "epochs": len(trained.history),
             "seconds": sum(epoch.seconds for epoch in trained.history),
             "evaluations": [result.to_json() for result in results],
+            "remarks": odd,
         }
         click.echo(json.dumps(report, allow_nan=False))
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {len(trained.history)} epochs"))
     for result in results:
         click.echo(f"  {result.precision:<13} accuracy {style.percent(result.accuracy)} of {result.sequences}")
+        if (missed := never_found(result)) is not None:
+            click.echo(paragraph(missed, " " * 16, " " * 16))
     click.echo(f"Next: edgelstm export {output} --format elstm")

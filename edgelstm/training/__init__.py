@@ -3,12 +3,13 @@
 No general framework: models made with one come in through files. `train` is the way in.
 """
 
-from edgelstm.training.config import Config, load_config, parse_config
+from edgelstm.training.config import Config, RecipeError, load_config, parse_config
 from edgelstm.training.trainer import Epoch, Trained, evaluation_set, final_answers, split, train
 
 __all__ = [
     "Config",
     "Epoch",
+    "RecipeError",
     "Trained",
     "evaluation_set",
     "final_answers",

@@ -33,6 +33,10 @@ _MOST_BYTES = 1 << 20
 _UNITS = (64,)  # of the LSTM layers where a recipe names none
 
 
+class RecipeError(ValueError):
+    """What a recipe asks of data that do not have it. One line: section and key, found, expected."""
+
+
 @dataclass(frozen=True)
 class Data:
     """`[data]`: what to learn from, and who is kept to test on."""
@@ -155,6 +159,11 @@ class Config:
             raise ValueError("augment.speed: expected 0 without data.window")
         if self.data.window and self.training.skip >= self.data.window:
             raise ValueError(f"training.skip: {self.training.skip}, expected less than data.window")
+        if self.training.patience and not (self.data.validation or self.data.validation_groups):
+            raise ValueError(
+                f"training.patience: {self.training.patience}, expected 0 without data.validation and "
+                "data.validation_groups: nothing tells which epoch is better"
+            )
         self._check_stride()
         self._check_budget()
 

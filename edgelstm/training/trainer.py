@@ -17,7 +17,7 @@ from edgelstm.data.windows import cut
 from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
 from edgelstm.training.batches import Batch, batches, fit_normalize, steps_per_epoch
-from edgelstm.training.config import Config
+from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
@@ -55,19 +55,25 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
     """
     _check_lengths(dataset, config)
     groups = config.data.test_groups
-    if groups:
-        train, test = splits.by_groups(dataset, groups)
-    elif dataset.test is not None:
-        train, test = splits.given(dataset)
-    else:
-        train, test = splits.hold_out(dataset, config.data.test, np.random.default_rng(_SPLIT_SEED))
+    try:
+        if groups:
+            train, test = splits.by_groups(dataset, groups)
+        elif dataset.test is not None:
+            train, test = splits.given(dataset)
+        else:
+            train, test = splits.hold_out(dataset, config.data.test, np.random.default_rng(_SPLIT_SEED))
+    except ValueError as error:
+        raise RecipeError(f"data.test_groups: {error}") from None
     return dataset.subset(train), dataset.subset(test)
 
 
 def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
     """What an accuracy is counted over: windows, or whole sequences where the configuration sets no window."""
     window = config.data.window
-    return cut(dataset, window, config.data.hop or window) if window else dataset
+    try:
+        return cut(dataset, window, config.data.hop or window) if window else dataset
+    except ValueError as error:
+        raise RecipeError(f"data.window: {error}") from None
 
 
 def final_answers(model: Model, dataset: Dataset) -> NDArray[Any]:
@@ -87,13 +93,16 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
     fit, watched = _hold_out(dataset, config, rng)
+    if len(classes := set(fit.y.tolist())) < 2:
+        label = dataset.labels[classes.pop()]
+        raise ValueError(f"{dataset.name}: all that is trained on is {label[:40]!r}, expected two classes or more")
     held_out = None if watched is None else evaluation_set(watched, config)
     normalize = fit_normalize(fit)
     try:  # what cannot become a model is refused now
         network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
         _bare_model(network.to_layers(parameters), normalize, config)
     except ValueError as error:
-        raise ValueError(f"model.layers: {error}") from None
+        raise RecipeError(f"model.layers: {error}") from None
     optimizer = Adam(parameters, settings.weight_decay)
     average = Average(parameters, settings.averaging)
     steps = settings.epochs * steps_per_epoch(fit, config)
@@ -131,7 +140,10 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
     """(what to fit, what to watch it by)."""
     data = config.data
     if data.validation_groups:
-        fit, watch = splits.by_groups(dataset, data.validation_groups)
+        try:
+            fit, watch = splits.by_groups(dataset, data.validation_groups)
+        except ValueError as error:
+            raise RecipeError(f"data.validation_groups: {error}") from None
     elif data.validation:
         fit, watch = splits.hold_out(dataset, data.validation, rng)
     else:
@@ -153,10 +165,10 @@ def _check_features(dataset: Dataset, config: Config) -> None:
     last = dataset.features - 1
     for triad in config.augment.triads:
         if max(triad) > last or len(set(triad)) != 3:
-            raise ValueError(f"augment.triads: {list(triad)}, expected three of the features 0 to {last}")
+            raise RecipeError(f"augment.triads: {list(triad)}, expected three of the features 0 to {last}")
     mirror = config.augment.mirror
     if mirror and (max(mirror) > last or len(set(mirror)) != len(mirror)):
-        raise ValueError(f"augment.mirror: {list(mirror)}, expected some of the features 0 to {last}, each once")
+        raise RecipeError(f"augment.mirror: {list(mirror)}, expected some of the features 0 to {last}, each once")
 
 
 def _check_lengths(dataset: Dataset, config: Config) -> None:

@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[3]
         ("[model]\nunits = [64, 0]", r"model.units\[1\]: 0, expected 1 to 4,096"),
         ("[answer]\npooling = 'mean'\nwindow = 10\nhop = 3", "answer.window: 10, expected a multiple of hop"),
         ("[augment]\nrotation = 20", "augment.triads: empty"),
+        ("[training]\npatience = 5", "training.patience: 5, expected 0 without data.validation"),
         ("[augment]\ntriads = [[0, 1]]", r"augment.triads\[0\]: a list of 2, expected 3 items"),
         ("[data]\nwindow = 10\n[training]\nskip = 10", "training.skip: 10, expected less than data.window"),
         ("[budget]\nlatency_p99 = '2'", "budget latency_p99: '2', expected "),

@@ -1,0 +1,66 @@
+"""What is legal, and most likely not meant: one line each, with the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.evaluation import Evaluation
+from edgelstm.plain import printable
+from edgelstm.training.config import Config
+
+_IMBALANCE = 20
+"""A class with so many times fewer recordings than the largest is hardly learned, and hardly seen in an accuracy."""
+
+_MOST_NAMED = 4
+
+
+def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
+    """On a run before it begins. `training` and `test` are whole recordings, as `training.split` gives them."""
+    found = []
+    if config.training.loss == "last" and config.answer.pooling == "mean":
+        found.append(
+            'training.loss: "last" trains the newest scores alone, but answer.pooling "mean" answers by the mean; '
+            '"frames" or "mean" fits it'
+        )
+    longest = max(len(x) for x in training.sequences)
+    if training.features > longest:
+        found.append(
+            f"{training.name}: {training.features} features, but at most {longest} frames in a recording; if X is "
+            "(cases, channels, time), give X.transpose(0, 2, 1)"
+        )
+    short = sum(len(x) < config.data.window for x in test.sequences)
+    if short:
+        found.append(
+            f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
+            "do not count in the accuracy"
+        )
+    return [*found, *_of_classes(training)]
+
+
+def _of_classes(training: Dataset) -> list[str]:
+    counts = np.bincount(training.y, minlength=len(training.labels))
+    absent = [label for label, count in zip(training.labels, counts) if not count]
+    rare = [label for label, count in zip(training.labels, counts) if 0 < count * _IMBALANCE <= counts.max()]
+    found = []
+    if absent:
+        found.append(f"no recording to train on: {_listed(absent)}")
+    if rare:
+        most = training.labels[int(counts.argmax())]
+        found.append(
+            f"far fewer recordings than of {printable(most, 40)!r} ({counts.max()}): {_listed(rare)}; the accuracy "
+            "says little of them: see how many of each class are found"
+        )
+    return found
+
+
+def never_found(evaluation: Evaluation) -> str | None:
+    """Of classes that the test has and the model never decides for, which an accuracy does not show; None where there
+    are none."""
+    missed = [label for label, share in zip(evaluation.labels, evaluation.recall) if share == 0]
+    return f"never found: {_listed(missed)}" if missed else None
+
+
+def _listed(labels: list[str]) -> str:
+    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    return ", ".join(repr(printable(label, 40)) for label in labels[:_MOST_NAMED]) + more
