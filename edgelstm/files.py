@@ -35,8 +35,7 @@ class Candidate:
     def __init__(self, asked: Path, suffix: str):
         self._asked = asked
         self._before = check_target(asked)
-        # A link stays: what it points to is replaced.
-        self.target = Path(os.path.realpath(asked))
+        self.target = followed(asked)  # a link stays
         self._finished = False
         _sweep(self.target.parent)
         with self._named():
@@ -116,6 +115,11 @@ def write_whole(path: str | Path, content: bytes) -> None:
     """`content` at `path`, as `whole_file` writes it."""
     with whole_file(path) as file:
         file.write(content)
+
+
+def followed(path: str | Path) -> Path:
+    """What a link at `path` leads to in the end; any other path as it is."""
+    return Path(os.path.realpath(path)) if Path(path).is_symlink() else Path(path)
 
 
 def check_target(path: str | Path, inputs: Iterable[str | Path] = ()) -> os.stat_result | None:

@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from edgelstm.export.parity.proof import Proof, proof_path, proven_digest, real_path
-from edgelstm.files import Candidate, candidate, check_target, locked_folder
+from edgelstm.export.parity.proof import Proof, proof_path, proven_digest
+from edgelstm.files import Candidate, candidate, check_target, followed, locked_folder
 
 _MOST_FAILED = 1000
 
@@ -22,7 +22,7 @@ def check_names(path: str | Path, companions: Iterable[str] = (), inputs: Iterab
 
     companions: suffixes of the files that go with it.
     """
-    inputs, real = tuple(inputs), real_path(path)
+    inputs, real = tuple(inputs), followed(path)
     check_target(path, inputs)
     for name in (*map(real.with_suffix, companions), proof_path(real)):
         check_target(name, inputs)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from edgelstm.files import check_target
+from edgelstm.files import check_target, followed
 
 FAILED, GATE_FAILED, BOARD_TROUBLE = 1, 3, 4
 """Exit codes: bad content; a proof, an accuracy or a budget was not kept; a board could not be reached or failed."""
@@ -94,7 +94,7 @@ def check_output(
         return
     if suffix is not None and output.suffix != suffix:
         raise click.UsageError(f"{option} {output}: suffix {output.suffix or 'missing'}, expected {suffix}")
-    for folder in (output.parent, Path(os.path.realpath(output)).parent):
+    for folder in (output.parent, followed(output).parent):
         if not folder.is_dir():
             raise click.UsageError(f"{option} {output}: folder {folder} does not exist")
     try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from edgelstm.export.parity.agreement import Agreement, Data, agreement
 from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
+from edgelstm.files import followed
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.records import Pattern, from_json, load, to_json, to_text
 from edgelstm.runtime.engines.open import open_model
@@ -113,14 +113,9 @@ class _Digest:
     sha256: Annotated[str, Pattern("[0-9a-f]{64}", "64 hex digits, as `edgelstm export` writes them")]
 
 
-def real_path(path: str | Path) -> Path:
-    """What `path` leads to: a link's own name says nothing about what it points to."""
-    return Path(os.path.realpath(path))
-
-
 def proof_path(path: str | Path) -> Path:
     """Where the proof of the file at `path` is: beside what it leads to."""
-    return Path(f"{real_path(path)}.proof.json")
+    return Path(f"{followed(path)}.proof.json")
 
 
 def proven_digest(path: str | Path) -> str | None:

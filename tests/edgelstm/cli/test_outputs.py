@@ -29,6 +29,7 @@ WRITERS = {
     "export": (["export", "model.npz", "-o"], ".elstm", ["model.npz"]),
     "export --data": (["export", "model.npz", "--data", "data.npz", "-o"], ".elstm", ["model.npz", "data.npz"]),
     "export to C": (["export", "model.npz", "--format", "c", "-o"], ".c", ["model.npz"]),
+    "data convert": (["data", "convert", "data.npz", "-o"], ".npz", ["data.npz"]),
     "report": (["report", "a.json", "b.json", "-o"], ".html", ["a.json", "b.json"]),
     "profile": (
         ["profile", "m.elstm", "--data", "frames.csv", "--output"],
