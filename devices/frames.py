@@ -29,7 +29,9 @@ class _Normalize:
 def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32], str]:
     """(frames (T, features), what they are): of the file `data`, CSV or NDJSON, or noise. Errors as `open_source`."""
     if data is None:
-        return noise(model), f"synthetic: {NOISE_FRAMES} frames of noise in the range of the training data"
+        known = model.metadata.get("normalize") is not None
+        of = "in the range of the training data" if known else "of mean 0 and spread 1, as the file tells no range"
+        return noise(model), f"synthetic: {NOISE_FRAMES} frames of noise {of}"
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.source import FrameFormat
 
@@ -44,7 +46,7 @@ def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32
 def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:
     """(count, features): the mean and spread of each feature as they were in training, the same on every machine.
 
-    ValueError for a file whose metadata does not say them.
+    Where a file does not say them, as one without metadata, they are 0 and 1. ValueError where it says them wrongly.
     """
     mean, std = _normalize(model)
     largest = np.finfo(np.float32).max
@@ -54,8 +56,11 @@ def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:
 
 def _normalize(model: EngineModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(mean, std), each (features,)."""
+    told = model.metadata.get("normalize")
+    if told is None:
+        return np.zeros(model.features), np.ones(model.features)
     where = f"{model.path}: metadata.normalize"
-    found = from_json(_Normalize, model.metadata.get("normalize"), where, strict=False)
+    found = from_json(_Normalize, told, where, strict=False)
     if not len(found.mean) == len(found.std) == model.features:
         raise ValueError(f"{where}: {len(found.mean)} means and {len(found.std)} stds, expected {model.features}")
     return np.array(found.mean), np.array(found.std)

@@ -25,7 +25,12 @@ from edgelstm.devices.remote.channel import Channel, CutError, LateError
 from edgelstm.records import from_json
 
 LEAST_PYTHON = (3, 11)
-_HOST = re.compile(r"[A-Za-z0-9_.:@%\[\]/+][A-Za-z0-9_.:@%\[\]/+-]{0,254}")
+_HOST = re.compile(
+    r"(?=.{1,255}\Z)"
+    r"(?:(?:[\w.:%+][\w.:@%+-]*@)?(?=[^@]*[a-zA-Z0-9])[\w.:%\[\]+][\w.:%\[\]+-]*"
+    r"|ssh://(?:[\w.][\w.+-]*@)?\w[\w.-]*(?::[1-9]\d{0,4})?/?)",
+    re.ASCII,
+)
 _CONNECT_SECONDS = 15
 _START_SECONDS = 60.0  # a slow board's login and first Python
 _ANSWER_SECONDS = 60.0
@@ -273,6 +278,8 @@ class Session:
         if code != 255:
             return BoardError(self.host, f"{self._python} cannot be started there: {last}")
         said = "\n".join(lines)
+        if "usage: ssh" in said:
+            return BoardError(self.host, "no host as ssh takes it, such as pi or user@192.168.0.7")
         if "Permission denied" in said:
             last += f"; `ssh {self.host}` must log in without a question (ssh-copy-id, ssh-add)"
         elif "Host key verification failed" in said:

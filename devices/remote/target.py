@@ -18,6 +18,10 @@ from edgelstm.records import Length, from_json, parse_toml
 LEAST_NUMPY = (1, 24)
 WHEELS = Path("dist")
 """Where `make wheels` puts them."""
+REMEDY = (
+    "expected EdgeLSTM's wheel for the board by --wheel: the one that was installed here where the board is of the "
+    "same kind; in a checkout `make wheels` builds one for each kind (docs/deploying.md)"
+)
 
 _MOST_BYTES = 1 << 20  # of a file with boards
 _MARGIN = 1 << 20  # bytes that stay free on a board
@@ -69,7 +73,7 @@ def refuse_twice(targets: Sequence[Target]) -> None:
 def see_wheels(target: Target) -> None:
     """FileNotFoundError where neither a wheel nor a folder with wheels is."""
     if not target.wheels.exists():
-        raise FileNotFoundError(2, "no such wheel or folder; `make wheels` builds wheels in dist", str(target.wheels))
+        raise FileNotFoundError(2, f"no such wheel or folder; {REMEDY}", str(target.wheels))
 
 
 def choose_wheel(session: Session, wheels: Path) -> tuple[Path, bytes]:

@@ -62,7 +62,8 @@ def find_wheel(architecture: str, libc: str, folders: Iterable[str | Path], vers
         others = f", only {', '.join(sorted({_parse(path)[0] for path in found}))}" if found else ""
         places = ", ".join(map(str, searched)) or "no folder"
         raise FileNotFoundError(
-            f"no wheel of edgelstm {wanted} for {architecture} in {places}{others}: `make wheels` builds them in dist"
+            f"no wheel of edgelstm {wanted} for {architecture} in {places}{others}: "
+            "`make wheels` builds them in dist, --wheel names one from elsewhere"
         )
     # A manylinux wheel before one that was built for the building machine alone.
     best = min(named, key=lambda path: ("manylinux" not in path.name, path.name))

@@ -138,17 +138,20 @@ def _settings(given: dict[str, Any]) -> Settings | None:
         words = tuple(shlex.split(given["source_command"] or ""))
     except ValueError as error:
         raise click.UsageError(f"--source-command: {error}") from None
-    return Settings(
-        model="model",
-        sha256="",
-        source_file=given["source"] or "",
-        source_command=words,
-        syntax=given["syntax"],
-        output=given["output"] or "",
-        keep_state=given["keep_state"],
-        state_every=given["state_every"],
-        state_max_age=given["state_max_age"],
-    )
+    try:
+        return Settings(
+            model="model",
+            sha256="",
+            source_file=given["source"] or "",
+            source_command=words,
+            syntax=given["syntax"],
+            output=given["output"] or "",
+            keep_state=given["keep_state"],
+            state_every=given["state_every"],
+            state_max_age=given["state_max_age"],
+        )
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
 
 
 def _report_change(target: Target, name: str, changed: Deployed, *, as_json: bool) -> None:

@@ -39,10 +39,25 @@ def test_frames_of_a_file_end_after_the_most(model, tmp_path):
     assert frames_of(model, None)[1].startswith("synthetic")
 
 
-@pytest.mark.parametrize(
-    "normalize", [None, 3, {}, {"mean": [1.0], "std": [1.0, 2.0]}, {"mean": [1, "x"], "std": [1]}]
-)
+@pytest.mark.parametrize("normalize", [3, {}, {"mean": [1.0], "std": [1.0, 2.0]}, {"mean": [1, "x"], "std": [1]}])
 def test_a_file_that_does_not_say_what_its_frames_are_is_named(model, normalize):
     model.metadata["normalize"] = normalize
     with pytest.raises(ValueError, match=r"^[^\n]*model\.elstm: metadata\.normalize: [^\n]*$"):
         noise(model)
+
+
+def test_a_file_without_metadata_is_profiled_and_deployed_as_any_other(tmp_path, monkeypatch):
+    from edgelstm.devices import Plan
+    from edgelstm.devices.deploy.deployment import self_test
+    from edgelstm.devices.profiling.here import profile_here
+    from edgelstm.export import elstm
+
+    monkeypatch.setattr(elstm, "metadata_json", lambda *_: "")
+    path = tmp_path / "bare.elstm"
+    path.write_bytes(encode(random_model(2, (4,), (3,))))
+    model = Model(path)
+    assert dict(model.metadata) == {}
+    report = profile_here(path, Plan(frames=20, pace="flat"))
+    assert report.runs[0].input == "synthetic: 256 frames of noise of mean 0 and spread 1, as the file tells no range"
+    assert abs(noise(model, 5000).std() - 1) < 0.02
+    self_test(path).run(model)

@@ -140,6 +140,36 @@ def test_a_host_is_no_option_and_no_program(host):
         Session(host)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["@", "a@", "@b", "::@", ":", "[]", "%", "//", "a/b", "a@-x", "ssh://", "ssh://a@", "ssh://a/b", "ssh://a:0"],
+)
+def test_a_host_that_ssh_would_answer_with_its_usage_never_reaches_it(host):
+    with pytest.raises(ValueError, match="expected a host"):
+        session.check_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "pi",
+        "u@192.168.0.7",
+        "a_b",
+        "::1",
+        "u@fe80::1%eth0",
+        "[::1]",
+        "a@b@c",
+        "ssh://pi",
+        "ssh://u@pi:22",
+        "ssh://pi/",
+    ],
+)
+def test_a_host_that_ssh_takes_is_taken(host):
+    assert session.check_host(host) == host
+    asked = subprocess.run([shutil.which("ssh"), "-F", "none", "-G", "--", host], capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stderr
+
+
 @pytest.mark.parametrize("shell", ["sh", "bash", "fish", "tcsh"])
 def test_every_login_shell_understands_the_first_command(shell):
     if shutil.which(shell) is None:
