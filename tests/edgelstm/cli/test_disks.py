@@ -90,7 +90,8 @@ def test_a_folder_that_takes_no_files_is_named_before_any_work(tmp_path: Path) -
 def test_what_another_user_left_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = tmp_path / f".edgelstm-{'a' * 16}.part"
     left.write_bytes(b"half")
-    monkeypatch.setattr(os, "geteuid", lambda other=os.geteuid() + 1: other)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
     write_whole(tmp_path / "file", b"whole")
     assert left.exists()
     monkeypatch.undo()
