@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelstm.export.arithmetic.arithmetic import Arithmetic
+from edgelstm.export.denormals import without_denormals
 from edgelstm.model import Model
 from edgelstm.quantization import Granularity, QuantizedModel
 from edgelstm.quantization.affine import InputCodes
@@ -118,7 +119,7 @@ class FloatForm(Form):
     computes: Callable[[Model], Arithmetic]
 
     def encode(self, source: Source, io: Io = "float32") -> bytes:  # noqa: ARG002 - floats only
-        return self.write(_float(source))
+        return self.write(without_denormals(_float(source)))
 
     def arithmetic(self, source: Source) -> Arithmetic:
         return self.computes(_float(source))

@@ -48,6 +48,12 @@ INLINE vf tanh_float(vf x) {
     return choose_float(x < 0.0f, -magnitude, magnitude);
 }
 
+/* el_state */
+INLINE vf state_float(vf x) {
+    v32 small = (x < EL_LEAST_STATE) & (x > -EL_LEAST_STATE);
+    return choose_float(small, splat_float(0.0f), x);
+}
+
 /* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers. */
 INLINE void add_products_float(const float *weights, size_t block_size, const int blocks,
                                uint32_t columns, const float *x, vf (*sums)[PARTS]) {
@@ -84,9 +90,9 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
     add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
     add_products_float(weights + (size_t)16 * columns_w, block_size, EL_GATES, columns_r, h, gates);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
-        vf cell = sigmoid_float(gates[1][part]) * load_float(c) +
-                  sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]);
-        vf hidden = sigmoid_float(gates[3][part]) * tanh_float(cell);
+        vf cell = state_float(sigmoid_float(gates[1][part]) * load_float(c) +
+                              sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]));
+        vf hidden = state_float(sigmoid_float(gates[3][part]) * tanh_float(cell));
         memcpy(c, &cell, sizeof cell);
         memcpy(h_next, &hidden, sizeof hidden);
     }

@@ -141,7 +141,7 @@ static void gru_float32(const el_gru *gru, const float *from_x, const float *fro
             recurrent *=
                 sigmoid_float(load_float(from_x + units + n) + load_float(from_h + units + n));
         vf candidate = tanh_float(load_float(from_x + 2 * units + n) + recurrent);
-        vf next = z * load_float(h + n) + (1.0f - z) * candidate;
+        vf next = state_float(z * load_float(h + n) + (1.0f - z) * candidate);
         memcpy(h + n, &next, sizeof next);
     }
 }

@@ -158,8 +158,9 @@ static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, fl
             weights = add_products_float32(weights, lstm->columns_r, h, gates[gate]);
         }
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h_next++) {
-            *c = el_sigmoid(gates[1][n]) * *c + el_sigmoid(gates[0][n]) * el_tanh(gates[2][n]);
-            *h_next = el_sigmoid(gates[3][n]) * el_tanh(*c);
+            *c = el_state(el_sigmoid(gates[1][n]) * *c +
+                          el_sigmoid(gates[0][n]) * el_tanh(gates[2][n]));
+            *h_next = el_state(el_sigmoid(gates[3][n]) * el_tanh(*c));
         }
     }
 }
@@ -184,7 +185,7 @@ static void gru_float32(const el_gru *gru, const float *from_x, const float *fro
         float z = el_sigmoid(from_x[n] + from_h[n]);
         float r = gru->before ? 1.0f : el_sigmoid(from_x[units + n] + from_h[units + n]);
         float candidate = el_tanh(from_x[2 * units + n] + r * from_h[2 * units + n]);
-        h[n] = z * h[n] + (1.0f - z) * candidate;
+        h[n] = el_state(z * h[n] + (1.0f - z) * candidate);
     }
 }
 
