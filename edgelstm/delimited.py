@@ -6,6 +6,7 @@ Whatever reads CSV reads it by these rules: a stream on a board, and recordings 
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -16,7 +17,6 @@ MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "-"))
 
 DecimalSign = Literal[".", ","]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -31,16 +31,28 @@ def split(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in row]
 
 
+def parsed(cell: str) -> float | None:
+    """The number in `cell` in plain digits (Python reads those of any script), NaN and infinity too; None where it
+    holds none."""
+    try:
+        return float(cell) if cell.isascii() and "_" not in cell else None
+    except ValueError:
+        return None
+
+
+def has_decimal_comma(cell: str) -> bool:
+    """Whether it is a number but for a comma in the place of its point."""
+    return _COMMA.fullmatch(cell) is not None
+
+
 def number(cell: str, decimal: DecimalSign = ".") -> float | None:
-    """The finite number that a cell holds, in plain digits (0 to 9); None where it holds none."""
+    """The finite number that a cell holds; None where it holds none."""
     if decimal == ",":
         if "." in cell:
             return None
         cell = cell.replace(",", ".", 1)
-    if not _NUMBER.fullmatch(cell):
-        return None
-    value = float(cell)
-    return value if abs(value) != float("inf") else None
+    value = parsed(cell)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def is_missing(cell: str) -> bool:
@@ -66,5 +78,5 @@ def guess_delimiter(lines: Sequence[str]) -> str:
 def guess_decimal(rows: Sequence[Sequence[str]]) -> DecimalSign:
     """`,` where cells look like 1,5 and none like 1.5."""
     cells = [cell for row in rows for cell in row]
-    commas = any(_COMMA.fullmatch(cell) for cell in cells)
-    return "," if commas and not any("." in cell and _NUMBER.fullmatch(cell) for cell in cells) else "."
+    points = any("." in cell and parsed(cell) is not None for cell in cells)
+    return "," if not points and any(map(has_decimal_comma, cells)) else "."

@@ -77,10 +77,13 @@ def test_the_runtime_needs_neither_trainer_nor_exporters(graph):
             assert not [other for other in reachable(graph, name) if other.startswith(upper)], name
 
 
+GROUND = {"edgelstm.files", "edgelstm.records", "edgelstm.plain", "edgelstm.delimited"}
+
+
 def test_devices_need_the_runtime_alone(graph):
     for name in graph:
         if name.startswith("edgelstm.devices"):
-            others = reachable(graph, name) - {"edgelstm.files", "edgelstm.records", "edgelstm.plain"}
+            others = reachable(graph, name) - GROUND
             assert all(other.startswith(("edgelstm.devices", "edgelstm.runtime")) for other in others), name
 
 
@@ -91,5 +94,5 @@ def test_nothing_imports_the_commands(graph):
 
 
 def test_the_ground_imports_nothing_above_it(graph):
-    assert graph["edgelstm.files"] == graph["edgelstm.plain"] == set()
+    assert graph["edgelstm.files"] == graph["edgelstm.plain"] == graph["edgelstm.delimited"] == set()
     assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.plain"}

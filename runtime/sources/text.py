@@ -1,8 +1,8 @@
 """Frames from lines of text: CSV or NDJSON, one by one. What knows of them lies here; files and pipes lie beside it.
 
-CSV has commas, semicolons or tabs between its columns. With a header, columns are found by name, in any order,
-and others are left alone; without one there are exactly as many columns as the model has features. NDJSON has
-one JSON array of numbers, or one object by name, on each line.
+CSV has commas, semicolons or tabs between its columns; where these are no commas, numbers may have decimal ones. With
+a header, columns are found by name, in any order, and others are left alone; without one there are exactly as many
+columns as the model has features. NDJSON has one JSON array of numbers, or one object by name, on each line.
 
 Text is hostile until checked: lines are bounded, and everything that is not a finite float32 is refused with
 its source, line and column.
@@ -10,7 +10,6 @@ its source, line and column.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import json
 import math
@@ -21,6 +20,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
+from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, Source
 from edgelstm.runtime.sources.timing import TimeCheck, about, time_column
@@ -30,7 +30,6 @@ LINE_LIMIT = 64 * 1024
 
 _MOST_DROPPED = 1 << 20
 _LARGEST = float(np.finfo(np.float32).max)
-_DELIMITERS = (",", ";", "\t")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -96,7 +95,7 @@ class TextSource(Source):
         raw = self._stream.readline(_MOST_DROPPED)
         text = raw.decode("utf-8", "replace").strip()
         names = _Columns.of(self._form.features, self._form.names).names
-        cells = max((_cells(text, delimiter) for delimiter in _DELIMITERS), key=len)
+        cells = max((_cells(text, delimiter) for delimiter in DELIMITERS), key=len)
         known = [cell for cell in cells if cell in names]
         if names and set(names) <= set(cells):
             return raw
@@ -187,6 +186,7 @@ class _Csv:
     def __init__(self, columns: _Columns) -> None:
         self._columns = columns
         self._delimiter = ""
+        self._decimal: DecimalSign | None = None
         self._width = 0
         self._takes: list[tuple[int, str]] = []  # for each feature: its place in a row, its name in errors
         self.time_column: str | None = None
@@ -206,13 +206,26 @@ class _Csv:
             cells = _split(line, self._delimiter)
         if len(cells) != self._width:
             raise _UnreadableError(f"{_count(len(cells), 'column')}, expected {self._width}")
-        values = [_parsed(cells[place]) for place, _ in self._takes]
+        values = self._values([cells[place] for place, _ in self._takes])
         if (bad := _first_bad(values)) is not None:
             place, name = self._takes[bad]
-            raise _UnreadableError(_cell_problem(cells[place]), name)
+            raise _UnreadableError(_cell_problem(cells[place], self._decimal), name)
         if self.time_column is not None:
             self.time = cells[self._time_place]
         return np.array(values, np.float32)
+
+    def _values(self, cells: list[str]) -> list[float | None]:
+        """Their numbers. Where commas do not part the columns, the first that stands in a number's midst makes them
+        decimal, unless there have been points."""
+        if self._decimal != ",":
+            values = [parsed(cell) for cell in cells]
+            if self._delimiter == "," or self._decimal == ".":
+                return values
+            if any("." in cell for cell in cells):
+                self._decimal = "."
+            elif any(map(has_decimal_comma, cells)):
+                self._decimal = ","
+        return [number(cell, ",") for cell in cells] if self._decimal == "," else values
 
     def _first(self, line: str) -> list[str]:
         """The first line's cells, by the delimiter that makes most sense of it."""
@@ -223,10 +236,10 @@ class _Csv:
             except _UnreadableError:
                 return -1, False, 0, 0
             known = sum(cell in self._columns.names for cell in cells)
-            numbers = sum(_parsed(cell) is not None for cell in cells)
+            numbers = sum(map(_is_number, cells))
             return known, len(cells) == self._columns.features, numbers, len(cells)
 
-        self._delimiter = max(_DELIMITERS, key=sense)
+        self._delimiter = max(DELIMITERS, key=sense)
         return _split(line, self._delimiter)
 
     def _read_header(self, cells: list[str]) -> None:
@@ -252,9 +265,13 @@ class _Csv:
 
 def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
     """Names may look like numbers and a bad row may hold words, so both are looked at."""
-    words = [cell for cell in cells if _parsed(cell) is None]
+    words = [cell for cell in cells if not _is_number(cell)]
     known = set(names)
     return len(words) == len(cells) or any(word in known for word in words) or (bool(known) and known <= set(cells))
+
+
+def _is_number(cell: str) -> bool:
+    return parsed(cell) is not None or has_decimal_comma(cell)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -266,13 +283,10 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _split(line: str, delimiter: str) -> list[str]:
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
     try:
-        (row,) = csv.reader([line], delimiter=delimiter, strict=True)
-    except (csv.Error, ValueError):
-        raise _UnreadableError("quotes that do not match, expected one row on each line") from None
-    return [cell.strip() for cell in row]
+        return split(line, delimiter)
+    except ValueError as error:
+        raise _UnreadableError(str(error)) from None
 
 
 class _Ndjson:
@@ -324,21 +338,15 @@ def _first_bad(values: list[float | None]) -> int | None:
     return None
 
 
-def _parsed(cell: str) -> float | None:
-    """The number in `cell`, NaN and infinity too; None where it holds none."""
-    try:
-        return float(cell) if cell.isascii() and "_" not in cell else None  # Python reads digits of any script
-    except ValueError:
-        return None
-
-
-def _cell_problem(cell: str) -> str:
-    """Why the text of a CSV cell is no finite float32."""
+def _cell_problem(cell: str, decimal: DecimalSign | None) -> str:
+    """Why the text of a CSV cell is no finite float32. decimal: the sign that numbers have had so far."""
     if not cell:
         return "empty, expected a number"
-    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", cell):
+    if decimal == "," and "." in cell and parsed(cell) is not None:
+        return f"{_clip(cell)} has a decimal point, expected a comma as before"
+    if has_decimal_comma(cell):
         return f"{_clip(cell)} is not a number, expected a decimal point ({_clip(cell.replace(',', '.'))})"
-    if _parsed(cell) is None:
+    if parsed(cell) is None:
         digits = ", expected the digits 0 to 9" if any(sign.isdigit() and not sign.isascii() for sign in cell) else ""
         return f"{_clip(cell)} is not a number{digits}"
     if not re.search(r"\d", cell):

@@ -38,9 +38,7 @@ def test_three_commands_from_recordings_to_a_board(recordings: Path, command: Co
     float32, int8 = json.loads(trained.out)["evaluations"]
     assert float32["accuracy"] == int8["accuracy"] == 1.0
     assert command("export", model, "--format", "elstm", "-o", file).code == 0
-    frames = recordings.parent / "live.csv"
-    frames.write_text((recordings / "fast.0.csv").read_text().replace(",", "."))
-    answers = command("stream", file, frames)
+    answers = command("stream", file, recordings / "fast.0.csv")
     assert answers.code == 0, answers.err
     last = json.loads(answers.out.splitlines()[-1])
     assert last["label"] == "fast"
