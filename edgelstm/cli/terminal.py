@@ -11,6 +11,7 @@ import codecs
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def prepare() -> None:
     _take_closed()
     if sys.stdout is sys.__stdout__:
         sys.stdout = _lasting(sys.stdout, "stdout", may_fail=False)
-    if sys.stderr is sys.__stderr__:
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the program
+    elif sys.stderr is sys.__stderr__:
         sys.stderr = _lasting(sys.stderr, "stderr", may_fail=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

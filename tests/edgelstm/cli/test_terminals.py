@@ -1,0 +1,215 @@
+"""Every command, whatever its standard streams are: the table of docs/architecture.md, Errors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.cli import COMMANDS
+from edgelstm.data import Dataset, save_dataset
+from edgelstm.devices.profiling.report import write_report
+from edgelstm.export.api import export_model
+from edgelstm.model import Answer
+from edgelstm.model_file import save_model
+from forked import Launcher, launcher
+from made_up_report import REPORT
+from random_models import random_model, random_signal
+
+RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 1\n"
+
+RUNS = {
+    "help": (["--help"], ""),
+    "demo": (["demo", "--help"], ""),
+    "data": (["data", "inspect", "data.npz"], ""),
+    "init": (["init", "data.npz", "--force", "-o", "new.toml"], "new.toml"),
+    "train": (["train", "recipe.toml", "-o", "new.npz"], "new.npz"),
+    "evaluate": (["evaluate", "model.npz", "data.npz", "--all"], ""),
+    "export": (["export", "model.npz", "-o", "new.elstm"], "new.elstm"),
+    "export --list": (["export", "--list"], ""),
+    "verify": (["verify", "m.elstm", "--against", "model.npz"], ""),
+    "inspect": (["inspect", "m.elstm"], ""),
+    "stream": (["stream", "m.elstm", "frames.csv"], ""),
+    "profile": (["profile", "m.elstm", "--predict", "pi-5", "--output", "new.json"], "new.json"),
+    "report": (["report", "report.json", "-o", "new.html"], "new.html"),
+    "deploy": (["deploy", "--help"], ""),
+    "boards": (["boards"], ""),
+}
+"""Command → (arguments, the file that it writes)."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that the commands read."""
+    folder = tmp_path_factory.mktemp("terminals")
+    model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
+    save_model(model, folder / "model.npz")
+    export_model(model, folder / "m.elstm", precision="int8")
+    sequences = tuple(random_signal(12, 3, seed) for seed in range(8))
+    y = np.arange(8) % 2
+    save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
+    (folder / "recipe.toml").write_text(RECIPE)
+    (folder / "frames.csv").write_text("1,2,3\n" * 8)
+    write_report(REPORT, folder / "report.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def launched(folder: Path) -> Iterator[Launcher]:
+    with launcher(folder) as started:
+        yield started
+
+
+@pytest.fixture(params=RUNS)
+def run(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
+    """(arguments, the file that the command will write, which is not there yet)."""
+    arguments, written = RUNS[request.param]
+    path = folder / written if written else None
+    if path is not None:
+        path.unlink(missing_ok=True)
+    yield arguments, path
+    assert not list(folder.glob("*.part"))
+
+
+Run = tuple[list[str], Path | None]
+
+
+def test_every_command_is_in_the_table() -> None:
+    assert set(COMMANDS) == {arguments[0] for arguments, _ in RUNS.values()} - {"--help"}
+
+
+def test_in_an_encoding_that_lacks_our_signs(launched: Launcher, run: Run) -> None:
+    arguments, path = run
+    ended = launched.run(*arguments, encoding="iso-8859-1")
+    assert (ended.code, ended.err.decode("iso-8859-1").count("edgelstm: ")) == (0, 0)
+    assert path is None or path.stat().st_size
+    if arguments[0] == "stream":
+        ended.out.decode()  # JSON is UTF-8 everywhere
+    else:
+        assert ended.out.decode("iso-8859-1").strip()
+        assert "✓".encode() not in ended.out
+
+
+@pytest.mark.parametrize("out", ["left", "closed"])
+def test_without_anyone_who_reads(launched: Launcher, run: Run, out: str) -> None:
+    """What works goes on; what only prints has nothing more to do."""
+    arguments, path = run
+    ended = launched.run(*arguments, out=out)
+    if (arguments[0], out) == ("stream", "closed"):
+        assert ended.code == 2
+        assert ended.err.startswith(b"edgelstm: stdout is closed; the answers go there")
+        return
+    assert (ended.code, b"edgelstm: " in ended.err) == (0, False), ended.err
+    assert path is None or path.stat().st_size
+
+
+def test_into_a_full_disk(launched: Launcher, run: Run) -> None:
+    """An error that names stdout, after the work."""
+    arguments, path = run
+    ended = launched.run(*arguments, out="/dev/full")
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == b"edgelstm: stdout: no space left on device"
+    assert path is None or path.stat().st_size
+
+
+@pytest.mark.parametrize("err", ["closed", "/dev/full"])
+def test_stderr_decides_nothing(launched: Launcher, run: Run, err: str) -> None:
+    arguments, path = run
+    ended = launched.run(*arguments, err=err)
+    assert ended.code == 0
+    assert ended.out
+    assert path is None or path.stat().st_size
+
+
+@pytest.mark.parametrize("err", ["left", "closed", "/dev/full"])
+def test_an_error_that_nobody_reads_has_its_code_all_the_same(launched: Launcher, err: str) -> None:
+    assert launched.run("inspect", "recipe.toml", err=err).code == 1
+    assert launched.run("inspect", err=err).code == 2
+
+
+@pytest.mark.parametrize("out", ["left", "closed"])
+def test_a_gate_has_its_code_when_nobody_reads(launched: Launcher, out: str) -> None:
+    gate = ("evaluate", "model.npz", "data.npz", "--all", "--min-accuracy", "1")
+    assert launched.run(*gate).code == launched.run(*gate, out=out).code == 3
+
+
+@contextlib.contextmanager
+def special(kind: str, folder: Path) -> Iterator[tuple[Path, bytearray]]:
+    """(where to write to, what came there, complete in the end)."""
+    got = bytearray()
+    if kind == "link":
+        target, where = folder / "target", folder / "link"
+        target.write_bytes(b"")
+        where.unlink(missing_ok=True)
+        where.symlink_to("target")
+        yield where, got
+        assert where.is_symlink()
+        got += target.read_bytes()
+        return
+    if kind == "pipe":
+        where = folder / "pipe"
+        if not where.exists():
+            os.mkfifo(where)
+        reader, held = os.open(where, os.O_RDONLY | os.O_NONBLOCK), os.open(where, os.O_WRONLY)
+        os.set_blocking(reader, True)
+    else:
+        try:
+            reader, held = os.openpty()
+        except OSError as error:
+            pytest.skip(f"no pseudo-terminals here: {error}")
+        where = Path(os.ttyname(held))
+    thread = threading.Thread(target=read_all, args=(reader, got))
+    thread.start()
+    try:
+        yield where, got
+    finally:
+        os.close(held)
+        thread.join()
+    assert kind == "terminal" or stat.S_ISFIFO(where.stat().st_mode)
+
+
+def read_all(reader: int, into: bytearray) -> None:
+    with contextlib.suppress(OSError):  # a terminal whose other end has gone
+        while data := os.read(reader, 1 << 16):
+            into += data
+    os.close(reader)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "terminal"])
+def test_into_what_is_no_plain_file(launched: Launcher, run: Run, folder: Path, kind: str) -> None:
+    arguments, path = run
+    with special(kind, folder) as (where, got):
+        ended = launched.run(*arguments, out=where)
+    assert ended.code == 0, ended.err
+    assert path is None or path.stat().st_size
+    assert got
+
+
+def test_ctrl_c_is_one_line(folder: Path) -> None:
+    """While a command waits for its file."""
+    pipe = folder / "slow.npz"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "edgelstm", "inspect", str(pipe)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program,
+        pipe.open("wb"),  # which waits until the command has it open
+    ):
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+    assert (program.returncode, out, err) == (130, "", "edgelstm: interrupted\n")
+
+
+def test_the_console_script_loads_nothing_before_it_hears_ctrl_c() -> None:
+    """What it imports first is Python's own, and little."""
+    program = "import sys, edgelstm.__main__; print(*(name for name in sys.modules if name.startswith('edgelstm')))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"edgelstm", "edgelstm.__main__"}
