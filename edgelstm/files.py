@@ -39,7 +39,9 @@ class Candidate:
         self._finished = False
         _sweep(self.target.parent)
         with self._named():
-            self.path, self.file = _made(self.target.parent, suffix)
+            # never open to more than the file that it may replace
+            mode = 0o666 if self._before is None else self._before.st_mode & 0o777
+            self.path, self.file = _made(self.target.parent, suffix, mode)
 
     def write(self, content: bytes) -> None:
         """All of it: what was written before goes."""
@@ -174,14 +176,14 @@ def read_bounded(path: str | Path | Traversable, most: int) -> bytes:
     return content
 
 
-def _made(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
+def _made(folder: Path, suffix: str, mode: int) -> tuple[Path, BinaryIO]:
     """A new file with a lock on it."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
         path = folder / f".edgelstm-{secrets.token_hex(8)}.part{suffix}"
         _own.add(path.name)
         try:
-            descriptor = os.open(path, flags, 0o666)
+            descriptor = os.open(path, flags, mode)
         except OSError:
             _own.discard(path.name)
             raise

@@ -130,7 +130,7 @@ def self_test(path: Path) -> SelfTest:
     """What the model at `path` makes here of enough frames for an answer."""
     from edgelstm.runtime.engines.open import open_model
 
-    model = open_model(path)
+    model = open_model(path, bare=True)
     return SelfTest.of(model, noise(model, max(SELF_TEST_FRAMES, model.stride)))
 
 

@@ -112,7 +112,7 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
     path = folder / settings.model
     if hashlib.sha256(path.read_bytes()).hexdigest() != settings.sha256:
         raise ValueError(f"{path}: not the file that was deployed, its SHA-256 is another one")
-    return open_model(path), settings
+    return open_model(path, bare=True), settings
 
 
 def serve(folder: Path) -> int:
@@ -167,7 +167,18 @@ def _output(settings: Settings) -> Iterator[BinaryIO]:
             if Path(settings.output).samefile(settings.source_file):
                 raise ValueError(f"{settings.output}: the file that frames are read from, expected another one")
     with Path(settings.output).open("ab") as file:
+        if _ends_in_midst_of_line(Path(settings.output)):
+            file.write(b"\n")
         yield file
+
+
+def _ends_in_midst_of_line(path: Path) -> bool:
+    """As where the power was cut while an answer was written."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _tell_systemd(word: str) -> None:

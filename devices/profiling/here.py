@@ -97,7 +97,7 @@ def _open(path: Path) -> tuple[EngineModel, float]:
     from edgelstm.runtime.engines.open import open_model  # brings the engine with it
 
     start = time.perf_counter()
-    model = open_model(path)
+    model = open_model(path, bare=True)
     return model, (time.perf_counter() - start) * 1e3
 
 

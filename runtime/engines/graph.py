@@ -19,7 +19,7 @@ from edgelstm.runtime.engines.guard import new_guard
 from edgelstm.runtime.frame import Float32, check_frames, one_frame
 from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
 from edgelstm.runtime.pooling import activate
-from edgelstm.runtime.states import read_integer_io, read_states
+from edgelstm.runtime.states import State, read_integer_io, read_states
 
 MAX_FILE_BYTES = 1 << 30
 _HEAD = struct.Struct("<4sI16sQ")  # magic, version, the model's identity, frames
@@ -43,16 +43,27 @@ def one_line(error: Exception) -> str:
 
 
 class GraphModel(EngineModel):
-    """A file that holds a graph. A call takes as many frames as the last layer has stride, and carries states."""
+    """A file that holds a graph. A call takes as many frames as the last layer has stride, and carries states.
 
-    def __init__(self, path: Path, engine: str, content: bytes, description: Description) -> None:
-        layers = read_layers(description.metadata, description.features, description.outputs)
+    states: of a graph whose metadata tell none; its layers are unknown.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        engine: str,
+        content: bytes,
+        description: Description,
+        states: tuple[State, ...] | None = None,
+    ) -> None:
+        told = states is None
+        layers = read_layers(description.metadata, description.features, description.outputs) if told else ()
         identity = hashlib.sha256(content).digest()[:16].hex()
         super().__init__(path, engine, identity, description, frame_macs(layers))
         self._layers = layers
-        self.states = read_states(description.metadata, layers)
+        self.states = read_states(description.metadata, layers) if states is None else states
         self.io = read_integer_io(description.metadata, description.features)
-        owners = parts_of_calls(layers)
+        owners = parts_of_calls(layers) if told else {state.name: ("graph", state.shape) for state in self.states}
         parts = [Part(state.name, owners[state.name][0], state.type, owners[state.name][1]) for state in self.states]
         if self.stride > 1:
             parts.append(Part("frames", "", "float32", (self.stride - 1, self.features)))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY
+from edgelstm.runtime.engines.bare import Arrays, BareModel, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.metadata import read_metadata
@@ -48,7 +49,7 @@ class OnnxModel(GraphModel):
             raise ValueError(f"{path}: onnxruntime refuses it: {one_line(error)}") from None
         entries = self.session.get_modelmeta().custom_metadata_map
         if KEY not in entries:
-            raise ValueError(f"{path}: no metadata under {KEY!r}, expected a file exported by edgelstm")
+            raise NoMetadataError(path, KEY, lambda: _bare(path, content, self.session))
         try:
             description = read_metadata(entries[KEY])
             super().__init__(path, f"onnxruntime {version('onnxruntime')}", content, description)
@@ -142,6 +143,27 @@ class OnnxStream(GraphStream):
 
     def _clear(self) -> None:
         self._set_state([state.fresh() for state in self._states])
+
+
+def _bare(path: Path, content: bytes, session: Any) -> BareModel:
+    numpy_names = {value: key for key, value in _TYPES.items()}
+    inputs = [
+        Port(
+            value.name,
+            numpy_names.get(value.type, value.type),
+            tuple(side if isinstance(side, int) else 1 for side in value.shape),  # any number: one
+        )
+        for value in session.get_inputs()
+    ]
+    names = [value.name for value in session.get_outputs()]
+
+    def call(feeds: Arrays) -> Arrays:
+        try:
+            return dict(zip(names, session.run(names, dict(feeds))))
+        except Exception as error:  # onnxruntime's own exceptions share no narrower base
+            raise engine_error(error) from None
+
+    return BareModel(path, f"onnxruntime {version('onnxruntime')}", content, inputs, lambda: call)
 
 
 def _check_values(kind: str, found: dict[str, Any], expected: dict[str, _Kind], *, others: bool = False) -> None:

@@ -34,8 +34,10 @@ ENGINES: Mapping[str, Callable[[Path], EngineModel]] = {".elstm": _elstm, ".onnx
 SUFFIXES = tuple(ENGINES)
 
 
-def open_model(path: str | Path) -> EngineModel:
+def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
     """The model in `path`, chosen by its suffix.
+
+    bare: graphs without our metadata too, written by others: `runtime.engines.bare` says what is made of them.
 
     FileNotFoundError when it is not there, ImportError that says what to install when the engine is missing,
     ValueError in one line when the file is not a model of ours.
@@ -47,4 +49,13 @@ def open_model(path: str | Path) -> EngineModel:
     if not path.is_file():
         problem = IsADirectoryError if path.is_dir() else FileNotFoundError
         raise problem(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}, expected a model file")
-    return ENGINES[suffix](path)
+    try:
+        return ENGINES[suffix](path)
+    except ValueError as error:
+        if not bare:
+            raise
+        from edgelstm.runtime.engines.bare import NoMetadataError  # who profiles an .elstm file does not need it
+
+        if not isinstance(error, NoMetadataError):
+            raise
+        return error.bare()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.runtime.description import KEY
+from edgelstm.runtime.engines.bare import Arrays, BareModel, Call, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
 from edgelstm.runtime.engines.tflite_file import check_seal, metadata_entry
 from edgelstm.runtime.metadata import read_metadata
@@ -33,8 +34,11 @@ class TfliteModel(GraphModel):
         self._content = read_bounded(path)
         try:
             text = metadata_entry(self._content, KEY)
-            if text is None:
-                raise ValueError(f"no metadata under {KEY!r}, expected a file exported by edgelstm")
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if text is None:
+            raise NoMetadataError(path, KEY, lambda: _bare(path, package, self._module, self._content))
+        try:
             check_seal(self._content)
             description = read_metadata(text)
             super().__init__(path, f"{package} {version(package)}", self._content, description)
@@ -138,6 +142,42 @@ class TfliteStream(GraphStream):
             self.interpreter.reset_all_variables()
         else:
             self._set_state([state.fresh() for state in self._initial])
+
+
+def _bare(path: Path, package: str, module: Any, content: bytes) -> BareModel:
+    def interpreter() -> Any:
+        try:
+            made = module.Interpreter(model_content=content, num_threads=1)
+            made.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{path}: {package} refuses it: {one_line(error)}") from None
+        return made
+
+    def new_call() -> Call:
+        made = interpreter()
+        inputs, outputs = made.get_input_details(), made.get_output_details()
+
+        def call(feeds: Arrays) -> Arrays:
+            try:
+                for one in inputs:
+                    made.set_tensor(one["index"], feeds[one["name"]])
+                made.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise engine_error(error) from None
+            return {one["name"]: made.get_tensor(one["index"]) for one in outputs}
+
+        return call
+
+    ports = [
+        Port(
+            one["name"],
+            np.dtype(one["dtype"]).name,
+            tuple(int(side) for side in one["shape"]),
+            int(one["quantization"][1]),
+        )
+        for one in interpreter().get_input_details()
+    ]
+    return BareModel(path, f"{package} {version(package)}", content, ports, new_call)
 
 
 def _find_engine(path: Path) -> tuple[str, Any]:

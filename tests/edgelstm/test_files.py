@@ -138,6 +138,13 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(mask, tmp_path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666 & ~mask
 
 
+def test_what_replaces_a_secret_is_one_from_the_beginning(tmp_path):
+    path = tmp_path / "secret"
+    path.touch(0o600)
+    with whole_file(path):
+        assert {stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()} == {0o600}
+
+
 def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path):
     """A limit on the size of files stands for it: the kernel refuses to write on in the same way."""
     path = tmp_path / "model.npz"

@@ -153,6 +153,18 @@ def test_answers_do_not_go_where_frames_come_from(version, tmp_path):
     assert (tmp_path / "frames.csv").read_text() == LINES
 
 
+@pytest.mark.parametrize("before", ["", '{"frame": 7}\n', '{"frame": 7}\n{"fra'])
+def test_answers_begin_on_a_line_of_their_own(version, tmp_path, before):
+    (tmp_path / "answers").write_text(before)
+    (tmp_path / "frames.csv").write_text(LINES)
+    assert run(version(source_file=str(tmp_path / "frames.csv"), output=str(tmp_path / "answers")))[0] == 0
+    lines = (tmp_path / "answers").read_text().splitlines()
+    assert lines[: len(before.splitlines())] == before.splitlines()
+    assert [json.loads(line)["frame"] for line in lines[len(before.splitlines()) :]] == list(
+        range(1, len(FRAMES) + 1)
+    )
+
+
 def test_systemd_is_told_when_it_is_ready_and_why_it_fails(version, tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
