@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
+from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.windows import cut
+from edgelstm.matching import match
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.quantized_model import QuantizedModel
@@ -27,6 +28,7 @@ class Evaluation:
     precision: str  # what computed: "float32", "int8 per-row", an engine's name …
     labels: tuple[str, ...]
     confusion: NDArray[np.int64]
+    streamed: bool = False  # answers of one stream over all recordings, not one of each sequence from a fresh state
 
     @property
     def sequences(self) -> int:
@@ -47,6 +49,7 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         return {
             "precision": self.precision,
+            "streamed": self.streamed,
             "sequences": self.sequences,
             "accuracy": self.accuracy,
             "recall": {
@@ -58,43 +61,57 @@ class Evaluation:
 
 def count(precision: str, answers: Sequence[NDArray[Any]], dataset: Dataset) -> Evaluation:
     """Decisions (the largest output) of one answer (outputs,) per sequence against `dataset.y`."""
-    labels = len(dataset.labels)
-    confusion = np.zeros((labels, labels), np.int64)
-    for answer, truth in zip(answers, dataset.y, strict=True):
-        confusion[truth, int(np.argmax(answer))] += 1
-    return Evaluation(precision, dataset.labels, confusion)
+    return _count(precision, np.array([np.argmax(answer) for answer in answers]), dataset.y, dataset.labels)
+
+
+def _count(
+    precision: str, decided: NDArray[np.int64], truth: NDArray[np.int64], labels: tuple[str, ...]
+) -> Evaluation:
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (truth, decided), 1)
+    return Evaluation(precision, labels, confusion)
 
 
 def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
-    """Final answers of `model` over each sequence of `dataset`, every one from a fresh state."""
-    if isinstance(model, QuantizedModel):
-        source, name = model.model, f"int8 {model.granularity}"
-        scores: Sequence[NDArray[Any]] = reference.scores(model, dataset.sequences)
-    else:
-        source, name = model, "float32"
-        scores = forward.scores(model, dataset.sequences)
-    check_fits(source, dataset)
+    """Final answers of `model` over each sequence of `dataset`, every one from a fresh state. Columns and labels are
+    found by name, see `edgelstm.matching`."""
+    source = model.model if isinstance(model, QuantizedModel) else model
+    dataset = match(source, dataset)
     check_lengths(source, dataset)
+    if isinstance(model, QuantizedModel):
+        name, scores = f"int8 {model.granularity}", list(reference.scores(model, dataset.sequences))
+    else:
+        name, scores = "float32", forward.scores(model, dataset.sequences)
     return count(name, [forward.final_answer(s, source.run_answer) for s in scores], dataset)
 
 
-def check_features(model: Model | EngineModel, dataset: Dataset) -> None:
-    """ValueError when the frames of `dataset` are not those that `model` takes: another number of features, other
-    names or another order of them, another sample rate."""
-    if dataset.features != model.features:
-        raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {model.features}")
-    _check_names("feature_names", dataset.name, dataset.feature_names, model.feature_names)
-    rates = dataset.sample_rate, model.sample_rate
-    if all(rates) and not np.isclose(*rates, rtol=0.01):
-        raise ValueError(f"{dataset.name}: sample_rate {rates[0]:g}, the model's is {rates[1]:g}")
+def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
+    """Answers of `model` as it emits them while one stream runs through all recordings of `dataset`, its state
+    carried from one to the next; each is judged by the label of the recording in which it falls."""
+    source = model.model if isinstance(model, QuantizedModel) else model
+    check_streams(source)
+    dataset = match(source, dataset)
+    frames = np.concatenate(dataset.sequences)
+    if isinstance(model, QuantizedModel):
+        name, scores = f"int8 {model.granularity}", reference.IntegerStream(model).push(frames).scores
+    else:
+        name, scores = "float32", forward.scores(model, [frames])[0]
+    return count_streamed(name, forward.answers(scores, source.run_answer), source.answer.hop, dataset)
 
 
-def check_fits(model: Model | EngineModel, dataset: Dataset) -> None:
-    """ValueError when `model` cannot be asked about `dataset`."""
-    check_features(model, dataset)
-    if len(dataset.labels) != model.outputs:
-        raise ValueError(f"{dataset.name}: {len(dataset.labels)} labels, the model has {model.outputs} outputs")
-    _check_names("labels", dataset.name, dataset.labels, model.labels)
+def count_streamed(precision: str, answers: NDArray[Any], hop: int, dataset: Dataset) -> Evaluation:
+    """Decisions of the answers (answers, outputs) that a stream emits, one after every `hop` frames of all recordings
+    of `dataset` in a row."""
+    ends = np.cumsum([len(sequence) for sequence in dataset.sequences])
+    truth = dataset.y[np.searchsorted(ends, hop * np.arange(1, len(answers) + 1))]
+    return replace(_count(precision, answers.argmax(axis=1), truth, dataset.labels), streamed=True)
+
+
+def check_streams(model: Model | EngineModel) -> None:
+    """ValueError for a model that emits no answers while it streams."""
+    hop = model.answer.hop if isinstance(model, Model) else model.hop
+    if not hop:
+        raise ValueError("streamed: the model answers only when asked (hop 0), expected one that answers by itself")
 
 
 def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
@@ -107,32 +124,34 @@ def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
             )
 
 
-def _check_names(field: str, source: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
-    """Where both have names: the first that is another."""
-    for place, (one, other) in enumerate(zip(found, wanted) if found and wanted else ()):
-        if one != other:
-            raise ValueError(
-                f"{source}: {field}[{place}] is {one[:40]!r}, expected {other[:40]!r} as the model has it"
-            )
+def kept_for_testing(dataset: Dataset, provenance: Any) -> Dataset:
+    """The recordings of `dataset` that a model's training kept for testing.
 
-
-def as_in_training(dataset: Dataset, provenance: Any) -> Dataset:
-    """The part of `dataset` that a model's training kept for testing, cut into windows as it was trained.
-
-    `provenance`: the model's; where it says nothing of this data set, the data set's own test split counts,
-    else all of it.
+    `provenance`: the model's; where it says nothing of this data set, the data set's own test split counts, else all
+    of it.
     """
+    data = _trained_on(dataset, provenance)
+    groups, share = data.get("test_groups"), data.get("test")
+    if isinstance(groups, list) and groups:
+        return dataset.subset(dataset.in_groups(groups))
+    if dataset.test is not None and dataset.test.any():
+        return dataset.subset(dataset.test)
+    if dataset.test is None and isinstance(share, float) and 0 < share < 1:
+        return dataset.subset(splits.by_share(dataset, share)[1])
+    return dataset
+
+
+def window_of_training(dataset: Dataset, provenance: Any) -> tuple[int, int]:
+    """(frames, hop) of the windows that a model's training evaluated `dataset` by; (0, 0) for whole recordings."""
+    data = _trained_on(dataset, provenance)
+    window, hop = data.get("window"), data.get("hop")
+    if not isinstance(window, int) or window <= 0:
+        return 0, 0
+    return window, hop if isinstance(hop, int) and hop > 0 else window
+
+
+def _trained_on(dataset: Dataset, provenance: Any) -> dict[str, Any]:
+    """What a recipe said of its data, where these are they."""
     config = provenance.get("config") if isinstance(provenance, dict) else None
     data = config.get("data") if isinstance(config, dict) else None
-    if isinstance(data, dict) and provenance.get("data") == dataset.name:
-        groups = data.get("test_groups")
-        if isinstance(groups, list) and groups:
-            dataset = dataset.subset(np.isin(dataset.groups, groups))
-        elif dataset.test is not None and dataset.test.any():
-            dataset = dataset.subset(dataset.test)
-        window, hop = data.get("window"), data.get("hop")
-        if isinstance(window, int) and window > 0:
-            dataset = cut(dataset, window, hop if isinstance(hop, int) and hop > 0 else window)
-    elif dataset.test is not None and dataset.test.any():
-        dataset = dataset.subset(dataset.test)
-    return dataset
+    return data if isinstance(data, dict) and provenance.get("data") == dataset.name else {}

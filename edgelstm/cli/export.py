@@ -93,8 +93,8 @@ def command(
 
     from edgelstm.data import load_dataset
     from edgelstm.devices.profiling.glance import frame_us
-    from edgelstm.evaluation import check_features
     from edgelstm.export import export_model
+    from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
     from edgelstm.recalibration import recalibrated
     from edgelstm.runtime.engines.open import SUFFIXES
@@ -110,7 +110,7 @@ def command(
         source = replace(source, licence=licence)
     if data is not None:
         dataset = load_dataset(data)
-        check_features(source, dataset)
+        dataset = match_features(source, dataset)
         source = recalibrated(source, dataset)
     shown = source.examples or (np.zeros((1, source.features), np.float32),)
     results, times = [], []

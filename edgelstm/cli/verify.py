@@ -31,8 +31,8 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     """
     from edgelstm.data import load_dataset
     from edgelstm.devices.units import show_size
-    from edgelstm.evaluation import check_features
     from edgelstm.export import proven_digest, verify
+    from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
     from edgelstm.recalibration import recalibrated
 
@@ -43,7 +43,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     sequences = None
     if data is not None:
         dataset = load_dataset(data)
-        check_features(model, dataset)
+        dataset = match_features(model, dataset)
         if calibrate:
             model = recalibrated(model, dataset)
         else:

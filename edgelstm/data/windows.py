@@ -9,6 +9,11 @@ import numpy as np
 from edgelstm.data.dataset import Dataset
 
 
+def shorter(dataset: Dataset, frames: int) -> int:
+    """How many recordings no window of `frames` frames fits into."""
+    return sum(len(x) < frames for x in dataset.sequences)
+
+
 def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     """Windows of `frames` frames, one starting every `hop`, each with its recording's label, group and test flag.
 

@@ -24,9 +24,6 @@ from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.seen import feature_range
 
-_SPLIT_SEED = 0
-"""Who tests does not depend on the seed of the weights: runs with several seeds are told by the same recordings."""
-
 
 @dataclass(frozen=True)
 class Epoch:
@@ -61,7 +58,7 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
         elif dataset.test is not None:
             train, test = splits.given(dataset)
         else:
-            train, test = splits.hold_out(dataset, config.data.test, np.random.default_rng(_SPLIT_SEED))
+            train, test = splits.by_share(dataset, config.data.test)
     except ValueError as error:
         raise RecipeError(f"data.test_groups: {error}") from None
     return dataset.subset(train), dataset.subset(test)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,32 @@ def test_evaluate_can_be_a_gate(command: Command, folder: Path) -> None:
     ended = command("evaluate", folder / "model.npz", folder / "vowels.npz", "--min-accuracy", 0.999)
     assert ended.code == 3
     assert "below --min-accuracy" in ended.err
+
+
+def test_evaluate_streams_through_whole_recordings_and_names_the_short_ones(
+    command: Command, watch: Dataset, watch_model: Model, tmp_path: Path
+) -> None:
+    """Fresh windows beside one stream, of the model and of the C core's file alike."""
+    few = watch.subset([n for n in range(len(watch)) if watch.groups[n] == 5])
+    few = replace(few, sequences=(few.sequences[0][:150], *few.sequences[1:]))
+    save_dataset(few, tmp_path / "few.npz")
+    save_model(watch_model, tmp_path / "m.npz")
+    found = command("evaluate", tmp_path / "m.npz", tmp_path / "few.npz", "--window", 200, "--streamed", "--json")
+    assert found.code == 0, found.err
+    lines = " ".join(found.err.split())
+    assert lines == "note: 1 of 14 recordings are shorter than the window of 200 frames: left out"
+    of_model = {(each["precision"], each["streamed"]): each for each in json.loads(found.out)}
+    assert len(of_model) == 6
+    assert of_model["float32", False]["sequences"] == sum(len(x) // 200 for x in few.sequences)
+    assert of_model["float32", True]["sequences"] == few.frames // 50
+    assert command("export", tmp_path / "m.npz", "--accept-loss").code == 0
+    arguments = (tmp_path / "m-int8.elstm", tmp_path / "few.npz", "--window", 200, "--streamed")
+    of_file = json.loads(command("evaluate", *arguments, "--json").out)
+    for each in of_file:
+        assert each["confusion"] == of_model["int8 per-row", each["streamed"]]["confusion"]
+    shown = command("evaluate", *arguments).out
+    assert f"found, of {of_file[0]['sequences']}" in shown
+    assert f"streamed, of {of_file[1]['sequences']}" in shown
 
 
 @pytest.mark.slow

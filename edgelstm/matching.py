@@ -1,0 +1,81 @@
+"""A data set made to fit a model: columns and labels found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.model import Model
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.engines.engine import EngineModel
+
+
+def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
+    """`dataset` with the columns in the order of the model's features, by their names; where one has none, by place.
+
+    ValueError for a column that one of the two does not have, for a name that occurs twice, for another number of
+    nameless columns, and for another sample rate.
+    """
+    found, wanted = dataset.feature_names, model.feature_names
+    _once(dataset.name, "feature_names", found)
+    _once("the model", "feature_names", wanted)
+    if not (found and wanted) and dataset.features != model.features:
+        raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {model.features}")
+    rates = dataset.sample_rate, model.sample_rate
+    if all(rates) and not np.isclose(*rates, rtol=0.01):
+        raise ValueError(f"{dataset.name}: sample_rate {rates[0]:g}, the model's is {rates[1]:g}")
+    if not (found and wanted) or found == wanted:
+        return dataset
+    _known(dataset.name, "feature_names", found, wanted, "features")
+    missing = next((name for name in wanted if name not in found), None)
+    if missing is not None:
+        raise ValueError(f"{dataset.name}: feature_names: no {missing[:40]!r}, which the model takes")
+    order = [found.index(name) for name in wanted]
+    units = dataset.feature_units
+    return replace(
+        dataset,
+        sequences=tuple(sequence[:, order] for sequence in dataset.sequences),
+        feature_names=wanted,
+        feature_units=tuple(units[place] for place in order) if units else (),
+    )
+
+
+def match(model: Model | EngineModel, dataset: Dataset) -> Dataset:
+    """`match_features`, and the labels as the model's outputs have them, by their names; where one has none, by
+    place. A label of the model that the data do not have has no sequences.
+
+    ValueError for a label that the model does not have, and for another number of nameless ones.
+    """
+    dataset = match_features(model, dataset)
+    found, wanted = dataset.labels, model.labels
+    _once("the model", "labels", wanted)
+    if not wanted or found == wanted or _is_numbered(found, wanted):
+        if len(found) != model.outputs:
+            raise ValueError(f"{dataset.name}: {len(found)} labels, the model has {model.outputs} outputs")
+        return replace(dataset, labels=wanted or found)
+    _known(dataset.name, "labels", found, wanted, "labels")
+    places = np.array([wanted.index(label) for label in found])
+    return replace(dataset, labels=wanted, y=places[dataset.y])
+
+
+def _is_numbered(found: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Labels that are only numbers of outputs, where the model has names: the data have none."""
+    return list(found) == [str(place) for place in range(len(found))] and not set(found) & set(wanted)
+
+
+def _once(whose: str, field: str, names: Sequence[str]) -> None:
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{whose}: {field}: {twice[:40]!r} occurs twice, expected each name once")
+
+
+def _known(whose: str, field: str, found: Sequence[str], wanted: Sequence[str], what: str) -> None:
+    unknown = next((name for name in found if name not in wanted), None)
+    if unknown is not None:
+        listed = ", ".join(name[:40] for name in wanted[:12]) + (", …" if len(wanted) > 12 else "")
+        raise ValueError(f"{whose}: {field}: {unknown[:40]!r}, expected the model's {what}: {listed}")
