@@ -44,6 +44,26 @@ def show_time(time: float | Unavailable) -> str:
     return f"{_three(time / 1e6)} s"
 
 
+def show_duration(seconds: float) -> str:
+    """What people wait for: 1.20 ms, 35.0 s, 2.00 min, 99.0 h, 14.0 days."""
+    for most, unit, share in ((120, "", 1), (7200, "min", 60), (172_800, "h", 3600), (math.inf, "days", 86_400)):
+        if abs(seconds) < most:
+            return f"{_three(seconds / share)} {unit}" if unit else show_time(1e6 * seconds)
+    return NONE
+
+
+def show_rate(rate: float) -> str:
+    """Frames per second; of slow ones what lies between two: 50 frames per second, a frame every 10.0 s."""
+    if rate < 1:
+        return f"a frame every {show_duration(1 / rate)}"
+    return f"{_four(rate)} frame{'' if rate == 1 else 's'} per second"
+
+
+def show_hertz(rate: float) -> str:
+    """The same where there is little room: 50 Hz, every 1.00 h."""
+    return f"{_four(rate)} Hz" if rate >= 0.01 else f"every {show_duration(1 / rate)}"
+
+
 def show_size(count: float | Unavailable) -> str:
     """Bytes: 1,234 B, 12.3 KiB, 38.7 MiB."""
     if isinstance(count, Unavailable):
@@ -77,6 +97,10 @@ def _read(text: str, units: dict[str, float], expected: str) -> float:
     if not math.isfinite(number) or number > 1e18:
         raise ValueError(f"{text[:40]!r} is too large, expected {expected}")
     return number
+
+
+def _four(rate: float) -> str:
+    return f"{rate:,.0f}" if 1000 <= rate < 1e7 else f"{rate:.4g}"
 
 
 def _three(value: float) -> str:

@@ -125,7 +125,9 @@ def read_metadata_beside(text: bytes, header: Description) -> Description:
         _refuse_contradictions(said, header)
     except ValueError as error:
         raise ValueError(f"metadata: {error}") from None
-    return replace(header, metadata=values, labels=said.labels, feature_names=said.feature_names)
+    rate = header.sample_rate if said.sample_rate is None else said.sample_rate  # the header's is float32
+    names, labels = said.feature_names, said.labels
+    return replace(header, metadata=values, labels=labels, feature_names=names, sample_rate=rate)
 
 
 def _refuse_contradictions(said: _Beside, header: Description) -> None:

@@ -62,6 +62,18 @@ SPREAD = (
 """(what people call it, the field of `Spread`), in the order in which they read it."""
 
 
+FEWEST = 10
+"""Frames by which percentiles say something, and a distribution is drawn."""
+
+
+def figure(spread: Spread, field: str) -> float | Unavailable:
+    """One of `SPREAD`, for people: no percentiles of a handful of frames."""
+    if field in ("p50_us", "p90_us") and spread.frames < FEWEST:
+        return Unavailable(f"too few: {spread.frames} frames, expected {FEWEST}")
+    value: float | Unavailable = getattr(spread, field)
+    return value
+
+
 @dataclass(frozen=True)
 class Distribution:
     """How many times lie between one edge and the next. Empty steps are left out."""

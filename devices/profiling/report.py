@@ -115,6 +115,10 @@ class Report:
         """ValueError that names `where` and the field."""
         if not isinstance(value, dict) or "version" not in value:
             raise ValueError(f"{where}: no profile report, expected an object with a version")
+        if value.get("kind") == "prediction":
+            raise ValueError(
+                f"{where}: a prediction (profile --predict), which has nothing measured to show; expected a profile"
+            )
         fields = dict(value)
         version = fields.pop("version")
         if version != VERSION or isinstance(version, bool):

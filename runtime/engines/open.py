@@ -33,6 +33,15 @@ ENGINES: Mapping[str, Callable[[Path], EngineModel]] = {".elstm": _elstm, ".onnx
 
 SUFFIXES = tuple(ENGINES)
 
+_OTHERS = {
+    ".npz": "a model of this suffix is there to be exported: edgelstm export FILE --format elstm makes one that runs",
+    ".c": "C source is compiled into a program; of the same model, --format elstm makes a file that is read here",
+    ".h": "it goes with the C source that edgelstm export wrote",
+    ".json": "it tells of a model; expected the model's own file beside it",
+    **dict.fromkeys((".csv", ".wav", ".ts"), "recordings are no model: edgelstm data inspect looks at them"),
+}
+"""Suffixes of files that people take for models that run, and what to do with those."""
+
 
 def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
     """The model in `path`, chosen by its suffix.
@@ -45,7 +54,8 @@ def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in ENGINES:
-        raise ValueError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}")
+        remedy = f"; {_OTHERS[suffix]}" if suffix in _OTHERS else ""
+        raise ValueError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}{remedy}")
     if not path.is_file():
         problem = IsADirectoryError if path.is_dir() else FileNotFoundError
         raise problem(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}, expected a model file")

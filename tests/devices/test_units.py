@@ -8,8 +8,11 @@ from edgelstm.devices.units import (
     parse_size,
     parse_time,
     show_decimal,
+    show_duration,
     show_figure,
+    show_hertz,
     show_number,
+    show_rate,
     show_size,
     show_time,
 )
@@ -83,3 +86,27 @@ def test_what_is_shown_can_be_written(parse, show, number):
     for unit in ("ms",) if parse is parse_time else ("KiB", "MiB"):
         value = parse(f"{number}{unit}")
         assert parse(show(value).replace(" ", "").replace(",", "")) == value
+
+
+@pytest.mark.parametrize(
+    ("show", "value", "text"),
+    [
+        (show_duration, 0.0012, "1.20 ms"),
+        (show_duration, 35, "35.0 s"),
+        (show_duration, 600, "10.0 min"),
+        (show_duration, 356_400, "4.12 days"),
+        (show_duration, 36_000, "10.0 h"),
+        (show_rate, 50, "50 frames per second"),
+        (show_rate, 1, "1 frame per second"),
+        (show_rate, 16_000, "16,000 frames per second"),
+        (show_rate, 119.88, "119.9 frames per second"),
+        (show_rate, 1 / 3600, "a frame every 60.0 min"),
+        (show_rate, 0.1, "a frame every 10.0 s"),
+        (show_hertz, 50, "50 Hz"),
+        (show_hertz, 0.5, "0.5 Hz"),
+        (show_hertz, 1 / 86_400, "every 24.0 h"),
+        (show_hertz, 12_345.6, "12,346 Hz"),
+    ],
+)
+def test_rates_and_what_people_wait_for(show, value, text):
+    assert show(value) == text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from edgelstm.devices.profiling.histogram import figure
 from edgelstm.devices.profiling.measure import Phase
 from edgelstm.devices.profiling.page.charts import Bar, Range, bars, ranges
 from edgelstm.devices.profiling.page.markup import Markup, join, table, tag
@@ -100,7 +101,7 @@ def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
 
 
 def _figure(phase: Phase | Unavailable, field: str) -> str:
-    return NONE if isinstance(phase, Unavailable) else show_time(getattr(phase.spread, field))
+    return NONE if isinstance(phase, Unavailable) else show_time(figure(phase.spread, field))
 
 
 def _missed(phase: Phase | Unavailable) -> str:
@@ -149,7 +150,7 @@ def _comparison(named: Sequence[tuple[str, Report, Run]]) -> list[Markup]:
 
 
 def _marks(phase: Phase) -> list[tuple[str, float]]:
-    marks = [(name, getattr(phase.spread, field)) for name, field in _PERCENTILES]
+    marks = [(name, figure(phase.spread, field)) for name, field in _PERCENTILES]
     return [(name, time) for name, time in marks if not isinstance(time, Unavailable)]
 
 

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from edgelstm.devices.machine.conditions import Conditions, highest
 from edgelstm.devices.machine.detect import Board
-from edgelstm.devices.profiling.histogram import SPREAD
+from edgelstm.devices.profiling.histogram import FEWEST, SPREAD, figure
 from edgelstm.devices.profiling.measure import Interval, Phase
 from edgelstm.devices.profiling.page.charts import Bar, Counts, Line, bars, courses, histogram
 from edgelstm.devices.profiling.page.markup import Markup, table, tag
 from edgelstm.devices.profiling.report import Report, Run, Verdict
-from edgelstm.devices.units import NONE, show_decimal, show_figure, show_number, show_size, show_time
+from edgelstm.devices.units import NONE, show_decimal, show_figure, show_hertz, show_number, show_size, show_time
 from edgelstm.records import Unavailable
 
 T = TypeVar("T")
@@ -26,10 +26,7 @@ def run_section(name: str, report: Report, run: Run) -> Markup:
     longest, course = max(phases, key=lambda one: one[1].seconds)
     cards = [
         _facts(report.board, run),
-        histogram(
-            "Latency distribution (share of frames)",
-            [Counts(_NAMES[part], _STYLES[part], _shares(phase)) for part, phase in phases],
-        ),
+        *_distributions(phases),
         _percentiles(phases),
         *_courses(_NAMES[longest], course.intervals),
         _stages(run),
@@ -79,6 +76,13 @@ def _facts(board: Board, run: Run) -> Markup:
     return Markup(tag("h3", "Model and board") + tag("dl", *listed))
 
 
+def _distributions(phases: Sequence[tuple[str, Phase]]) -> list[Markup]:
+    sets = [
+        Counts(_NAMES[part], _STYLES[part], _shares(phase)) for part, phase in phases if phase.spread.frames >= FEWEST
+    ]
+    return [histogram("Latency distribution (share of frames)", sets)] if sets else []
+
+
 def _shares(phase: Phase) -> list[tuple[float, float, float]]:
     steps = phase.distribution
     return [
@@ -94,13 +98,13 @@ def _percentiles(phases: Sequence[tuple[str, Phase]]) -> Markup:
     spreads = [phase.spread for _, phase in phases]
     pacings = [phase.pacing for _, phase in phases]
     rows: list[list[str | Markup]] = [
-        [name, *(show_time(getattr(spread, field)) for spread in spreads)] for name, field in SPREAD
+        [name, *(show_time(figure(spread, field)) for spread in spreads)] for name, field in SPREAD
     ]
     rows.append(["frames", *(show_number(spread.frames) for spread in spreads)])
     if any(not isinstance(pacing, Unavailable) for pacing in pacings):
         late = [pacing if isinstance(pacing, Unavailable) else pacing.late for pacing in pacings]
         rows += [
-            ["rate", *_each(pacings, lambda one: f"{one.rate:.6g} Hz")],
+            ["rate", *_each(pacings, lambda one: show_hertz(one.rate))],
             ["deadlines missed", *_each(pacings, lambda one: show_number(one.misses))],
             ["of these, too slow", *_each(pacings, lambda one: show_number(one.slow))],
             ["woken late: p50", *_each(late, lambda one: show_time(one.p50_us))],

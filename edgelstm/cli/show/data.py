@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.show import style, text
+from edgelstm.devices.units import show_rate
 
 if TYPE_CHECKING:
     from edgelstm.data.summary import Summary
@@ -37,7 +38,7 @@ def print_summary(found: Summary) -> None:
 
 
 def _lines(found: Summary) -> list[tuple[str, str]]:
-    rate = f"{found.sample_rate:g} frames per second" if found.sample_rate else "unknown"
+    rate = show_rate(found.sample_rate) if found.sample_rate else "unknown"
     lengths = f"{found.shortest} to {found.longest} frames, half of them up to {found.median_length}"
     lines = [
         ("format", found.format),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import named, plain, table
-from edgelstm.devices.units import show_size, show_time
+from edgelstm.cli.show.text import counted, named, plain, table
+from edgelstm.devices.units import show_duration, show_rate, show_size
 
 Facts = dict[str, Any]
 """As `edgelstm inspect --json` prints them."""
@@ -24,13 +24,13 @@ def model(facts: Facts) -> str:
 def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     """(name, text); what is not known is left out."""
     rate, answer = facts.get("sample_rate"), facts.get("answer")
-    yield "input", _named(f"{facts.get('features')} features", facts.get("feature_names"))
+    yield "input", _named(counted(facts["features"], "feature"), facts.get("feature_names"))
     if facts.get("input") == "int16":
         yield "frames", "become int16"
-    yield "rate", f"{rate:g} frames per second" if rate else "not known"
+    yield "rate", show_rate(rate) if rate else "not known"
     if answer:
         yield "answer", _answer(answer)
-    yield "output", _named(f"{facts.get('outputs')} values, {facts.get('activation')}", facts.get("labels"))
+    yield "output", _named(f"{counted(facts['outputs'], 'value')}, {facts.get('activation')}", facts.get("labels"))
     yield "licence", str(facts.get("licence") or "not said")
     if facts.get("scales"):
         yield "scales", str(facts["scales"])
@@ -73,8 +73,8 @@ def _answer(answer: Facts) -> str:
 def _latency(frames: int, rate: float | None) -> str:
     if not frames:
         return "0 frames: every layer runs at every frame"
-    time = f" ({show_time(1e6 * frames / rate)})" if rate else ""
-    return f"up to {frames} frame{'s' if frames > 1 else ''}{time}: the last layer runs at one in {frames + 1}"
+    time = f" ({show_duration(frames / rate)})" if rate else ""
+    return f"up to {counted(frames, 'frame')}{time}: the last layer runs at one in {frames + 1}"
 
 
 def _layers(facts: Facts) -> str:

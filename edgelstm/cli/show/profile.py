@@ -10,8 +10,8 @@ from edgelstm.cli.show import style, text
 from edgelstm.cli.show.board import cores, known, memory, moment
 from edgelstm.devices.machine.conditions import highest
 from edgelstm.devices.machine.usage import grown
-from edgelstm.devices.profiling.histogram import SPREAD
-from edgelstm.devices.units import NONE, show_decimal, show_figure, show_size, show_time
+from edgelstm.devices.profiling.histogram import SPREAD, figure
+from edgelstm.devices.units import NONE, show_decimal, show_figure, show_hertz, show_size, show_time
 from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def _phases(latency: Latency) -> Rows:
     found = [(name, phase) for name, phase in phases if not isinstance(phase, Unavailable)]
 
     def row(name: str, values: list[str]) -> tuple[str, str]:
-        return name, "".join(f"{value:>{_CELL}}" for value in values)
+        return name, "".join(f" {value:>{_CELL - 1}}" for value in values)
 
     spreads = [phase.spread for _, phase in found]
     return [
         row("a frame", [_title(name, phase) for name, phase in found]),
-        *(row(f"  {name}", [show_time(getattr(spread, field)) for spread in spreads]) for name, field in SPREAD),
+        *(row(f"  {name}", [show_time(figure(spread, field)) for spread in spreads]) for name, field in SPREAD),
         row("  frames", [f"{spread.frames:,}" for spread in spreads]),
         row("  deadlines missed", [_pacing(phase, "misses") for _, phase in found]),
         row("  woken late: p50", [_pacing(phase, "p50_us") for _, phase in found]),
@@ -116,7 +116,7 @@ def _phases(latency: Latency) -> Rows:
 
 
 def _title(name: str, phase: Phase) -> str:
-    return name if isinstance(phase.pacing, Unavailable) or name == "soak" else f"{phase.pacing.rate:g} Hz"
+    return name if isinstance(phase.pacing, Unavailable) or name == "soak" else show_hertz(phase.pacing.rate)
 
 
 def _pacing(phase: Phase, figure: str) -> str:

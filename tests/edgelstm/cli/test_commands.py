@@ -305,6 +305,13 @@ NONSENSE = [
     (["inspect", "recipe.toml"], 1, "recipe.toml"),
     (["demo", "--data", "missing.npz"], 2, "missing.npz: no such file"),
     (["demo", "--data", "model.npz"], 1, "model.npz"),
+    (
+        ["stream", "model.npz", "x.csv"],
+        1,
+        "model.npz: suffix .npz, expected one of .elstm, .onnx, .tflite; a model",
+    ),
+    (["inspect", "model.c"], 1, "model.c: suffix .c, expected one of .elstm, .onnx, .tflite; C source is compiled"),
+    (["inspect", "x.csv"], 1, "recordings are no model: edgelstm data inspect looks at them"),
     (["boards", "pi-zero-2-w"], 2, "unknown board 'pi-zero-2-w', perhaps 'pi-zero-2w'"),
 ]
 

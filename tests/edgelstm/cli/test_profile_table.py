@@ -10,6 +10,7 @@ import pytest
 from edgelstm.cli.show.profile import breaches, table
 from edgelstm.devices import Plan, Unavailable
 from edgelstm.devices.profiling.here import profile_here
+from edgelstm.devices.profiling.histogram import Distribution
 from edgelstm.devices.profiling.report import Skipped
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
@@ -73,3 +74,28 @@ def test_a_broken_budget_names_the_board_where_there_are_several(report):
     assert len(breaches([report])) == 1
     assert breaches([report, other])[1].startswith("tiny.elstm on Raspberry Pi 5: rss ")
     assert "✓ tiny.elstm: latency_p99 " in click.unstyle(table([report]))
+
+
+def with_paced(report, frames, rate):
+    """`report` with so many frames paced at such a rate."""
+    run = report.runs[0]
+    paced = run.latency.paced
+    spread = replace(paced.spread, frames=frames, p99_us=Unavailable("few"), p99_9_us=Unavailable("few"))
+    counts = Distribution((1.0,), (1e6,), (frames,))
+    paced = replace(paced, spread=spread, distribution=counts, intervals=(), pacing=replace(paced.pacing, rate=rate))
+    return replace(report, runs=(replace(run, latency=replace(run.latency, paced=paced)),))
+
+
+def test_a_handful_of_frames_has_no_percentiles(report):
+    lines = table([with_paced(report, 2, 1.0)]).splitlines()
+    for name in ("p50", "p90"):
+        (line,) = (line for line in lines if line.startswith(f"  {name} "))
+        assert re.search(r"µs +–$", line)
+    assert re.search(r"  frames +2,000 +2$", "\n".join(lines), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("rate", "title"), [(1.0, "1 Hz"), (1 / 3600, "every 60.0 min"), (1 / 86_400, "every 24.0 h")]
+)
+def test_rates_of_any_size_have_their_own_column(report, rate, title):
+    assert re.search(rf"a frame +flat out +{title}$", table([with_paced(report, 2, rate)]), re.MULTILINE)

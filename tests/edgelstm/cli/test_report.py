@@ -22,6 +22,7 @@ def files(tmp_path_factory):
     (folder / "model.json").write_text('{"layers": []}')
     (folder / "old.json").write_text('{"version": 1}')
     (folder / "empty.json").write_text("")
+    (folder / "prediction.json").write_text('{"kind": "prediction", "version": 2}')
     (folder / "none-in-it.json").write_text("[]")
     one = (folder / "a.json").read_text()
     (folder / "boards.json").write_text(f"[{one}, {one}]")
@@ -61,6 +62,7 @@ def test_one_page_of_several_profiles(run, tmp_path):
         (["model.json"], 1, "model.json: no profile report"),
         (["old.json"], 1, "old.json: version 1, expected 2"),
         (["empty.json"], 1, "empty.json: no JSON"),
+        (["prediction.json"], 1, "prediction.json: a prediction (profile --predict), which has nothing measured"),
         (["none-in-it.json"], 1, "none-in-it.json: an empty list"),
         (["half.json"], 1, "half.json[1]: no profile report"),
         (["a.json", "-o", "no/such/page.html"], 2, "folder no/such does not exist"),

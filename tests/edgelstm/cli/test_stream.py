@@ -296,6 +296,13 @@ def test_times_that_contradict_the_rate_are_one_remark(run):
     assert err == "edgelstm: stdin: column time: 100 frames per second, the model's rate is 50\n"
 
 
+def test_times_of_slow_frames_are_those_of_the_rate(run, files):
+    """The header's rate is float32, by which the hundredth hour would be 356399.99137 s after the first."""
+    (files / "slow.elstm").write_bytes(encode(replace(built(), sample_rate=1 / 3600)))
+    _, answers, _ = run("slow.elstm", stdin="1,2,3\n" * 99)
+    assert answers[-1]["time"] == 356_400
+
+
 @pytest.mark.parametrize(("name", "frame"), [("hop7.elstm", 7), ("strided.elstm", 8)])
 def test_too_few_frames_for_an_answer_are_told(run, name, frame):
     code, answers, err = run(name, stdin="1,2,3\n" * 3)
