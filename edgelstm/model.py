@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edgelstm.covariance import Covariance
 from edgelstm.layers import Dense, Layer, Part, Shape
 from edgelstm.layers.layer import MAX_WIDTH, Float32, check_choice, check_whole, checked_array
 
@@ -88,17 +89,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ranges:
-    """What calibration saw, for quantizing: the smallest and largest value of each quantity, as real numbers after
-    normalization. Quantities are `x`, every layer's result by the layer's name, and the parts of states whose range
-    int8 needs (`c0` …)."""
+    """What int8 is to hold of each quantity: the smallest and largest value as real numbers after normalization, as
+    calibration chose them. Quantities are `x`, every layer's result by the layer's name, and the parts of states
+    whose range int8 needs (`c0` …).
+
+    factors: (features,) positive numbers, or none for ones. Feature j of the int8 input has `x`'s scale times
+    factors[j], which quantizing multiplies into the columns of the first layer's weights; the span of `x` is that of
+    features divided by their factors.
+    """
 
     spans: Mapping[str, tuple[float, float]]
+    factors: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", MappingProxyType(dict(self.spans)))
         for name, (low, high) in self.spans.items():
             if not (np.isfinite(low) and np.isfinite(high) and low <= high):
                 raise ValueError(f"Ranges.{name}: ({low}, {high}), expected finite numbers, lowest first")
+        for factor in self.factors:
+            if not 2.0**-64 <= factor <= 2.0**64:
+                raise ValueError(f"Ranges.factors: {factor}, expected positive numbers near 1")
 
     def __getitem__(self, name: str) -> tuple[float, float]:
         return self.spans[name]
@@ -168,6 +178,7 @@ class Model:
     licence: str = ""  # of the trained weights, best as an SPDX expression; empty = not said
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # JSON values
     ranges: Ranges | None = None
+    covariances: Mapping[str, Covariance] = field(default_factory=lambda: MappingProxyType({}))  # by layer's name
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
     unseen: tuple[Float32, ...] = ()  # such as calibration never saw, to prove with
 
@@ -200,6 +211,9 @@ class Model:
         if self.ranges is not None and set(self.ranges.spans) != set(self.measured):
             found, wanted = (", ".join(sorted(names)) for names in (self.ranges.spans, self.measured))
             raise ValueError(f"Model.ranges: of {found}, expected {wanted}")
+        if self.ranges is not None and len(self.ranges.factors) not in (0, self.features):
+            raise ValueError(f"Model.ranges: {len(self.ranges.factors)} factors, expected {self.features} or none")
+        self._check_covariances()
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))
             object.__setattr__(self, name, sequences)
@@ -213,6 +227,15 @@ class Model:
             if not -_LARGEST <= low <= high <= _LARGEST:
                 raise ValueError(
                     f"Model.feature_range[{place}]: {low:g} to {high:g}, expected float32 numbers, the lower first"
+                )
+
+    def _check_covariances(self) -> None:
+        object.__setattr__(self, "covariances", MappingProxyType(dict(self.covariances)))
+        columns = {at.name: at.layer.columns for at in self.road}
+        for name, found in self.covariances.items():
+            if found.columns != columns.get(name, 0):
+                raise ValueError(
+                    f"Model.covariances: {name!r:.40} of {found.columns} columns, expected {columns.get(name, 0)}"
                 )
 
     @property

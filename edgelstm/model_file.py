@@ -7,8 +7,10 @@
 | `layerN.NAME`    | layer N's arrays, as `edgelstm.layers` names them: `layer0.W`, `layer0.R` … |
 | `exampleN`       | (frames, features): a few real sequences, raw                           |
 | `unseenN`        | (frames, features): such as calibration never saw                       |
+| `mean.LAYER`     | (n,): of the columns that meet the layer's weights in calibration       |
+| `covariance.LAYER` | (n·(n + 1)/2,): theirs, the upper triangle row after row              |
 
-Sequences may be absent: `train --no-examples` leaves them out.
+Sequences may be absent: `train --no-examples` leaves them out. Means and covariances stay: they are statistics.
 
 The header's `layers` lists the layers in their order: `{"kind": "context", "rows": 4, "hop": 4}`.
 """
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import records
+from edgelstm.covariance import Covariance
 from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.layers import KINDS, Layer
 from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, OutputActivation, Pooling, Ranges
@@ -62,6 +65,8 @@ class _Header:
     examples: Annotated[int, Bounds(0, MAX_EXAMPLES)]
     unseen: Annotated[int, Bounds(0, MAX_UNSEEN)] = 0  # files of before have none
     feature_range: tuple[tuple[float, float], ...] = ()  # nor this
+    factors: tuple[float, ...] = ()  # of the ranges; files of before have none
+    covariances: dict[str, int] = field(default_factory=dict)  # layer's name → frames; files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -86,6 +91,8 @@ def save_model(model: Model, path: Path | str) -> None:
         ranges=None if model.ranges is None else dict(model.ranges.spans),
         examples=len(model.examples),
         unseen=len(model.unseen),
+        factors=() if model.ranges is None else model.ranges.factors,
+        covariances={name: found.frames for name, found in model.covariances.items()},
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -97,6 +104,8 @@ def save_model(model: Model, path: Path | str) -> None:
         arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.arrays}
     for name, sequences in (("example", model.examples), ("unseen", model.unseen)):
         arrays |= {f"{name}{n}": sequence for n, sequence in enumerate(sequences)}
+    for name, found in model.covariances.items():
+        arrays |= {f"mean.{name}": found.mean, f"covariance.{name}": found.packed}
     write_npz(path, arrays)
 
 
@@ -156,7 +165,11 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         name=header.name,
         licence=header.licence,
         provenance=header.provenance,
-        ranges=None if header.ranges is None else Ranges(header.ranges),
+        ranges=None if header.ranges is None else Ranges(header.ranges, header.factors),
+        covariances={
+            name: Covariance(frames, array(f"mean.{name}"), array(f"covariance.{name}"))
+            for name, frames in header.covariances.items()
+        },
         examples=tuple(array(f"example{n}") for n in range(header.examples)),
         unseen=tuple(array(f"unseen{n}") for n in range(header.unseen)),
     )

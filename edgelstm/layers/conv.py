@@ -61,6 +61,10 @@ class Conv(Layer):
         return int(self.W.shape[2])
 
     @property
+    def columns(self) -> int:
+        return self.taps * self.channels
+
+    @property
     def matrix(self) -> Float32:
         """(outputs, taps · channels): the weights as a dense layer over a window of rows."""
         return self.W.reshape(self.outputs, -1)

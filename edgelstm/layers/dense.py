@@ -41,6 +41,10 @@ class Dense(Layer):
     def outputs(self) -> int:
         return int(self.W.shape[0])
 
+    @property
+    def columns(self) -> int:
+        return self.inputs
+
     def result(self, source: Shape) -> Shape:
         check_width("Dense", self.inputs, source)
         return Shape(1, self.outputs)

@@ -69,6 +69,11 @@ class GRU(Layer):
     def units(self) -> int:
         return int(self.R.shape[1])
 
+    @property
+    def columns(self) -> int:
+        """x and h; and the reset h beside them where that meets weights."""
+        return self.inputs + self.units * (1 if self.reset == "after" else 2)
+
     def result(self, source: Shape) -> Shape:
         check_width("GRU", self.inputs, source)
         return Shape(1, self.units)

@@ -72,6 +72,11 @@ class Layer(ABC):
         """What it remembers."""
         return ()
 
+    @property
+    def columns(self) -> int:
+        """How many values meet its weights in a product: what comes in, and its own state. 0 without weights."""
+        return 0
+
     @abstractmethod
     def macs(self, source: Shape) -> int:
         """Multiply-accumulates of one run."""
@@ -124,6 +129,11 @@ def check_width(owner: str, takes: int, source: Shape) -> None:
 
 def activated(values: Floats, activation: Activation) -> Floats:
     return np.maximum(values, values.dtype.type(0)) if activation == "relu" else values
+
+
+def before(after: Floats) -> Floats:
+    """States (T, values) after each run → before it, from zeros."""
+    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
 
 
 def sigmoid(z: Floats) -> Floats:

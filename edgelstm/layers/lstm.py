@@ -48,6 +48,10 @@ class LSTM(Layer):
     def units(self) -> int:
         return int(self.R.shape[1])
 
+    @property
+    def columns(self) -> int:
+        return self.inputs + self.units
+
     def result(self, source: Shape) -> Shape:
         check_width("LSTM", self.inputs, source)
         return Shape(1, self.units)

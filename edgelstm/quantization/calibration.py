@@ -1,32 +1,94 @@
-"""Calibration: run the float model over real signals and remember the ranges of its activations."""
+"""Calibration: run the float model over real signals, and choose what int8 is to hold of each quantity.
+
+1. Features alone: glitches are told apart, and frames are bounded to what is left (`features.py`).
+2. The float model over these frames: the ends of every layer's results, how far cells go, and the covariances of what
+   meets the weights (`observing.py`).
+3. Sequences one after another in long streams: how far cells go where nothing resets them.
+4. What ranges leave out, and how far features get scales of their own, by the least error of int8's scores
+   (`choice.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.forward import forward
-from edgelstm.model import Model, Ranges
+from edgelstm.forward import by_length, walk
+from edgelstm.layers.layer import Floats
+from edgelstm.model import Model
+from edgelstm.quantization.choice import Seen, choose
+from edgelstm.quantization.features import see_features
+from edgelstm.quantization.observing import Observer, Run
+
+PIECE = 1 << 14
+"""Longest run of frames from a fresh state, and about how many frames are computed side by side: longer sequences are
+seen in pieces, which bounds the memory."""
+
+COVARIANCE_FRAMES = 1 << 15
+"""About how many frames covariances are taken over, evenly chosen."""
+
+STREAM, STREAMS = 1 << 13, 8
+"""Longest stream of sequences one after another, in frames, and how many of them side by side."""
+
+Signals = Sequence[NDArray[np.float32]]
 
 
-def calibrate(model: Model, sequences: Sequence[NDArray[np.float32]]) -> Model:
-    """`model` with the ranges seen over raw `sequences` (each (frames, features), a fresh state for each).
+def calibrate(model: Model, sequences: Signals) -> Model:
+    """`model` with ranges and covariances as raw `sequences` show them (each (frames, features), a fresh state for
+    each).
 
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
-    saturates it later.
+    saturates it later. ValueError without a sequence of the model's stride or more.
     """
-    if not any(len(sequence) >= model.stride for sequence in sequences):
+    usable = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence) >= model.stride]
+    if not usable:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
-    spans: dict[str, tuple[float, float]] = {}
-    for sequence in sequences:
-        trace = forward(model, sequence, np.float32)
-        seen = {**trace.results, **trace.states, "x": trace.x}
-        for name in model.measured:
-            if seen[name].size:
-                low, high = float(seen[name].min()), float(seen[name].max())
-                before = spans.get(name, (low, high))
-                spans[name] = (min(before[0], low), max(before[1], high))
-    return replace(model, ranges=Ranges(spans))
+    features = see_features(model.normalize, usable)
+    pieces = [piece for sequence in usable for piece in _pieces(features.clipped(sequence), model.stride)]
+    frames = sum(map(len, pieces))
+    observer, every = Observer(model, frames), max(frames // COVARIANCE_FRAMES, 1)
+    for place, run in _runs(model, pieces):
+        observer.see(run)
+        if place % every == 0:
+            observer.see_columns(run)
+    for _, run in _runs(model, _streams(pieces)):
+        observer.see_cells(run)
+    ranges = choose(model, Seen(features, observer.results, observer.cells), pieces)
+    return replace(model, ranges=ranges, covariances=observer.covariances())
+
+
+def _pieces(frames: NDArray[np.float32], stride: int) -> Iterator[NDArray[np.float32]]:
+    length = max(PIECE // stride, 1) * stride
+    for start in range(0, len(frames), length):
+        if len(frames) - start >= stride:
+            yield frames[start : start + length]
+
+
+def _streams(pieces: Signals) -> list[NDArray[np.float32]]:
+    """Sequences one after another, as a stream that nothing resets sees them; none where there is only one."""
+    lanes = min(STREAMS, len(pieces) // 2)
+    return [np.concatenate(pieces[first::lanes])[:STREAM] for first in range(lanes)]
+
+
+def _runs(model: Model, pieces: Signals) -> Iterator[tuple[int, Run]]:
+    """(place, what the float model makes of it from a fresh state) of each piece; those of like length are computed
+    side by side."""
+    normalize = model.normalize
+    longest = max((len(piece) for piece in pieces), default=1)
+    strides = {at.name: at.stride for at in model.road}
+    strides |= {name: at.stride for at in model.road for name, _ in at.parts}
+
+    def of_row(found: Mapping[str, Floats], row: int, frames: int) -> dict[str, Floats]:
+        return {name: values[: frames // strides[name], row] for name, values in found.items()}
+
+    for places in by_length([len(piece) for piece in pieces], max(PIECE // longest, 1)):
+        x = np.zeros((len(pieces[places[-1]]), len(places), model.features), np.float32)
+        for row, place in enumerate(places):
+            x[: len(pieces[place]), row] = (pieces[place] - normalize.mean) / normalize.std
+        results, states = walk(model, x)
+        for row, place in enumerate(places):
+            frames = len(pieces[place])
+            yield int(place), Run(x[:frames, row], of_row(results, row, frames), of_row(states, row, frames))

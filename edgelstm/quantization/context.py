@@ -10,6 +10,7 @@ from edgelstm.layers import Context, Shape
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity
 from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.rounding import Inputs
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class QuantizedContext(QuantizedLayer):
         return _Walker(self, batch, source)
 
 
-def quantize(layer: Context, _: Placed, x: Affine, *__: Ranges | Granularity) -> QuantizedContext:
+def quantize(layer: Context, _: Placed, x: Affine, *__: Ranges | Granularity | Inputs | None) -> QuantizedContext:
     return QuantizedContext(layer, x)
 
 

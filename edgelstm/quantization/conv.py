@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import Conv, Shape
-from edgelstm.layers.layer import Activation
+from edgelstm.layers.layer import Activation, Floats
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.dense import activated
@@ -18,11 +19,13 @@ from edgelstm.quantization.matrix import (
     Multipliers,
     product,
     quantize_bias,
-    quantize_weights,
+    real_bias,
     refuse_overflow,
     result_multipliers,
     smallest_scale,
+    with_scales,
 )
+from edgelstm.quantization.rounding import Inputs, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,11 @@ class QuantizedConv(QuantizedLayer):
         return result_multipliers(self.W_scale, self.input, self.output)
 
     @property
+    def real_bias(self) -> NDArray[np.float32]:
+        """The bias with what rounding the weights gave it, for forms that add it in floats."""
+        return real_bias(self.bias, self.input, self.W_scale)
+
+    @property
     def gives(self) -> Affine:
         return self.output
 
@@ -60,11 +68,21 @@ class QuantizedConv(QuantizedLayer):
         return _Walker(self, source)
 
 
-def quantize(layer: Conv, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedConv:
+def columns(layer: Conv, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
+    """What meets its weights (runs · rows, n), from its input x (runs, values) in one sequence."""
+    seen = x.reshape(len(x), at.source.rows, at.source.channels)[:, layer.windows(at.source)]
+    return seen.reshape(-1, layer.columns)
+
+
+def quantize(
+    layer: Conv, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+) -> QuantizedConv:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W, scale = quantize_weights(layer.matrix, groups, smallest_scale(layer.b, x))
-    return QuantizedConv(layer, W, quantize_bias(layer.b, x, scale), scale, x, affine_from_range(*ranges[at.name]))
+    W = with_scales(layer.matrix, groups, smallest_scale(layer.b, x))
+    (codes,), gained = rounded((W,), inputs)
+    bias = quantize_bias(layer.b + gained, x, W.scale)
+    return QuantizedConv(layer, codes, bias, W.scale, x, affine_from_range(*ranges[at.name]))
 
 
 class _Walker(Walker):

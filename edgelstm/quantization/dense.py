@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import Dense, Shape
-from edgelstm.layers.layer import Activation
+from edgelstm.layers.layer import Activation, Floats
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import clip8
@@ -17,11 +18,13 @@ from edgelstm.quantization.matrix import (
     Multipliers,
     product,
     quantize_bias,
-    quantize_weights,
+    real_bias,
     refuse_overflow,
     result_multipliers,
     smallest_scale,
+    with_scales,
 )
+from edgelstm.quantization.rounding import Inputs, rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,11 @@ class QuantizedDense(QuantizedLayer):
         return scales
 
     @property
+    def real_bias(self) -> NDArray[np.float32]:
+        """The bias with what rounding the weights gave it, for forms that add it in floats."""
+        return real_bias(self.bias, self.input, self.W_scale)
+
+    @property
     def gives(self) -> Affine:
         return self.output
 
@@ -80,12 +88,20 @@ def activated(codes: Int64, output: Affine, activation: Activation) -> Int64:
     return np.maximum(codes, output.zero_point) if activation == "relu" else codes
 
 
-def quantize(layer: Dense, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedDense:
+def columns(layer: Dense, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
+    """What meets its weights (runs, n), from its input x (runs, values) in one sequence."""
+    return x
+
+
+def quantize(
+    layer: Dense, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+) -> QuantizedDense:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W, scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
+    W = with_scales(layer.W, groups, smallest_scale(layer.b, x))
+    (codes,), gained = rounded((W,), inputs)
     output = affine_from_range(*ranges[at.name])
-    return QuantizedDense(W, quantize_bias(layer.b, x, scale), scale, x, output, layer.activation)
+    return QuantizedDense(codes, quantize_bias(layer.b + gained, x, W.scale), W.scale, x, output, layer.activation)
 
 
 class _Walker(Walker):

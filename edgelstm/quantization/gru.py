@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import GRU, Shape
 from edgelstm.layers.gru import GATES, Reset
+from edgelstm.layers.layer import Floats, before, sigmoid
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import (
@@ -28,10 +30,12 @@ from edgelstm.quantization.matrix import (
     gate_multipliers,
     product,
     quantize_bias,
-    quantize_weights,
+    real_bias,
     refuse_overflow,
     smallest_scale,
+    with_scales,
 )
+from edgelstm.quantization.rounding import Inputs, Scaled, rounded
 
 
 def narrowing_multiplier(hidden: Affine) -> tuple[int, int]:
@@ -65,6 +69,16 @@ class QuantizedGRU(QuantizedLayer):
         return int(self.R.shape[1])
 
     @property
+    def real_bias(self) -> NDArray[np.float32]:
+        """The bias with what rounding the weights gave it, for forms that add it in floats."""
+        return real_bias(self.bias, self.input, self.W_scale)
+
+    @property
+    def real_back(self) -> NDArray[np.float32]:
+        """(3H,) the same of `R_bias`."""
+        return real_bias(self.R_bias, self.hidden, self.R_scale)
+
+    @property
     def gives(self) -> Affine:
         return self.hidden
 
@@ -77,15 +91,57 @@ class QuantizedGRU(QuantizedLayer):
         return _Walker(self, batch)
 
 
-def quantize(layer: GRU, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedGRU:
+def columns(layer: GRU, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
+    """What meets W and R side by side (runs, n), from its input x (runs, values) and its states by letter: x, h, and
+    where the reset comes before the product, r·h."""
+    h, H = before(states["h"]), layer.units
+    if layer.reset == "after":
+        return np.concatenate([x, h], axis=1)
+    rows = slice(H, 2 * H)
+    r = sigmoid(x @ layer.W[rows].T + h @ layer.R[rows].T + layer.b[rows])
+    return np.concatenate([x, h, r * h], axis=1)
+
+
+def quantize(
+    layer: GRU, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+) -> QuantizedGRU:
     """`layer` in integers over inputs of the affine `x`."""
     hidden = affine_from_range(*ranges[at.name])
     groups = GATES if granularity == "per-gate" else len(layer.b)
     R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
-    W, W_scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
-    R, R_scale = quantize_weights(layer.R, groups, smallest_scale(R_bias, hidden))
-    bias, R_codes = quantize_bias(layer.b, x, W_scale), quantize_bias(R_bias, hidden, R_scale)
-    return QuantizedGRU(W, R, bias, R_codes, W_scale, R_scale, x, hidden, layer.reset)
+    W = with_scales(layer.W, groups, smallest_scale(layer.b, x))
+    R = with_scales(layer.R, groups, smallest_scale(R_bias, hidden))
+    W_codes, R_codes, gained, R_gained = _rounded(layer, W, R, inputs)
+    bias = quantize_bias(layer.b + gained, x, W.scale)
+    back = quantize_bias(R_bias + R_gained, hidden, R.scale)
+    return QuantizedGRU(W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset)
+
+
+def _rounded(
+    layer: GRU, W: Scaled, R: Scaled, inputs: Inputs | None
+) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
+    """The integers of W and R, and what both biases gain. z and r meet x and h together. The candidate meets x and
+    r·h together, or else h alone, whose product the reset then scales."""
+    H = layer.units
+    x, h = np.arange(layer.inputs), np.arange(layer.inputs, layer.inputs + H)
+
+    def of(*places: NDArray[np.intp]) -> Inputs | None:
+        return None if inputs is None else inputs.of_columns(np.concatenate(places))
+
+    gates, candidate = slice(0, 2 * H), slice(2 * H, 3 * H)
+    (W_gates, R_gates), gained = rounded((W.rows(gates), R.rows(gates)), of(x, h))
+    if layer.reset == "before":
+        (W_n, R_n), n_gained = rounded((W.rows(candidate), R.rows(candidate)), of(x, h + H))
+        back = np.zeros(H)
+    else:
+        (W_n,), n_gained = rounded((W.rows(candidate),), of(x))
+        (R_n,), back = rounded((R.rows(candidate),), of(h))
+    return (
+        np.concatenate([W_gates, W_n]),
+        np.concatenate([R_gates, R_n]),
+        np.concatenate([gained, n_gained]),
+        np.concatenate([np.zeros(2 * H), back]),
+    )
 
 
 class _Walker(Walker):

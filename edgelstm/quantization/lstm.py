@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import LSTM, Shape
+from edgelstm.layers.layer import Floats, before
 from edgelstm.layers.lstm import GATES
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
@@ -27,10 +29,12 @@ from edgelstm.quantization.matrix import (
     gate_multipliers,
     product,
     quantize_bias,
-    quantize_weights,
+    real_bias,
     refuse_overflow,
     smallest_scale,
+    with_scales,
 )
+from edgelstm.quantization.rounding import Inputs, rounded
 
 CELL_MARGIN = 1.25
 """The cell's range is the next power of two above the largest |c| seen times this. A cell that saturates
@@ -83,6 +87,11 @@ class QuantizedLSTM(QuantizedLayer):
         return int(self.R.shape[1])
 
     @property
+    def real_bias(self) -> NDArray[np.float32]:
+        """The bias with what rounding the weights gave it, for forms that add it in floats."""
+        return real_bias(self.bias, self.input, self.W_scale)
+
+    @property
     def gives(self) -> Affine:
         return self.hidden
 
@@ -95,14 +104,22 @@ class QuantizedLSTM(QuantizedLayer):
         return _Walker(self, batch)
 
 
-def quantize(layer: LSTM, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity) -> QuantizedLSTM:
+def columns(layer: LSTM, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
+    """What meets W and R side by side (runs, n), from its input x (runs, values) and its states by letter."""
+    return np.concatenate([x, before(states["h"])], axis=1)
+
+
+def quantize(
+    layer: LSTM, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+) -> QuantizedLSTM:
     """`layer` in integers over inputs of the affine `x`."""
     groups = GATES if granularity == "per-gate" else len(layer.b)
-    W, W_scale = quantize_weights(layer.W, groups, smallest_scale(layer.b, x))
-    R, R_scale = quantize_weights(layer.R, groups)
+    W, R = with_scales(layer.W, groups, smallest_scale(layer.b, x)), with_scales(layer.R, groups)
+    (W_codes, R_codes), gained = rounded((W, R), inputs)
     (_, _), (cell, _) = at.parts
     hidden, exponent = affine_from_range(*ranges[at.name]), cell_exponent(ranges.largest(cell))
-    return QuantizedLSTM(W, R, quantize_bias(layer.b, x, W_scale), W_scale, R_scale, x, hidden, exponent)
+    bias = quantize_bias(layer.b + gained, x, W.scale)
+    return QuantizedLSTM(W_codes, R_codes, bias, W.scale, R.scale, x, hidden, exponent)
 
 
 class _Walker(Walker):

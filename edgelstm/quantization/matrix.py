@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.fixed_point import multiplier_from_real, multiply_by_quantized_multiplier
+from edgelstm.quantization.rounding import Scaled
 
 Int64 = NDArray[np.int64]
 
@@ -53,10 +54,8 @@ def result_multipliers(scale: NDArray[np.float32], x: Affine, output: Affine) ->
     return Multipliers.from_reals(effective / float(output.scale))
 
 
-def quantize_weights(
-    weights: NDArray[np.float32], groups: int, smallest: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """(int8 weights in [-127, 127], one float32 scale per row).
+def with_scales(weights: NDArray[np.float32], groups: int, smallest: NDArray[np.float64] | None = None) -> Scaled:
+    """Float weights and one float32 scale per row, which brings the largest of them to 127.
 
     `groups`: number of equal blocks of rows that share a scale; as many as rows = each its own.
     `smallest`: (rows,) floor of the scale.
@@ -67,9 +66,7 @@ def quantize_weights(
         largest = np.maximum(largest, smallest)
     shared = np.repeat(largest.reshape(groups, -1).max(axis=1), rows // groups)
     # A row of zeros has no scale of its own; any positive one serves.
-    scale = np.where(shared > np.finfo(np.float32).tiny, shared, 1 / 127).astype(np.float32)
-    codes = np.clip(np.rint(weights / scale[:, None].astype(np.float64)), -127, 127)
-    return codes.astype(np.int8), scale
+    return Scaled(weights, np.where(shared > np.finfo(np.float32).tiny, shared, 1 / 127).astype(np.float32))
 
 
 def smallest_scale(bias: NDArray[np.float32], x: Affine) -> NDArray[np.float64]:
@@ -77,8 +74,13 @@ def smallest_scale(bias: NDArray[np.float32], x: Affine) -> NDArray[np.float64]:
     return np.abs(bias.astype(np.float64)) / (float(x.scale) * _BIAS_LIMIT)
 
 
-def quantize_bias(bias: NDArray[np.float32], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.int32]:
+def quantize_bias(bias: NDArray[np.floating[Any]], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.int32]:
     return np.rint(bias / (float(x.scale) * scale.astype(np.float64))).astype(np.int32)
+
+
+def real_bias(bias: NDArray[np.int32], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A bias as the real numbers (rows,) that its integers stand for."""
+    return (bias * (float(x.scale) * scale.astype(np.float64))).astype(np.float32)
 
 
 def product(weights: NDArray[np.int8], x: Int64, zero_point: int) -> Int64:

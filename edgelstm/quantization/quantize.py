@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.layers import Layer
+from edgelstm.layers.layer import Floats as FloatArray
 from edgelstm.model import Model, Normalize
 from edgelstm.quantization import context, conv, dense, gru, lstm
 from edgelstm.quantization.affine import (
@@ -19,6 +22,7 @@ from edgelstm.quantization.affine import (
 )
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.rounding import Inputs
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +33,17 @@ QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
     "conv": conv.quantize,
     "dense": dense.quantize,
 }
-"""How each kind of layer becomes integers: (layer, its place, its input's affine, ranges, granularity)."""
+"""How each kind of layer becomes integers: (layer, its place, its input's affine, ranges, granularity, what its
+weights meet)."""
+
+COLUMNS: dict[str, Callable[..., FloatArray]] = {
+    "lstm": lstm.columns,
+    "gru": gru.columns,
+    "conv": conv.columns,
+    "dense": dense.columns,
+}
+"""What meets the weights of each kind of layer that has some: (layer, its place, its input in one sequence, its
+states by letter) → (runs, `Layer.columns`)."""
 
 
 MOST_WIDE_INPUTS = 512
@@ -57,16 +71,22 @@ def quantize(model: Model, granularity: Granularity = "per-row", input_codes: In
         _check_wide(model)
     from_range = wide_affine_from_range if input_codes == "int16" else affine_from_range
     activation = first = from_range(*model.ranges["x"])
+    factors = np.array(model.ranges.factors or [1.0] * model.features)
+    first_product = next(at.name for at in model.road if at.layer.columns)
     layers: list[QuantizedLayer] = []
     for at in model.road:
+        layer, found = at.layer, model.covariances.get(at.name)
+        inputs = None if found is None else Inputs.of(found)
+        if at.name == first_product and model.ranges.factors:
+            layer, inputs = _folded(layer, factors, inputs)
         try:
-            layers.append(QUANTIZE[at.layer.kind](at.layer, at, activation, model.ranges, granularity))
+            layers.append(QUANTIZE[layer.kind](layer, at, activation, model.ranges, granularity, inputs))
         except ValueError as error:
             raise ValueError(f"model {model.name}: {at.name}: {error}") from None
         activation = layers[-1].gives
-    for at, layer in zip(model.road[:-1], layers):
-        layer.check(f"model {model.name}: {at.name}")
-    mean, scale, offset = _input_step(model.normalize, first)
+    for at, made in zip(model.road[:-1], layers):
+        made.check(f"model {model.name}: {at.name}")
+    mean, scale, offset = _input_step(model.normalize, factors, first)
     return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers))
 
 
@@ -86,8 +106,19 @@ def refuse_score_overflow(quantized: QuantizedModel) -> None:
     quantized.last.check(f"model {quantized.model.name}: scores")
 
 
-def _input_step(normalize: Normalize, x: Affine) -> tuple[Floats, Floats, Floats]:
+def _folded(layer: Layer, factors: NDArray[np.float64], inputs: Inputs | None) -> tuple[Layer, Inputs | None]:
+    """The first layer with weights, over features that are divided by `factors`; there are but contexts before it, so
+    that features repeat along its columns."""
+    W = layer.W  # type: ignore[attr-defined]  # as every kind with columns has
+    wide = np.tile(factors, W.shape[-1] // len(factors))
+    columns = np.ones(layer.columns)
+    columns[: W[0].size] = np.tile(factors, W[0].size // len(factors))
+    folded: Layer = replace(layer, W=W * wide)  # type: ignore[type-var]
+    return folded, None if inputs is None else inputs.over(columns)
+
+
+def _input_step(normalize: Normalize, factors: NDArray[np.float64], x: Affine) -> tuple[Floats, Floats, Floats]:
     """Normalization and quantization as one `(x - m)·a + z` per feature: m, a and z."""
-    unit = normalize.std.astype(np.float64) * float(x.scale)
+    unit = normalize.std.astype(np.float64) * float(x.scale) * factors
     zero_points = np.full(unit.shape, x.zero_point, np.float32)
     return normalize.mean.astype(np.float32), (1 / unit).astype(np.float32), zero_points

@@ -10,7 +10,7 @@ import numpy as np
 from edgelstm import forward
 from edgelstm.export.arithmetic.dequantize import Floats
 from edgelstm.layers import GRU, LSTM
-from edgelstm.layers.layer import sigmoid
+from edgelstm.layers.layer import before, sigmoid
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.affine import affine_from_range
 
@@ -62,23 +62,18 @@ def _affines(seen: list[dict[str, Floats]], largest_cell: float) -> Ranges:
     return affines
 
 
-def _before(after: Floats) -> Floats:
-    """States (T, units) after each run → before it, from zeros."""
-    return np.concatenate([np.zeros_like(after[:1]), after[:-1]])
-
-
 def _inside_lstm(layer: LSTM, x: Floats, states: Mapping[str, Floats]) -> dict[str, Floats]:
     """W·x + b, R·h, their sum, the cell, f·c and i·g."""
-    zx, zh = x @ layer.W.T + layer.b, _before(states["h"]) @ layer.R.T
+    zx, zh = x @ layer.W.T + layer.b, before(states["h"]) @ layer.R.T
     i, f, g, _ = np.split(zx + zh, 4, axis=1)
-    fc, ig = sigmoid(f) * _before(states["c"]), sigmoid(i) * np.tanh(g)
+    fc, ig = sigmoid(f) * before(states["c"]), sigmoid(i) * np.tanh(g)
     return {"zx": zx, "zh": zh, "z": zx + zh, "c": states["c"], "fc": fc, "ig": ig}
 
 
 def _inside_gru(layer: GRU, x: Floats, states: Mapping[str, Floats]) -> dict[str, Floats]:
     """W·x + b, the products of R with their bias, the gates' sums, what the reset lets through, the candidate's sum,
     h - n and z·(h - n)."""
-    H, h = layer.units, _before(states["h"])
+    H, h = layer.units, before(states["h"])
     zx = x @ layer.W.T + layer.b
     zh = h @ layer.R[: 2 * H].T
     z, r = sigmoid(zx[:, :H] + zh[:, :H]), sigmoid(zx[:, H : 2 * H] + zh[:, H:])

@@ -119,7 +119,7 @@ def twins_of(quantized: QuantizedModel) -> list[Twin]:
 class _LSTM(Twin):
     def __init__(self, at: Placed, layer: QuantizedLSTM):
         assert isinstance(at.layer, LSTM)
-        self.hidden, self.b = layer.hidden, at.layer.b
+        self.hidden, self.b = layer.hidden, layer.real_bias.astype(np.float64)
         self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
         self.units = {"h": float(layer.hidden.scale)}
         self.memory = {"h": layer.units, "c": layer.units}
@@ -147,7 +147,7 @@ class _GRU(Twin):
     def __init__(self, at: Placed, layer: QuantizedGRU):
         assert isinstance(at.layer, GRU)
         self.hidden, self.reset = layer.hidden, layer.reset
-        self.b, self.rb = at.layer.b, np.concatenate([np.zeros(2 * layer.units), at.layer.rb])
+        self.b, self.rb = layer.real_bias.astype(np.float64), layer.real_back.astype(np.float64)
         self.W, self.R = rows(layer.W, layer.W_scale).T, rows(layer.R, layer.R_scale).T
         self.memory = {"h": layer.units}
 
@@ -183,7 +183,7 @@ class _Product(Twin):
 
     def __init__(self, at: Placed, layer: QuantizedDense | QuantizedConv, *, rounds: bool = True):
         assert isinstance(at.layer, Dense | Conv)
-        self.W, self.b = rows(layer.W, layer.W_scale).T, at.layer.b
+        self.W, self.b = rows(layer.W, layer.W_scale).T, layer.real_bias.astype(np.float64)
         self.windows = windows_of(at)
         self.activation, self.output, self.rounds = layer.activation, layer.output, rounds
 

@@ -88,7 +88,7 @@ def _lstm(graph: Graph, at: Placed, layer: QuantizedLSTM, flow: Flow) -> Flow:
     zero = raised_zero_point(hidden)
     graph.state(h, (1, H), "uint8", initial=zero, zero_point=zero, scale=float(hidden.scale))
     graph.state(c, (1, H))
-    given = {**_given(layer), "bias": at.layer.b}
+    given = {**_given(layer), "bias": layer.real_bias}
 
     def step(x: str, before: Sequence[str]) -> tuple[str, Sequence[str]]:
         flows = {"x": x, "h": before[0], "c": before[1]}
@@ -105,11 +105,11 @@ def _gru(graph: Graph, at: Placed, layer: QuantizedGRU, flow: Flow) -> Flow:
     H, name = layer.units, at.name
     ((h, _),) = at.parts
     graph.state(h, (1, H))
-    given = {**_given(layer), "bias": at.layer.b}
+    given = {**_given(layer), "bias": layer.real_bias}
     if layer.reset == "after":
         function, inputs = "GRUStep", _GRU_INPUTS
         graph.function(function, inputs, ["h_next", "y"], _gru_step)
-        given["R_bias"] = np.concatenate([np.zeros(2 * H, np.float32), at.layer.rb])
+        given["R_bias"] = layer.real_back
     else:
         function, inputs = "ResetFirstGRUStep", _RESET_FIRST_INPUTS
         graph.function(function, inputs, ["h_next", "y"], _reset_first_gru_step)
@@ -228,27 +228,27 @@ def _gru_end(f: Nodes, gated: str) -> Nodes:
 def _conv(graph: Graph, at: Placed, layer: QuantizedConv, flow: Flow) -> Flow:
     assert isinstance(at.layer, Conv)
     x = windows(graph, at, layer.layer, flow)
-    y = _product(graph, at.name, layer, at.layer.b, x)
+    y = _product(graph, at.name, layer, x)
     return Flow(flow.runs, joined(graph, at, _codes(graph, y, layer.output, np.uint8, f"{at.name}_out")))
 
 
 def _dense(graph: Graph, at: Placed, layer: QuantizedDense, flow: Flow, *, int8_scores: bool = False) -> Flow:
     assert isinstance(at.layer, Dense)
-    x, b = rows(graph, flow), at.layer.b
+    x = rows(graph, flow)
     if not is_last(graph, at):
-        y = _product(graph, at.name, layer, b, x)
+        y = _product(graph, at.name, layer, x)
         return Flow(flow.runs, _codes(graph, y, layer.output, np.uint8, f"{at.name}_out"))
     if int8_scores:
-        y = _product(graph, "score", layer, b, x)
+        y = _product(graph, "score", layer, x)
         return Flow(flow.runs, _codes(graph, y, layer.output, np.int8, "scores"))
-    return Flow(flow.runs, _product(graph, "scores", layer, b, x))
+    return Flow(flow.runs, _product(graph, "scores", layer, x))
 
 
-def _product(graph: Graph, name: str, layer: QuantizedDense | QuantizedConv, b: NDArray[np.float32], x: str) -> str:
+def _product(graph: Graph, name: str, layer: QuantizedDense | QuantizedConv, x: str) -> str:
     """A product over `x` (any, inputs) uint8 → `name` (any, outputs) float32, after the activation."""
     sums = graph.cast(product(graph, name, x, layer.input, layer.W), np.float32, f"{name}_float")
     factor = graph.constant(f"{name}_factor", layer.W_scale * layer.input.scale)
-    bias = graph.constant(f"{name}_bias", b)
+    bias = graph.constant(f"{name}_bias", layer.real_bias)
     scaled = graph.node("Mul", sums, factor, to=f"{name}_scaled")
     if layer.activation == "linear":
         return graph.node("Add", scaled, bias, to=name)

@@ -145,7 +145,7 @@ def test_weights_are_symmetric() -> None:
     quantized = quantize(random_model(6, [10], [4]))
     for weights in (lstms_of(quantized)[0].W, lstms_of(quantized)[0].R, head_of(quantized)[0].W):
         assert weights.min() >= -127
-        assert (np.abs(weights).max(axis=1) == 127).all()
+        assert (np.abs(weights.astype(int)).max(axis=1) >= 120).all()  # error feedback moves weights by a few
 
 
 def test_a_model_without_ranges_is_refused() -> None:
@@ -163,6 +163,8 @@ def test_calibration_sees_what_float64_computes(vowels_model: Model, vowels: Dat
     ranges = calibrate(vowels_model, some).ranges
     assert ranges is not None
     traces = [forward.forward(vowels_model, x) for x in some]
-    assert ranges.largest("c0") == pytest.approx(max(np.abs(t.states["c0"]).max() for t in traces), rel=1e-4)
+    streamed = [forward.forward(vowels_model, np.concatenate(some[lane::8])) for lane in range(8)]  # nothing resets
+    cells = max(np.abs(trace.states["c0"]).max() for trace in traces + streamed)
+    assert ranges.largest("c0") == pytest.approx(cells, rel=1e-4)
     assert ranges["dense0"][1] == pytest.approx(max(t.scores.max() for t in traces), rel=1e-4)
     assert ranges["x"][0] == pytest.approx(min(t.x.min() for t in traces), rel=1e-4)

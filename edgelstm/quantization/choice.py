@@ -1,0 +1,91 @@
+"""What ranges leave out, and how far features get scales of their own: chosen by the least error of int8's scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import forward
+from edgelstm.model import Model, Ranges
+from edgelstm.quantization import reference
+from edgelstm.quantization.features import Features
+from edgelstm.quantization.quantize import quantize
+from edgelstm.quantization.tails import Tails
+
+SHARES = (0.0, 1e-4, 1e-3)
+"""Of a quantity's values beyond either end of its range."""
+
+EXPONENTS = (0.0, 0.25, 0.5, 1.0)
+"""How far features have scales of their own: see `Features.span`."""
+
+FEWEST = 1000
+"""Frames below which nothing is chosen: the ends as they are, and one scale for all features."""
+
+CLEARLY = 0.95
+"""A choice that is less plain must make the error smaller than this, as a share of what it was."""
+
+PIECE, FRAMES, ROWS = 256, 2048, 1 << 19
+"""Frames of a piece; the most that are compared; and the most rows of gates and results that this computes, which for
+large models leaves fewer frames, but two pieces."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What calibration saw."""
+
+    features: Features
+    results: Mapping[str, Tails]  # layer's name → of all its results
+    cells: Mapping[str, tuple[float, float]]  # part of a state whose range int8 needs → smallest and largest
+
+    def ranges(self, share: float, exponent: float) -> Ranges:
+        """`share` of the values of features and results lies beyond either end; of scores and cells none."""
+        x, factors = self.features.span(share, exponent)
+        last = list(self.results)[-1]
+        spans = {"x": x}
+        for name, tails in self.results.items():
+            (low,), (high,) = tails.ends(0.0 if name == last else share)
+            spans[name] = float(low), float(high)
+        return Ranges({**spans, **self.cells}, factors)
+
+
+def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -> Ranges:
+    """The ranges under which int8's scores over pieces of raw `sequences` are nearest to float's."""
+    best = seen.ranges(0.0, 0.0)
+    if sum(map(len, sequences)) < FEWEST:
+        return best
+    pieces = _sample(model, sequences)
+    wanted = forward.scores(model, pieces)
+    plain = replace(model, covariances={})
+
+    def error(ranges: Ranges) -> float:
+        found = reference.scores(quantize(replace(plain, ranges=ranges)), pieces)
+        return float(sum(np.square(one - other, dtype=np.float64).sum() for one, other in zip(found, wanted)))
+
+    least, share = error(best), 0.0
+    for candidate in SHARES[1:]:
+        ranges = seen.ranges(candidate, 0.0)
+        if (came := error(ranges)) < CLEARLY**2 * least:
+            best, least, share = ranges, came, candidate
+    for exponent in EXPONENTS[1:] if model.features > 1 else ():
+        ranges = seen.ranges(share, exponent)
+        if (came := error(ranges)) < CLEARLY**2 * least:
+            best, least = ranges, came
+    return best
+
+
+def _sample(model: Model, sequences: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Pieces of `PIECE` frames, evenly over all sequences, as many as the work allows."""
+    length = max(PIECE // model.stride, 1) * model.stride
+    pieces = [
+        sequence[start : start + length]
+        for sequence in sequences
+        for start in range(0, len(sequence), length)
+        if len(sequence) - start >= model.stride
+    ]
+    rows = sum(layer.b.size if hasattr(layer, "b") else 0 for layer in model.layers)
+    frames = max(min(ROWS // max(rows, 1), FRAMES), 2 * length)
+    every = max(sum(map(len, pieces)) / frames, 1.0)
+    return [pieces[int(n * every)] for n in range(int(len(pieces) / every))]
