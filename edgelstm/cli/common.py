@@ -71,6 +71,13 @@ def state_options(default_age: str | None) -> Callable[[Callable[..., Any]], Cal
     return add
 
 
+def check_state_options(context: click.Context, with_option: str, kept: bool) -> None:
+    """UsageError for options about a state that is not kept: what asks for nothing is a mistake."""
+    for name in ("state_every", "state_max_age"):
+        if not kept and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')}: goes with {with_option}")
+
+
 def checked(check: Callable[[str], str], text: str) -> str:
     """An option's text if `check` takes it; else UsageError."""
     try:

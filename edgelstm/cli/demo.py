@@ -65,8 +65,7 @@ def command(data: Path, output: Path) -> None:
     start = time.monotonic()
     dataset, config = _load(data)
     output.mkdir(parents=True, exist_ok=True)
-    for name in (f"{config.model.name}.npz", _RECORDING):
-        check_output(output / name, inputs=[data])
+    _check_outputs(output, config.model.name, data)
     model, test = _train(dataset, config, output)
     _evaluate(model, test, config)
     written = _export(model, output)
@@ -77,6 +76,28 @@ def command(data: Path, output: Path) -> None:
     click.echo(f"  edgelstm stream {paths[0]} {recording} | head -3")
     click.echo(f"  edgelstm inspect {paths[0]}")
     click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} \\\n    --data {recording}")
+
+
+def _check_outputs(output: Path, name: str, data: Path) -> None:
+    """UsageError, before any work, for what cannot be written into the folder `output`."""
+    from edgelstm.export.placing import check_names
+
+    for path in (output / f"{name}.npz", output / _RECORDING):
+        check_output(path, inputs=[data])
+    try:
+        for path in _exports(output, name).values():
+            check_names(path, inputs=[data])
+    except ValueError as error:
+        raise click.UsageError(f"--output: {error}") from None
+
+
+def _exports(output: Path, name: str) -> dict[Form, Path]:
+    """Where the demo writes each form that an engine runs."""
+    from edgelstm.export import FORMS
+    from edgelstm.runtime.engines.open import SUFFIXES
+
+    forms = [form for form in FORMS if form.suffix in SUFFIXES]
+    return {form: output / f"{name}-{form.name}{form.suffix}" for form in forms}
 
 
 def _load(data: Path) -> tuple[Dataset, Config]:
@@ -128,15 +149,13 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
     from edgelstm.cli.show.export import headline
     from edgelstm.devices.units import show_size
-    from edgelstm.export import FORMS, export_model
-    from edgelstm.runtime.engines.open import SUFFIXES
+    from edgelstm.export import export_model
 
     click.echo(style.heading("Export") + "  each file runs in its engine, on recordings that calibration never saw")
     written = []
-    forms = [form for form in FORMS if form.suffix in SUFFIXES]
-    files = [output / f"{model.name}-{form.name}{form.suffix}" for form in forms]
-    width = max(len(path.name) for path in files)
-    for form, path in zip(forms, files):
+    files = _exports(output, model.name)
+    width = max(len(path.name) for path in files.values())
+    for form, path in files.items():
         try:
             result = export_model(model, path, precision=form.name)
         except ImportError as error:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import BOARD_TROUBLE, checked, state_options, syntax_option, wheel_option
+from edgelstm.cli.common import (
+    BOARD_TROUBLE,
+    check_state_options,
+    checked,
+    state_options,
+    syntax_option,
+    wheel_option,
+)
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 
@@ -66,6 +73,7 @@ def command(model: Path | None, action: str | None, as_json: bool, **given: Any)
     """
     from edgelstm.devices.remote import BoardError
 
+    check_state_options(click.get_current_context(), "--keep-state", given["keep_state"])
     _refuse_contradictions(model, action, given)
     try:
         _act(model, action, as_json, given)
@@ -193,9 +201,17 @@ def _describe(status: Status) -> str:
         ("frames from", frames),
         ("answers to", answers),
     ]
+    if isinstance(settings, Settings) and settings.keep_state:
+        lines.append(("state", _kept(settings)))
     if status.systemd and not status.linger:
         lines.append(("linger", "off: it ends with the last login (on the board: loginctl enable-linger)"))
     return named(lines)
+
+
+def _kept(settings: Settings) -> str:
+    every = f"every {settings.state_every:g} s" if settings.state_every else "when it ends"
+    age = f"up to {settings.state_max_age:g} s old" if settings.state_max_age else "whatever its age"
+    return f"kept: saved {every}, gone on from {age}"
 
 
 def _tell(line: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import check_output, state_options, syntax_option
+from edgelstm.cli.common import check_output, check_state_options, state_options, syntax_option
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
@@ -83,6 +83,7 @@ def command(
     )
 
     opened = open_model(model)
+    check_state_options(click.get_current_context(), "--state", state is not None)
     check_output(state, inputs=[model, file], option="--state")
     if rate and not opened.sample_rate:
         raise click.UsageError(f"--rate: {model} does not say its sample rate")

@@ -142,6 +142,9 @@ def test_the_demo_leaves_its_data_alone(command: Command, folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "data.npz").rename(folder / "out/watch.npz")
     refused(command, folder, ["demo", "--data", "out/watch.npz", "-o", "out"], "the same file as out/watch.npz")
+    (folder / "out/watch.npz").rename(folder / "data.npz")
+    os.mkfifo(folder / "out/watch-int8.tflite")
+    refused(command, folder, ["demo", "--data", "data.npz", "-o", "out"], "watch-int8.tflite: a named pipe")
 
 
 def test_the_converter_leaves_its_wheel_alone(folder: Path) -> None:

@@ -120,6 +120,12 @@ def test_a_file_with_boards_is_checked(run, tmp_path, text, words):
         (("deploy", "a.elstm", "--board", "board", "--output", "/x"), 2, "--output"),
         (("deploy", "a.elstm", "--board", "board", "--name", "../x", "--source", "/x"), 2, "--name '../x'"),
         (("deploy", "--board", "board", "--rollback", "--source", "/x"), 2, "--rollback"),
+        (
+            ("deploy", "--board", "board", "--status", "--state-every", "9s"),
+            2,
+            "--state-every: goes with --keep-state",
+        ),
+        (("deploy", "--board", "board", "--keep-state", "--state-max-age", "x"), 2, "--state-max-age"),
         (("deploy", "--board", "refused", "--status"), 4, "refused: cannot be reached"),
     ],
 )
@@ -140,7 +146,8 @@ def test_without_wheels_it_is_said_what_makes_them(run, tmp_path, monkeypatch, f
 def test_deploy_from_first_to_last(run, board):
     python = ("--board", "board", "--board-python", ssh_board.PYTHON)
     assert run("deploy", *python, "--status")[:2] == (0, "board: nothing is deployed\n")
-    code, out, err = run("deploy", "a.elstm", *python, "--name", "bell", "--source", "/dev/sensor", "--no-service")
+    source = ("--source", "/dev/sensor", "--keep-state", "--no-service")
+    code, out, err = run("deploy", "a.elstm", *python, "--name", "bell", *source)
     assert code == 0, err
     first = re.search(r"bell (0001-[0-9a-f]{8}) is on board", out)[1]
     code, out, _ = run("deploy", "b.elstm", *python, "--name", "bell", "--no-service", "--json")
@@ -152,6 +159,7 @@ def test_deploy_from_first_to_last(run, board):
     assert found["settings"]["source_file"] == "/dev/sensor"
     code, out, _ = run("deploy", *python, "--status")
     assert "/dev/sensor" in out
+    assert "kept: saved every 60 s, gone on from up to 3600 s old" in out
     code, out, _ = run("deploy", *python, "--rollback", "--no-service")
     assert code == 0
     assert f"bell {first} is on board, before it {second['version']}" in out

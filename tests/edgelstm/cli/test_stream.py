@@ -208,6 +208,7 @@ def test_a_rate_paces_frames_as_the_sensor_would(run, monkeypatch):
         (["model.elstm", "--frobnicate"], "", 2, "--frobnicate"),
         ([], "", 2, "MODEL"),
         (["model.elstm", "--memory-limit", "10"], "1,2,3\n", 1, "the memory limit is 10"),
+        (["model.elstm", "--state-every", "1s"], "1,2,3\n", 2, "--state-every: goes with --state"),
         (["model.elstm", "--state", "no/such/s"], "1,2,3\n", 2, "folder no/such does not exist"),
         (["model.elstm", "--state", "frames.csv"], "1,2,3\n", 1, "frames.csv: snapshot"),
         (["model.elstm", "--state", "other.state"], "1,2,3\n", 1, "other.state: snapshot"),
