@@ -158,7 +158,8 @@ EL_API const char *el_kernel_name(void);
  *
  *   memory       EL_MODEL_SIZE bytes, or EL_MODEL_SIZE_OF as many layers as the file has, aligned;
  *                must live as long as the model
- *   bytes, size  the whole file, aligned; must stay unchanged and readable as long as the model
+ *   bytes, size  the whole file, aligned; must stay unchanged and readable as long as the model: a
+ *                mapped file that somebody overwrites or cuts is neither
  *   flags        0 or EL_SKIP_CHECKSUM
  *   model        out: the model, inside `memory`; untouched on error
  *
@@ -220,7 +221,9 @@ EL_API el_status el_stream_answer(el_stream *stream, float *answer);
 EL_API el_status el_stream_save(const el_stream *stream, void *bytes, size_t size);
 
 /* Go on from a saved state. The snapshot is checked whole first; on error the stream is untouched.
- */
+ * EL_ERROR_FIELD for values that no stream reaches, a count of frames above 2^62, and sums of
+ * scores that so many frames do not come to: whatever is restored, answers are finite, and as many
+ * as el_stream_answers says. */
 EL_API el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size);
 
 /* Bytes of memory for a pool of `streams` streams: 64 and `streams` times info.stream_size. 0 when
