@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,30 +27,40 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def plain_values(value: T, where: str) -> T:
+def file_name(path: Path) -> str:
+    """`path.name` for a file that others read: bytes that are no UTF-8 become U+FFFD, as in what people are shown."""
+    return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def plain_values(value: T, where: str, *, is_ours: bool = False) -> T:
     """`value` as a parser gave it, if JSON in UTF-8 can say it again. ValueError, one line: `where`, place, what is
-    wrong there."""
+    wrong there.
+
+    is_ours: of this program's own: paths may hold bytes that are no UTF-8, as Python has them.
+    """
     try:
-        _check(value, "", 0)
+        _check(value, "", 0, is_ours)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     return value
 
 
-def _check(value: Any, place: str, depth: int) -> None:
+def _check(value: Any, place: str, depth: int, is_ours: bool) -> None:
     if depth > MOST_NESTED:
         problem = f"deeper than {MOST_NESTED} lists and objects in one another, expected less"
     elif isinstance(value, str):
-        problem = "" if is_unicode(value) else f"{value[:40]!r}, expected text without halves of surrogate pairs"
+        problem = (
+            "" if is_ours or is_unicode(value) else f"{value[:40]!r}, expected text without halves of surrogate pairs"
+        )
     elif isinstance(value, dict):
         for key, item in value.items():
             within = f"{place}.{printable(key, 40)}" if place else printable(key, 40)
-            _check(key, within, depth)
-            _check(item, within, depth + 1)
+            _check(key, within, depth, is_ours)
+            _check(item, within, depth + 1, is_ours)
         return
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _check(item, f"{place}[{number}]", depth + 1)
+            _check(item, f"{place}[{number}]", depth + 1, is_ours)
         return
     elif isinstance(value, float):
         problem = "" if math.isfinite(value) else f"{value}, expected a finite number"

@@ -183,14 +183,17 @@ def check(record: object) -> None:
             raise ValueError(f"{error.place}: {error.problem}") from None
 
 
-def parse_json(text: str | bytes, where: str) -> Any:
+def parse_json(text: str | bytes, where: str, *, is_ours: bool = False) -> Any:
     """ValueError, one line that begins with `where`, for what is no JSON. NaN, infinity and halves of a surrogate
-    pair are none; nor is what cannot be written again: deeper than 64, or numbers that float64 does not hold."""
+    pair are none; nor is what cannot be written again: deeper than 64, or numbers that float64 does not hold.
+
+    is_ours: from this program to itself, with paths of any bytes.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: no JSON ({_one_line(error)})") from None
-    return plain_values(value, where)
+    return plain_values(value, where, is_ours=is_ours)
 
 
 def parse_toml(text: str | bytes, where: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.export.placing import check_names, place, place_failed
 from edgelstm.files import candidate
 from edgelstm.model import Model
+from edgelstm.plain import file_name
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.quantization.affine import InputCodes
 from edgelstm.runtime.engines.open import open_model
@@ -102,14 +103,14 @@ def export_model(
             proof = proof.accepting_loss()
         if proof is not None and not proof.passed:
             written = place_failed(made, proof)
-            proof = proof.of_file(written.name)
+            proof = proof.of_file(file_name(written))
         else:
             written = path
             files = form.files(content, made.target, model)
             if files[""] is not content:
                 content = files[""]
                 made.write(content)
-            proof = proof and proof.of(made.target.name, content)
+            proof = proof and proof.of(file_name(made.target), content)
             place(made, {suffix: other for suffix, other in files.items() if suffix}, proof)
     granularity = source.granularity if isinstance(source, QuantizedModel) else None
     return Export(written, len(content), form, granularity, proof)
@@ -134,7 +135,7 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
         with TemporaryDirectory() as folder:
             held = Path(folder) / f"{path.stem}.elstm"
             held.write_bytes(decode(path))
-            return verify(held, model, sequences).of(path.name, path.read_bytes())
+            return verify(held, model, sequences).of(file_name(path), path.read_bytes())
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
     scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")

@@ -21,6 +21,7 @@ from edgelstm.devices.profiling.measure import Interval, Latency, Measurement, o
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.report import ModelFacts, Report, Run, Stage
 from edgelstm.devices.profiling.verdict import judge
+from edgelstm.plain import file_name
 from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:  # what it costs to load is measured below
@@ -134,7 +135,7 @@ def _pin(core: int | None) -> int | Unavailable:
 def _facts(path: Path, model: EngineModel) -> ModelFacts:
     content = path.read_bytes()
     return ModelFacts(
-        file=path.name,
+        file=file_name(path),
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         engine=model.engine,

@@ -53,4 +53,4 @@ class Plan:
     @classmethod
     def from_argument(cls, text: str) -> Plan:
         """The inverse of `to_argument`. ValueError names the field."""
-        return from_json(cls, parse_json(text, "plan"), "plan")
+        return from_json(cls, parse_json(text, "plan", is_ours=True), "plan")

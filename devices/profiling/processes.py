@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from edgelstm.devices.profiling.plan import ENGINE_MISSING, FILE_MISSING, Plan
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
+from edgelstm.plain import file_name
 
 Tell = Callable[[str], None]
 """Is told a line of progress; the empty one says that nothing is under way any more."""
@@ -84,7 +85,7 @@ def collect(paths: Sequence[Path], plan: Plan, launch: Launch, tell: Tell = lamb
         tell(f"profiling {path}")
         ended = launch(path, plan, tell)
         if ended.status == ENGINE_MISSING and ended.word:
-            skipped.append(Skipped(path.name, ended.word))
+            skipped.append(Skipped(file_name(path), ended.word))
         else:
             reports.append(ended.report or _fail(path, ended))
     tell("")

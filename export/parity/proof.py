@@ -28,6 +28,7 @@ from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.run import witness
 from edgelstm.files import followed
+from edgelstm.plain import file_name
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.records import Pattern, from_json, load, to_json, to_text
 from edgelstm.runtime.engines.open import open_model
@@ -165,7 +166,7 @@ def prove(
     agrees = agreement(model, engine, on, data, form.stated_error(source))
     content = path.read_bytes()
     return Proof(
-        file=path.name,
+        file=file_name(path),
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
         engine=engine.engine,

@@ -1,11 +1,14 @@
 import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.plain import file_name
 from edgelstm.records import (
     Bounds,
     Length,
@@ -209,3 +212,40 @@ def test_a_tag_says_which_dataclass_it_is():
 def test_what_is_wrong_with_a_tagged_one_is_named(shape, message):
     with pytest.raises(ValueError, match=f"^file: {message}"):
         from_json(Drawing, {"shapes": [shape]}, "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": ["b", "\\ud800"]}', r"a[1]: '\ud800', expected text without halves of surrogate pairs"),
+        ('{"\\udfff": 1}', r"?: '\udfff', expected text without halves"),
+        (
+            b'{"a": "\xed\xa0\x80"}',
+            r"a: '\ud800', expected text without halves",
+        ),  # Python's lets it through
+        ('{"a": {"b": 1e999}}', "a.b: inf, expected a finite number"),
+        ('{"a":' * 70 + "1" + "}" * 70, "deeper than 64 lists and objects in one another"),
+        ("[" * 70 + "]" * 70, "deeper than 64"),
+        ("[" * 100_000, "no JSON"),
+        ("1" * 5000, "no JSON"),
+        ("NaN", "no JSON (NaN is not a number in JSON)"),
+    ],
+)
+def test_json_that_cannot_be_written_again_is_refused(text: str | bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=r"^file\.json: ") as caught:
+        parse_json(text, "file.json")
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 250
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["x = inf", "x = [[1979-05-27]]", "x = 07:32:00", "a.b.c = nan"])
+def test_toml_that_json_cannot_say_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^file\.toml: [xa][^\n]*expected [^\n]*$"):
+        parse_toml(text, "file.toml")
+
+
+def test_paths_of_any_bytes_go_from_us_to_us() -> None:
+    path = os.fsdecode(b"/\xff.csv")
+    assert parse_json(json.dumps([path]), "plan", is_ours=True) == [path]
+    assert file_name(Path(path)) == "\ufffd.csv"

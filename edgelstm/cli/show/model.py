@@ -16,7 +16,7 @@ Facts = dict[str, Any]
 def model(facts: Facts) -> str:
     """All of it, within 80 columns but for names that are longer."""
     about = [(name, plain(text)) for name, text in _about(facts)]
-    heading = f"{style.heading(facts['file'])}  {show_size(facts['bytes'])}, {facts['precision']}"
+    heading = f"{style.heading(plain(facts['file']))}  {show_size(facts['bytes'])}, {facts['precision']}"
     tables = [_layers(facts), *([_state(facts)] if facts["parts"] else [])]
     return "\n".join([heading, named(about, "  ", 12), *(line for each in tables for line in ("", each))])
 

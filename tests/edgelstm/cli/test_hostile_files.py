@@ -6,12 +6,13 @@ import json
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgelstm.data import Dataset
@@ -114,6 +115,24 @@ def test_metadata_in_onnx(folder: Path, data: st.DataObject) -> None:
     entry.value = data.draw(changed(entry.value))
     path = folder / "m.onnx"
     path.write_bytes(file.SerializeToString())
+    looked_at(path)
+
+
+@given(data=st.data())
+def test_metadata_in_tflite(folder: Path, data: st.DataObject) -> None:
+    pytest.importorskip("ai_edge_litert")
+    from edgelstm.export.tflite import explicit
+    from edgelstm.runtime.engines.tflite_file import metadata_entry, seal
+
+    room = 3000
+    content = explicit.encode_float32(replace(MODEL, provenance={"room": "x" * room}))
+    text = metadata_entry(content, "edgelstm")
+    assert text is not None
+    without = text.decode().replace("x" * room, "")
+    made_up = data.draw(changed(without)).encode().ljust(len(text))
+    assume(len(made_up) == len(text))
+    path = folder / "m.tflite"
+    path.write_bytes(seal(content.replace(text, made_up)))
     looked_at(path)
 
 

@@ -213,3 +213,23 @@ def test_the_console_script_loads_nothing_before_it_hears_ctrl_c() -> None:
     program = "import sys, edgelstm.__main__; print(*(name for name in sys.modules if name.startswith('edgelstm')))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {"edgelstm", "edgelstm.__main__"}
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"\xff\xfe"), "a\nb", "\x1b[31mred", "läuft \u2713", "-"], ids=ascii)
+def test_files_may_have_any_name(launched: Launcher, folder: Path, name: str) -> None:
+    for suffix, source in {"npz": "model.npz", "csv": "frames.csv", "json": "report.json"}.items():
+        (folder / f"./{name}.{suffix}").write_bytes((folder / source).read_bytes())
+    (folder / f"{name}-data.npz").write_bytes((folder / "data.npz").read_bytes())
+    for command in (
+        ["inspect", f"./{name}.npz"],
+        ["export", f"./{name}.npz", "-o", f"./{name}.elstm"],
+        ["verify", f"./{name}.elstm", "--against", f"./{name}.npz"],
+        ["evaluate", f"./{name}.elstm", f"./{name}-data.npz", "--all"],
+        ["stream", f"./{name}.elstm", f"./{name}.csv"],
+        ["profile", f"./{name}.elstm", "--predict", "pi-5", "--output", f"./{name}-new.json"],
+        ["report", f"./{name}.json", "-o", f"./{name}.html"],
+        ["data", "inspect", f"./{name}-data.npz"],
+    ):
+        ended = launched.run(*command)
+        assert (ended.code, ended.err) == (0, b""), command
+        assert b"\x1b[31mred" not in ended.out
