@@ -26,7 +26,7 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
             int32_t sums_w[EL_BLOCK_ROWS] = {0}, sums_r[EL_BLOCK_ROWS] = {0};
             const int32_t *bias = rows->bias, *given = lstm->from_x;
             if (given != NULL)
-                bias = given + (rows - (const el_rows *)lstm->rows) * EL_BLOCK_ROWS;
+                bias = given + (size_t)(group * EL_GATES + gate) * EL_BLOCK_ROWS;
             weights = add_products(weights, lstm->columns_w, x, sums_w);
             weights = add_products(weights, lstm->columns_r, h, sums_r);
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
