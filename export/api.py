@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from secrets import token_hex
+from tempfile import gettempdir
 from typing import get_args
 
 import numpy as np
@@ -132,10 +133,15 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
     if path.suffix == ".c":
         from edgelstm.export.c_source import decode
 
-        with TemporaryDirectory() as folder:
-            held = Path(folder) / f"{path.stem}.elstm"
-            held.write_bytes(decode(path))
-            return verify(held, model, sequences).of(file_name(path), path.read_bytes())
+        content = path.read_bytes()
+        # Never put anywhere; where this process is killed, the next one to verify removes what it left.
+        with candidate(Path(gettempdir(), f"edgelstm-{token_hex(8)}"), ".elstm") as held:
+            held.write(decode(path))
+            held.finish()
+            try:
+                return verify(held.path, model, sequences).of(file_name(path), content)
+            except ValueError as error:  # said of the file that was asked for
+                raise ValueError(str(error).replace(str(held.path), str(path))) from None
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
     scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")

@@ -4,8 +4,10 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import ssh_board
+from counts import FULL
 from edgelstm.devices.deploy.deployment import deploy, logs, name_of, remove, rollback, status
 from edgelstm.devices.deploy.service import Settings
 from edgelstm.devices.remote import BoardError
@@ -296,6 +299,33 @@ def test_a_failed_upload_never_replaces_a_working_version(board, models, wheel, 
     found = the_only(board)
     assert len(found.versions) == 1
     assert tree(root) == before
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: make test-all; test_installation.py kills what the board does")
+def test_a_laptop_that_is_killed_leaves_whole_versions_and_nothing_else(board, models, wheel):
+    """`edgelstm deploy`, killed at random places; then the next one."""
+    rng, source = random.Random(5), Settings("m", "", source_file="/dev/sensor")
+    root = board.home / ".local/share/edgelstm/bell"
+    start = time.monotonic()
+    first = deploy(board.target, models[0], source, "bell", service=False)
+    usual = time.monotonic() - start
+    words = ["--board", "board", "--board-python", ssh_board.PYTHON, "--wheel", str(wheel), "--name", "bell"]
+    program = f"from edgelstm.cli import main; main({['deploy', str(models[1]), *words, '--no-service']!r})"
+    for _ in range(10):
+        with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL) as laptop:
+            time.sleep(rng.uniform(0.3, 0.5 + usual))
+            laptop.kill()
+        end = time.monotonic() + 20
+        while board.running() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert board.running() == []
+        done = deploy(board.target, models[2], source, "bell", service=False)
+        found = the_only(board)
+        assert (found.current, first.version in found.versions) == (done.version, True)
+        assert [path.name for path in root.iterdir() if path.name not in ("versions", "current")] == []
+        assert {path.name for path in (root / "versions").iterdir()} == set(found.versions)
+        while rollback(board.target, "bell", service=False).version != first.version:
+            pass
 
 
 def test_what_is_not_there_is_said(board, models):
