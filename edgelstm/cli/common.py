@@ -78,6 +78,17 @@ def check_state_options(context: click.Context, with_option: str, kept: bool) ->
             raise click.UsageError(f"--{name.replace('_', '-')}: goes with {with_option}")
 
 
+@contextmanager
+def naming(path: Path | str, *others: Path | str) -> Iterator[None]:
+    """What goes wrong within is said of the file `path`, where the error names none of these."""
+    try:
+        yield
+    except ValueError as error:
+        line = str(error)
+        is_named = any(str(each) in line for each in (path, *others))
+        raise ValueError(line if is_named else f"{path}: {line}") from None
+
+
 def checked(check: Callable[[str], str], text: str) -> str:
     """An option's text if `check` takes it; else UsageError."""
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED
+from edgelstm.cli.common import GATE_FAILED, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, plain, table
 
@@ -131,7 +131,8 @@ def _ask_model(path: Path, dataset: Dataset, asked: _Asked) -> Iterator[Evaluati
     windows = asked.windows(dataset, recordings, provenance)
     models: list[Model | QuantizedModel] = [model]
     if model.ranges is not None:
-        models += [quantize(model, "per-row"), quantize(model, "per-gate")]
+        with naming(path):
+            models += [quantize(model, "per-row"), quantize(model, "per-gate")]
     yield from (evaluate(one, windows) for one in models)
     if asked.streamed:
         yield from (evaluate_streamed(one, recordings) for one in models)

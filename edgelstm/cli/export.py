@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, check_output
+from edgelstm.cli.common import GATE_FAILED, check_output, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 
@@ -116,16 +116,17 @@ def command(
     results, times = [], []
     for form, path in files.items():
         style.announce(f"writing and proving {path.name}")
-        result = export_model(
-            source,
-            path,
-            precision=form.name,
-            scales=scales if scales in form.scales else None,
-            io=io,  # type: ignore[arg-type]
-            input_codes=input_codes,  # type: ignore[arg-type]
-            verify=not no_verify,
-            accept_loss=accept_loss,
-        )
+        with naming(model, path):
+            result = export_model(
+                source,
+                path,
+                precision=form.name,
+                scales=scales if scales in form.scales else None,
+                io=io,  # type: ignore[arg-type]
+                input_codes=input_codes,  # type: ignore[arg-type]
+                verify=not no_verify,
+                accept_loss=accept_loss,
+            )
         results.append(result)
         times.append(None if no_verify or form.suffix not in SUFFIXES else frame_us(result.path, shown[0]))
     style.announce(None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import check_output, listed_problems
+from edgelstm.cli.common import check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 
@@ -71,9 +71,15 @@ def command(
             trained = train(train_set, settings, on_epoch=bar.update)
     except RecipeError as error:
         raise ValueError(f"{config}: {error}") from None
-    model = calibrate(trained.model, trained.calibration)
-    results = [evaluate(model, test), evaluate(quantize(model), test)]
+    with naming(settings.data.file):
+        model = calibrate(trained.model, trained.calibration)
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
+    results = [evaluate(model, test)]
+    try:
+        results.append(evaluate(quantize(model), test))
+    except ValueError as error:  # a float model it is all the same
+        odd.append(f"no int8: {error}")
+        click.echo(paragraph(odd[-1], "Note: "), err=True)
     if as_json:
         report = {
             "output": str(output),

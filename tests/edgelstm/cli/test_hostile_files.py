@@ -7,7 +7,9 @@ import struct
 import zipfile
 import zlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from edgelstm.data import Dataset
 from edgelstm.data.dataset_file import save_dataset
-from edgelstm.data.npz import write_npz
+from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.export.elstm import encode
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Answer
@@ -136,20 +138,23 @@ def test_metadata_in_tflite(folder: Path, data: st.DataObject) -> None:
     looked_at(path)
 
 
+@cache
+def _saved() -> dict[str, np.ndarray[Any, Any]]:
+    with TemporaryDirectory() as folder:
+        save_model(MODEL, f"{folder}/model.npz")
+        return read_npz(f"{folder}/model.npz")
+
+
 def arrays_of_model() -> dict[str, np.ndarray[Any, Any]]:
-    return {
-        "normalize.mean": MODEL.normalize.mean,
-        "normalize.std": MODEL.normalize.std,
-        **{f"layer{n}.{name}": getattr(layer, name) for n, layer in enumerate(MODEL.layers) for name in layer.arrays},
-        "example0": MODEL.examples[0],
-    }
+    """All that its file holds but the header."""
+    return {name: array for name, array in _saved().items() if name != "header"}
 
 
 @pytest.fixture(scope="module")
 def header(folder: Path) -> str:
     """That of MODEL, which lies in the folder as model.npz."""
     save_model(MODEL, folder / "model.npz")
-    text: str = np.load(folder / "model.npz")["header"].tobytes().decode()
+    text: str = _saved()["header"].tobytes().decode()
     return text
 
 
@@ -177,6 +182,19 @@ def test_weights_of_any_size(folder: Path, header: str, name: str, value: float,
     write_model(path, header, arrays)
     looked_at(path)
     assert refused_well(run("export", path, "--format", form, "--no-verify", "-o", folder / f"extreme.{form}"))
+
+
+def test_weights_that_int8_does_not_hold_name_the_file(folder: Path, header: str) -> None:
+    arrays = arrays_of_model() | {"layer0.W": np.full_like(arrays_of_model()["layer0.W"], 3e38)}
+    path, data = folder / "huge.npz", folder / "some.npz"
+    write_model(path, header, arrays)
+    frames = np.zeros((5, 3), np.float32)
+    save_dataset(Dataset((frames,) * 2, np.arange(2), MODEL.labels, np.arange(2), ()), data)
+    for command in (["export", path, "-o", folder / "huge.elstm"], ["evaluate", path, data, "--all"]):
+        ended = run(*command)
+        assert ended.code == 1
+        assert ended.err.startswith(f"edgelstm: {path}: ")
+        assert "lstm0, W row 0: weights or bias so large that int8 arithmetic could overflow" in ended.err
 
 
 # Instead of some of the text before an array's numbers.
