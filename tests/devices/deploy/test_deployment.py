@@ -205,6 +205,20 @@ def test_a_service_that_fails_is_started_again_and_says_why(served, models):
     assert found.state == "auto-restart"
 
 
+@pytest.mark.skipif(not FULL, reason="waits for systemd: make test-all; test_installation.py has the same law")
+def test_a_version_that_keeps_failing_is_not_rolled_back_to(served, models):
+    first = deploy(served.target, models[0], served.settings, "bell")
+    second = deploy(served.target, models[1], None, "bell")
+    with (served.home / "sensor").open("w") as pipe:
+        pipe.write("1,2,nonsense,4\n")
+    end = time.monotonic() + 20
+    while the_only(served).state != "auto-restart" and time.monotonic() < end:
+        time.sleep(0.1)
+    third = deploy(served.target, models[2], None, "bell")
+    assert (third.before, the_only(served).active) == (second.version, "active")
+    assert rollback(served.target, "bell").version == first.version
+
+
 def test_a_state_is_kept_when_asked_for(served, models):
     kept = Settings("m", "", source_file=served.settings.source_file, output=str(served.answers), keep_state=True)
     deploy(served.target, models[0], kept, "bell")
