@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,16 @@ class Evaluation:
 
 
 def count(precision: str, answers: Sequence[NDArray[Any]], dataset: Dataset) -> Evaluation:
-    """Decisions (the largest output) of one answer (outputs,) per sequence against `dataset.y`."""
+    """Decisions (the largest output) of one answer (outputs,) per sequence against `dataset.y`. ValueError for an
+    answer that is not finite."""
+    _check_finite(precision, answers)
     return _count(precision, np.array([np.argmax(answer) for answer in answers]), dataset.y, dataset.labels)
+
+
+def _check_finite(precision: str, answers: Iterable[NDArray[Any]]) -> None:
+    for place, answer in enumerate(answers):
+        if not np.isfinite(answer).all():
+            raise ValueError(f"{precision}: answer {place} is not finite, the model overflows on these data")
 
 
 def _count(
@@ -102,6 +110,7 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
 def count_streamed(precision: str, answers: NDArray[Any], hop: int, dataset: Dataset) -> Evaluation:
     """Decisions of the answers (answers, outputs) that a stream emits, one after every `hop` frames of all recordings
     of `dataset` in a row."""
+    _check_finite(precision, answers)
     ends = np.cumsum([len(sequence) for sequence in dataset.sequences])
     truth = dataset.y[np.searchsorted(ends, hop * np.arange(1, len(answers) + 1))]
     return replace(_count(precision, answers.argmax(axis=1), truth, dataset.labels), streamed=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.windows import shorter
 from edgelstm.evaluation import Evaluation
 from edgelstm.plain import printable
 from edgelstm.training.config import Config
@@ -29,7 +30,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"{training.name}: {training.features} features, but at most {longest} frames in a recording; if X is "
             "(cases, channels, time), give X.transpose(0, 2, 1)"
         )
-    short = sum(len(x) < config.data.window for x in test.sequences)
+    short = shorter(test, config.data.window)
     if short:
         found.append(
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "

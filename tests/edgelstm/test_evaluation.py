@@ -8,6 +8,7 @@ import pytest
 from edgelstm.data import Dataset
 from edgelstm.evaluation import (
     check_lengths,
+    count,
     count_streamed,
     evaluate,
     evaluate_streamed,
@@ -189,3 +190,12 @@ def test_sequences_shorter_than_the_stride_are_refused_by_place():
         check_lengths(made(7), data())
     with pytest.raises(ValueError, match="at least 7: the model's scores come every 7 frames"):
         evaluate(replace(made(7)), data())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_answers_that_overflow_are_no_decisions(value):
+    answers = np.array([[0, 1], [value, 0]], np.float32)
+    with pytest.raises(ValueError, match=r"^float32: answer 1 is not finite, the model overflows on these data$"):
+        count("float32", answers, data())
+    with pytest.raises(ValueError, match="answer 1 is not finite"):
+        count_streamed("float32", answers, 3, data())
