@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from edgelstm.devices.profiling.plan import ENGINE_MISSING, FILE_MISSING, Plan
+from edgelstm.devices.profiling.proven import agreement_of
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
 from edgelstm.plain import file_name
 
@@ -87,9 +88,16 @@ def collect(paths: Sequence[Path], plan: Plan, launch: Launch, tell: Tell = lamb
         if ended.status == ENGINE_MISSING and ended.word:
             skipped.append(Skipped(file_name(path), ended.word))
         else:
-            reports.append(ended.report or _fail(path, ended))
+            reports.append(_with_proof(ended.report or _fail(path, ended), path))
     tell("")
     return join(reports, skipped)
+
+
+def _with_proof(report: Report, path: Path) -> Report:
+    """The proof lies beside the file here, wherever it was measured."""
+    agrees = agreement_of(path)
+    runs = tuple(replace(run, model=replace(run.model, agrees=agrees)) for run in report.runs)
+    return replace(report, runs=runs)
 
 
 def join(reports: Sequence[Report], skipped: Sequence[Skipped]) -> Report:

@@ -16,7 +16,19 @@ from edgelstm.files import write_whole
 from edgelstm.records import Unavailable, from_json, load, parse_json, to_json, to_text
 
 VERSION = 2
+_NOT_ASKED = Unavailable("not asked")
+"""Reports of before do not say how a file agrees."""
+
 _MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Agrees:
+    """How a file agrees with the float model it was made from, as its proof says."""
+
+    share: float | None  # of answers decided as the model decides; None where there is none to tell
+    answers: int  # that it rests on
+    error: float  # of scores, RMS, relative to that of the model's
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class ModelFacts:
     sample_rate: float | Unavailable  # frames per second
     stream_bytes: int | Unavailable  # all the memory of one stream
     state_bytes: int | Unavailable  # the part that must outlive a frame, as it is saved
+    agrees: Agrees | Unavailable = _NOT_ASKED
 
 
 @dataclass(frozen=True)
