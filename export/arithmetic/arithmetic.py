@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,14 +14,24 @@ from edgelstm import forward
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace, states_seen
 from edgelstm.export.parity.run import Run
-from edgelstm.export.parity.tolerance import CODE_ROUNDINGS, SCORE_UNITS, score_slack
+from edgelstm.export.parity.tolerance import (
+    CODE_MOST,
+    CODE_ROUNDINGS,
+    EDGE_MOST,
+    SCORE_UNITS,
+    magnitude,
+    same_scores_limit,
+    score_slack,
+    terms_of_scores,
+)
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.quantized_model import QuantizedModel
 
-Limit = Callable[[NDArray[Any], NDArray[Any]], float]
-"""(float64, the plainest way to compute it in this arithmetic) → how far a file may be from float64."""
+Limit = Callable[[NDArray[Any], NDArray[Any], float], float]
+"""(float64, the plainest way to compute it in this arithmetic, size of the largest value) → how far a file may be
+from what it must be near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +41,9 @@ class Verdict:
     name: str  # of that check
     scores: NDArray[Any]  # (runs, outputs) that the answers must come from
     limit: float
-    spread: float  # how far answers and states may be apart when the same frames are cut otherwise
+    spreads: Mapping[str, float] = field(default_factory=dict)
+    """By how much states, by name, may be apart when the same frames are cut otherwise, answers by `limit`; empty: by
+    nothing."""
 
 
 class Arithmetic(ABC):
@@ -45,35 +57,39 @@ class Arithmetic(ABC):
         """Enter what `run` of raw frames (T, features) gave: states, scores, integers on the way."""
 
 
-def compare_with_float64(
-    model: Model,
-    run: Run,
-    sequence: NDArray[np.float32],
-    ledger: Ledger,
-    rough: forward.Trace,
-    limit_of: Limit,
-    same_rounding: float | None = None,
-) -> tuple[float, float]:
-    """States and scores against float64, `rough` being the plainest way to compute them in this arithmetic.
-
-    same_rounding: the part of the limit within which the file must be of `rough`; left out, that is not asked.
-    Returns the limit of the scores, and the largest of all.
-    """
-    exact = float_trace(model, sequence)
-    found, wanted, near = run.states, states_seen(model, exact, run.states), states_seen(model, rough, run.states)
+def seen_values(
+    model: Model, run: Run, trace: forward.Trace | reference.Trace
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """(what `run` showed of states and, where it did, scores; what `trace` has in their place), by name."""
+    found, wanted = dict(run.states), states_seen(model, trace, run.states)
     if run.scores is not None:
-        found, wanted, near = (
-            {**found, "scores": run.scores},
-            {**wanted, "scores": exact.scores},
-            {**near, "scores": rough.scores},
-        )
-    limits = {name: limit_of(wanted[name], near[name]) for name in found}
-    for name, limit in limits.items():
-        ledger.near(f"{name} against float64", found[name], wanted[name], limit)
-        if same_rounding is not None:
-            ledger.near(f"{name} against the same rounding", found[name], near[name], limit * same_rounding)
-    of_scores = limit_of(exact.scores, rough.scores)
-    return of_scores, max([*limits.values(), of_scores])
+        found["scores"], wanted["scores"] = run.scores, trace.scores
+    return found, wanted
+
+
+def show_float64(model: Model, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> None:
+    """How far from float64 8 bits lead: a figure, judged by nobody here. Whether it is too far, *agrees* says."""
+    found, exact = seen_values(model, run, float_trace(model, sequence))
+    for name, values in found.items():
+        ledger.near(f"{name} against float64", values, exact[name], None)
+
+
+def limits_by_name(
+    model: Model, run: Run, exact: forward.Trace, rough: forward.Trace, limit_of: Limit
+) -> dict[str, float]:
+    """Of states and scores, `rough` being the plainest way to compute them."""
+    (_, wanted), (_, near) = seen_values(model, run, exact), seen_values(model, run, rough)
+    sizes = {name: magnitude(values) for name, values in wanted.items()} | {"scores": terms_of_scores(model, exact)}
+    limits = {name: limit_of(values, near[name], sizes[name]) for name, values in wanted.items()}
+    return {"scores": limit_of(exact.scores, rough.scores, sizes["scores"]), **limits}
+
+
+def of_own_scores(model: Model, run: Run, scores: NDArray[Any]) -> Verdict:
+    """Answers must come from the scores that the file showed; where it shows none, from `scores`."""
+    shown = run.scores is not None
+    found = scores if run.scores is None else run.scores
+    name = "answers from the file's scores" if shown else "answers"
+    return Verdict(name, found, same_scores_limit(model, found))
 
 
 def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel, ledger: Ledger) -> Codes:
@@ -85,7 +101,7 @@ def codes_of(run: Run, sequence: NDArray[np.float32], quantized: QuantizedModel,
     scaled = (sequence.astype(np.float64) - quantized.input_mean) * quantized.input_scale
     exact = np.clip(scaled + quantized.input_offset, -128, 127)
     slack = CODE_ROUNDINGS * 2.0**-24 * (np.abs(scaled) + np.abs(quantized.input_offset) + 128)
-    beyond = np.maximum(np.abs(run.codes - exact) - 0.5 - slack, 0)
+    beyond = np.maximum(np.abs(run.codes - exact) - 0.5 - np.minimum(slack, CODE_MOST), 0)
     ledger.exact("input integers, beyond rounding", beyond, np.zeros_like(beyond))
     return run.codes.astype(np.int8)
 
@@ -99,3 +115,6 @@ def compare_int8_scores(found: NDArray[Any], exact: NDArray[Any], quantized: Qua
     alone = float(score_slack(quantized).max()) == SCORE_UNITS
     name = "scores, int8 units" if alone else "scores, share of what rounding may add up to"
     ledger.near(name, difference, np.zeros_like(difference), SCORE_UNITS)
+    if not alone:
+        beyond = np.abs(difference * score_slack(quantized)) > SCORE_UNITS
+        ledger.share("scores, share off by more than a unit", beyond, EDGE_MOST)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.arithmetic.arithmetic import Arithmetic, Verdict, codes_of, compare_int8_scores
+from edgelstm.export.arithmetic.arithmetic import Arithmetic, Verdict, codes_of, compare_int8_scores, of_own_scores
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace, integer_trace, states_seen
 from edgelstm.export.parity.run import Run
-from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
 from edgelstm.quantization.quantized_model import QuantizedModel
 
 
@@ -25,11 +24,11 @@ class Int8(Arithmetic):
         expected = states_seen(quantized.model, trace, run.states)
         for name, found in run.states.items():
             ledger.exact(f"{name}, integers", found, expected[name])
-        scores = trace.scores if run.scores is None else run.scores
-        name = "answers" if run.scores is None else "answers from the file's scores"
         if run.scores is not None and run.scores_rounded:
             compare_int8_scores(run.scores, trace.scores, quantized, ledger)
         elif run.scores is not None:
             ledger.exact("scores, every bit", run.scores, trace.scores)
-        ledger.near("scores against float64", scores, float_trace(quantized.model, sequence).scores, None)
-        return Verdict(name, scores, ACTIVATION_LIMIT * magnitude(scores), ACTIVATION_LIMIT)
+        verdict = of_own_scores(quantized.model, run, trace.scores)
+        exact = float_trace(quantized.model, sequence).scores
+        ledger.near("scores against float64", verdict.scores, exact, None)
+        return verdict

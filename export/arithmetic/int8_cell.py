@@ -17,7 +17,8 @@ from edgelstm.export.arithmetic.arithmetic import (
     Verdict,
     codes_of,
     compare_int8_scores,
-    compare_with_float64,
+    of_own_scores,
+    show_float64,
 )
 from edgelstm.export.arithmetic.dequantize import Floats, real, rounded, rows
 from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, Ranges, cell_ranges
@@ -35,9 +36,7 @@ from edgelstm.export.arithmetic.twin import (
     windows_of,
 )
 from edgelstm.export.parity.checks import Ledger
-from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
-from edgelstm.export.parity.tolerance import rounded_limit
 from edgelstm.layers.layer import sigmoid
 from edgelstm.model import Placed
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
@@ -77,8 +76,7 @@ class Int8Cell(Arithmetic):
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         model = self.quantized.model
-        exact, rough = float_trace(model, sequence), self.rounded(sequence)
-        limit, largest = compare_with_float64(model, run, sequence, ledger, rough, rounded_limit)
+        show_float64(model, run, sequence, ledger)
         steps = self.steps(codes_of(run, sequence, self.quantized, ledger), run.states)
         for at, twin in zip(model.road, self.twins):
             for name, part in at.parts:
@@ -87,10 +85,10 @@ class Int8Cell(Arithmetic):
                     difference = (run.states[name] - steps.states[name][:, -1])[sure] / twin.units[part.letter]
                     most = min(CELL_UNITS[at.layer.kind] * runs, MOST_UNITS)
                     ledger.in_units(name, difference, most, min(CELL_SHARE * runs, MOST_SHARE))
+        expected = steps.results[model.road[-1].name][:, -1]
         if run.scores is not None:
-            expected = steps.results[model.road[-1].name][:, -1]
             compare_int8_scores(run.scores, expected, self.quantized, ledger)
-        return Verdict("answers against float64", exact.scores, limit, largest)
+        return of_own_scores(model, run, expected)
 
 
 class _LSTM(Twin):

@@ -3,6 +3,7 @@ Answers and splits are compared here, the rest by the arithmetic."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from edgelstm import forward
 from edgelstm.export.arithmetic.arithmetic import Arithmetic, Verdict
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.run import Run, Witness
-from edgelstm.export.parity.tolerance import ACTIVATION_LIMIT, magnitude
+from edgelstm.export.parity.tolerance import same_scores_limit
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 
@@ -29,7 +30,9 @@ class Judge:
         verdict = self.arithmetic.compare(run, sequence, self.ledger)
         self.answers(verdict, run)
         self.probabilities(verdict, run)
-        self.splits(run, sequence, 0.0 if self.witness.splits_exactly else verdict.spread)
+        self.splits(
+            run, sequence, {} if self.witness.splits_exactly else {**verdict.spreads, "answers": verdict.limit}
+        )
 
     def answers(self, verdict: Verdict, run: Run) -> None:
         """What the stream answered against answers made from the verdict's scores."""
@@ -43,7 +46,8 @@ class Judge:
             return
         expected = forward.activate(run.scores.astype(np.float64), self.model.activation)
         # Where calls for several frames sum otherwise, these are not of the very same scores.
-        near = ACTIVATION_LIMIT * magnitude(run.scores) if self.witness.splits_exactly else verdict.spread
+        near = same_scores_limit(self.model, run.scores)
+        near = near if self.witness.splits_exactly else max(near, verdict.limit)
         self.ledger.near("probabilities of the file", run.probabilities, expected, near)
 
     def answers_of(self, scores: NDArray[Any]) -> tuple[Floats, Floats]:
@@ -53,13 +57,17 @@ class Judge:
         rows, last = (forward.activate(values.astype(np.float64), model.activation) for values in pooled)
         return rows, last
 
-    def splits(self, run: Run, sequence: NDArray[np.float32], limit: float) -> None:
-        """One push, and a saved and restored state, give what frame by frame gave."""
+    def splits(self, run: Run, sequence: NDArray[np.float32], limits: Mapping[str, float]) -> None:
+        """One push, and a saved and restored state, give what frame by frame gave: within the limits of states by
+        name, and of answers; every bit where there are none."""
         for name, other in (
             ("one push", self.witness.run_at_once(sequence)),
             ("saved and restored", self.witness.run_restored(sequence)),
         ):
-            pairs = [(other.answers, run.answers), (other.final, run.final)]
-            pairs += [(other.ended[part], value) for part, value in run.ended.items()]
-            for found, expected in pairs:
-                self.ledger.near(f"{name} against frame by frame", found, expected, limit)
+            for found, expected in ((other.answers, run.answers), (other.final, run.final)):
+                self.ledger.near(
+                    f"answers, {name} against frame by frame", found, expected, limits.get("answers", 0.0)
+                )
+            for part, value in run.ended.items():
+                near = limits.get(part, 0.0)
+                self.ledger.near(f"{name} against frame by frame", other.ended[part], value, near)
