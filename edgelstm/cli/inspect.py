@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print everything that is known as JSON.")
 def command(file: Path, as_json: bool) -> None:
-    """What is in FILE (.npz, .elstm, .onnx or .tflite): layers, sizes, memory per stream, operations per frame.
+    """What is in FILE (.npz, .elstm, .onnx, .tflite or .c): layers, sizes, memory per stream, operations per frame.
 
     \b
       work     multiply-accumulates of a frame, on average over frames; and for
@@ -28,7 +28,7 @@ def command(file: Path, as_json: bool) -> None:
                every one; how far back a layer looks is no latency
       state    what a stream keeps from frame to frame, part by part
     """
-    facts = _facts_of_model(file) if file.suffix == ".npz" else _facts_of_export(file)
+    facts = _FACTS.get(file.suffix, _facts_of_export)(file)
     facts = {"file": str(file), "bytes": file.stat().st_size, **facts}
     click.echo(json.dumps(facts, allow_nan=False) if as_json else show.model(facts))
 
@@ -79,6 +79,24 @@ def _facts_of_export(path: Path) -> dict[str, Any]:
         "stream_bytes": model.stream_bytes,
         "snapshot_bytes": model.snapshot_bytes,
     }
+
+
+def _facts_of_source(path: Path) -> dict[str, Any]:
+    """Of the `.elstm` file that C source holds."""
+    from tempfile import TemporaryDirectory
+
+    from edgelstm.export.c_source import decode
+
+    with TemporaryDirectory() as folder:
+        held = Path(folder) / "model.elstm"
+        held.write_bytes(decode(path))
+        try:
+            return _facts_of_export(held)
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(held), str(path))) from None
+
+
+_FACTS = {".npz": _facts_of_model, ".c": _facts_of_source}
 
 
 def _counted(layers: Iterable[Layer], parts: Iterable[Part], frame_macs: int) -> dict[str, Any]:

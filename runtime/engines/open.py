@@ -35,7 +35,7 @@ SUFFIXES = tuple(ENGINES)
 
 _OTHERS = {
     ".npz": "a model of this suffix is there to be exported: edgelstm export FILE --format elstm makes one that runs",
-    ".c": "C source is compiled into a program; of the same model, --format elstm makes a file that is read here",
+    ".c": "C source is compiled into a program; of the same model, --format elstm makes a file that runs here",
     ".h": "it goes with the C source that edgelstm export wrote",
     ".json": "it tells of a model; expected the model's own file beside it",
     **dict.fromkeys((".csv", ".wav", ".ts"), "recordings are no model: edgelstm data inspect looks at them"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edgelstm.export import c_source
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.export.tflite import explicit
@@ -140,3 +141,19 @@ def test_what_is_only_shown_is_shown_plainly(command: Command, tmp_path: Path) -
     shown = command("inspect", path)
     assert shown.code == 0
     assert "\x1b" not in shown.out
+
+
+def test_c_source_is_looked_into(command: Command, tmp_path: Path) -> None:
+    """It holds an `.elstm` file, byte by byte."""
+    held, source = tmp_path / "held.elstm", tmp_path / "model.c"
+    held.write_bytes(encode(MODEL))
+    source.write_bytes(c_source.encode(held.read_bytes(), source, MODEL.features, MODEL.outputs)[0])
+    told, expected = facts(command, source), facts(command, held)
+    assert told.pop("bytes") == source.stat().st_size
+    expected.pop("bytes")
+    assert told | {"file": ""} == expected | {"file": ""}
+    source.write_bytes(source.read_bytes().replace(b"137,69", b"137,70"))
+    refused = command("inspect", source)
+    assert refused.code == 1
+    assert refused.err.startswith(f"edgelstm: {source}: ")
+    assert command("inspect", tmp_path / "none.c").code == 2

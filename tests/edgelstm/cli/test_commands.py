@@ -310,7 +310,11 @@ NONSENSE = [
         1,
         "model.npz: suffix .npz, expected one of .elstm, .onnx, .tflite; a model",
     ),
-    (["inspect", "model.c"], 1, "model.c: suffix .c, expected one of .elstm, .onnx, .tflite; C source is compiled"),
+    (
+        ["stream", "model.c", "x.csv"],
+        1,
+        "model.c: suffix .c, expected one of .elstm, .onnx, .tflite; C source",
+    ),
     (["inspect", "x.csv"], 1, "recordings are no model: edgelstm data inspect looks at them"),
     (["boards", "pi-zero-2-w"], 2, "unknown board 'pi-zero-2-w', perhaps 'pi-zero-2w'"),
 ]
