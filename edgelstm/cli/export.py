@@ -96,6 +96,7 @@ def command(
     from edgelstm.export import export_model
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
+    from edgelstm.quantization import calibration_remarks
     from edgelstm.recalibration import recalibrated
     from edgelstm.runtime.engines.open import SUFFIXES
 
@@ -111,8 +112,12 @@ def command(
     if data is not None:
         dataset = load_dataset(data)
         dataset = match_features(source, dataset)
+        for line in calibration_remarks(source, dataset.sequences):
+            click.echo(paragraph(line, "Note: ", "      "), err=True)
         source = recalibrated(source, dataset)
     shown = source.examples or (np.zeros((1, source.features), np.float32),)
+    with naming(model):
+        _show_limits(source, [form for form in files if form.scales])
     results, times = [], []
     for form, path in files.items():
         style.announce(f"writing and proving {path.name}")
@@ -233,6 +238,15 @@ def _chosen(
             raise click.UsageError(f"--scales: {scales!r}, expected {held} for {form.format} {form.name}")
         chosen.append(form)
     return chosen
+
+
+def _show_limits(model: Model, forms: list[Form]) -> None:
+    """What of the integers of these forms lies at a limit."""
+    from edgelstm.quantization import quantization_warnings, quantize
+
+    if forms and model.ranges is not None:
+        for line in quantization_warnings(quantize(model, forms[0].scales[0])):
+            click.echo(paragraph(line, "Note: ", "      "), err=True)
 
 
 def _holding(path: Path, forms: list[Form], model: Model) -> list[Form]:

@@ -11,6 +11,8 @@ from edgelstm.quantization.gru import QuantizedGRU
 from edgelstm.quantization.lstm import QuantizedLSTM
 from edgelstm.quantization.quantize import quantize
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.remarks import calibration_remarks
+from edgelstm.quantization.saturation import quantization_warnings, saturation
 
 __all__ = [
     "Affine",
@@ -21,5 +23,8 @@ __all__ = [
     "QuantizedLSTM",
     "QuantizedModel",
     "calibrate",
+    "calibration_remarks",
+    "quantization_warnings",
     "quantize",
+    "saturation",
 ]

@@ -41,12 +41,15 @@ class Affine:
         return clipped.astype(np.int8) if self.bits == 8 else clipped.astype(np.int16)
 
 
+def holds_nothing(low: float, high: float) -> bool:
+    """Whether [low, high] is so small that no scale follows from it: `affine_from_range` makes one up."""
+    return not np.float32((max(high, 0.0) - min(low, 0.0)) / 255) > np.finfo(np.float32).tiny
+
+
 def affine_from_range(low: float, high: float) -> Affine:
     """The int8 quantization of [low, high] widened to include 0, so that 0 has an exact code."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = np.float32((high - low) / 255)
-    if not scale > np.finfo(np.float32).tiny:
-        scale = np.float32(1 / 255)
+    scale = np.float32(1 / 255 if holds_nothing(low, high) else (high - low) / 255)
     return Affine(scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,8 +25,8 @@ EXPONENTS = (0.0, 0.25, 0.5, 1.0)
 FEWEST = 1000
 """Frames below which nothing is chosen: the ends as they are, and one scale for all features."""
 
-CLEARLY = 0.95
-"""A choice that is less plain must make the error smaller than this, as a share of what it was."""
+NEARLY = 1.03
+"""Of candidates whose error is within this of the least, the plainest is chosen."""
 
 PIECE, FRAMES, ROWS = 256, 2048, 1 << 19
 """Frames of a piece; the most that are compared; and the most rows of gates and results that this computes, which for
@@ -61,19 +62,17 @@ def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -
     plain = replace(model, covariances={})
 
     def error(ranges: Ranges) -> float:
+        """Mean over frames of the error's length: what a rare event costs counts, but not by its square."""
         found = reference.scores(quantize(replace(plain, ranges=ranges)), pieces)
-        return float(sum(np.square(one - other, dtype=np.float64).sum() for one, other in zip(found, wanted)))
+        return math.fsum(float(np.linalg.norm(one - other, axis=1).sum()) for one, other in zip(found, wanted))
 
-    least, share = error(best), 0.0
-    for candidate in SHARES[1:]:
-        ranges = seen.ranges(candidate, 0.0)
-        if (came := error(ranges)) < CLEARLY**2 * least:
-            best, least, share = ranges, came, candidate
-    for exponent in EXPONENTS[1:] if model.features > 1 else ():
-        ranges = seen.ranges(share, exponent)
-        if (came := error(ranges)) < CLEARLY**2 * least:
-            best, least = ranges, came
-    return best
+    exponents = EXPONENTS if model.features > 1 else EXPONENTS[:1]
+    candidates = [seen.ranges(share, exponent) for share in SHARES for exponent in exponents]
+    try:
+        errors = [error(ranges) for ranges in candidates]
+    except ValueError:  # it cannot be quantized, which is for `quantize` to say to those who ask
+        return candidates[0]
+    return next(ranges for ranges, found in zip(candidates, errors) if found <= NEARLY * min(errors))
 
 
 def _sample(model: Model, sequences: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

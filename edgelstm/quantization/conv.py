@@ -58,6 +58,10 @@ class QuantizedConv(QuantizedLayer):
         return real_bias(self.bias, self.input, self.W_scale)
 
     @property
+    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
+        return {"W": (self.W, self.bias)}
+
+    @property
     def gives(self) -> Affine:
         return self.output
 

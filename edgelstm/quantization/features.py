@@ -19,7 +19,7 @@ GLITCHES = 1e-4
 """Largest share of a feature's values that may be glitches at either end: what comes more often belongs to the
 signal. One is always allowed, from `FEWEST` frames on."""
 
-FEWEST = 500
+FEWEST = 100
 
 LEAST_FACTOR = 2.0**-10
 """Of a feature that hardly moves: nothing is gained by a finer scale, and a surprise would be cut off."""

@@ -79,6 +79,10 @@ class QuantizedGRU(QuantizedLayer):
         return real_bias(self.R_bias, self.hidden, self.R_scale)
 
     @property
+    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
+        return {"W": (self.W, self.bias), "R": (self.R, self.R_bias)}
+
+    @property
     def gives(self) -> Affine:
         return self.hidden
 

@@ -44,6 +44,11 @@ class QuantizedLayer(ABC):
     def gives(self) -> Affine:
         """The quantization of its results."""
 
+    @property
+    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
+        """Weights (rows, n) and the bias (rows,) that their sums begin with, by the name of the matrix."""
+        return {}
+
     @abstractmethod
     def check(self, name: str) -> None:
         """ValueError, of the layer `name`, where its integers could overflow."""

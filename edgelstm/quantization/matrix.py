@@ -21,7 +21,7 @@ Int64 = NDArray[np.int64]
 GATE_FRACTION_BITS = 12
 """Gate pre-activations are int16 in Q3.12: one unit is 2^-12."""
 
-_BIAS_LIMIT = 1 << 28
+BIAS_LIMIT = 1 << 28
 """Largest |bias| as an integer. A row whose bias dominates its weights gets a larger scale, so that bias and
 products together stay inside int32 with room for zero points."""
 
@@ -71,7 +71,7 @@ def with_scales(weights: NDArray[np.float32], groups: int, smallest: NDArray[np.
 
 def smallest_scale(bias: NDArray[np.float32], x: Affine) -> NDArray[np.float64]:
     """(rows,) the scale below which a row's bias would leave its integers."""
-    return np.abs(bias.astype(np.float64)) / (float(x.scale) * _BIAS_LIMIT)
+    return np.abs(bias.astype(np.float64)) / (float(x.scale) * BIAS_LIMIT)
 
 
 def quantize_bias(bias: NDArray[np.floating[Any]], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -25,14 +25,6 @@ class Batch:
     lengths: NDArray[np.int64]  # (B,)
 
 
-def fit_normalize(dataset: Dataset) -> Normalize:
-    """Mean and standard deviation of each feature over all frames; a feature that never moves gets 1."""
-    frames = np.concatenate(dataset.sequences).astype(np.float64)
-    mean, std = frames.mean(axis=0), frames.std(axis=0)
-    moving = std > 1e-6 * (1 + np.abs(frames).max(axis=0))
-    return Normalize(mean.astype(np.float32), np.where(moving, std, 1.0).astype(np.float32))
-
-
 def steps_per_epoch(dataset: Dataset, config: Config) -> int:
     return -(-len(_visits(dataset, config.data.window)) // config.training.batch)
 

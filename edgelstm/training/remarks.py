@@ -9,6 +9,7 @@ from edgelstm.data.windows import shorter
 from edgelstm.evaluation import Evaluation
 from edgelstm.plain import printable
 from edgelstm.training.config import Config
+from edgelstm.training.normalizing import still
 
 _IMBALANCE = 20
 """A class with so many times fewer recordings than the largest is hardly learned, and hardly seen in an accuracy."""
@@ -30,6 +31,8 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"{training.name}: {training.features} features, but at most {longest} frames in a recording; if X is "
             "(cases, channels, time), give X.transpose(0, 2, 1)"
         )
+    if names := still(training):
+        found.append(f"never changes in what is trained on, and says nothing: {_listed(names)}")
     short = shorter(test, config.data.window)
     if short:
         found.append(

@@ -16,11 +16,12 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
 from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
-from edgelstm.training.batches import Batch, batches, fit_normalize, steps_per_epoch
+from edgelstm.training.batches import Batch, batches, steps_per_epoch
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
+from edgelstm.training.normalizing import fit_normalize
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.seen import feature_range
 

@@ -151,6 +151,15 @@ def test_a_saved_model_gives_the_same_integers(tmp_path, watch_model: Model) -> 
         np.testing.assert_array_equal(layer.bias, same.bias)
 
 
+def test_a_model_that_int8_cannot_hold_is_calibrated_all_the_same() -> None:
+    """Training ends with calibration: its floats are not lost."""
+    W, R, b = np.zeros((8, 2)), np.zeros((8, 2)), np.full(8, 20.0)
+    model = Model(PLAIN, (LSTM(W, R, b), Dense(np.eye(2), np.zeros(2))), "linear")
+    found = calibrate(model, [random_signal(1200, 2, 1)])
+    with pytest.raises(ValueError, match="lstm0: the cell reaches 1200"):
+        quantize(found)
+
+
 def test_cells_are_seen_in_streams_that_nothing_resets() -> None:
     """A sum over frames: each sequence reaches 3, one after another they reach 24."""
     W, R, b = np.zeros((8, 1)), np.zeros((8, 2)), np.zeros(8)

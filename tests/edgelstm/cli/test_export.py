@@ -123,8 +123,8 @@ def test_a_glitch_in_the_data_is_not_proven_away(command: Command, watch_model: 
     proof = json.loads(ended.out)[0]["proof"]
     assert proof["same_rounding"]["passed"]
     assert ended.code == (0 if proof["agrees"]["passed"] else 3)
-    # A range that the glitch cannot stretch, or a failure.
-    assert (proof["agrees"]["share"] >= 0.98) == (ended.code == 0)
+    # A range that the glitch cannot stretch.
+    assert proof["agrees"]["share"] >= 0.98
 
 
 def test_inspect_reads_the_same_of_every_format(command: Command, source: Path) -> None:

@@ -19,7 +19,7 @@ from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.recipes import load_recipe
 from edgelstm.training import Config, evaluation_set, final_answers, parse_config, split, train
-from edgelstm.training.batches import fit_normalize
+from edgelstm.training.normalizing import fit_normalize
 
 ROOT = Path(__file__).parents[3]
 VOWELS = ROOT / "data" / "japanese-vowels.npz"

@@ -1,0 +1,57 @@
+"""The normalization that training fits: mean and deviation of each feature, which glitches do not wreck. Features
+whose changes float32 can hardly tell are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.model import Normalize
+from edgelstm.plain import printable
+from edgelstm.quantization.features import see_features
+
+LEAST_STEPS = 64
+"""A feature's deviation must be as many steps of float32 at its magnitude, or the steps are what is learned."""
+
+
+def fit_normalize(dataset: Dataset) -> Normalize:
+    """Mean and standard deviation of each feature over all frames, without glitches; a feature that never moves gets
+    1. ValueError, by the feature's name, where float32 is too coarse for what it does."""
+    first = _moments(dataset.sequences)
+    seen = see_features(first, dataset.sequences)
+    found = first
+    if any(count.any() for count in seen.glitches):
+        found = _moments(tuple(seen.clipped(sequence) for sequence in dataset.sequences))
+    _refuse_coarse(dataset, found)
+    return found
+
+
+def still(dataset: Dataset) -> list[str]:
+    """The names of features that never change."""
+    low = np.min([x.min(axis=0) for x in dataset.sequences], axis=0)
+    high = np.max([x.max(axis=0) for x in dataset.sequences], axis=0)
+    return [_name(dataset, int(j)) for j in np.flatnonzero(low == high)]
+
+
+def _moments(sequences: tuple[NDArray[np.float32], ...]) -> Normalize:
+    frames = np.concatenate(sequences).astype(np.float64)
+    mean, std = frames.mean(axis=0), frames.std(axis=0)
+    moving = frames.min(axis=0) < frames.max(axis=0)
+    return Normalize(mean.astype(np.float32), np.where(moving, std, 1.0).astype(np.float32))
+
+
+def _refuse_coarse(dataset: Dataset, normalize: Normalize) -> None:
+    low = np.min([x.min(axis=0) for x in dataset.sequences], axis=0)
+    high = np.max([x.max(axis=0) for x in dataset.sequences], axis=0)
+    spacing = np.spacing(np.abs(normalize.mean) + normalize.std)
+    for j in np.flatnonzero((low < high) & (spacing * LEAST_STEPS > normalize.std)):
+        raise ValueError(
+            f"{dataset.name}: {_name(dataset, int(j))} is {normalize.mean[j]:.6g} with a deviation of "
+            f"{normalize.std[j]:.3g}, where float32 has steps of {spacing[j]:.2g}, expected a deviation of "
+            f"{LEAST_STEPS} steps or more: subtract an offset at the source"
+        )
+
+
+def _name(dataset: Dataset, feature: int) -> str:
+    return printable(dataset.feature_names[feature], 40) if dataset.feature_names else f"feature {feature}"
