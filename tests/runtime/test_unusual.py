@@ -34,6 +34,15 @@ def test_features_without_names_are_numbered():
     assert unusual.take() == ["1"]
 
 
+def test_no_frame_is_forgotten_however_many_come_before_the_answer():
+    unusual = read_unusual({**RANGE, **STD}, 3, ("a", "b", "c"))
+    for count in range(1, 200):
+        for place in range(count):
+            unusual.see(frame(9 * (place == 0), 200, 5 - 4 * (place == count - 1)))
+        assert unusual.take() == ["a", "c"]
+        assert unusual.take() == []
+
+
 @pytest.mark.parametrize("metadata", [{}, {"feature_range": None}])
 def test_a_file_that_says_nothing_marks_nothing(metadata):
     assert read_unusual(metadata, 3, ()) is None
