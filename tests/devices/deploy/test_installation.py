@@ -73,7 +73,7 @@ def test_any_order_of_installs_and_rollbacks_is_a_stack(act, monkeypatch):
     monkeypatch.setattr(installation, "self_test", lambda _: None)
     starts = {"systemd": True, "problem": "", "linger": True}
     rng, stack, names = random.Random(1), [], map(str, itertools.count(1))
-    for _ in range(times(40, 600)):
+    for _ in range(times(25, 600)):
         what = rng.choice(["install", "install", "broken", "rollback", "rollback"])
         if what == "install":
             stack.append(act("install", next(names)))
