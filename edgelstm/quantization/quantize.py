@@ -67,17 +67,22 @@ def quantize(model: Model, granularity: Granularity = "per-row", input_codes: In
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
+    factors = np.array(model.ranges.factors or [1.0] * model.features)
+    folds = bool(model.ranges.factors) and input_codes == "int8"
     if input_codes == "int16":
         _check_wide(model)
-    from_range = wide_affine_from_range if input_codes == "int16" else affine_from_range
-    activation = first = from_range(*model.ranges["x"])
-    factors = np.array(model.ranges.factors or [1.0] * model.features)
+        low, high = (end * factors.max() for end in model.ranges["x"])
+        first = wide_affine_from_range(low, high)
+        factors = np.ones(model.features)  # 16 bits need none, and columns that are alike lose less
+    else:
+        first = affine_from_range(*model.ranges["x"])
+    activation = first
     first_product = next(at.name for at in model.road if at.layer.columns)
     layers: list[QuantizedLayer] = []
     for at in model.road:
         layer, found = at.layer, model.covariances.get(at.name)
         inputs = None if found is None else Inputs.of(found)
-        if at.name == first_product and model.ranges.factors:
+        if folds and at.name == first_product:
             layer, inputs = _folded(layer, factors, inputs)
         try:
             layers.append(QUANTIZE[layer.kind](layer, at, activation, model.ranges, granularity, inputs))

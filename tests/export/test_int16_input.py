@@ -19,7 +19,7 @@ from edgelstm.layers import GRU, Context, Dense
 from edgelstm.model import Model
 from edgelstm.model_file import save_model
 from edgelstm.quantization import calibrate, quantize
-from edgelstm.quantization.reference import IntegerStream, quantize_frames
+from edgelstm.quantization.reference import IntegerStream, quantize_frames, scores
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime import kernel_name
 from random_models import random_model, random_signal
@@ -54,7 +54,7 @@ def gru_model(features: int, units: int, reset: str, seed: int) -> Model:
 
 
 def with_first(model: Model, first: object, features: int) -> Model:
-    made = replace(model, layers=(first, *model.layers[1:]), ranges=None)  # type: ignore[arg-type]
+    made = replace(model, layers=(first, *model.layers[1:]), ranges=None, covariances={})  # type: ignore[arg-type]
     return calibrate(made, (random_signal(60, features, 1),))
 
 
@@ -65,7 +65,13 @@ def dense_first(features: int, seed: int) -> Model:
     normalize = random_model(features, [3], [2], seed=seed).normalize
     signal = random_signal(60, features, 1)
     made = replace(
-        model, layers=(first, *model.layers), normalize=normalize, ranges=None, examples=(signal,), feature_names=()
+        model,
+        layers=(first, *model.layers),
+        normalize=normalize,
+        ranges=None,
+        covariances={},
+        examples=(signal,),
+        feature_names=(),
     )
     return calibrate(made, (signal,))
 
@@ -146,7 +152,7 @@ def test_a_pool_and_a_saved_state_go_on_alike(tmp_path: Path) -> None:
 def test_what_cannot_take_it_is_refused() -> None:
     model = random_model(4, [5], [3])
     context = with_first(model, model.layers[0], 4)
-    context = replace(context, layers=(Context(1, 1), *context.layers), ranges=None)
+    context = replace(context, layers=(Context(1, 1), *context.layers), ranges=None, covariances={})
     context = calibrate(context, context.examples)
     with pytest.raises(ValueError, match=r"^model model: context0: cannot take int16 input, [^\n]*lstm, gru, dense"):
         quantize(context, "per-row", "int16")
@@ -185,3 +191,21 @@ def test_the_command_takes_it_and_inspect_shows_it(command, tmp_path: Path) -> N
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.count("\n") == 1
         assert "--input: " in ended.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("which", "window"), [("vowels", 0), ("watch", 200)])
+def test_scores_of_trained_models_are_near_those_of_floats(
+    which: str, window: int, request: pytest.FixtureRequest
+) -> None:
+    """Over recordings that neither training nor calibration saw: the RMS error relative to the scores' own RMS."""
+    model, data = request.getfixturevalue(f"{which}_model"), request.getfixturevalue(which)
+    unseen = data.subset(data.test) if data.test is not None else data.subset(data.groups == 5)
+    frames = [recording[:window] if window else recording for recording in unseen.sequences]
+    exact = np.concatenate([forward.forward(model, sequence).scores for sequence in frames])
+    errors = {}
+    for codes in ("int8", "int16"):
+        found = np.concatenate(scores(quantize(model, "per-row", codes), frames))  # type: ignore[arg-type]
+        errors[codes] = float(np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)))
+    assert errors["int16"] < 0.01  # these are trained for seconds; the recipes' models come to 0.003
+    assert errors["int16"] < 0.8 * errors["int8"]

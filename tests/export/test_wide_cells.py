@@ -18,7 +18,7 @@ from edgelstm.runtime.engines.open import open_model
 UNITS = 2
 
 
-def counting(frames: int) -> Model:
+def uncalibrated(frames: int) -> Model:
     """c rises by almost 1 in each of `frames` frames of 1, then falls; the answer is the difference of two such
     cells, one of which goes the other way."""
     W, R, b = np.zeros((4 * UNITS, 1)), np.zeros((4 * UNITS, UNITS)), np.zeros(4 * UNITS)
@@ -26,7 +26,7 @@ def counting(frames: int) -> Model:
     W[2 * UNITS : 3 * UNITS, 0] = [2, -2]
     signal = np.concatenate([np.ones((frames, 1)), -np.ones((frames * 3 // 4, 1))]).astype(np.float32)
     layers = (LSTM(W, R, b), Dense(np.array([[0.5, -0.5]]), np.zeros(1)))
-    model = Model(
+    return Model(
         Normalize(np.zeros(1), np.ones(1)),
         layers,
         activation="linear",
@@ -36,6 +36,10 @@ def counting(frames: int) -> Model:
         examples=(signal,),
         name="counting",
     )
+
+
+def counting(frames: int) -> Model:
+    model = uncalibrated(frames)
     return calibrate(model, model.examples)
 
 
@@ -83,7 +87,6 @@ def test_a_form_that_stops_earlier_names_the_layer(tmp_path: Path) -> None:
 
 
 def test_a_cell_beyond_all_is_refused(tmp_path: Path) -> None:
-    model = counting(900)
     with pytest.raises(ValueError, match=r"^model counting: lstm0: the cell reaches 8[0-9.]+ [^\n]*float32"):
-        export_model(model, tmp_path / "counting.elstm", precision="int8")
-    assert export_model(model, tmp_path / "counting.elstm", precision="float32").proof
+        export_model(counting(900), tmp_path / "counting.elstm", precision="int8")
+    assert export_model(uncalibrated(900), tmp_path / "counting.elstm", precision="float32").proof
