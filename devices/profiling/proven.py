@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from edgelstm.devices.profiling.report import Agrees
+from edgelstm.files import followed
 from edgelstm.records import Bounds, Unavailable, from_json, load
 
 _MOST_BYTES = 1 << 20
@@ -28,7 +29,7 @@ class _Proof:
 
 def agreement_of(path: Path) -> Agrees | Unavailable:
     """From `FILE.proof.json` beside the file at `path`."""
-    beside = Path(f"{path}.proof.json")
+    beside = Path(f"{followed(path)}.proof.json")
     try:
         proof = from_json(_Proof, load(beside, _MOST_BYTES), beside.name, strict=False)
     except FileNotFoundError:

@@ -32,6 +32,8 @@ LEAST_SHARE = 0.98
 MOST_ERRORS = 2.0
 """How often a file decides as the model at least, and how many times its form's stated error it may be off."""
 
+_LEAST_SHOWN = 1e-5
+
 _LEAST_PROBABILITY = {"softmax": 1e-30, "sigmoid": 1e-3}
 """Scores are told from probabilities, which float32 holds down to 1e-38; those near 1 only within 6e-8."""
 
@@ -69,9 +71,8 @@ class Agreement:
         """What is not as it should be, a few words each."""
         found = []
         if self.share is not None and self.share < LEAST_SHARE:
-            found.append(
-                f"{show_share(self.share)} of {self.answers:,} answers agree, expected at least {LEAST_SHARE:.0%}"
-            )
+            least = f"at least {100 * LEAST_SHARE:g} %"
+            found.append(f"{show_share(self.share)} of {self.answers:,} answers agree, expected {least}")
         if self.error > MOST_ERRORS * self.stated_error:
             limit = show_error(MOST_ERRORS * self.stated_error)
             found.append(f"error of scores {show_error(self.error)}, expected at most {limit}")
@@ -95,6 +96,8 @@ def show_share(share: float) -> str:
 
 
 def show_error(error: float) -> str:
+    if error < _LEAST_SHOWN:
+        return f"< {100 * _LEAST_SHOWN:g} %"
     return f"{100 * error:.2g} %" if error < 1 else f"{error:.2g} times"
 
 

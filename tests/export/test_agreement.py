@@ -84,7 +84,7 @@ def test_files_that_decide_otherwise_fail(activation: Any, share: float, tmp_pat
     found = agrees(tmp_path, model, with_head(model, turned), [random_signal(400, 4, 1)])
     assert found.share is not None
     assert found.share <= share
-    assert "answers agree, expected at least 98%" in found.problems()[0]
+    assert "answers agree, expected at least 98 %" in found.problems()[0]
     assert found.line().startswith(f"agrees: {found.share:.1%}"[:10])
 
 

@@ -17,7 +17,7 @@ AGREES = Agreement("unseen", 3, 900, 281, 0.9964, 0.0123, 0.02, True, Way(281, 2
     ("agrees", "expected"),
     [
         (AGREES, "agrees 99.6 %, error 1.2 %"),
-        (replace(AGREES, share=0.99999, error=1e-7), "agrees 99.9 %, error 1e-05 %"),
+        (replace(AGREES, share=0.99999, error=1e-7), "agrees 99.9 %, error < 0.001 %"),
         (replace(AGREES, share=1.0, error=2.5), "agrees 100.0 %, error 2.5 times"),
         (replace(AGREES, share=None, answers=54), "agrees too few (54), error 1.2 %"),
         (replace(AGREES, share=None, data="calibration"), "agrees no data, error 1.2 %"),
