@@ -26,6 +26,7 @@ from edgelstm.export.metadata import layers_of, metadata
 from edgelstm.export.parity.agreement import Agreement, Data, agreement
 from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
+from edgelstm.export.parity.references import saturated
 from edgelstm.export.parity.run import witness
 from edgelstm.files import followed
 from edgelstm.plain import file_name
@@ -63,6 +64,7 @@ class Proof:
     precision: str
     same_rounding: SameRounding
     agrees: Agreement
+    saturated: Mapping[str, float] | None = None  # share of values at an end of their integers, by name; int8 alone
     accepted_loss: bool = False  # it does not agree as it should, and its maker took it all the same
 
     @property
@@ -96,7 +98,11 @@ class Proof:
         agrees = self.agrees
         mark = "✓" if agrees.passed else "·" if self.accepted_loss else "✗"
         accepted = "; the loss was accepted" if self.accepted_loss else ""
-        return [f"{mark} {agrees.line()}{accepted}", *(check.line() for check in self.same_rounding.checks)]
+        first = [f"{mark} {agrees.line()}{accepted}"]
+        if self.saturated is not None:
+            cut = [f"{name} {100 * share:.2g} %" for name, share in self.saturated.items() if share]
+            first.append(f"· at an end of their integers, of values on these recordings: {', '.join(cut) or 'none'}")
+        return [*first, *(check.line() for check in self.same_rounding.checks)]
 
     def problem(self) -> str:
         """Why it failed, in a few words; empty where it passed."""
@@ -173,6 +179,7 @@ def prove(
         precision=engine.precision,
         same_rounding=same_rounding,
         agrees=agrees,
+        saturated=saturated(source, on) if isinstance(source, QuantizedModel) else None,
     )
 
 

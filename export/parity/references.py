@@ -5,7 +5,7 @@ Several files of one model are proven on the same sequences: the last few traces
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.saturation import saturation
 
 KEPT = 16
 """Traces of each kind: a model carries fewer sequences than that, and a trace may take megabytes."""
@@ -45,6 +46,18 @@ def states_seen(
                 values = trace.states[name][runs - 1 :: runs]
                 seen[name] = values[:, values.shape[1] - found[name].shape[1] :]
     return seen
+
+
+def saturated(quantized: QuantizedModel, recordings: Sequence[NDArray[np.float32]]) -> Mapping[str, float]:
+    """`edgelstm.quantization.saturation` of raw recordings (frames, features). Not to be written into."""
+    joined = np.ascontiguousarray(np.concatenate(recordings), np.float32)
+    return _saturated(quantized, joined.tobytes(), tuple(len(recording) for recording in recordings))
+
+
+@lru_cache(KEPT)
+def _saturated(quantized: QuantizedModel, frames: bytes, lengths: tuple[int, ...]) -> Mapping[str, float]:
+    joined = np.frombuffer(frames, np.float32).reshape(-1, quantized.model.features)
+    return saturation(quantized, np.split(joined, np.cumsum(lengths)[:-1]))
 
 
 @lru_cache(KEPT)

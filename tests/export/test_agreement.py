@@ -173,6 +173,24 @@ def test_a_loss_fails_and_may_be_accepted(tmp_path: Path) -> None:
     )  # type: ignore[union-attr]
 
 
+def test_what_lies_at_the_ends_of_integers_is_counted_and_shown(tmp_path: Path) -> None:
+    """Recordings ten times as large as what calibrated: most frames are cut off."""
+    model = random_model(3, [6], [4])
+    loud, path = 10 * random_signal(300, 3, 9), tmp_path / "m.elstm"
+    proof = export_model(model, path, sequences=[loud], accept_loss=True).proof
+    assert proof is not None
+    codes = reference.quantize_frames(quantize(model), loud)
+    ends = float(((codes == -128) | (codes == 127)).mean())
+    assert proof.saturated is not None
+    assert proof.saturated["x"] == pytest.approx(ends)
+    assert ends > 0.5
+    assert f"x {100 * ends:.2g} %" in proof.lines()[1]
+    assert proof.to_json()["saturated"] == proof.saturated
+    floats = export_model(model, path, precision="float32", sequences=[loud]).proof
+    assert floats is not None
+    assert floats.saturated is None
+
+
 def test_every_form_states_an_error_for_each_of_its_scales() -> None:
     for form in FORMS:
         assert len(form.errors) == max(len(form.scales), 1), form.name
