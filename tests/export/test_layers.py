@@ -255,6 +255,7 @@ def test_many_runs_in_a_call_are_refused_where_each_is_written_out(tmp_path):
         layers=(lstm, Context(65, 65), replace(dense, W=rng.normal(size=(5, 65 * 12)))),
         answer=Answer("last", 0, 65),
         ranges=None,
+        covariances={},
     )
     for form in FORMS_OF_GRAPHS:
         assert (form.why_not(model) is None) == (form.name in ("float32",) and form.format == "onnx"), form.name
