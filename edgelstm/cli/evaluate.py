@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, naming
+from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, plain, table
 
@@ -81,17 +81,15 @@ def command(
     min_accuracy: float | None,
     as_json: bool,
 ) -> None:
-    """Accuracy of MODEL on the labelled sequences of DATA (NPZ), one answer per sequence from a fresh state.
+    """Accuracy of MODEL on the labelled recordings of DATA, one answer per sequence from a fresh state.
 
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
     or .tflite file. Without --all and --window, DATA is split and cut as in the model's training. Columns and labels
     are found by name; where one of the two has no names, by place.
     """
-    from edgelstm.data import load_dataset
-
-    dataset = load_dataset(data)
     ask = _ask_model if model.suffix == ".npz" else _ask_file
-    results = list(ask(model, dataset, _Asked(use_all, window, streamed)))
+    with listed_problems():
+        results = list(ask(model, data, _Asked(use_all, window, streamed)))
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))
     else:
@@ -117,14 +115,16 @@ def _table(results: list[Evaluation]) -> str:
     return table([found, *(result.precision for result in results)], [*rows, total], indent="")
 
 
-def _ask_model(path: Path, dataset: Dataset, asked: _Asked) -> Iterator[Evaluation]:
+def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
+    from edgelstm.data.again import read_again
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
     from edgelstm.matching import match
     from edgelstm.model_file import load_model
     from edgelstm.quantization import quantize
 
     model = load_model(path)
-    dataset, provenance = match(model, dataset), dict(model.provenance)
+    provenance = dict(model.provenance)
+    dataset = match(model, read_again(data, provenance, model.feature_names))
     if asked.streamed:
         check_streams(model)
     recordings = asked.recordings(dataset, provenance)
@@ -138,15 +138,17 @@ def _ask_model(path: Path, dataset: Dataset, asked: _Asked) -> Iterator[Evaluati
         yield from (evaluate_streamed(one, recordings) for one in models)
 
 
-def _ask_file(path: Path, dataset: Dataset, asked: _Asked) -> Iterator[Evaluation]:
+def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     import numpy as np
 
+    from edgelstm.data.again import read_again
     from edgelstm.evaluation import check_lengths, check_streams, count, count_streamed
     from edgelstm.matching import match
     from edgelstm.runtime.engines.open import open_model
 
     model = open_model(path)
-    dataset, provenance = match(model, dataset), model.metadata.get("provenance")
+    provenance = model.metadata.get("provenance")
+    dataset = match(model, read_again(data, provenance, model.feature_names))
     if asked.streamed:
         check_streams(model)
     recordings = asked.recordings(dataset, provenance)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, check_output, naming
+from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="NPZ sequences instead of MODEL's own: four of five for calibration, every fifth for the proof.",
+    help="Recordings of any format instead of MODEL's own: four of five for calibration, every fifth for the proof.",
 )
 @click.option("--licence", help="Of the model, for the file's metadata, such as Apache-2.0. [default: MODEL's own]")
 @click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")
@@ -91,7 +91,7 @@ def command(
     """
     import numpy as np
 
-    from edgelstm.data import load_dataset
+    from edgelstm.data.again import read_again
     from edgelstm.devices.profiling.glance import frame_us
     from edgelstm.export import export_model
     from edgelstm.matching import match_features
@@ -110,8 +110,8 @@ def command(
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:
-        dataset = load_dataset(data)
-        dataset = match_features(source, dataset)
+        with listed_problems():
+            dataset = match_features(source, read_again(data, source.provenance, source.feature_names))
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         source = recalibrated(source, dataset)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED
+from edgelstm.cli.common import GATE_FAILED, listed_problems
 from edgelstm.cli.export import show_proof
 from edgelstm.cli.show.text import paragraph
 
@@ -26,10 +26,10 @@ from edgelstm.cli.show.text import paragraph
 def command(file: Path, data: Path | None, against: Path, calibrate: bool, accept_loss: bool, as_json: bool) -> None:
     """Repeat the proof of an exported FILE, on any machine: run it in its engine and compare.
 
-    DATA (npz) holds the sequences to run, which calibration must not have seen; without it, those that the model
+    DATA holds the recordings to run, which calibration must not have seen; without it, those that the model
     carries. With --calibrate, every fifth of DATA is run.
     """
-    from edgelstm.data import load_dataset
+    from edgelstm.data.again import read_again
     from edgelstm.devices.units import show_size
     from edgelstm.export import proven_digest, verify
     from edgelstm.matching import match_features
@@ -42,8 +42,8 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     model = load_model(against)
     sequences = None
     if data is not None:
-        dataset = load_dataset(data)
-        dataset = match_features(model, dataset)
+        with listed_problems():
+            dataset = match_features(model, read_again(data, model.provenance, model.feature_names))
         if calibrate:
             model = recalibrated(model, dataset)
         else:

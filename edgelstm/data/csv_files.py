@@ -67,7 +67,7 @@ class _Part:
 def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) -> list[_Part]:
     header = read_header(path, name)
     try:
-        roles = find_roles(header, options.roles)
+        roles = find_roles(header, options.roles) if header else Roles()  # without names, all are features
     except ValueError as error:
         raise BadFilesError([Problem(name, None, str(error))]) from None
     table = read_table(path, name, (roles.label, roles.group, roles.series))

@@ -43,9 +43,10 @@ def read_table(path: Path, name: str, text: Sequence[str] = ()) -> Table:
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
-    """The names of the columns; 1, 2 … without a header. BadFilesError where the file is no table."""
+    """The names of the columns; none without a header. BadFilesError where the file is no table."""
     with path.open("rb") as stream:
-        return _Reader(name, _lines(stream, name)).header
+        reader = _Reader(name, _lines(stream, name))
+        return reader.header if reader.named else ()
 
 
 def _lines(stream: object, name: str) -> Iterator[tuple[int, str]]:

@@ -44,6 +44,31 @@ def test_three_commands_from_recordings_to_a_board(recordings: Path, command: Co
     assert last["label"] == "fast"
 
 
+def test_a_model_is_asked_about_data_in_any_format(recordings: Path, command: Command) -> None:
+    recipe, model = recordings.parent / "recipe.toml", recordings.parent / "model.npz"
+    assert command("init", recordings, "-o", recipe).code == 0
+    assert command("train", recipe, "-o", model, "--set", "training.epochs=20").code == 0
+    asked = command("evaluate", model, recordings, "--json")
+    assert asked.code == 0, asked.err
+    # The people that training kept for testing, in windows as it evaluated them.
+    trained = json.loads(command("train", recipe, "-o", model, "--set", "training.epochs=20", "--json").out)
+    assert json.loads(asked.out)[:2] == trained["evaluations"]
+    # More columns, in another order: found by name.
+    for path in recordings.iterdir():
+        lines = (line.split(";") for line in path.read_text().splitlines())
+        path.write_text("\n".join(f"{n};{person};{angle};{time}" for n, (time, angle, person) in enumerate(lines)))
+        path.write_text(path.read_text().replace("0;", "noise;", 1))
+    again = command("evaluate", model, recordings, "--json")
+    assert again.out == asked.out, again.err
+    exported = command("export", model, "--data", recordings, "-o", recordings.parent / "m.elstm")
+    assert exported.code == 0, exported.err
+    for path in recordings.iterdir():
+        path.write_text(path.read_text().replace("angle [deg]", "angle"))
+    refused = command("evaluate", model, recordings)
+    assert refused.code == 1
+    assert "no column 'angle [deg]' for features" in refused.err
+
+
 def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -> None:
     found = json.loads(command("data", "inspect", recordings, "--json").out)
     assert (found["recordings"], found["frames"], found["sample_rate"]) == (12, 1800, 50)

@@ -1,0 +1,43 @@
+"""Data for a model that is there: read as the data were that it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+from edgelstm.data.columns import Roles
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.options import DEFAULTS, LabelFrom, ReadOptions
+from edgelstm.data.read import read_dataset
+from edgelstm.data.times import Missing
+
+
+def read_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:
+    """The labelled recordings at `path`, of any format. Errors as of `read_dataset`.
+
+    provenance: the model's, whose recipe names the columns of labels, groups and times, and says what becomes of
+    gaps; where it says nothing, columns are found by their names. features: the model's names; CSV files with a
+    header have to have them all, and may have others.
+    """
+    options = options_of(provenance)
+    return read_dataset(path, replace(options, roles=replace(options.roles, features=features)))
+
+
+def options_of(provenance: object) -> ReadOptions:
+    """What a recipe said of how its data are read. A provenance may hold anything."""
+    said = _within(_within(provenance, "config"), "data")
+    roles = {name: said.get(name) for name in ("time", "label", "group", "series")}
+    known = {name: value for name, value in roles.items() if isinstance(value, str)}
+    label_from, missing = said.get("label_from"), said.get("missing")
+    return ReadOptions(
+        Roles(**known),
+        label_from if label_from in get_args(LabelFrom) else DEFAULTS.label_from,  # type: ignore[arg-type]
+        missing if missing in get_args(Missing) else DEFAULTS.missing,  # type: ignore[arg-type]
+    )
+
+
+def _within(value: object, name: str) -> Mapping[str, Any]:
+    found = value.get(name) if isinstance(value, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
