@@ -28,11 +28,14 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...]) 
 def options_of(provenance: object) -> ReadOptions:
     """What a recipe said of how its data are read. A provenance may hold anything."""
     said = _within(_within(provenance, "config"), "data")
-    roles = {name: said.get(name) for name in ("time", "label", "group", "series")}
-    known = {name: value for name, value in roles.items() if isinstance(value, str)}
+
+    def column(role: str) -> str:
+        name = said.get(role)
+        return name if isinstance(name, str) else ""
+
     label_from, missing = said.get("label_from"), said.get("missing")
     return ReadOptions(
-        Roles(**known),
+        Roles(column("time"), column("label"), column("group"), column("series")),
         label_from if label_from in get_args(LabelFrom) else DEFAULTS.label_from,  # type: ignore[arg-type]
         missing if missing in get_args(Missing) else DEFAULTS.missing,  # type: ignore[arg-type]
     )
