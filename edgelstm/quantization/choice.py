@@ -25,8 +25,9 @@ EXPONENTS = (0.0, 0.25, 0.5, 1.0)
 FEWEST = 1000
 """Frames below which nothing is chosen: the ends as they are, and one scale for all features."""
 
-NEARLY = 1.03
-"""Of candidates whose error is within this of the least, the plainest is chosen."""
+NEARLY = 1.15
+"""Of candidates whose error is within this of the least, the plainest is chosen: signals to come are not quite those
+of calibration, and narrow ranges are the first to suffer."""
 
 PIECE, FRAMES, ROWS = 256, 2048, 1 << 19
 """Frames of a piece; the most that are compared; and the most rows of gates and results that this computes, which for

@@ -152,6 +152,7 @@ class _Walker(Walker):
     def __init__(self, layer: QuantizedGRU, batch: int):
         self.layer = layer
         self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
+        self.R = layer.R.astype(np.float64)
         self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
         self.by = narrowing_multiplier(layer.hidden)
         self.h: Int64 = np.zeros((batch, layer.units), np.int64)
@@ -163,7 +164,7 @@ class _Walker(Walker):
     def recurrent(self, codes: Int64) -> Int64:
         """int8 codes (B, H) → (B, 3H) in Q3.12, not clipped."""
         return self.R_multipliers.apply(
-            product(self.layer.R, codes, self.layer.hidden.zero_point) + self.layer.R_bias
+            product(self.R, codes, self.layer.hidden.zero_point) + self.layer.R_bias
         )
 
     def run(self, x: Int64) -> IntegerRun:

@@ -130,6 +130,7 @@ class _Walker(Walker):
     def __init__(self, layer: QuantizedLSTM, batch: int):
         self.layer = layer
         self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
+        self.R = layer.R.astype(np.float64)
         self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
         self.h_multiplier = hidden_multiplier(layer.hidden)
         self.h: Int64 = np.full((batch, layer.units), layer.hidden.zero_point, np.int64)
@@ -142,7 +143,7 @@ class _Walker(Walker):
         hs = np.empty((*x.shape[:2], layer.units), np.int8)
         cs = np.empty_like(hs, np.int16)
         for t, pre in enumerate(from_input):
-            recurrent = self.R_multipliers.apply(product(layer.R, self.h, layer.hidden.zero_point))
+            recurrent = self.R_multipliers.apply(product(self.R, self.h, layer.hidden.zero_point))
             i, f, g, o = np.split(clip16(pre + recurrent), GATES, axis=-1)
             kept = rounding_shift_right(sigmoid16(f) * self.c, 15)
             # i·g is Q0.30; c has -cell_exponent fraction bits.

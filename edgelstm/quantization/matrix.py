@@ -83,9 +83,10 @@ def real_bias(bias: NDArray[np.int32], x: Affine, scale: NDArray[np.float32]) ->
     return (bias * (float(x.scale) * scale.astype(np.float64))).astype(np.float32)
 
 
-def product(weights: NDArray[np.int8], x: Int64, zero_point: int) -> Int64:
-    """weights · (x - zero_point). Exact: the sums of a row stay below 2^53."""
-    return ((x - zero_point).astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
+def product(weights: NDArray[np.int8] | NDArray[np.float64], x: Int64, zero_point: int) -> Int64:
+    """weights · (x - zero_point). Exact: the sums of a row stay below 2^53. Who multiplies often gives the weights'
+    integers as float64."""
+    return ((x - zero_point).astype(np.float64) @ weights.T.astype(np.float64, copy=False)).astype(np.int64)
 
 
 def refuse_overflow(
