@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from counts import some
 from edgelstm.export import FORMS, export_model
 from edgelstm.model_file import save_model
 from layer_lists import layer_list
@@ -15,7 +16,15 @@ pytest.importorskip("onnxruntime")
 
 # The last numpy that it was built for; it has wheels up to Python 3.11.
 OLD = ("onnxruntime==1.15.1", "numpy==1.26.4", "click==8.1.7")
-CASES = [(form, io) for form in FORMS if form.format == "onnx" for io in form.io]
+FILES = [(form, io) for form in FORMS if form.format == "onnx" for io in form.io]
+# No list of layers: a trained model of one LSTM.
+TRAINED = [(form, io, "") for form, io in FILES]
+LISTS = [
+    (form, io, layers)
+    for layers in ("causal convolution", "strides around", "dense before lstm")
+    for form, io in FILES
+]
+CASES = [*TRAINED, *some(sorted(LISTS, key=lambda case: case[0].name != "int8-exact"), 3)]
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +37,10 @@ def model(watch_model):
     return replace(watch_model, examples=tuple(sequence[:300] for sequence in watch_model.examples[:2]))
 
 
-@pytest.mark.parametrize(("form", "io"), CASES, ids=[f"{form.name}-{io}" for form, io in CASES])
-@pytest.mark.parametrize("layers", ["", "causal convolution", "strides around", "dense before lstm"])
+@pytest.mark.parametrize(
+    ("form", "io", "layers"), CASES, ids=[f"{case[2]}-{case[0].name}-{case[1]}" for case in CASES]
+)
 def test_a_proof_passes_there_too(old, form, io, layers, model, tmp_path):
-    """`layers`: of what list; none is a trained model of one LSTM."""
     model = layer_list(layers) if layers else model
     if form.why_not(model) is not None:
         pytest.skip(f"holds {form.why_not(model)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from counts import some
 from edgelstm.cli import main
 from edgelstm.devices import Unavailable
 from edgelstm.devices.boards.profile import board, boards
@@ -62,7 +63,7 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("core", "kernel"),
-    [("cortex-a53", "neon"), ("cortex-a76", "dotprod"), ("cortex-a7", "neon"), ("arm1176", "scalar")],
+    some([("cortex-a53", "neon"), ("cortex-a76", "dotprod"), ("cortex-a7", "neon"), ("arm1176", "scalar")]),
 )
 def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp_path_factory, core, kernel):
     folder = tmp_path_factory.getbasetemp() / "counted"  # programs are built once for all cores
@@ -82,7 +83,7 @@ def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp
 
 
 @pytest.mark.parametrize("name", ["gru", "stacked frames", "strides around", "convolution behind"])
-@pytest.mark.parametrize(("core", "kernel"), [("cortex-a53", "neon"), ("cortex-a76", "dotprod")])
+@pytest.mark.parametrize(("core", "kernel"), some([("cortex-a76", "dotprod"), ("cortex-a53", "neon")]))
 def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, kernel, name):
     """On average over twelve frames, of which the layers behind contexts run at some."""
     folder = tmp_path_factory.getbasetemp() / "counted"
