@@ -163,9 +163,7 @@ class _Walker(Walker):
 
     def recurrent(self, codes: Int64) -> Int64:
         """int8 codes (B, H) → (B, 3H) in Q3.12, not clipped."""
-        return self.R_multipliers.apply(
-            product(self.R, codes, self.layer.hidden.zero_point) + self.layer.R_bias
-        )
+        return self.R_multipliers.apply(product(self.R, codes, self.layer.hidden.zero_point) + self.layer.R_bias)
 
     def run(self, x: Int64) -> IntegerRun:
         layer, H = self.layer, self.layer.units
