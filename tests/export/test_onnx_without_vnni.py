@@ -61,7 +61,9 @@ def test_the_proof_holds_without_vnni_and_sees_saturation(saturating, model, tmp
         with_int8_weights(path)
     program = "from edgelstm.cli import main; main()"
     command = [QEMU, "-cpu", "Haswell", sys.executable, "-c", program, "verify", path, "--against"]
-    done = subprocess.run([*command, tmp_path / "model.npz"], capture_output=True, text=True, check=False)
+    # Frames at the ends of int8 cost accuracy; what is asked is whether the integers are right.
+    against = [tmp_path / "model.npz", "--accept-loss"]
+    done = subprocess.run([*command, *against], capture_output=True, text=True, check=False)
     shown = [line.lstrip() for line in done.stdout.splitlines() if "integers" in line]
     marks = [line[0] for line in shown if line[0] in "✓✗"]  # other lines tell of them without judging
     assert marks == (["✗", "✗"] if saturating else ["✓", "✓"]), done.stderr
