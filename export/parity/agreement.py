@@ -18,6 +18,7 @@ from edgelstm.export.parity.checks import MAX_REPORTED
 from edgelstm.export.parity.expected import Expected, expected_answers
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
+from edgelstm.plain import printable
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 Frames = Sequence[NDArray[np.float32]]
@@ -33,6 +34,7 @@ MOST_ERRORS = 2.0
 """How often a file decides as the model at least, and how many times its form's stated error it may be off."""
 
 _LEAST_SHOWN = 1e-5
+_MOST_NAMED, _MOST_LETTERS = 100, 40  # a model has up to 16,384 outputs, named at any length
 
 _LEAST_PROBABILITY = {"softmax": 1e-30, "sigmoid": 1e-3}
 """Scores are told from probabilities, which float32 holds down to 1e-38; those near 1 only within 6e-8."""
@@ -66,6 +68,8 @@ class Agreement:
     passed: bool
     fresh: Way
     streamed: Way | None  # None for a model that answers only when asked, at the end of a sequence
+    unanswered: int = 0  # labels that the model decides for in no answer, fresh or streamed
+    unanswered_labels: tuple[str, ...] = ()  # the first 100 of them, of at most 40 letters; places without labels
 
     def problems(self) -> list[str]:
         """What is not as it should be, a few words each."""
@@ -87,7 +91,18 @@ class Agreement:
             return f"agrees: no recordings that calibration did not see; on those that it saw, {error}"
         if self.share is None:
             return f"agrees: too few to say ({self.answers}); {error}"
-        return f"agrees: {show_share(self.share)} of {self.answers:,} answers decided as float32 decides; {error}"
+        note = f"; {self.note()}" if self.unanswered else ""
+        decided = f"{show_share(self.share)} of {self.answers:,} answers decided as float32 decides"
+        return f"agrees: {decided}; {error}{note}"
+
+    def note(self) -> str:
+        """Of which labels the share says nothing; empty where it speaks of all, and without a share."""
+        if self.share is None or not self.unanswered:
+            return ""
+        more = self.unanswered - len(self.unanswered_labels)
+        names = ", ".join(self.unanswered_labels) + (f" and {more:,} more" if more else "")
+        nothing = "nothing is said of it" if self.unanswered == 1 else "nothing is said of them"
+        return f"no answer on unseen recordings is: {names} ({nothing})"
 
 
 def show_share(share: float) -> str:
@@ -121,6 +136,7 @@ def agreement(model: Model, engine: EngineModel, recordings: Frames, data: Data,
     worst = min(told, key=lambda way: way.share or 0.0) if told else max(ways, key=lambda way: way.answers)
     share = worst.share if told else None
     largest = max(way.error for way in ways)
+    unanswered = _unanswered(model, expected)
     return Agreement(
         data=data,
         recordings=len(recordings),
@@ -132,7 +148,24 @@ def agreement(model: Model, engine: EngineModel, recordings: Frames, data: Data,
         passed=(share is None or share >= LEAST_SHARE) and largest <= MOST_ERRORS * error,
         fresh=fresh,
         streamed=streamed,
+        unanswered=len(unanswered),
+        unanswered_labels=tuple(unanswered[:_MOST_NAMED]),
     )
+
+
+def _unanswered(model: Model, expected: Expected) -> list[str]:
+    """Labels that `model` decides for in none of its answers: a file that never gives them agrees all the same."""
+    if model.activation == "linear":
+        return []
+    decided = np.zeros(model.outputs, bool)
+    for scores in (expected.fresh, expected.streamed):
+        if scores is not None and len(scores):
+            found = _decisions(model, forward.activate(scores, model.activation))
+            decided |= (
+                np.isin(np.arange(model.outputs), found) if model.activation == "softmax" else found.any(axis=0)
+            )
+    names = model.labels or tuple(str(place) for place in range(model.outputs))
+    return [printable(names[place], _MOST_LETTERS) for place in np.flatnonzero(~decided)]
 
 
 def _fresh(stream: EngineStream, expected: Expected, hop: int) -> Floats:

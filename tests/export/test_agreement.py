@@ -105,6 +105,43 @@ def test_one_in_a_thousand_is_not_100_percent(tmp_path: Path) -> None:
     assert "99.9 %" in replace(found, share=0.99999).line()
 
 
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
+@pytest.mark.parametrize("labels", [("ok", "leak\x1b", "worn"), ()])
+def test_labels_that_no_answer_is_are_named(activation: Any, labels: tuple[str, ...], tmp_path: Path) -> None:
+    """A head that keeps the second output at minus infinity, nearly; the others are decided for."""
+
+    def silent(W: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        W[1], b[1] = 0, -50
+        return W, b
+
+    made = random_model(4, [8], [3], activation=activation, answer=Answer("mean", 20, 1))
+    model = replace(with_head(made, silent), labels=labels)
+    recordings = [random_signal(600, 4, 1)]
+    found = agrees(tmp_path, model, model, recordings)
+    assert found.passed
+    if activation == "linear":
+        assert (found.unanswered, found.note()) == (0, "")
+        return
+    answers = forward.forward(model, recordings[0]).scores[:, [0, 2]]
+    assert (np.unique(answers.argmax(axis=1)) == [0, 1]).all()  # on average or not, both are met
+    name = "leak?" if labels else "1"
+    assert found.unanswered_labels == (name,)
+    assert found.line().endswith(f"; no answer on unseen recordings is: {name} (nothing is said of it)")
+    few = agrees(tmp_path, model, model, [random_signal(30, 4, 1)])
+    assert "no answer" not in few.line()
+
+
+def test_as_many_labels_as_there_are_make_a_proof_that_can_be_read(tmp_path: Path) -> None:
+    base = random_model(3, [4], [2])
+    W = np.zeros((300, base.layers[-1].W.shape[1]))  # type: ignore[attr-defined]
+    layers = (*base.layers[:-1], Dense(W, -np.arange(300.0), "linear"))
+    model = replace(base, layers=layers, ranges=None, labels=tuple(f"{n} {'long' * 50}" for n in range(300)))
+    found = agrees(tmp_path, model, model, [random_signal(300, 3, 1)])
+    assert found.unanswered == 299
+    assert (len(found.unanswered_labels), max(map(len, found.unanswered_labels))) == (100, 40)
+    assert "and 199 more (nothing is said of them)" in found.note()
+
+
 def slow(keeps: float) -> Model:
     """A cell that forgets little: after n frames 1 - keeps^n of what it tends to."""
     W, R, b = np.zeros((4, 1)), np.zeros((4, 1)), np.array([-7.0, np.log(keeps / (1 - keeps)), 2.0, 9.0])

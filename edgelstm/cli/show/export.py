@@ -24,7 +24,9 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
     engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
     explained = f"{EXPLAINED.format(agrees=_what_agrees(results))} Engines: {engines}."
-    return f"{text.table(HEADER, rows, indent='')}\n{text.paragraph(explained, '  ')}"
+    notes = dict.fromkeys(result.proof.agrees.note() for result in results if result.proof)
+    foot = [text.paragraph(line, "  ") for line in (explained, *notes) if line]
+    return "\n".join([text.table(HEADER, rows, indent=""), *foot])
 
 
 def _what_agrees(results: Sequence[Export]) -> str:

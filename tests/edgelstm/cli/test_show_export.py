@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from edgelstm.cli.show.export import headline
+from edgelstm.cli.show.export import headline, table
+from edgelstm.export import Export, find_form
 from edgelstm.export.parity.agreement import Agreement, Way
 from edgelstm.export.parity.proof import Proof, SameRounding
 
@@ -28,3 +30,16 @@ def test_how_a_file_agrees_is_told(agrees: Agreement, expected: str) -> None:
     proof = Proof("m", "00", 1, "engine", "int8", SameRounding(1, 1, ()), agrees)
     assert headline(proof) == expected
     assert len(expected) <= 33  # beside the longest name of the demo's files, within 80 columns
+
+
+def exported(agrees: Agreement) -> Export:
+    proof = Proof("m", "00", 1, "engine", "int8", SameRounding(1, 1, ()), agrees)
+    return Export(Path("m.elstm"), 1, find_form("elstm"), "per-row", proof)
+
+
+def test_the_foot_of_the_table_names_labels_that_no_answer_is() -> None:
+    partial = replace(AGREES, unanswered=2, unanswered_labels=("cavitation", "leak"))
+    note = "no answer on unseen recordings is: cavitation, leak (nothing is said of them)"
+    shown = table([exported(partial), exported(partial)], [None, None])
+    assert " ".join(shown.split()).count(note) == 1
+    assert "no answer" not in table([exported(AGREES)], [None])
