@@ -172,7 +172,9 @@ def show_failure(result: Export) -> None:
 
 def show_proof(line: str, proof: Proof) -> None:
     """`line` about the file, marked, and a line for each thing that the proof compared."""
-    click.echo(paragraph(f"{line}, {proof.engine}", style.mark(proof.passed, "")))
+    from edgelstm.cli.show.export import marked
+
+    click.echo(paragraph(f"{line}, {proof.engine}", marked(proof, "")))
     for text in proof.lines():
         click.echo(paragraph(text, "  ", "    "))
 

@@ -24,6 +24,8 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
     engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
     explained = f"{EXPLAINED.format(agrees=_what_agrees(results))} Engines: {engines}."
+    if any(result.proof and result.proof.accepted_loss for result in results):
+        explained += " ·: loss accepted, the file agrees with float32 less than it should."
     notes = dict.fromkeys(result.proof.agrees.note() for result in results if result.proof)
     foot = [text.paragraph(line, "  ") for line in (explained, *notes) if line]
     return "\n".join([text.table(HEADER, rows, indent=""), *foot])
@@ -56,6 +58,13 @@ def error_of(proof: Proof) -> str:
     return show_error(proof.agrees.error)
 
 
+def marked(proof: Proof, text: str) -> str:
+    """`text` behind ✓ or ✗; behind · where it passed for an accepted loss."""
+    if proof.passed and proof.accepted_loss:
+        return style.accepted(text)
+    return style.mark(proof.passed, text)
+
+
 def headline(proof: Proof) -> str:
     """What a proof found, in some thirty columns."""
     return f"agrees {agrees_of(proof)}, error {error_of(proof)}"
@@ -66,7 +75,7 @@ def _row(result: Export, us: float | None) -> tuple[str, ...]:
     if proof is None:
         name, error, agrees = f"– {result.path.name}", "not verified", "–"
     else:
-        name, error, agrees = style.mark(proof.passed, result.path.name), error_of(proof), agrees_of(proof)
+        name, error, agrees = marked(proof, result.path.name), error_of(proof), agrees_of(proof)
     return (name, show_size(result.size), result.scales or "–", error, agrees, "–" if us is None else f"{us:.1f}")
 
 

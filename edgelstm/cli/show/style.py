@@ -15,6 +15,11 @@ def failed(text: str) -> str:
     return click.style("✗", fg="red") + " " + text
 
 
+def accepted(text: str) -> str:
+    """Neither: a loss that somebody took."""
+    return click.style("·", fg="yellow") + " " + text
+
+
 def mark(is_good: bool, text: str) -> str:
     return passed(text) if is_good else failed(text)
 

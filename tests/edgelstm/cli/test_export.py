@@ -75,6 +75,8 @@ def test_a_file_that_does_not_agree_fails_unless_the_loss_is_accepted(
     ended = command("export", tmp_path / "m.npz", "--accept-loss")
     assert ended.code == 0, ended.err
     assert "the loss was accepted" in " ".join(ended.out.split())
+    assert re.search(r"^· m-int8.elstm", ended.out, re.MULTILINE)
+    assert "✓ m-int8.elstm" not in ended.out
     assert json.loads(Path(f"{path}.proof.json").read_text())["accepted_loss"] is True
     assert command("verify", path, "--against", tmp_path / "m.npz").code == 3
     assert command("verify", path, "--against", tmp_path / "m.npz", "--accept-loss").code == 0

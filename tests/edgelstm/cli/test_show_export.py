@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click import unstyle
 
 from edgelstm.cli.show.export import headline, table
 from edgelstm.export import Export, find_form
@@ -43,3 +44,14 @@ def test_the_foot_of_the_table_names_labels_that_no_answer_is() -> None:
     shown = table([exported(partial), exported(partial)], [None, None])
     assert " ".join(shown.split()).count(note) == 1
     assert "no answer" not in table([exported(AGREES)], [None])
+
+
+def test_an_accepted_loss_does_not_look_like_a_pass() -> None:
+    lossy = exported(replace(AGREES, share=0.9, passed=False))
+    assert lossy.proof is not None
+    assert unstyle(table([lossy], [None])).splitlines()[1].startswith("✗ m.elstm")
+    taken = replace(lossy, proof=lossy.proof.accepting_loss())
+    shown = unstyle(table([taken, exported(AGREES)], [None, None]))
+    assert [line[:9] for line in shown.splitlines()[1:3]] == ["· m.elstm", "✓ m.elstm"]
+    assert "·: loss accepted" in " ".join(shown.split())
+    assert "loss accepted" not in table([exported(AGREES)], [None])
