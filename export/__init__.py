@@ -1,6 +1,7 @@
 """From a model to files for engines, each proven where it will run."""
 
 from edgelstm.export.api import Export, export_model, verify
+from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form
 from edgelstm.export.forms import FORMS, check_input, check_io, find_form
 from edgelstm.export.parity.proof import proven_digest
@@ -9,6 +10,7 @@ __all__ = [
     "FORMS",
     "Export",
     "Form",
+    "NoRecordingsError",
     "check_input",
     "check_io",
     "export_model",

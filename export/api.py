@@ -13,6 +13,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form, Source
 from edgelstm.export.forms import check_input, check_io, check_layers, find_form
 from edgelstm.export.parity.agreement import Data
@@ -71,8 +72,8 @@ def export_model(
     A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX (NAME.failed-1.SUFFIX where
     that is not of an earlier export); a good file that lay at `path` before stays. A link at `path` stays: what it
     points to is replaced, and the proof lies beside that. ImportError when the engine for the proof is not
-    installed; ValueError for a form that does not exist, a model that it cannot hold, a path where something lies
-    that is no regular file.
+    installed; NoRecordingsError for a model that carries none, without `sequences`; ValueError for a form that does
+    not exist, a model that it cannot hold, a path where something lies that is no regular file.
     """
     path = Path(path)
     form = find_form(path.suffix.removeprefix("."), precision)
@@ -161,10 +162,12 @@ def _sequences(model: Model, given: Frames | None) -> tuple[Frames, Frames, Data
     else:
         examples, unseen = _long_enough(model, model.examples), _long_enough(model, model.unseen)
         found = examples or unseen, unseen or examples, "unseen" if unseen else "calibration"
-    if not found[0]:
-        least = f" of {model.stride} frames or more" if model.stride > 1 else ""
-        raise ValueError(f"model {model.name}: no sequences{least} to prove the file with, expected some: give data")
-    return found
+    if found[0]:
+        return found
+    if given is None:
+        raise NoRecordingsError(model, "to prove the file with")
+    least = f" of {model.stride} frames or more" if model.stride > 1 else ""
+    raise ValueError(f"sequences: none{least}, expected some to prove the file with")
 
 
 def _long_enough(model: Model, sequences: Frames) -> Frames:

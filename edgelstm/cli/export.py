@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,7 +123,7 @@ def command(
     results, times = [], []
     for form, path in files.items():
         style.announce(f"writing and proving {path.name}")
-        with naming(model, path):
+        with naming(model, path), asking(model, "--data FILE"):
             result = export_model(
                 source,
                 path,
@@ -152,6 +154,17 @@ def command(
         text = f"Next: edgelstm stream {path} frames.csv\n  or: edgelstm profile {path}"
     if not as_json:
         click.echo(text)
+
+
+@contextmanager
+def asking(model: Path, wanted: str) -> Iterator[None]:
+    """Where the model at `model` has no recordings of its own for what is done within: say to give `wanted`."""
+    from edgelstm.export import NoRecordingsError
+
+    try:
+        yield
+    except NoRecordingsError as error:
+        raise ValueError(f"{model}: {error}; give {wanted}") from None
 
 
 def show(results: list[Export], times: list[float | None]) -> None:

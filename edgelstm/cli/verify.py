@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgelstm.cli.common import GATE_FAILED, listed_problems
-from edgelstm.cli.export import show_proof
+from edgelstm.cli.export import asking, show_proof
 from edgelstm.cli.show.text import paragraph
 
 
@@ -48,7 +48,8 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
             model = recalibrated(model, dataset)
         else:
             sequences = dataset.sequences
-    proof = verify(file, model, sequences)
+    with asking(against, f"DATA to run {file} on" if data is None else "--calibrate"):
+        proof = verify(file, model, sequences)
     if accept_loss:
         proof = proof.accepting_loss()
     is_same = expected is None or expected == proof.sha256
@@ -64,5 +65,9 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
         else:
             text = "the file that was proven at export" if is_same else "not the file that was proven at export"
             click.echo(f"  {'✓' if is_same else '✗'} SHA-256: {text}")
+    # Files of integers follow the ranges of calibration; `saturated` is told of them alone.
+    if not (calibrate or proof.same_rounding.passed) and proof.saturated is not None:
+        needed = "DATA and --calibrate" if data is None else "--calibrate"
+        click.echo(paragraph(f"if the file was exported with --data, give {needed}", "Note: ", "      "), err=True)
     if not (proof.passed and is_same):
         raise SystemExit(GATE_FAILED)

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgelstm import forward
 from edgelstm.export.arithmetic.dequantize import Floats
+from edgelstm.export.errors import NoRecordingsError
 from edgelstm.layers import GRU, LSTM
 from edgelstm.layers.layer import before, sigmoid
 from edgelstm.quantization import Affine, QuantizedModel
@@ -23,16 +24,14 @@ Ranges = Mapping[str, Affine]
 
 @lru_cache(maxsize=4)  # a proof asks for each sequence
 def cell_ranges(quantized: QuantizedModel) -> dict[str, Ranges]:
-    """Of each recurrent layer by name, from the sequences that the model carries. ValueError when it carries none.
+    """Of each recurrent layer by name, from the sequences that the model carries. NoRecordingsError: it has none.
 
     An LSTM's c and f·c are widened as far as the model's own calibration, over more sequences, saw the cell go.
     """
     model = quantized.model
     sequences = [sequence for sequence in model.examples if len(sequence) >= model.stride]
     if not sequences or model.ranges is None:
-        raise ValueError(
-            f"model {model.name}: carries no sequences, expected some to take the ranges of its gates from"
-        )
+        raise NoRecordingsError(model, "to take the ranges of its gates from")
     traces = [forward.forward(model, sequence) for sequence in sequences]
     found: dict[str, Ranges] = {}
     sources = ["", *(at.name for at in model.road)]

@@ -195,7 +195,7 @@ def quantized():
         (lambda q: first_lstm(q, W_scale=changed(lstms_of(q)[0].W_scale, 2, np.nan)), "lstm0: W: a scale"),
         (lambda q: first_lstm(q, W=changed(lstms_of(q)[0].W, (0, 0), -128)), "lstm0: W: int8 from -128"),
         (lambda q: first_lstm(q, hidden=Affine(np.float32(1), 0)), "lstm1: its input has"),
-        (lambda q: replace(q, model=replace(q.model, examples=())), "carries no sequences"),
+        (lambda q: replace(q, model=replace(q.model, examples=())), "carries no recordings"),
         (
             lambda q: with_layers(q, head=(replace(head_of(q)[0], input=Affine(np.float32(1), 300)), head_of(q)[1])),
             "dense0: ",

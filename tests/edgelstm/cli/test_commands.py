@@ -238,8 +238,12 @@ def test_verify_after_export_with_data(command: Command, folder: Path) -> None:
     """Calibrated anew at export: the file follows from the model and the data together."""
     command("export", folder / "model.npz", "--data", folder / "few.npz")
     arguments = ("verify", folder / "model-int8.elstm", folder / "few.npz", "--against", folder / "model.npz")
-    assert command(*arguments).code == 3
-    assert command(*arguments, "--calibrate").code == 0
+    ended = command(*arguments)
+    assert (ended.code, ended.err) == (3, "Note: if the file was exported with --data, give --calibrate\n")
+    ended = command(*arguments, "--calibrate")
+    assert (ended.code, ended.err) == (0, "")
+    ended = command(*arguments[:2], *arguments[3:], "--json")
+    assert "exported with --data, give DATA and --calibrate" in ended.err
 
 
 @pytest.mark.parametrize(("form", "package"), [("onnx", "onnx"), ("onnx", "onnxruntime"), ("tflite", "flatbuffers")])

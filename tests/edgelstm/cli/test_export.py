@@ -107,7 +107,14 @@ def test_recordings_may_be_left_out_of_a_file_that_is_given_away(
     assert not load_model(bare).examples + load_model(bare).unseen
     ended = command("export", bare)
     assert (ended.code, ended.err.count("\n")) == (1, 1)
-    assert "no sequences to prove the file with, expected some: give data" in ended.err
+    missing = "carries no recordings (train --no-examples leaves them out), expected some to"
+    assert f"{bare}: model model: {missing} prove the file with; give --data FILE\n" in ended.err
+    assert command("export", bare, "--no-verify").code == 0
+    file = tmp_path / "bare-int8.elstm"
+    ended = command("verify", file, "--against", bare)
+    assert f"{bare}: model model: {missing} prove the file with; give DATA to run {file} on\n" in ended.err
+    ended = command("export", bare, "--format", "tflite", "--precision", "int8-explicit", "--no-verify")
+    assert f"{missing} take the ranges of its gates from; give --data FILE\n" in ended.err
     ended = command("export", bare, "--data", tmp_path / "vowels.npz", "--json")
     assert ended.code == 0, ended.out
     agrees = json.loads(ended.out)[0]["proof"]["agrees"]
