@@ -1,6 +1,6 @@
 """From a model to files for engines, each proven where it will run."""
 
-from edgelstm.export.api import Export, export_model, verify
+from edgelstm.export.api import Export, export_model, verify, why_not_made
 from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form
 from edgelstm.export.forms import FORMS, check_input, check_io, find_form
@@ -17,4 +17,5 @@ __all__ = [
     "find_form",
     "proven_digest",
     "verify",
+    "why_not_made",
 ]

@@ -123,6 +123,19 @@ def _source(form: Form, model: Model, scales: str | None, input_codes: InputCode
     return _quantized(model, scales or form.scales[0], input_codes) if form.scales else model
 
 
+def why_not_made(form: Form, model: Model, scales: Granularity | None, input_codes: InputCodes) -> str | None:
+    """What keeps `form` from being made from `model` with these, as `export_model` takes them; None: nothing that its
+    layers and its integers tell."""
+    held = form.why_not(model)
+    if held is not None:
+        return f"holds {held}"
+    try:
+        _source(form, model, scales if scales in form.scales else None, input_codes)
+    except ValueError as error:
+        return f"cannot be made: {error}"
+    return None
+
+
 def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
     """Repeat the proof of the exported file at `path`, made from `model`.
 

@@ -107,8 +107,6 @@ def command(
     files = dict(zip(forms, _paths(model, forms, output, ending)))
     source = load_model(model)
     _check_outputs(files, [path for path in (model, data) if path is not None])
-    if "all" in formats:
-        files = {form: files[form] for form in _holding(model, forms, source)}
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:
@@ -117,6 +115,8 @@ def command(
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         source = recalibrated(source, dataset)
+    if "all" in formats:
+        files = {form: files[form] for form in _made_of(source, model, forms, scales, input_codes)}
     shown = source.examples or (np.zeros((1, source.features), np.float32),)
     with naming(model):
         _show_limits(source, [form for form in files if form.scales])
@@ -237,8 +237,7 @@ def _chosen(
             if precision in (None, form.name) and io in form.io and input_codes in ("int8", *form.inputs)
         ]
         if not chosen:
-            known = ", ".join(dict.fromkeys(form.name for form in FORMS))
-            raise click.UsageError(f"--precision: {precision!r}, expected one of {known}")
+            raise _none_chosen(precision, io, input_codes)
         return chosen
     chosen = []
     for name in formats:
@@ -255,6 +254,19 @@ def _chosen(
     return chosen
 
 
+def _none_chosen(precision: str | None, io: str, input_codes: str) -> click.UsageError:
+    """What none of all forms is made with."""
+    from edgelstm.export import FORMS
+
+    known = list(dict.fromkeys(form.name for form in FORMS))
+    if precision is not None and precision not in known:
+        return click.UsageError(f"--precision: {precision!r}, expected one of {', '.join(known)}")
+    asked = {"--precision": precision, "--io": io, "--input": input_codes}
+    usual = (None, "float32", "int8")
+    given = [f"{name} {value}" for (name, value), other in zip(asked.items(), usual) if value != other]
+    return click.UsageError(f"{' and '.join(given)}: no form takes them together, expected one of them: see --list")
+
+
 def _show_limits(model: Model, forms: list[Form]) -> None:
     """What of the integers of these forms lies at a limit."""
     from edgelstm.quantization import quantization_warnings, quantize
@@ -264,18 +276,21 @@ def _show_limits(model: Model, forms: list[Form]) -> None:
             click.echo(paragraph(line, "Note: ", "      "), err=True)
 
 
-def _holding(path: Path, forms: list[Form], model: Model) -> list[Form]:
-    """Those that hold the layers of the model at `path`; a line for each other. ValueError when there is none."""
-    holding = []
+def _made_of(model: Model, path: Path, forms: list[Form], scales: str | None, input_codes: str) -> list[Form]:
+    """Those that can be made from the model, which is that at `path`; a line for each other. ValueError when there is
+    none."""
+    from edgelstm.export import why_not_made
+
+    made = []
     for form in forms:
-        why_not = form.why_not(model)
+        why_not = why_not_made(form, model, scales, input_codes)  # type: ignore[arg-type]
         if why_not is None:
-            holding.append(form)
+            made.append(form)
         else:
-            click.echo(f"left out: {form.format} {form.name} holds {why_not}", err=True)
-    if not holding:
+            click.echo(f"left out: {form.format} {form.name} {why_not}", err=True)
+    if not made:
         raise ValueError(f"{path}: held by none of the forms asked for, expected others: see --list")
-    return holding
+    return made
 
 
 def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> list[Path]:

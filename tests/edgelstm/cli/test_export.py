@@ -163,6 +163,39 @@ def test_all_leaves_out_the_forms_that_do_not_hold_a_layer(command: Command, tmp
     assert "tflite int8 holds no context layer (context0); forms that hold the model: elstm int8" in done.err
 
 
+def test_all_keeps_the_forms_that_take_int16(command: Command, vowels_model: Model, tmp_path: Path) -> None:
+    save_model(vowels_model, tmp_path / "m.npz")
+    done = command("export", tmp_path / "m.npz", "--format", "all", "--input", "int16", "--no-verify", "--json")
+    assert done.code == 0, done.err
+    written = [Path(result["path"]).name for result in json.loads(done.out)]
+    assert written == ["m-int8-from-int16.elstm", "m-int8-from-int16.c"]
+    save_model(layer_list("stacked frames"), tmp_path / "context.npz")
+    done = command("export", tmp_path / "context.npz", "--format", "all", "--input", "int16")
+    assert done.code == 1
+    *left_out, last = done.err.splitlines()
+    assert len(left_out) == 2
+    assert re.match(r"left out: elstm int8 cannot be made: .*context0: cannot take int16 input", left_out[0])
+    assert "held by none of the forms asked for" in last
+
+
+@pytest.mark.parametrize("more", [("--io", "int8"), ("--precision", "float32")])
+def test_all_says_what_no_form_takes_together(command: Command, source: Path, more: tuple[str, ...]) -> None:
+    done = command("export", source, "--format", "all", "--input", "int16", *more)
+    assert done.code == 2
+    assert f"{' '.join(more)} and --input int16: no form takes them together" in done.err
+
+
+def test_all_keeps_float_forms_of_a_model_that_integers_do_not_hold(
+    command: Command, vowels_model: Model, tmp_path: Path
+) -> None:
+    save_model(replace(vowels_model, ranges=None), tmp_path / "m.npz")
+    done = command("export", tmp_path / "m.npz", "--format", "all", "--no-verify", "--json")
+    assert done.code == 0, done.err
+    assert {result["precision"] for result in json.loads(done.out)} >= {"float32", "int8-dynamic", "hybrid"}
+    assert len(done.err.splitlines()) == sum(bool(form.scales) for form in FORMS)
+    assert "left out: elstm int8 cannot be made: " in done.err
+
+
 def test_the_list_names_the_layers_of_every_form(command: Command) -> None:
     shown = command("export", "--list").out
     assert shown.count("\n  layers  lstm") == len(FORMS)
