@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BESIDE = re.compile(r"\.edgelstm-[0-9a-f]{16}\.part(\.[a-z]+)?")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _LOCK_SECONDS = 30.0
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+_KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
 _own: set[str] = set()  # names of candidates of this process: where a lock is the process's, it does not tell
 
 
@@ -135,13 +135,30 @@ def check_target(path: str | Path, inputs: Iterable[str | Path] = ()) -> os.stat
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a device")
-        raise ValueError(f"{path}: {kind}, expected a regular file or a name that is free")
+        raise ValueError(f"{path}: {_kind(found)}, expected a regular file or a name that is free")
     for one in inputs:
         with contextlib.suppress(OSError):  # what cannot be read is said by whoever reads it
             if os.path.samestat(found, Path(one).stat()):
                 raise ValueError(f"{path}: the same file as {one}, which is read; expected another one")
     return found
+
+
+def kind_at(path: str | Path) -> str | None:
+    """What lies at `path`, in words: "a named pipe", "a link to a file"; None where nothing does."""
+    path = Path(path)
+    try:
+        if not path.is_symlink():
+            return _kind(path.stat())
+    except FileNotFoundError:
+        return None
+    try:
+        return f"a link to {_kind(path.stat())}"
+    except OSError:  # what is not there, or the link itself
+        return "a link that leads nowhere"
+
+
+def _kind(found: os.stat_result) -> str:
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "a device")
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,14 +19,30 @@ _MOST_FAILED = 1000
 
 
 def check_names(path: str | Path, companions: Iterable[str] = (), inputs: Iterable[str | Path] = ()) -> None:
-    """ValueError where an export to `path` would replace what is no regular file, or one of the files `inputs`.
+    """ValueError where an export to `path` would replace what is no regular file, one of the files `inputs`, or one
+    that it writes itself.
 
     companions: suffixes of the files that go with it.
     """
-    inputs, real = tuple(inputs), followed(path)
-    check_target(path, inputs)
-    for name in (*map(real.with_suffix, companions), proof_path(real)):
+    inputs, names = tuple(inputs), names_of(path, companions)
+    for name in names:
         check_target(name, inputs)
+    check_apart(names)
+
+
+def names_of(path: str | Path, companions: Iterable[str] = ()) -> list[Path]:
+    """Where an export to `path` writes: there, what goes with it, and its proof."""
+    real = followed(path)
+    return [Path(path), *map(real.with_suffix, companions), proof_path(real)]
+
+
+def check_apart(names: Iterable[Path]) -> None:
+    """ValueError where two of these names lead to one file, there or not: one would be written over the other."""
+    seen: dict[str, Path] = {}
+    for name in names:
+        other = seen.setdefault(os.path.realpath(name), name)
+        if other is not name:
+            raise ValueError(f"{name}: the same file as {other}, which is written too; expected another one")
 
 
 def place(proven: Candidate, companions: Mapping[str, bytes], proof: Proof | None) -> None:

@@ -80,13 +80,15 @@ def command(data: Path, output: Path) -> None:
 
 def _check_outputs(output: Path, name: str, data: Path) -> None:
     """UsageError, before any work, for what cannot be written into the folder `output`."""
-    from edgelstm.export.placing import check_names
+    from edgelstm.export.placing import check_apart, check_names, names_of
 
-    for path in (output / f"{name}.npz", output / _RECORDING):
+    others, exports = [output / f"{name}.npz", output / _RECORDING], _exports(output, name).values()
+    for path in others:
         check_output(path, inputs=[data])
     try:
-        for path in _exports(output, name).values():
+        for path in exports:
             check_names(path, inputs=[data])
+        check_apart([*others, *(each for path in exports for each in names_of(path))])
     except ValueError as error:
         raise click.UsageError(f"--output: {error}") from None
 

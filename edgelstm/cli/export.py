@@ -14,6 +14,7 @@ import click
 from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
+from edgelstm.files import kind_at
 
 if TYPE_CHECKING:
     from edgelstm.export import Export, Form
@@ -301,21 +302,23 @@ def _paths(model: Path, forms: list[Form], output: Path | None, ending: str) -> 
         raise click.UsageError(f"--output {output}: no folder, expected one that is there for {len(forms)} files")
     if not output.suffix:
         expected = f"a folder that is there or a file as NAME{forms[0].suffix}"
-        raise click.UsageError(f"--output {output}: no such folder, expected {expected}")
+        raise click.UsageError(f"--output {output}: {kind_at(output) or 'no such folder'}, expected {expected}")
     check_output(output, forms[0].suffix)
     return [output]
 
 
 def _check_outputs(files: dict[Form, Path], inputs: list[Path]) -> None:
     """UsageError for what cannot be written, or what is read."""
-    from edgelstm.export.placing import check_names
+    from edgelstm.export.placing import check_apart, check_names, names_of
 
-    for form, path in files.items():
+    for path in files.values():
         check_output(path, inputs=inputs)
-        try:
+    try:
+        for form, path in files.items():
             check_names(path, form.companions, inputs)
-        except ValueError as error:
-            raise click.UsageError(f"--output: {error}") from None
+        check_apart(name for form, path in files.items() for name in names_of(path, form.companions))
+    except ValueError as error:
+        raise click.UsageError(f"--output: {error}") from None
 
 
 def _to_json(result: Export, us: float | None) -> dict[str, Any]:

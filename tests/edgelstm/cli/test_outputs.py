@@ -130,6 +130,45 @@ def test_a_folder_that_is_not_there_or_takes_no_files_is_named(
         refused(command, folder, [*arguments, f"new{suffix}"], f"new{suffix}: no files can be made in the folder")
 
 
+def test_what_lies_where_a_folder_might_be_is_named(command: Command, folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    (folder / "notes").write_text("mine")
+    for name, to in (("to_fifo", "fifo"), ("to_file", "notes"), ("to_nothing", "gone"), ("to_itself", "to_itself")):
+        (folder / name).symlink_to(to)
+    said = {
+        "fifo": "a named pipe",
+        "notes": "a file",
+        "to_fifo": "a link to a named pipe",
+        "to_file": "a link to a file",
+        "to_nothing": "a link that leads nowhere",
+        "to_itself": "a link that leads nowhere",
+    }
+    for name, kind in said.items():
+        refused(command, folder, ["export", "model.npz", "-o", name], f"{name}: {kind}, expected a folder")
+
+
+def test_what_an_export_writes_is_not_written_over_by_itself(command: Command, folder: Path) -> None:
+    """Links among the names of one export: to a file that is there, and to one that will be."""
+    written = "which is written too"
+    (folder / "m.elstm.proof.json").symlink_to("m.elstm")
+    (folder / "new.elstm.proof.json").symlink_to("new.elstm")
+    for name in ("m.elstm", "new.elstm"):
+        expected = f"{name}.proof.json: the same file as {name}, {written}"
+        refused(command, folder, ["export", "model.npz", "-o", name], expected)
+    (folder / "new.h").symlink_to("new.c")
+    refused(command, folder, ["export", "model.npz", "--format", "c", "-o", "new.c"], f"new.c, {written}")
+    (folder / "model-float32.onnx").symlink_to("model-int8.elstm")
+    refused(
+        command,
+        folder,
+        ["export", "model.npz", "--format", "elstm", "--format", "onnx"],
+        f"model-int8.elstm, {written}",
+    )
+    (folder / "out").mkdir()
+    (folder / "out/watch-int8.tflite").symlink_to("watch.npz")
+    refused(command, folder, ["demo", "--data", "data.npz", "-o", "out"], f"watch.npz, {written}")
+
+
 def test_files_that_go_with_an_export_are_checked_too(command: Command, folder: Path) -> None:
     os.mkfifo(folder / "m.h")
     refused(command, folder, ["export", "model.npz", "--format", "c", "-o", "m.c"], "m.h: a named pipe")
