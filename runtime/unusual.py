@@ -27,7 +27,8 @@ class Unusual:
     """Gathers which features are unusual from frame to frame.
 
     Unusual is what lies outside of the range in training by more than half its width, and by more than three
-    standard deviations: of normally distributed values that is beyond 6.6 of them.
+    standard deviations: of normally distributed values that is beyond 6.6 of them. Where training saw
+    one value alone, any other is.
     """
 
     def __init__(self, names: Sequence[str], low: Float32, high: Float32) -> None:
@@ -77,6 +78,7 @@ def read_unusual(metadata: Mapping[str, object], features: int, names: Sequence[
     normalize = metadata.get("normalize")
     std = np.array(from_json(_Stds, normalize, "metadata: normalize", strict=False).std if normalize else ())
     margin = np.maximum((high - low) / 2, 3 * std if len(std) == features else 0.0)
+    margin[low == high] = 0.0
     largest = float(np.finfo(np.float32).max)
     bounds = (np.clip(side, -largest, largest).astype(np.float32) for side in (low - margin, high + margin))
     return Unusual(names or [str(place) for place in range(features)], *bounds)

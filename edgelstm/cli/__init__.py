@@ -42,6 +42,12 @@ COMMANDS = {
 _MOST_LETTERS = 600  # of an error
 
 
+_NO_ARGUMENTS: tuple[type[click.ClickException], ...] = tuple(
+    one for one in (getattr(click.exceptions, "NoArgsIsHelpError", None),) if one is not None
+)
+"""What a group raises that is called without a command, whose message is its help; older click prints that itself."""
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -103,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         if interrupted():  # modules that were being imported make errors of their own of it
             _end_interrupted()
+        if isinstance(error, _NO_ARGUMENTS):
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
         code, line = _explain(error)
         click.echo(f"edgelstm: {_clipped(printable(line))}", err=True)
         sys.exit(code)

@@ -75,14 +75,17 @@ def inspect(data: Path, as_json: bool, **given: str) -> None:
 @command.command("convert", epilog="Example: edgelstm data convert recordings/ -o recordings.npz")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .npz file to write.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
 @read_options
-def convert(data: Path, output: Path, **given: str) -> None:
+def convert(data: Path, output: Path, force: bool, **given: str) -> None:
     """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
     from edgelstm.data import save_dataset
     from edgelstm.data.labelled import labelled
     from edgelstm.data.read import read_recordings
 
     check_output(output, ".npz", [data])
+    if output.exists() and not force:
+        raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     with listed_problems():
         dataset = labelled(read_recordings(data, to_options(given)))
     save_dataset(dataset, output)

@@ -88,7 +88,7 @@ def command(
     are found by name; where one of the two has no names, by place.
     """
     ask = _ask_model if model.suffix == ".npz" else _ask_file
-    with listed_problems():
+    with naming(data, model), listed_problems():
         results = list(ask(model, data, _Asked(use_all, window, streamed)))
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))

@@ -111,7 +111,7 @@ def command(
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:
-        with listed_problems():
+        with naming(data), listed_problems():
             dataset = match_features(source, read_again(data, source.provenance, source.feature_names))
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)

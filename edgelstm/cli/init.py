@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ import click
 from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.data import read_options, to_options
 from edgelstm.cli.show import style, text
+
+_MOST_NOTES = 12
 
 
 @click.command("init", epilog="Example: edgelstm init recordings/ -o recipe.toml, then edgelstm train recipe.toml")
@@ -42,6 +45,7 @@ def command(data: Path, output: Path, force: bool, **given: str) -> None:
     with whole_file(output) as file:
         file.write(written.encode())
     click.echo(style.passed(f"{output}: {len(dataset)} recordings, {len(dataset.labels)} labels"))
-    for warning in summarize(found, find_format(data).name).warnings:
+    summary = summarize(found, find_format(data).name)
+    for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings):
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
-    click.echo(f"Next: edgelstm train {output} -o model.npz")
+    click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import click
 
 from edgelstm.cli.common import check_output, listed_problems, naming
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import paragraph
+from edgelstm.cli.show.text import counted, paragraph
+
+_WORSE = 0.1  # how much less is right as deployed, that it is worth a word
+_STREAMS_WORSE = (
+    "a stream that nothing resets answers worse than fresh recordings do: train on windows (data.window), with the "
+    'loss on all scores or their mean (training.loss = "frames" or "mean"), or reset the stream between recordings'
+)
 
 
 @click.command(
@@ -48,7 +55,7 @@ def command(
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data import read_dataset
-    from edgelstm.evaluation import evaluate
+    from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
@@ -75,6 +82,7 @@ def command(
         model = calibrate(trained.model, trained.calibration)
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
     results = [evaluate(model, test)]
+    streamed = evaluate_streamed(model, test_set) if model.answer.hop else None
     try:
         results.append(evaluate(quantize(model), test))
     except ValueError as error:  # a float model it is all the same
@@ -87,13 +95,21 @@ def command(
             "epochs": len(trained.history),
             "seconds": sum(epoch.seconds for epoch in trained.history),
             "evaluations": [result.to_json() for result in results],
+            "streamed": None if streamed is None else streamed.to_json(),
             "remarks": odd,
         }
         click.echo(json.dumps(report, allow_nan=False))
         return
-    click.echo(style.passed(f"{output}: {model.weights:,} weights, {len(trained.history)} epochs"))
+    click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
     for result in results:
         click.echo(f"  {result.precision:<13} accuracy {style.percent(result.accuracy)} of {result.sequences}")
         if (missed := never_found(result)) is not None:
             click.echo(paragraph(missed, " " * 16, " " * 16))
-    click.echo(f"Next: edgelstm export {output} --format elstm")
+    if streamed is not None:
+        share = style.percent(streamed.accuracy)
+        click.echo(f"  {'as deployed':<13} accuracy {share} of {streamed.sequences:,} answers of one stream")
+        if (missed := never_found(streamed)) is not None:
+            click.echo(paragraph(missed, " " * 16, " " * 16))
+        if streamed.accuracy < results[0].accuracy - _WORSE:
+            click.echo(paragraph(_STREAMS_WORSE, "  ! ", "    "))
+    click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")

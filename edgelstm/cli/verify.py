@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, listed_problems
+from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
 from edgelstm.cli.export import asking, show_proof
 from edgelstm.cli.show.text import paragraph
 
@@ -42,7 +42,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     model = load_model(against)
     sequences = None
     if data is not None:
-        with listed_problems():
+        with naming(data), listed_problems():
             dataset = match_features(model, read_again(data, model.provenance, model.feature_names))
         if calibrate:
             model = recalibrated(model, dataset)

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.recordings import Recordings
+from edgelstm.plain import printable
 
 
 def labelled(recordings: Recordings) -> Dataset:
@@ -14,9 +15,12 @@ def labelled(recordings: Recordings) -> Dataset:
     lost = next((r for r in whole if r.label is None), None)
     if lost is not None:
         why = "its label changes from frame to frame" if lost.frame_labels else "has no label"
+        texts = ", ".join(printable(name, 40) for name in recordings.left_out[:4])
+        column = f" --label {printable(recordings.left_out[0], 40)}, or" if len(recordings.left_out) == 1 else ""
         raise ValueError(
-            f"{lost.name}: {why}; expected one label for each recording (a label column, a folder for each label, or "
-            "the label before the first dot of a file's name)"
+            f"{lost.name}: {why}; expected one label for each recording:{column} a label column (--label NAME"
+            + (f"; columns of text are {texts}" if texts and not column else "")
+            + "), a folder for each label, or the label before the first dot of a file's name"
         )
     labels = tuple(sorted({str(r.label) for r in whole}))
     tests = [r.test for r in whole]

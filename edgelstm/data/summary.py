@@ -11,7 +11,7 @@ import numpy as np
 from edgelstm.data.recordings import Recordings
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
-_NEARLY = 1e-3  # share of a column's magnitude that its deviation has at least, unless it is nearly constant
+_STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Column:
     most: float
     deviation: float  # standard
     outliers: int  # values more than 20 spreads from the median; a spread is that of the middle half
-    remark: str  # "constant", "nearly constant", or ""
+    remark: str  # what makes it useless, and what to do; or ""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,11 @@ def _column(name: str, unit: str, values: Any) -> Column:
     deviation = float(values.std())
     remark = ""
     if values.min() == values.max():
-        remark = "constant"
-    elif deviation < _NEARLY * abs(float(median)):
-        remark = "nearly constant"
+        remark = f"is always {median:g}: it tells nothing"
+    elif deviation < _STEPS * float(np.spacing(np.float32(abs(median)))):
+        remark = (
+            f"is {median:.6g} with a deviation of {deviation:.3g}, which float32 can hardly tell: subtract an offset"
+        )
     return Column(name, unit, float(values.min()), float(median), float(values.max()), deviation, outliers, remark)
 
 
@@ -121,11 +123,9 @@ def _warnings(recordings: Recordings, labels: Counter[str], columns: tuple[Colum
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
     for column in columns:
         if column.remark:
-            found.append(f"column {column.name} is {column.remark} ({column.median:g}): it tells nothing")
+            found.append(f"column {column.name} {column.remark}")
         if column.outliers:
-            found.append(
-                f"column {column.name}: {column.outliers} values far outside ({column.least:g} to {column.most:g})"
-            )
+            found.append(f"column {column.name}: {column.outliers} far outside ({column.least:g} to {column.most:g})")
     longest = max(len(r.frames) for r in recordings.recordings)
     if recordings.columns > longest:
         found.append(

@@ -29,9 +29,15 @@ def fit_normalize(dataset: Dataset) -> Normalize:
 
 def still(dataset: Dataset) -> list[str]:
     """The names of features that never change."""
+    return [_name(dataset, int(j)) for j in np.flatnonzero(is_still(dataset))]
+
+
+def is_still(dataset: Dataset) -> NDArray[np.bool_]:
+    """(features,): which never change."""
     low = np.min([x.min(axis=0) for x in dataset.sequences], axis=0)
     high = np.max([x.max(axis=0) for x in dataset.sequences], axis=0)
-    return [_name(dataset, int(j)) for j in np.flatnonzero(low == high)]
+    found: NDArray[np.bool_] = low == high
+    return found
 
 
 def _moments(sequences: tuple[NDArray[np.float32], ...]) -> Normalize:

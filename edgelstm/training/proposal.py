@@ -18,6 +18,7 @@ _UNKNOWN_RATE = 100  # frames of a window then
 _STACK = 4  # frames side by side: a quarter of the steps, and better on what was tried (docs/recipes.md)
 _STEPS = 1500  # of the optimizer, that most small sets are learned in
 _FEW = 20_000  # frames, below which a small layer is enough
+_CHOICES = 50  # of groups that are looked at
 _SHARE = 0.2  # of the groups or recordings, for each of validation and test
 
 
@@ -32,6 +33,7 @@ class Proposal:
     epochs: int
     test_groups: tuple[str, ...]  # empty: a share, or the data's own split
     validation_groups: tuple[str, ...]
+    watches: bool  # some recordings are kept to choose the best epoch by
 
 
 def propose(dataset: Dataset) -> Proposal:
@@ -57,22 +59,54 @@ def propose(dataset: Dataset) -> Proposal:
         epochs=int(np.clip(-(-_STEPS // steps), 10, 300)),
         test_groups=test,
         validation_groups=validation,
+        watches=bool(validation) or _can_watch(dataset),
     )
 
 
+def _can_watch(dataset: Dataset) -> bool:
+    """Whether a share for validation leaves something on both sides. ValueError where one for the test does not."""
+    if dataset.test is not None:
+        train, test = splits.given(dataset)
+    else:
+        train, test = splits.by_share(dataset, _SHARE)
+    if not (train.size and test.size):
+        raise ValueError(
+            f"{dataset.name}: {len(dataset)} recordings, expected two or more of each label: some to test on"
+        )
+    fit, watched = splits.by_share(dataset.subset(train), _SHARE)
+    return bool(fit.size and watched.size)
+
+
 def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(groups to test on, groups to watch by): none where there are too few, or where each recording is its own."""
+    """(groups to test on, groups to watch by): none where there are too few, or where each recording is its own. Of
+    many choices, the one that leaves the most labels on every side."""
     names = dataset.all_groups
     if len(names) < 4 or len(names) == len(dataset):
         return (), ()
-    rng = np.random.default_rng(0)
+    choices = [_choose_groups(dataset, np.random.default_rng(seed)) for seed in range(_CHOICES)]
+    return max(choices, key=lambda choice: _labels_everywhere(dataset, *choice))
+
+
+def _choose_groups(dataset: Dataset, rng: np.random.Generator) -> tuple[tuple[str, ...], tuple[str, ...]]:
     test: tuple[str, ...] = ()
     if dataset.test is None:
         chosen = splits.hold_out(dataset, _SHARE, rng)[1]
         test = dataset.subset(chosen).all_groups
         dataset = dataset.subset(~dataset.in_groups(test))
+    elif not dataset.test.all():
+        dataset = dataset.subset(~dataset.test)
     watched = splits.hold_out(dataset, _SHARE, rng)[1]
     return test, dataset.subset(watched).all_groups
+
+
+def _labels_everywhere(dataset: Dataset, test: tuple[str, ...], watched: tuple[str, ...]) -> tuple[int, int, int]:
+    """How many labels there are to train on, to test on and to watch by."""
+    testing, watching = dataset.in_groups(test), dataset.in_groups(watched)
+    if dataset.test is not None:
+        testing, watching = dataset.test, watching & ~dataset.test
+    sides = (~testing & ~watching, testing, watching)
+    fit, tested, seen = (len(set(dataset.y[side].tolist())) for side in sides)
+    return fit, tested, seen
 
 
 def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions) -> str:
@@ -125,8 +159,10 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         lines.append(f"test = {_SHARE}  # share of the {whole} that is never seen in training")
     if proposal.validation_groups:
         lines.append(f"validation_groups = {_texts(proposal.validation_groups)}  # the best epoch is chosen by these")
-    else:
+    elif proposal.watches:
         lines.append(f"validation = {_SHARE}  # share of the rest that the best epoch is chosen by")
+    else:
+        lines.append("validation = 0  # too few recordings to choose the best epoch by some")
     return lines
 
 
@@ -160,11 +196,17 @@ def _training(proposal: Proposal) -> list[str]:
     return [
         *lines,
         "averaging = 0.98  # of the weights, per step",
-        f"patience = {max(proposal.epochs // 3, 5)}  # epochs without a better validation loss",
+        *_patience(proposal),
         "",
         "[augment]",
         "noise = 0.1  # of each feature's own deviation; 0 = off",
     ]
+
+
+def _patience(proposal: Proposal) -> list[str]:
+    if not proposal.watches:
+        return []
+    return [f"patience = {max(proposal.epochs // 3, 5)}  # epochs without a better validation loss"]
 
 
 def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:

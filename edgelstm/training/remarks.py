@@ -39,6 +39,10 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
             "do not count in the accuracy"
         )
+    trained, tested = (set(one.y.tolist()) for one in (training, test))
+    untested = [training.labels[n] for n in sorted(trained - tested)]
+    if untested:
+        found.append(f"no recording to test on: {_listed(untested)}; the accuracy says nothing of them")
     return [*found, *_of_classes(training)]
 
 

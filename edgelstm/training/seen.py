@@ -12,8 +12,13 @@ _MOST_FRAMES = 1 << 20
 
 
 def feature_range(dataset: Dataset) -> tuple[tuple[float, float], ...]:
-    """For each feature the two values between which nearly all frames lie, raw; of many frames every n-th counts."""
+    """For each feature the two values between which nearly all frames lie, raw; of many frames every n-th counts.
+
+    The two are the same for a feature that never moves, and for no other.
+    """
     every = -(-dataset.frames // _MOST_FRAMES)
     frames = np.concatenate(dataset.sequences)[::every]
     low, high = np.quantile(frames, [_OUTSIDE, 1 - _OUTSIDE], axis=0).astype(np.float32)
+    rarely = low == high
+    low[rarely], high[rarely] = frames.min(axis=0)[rarely], frames.max(axis=0)[rarely]
     return tuple((float(least), float(most)) for least, most in zip(low, high))

@@ -21,7 +21,7 @@ from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.layers import Memory
 from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
-from edgelstm.training.normalizing import fit_normalize
+from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.seen import feature_range
 
@@ -62,6 +62,11 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
             train, test = splits.by_share(dataset, config.data.test)
     except ValueError as error:
         raise RecipeError(f"data.test_groups: {error}") from None
+    if not (train.size and test.size):
+        raise RecipeError(
+            f"data.test: {config.data.test:g} of {len(dataset)} recordings leaves {len(train)} to train on and "
+            f"{len(test)} to test on, expected some of both"
+        )
     return dataset.subset(train), dataset.subset(test)
 
 
@@ -130,8 +135,21 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
             on_epoch(epoch)
         if settings.patience and number - _best(history).number >= settings.patience:
             break
+    _silence(network, best_parameters, is_still(fit))
     model = _model(network.to_layers(best_parameters), normalize, config, fit, _best(history))
     return _with_recordings(model, tuple(history), fit, watched)
+
+
+def _silence(network: Network, parameters: Parameters, silent: NDArray[np.bool_]) -> None:
+    """Zeros for the weights that meet features (features,) which never change.
+
+    Nothing was learned of them, and if one moves one day, what its weights began with must not have a say.
+    """
+    first = next(at for at in network.road if at.layer.arrays)
+    weights = parameters[f"{first.name}.W"]
+    # What lies before the first weights puts frames side by side: their columns are the features over and over.
+    columns = weights.reshape(len(weights), -1)
+    columns[:, np.resize(silent, columns.shape[1])] = 0
 
 
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
@@ -146,6 +164,11 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
         fit, watch = splits.hold_out(dataset, data.validation, rng)
     else:
         return dataset, None
+    if not (fit.size and watch.size):
+        raise RecipeError(
+            f"data.validation: {data.validation:g} of {len(dataset)} recordings leaves {len(fit)} to train on and "
+            f"{len(watch)} to watch it by, expected some of both, or 0 for none"
+        )
     return dataset.subset(fit), dataset.subset(watch)
 
 

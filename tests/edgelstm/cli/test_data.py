@@ -123,3 +123,37 @@ def test_what_cannot_be_data_is_refused(tmp_path: Path, command: Command) -> Non
         ended = command("data", "inspect", tmp_path / what)
         assert (ended.code, len(ended.err.splitlines())) == (code, 1), ended.err
         assert words in ended.err
+
+
+def test_a_file_that_is_there_is_not_converted_over(recordings: Path, command: Command) -> None:
+    path = recordings.parent / "model.npz"
+    path.write_text("mine")
+    assert command("data", "convert", recordings, "-o", path).code == 2
+    assert path.read_text() == "mine"
+    assert command("data", "convert", recordings, "-o", path, "--force").code == 0
+
+
+def test_the_remedy_is_named_where_no_label_is_found(tmp_path: Path, command: Command) -> None:
+    for n in range(4):
+        (tmp_path / f"{n}.csv").write_text("a,state\n1,on\n2,on\n")
+    ended = command("init", tmp_path, "-o", tmp_path / "r.toml")
+    assert ended.code == 1
+    assert "--label state" in ended.err
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_recipe_that_is_proposed_can_be_trained(tmp_path: Path, command: Command, count: int) -> None:
+    """Also of very few recordings; where there is nothing to test on, that is said at once."""
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        for n in range(count):
+            rows = "\n".join(f"{value:.3f}" for value in rng.normal(label == "a", 1, 30))
+            (tmp_path / f"{label}.{n}.csv").write_text(f"x\n{rows}\n")
+    recipe, model = tmp_path / "r.toml", tmp_path / "m.npz"
+    proposed = command("init", tmp_path, "-o", recipe)
+    if count == 1:
+        assert proposed.code == 1
+        assert "has no label" in proposed.err or "two or more of each label" in proposed.err
+        return
+    trained = command("train", recipe, "-o", model, "--set", "training.epochs=1")
+    assert trained.code == 0, trained.err

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edgelstm.data import Dataset
-from edgelstm.training import parse_config
+from edgelstm.forward import scores
+from edgelstm.training import parse_config, train
 from edgelstm.training.normalizing import fit_normalize, still
 from edgelstm.training.remarks import remarks
 
@@ -56,3 +57,27 @@ def test_what_never_changes_is_named() -> None:
     assert fit_normalize(data).std[1] == 1
     config = parse_config("[model]\nunits = [4]\n")
     assert any("never changes" in line and "sensor 1" in line for line in remarks(config, data, data))
+
+
+@pytest.mark.parametrize("layers", ["lstm", "context then gru", "context then conv"])
+def test_what_never_changed_has_no_say(layers: str) -> None:
+    """A model trained beside a still feature answers alike whatever that feature does later."""
+    before = {
+        "lstm": "",
+        "context then gru": "{ kind = 'context', rows = 3, hop = 3 }, { kind = 'gru', units = 4 },",
+        "context then conv": "{ kind = 'context', rows = 3 }, { kind = 'conv', filters = 2, taps = 2 }, "
+        "{ kind = 'lstm', units = 4 },",
+    }[layers]
+    rng = np.random.default_rng(5)
+    sequences = tuple(
+        np.stack([rng.normal(n % 2, 1, 60), np.full(60, 7.0)], axis=1).astype(np.float32) for n in range(8)
+    )
+    data = Dataset(sequences, np.arange(8) % 2, ("a", "b"), np.arange(8), ("moves", "still"))
+    model = f"layers = [{before}]" if before else "units = [4]"
+    settings = parse_config(f"[model]\n{model}\n[training]\nepochs = 2\n[answer]\nhop = 3\n")
+    trained = train(data, settings).model
+    other = sequences[0].copy()
+    other[:, 1] = rng.normal(0, 100, 60)
+    one, two = scores(trained, [sequences[0], other])
+    np.testing.assert_array_equal(one, two)
+    assert np.ptp(one) > 0

@@ -73,3 +73,20 @@ def test_the_text_is_toml() -> None:
     values = tomllib.loads(recipe(dataset, propose(dataset), "x\ty.npz", ReadOptions()))
     assert values["data"]["file"] == "x\ty.npz"
     assert values["model"]["name"] == dataset.name
+
+
+def test_groups_are_chosen_so_that_rare_labels_are_on_every_side() -> None:
+    """Six sites, of which three have the rare label."""
+    sites, rare = 6, (0, 2, 4)
+    pairs = [(site, label) for site in range(sites) for label in range(3) if label < 2 or site in rare] * 4
+    dataset = Dataset(
+        tuple(np.zeros((100, 1), np.float32) for _ in pairs),
+        np.array([label for _, label in pairs]),
+        ("off", "on", "rare"),
+        np.array([site for site, _ in pairs]),
+        ("x",),
+    )
+    found = propose(dataset)
+    assert set(found.test_groups) < {"0", "2", "4"}
+    assert set(found.validation_groups) < {"0", "2", "4"}
+    assert not set(found.test_groups) & set(found.validation_groups)
