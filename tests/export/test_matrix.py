@@ -8,7 +8,6 @@ As it stands, each pair of values occurs at least once (form and layers, layers 
 from __future__ import annotations
 
 import itertools
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from counts import FULL, times
 from edgelstm.export import FORMS, Form, export_model
 from edgelstm.export.parity.proof import Proof
 from edgelstm.model import Answer, Model, OutputActivation
@@ -87,7 +87,7 @@ def pairwise(axes: Sequence[Sequence[object]]) -> Iterator[tuple[object, ...]]:
         yield tuple(values[chosen[axis]] for axis, values in enumerate(axes))
 
 
-CASES = list(itertools.product(*AXES) if os.environ.get("EDGELSTM_ALL") else pairwise(AXES))
+CASES = list(itertools.product(*AXES) if FULL else pairwise(AXES))
 
 
 def test_any_two_values_meet() -> None:
@@ -111,7 +111,7 @@ def test_every_form_is_proven_for_every_kind_of_model(case: Case, tmp_path: path
     assert proof.same_rounding.frames == FRAMES + 17
 
 
-RANDOM_LISTS = range(40 if os.environ.get("EDGELSTM_ALL") else 5)
+RANDOM_LISTS = range(times(2, 40))
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)
