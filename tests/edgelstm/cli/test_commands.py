@@ -111,7 +111,7 @@ def test_evaluate_streams_through_whole_recordings_and_names_the_short_ones(
 ) -> None:
     """Fresh windows beside one stream, of the model and of the C core's file alike."""
     few = watch.subset([n for n in range(len(watch)) if watch.groups[n] == 5])
-    few = replace(few, sequences=(few.sequences[0][:150], *few.sequences[1:]))
+    few = replace(few, sequences=(few.sequences[0][:150], *(x[:450] for x in few.sequences[1:])))
     save_dataset(few, tmp_path / "few.npz")
     save_model(watch_model, tmp_path / "m.npz")
     found = command("evaluate", tmp_path / "m.npz", tmp_path / "few.npz", "--window", 200, "--streamed", "--json")
