@@ -21,21 +21,10 @@ from edgelstm.model_file import save_model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import IntegerStream, quantize_frames, scores
 from edgelstm.runtime import Model as RuntimeModel
-from edgelstm.runtime import kernel_name
+from kernels_here import kernels_here
 from random_models import random_model, random_signal
 
-SETS = ("scalar", "avx2", "avxvnni", "avx512vnni", "neon", "dotprod")
 SIZES = [1, 3, 8, 13, 16, 17, 33]
-
-
-def kernels_here() -> list[str]:
-    found = []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in SETS:
-            patch.setenv("EDGELSTM_KERNEL", name)
-            if kernel_name() == name:
-                found.append(name)
-    return found
 
 
 KERNELS = kernels_here()

@@ -22,6 +22,7 @@ from edgelstm.quantization import Granularity, quantize
 from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime import kernel_name, version
+from kernels_here import SETS, kernels_here
 from random_models import random_model, random_signal
 from with_layers import lstms_of, with_layers
 
@@ -32,21 +33,9 @@ def opened(model: object, path: pathlib.Path) -> RuntimeModel:
 
 
 AWKWARD = [1, 3, 7, 13, 16, 17, 33]
-SETS = ("scalar", "avx2", "avxvnni", "avx512vnni", "neon", "dotprod")
 
 
-def sets_here() -> list[str]:
-    """The kernel sets that run on this machine."""
-    found = []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in SETS:
-            patch.setenv("EDGELSTM_KERNEL", name)
-            if kernel_name() == name:
-                found.append(name)
-    return found
-
-
-KERNELS = sets_here()
+KERNELS = kernels_here()
 
 
 @settings(max_examples=60, deadline=None)

@@ -15,15 +15,15 @@ from edgelstm.export.metadata import metadata
 from edgelstm.model import Model as SourceModel
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import IntegerStream
-from edgelstm.runtime import Model, kernel_name
+from edgelstm.runtime import Model
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.layers import frame_macs, parts_of_streams, read_layers
+from kernels_here import kernels_here
 from random_layers import random_layers
 from random_models import random_signal
 
 FRAMES = 30
 SEEDS = st.integers(0, 1 << 16)
-SETS = ("scalar", "avx2", "avxvnni", "avx512vnni", "neon", "dotprod")
 
 
 def opened(source: SourceModel, precision: str, folder: pathlib.Path, kernel: str | None = None) -> Model:
@@ -38,16 +38,6 @@ def opened(source: SourceModel, precision: str, folder: pathlib.Path, kernel: st
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return tmp_path_factory.mktemp("lists")
-
-
-def kernels() -> list[str]:
-    found = []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in SETS:
-            patch.setenv("EDGELSTM_KERNEL", name)
-            if kernel_name() == name:
-                found.append(name)
-    return found
 
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
@@ -70,7 +60,7 @@ def test_the_core_and_the_metadata_have_the_same_layers_and_parts(
     assert len(model.stream().save()) == model.snapshot_bytes == 64 + sum(part.bytes for part in model.parts)
 
 
-@pytest.mark.parametrize("kernel", kernels())
+@pytest.mark.parametrize("kernel", kernels_here())
 @settings(max_examples=10, deadline=None)
 @given(seed=SEEDS)
 def test_every_state_is_the_references_after_every_frame(folder: pathlib.Path, kernel: str, seed: int) -> None:
