@@ -69,7 +69,8 @@ def work(path: Path) -> Work:
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
     model = Model(path)  # checks every field
     multiple = 8 if model.precision == "int8" else 1
-    layers = tuple(_work(layer, multiple) for layer in model.layers)
+    passes = 2 if model.metadata.get("input") == "int16" else 1  # over W of the first layer: high and low bytes
+    layers = tuple(_work(layer, multiple, passes if number == 0 else 1) for number, layer in enumerate(model.layers))
     most, mean = model.description.additions
     return Work(
         file=path.name,
@@ -91,13 +92,13 @@ def _unread(model: Model, additions: int) -> int:
     return max(0, rows * model.outputs - additions) * 8
 
 
-def _work(layer: Layer, multiple: int) -> LayerWork:
-    """multiple: what columns are padded to."""
+def _work(layer: Layer, multiple: int, passes: int) -> LayerWork:
+    """multiple: what columns are padded to. passes: products with the input, where one would do for int8."""
     gates, rows = GATES.get(layer.kind, 0), layer.rows * _up(layer.channels, 16)
     if gates:
-        macs = gates * rows * (_up(layer.inputs, multiple) + _up(layer.channels, multiple))
+        macs = gates * rows * (passes * _up(layer.inputs, multiple) + _up(layer.channels, multiple))
     else:
-        macs = rows * _up(layer.macs // (layer.rows * layer.channels), multiple)
+        macs = passes * rows * _up(layer.macs // (layer.rows * layer.channels), multiple)
     return LayerWork(
         name=layer.name,
         kind=layer.kind,

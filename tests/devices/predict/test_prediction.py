@@ -97,6 +97,17 @@ def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, 
         assert found[f"{precision}_macs"] / 12 == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize(("core", "kernel"), some([("cortex-a76", "dotprod"), ("cortex-a53", "neon")]))
+def test_counts_both_products_of_an_input_of_16_bits(emulation, tmp_path_factory, core, kernel):
+    """W meets its high bytes and its low ones; R, and all other layers, what they do with 8 bits."""
+    folder = tmp_path_factory.getbasetemp() / "counted"
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    model, path = random_model(65, (17, 12), (8, 2), activation="linear"), folder / "wide.elstm"
+    path.write_bytes(encode(quantize(model, input_codes="int16")))
+    (found,), _ = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
+    assert found["int8_macs"] / STEPS == pytest.approx(work(path).macs, rel=0.02)
+
+
 def test_counts_what_the_core_counts_where_nothing_is_padded(files):
     for path in files[:2]:  # 40 features and 64 units; 16 rows for the head's
         found, core = work(path), Model(path)
