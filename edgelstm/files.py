@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _BESIDE = re.compile(r"\.edgelstm-[0-9a-f]{16}\.part(\.[a-z]+)?")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _LOCK_SECONDS = 30.0
+_HOLD_SECONDS = 0.5  # as long as somebody may look whether a lock is one that was left behind
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
 _own: set[str] = set()  # names of candidates of this process: where a lock is the process's, it does not tell
 
@@ -182,6 +184,52 @@ def locked_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def held(path: str | Path) -> Iterator[bool]:
+    """Nobody else holds the file at `path`, there or not, by whatever way one comes to it; a killed process lets go.
+
+    The lock is on a file of its own beside it, since the file itself is replaced again and again. False where files
+    cannot be locked: there everybody may. ValueError, one line, where somebody else holds it. OSError as `open`.
+    """
+    lock = _lock_beside(path)
+    descriptor, is_locked = _taken(lock, path)
+    _own.add(lock.name)
+    try:
+        yield is_locked
+    finally:
+        with contextlib.suppress(OSError):
+            if is_locked:  # else it may be another's too
+                lock.unlink(missing_ok=True)
+        os.close(descriptor)
+        _own.discard(lock.name)
+
+
+def _lock_beside(path: str | Path) -> Path:
+    """One name for whatever leads there; once left behind it goes as candidates do."""
+    real = Path(os.path.realpath(path))
+    return real.parent / f".edgelstm-{hashlib.sha256(os.fsencode(real.name)).hexdigest()[:16]}.part.lock"
+
+
+def _taken(lock: Path, path: str | Path) -> tuple[int, bool]:
+    """(descriptor, whether it is locked by this process). ValueError, of `path`, where it is by another one."""
+    end = time.monotonic() + _HOLD_SECONDS
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if time.monotonic() > end:
+                raise ValueError(f"{path}: in use by another process, expected a file of its own") from None
+            time.sleep(0.01)
+            continue
+        except OSError:
+            return descriptor, False
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, True
+        os.close(descriptor)  # who held it has let go and removed it meanwhile
 
 
 def read_bounded(path: str | Path | Traversable, most: int) -> bytes:

@@ -4,7 +4,6 @@ from edgelstm.export.api import Export, export_model, verify, why_not_made
 from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form
 from edgelstm.export.forms import FORMS, check_input, check_io, find_form
-from edgelstm.export.parity.proof import proven_digest
 
 __all__ = [
     "FORMS",
@@ -15,7 +14,6 @@ __all__ = [
     "check_io",
     "export_model",
     "find_form",
-    "proven_digest",
     "verify",
     "why_not_made",
 ]

@@ -12,8 +12,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from edgelstm.export.parity.proof import Proof, proof_path, proven_digest
+from edgelstm.export.parity.proof import Proof
 from edgelstm.files import Candidate, candidate, check_target, followed, locked_folder
+from edgelstm.runtime.proven import proof_path, proven_digest
 
 _MOST_FAILED = 1000
 

@@ -3,6 +3,8 @@
 The file holds the snapshot and behind it one line, `edgelstm-state {"saved": …}`: when the last frame was taken, by
 the clock and since the board was started. The latter tells the age even where the clock was set meanwhile. A file
 without that line is as old as its time of change says.
+
+One stream has the file at a time: a second one would write its own state over that of the first.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from edgelstm.files import check_target, read_bounded, write_whole
+from edgelstm.files import check_target, held, read_bounded, write_whole
 from edgelstm.records import from_json, parse_json, to_json
 from edgelstm.runtime.engines.engine import EngineStream
 
@@ -41,7 +46,8 @@ class Moment:
 
 
 class KeptState:
-    """Loads the state of `stream` from the file at `path`, and saves it there.
+    """Loads the state of `stream` from the file at `path`, and saves it there. Within `with` nobody else does:
+    ValueError, naming the file, where another one is at it.
 
     every: seconds between saves while frames come; 0 saves at the end alone.
     most_age: seconds; an older state, and one whose age cannot be told, is not gone on from. 0: any is.
@@ -56,6 +62,17 @@ class KeptState:
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
         self._failed = self._saved = False
+        self._lock = ExitStack()
+
+    def __enter__(self) -> Self:
+        if not self._lock.enter_context(held(self._path)):
+            self._tell(f"{self._path}: cannot be locked there: a second stream with it would not be noticed")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.close()
 
     def load(self) -> None:
         """Go on from the file if there is one. ValueError, naming it, for one that does not fit the model."""
@@ -95,6 +112,11 @@ class KeptState:
             if not self._failed:
                 self._tell(f"{self._path}: the state cannot be saved: {(error.strerror or str(error)).lower()}")
             self._failed = True
+
+    def took_none(self, source: str) -> None:
+        """For the end of a source, of that name, that gave no frames: nothing is saved, which is said."""
+        self._saved = True
+        self._tell(f"{source}: no frames, {self._path} stays as it was")
 
     def save(self) -> None:
         """The file holds a whole state, or what it held before. Nothing is written where no frame came since."""

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.kept_state import KeptState
-from edgelstm.runtime.sources.source import Source
+from edgelstm.runtime.sources.source import NoFramesError, Source
 from edgelstm.runtime.unusual import Unusual, read_unusual
 
 
@@ -29,22 +29,29 @@ def stream_frames(
 ) -> None:
     """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
 
-    rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile.
+    rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile;
+    with it no frames at all are told and no error: it goes on another time.
     """
     start = time.monotonic()
-    for count, frame in enumerate(source):
-        if rate:
-            time.sleep(max(0.0, start + count / rate - time.monotonic()))
-        answers.see(frame)
-        try:
-            if stream.step(frame):
-                answers.write(stream.frames, stream.output)
-        except ValueError as error:
-            raise ValueError(f"{source.place}: {error}") from None
-        if kept is not None:
-            kept.took_frame()
-        if answers.count == limit:
-            return
+    try:
+        for count, frame in enumerate(source):
+            if rate:
+                time.sleep(max(0.0, start + count / rate - time.monotonic()))
+            answers.see(frame)
+            try:
+                if stream.step(frame):
+                    answers.write(stream.frames, stream.output)
+            except ValueError as error:
+                raise ValueError(f"{source.place}: {error}") from None
+            if kept is not None:
+                kept.took_frame()
+            if answers.count == limit:
+                return
+    except NoFramesError:
+        if kept is None:
+            raise
+        kept.took_none(source.name)
+        return
     stride = stream.model.stride
     if stream.model.hop == 0 and stream.frames >= stride:
         answers.write(stream.frames - stream.frames % stride, stream.answer())

@@ -49,6 +49,7 @@ class Settings:
     keep_state: bool = False  # go on after a restart where the stream was
     state_every: float = 0.0  # seconds between saves of the state; 0: at the end alone
     state_max_age: float = 0.0  # seconds; an older state is not gone on from; 0: any is
+    tells_unusual: bool = True  # of values far outside of what training saw
 
     def __post_init__(self) -> None:
         check(self)
@@ -122,27 +123,28 @@ def serve(folder: Path) -> int:
     from edgelstm.runtime.streaming import Answers, StopSignal, stop_signals, stream_frames
 
     model, settings = open_version(folder)
-    stream = model.stream()
-    kept = None
-    if settings.keep_state:
-        path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
-        kept = KeptState(stream, path, every=every, most_age=most_age, tell=_say)
+    stream, code = model.stream(), 0
+    with contextlib.ExitStack() as stack:
+        kept = None
+        if settings.keep_state:
+            path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
+            kept = stack.enter_context(KeptState(stream, path, every=every, most_age=most_age, tell=_say))
+            try:
+                kept.load()
+            except ValueError as error:  # another model's
+                _say(f"starts afresh: {error}")
         try:
-            kept.load()
-        except ValueError as error:  # another model's
-            _say(f"starts afresh: {error}")
-    code = 0
-    try:
-        form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
-        with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
-            _tell_systemd("READY=1")
-            stream_frames(stream, source, Answers(model, out), limit=None, rate=0, kept=kept)
-    except StopSignal:
-        pass
-    except (ValueError, OSError) as error:
-        code = _fail(error)
-    if kept is not None:
-        kept.save()
+            form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
+            with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
+                _tell_systemd("READY=1")
+                answers = Answers(model, out, tells_unusual=settings.tells_unusual)
+                stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
+        except StopSignal:
+            pass
+        except (ValueError, OSError) as error:
+            code = _fail(error)
+        if kept is not None:
+            kept.save()
     return code
 
 

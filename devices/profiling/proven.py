@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from edgelstm.devices.profiling.report import Agrees
-from edgelstm.files import followed
 from edgelstm.records import Bounds, Unavailable, from_json, load
-
-_MOST_BYTES = 1 << 20
+from edgelstm.runtime.proven import MAX_PROOF_BYTES, proof_path
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,9 @@ class _Proof:
 
 def agreement_of(path: Path) -> Agrees | Unavailable:
     """From `FILE.proof.json` beside the file at `path`."""
-    beside = Path(f"{followed(path)}.proof.json")
+    beside = proof_path(path)
     try:
-        proof = from_json(_Proof, load(beside, _MOST_BYTES), beside.name, strict=False)
+        proof = from_json(_Proof, load(beside, MAX_PROOF_BYTES), beside.name, strict=False)
     except FileNotFoundError:
         return Unavailable("no proof beside the file")
     except (OSError, ValueError):

@@ -41,6 +41,7 @@ class BoardProblem(click.ClickException):
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @state_options(default_age="1h")
+@click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
 @wheel_option("the board")
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
@@ -86,7 +87,7 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
         raise click.UsageError("MODEL: expected a model to deploy, or one of --status, --logs, --rollback, --remove")
     if given["source"] and given["source_command"]:
         raise click.UsageError("--source and --source-command: expected one of them")
-    for option in ("source", "source_command", "output", "keep_state"):
+    for option in ("source", "source_command", "output", "keep_state", "no_unusual"):
         if action is not None and given[option]:
             raise click.UsageError(f"--{option.replace('_', '-')}: goes with a MODEL to deploy, not with --{action}")
     if model is not None and not model.is_file():
@@ -98,11 +99,13 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
     from edgelstm.devices.remote.session import check_host
     from edgelstm.devices.remote.target import WHEELS, Target
     from edgelstm.records import to_json
+    from edgelstm.runtime.proven import check_proven
 
     target = Target(checked(check_host, given["host"]), given["python"], given["wheels"] or WHEELS)
     service = not given["no_service"]
     name = given["name"] and checked(deployment.check_name, given["name"])
     if action is None and model is not None:
+        check_proven(model)
         name = name or deployment.name_of(model)
         changed = deployment.deploy(target, model, _settings(given), name, service=service, tell=_tell)
         _report_change(target, name, changed, as_json=as_json)
@@ -139,8 +142,10 @@ def _settings(given: dict[str, Any]) -> Settings | None:
     from edgelstm.devices.deploy.service import Settings
 
     if not given["source"] and not given["source_command"]:
-        if given["output"] or given["keep_state"]:
-            raise click.UsageError("--output and --keep-state go with --source or --source-command")
+        for option in ("output", "keep_state", "no_unusual"):
+            if given[option]:
+                name = option.replace("_", "-")
+                raise click.UsageError(f"--{name}: goes with --source or --source-command, later versions keep it")
         return None
     try:
         words = tuple(shlex.split(given["source_command"] or ""))
@@ -157,6 +162,7 @@ def _settings(given: dict[str, Any]) -> Settings | None:
             keep_state=given["keep_state"],
             state_every=given["state_every"],
             state_max_age=given["state_max_age"],
+            tells_unusual=not given["no_unusual"],
         )
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None

@@ -145,7 +145,9 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.evaluation import check_lengths, check_streams, count, count_streamed
     from edgelstm.matching import match
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.proven import check_proven
 
+    check_proven(path)
     model = open_model(path)
     provenance = model.metadata.get("provenance")
     dataset = match(model, read_again(data, provenance, model.feature_names))

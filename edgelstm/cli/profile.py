@@ -110,12 +110,15 @@ def command(
       edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms
     """
     from edgelstm.devices import profile
+    from edgelstm.runtime.proven import check_proven
 
     if predicted is not None and (hosts or boards_file is not None):
         raise click.UsageError("--predict: for a board that is not at hand, expected without --board and --boards")
     plan = _plan(models, **settings)
     inputs = [*models, settings["data"], boards_file, wheels]
     check_output(output, inputs=inputs)
+    for model in models:
+        check_proven(model)
     if predicted is not None:
         return _predict(models, predicted, as_json=as_json, output=output)
     # Python would die of SIGTERM at once and leave the measuring process behind.

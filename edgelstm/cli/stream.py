@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -63,8 +64,9 @@ def command(
     back are one remark on stderr, with both rates or the lines.
 
     Exit codes: 0 at the end of input, after --limit, and when the reader of the answers has gone; 1 for a bad
-    frame, named by its line, after the answers before it. Ctrl-C and SIGTERM end the stream quietly, by that
-    signal itself: a shell shows 130 and 143, systemd counts it as a clean stop.
+    frame, named by its line, after the answers before it, for no frames at all without --state, for a FILE of
+    --state that another process uses, and for a MODEL beside the proof of another file. Ctrl-C and SIGTERM end the
+    stream quietly, by that signal itself: a shell shows 130 and 143, systemd counts it as a clean stop.
 
     \b
     Example:
@@ -73,6 +75,7 @@ def command(
     """
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.kept_state import KeptState
+    from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.streaming import (
         Answers,
@@ -82,6 +85,7 @@ def command(
         stream_frames,
     )
 
+    check_proven(model)
     opened = open_model(model)
     check_state_options(click.get_current_context(), "--state", state is not None)
     check_output(state, inputs=[model, file], option="--state")
@@ -92,29 +96,30 @@ def command(
             f"--memory-limit: {opened.engine} does not say what a stream takes; only .elstm files do"
         )
     stream = opened.stream(memory_limit)
-    kept = None
-    if state is not None:
-        kept = KeptState(stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell)
-        kept.load()
-    if sys.stdout is None:
-        raise click.UsageError("stdout is closed; the answers go there")
-    end_when_left()
-    stopped_by = None
-    answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual)
-    try:
-        form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
-        with stop_signals(), open_source(*_named(file), form, _tell) as source:
-            stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
-    except StopSignal as stop:
-        stopped_by = stop.number
-    except BrokenPipeError:
-        pass  # nobody reads any more
-    if kept is not None:
-        kept.save()
-    elif not answers.count:  # with a state it goes on another time
-        every = opened.hop or opened.stride
-        came = f"{stream.frames} frame{'s' * (stream.frames != 1)} so far"
-        _tell(f"no answer: {came}, the next comes with frame {(stream.frames // every + 1) * every}")
+    with ExitStack() as stack:
+        kept = None
+        if state is not None:
+            kept = KeptState(stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell)
+            stack.enter_context(kept).load()
+        if sys.stdout is None:
+            raise click.UsageError("stdout is closed; the answers go there")
+        end_when_left()
+        stopped_by = None
+        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual)
+        try:
+            form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
+            with stop_signals(), open_source(*_named(file), form, _tell) as source:
+                stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
+        except StopSignal as stop:
+            stopped_by = stop.number
+        except BrokenPipeError:
+            pass  # nobody reads any more
+        if kept is not None:
+            kept.save()
+        elif not answers.count:  # with a state it goes on another time
+            every = opened.hop or opened.stride
+            came = f"{stream.frames} frame{'s' * (stream.frames != 1)} so far"
+            _tell(f"no answer: {came}, the next comes with frame {(stream.frames // every + 1) * every}")
     if stopped_by is not None:
         end_by(stopped_by)
 

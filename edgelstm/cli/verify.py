@@ -31,10 +31,11 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     """
     from edgelstm.data.again import read_again
     from edgelstm.devices.units import show_size
-    from edgelstm.export import proven_digest, verify
+    from edgelstm.export import verify
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
     from edgelstm.recalibration import recalibrated
+    from edgelstm.runtime.proven import proven_digest
 
     if calibrate and data is None:
         raise click.UsageError("--calibrate: no DATA, expected a file of sequences")

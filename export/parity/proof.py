@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +28,13 @@ from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.references import saturated
 from edgelstm.export.parity.run import witness
-from edgelstm.files import followed
 from edgelstm.plain import file_name
 from edgelstm.quantization.quantized_model import QuantizedModel
-from edgelstm.records import Pattern, from_json, load, to_json, to_text
+from edgelstm.records import to_json, to_text
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import FILE_FIELDS
 
 VERSION = 2
-
-MAX_PROOF_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -113,26 +110,6 @@ class Proof:
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             return f"not the same rounding: {wrong[0]}{more}"
         return "; ".join(self.agrees.problems())
-
-
-@dataclass(frozen=True)
-class _Digest:
-    sha256: Annotated[str, Pattern("[0-9a-f]{64}", "64 hex digits, as `edgelstm export` writes them")]
-
-
-def proof_path(path: str | Path) -> Path:
-    """Where the proof of the file at `path` is: beside what it leads to."""
-    return Path(f"{followed(path)}.proof.json")
-
-
-def proven_digest(path: str | Path) -> str | None:
-    """The SHA-256 that `FILE.proof.json` beside `path` names; None when there is none. ValueError for a bad one."""
-    beside = proof_path(path)
-    try:
-        value = load(beside, MAX_PROOF_BYTES)
-    except FileNotFoundError:
-        return None
-    return from_json(_Digest, value, str(beside), strict=False).sha256
 
 
 def prove(

@@ -23,6 +23,10 @@ class FrameFormat:
     sample_rate: float = 0.0  # frames per second; 0 = unknown
 
 
+class NoFramesError(ValueError):
+    """A source came to its end before the first frame."""
+
+
 def _drop(_: str) -> None:
     pass
 
@@ -30,8 +34,8 @@ def _drop(_: str) -> None:
 class Source(ABC):
     """Frames, one by one, each float32 (features,) and finite: `for frame in source`.
 
-    Nothing is read ahead. ValueError, in one line that names the place, for what is no frame, and for no frames at
-    all.
+    Nothing is read ahead. ValueError, in one line that names the place, for what is no frame; NoFramesError for none
+    at all.
     """
 
     def __init__(self, name: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
 from edgelstm.runtime.sources.timing import TimeCheck, about, time_column
 
 LINE_LIMIT = 64 * 1024
@@ -71,7 +71,7 @@ class TextSource(Source):
                 yield frame
         if not found:
             header = " after the header" if parse else ""
-            raise ValueError(f"{self.name}: no frames{header}, expected one on each line")
+            raise NoFramesError(f"{self.name}: no frames{header}, expected one on each line")
 
     def _check_time(self, parser: _Parser) -> None:
         if parser.time is None or self._is_told:

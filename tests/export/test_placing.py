@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from edgelstm.export import export_model, proven_digest
+from edgelstm.export import export_model
+from edgelstm.runtime.proven import proven_digest
 from random_models import random_model
 
 MODEL, OTHER = (random_model(5, [7], [4], seed=seed) for seed in (1, 2))

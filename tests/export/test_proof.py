@@ -9,7 +9,7 @@ import pytest
 
 from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.export.parity.proof import proof_path, prove
+from edgelstm.export.parity.proof import prove
 from edgelstm.export.parity.run import witness
 from edgelstm.export.tflite import fused as tflite_fused
 from edgelstm.export.tflite import graph as tflite_writer
@@ -18,6 +18,7 @@ from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import quantize, reference
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.engines.tflite_file import seal
+from edgelstm.runtime.proven import proof_path
 from random_models import random_model, random_signal
 from with_layers import head_of, lstms_of, with_layers
 

@@ -1,12 +1,15 @@
 """A kept state: how old it is by whichever clock, when it is saved, what is said."""
 
+import errno
 import os
 import uuid
 
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm.export.elstm import encode
+from edgelstm.files import held
 from edgelstm.runtime import Model, kept_state
 from edgelstm.runtime.kept_state import KeptState
 from random_models import random_model, random_signal
@@ -200,3 +203,60 @@ def test_any_moments_give_an_age_or_none():
         same = one.boot == other.boot != ""
         expected = other.since_boot - one.since_boot if same else other.saved - one.saved
         assert ago == (expected if expected >= 0 else None)
+
+
+def test_two_at_one_file_are_refused_and_a_killed_one_lets_go(model, tmp_path):
+    """Also within one process; the lock is gone with whoever had it."""
+    (tmp_path / "link").symlink_to("s")
+    with KeptState(model.stream(), tmp_path / "s", every=0, most_age=0, tell=print) as kept:
+        kept.save()
+        for path in (tmp_path / "s", tmp_path / "link", tmp_path / "." / ".." / tmp_path.name / "s"):
+            other = KeptState(model.stream(), path, every=0, most_age=0, tell=print)
+            with pytest.raises(ValueError, match="in use by another process"):
+                other.__enter__()
+        with KeptState(model.stream(), tmp_path / "another", every=0, most_age=0, tell=print) as beside:
+            beside.save()
+    assert {path.name for path in tmp_path.iterdir()} == {"s", "link", "another"}
+    child = os.fork()
+    if not child:
+        with KeptState(model.stream(), tmp_path / "s", every=0, most_age=0, tell=print):
+            os._exit(0)  # as a kill would end it
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 4
+    with KeptState(model.stream(), tmp_path / "s", every=0, most_age=0, tell=print):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"s", "link", "another"}
+
+
+def test_where_files_cannot_be_locked_it_is_said(model, tmp_path, monkeypatch):
+    def unable(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("edgelstm.files.fcntl.flock", unable)
+    said = []
+    with KeptState(model.stream(), tmp_path / "s", every=0, most_age=0, tell=said.append) as kept:
+        kept.save()
+    assert said == [f"{tmp_path / 's'}: cannot be locked there: a second stream with it would not be noticed"]
+    assert (tmp_path / "s").exists()
+
+
+def test_many_at_once_take_turns_and_never_share(tmp_path):
+    """Locks that are removed and made anew meanwhile: two within would find each other's mark."""
+    mark, children = tmp_path / "mark", []
+    for _ in range(6):
+        child = os.fork()
+        if not child:
+            code = 0
+            for _ in range(times(40, 2000)):
+                try:
+                    with held(tmp_path / "s"):
+                        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+                        mark.unlink()
+                except ValueError:  # others were faster for long
+                    pass
+                except OSError:
+                    code = 1
+            os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,44 @@ def test_a_killed_service_goes_on_from_what_was_saved_and_says_so(version, tmp_p
         assert json.loads(service.stdout.readline())["frame"] == 1
         service.terminate()
         assert "starts afresh" in service.communicate(timeout=60)[1]
+
+
+def test_a_second_service_with_the_same_state_ends_at_once(version, tmp_path):
+    """As where somebody starts `run` by hand beside it."""
+    os.mkfifo(tmp_path / "pipe")
+    folder = version(source_file=str(tmp_path / "pipe"), keep_state=True)
+    with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
+        pipe.write(LINES)
+        pipe.flush()
+        service.stdout.readline()
+        code, found, err = run(folder)
+        assert (code, found) == (1, [])
+        assert err == f"{tmp_path / 'name/state'}: in use by another process, expected a file of its own\n"
+        service.kill()
+    (tmp_path / "frames.csv").write_text(LINES)
+    assert run(version(source_file=str(tmp_path / "frames.csv"), keep_state=True))[0] == 0
+
+
+def test_a_source_that_gave_nothing_is_no_failure_where_a_state_is_kept(version, tmp_path):
+    (tmp_path / "none.csv").write_text("")
+    source = {"source_file": str(tmp_path / "none.csv")}
+    code, _, err = run(version(**source, keep_state=True))
+    assert (code, err) == (0, f"{tmp_path / 'none.csv'}: no frames, {tmp_path / 'name/state'} stays as it was\n")
+    assert run(version(**source))[0] == 1
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_unusual_values_are_told_unless_that_is_off(version, tmp_path, tells):
+    (tmp_path / "frames.csv").write_text("0,0,0,0\n0,900,0,0\n")
+    ranged = replace(random_model(FEATURES, [16], [3]), feature_range=((-1.0, 1.0),) * FEATURES)
+    ranged = encode(quantize(ranged))
+    folder = version(
+        source_file=str(tmp_path / "frames.csv"), tells_unusual=tells, sha256=hashlib.sha256(ranged).hexdigest()
+    )
+    (folder / "m.elstm").write_bytes(ranged)
+    with start(folder) as service:
+        answers = [json.loads(line) for line in service.communicate(timeout=60)[0].splitlines()]
+    assert ["unusual" in answer for answer in answers] == [False, tells]
 
 
 def test_answers_do_not_go_where_frames_come_from(version, tmp_path):

@@ -120,6 +120,8 @@ def test_a_file_with_boards_is_checked(run, tmp_path, text, words):
         (("deploy", "a.elstm", "--board", "board", "--output", "/x"), 2, "--output"),
         (("deploy", "a.elstm", "--board", "board", "--name", "../x", "--source", "/x"), 2, "--name '../x'"),
         (("deploy", "--board", "board", "--rollback", "--source", "/x"), 2, "--rollback"),
+        (("deploy", "--board", "board", "--status", "--no-unusual"), 2, "--no-unusual: goes with a MODEL"),
+        (("deploy", "a.elstm", "--board", "board", "--no-unusual"), 2, "--no-unusual: goes with --source or"),
         (
             ("deploy", "--board", "board", "--status", "--state-every", "9s"),
             2,

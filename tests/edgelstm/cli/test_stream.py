@@ -167,6 +167,40 @@ def test_a_state_that_is_too_old_is_not_gone_on_from(run, files):
     assert "days old, at most 60 min was asked for: starts afresh" in err
 
 
+def test_two_streams_with_one_state_are_noticed(run, files):
+    """Whatever the second calls it; who was killed has let go."""
+    (files / "link").symlink_to("s.state")
+    with start(files, "model.elstm", "--state", "s.state") as first:
+        first.stdin.write(b"1,2,3\n")
+        first.stdin.flush()
+        first.stdout.readline()
+        for name in ("s.state", files / "s.state", "link"):
+            code, answers, err = run("model.elstm", "--state", name, stdin="1,2,3\n")
+            assert (code, answers) == (1, [])
+            assert err == f"edgelstm: {name}: in use by another process, expected a file of its own\n"
+        assert run("model.elstm", "--state", "other.state", stdin="1,2,3\n")[0] == 0
+        first.kill()
+    before = {path.name for path in files.iterdir()}
+    assert run("model.elstm", "--state", "s.state", stdin="1,2,3\n")[0] == 0
+    assert before - {path.name for path in files.iterdir()} == {
+        name for name in before if name.startswith(".edgelstm-")
+    }
+    assert not list(files.glob(".edgelstm-*"))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "accel_x,accel_y,gyro_x\n"])
+def test_no_frames_are_no_error_where_a_state_goes_on(run, files, text):
+    assert run("model.elstm", stdin=text)[0] == 1
+    expected = "edgelstm: stdin: no frames, s.state stays as it was\n"
+    assert run("model.elstm", "--state", "s.state", stdin=text) == (0, [], expected)
+    assert not (files / "s.state").exists()
+    run("model.elstm", "--state", "s.state", stdin="1,2,3\n")
+    saved = (files / "s.state").read_bytes()
+    code, answers, err = run("model.elstm", "--state", "s.state", stdin=text)
+    assert (code, answers, err.endswith(expected)) == (0, [], True)
+    assert (files / "s.state").read_bytes() == saved
+
+
 def test_an_error_leaves_the_saved_state_and_earlier_answers(run, files):
     run("model.elstm", "--state", "s.state", stdin="1,2,3\n")
     before = (files / "s.state").read_bytes()
