@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Products in tests are small: threads that wait for one another took a third of all the time. Read as numpy is first
+# imported, here and in the programs that tests start.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+
 from counts import FULL
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.devices.profiling.lock import NAME_VARIABLE
