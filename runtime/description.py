@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind, additions
 
 KEY = "edgelstm"
@@ -41,9 +42,15 @@ class Description:
     stride: int  # in frames: the last layer runs at every `stride`-th
     sample_rate: float  # frames per second; 0 = unknown
 
-    def new_pooling(self) -> Pooling:
+    @property
+    def answering(self) -> Answering:
+        """The model's own."""
+        return Answering(self.pooling, self.window, self.hop)
+
+    def new_pooling(self, answering: Answering) -> Pooling:
         """Counts runs of the last layer, of which there is one for each `stride` frames."""
-        return Pooling(self.pooling, self.window // self.stride, self.hop // self.stride, self.outputs)
+        window, hop = answering.window // self.stride, answering.hop // self.stride
+        return Pooling(answering.pooling, window, hop, self.outputs)
 
     @property
     def additions(self) -> tuple[int, float]:

@@ -11,24 +11,15 @@ from math import isclose
 from typing import Annotated, Any, Literal
 
 from edgelstm.records import Bounds, from_json, parse_json
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description, Precision
 from edgelstm.runtime.layers import MAX_STRIDE, MAX_WIDTH
-from edgelstm.runtime.pooling import Activation, PoolingKind
+from edgelstm.runtime.pooling import Activation
 
 MAX_JSON_BYTES = 1 << 22
 MAX_GATHERED = 1 << 24  # values of the frames that a call takes
-MAX_POOLING = 1 << 20  # frames of a window or a hop
-MAX_RING = 1 << 24  # block sums that a window may hold
 
 _Width = Annotated[int, Bounds(1, MAX_WIDTH)]
-_Frames = Annotated[int, Bounds(0, MAX_POOLING)]
-
-
-@dataclass(frozen=True)
-class _Answer:
-    pooling: PoolingKind
-    window: _Frames
-    hop: _Frames
 
 
 @dataclass(frozen=True)
@@ -81,19 +72,17 @@ class _Metadata(_Told):
     feature_names: tuple[str, ...]
     stride: Annotated[int, Bounds(1, MAX_STRIDE)]
     activation: Activation
-    answer: _Answer
+    answer: Answering
     sample_rate: Annotated[float, Bounds(0, 1e9)]
 
     def __post_init__(self) -> None:
         self.check_counts(self.features, self.outputs)
         if self.stride * self.features > MAX_GATHERED:
             raise ValueError(f"stride: {self.stride}, expected {MAX_GATHERED} values at most in so many frames")
-        pooling, window, hop = self.answer.pooling, self.answer.window, self.answer.hop
-        if window and (pooling != "mean" or not hop or window % hop or window // hop * self.outputs > MAX_RING):
-            expected = f"0, or with pooling mean a multiple of hop ({hop}) of which it holds few"
-            raise ValueError(f"answer.window: {window}, expected {expected}")
-        if hop % self.stride:
-            raise ValueError(f"answer.hop: {hop}, expected a multiple of the stride ({self.stride})")
+        try:
+            self.answer.check(self.stride, self.outputs)
+        except ValueError as error:
+            raise ValueError(f"answer.{error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +95,7 @@ class _Beside(_Told):
     outputs: int | None = None
     stride: int | None = None
     activation: Activation | None = None
-    answer: _Answer | None = None
+    answer: Answering | None = None
     sample_rate: float | None = None
 
 
@@ -131,7 +120,7 @@ def read_metadata_beside(text: bytes, header: Description) -> Description:
 
 
 def _refuse_contradictions(said: _Beside, header: Description) -> None:
-    answer = said.answer or _Answer(header.pooling, header.window, header.hop)
+    answer = said.answer or header.answering
     pairs: Mapping[str, tuple[object, object]] = {
         # Several forms of integers lie in files that the core calls int8.
         "precision": ((said.precision or header.precision).partition("-")[0], header.precision),

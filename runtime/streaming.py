@@ -53,7 +53,7 @@ def stream_frames(
         kept.took_none(source.name)
         return
     stride = stream.model.stride
-    if stream.model.hop == 0 and stream.frames >= stride:
+    if stream.answering.hop == 0 and stream.frames >= stride:
         answers.write(stream.frames - stream.frames % stride, stream.answer())
 
 

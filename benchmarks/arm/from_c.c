@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
         status = el_model_info(model, &info);
     if (status == EL_OK)
         status = el_stream_init(aligned((size_t)info.stream_size), (size_t)info.stream_size, model,
-                                &stream);
+                                NULL, &stream);
     if (status != EL_OK) {
         fprintf(stderr, "%s: %s\n", argv[1], el_status_message(status));
         return 1;

@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
         status = el_model_info(model, &info);
     if (status == EL_OK)
         status = el_stream_init(aligned((size_t)info.stream_size), (size_t)info.stream_size, model,
-                                &stream);
+                                NULL, &stream);
     if (status != EL_OK || info.features != features || info.outputs != outputs || layers > 15) {
         fprintf(stderr, "%s: %s\n", argv[1],
                 status != EL_OK ? el_status_message(status) : "another shape");

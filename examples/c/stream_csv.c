@@ -97,12 +97,12 @@ static int stream_lines(FILE *csv, const char *path, const el_info *info, el_str
     }
     if (ferror(csv))
         return fail(path, "cannot be read to its end");
-    if (info->hop == 0 && el_stream_answer(stream, answer) == EL_OK)
+    if (info->answer.hop == 0 && el_stream_answer(stream, answer) == EL_OK)
         (void)print(answer, 1, info->outputs); /* what fails here shows when it is flushed */
-    else if (el_stream_frames(stream) < (info->hop ? info->hop : info->stride))
+    else if (el_stream_frames(stream) < (info->answer.hop ? info->answer.hop : info->stride))
         fprintf(stderr, "%s: no answer: %llu frames, the first needs %lu\n", path,
                 (unsigned long long)el_stream_frames(stream),
-                (unsigned long)(info->hop ? info->hop : info->stride));
+                (unsigned long)(info->answer.hop ? info->answer.hop : info->stride));
     return fflush(stdout) != 0 || ferror(stdout) ? fail("standard output", "cannot be written") : 0;
 }
 
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
     el_info info;
     el_stream *stream;
     el_model_info(model, &info);
-    status = el_stream_init(aligned(info.stream_size), info.stream_size, model, &stream);
+    status = el_stream_init(aligned(info.stream_size), info.stream_size, model, NULL, &stream);
     if (status != EL_OK)
         return fail("stream", el_status_message(status));
     FILE *csv = fopen(argv[2], "r");

@@ -161,7 +161,7 @@ class _TfliteWitness(Witness):
         assert isinstance(self.engine, TfliteModel)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # LiteRT warns that keeping all tensors takes memory
-            return TfliteStream(self.engine, experimental_preserve_all_tensors=True)
+            return TfliteStream(self.engine, self.engine.answering(), experimental_preserve_all_tensors=True)
 
     def states(self, stream: EngineStream) -> dict[str, Array]:
         """Integers where they are the model's own; else what they stand for."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line
 from edgelstm.runtime.layers import MAX_STRIDE, MAX_WIDTH
@@ -70,15 +71,15 @@ class BareModel(GraphModel):
             raise ValueError(f"{path}: {error}") from None
         self.new_call = new_call
 
-    def new_stream(self) -> BareStream:
-        return BareStream(self)
+    def new_stream(self, answering: Answering) -> BareStream:
+        return BareStream(self, answering)
 
 
 class BareStream(GraphStream):
     """The engine is called as its own interface wants it, with arrays by name."""
 
-    def __init__(self, model: BareModel):
-        super().__init__(model)
+    def __init__(self, model: BareModel, answering: Answering):
+        super().__init__(model, answering)
         self._x, self._from = model.x, model.scores
         self._new_call, self._model_states = model.new_call, model.states
         self._call = model.new_call()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from edgelstm.runtime.engines.elstm_file import ElstmFile
 from edgelstm.runtime.engines.elstm_stream import Stream
 from edgelstm.runtime.engines.pool import Pool
+from edgelstm.runtime.pooling import PoolingKind
 
 
 class Model(ElstmFile):
@@ -17,13 +18,29 @@ class Model(ElstmFile):
     Raises FileNotFoundError, other OSErrors, and ValueError for a file that is none or is damaged.
     """
 
-    def stream(self, memory_limit: int | None = None) -> Stream:
-        if memory_limit is not None and self.stream_bytes > memory_limit:
-            raise ValueError(
-                f"{self.path}: a stream takes {self.stream_bytes} bytes, the memory limit is {memory_limit}"
-            )
-        return Stream(self)
+    def stream(
+        self,
+        memory_limit: int | None = None,
+        *,
+        pooling: PoolingKind | None = None,
+        window: int | None = None,
+        hop: int | None = None,
+    ) -> Stream:
+        answering = self.answering(pooling, window, hop)
+        size = self.stream_size(answering)
+        if memory_limit is not None and size > memory_limit:
+            raise ValueError(f"{self.path}: a stream takes {size} bytes, the memory limit is {memory_limit}")
+        return Stream(self, answering)
 
-    def pool(self, streams: int, memory_limit: int | None = None) -> Pool:
-        """`streams` new streams that step together. ValueError when they need more than `memory_limit` bytes."""
-        return Pool(self, streams, memory_limit)
+    def pool(
+        self,
+        streams: int,
+        memory_limit: int | None = None,
+        *,
+        pooling: PoolingKind | None = None,
+        window: int | None = None,
+        hop: int | None = None,
+    ) -> Pool:
+        """`streams` new streams that step together, all with the same answers, as for `stream`. ValueError when they
+        need more than `memory_limit` bytes."""
+        return Pool(self, streams, self.answering(pooling, window, hop), memory_limit)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import EngineModel
@@ -77,6 +78,21 @@ class ElstmFile(EngineModel):
     def snapshot_bytes(self) -> int:
         return self._snapshot_bytes
 
+    def core_answer(self, answering: Answering) -> core.Answer | None:
+        """For the C core; None for the model's own."""
+        if answering == self.description.answering:
+            return None
+        return core.Answer(POOLINGS.index(answering.pooling), answering.window, answering.hop)
+
+    def stream_size(self, answering: Answering) -> int:
+        """All the memory of a stream that gives these answers. ValueError where the C core makes none."""
+        size = int(core.library().el_stream_size(self.handle, self.core_answer(answering)))
+        if not size:
+            raise ValueError(
+                f"{self.path}: window: {answering.window}, expected fewer blocks of hop ({answering.hop})"
+            )
+        return size
+
     # Not every program asks for these two.
 
     @cached_property
@@ -126,9 +142,9 @@ def _describe(info: core.Info, content: NDArray[np.uint8]) -> Description:
         labels=(),
         feature_names=(),
         activation=ACTIVATIONS[info.activation],
-        pooling=POOLINGS[info.pooling],
-        window=int(info.window),
-        hop=int(info.hop),
+        pooling=POOLINGS[info.answer.pooling],
+        window=int(info.answer.window),
+        hop=int(info.answer.hop),
         stride=int(info.stride),
         sample_rate=float(info.sample_rate),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
 from edgelstm.runtime.engines.engine import EngineStream, Step, no_answer
@@ -27,18 +28,25 @@ class Stream(EngineStream):
 
     step: Step
 
-    def __init__(self, model: ElstmFile, pooled: tuple[NDArray[np.uint8], c_void_p, Guard] | None = None) -> None:
+    def __init__(
+        self,
+        model: ElstmFile,
+        answering: Answering,
+        pooled: tuple[NDArray[np.uint8], c_void_p, Guard] | None = None,
+    ) -> None:
         """`pooled`: a pool's memory, the stream inside it, the pool's guard; without it, the stream has its own."""
-        super().__init__(model.features, model.outputs)
+        super().__init__(model.features, model.outputs, answering)
         self._model = model
         self._core = core.library()
         if pooled is not None:
             self._memory, self._handle, self._guard = pooled
         else:
             self._guard = new_guard("stream")
-            self._memory, self._handle = core.aligned(model.stream_bytes), c_void_p()
-            at, size = self._memory.ctypes.data, self._memory.size
-            core.check(self._core.el_stream_init(at, size, model.handle, byref(self._handle)), f"{model.path}: ")
+            self._memory, self._handle = core.aligned(model.stream_size(answering)), c_void_p()
+            at, size, asked = self._memory.ctypes.data, self._memory.size, model.core_answer(answering)
+            status = self._core.el_stream_init(at, size, model.handle, asked, byref(self._handle))
+            core.check(status, f"{model.path}: ")
+        self._snapshot_bytes = int(self._core.el_stream_save_size(model.handle, model.core_answer(answering)))
         self._check = partial(check_frames, features=model.features, names=model.feature_names)
         self.step = bind(
             self._handle,
@@ -81,8 +89,12 @@ class Stream(EngineStream):
         with self._guard:
             self._core.el_stream_reset(self._handle)
 
+    @property
+    def snapshot_bytes(self) -> int:
+        return self._snapshot_bytes
+
     def save(self) -> bytes:
-        snapshot = ctypes.create_string_buffer(self._model.snapshot_bytes)
+        snapshot = ctypes.create_string_buffer(self._snapshot_bytes)
         with self._guard:
             core.check(self._core.el_stream_save(self._handle, snapshot, len(snapshot)))
         return snapshot.raw

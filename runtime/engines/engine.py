@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.layers import Layer, Part
+from edgelstm.runtime.pooling import PoolingKind
 
 if TYPE_CHECKING:  # not every engine needs what reads them
     from edgelstm.runtime.states import IntegerIo, State
@@ -58,19 +60,42 @@ class EngineModel(ABC):
     @property
     @abstractmethod
     def parts(self) -> tuple[Part, ...]:
-        """What a saved state holds, in its order, besides a head of fixed size."""
+        """What a saved state holds, in its order, besides a head of fixed size, where the answers are the model's
+        own."""
 
     @property
     @abstractmethod
     def snapshot_bytes(self) -> int:
-        """Bytes of a saved state."""
+        """Bytes of a saved state where the answers are the model's own; else see `EngineStream.snapshot_bytes`."""
 
     @abstractmethod
-    def stream(self, memory_limit: int | None = None) -> EngineStream:
+    def stream(
+        self,
+        memory_limit: int | None = None,
+        *,
+        pooling: PoolingKind | None = None,
+        window: int | None = None,
+        hop: int | None = None,
+    ) -> EngineStream:
         """A new stream in its initial state, independent of all others.
 
-        ValueError when it needs more than `memory_limit` bytes, or when the engine does not say what it needs.
+        pooling, window, hop: of its answers, in place of the model's own; window and hop in frames. `last` needs no
+        window and has none.
+
+        ValueError for answers that the model cannot give, when the stream needs more than `memory_limit` bytes, or
+        when the engine does not say what it needs.
         """
+
+    def answering(
+        self, pooling: PoolingKind | None = None, window: int | None = None, hop: int | None = None
+    ) -> Answering:
+        """How a stream that is asked for these answers gives them. ValueError where it cannot."""
+        own = self.description.answering
+        if pooling is None and window is None and hop is None:
+            return own
+        asked = own.changed(pooling, window, hop)
+        asked.check(self.stride, self.outputs)
+        return asked
 
 
 def no_answer(frames: int, stride: int) -> ValueError:
@@ -100,9 +125,11 @@ class EngineStream(ABC):
     shape or dtype, NaN or infinity; the stream is then untouched.
     """
 
-    def __init__(self, features: int, outputs: int) -> None:
+    def __init__(self, features: int, outputs: int, answering: Answering) -> None:
         self._input: Float32 = np.zeros(features, np.float32)
         self._output: Float32 = np.zeros(outputs, np.float32)
+        self.answering = answering
+        """How its scores become answers."""
 
     @property
     @abstractmethod
@@ -139,13 +166,19 @@ class EngineStream(ABC):
     def reset(self) -> None:
         """Back to the initial state."""
 
+    @property
+    @abstractmethod
+    def snapshot_bytes(self) -> int:
+        """Bytes of its saved state."""
+
     @abstractmethod
     def save(self) -> bytes:
-        """The state, little-endian, `model.snapshot_bytes` long, bound to this model."""
+        """The state, little-endian, `snapshot_bytes` long, bound to this model and these answers."""
 
     @abstractmethod
     def restore(self, snapshot: bytes) -> None:
-        """Go on from what `save` gave. ValueError, the state untouched, when it is damaged or another model's."""
+        """Go on from what `save` gave. ValueError, the state untouched, when it is damaged, another model's, or that
+        of a stream that gives other answers."""
 
     @abstractmethod
     def states(self) -> dict[str, NDArray[Any]]:

@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
 from edgelstm.runtime.engines.guard import new_guard
 from edgelstm.runtime.frame import Float32, check_frames, one_frame
 from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
-from edgelstm.runtime.pooling import activate
+from edgelstm.runtime.pooling import Pooling, PoolingKind, activate
 from edgelstm.runtime.states import State, read_integer_io, read_states
 
 MAX_FILE_BYTES = 1 << 30
 _HEAD = struct.Struct("<4sI16sQ")  # magic, version, the model's identity, frames
-_MAGIC, _VERSION = b"ELES", 3
+_ANSWER = struct.Struct("<III")  # and, where it is not the model's own: pooling, window, hop
+_MAGIC, _VERSION, _WITH_ANSWER = b"ELES", 3, 4
+_POOLINGS: tuple[PoolingKind, ...] = ("last", "mean")
 _MAX_FRAMES = 1 << 62
 
 
@@ -67,9 +70,9 @@ class GraphModel(EngineModel):
         parts = [Part(state.name, owners[state.name][0], state.type, owners[state.name][1]) for state in self.states]
         if self.stride > 1:
             parts.append(Part("frames", "", "float32", (self.stride - 1, self.features)))
-        held = description.new_pooling().arrays()
-        parts += [Part(name, "", array.dtype.name, array.shape) for name, array in held.items()]
-        self._parts = tuple(parts)
+        self.graph_parts = tuple(parts)
+        """Those of any stream, whatever its answers."""
+        self._parts = (*parts, *_parts_of(description.new_pooling(description.answering)))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -83,23 +86,33 @@ class GraphModel(EngineModel):
     def snapshot_bytes(self) -> int:
         return _HEAD.size + sum(part.bytes for part in self._parts)
 
-    def stream(self, memory_limit: int | None = None) -> GraphStream:
+    def stream(
+        self,
+        memory_limit: int | None = None,
+        *,
+        pooling: PoolingKind | None = None,
+        window: int | None = None,
+        hop: int | None = None,
+    ) -> GraphStream:
         if memory_limit is not None:
             raise ValueError(f"{self.path}: {self.engine} does not say what a stream takes, expected no memory limit")
-        return self.new_stream()
+        return self.new_stream(self.answering(pooling, window, hop))
 
     @abstractmethod
-    def new_stream(self) -> GraphStream: ...
+    def new_stream(self, answering: Answering) -> GraphStream: ...
 
 
 class GraphStream(EngineStream):
     """Gathers frames until there are enough for a call, runs the engine, and pools the scores."""
 
-    def __init__(self, model: GraphModel):
-        super().__init__(model.features, model.outputs)
+    def __init__(self, model: GraphModel, answering: Answering):
+        super().__init__(model.features, model.outputs, answering)
         self._model = model
         self._stride = model.stride
-        self._pooling = model.description.new_pooling()
+        self._pooling = model.description.new_pooling(answering)
+        self._parts = (*model.graph_parts, *_parts_of(self._pooling))
+        self._has_own_answer = answering == model.description.answering
+        self._head_bytes = _HEAD.size + (0 if self._has_own_answer else _ANSWER.size)
         self._guard = new_guard("stream")
         self._waiting = 0  # frames gathered since the last call
         # What a call takes, (stride, features); where that is one frame, the input itself.
@@ -188,6 +201,10 @@ class GraphStream(EngineStream):
         with self._guard:
             return {part.name: array.reshape(part.shape) for part, array in zip(parts, self._state())}
 
+    @property
+    def snapshot_bytes(self) -> int:
+        return self._head_bytes + sum(part.bytes for part in self._parts)
+
     def save(self) -> bytes:
         with self._guard:
             return self._save()
@@ -197,13 +214,20 @@ class GraphStream(EngineStream):
         if self._stride > 1:
             arrays["frames"] = self._gathered[:-1].copy()
             arrays["frames"][self._waiting :] = 0
-        head = _HEAD.pack(_MAGIC, _VERSION, bytes.fromhex(self._model.identity), self.frames)
-        return head + b"".join(_little(arrays[part.name]).tobytes() for part in self._model.parts)
+        return self._head() + b"".join(_little(arrays[part.name]).tobytes() for part in self._parts)
+
+    def _head(self) -> bytes:
+        version = _VERSION if self._has_own_answer else _WITH_ANSWER
+        head = _HEAD.pack(_MAGIC, version, bytes.fromhex(self._model.identity), self.frames)
+        if self._has_own_answer:
+            return head
+        asked = self.answering
+        return head + _ANSWER.pack(_POOLINGS.index(asked.pooling), asked.window, asked.hop)
 
     def restore(self, snapshot: bytes) -> None:
         frames = self._read_head(snapshot)
-        arrays, offset = {}, _HEAD.size
-        for part in self._model.parts:
+        arrays, offset = {}, self._head_bytes
+        for part in self._parts:
             little = np.dtype(part.dtype).newbyteorder("<")
             stored = np.frombuffer(snapshot, little, part.count, offset)
             if not np.isfinite(stored).all():
@@ -227,13 +251,18 @@ class GraphStream(EngineStream):
 
     def _read_head(self, snapshot: bytes) -> int:
         """The number of frames."""
-        if len(snapshot) != self._model.snapshot_bytes:
-            raise ValueError(f"snapshot: {len(snapshot)} bytes, expected {self._model.snapshot_bytes}")
+        if len(snapshot) < _HEAD.size:
+            raise ValueError(f"snapshot: {len(snapshot)} bytes, expected {self.snapshot_bytes}")
         magic, version, identity, frames = _HEAD.unpack_from(snapshot)
-        if (magic, version) != (_MAGIC, _VERSION):
+        if magic != _MAGIC or version not in (_VERSION, _WITH_ANSWER):
             raise ValueError("snapshot: it does not begin as one of this engine does")
         if identity.hex() != self._model.identity:
             raise ValueError(f"snapshot: it belongs to another model file than {self._model.path.name}")
+        has_own_answer = version == _VERSION
+        if has_own_answer != self._has_own_answer or not snapshot.startswith(self._head()[_HEAD.size :], _HEAD.size):
+            raise ValueError("snapshot: it is of a stream with another pooling, window or hop")
+        if len(snapshot) != self.snapshot_bytes:
+            raise ValueError(f"snapshot: {len(snapshot)} bytes, expected {self.snapshot_bytes}")
         if frames > _MAX_FRAMES:
             raise ValueError(f"snapshot: {frames} frames, expected at most {_MAX_FRAMES}")
         return int(frames)
@@ -252,6 +281,10 @@ class GraphStream(EngineStream):
     @abstractmethod
     def _clear(self) -> None:
         """Put the engine's own state back to its initial value."""
+
+
+def _parts_of(pooling: Pooling) -> tuple[Part, ...]:
+    return tuple(Part(name, "", array.dtype.name, array.shape) for name, array in pooling.arrays().items())
 
 
 def _little(array: NDArray[Any]) -> NDArray[Any]:

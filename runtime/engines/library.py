@@ -19,6 +19,12 @@ NOT_FINITE = 12
 NO_FRAMES = 14
 
 
+class Answer(ctypes.Structure):
+    """`el_answer` of edgelstm.h."""
+
+    _fields_ = (("pooling", c_uint32), ("window", c_uint32), ("hop", c_uint32))
+
+
 class Info(ctypes.Structure):
     """`el_info` of edgelstm.h."""
 
@@ -28,9 +34,7 @@ class Info(ctypes.Structure):
         ("outputs", c_uint32),
         ("layers", c_uint32),
         ("activation", c_uint32),
-        ("pooling", c_uint32),
-        ("window", c_uint32),
-        ("hop", c_uint32),
+        ("answer", Answer),
         ("sample_rate", c_float),
         ("stride", c_uint32),
         ("stream_size", c_uint64),
@@ -86,7 +90,9 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_model_info": (c_int, (c_void_p, POINTER(Info))),
     "el_model_layer": (c_int, (c_void_p, c_size_t, POINTER(LayerInfo))),
     "el_model_part": (c_int, (c_void_p, c_size_t, POINTER(PartInfo))),
-    "el_stream_init": (c_int, (c_void_p, c_size_t, c_void_p, POINTER(c_void_p))),
+    "el_stream_size": (c_size_t, (c_void_p, POINTER(Answer))),
+    "el_stream_save_size": (c_size_t, (c_void_p, POINTER(Answer))),
+    "el_stream_init": (c_int, (c_void_p, c_size_t, c_void_p, POINTER(Answer), POINTER(c_void_p))),
     "el_stream_reset": (c_int, (c_void_p,)),
     "el_stream_frames": (c_uint64, (c_void_p,)),
     "el_stream_answers": (c_size_t, (c_void_p, c_size_t)),
@@ -94,8 +100,8 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_stream_answer": (c_int, (c_void_p, c_void_p)),
     "el_stream_save": (c_int, (c_void_p, c_void_p, c_size_t)),
     "el_stream_restore": (c_int, (c_void_p, c_void_p, c_size_t)),
-    "el_pool_size": (c_size_t, (c_void_p, c_size_t)),
-    "el_pool_init": (c_int, (c_void_p, c_size_t, c_void_p, c_size_t, POINTER(c_void_p))),
+    "el_pool_size": (c_size_t, (c_void_p, POINTER(Answer), c_size_t)),
+    "el_pool_init": (c_int, (c_void_p, c_size_t, c_void_p, POINTER(Answer), c_size_t, POINTER(c_void_p))),
     "el_pool_stream": (c_void_p, (c_void_p, c_size_t)),
     "el_pool_push": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.bare import Arrays, BareModel, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
@@ -57,8 +58,8 @@ class OnnxModel(GraphModel):
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    def new_stream(self) -> OnnxStream:
-        return OnnxStream(self)
+    def new_stream(self, answering: Answering) -> OnnxStream:
+        return OnnxStream(self, answering)
 
     def _check_graph(self) -> None:
         """The graph has the inputs and outputs that the metadata promise: names, types, shapes."""
@@ -79,8 +80,8 @@ class OnnxModel(GraphModel):
 class OnnxStream(GraphStream):
     """A stream with two sets of state buffers: a step reads one and writes the other."""
 
-    def __init__(self, model: OnnxModel):
-        super().__init__(model)
+    def __init__(self, model: OnnxModel, answering: Answering):
+        super().__init__(model, answering)
         self._session = model.session
         self._states, self._io = model.states, model.io
         self._one_call = model.one_call

@@ -7,6 +7,7 @@ from ctypes import byref, c_void_p
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.elstm_file import ElstmFile
 from edgelstm.runtime.engines.elstm_stream import Stream
@@ -21,23 +22,25 @@ class Pool:
     at a time: RuntimeError while another is inside.
     """
 
-    def __init__(self, model: ElstmFile, streams: int, memory_limit: int | None = None) -> None:
+    def __init__(self, model: ElstmFile, streams: int, answering: Answering, memory_limit: int | None = None) -> None:
         if streams < 1:
             raise ValueError(f"streams: {streams}, expected at least 1")
         self.model = model
         self._core = core.library()
-        size = self._core.el_pool_size(model.handle, streams) if streams < 1 << 32 else 0
+        asked, each = model.core_answer(answering), model.stream_size(answering)
+        size = self._core.el_pool_size(model.handle, asked, streams) if streams < 1 << 32 else 0
         limit = 1 << 48 if memory_limit is None else memory_limit
         if not 0 < size <= limit:
-            needed = 64 + streams * model.stream_bytes
+            needed = 64 + streams * each
             raise ValueError(f"{model.path}: {streams} streams take {needed} bytes, the memory limit is {limit}")
         self._memory = core.aligned(size)
         self._handle = c_void_p()
         at = self._memory.ctypes.data
-        core.check(self._core.el_pool_init(at, size, model.handle, streams, byref(self._handle)), f"{model.path}: ")
+        status = self._core.el_pool_init(at, size, model.handle, asked, streams, byref(self._handle))
+        core.check(status, f"{model.path}: ")
         inside = (c_void_p(self._core.el_pool_stream(self._handle, n)) for n in range(streams))
         self._guard = new_guard("pool")
-        self._streams = tuple(Stream(model, (self._memory, handle, self._guard)) for handle in inside)
+        self._streams = tuple(Stream(model, answering, (self._memory, handle, self._guard)) for handle in inside)
 
     def __len__(self) -> int:
         return len(self._streams)

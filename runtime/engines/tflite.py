@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.bare import Arrays, BareModel, Call, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
@@ -46,8 +47,8 @@ class TfliteModel(GraphModel):
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    def new_stream(self) -> TfliteStream:
-        return TfliteStream(self)
+    def new_stream(self, answering: Answering) -> TfliteStream:
+        return TfliteStream(self, answering)
 
     def interpreter(self, **options: Any) -> Any:
         """A new interpreter over the file, its tensors allocated. ValueError when the engine refuses the file."""
@@ -97,8 +98,8 @@ class _Tensors:
 class TfliteStream(GraphStream):
     """A stream with an interpreter of its own; `options` go to the interpreter."""
 
-    def __init__(self, model: TfliteModel, **options: Any):
-        super().__init__(model)
+    def __init__(self, model: TfliteModel, answering: Answering, **options: Any):
+        super().__init__(model, answering)
         self.interpreter = model.interpreter(**options)
         self._invoke = self.interpreter.invoke
         tensors, self._io, self._initial = model.tensors, model.io, model.states

@@ -22,7 +22,7 @@ int main(int argc, char **argv) {
     CHECK_STATUS(tiny_open(&tiny), EL_OK);
     el_stream *stream;
     float frame[TINY_FEATURES], answer[TINY_OUTPUTS];
-    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, NULL, &stream), EL_OK);
     tiny_frame(0, frame);
     CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
     return 0;

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         el_stream *stream;
         tiny_make(&tiny, precision, EL_MEAN, 4, 2);
         CHECK_STATUS(tiny_open(&tiny), EL_OK);
-        CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+        CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, NULL, &stream), EL_OK);
         push(stream, 1000); /* what is loaded at first use is loaded now */
         (void)resident();
         long before = resident();

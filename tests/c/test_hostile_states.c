@@ -1,6 +1,7 @@
-/* Snapshots of anybody's making, restored into streams and pools of models with hops of 1 to 1,000:
- * they are refused, or answers come when a plain formula says so, are finite, and nothing is
- * written that was not announced. 10,000 of them; a million where EDGELSTM_ALL is set. */
+/* Snapshots of anybody's making, restored into streams and pools with hops of 1 to 1,000, the
+ * models' own and others: they are refused, or answers come when a plain formula says so, are
+ * finite, and nothing is written that was not announced. 10,000 of them; a million where
+ * EDGELSTM_ALL is set. */
 #include "check.h"
 #include "model.h"
 #include "tiny_model.h"
@@ -15,7 +16,9 @@
 #define CANARY 0x5A
 
 static tiny_model tiny;
-static el_info info;
+static el_info info; /* what depends on answers is that of streams that are asked for `asked` */
+static el_answer option;
+static const el_answer *asked; /* null = the model's own */
 static float frames[MAX_PUSH * TINY_FEATURES];
 static unsigned restored, answered_in_all;
 
@@ -37,21 +40,30 @@ static double fraction(void) {
     return (double)(int64_t)draw() / 9223372036854775808.0;
 }
 
+/* In runs of the last layer. */
+static tiny_answer some_answer(void) {
+    uint32_t blocks = below(4) ? 1 + below(20) : 17 + below(300);
+    tiny_answer answer = {below(4) ? EL_MEAN : EL_LAST, 0, below(3) ? 1 + below(1000) : below(8)};
+    if (answer.pooling == EL_MEAN && below(4) && answer.hop != 0)
+        answer.window = answer.hop * (blocks < 174 ? blocks : 174); /* 2^20 is the most */
+    return answer;
+}
+
 static void new_model(void) {
     static const tiny_layer strided[] = {
         {TINY_CONTEXT, 0, 0, {6, 2}}, {TINY_CONV, 5, 1, {3, 1, 2}},
         {TINY_LSTM, 4, 0, {0}},       {TINY_CONTEXT, 0, 0, {3, 3}},
         {TINY_GRU, 4, 0, {0}},        {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
     el_precision precision = below(2) ? EL_INT8 : EL_FLOAT32;
-    uint32_t blocks = below(4) ? 1 + below(20) : 17 + below(300);
-    tiny_answer answer = {below(4) ? EL_MEAN : EL_LAST, 0, below(3) ? 1 + below(1000) : below(8)};
-    if (answer.pooling == EL_MEAN && below(4) && answer.hop != 0)
-        answer.window = answer.hop * (blocks < 174 ? blocks : 174); /* 2^20 is the most */
-    if (below(4)) {
+    tiny_answer answer = some_answer(), other = some_answer();
+    uint32_t stride = below(4) ? 1 : 6;
+    answer.hop *= stride;
+    answer.window *= stride;
+    option = (el_answer){other.pooling, other.window * stride, other.hop * stride};
+    asked = below(2) ? &option : NULL;
+    if (stride == 1) {
         tiny_make(&tiny, precision, answer.pooling, answer.window, answer.hop);
     } else {
-        answer.hop *= 6;
-        answer.window *= 6;
         tiny_build(&tiny, precision, answer, TINY_FEATURES, strided,
                    sizeof strided / sizeof *strided);
     }
@@ -62,11 +74,15 @@ static void new_model(void) {
     }
     CHECK_STATUS(tiny_open(&tiny), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
+    if (asked != NULL)
+        info.answer = *asked;
+    info.stream_size = el_stream_size(tiny.model, asked);
+    info.snapshot_size = el_stream_save_size(tiny.model, asked);
 }
 
 /* Small, near a multiple of the hop, near the largest that is allowed, or anything. */
 static uint64_t some_count(void) {
-    uint64_t hop = info.hop ? info.hop : 1;
+    uint64_t hop = info.answer.hop ? info.answer.hop : 1;
     switch (below(5)) {
     case 0:
         return below(3000);
@@ -95,13 +111,25 @@ static double some_sum(double count) {
     }
 }
 
+/* The sums of streams that are asked for `asked`: they end a snapshot. */
+static el_part_info find_sums(void) {
+    uint32_t rows = info.answer.window ? info.answer.window / info.answer.hop : 1;
+    rows = info.answer.pooling == EL_MEAN ? rows : 0;
+    uint64_t size = rows * TINY_OUTPUTS * sizeof(double);
+    return (el_part_info){.dtype = EL_DTYPE_FLOAT64,
+                          .rows = rows,
+                          .channels = TINY_OUTPUTS,
+                          .offset = info.snapshot_size - size,
+                          .size = size};
+}
+
 static void fill_part(unsigned char *at, const el_part_info *part, uint64_t count, bool plausible) {
     if (part->dtype == EL_DTYPE_FLOAT64) {
-        uint64_t runs = count / info.stride, hop = info.hop / info.stride;
+        uint64_t runs = count / info.stride, hop = info.answer.hop / info.stride;
         for (uint32_t n = 0; n < part->rows * part->channels; n++, at += sizeof(double)) {
             /* a row that has been in use since long is full */
-            bool full = info.window && runs / (hop ? hop : 1) > part->rows;
-            double sum = some_sum(info.window ? (full ? 1.0 : 0.0) : (double)runs);
+            bool full = info.answer.window && runs / (hop ? hop : 1) > part->rows;
+            double sum = some_sum(info.answer.window ? (full ? 1.0 : 0.0) : (double)runs);
             memcpy(at, &sum, sizeof sum);
         }
     } else if (part->dtype == EL_DTYPE_FLOAT32 && plausible) {
@@ -123,9 +151,11 @@ static void make_snapshot(const el_stream *stream, unsigned char *snapshot) {
     for (uint32_t n = 0; n < info.parts; n++) {
         el_part_info part;
         CHECK_STATUS(el_model_part(tiny.model, n, &part), EL_OK);
-        if (below(8) || part.dtype == EL_DTYPE_FLOAT64)
+        if (part.layer >= 0 && below(8))
             fill_part(snapshot + part.offset, &part, count, plausible);
     }
+    el_part_info sums = find_sums();
+    fill_part(snapshot + sums.offset, &sums, count, plausible);
     uint32_t checksum = el_crc32(snapshot + 16, info.snapshot_size - 16);
     memcpy(snapshot + 12, &checksum, sizeof checksum);
 }
@@ -146,7 +176,8 @@ static void restore(el_stream *stream, unsigned char *snapshot, unsigned char *a
 static size_t due(const el_stream *stream, size_t count) {
     uint64_t from = el_stream_frames(stream);
     CHECK(from <= (UINT64_C(1) << 62) + ALL);
-    return info.hop ? (size_t)((from + count) / info.hop - from / info.hop) : 0;
+    return info.answer.hop ? (size_t)((from + count) / info.answer.hop - from / info.answer.hop)
+                           : 0;
 }
 
 static void check_answers(const float *answers, size_t count) {
@@ -203,15 +234,15 @@ static void push_together(el_pool *pool) {
 
 static void try_model(unsigned count) {
     new_model();
-    size_t pool_size = el_pool_size(tiny.model, STREAMS);
+    size_t pool_size = el_pool_size(tiny.model, asked, STREAMS);
     void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
     void *pool_memory = aligned_alloc(EL_ALIGNMENT, pool_size);
     unsigned char *snapshot = malloc(info.snapshot_size), *again = malloc(info.snapshot_size);
     el_stream *stream;
     el_pool *pool;
     CHECK(memory && pool_memory && snapshot && again);
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, &stream), EL_OK);
-    CHECK_STATUS(el_pool_init(pool_memory, pool_size, tiny.model, STREAMS, &pool), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, asked, &stream), EL_OK);
+    CHECK_STATUS(el_pool_init(pool_memory, pool_size, tiny.model, asked, STREAMS, &pool), EL_OK);
     for (unsigned n = 0; n < count; n++) {
         make_snapshot(stream, snapshot);
         if (n % 4) {

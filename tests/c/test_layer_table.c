@@ -189,7 +189,7 @@ static void stream_a_little(void) {
         return;
     void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
     CHECK(memory != NULL);
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_push(stream, frames, 12, answers, 12, NULL), EL_OK);
     free(memory);
 }

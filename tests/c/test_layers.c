@@ -1,5 +1,6 @@
 /* The laws over random lists of layers of every kind, strides 1 to 12: N steps = one push = any
- * split = save, restore, go on = a row of a pool; int8 integers are the scalar set's. */
+ * split = save, restore, go on = a row of a pool; int8 integers are the scalar set's. Streams that
+ * are asked for other answers than the model's own are those of a model whose own these are. */
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #include "check.h"
 #include "kernel_sets.h"
@@ -15,7 +16,8 @@
 #define STREAMS 6
 
 static tiny_model tiny;
-static el_info info;
+static el_info info; /* what depends on answers is that of streams that are asked for `asked` */
+static const el_answer *asked;
 static float frames[FRAMES][MAX_FEATURES];
 static float once[FRAMES][MAX_OUTPUTS], again[FRAMES][MAX_OUTPUTS], answer[MAX_OUTPUTS];
 static unsigned char saved[MAX_STATE], whole_saved[MAX_STATE], other_saved[MAX_STATE];
@@ -93,7 +95,7 @@ static el_stream *new_stream(void) {
     void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
     CHECK(memory != NULL);
     memset(memory, 0xA5, info.stream_size);
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, tiny.model, asked, &stream), EL_OK);
     return stream;
 }
 
@@ -107,7 +109,7 @@ static size_t push_whole(void) {
     el_stream *whole = new_stream();
     memset(once, 0, sizeof once);
     CHECK_STATUS(el_stream_push(whole, frame_at(0), FRAMES, once[0], FRAMES, &n_answers), EL_OK);
-    CHECK(n_answers == (info.hop ? FRAMES / info.hop : 0));
+    CHECK(n_answers == (info.answer.hop ? FRAMES / info.answer.hop : 0));
     CHECK_STATUS(el_stream_save(whole, whole_saved, sizeof whole_saved), EL_OK);
     CHECK_STATUS(el_stream_answer(whole, answer), EL_OK);
     CHECK_STATUS(el_stream_save(whole, saved, sizeof saved), EL_OK);
@@ -150,14 +152,14 @@ static void check_split(size_t split, size_t n_once) {
 
 /* Rows of a pool, each with a phase of its own. */
 static void check_pool(void) {
-    size_t size = el_pool_size(tiny.model, STREAMS);
+    size_t size = el_pool_size(tiny.model, asked, STREAMS);
     void *memory = aligned_alloc(EL_ALIGNMENT, size);
     float rows[STREAMS * MAX_FEATURES], answers[STREAMS * MAX_OUTPUTS], alone_answer[MAX_OUTPUTS];
     uint8_t mask[STREAMS], answered[STREAMS];
     el_pool *pool;
     el_stream *alone[STREAMS];
     CHECK(memory != NULL);
-    CHECK_STATUS(el_pool_init(memory, size, tiny.model, STREAMS, &pool), EL_OK);
+    CHECK_STATUS(el_pool_init(memory, size, tiny.model, asked, STREAMS, &pool), EL_OK);
     for (size_t n = 0; n < STREAMS; n++)
         alone[n] = new_stream();
     for (size_t step = 0; step < FRAMES; step++) {
@@ -193,7 +195,13 @@ static void open_with(const char *set) {
     CHECK(setenv("EDGELSTM_KERNEL", set, 1) == 0);
     CHECK_STATUS(tiny_open(&tiny), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
-    CHECK(info.snapshot_size <= MAX_STATE);
+    CHECK(el_stream_size(tiny.model, NULL) == info.stream_size);
+    CHECK(el_stream_save_size(tiny.model, NULL) == info.snapshot_size);
+    if (asked != NULL)
+        info.answer = *asked;
+    info.stream_size = el_stream_size(tiny.model, asked);
+    info.snapshot_size = el_stream_save_size(tiny.model, asked);
+    CHECK(info.stream_size != 0 && info.snapshot_size <= MAX_STATE);
 }
 
 static void check_laws(void) {
@@ -203,16 +211,42 @@ static void check_laws(void) {
     check_pool();
 }
 
+static tiny_answer random_answer(const list *of) {
+    uint32_t hops = (uint32_t)between(0, 3) * of->stride;
+    uint32_t blocks = hops ? (uint32_t)between(0, 3) : 0;
+    tiny_answer made = {between(0, 1) ? EL_MEAN : EL_LAST, 0, hops};
+    if (made.pooling == EL_MEAN)
+        made.window = blocks * hops;
+    return made;
+}
+
+/* From now on, with answers of any kind as the model's own, streams that are asked for the ones
+ * that were its own. */
+static void ask_for(const el_answer *option, const list *of, el_precision precision) {
+    static unsigned char own_state[MAX_STATE];
+    static float own_answers[FRAMES][MAX_OUTPUTS];
+    uint64_t stream_size = info.stream_size, snapshot_size = info.snapshot_size;
+    size_t n_own = push_whole();
+    memcpy(own_state, whole_saved, snapshot_size);
+    memcpy(own_answers, once, sizeof once);
+    tiny_build(&tiny, precision, random_answer(of), of->features, of->layers, of->count);
+    asked = option;
+    open_with("scalar");
+    CHECK(info.stream_size == stream_size && info.snapshot_size == snapshot_size);
+    CHECK(push_whole() == n_own && memcmp(once, own_answers, sizeof once) == 0);
+    CHECK(memcmp(whole_saved + 64, own_state + 64, snapshot_size - 64) == 0);
+}
+
 static void check_list(const list *of, el_precision precision) {
     static unsigned char scalar_state[MAX_STATE];
     static float scalar_answers[FRAMES][MAX_OUTPUTS];
-    uint32_t hops = (uint32_t)between(0, 3) * of->stride;
-    uint32_t blocks = hops ? (uint32_t)between(0, 3) : 0;
-    tiny_answer wanted = {between(0, 1) ? EL_MEAN : EL_LAST, 0, hops};
-    if (wanted.pooling == EL_MEAN)
-        wanted.window = blocks * hops;
+    tiny_answer wanted = random_answer(of);
+    const el_answer option = {wanted.pooling, wanted.window, wanted.hop};
+    asked = NULL;
     tiny_build(&tiny, precision, wanted, of->features, of->layers, of->count);
     open_with("scalar");
+    if (between(0, 1))
+        ask_for(&option, of, precision);
     CHECK(info.stride == of->stride);
     check_laws();
     memcpy(scalar_state, whole_saved, info.snapshot_size);

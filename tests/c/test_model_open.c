@@ -18,7 +18,7 @@ static void stream_a_little(const el_model *model) {
     if (info.stream_size > sizeof stream_memory || info.features > 64 || info.outputs > 64)
         return;
     float frames[2 * 64] = {0.5f}, answers[2 * 64];
-    CHECK_STATUS(el_stream_init(stream_memory, info.stream_size, model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(stream_memory, info.stream_size, model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_push(stream, frames, 2, answers, 2, NULL), EL_OK);
     CHECK_STATUS(el_stream_answer(stream, answers), EL_OK);
 }

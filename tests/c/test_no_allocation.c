@@ -40,8 +40,8 @@ static int stream_pool(void) {
     static const uint8_t mask[6] = {1, 0, 1, 1, 1, 1};
     el_pool *pool;
     uint8_t answered[6];
-    if (el_pool_size(tiny.model, 6) > sizeof pool_memory ||
-        el_pool_init(pool_memory, sizeof pool_memory, tiny.model, 6, &pool) != EL_OK)
+    if (el_pool_size(tiny.model, NULL, 6) > sizeof pool_memory ||
+        el_pool_init(pool_memory, sizeof pool_memory, tiny.model, NULL, 6, &pool) != EL_OK)
         return 0;
     for (unsigned n = 0; n + 6 <= FRAMES; n++)
         if (el_pool_push(pool, frames[n], n % 2 ? mask : NULL, answers[0], answered) != EL_OK)
@@ -56,7 +56,7 @@ static int stream_everything(void) {
     static unsigned char saved[4096];
     size_t n;
     return el_model_info(tiny.model, &info) == EL_OK && info.stream_size <= sizeof stream_memory &&
-           el_stream_init(stream_memory, info.stream_size, tiny.model, &stream) == EL_OK &&
+           el_stream_init(stream_memory, info.stream_size, tiny.model, NULL, &stream) == EL_OK &&
            el_stream_push(stream, frames[0], FRAMES, answers[0], FRAMES, &n) == EL_OK &&
            el_stream_answer(stream, answers[0]) == EL_OK &&
            el_stream_save(stream, saved, info.snapshot_size) == EL_OK &&

@@ -20,7 +20,7 @@ static void start(el_precision precision, el_pooling pooling, uint32_t window, u
     tiny_make(&tiny, precision, pooling, window, hop);
     CHECK_STATUS(tiny_open(&tiny), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
-    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, NULL, &stream), EL_OK);
     tiny_frame(1, frame);
     CHECK_STATUS(el_stream_push(stream, frame, 1, answers, 1, NULL), EL_OK);
     CHECK_STATUS(el_stream_save(stream, snapshot, sizeof snapshot), EL_OK);
@@ -118,7 +118,7 @@ static void check_context_state(void) {
     tiny_build(&tiny, EL_FLOAT32, (tiny_answer){EL_LAST, 0, 2}, TINY_FEATURES, layers, 3);
     CHECK_STATUS(tiny_open(&tiny), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
-    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_save(stream, snapshot, sizeof snapshot), EL_OK);
     for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
         float frame[TINY_FEATURES], answer[TINY_OUTPUTS];
@@ -161,6 +161,42 @@ static void check_padding(void) {
     }
 }
 
+/* A stream that gives other answers than the model's own says so, and goes on from no snapshot of
+ * one with others again; those of before streams could be asked for any are the model's own. */
+static void check_bound_to_answers(void) {
+    static const el_answer options[] = {{EL_MEAN, 4, 2}, {EL_MEAN, 4, 4}, {EL_LAST, 0, 2}};
+    static unsigned char own[4096];
+    start(EL_INT8, EL_MEAN, 8, 2);
+    memcpy(own, snapshot, info.snapshot_size);
+    uint32_t words[4] = {0, EL_MEAN, 8, 2}; /* no other way to say that these are the model's own */
+    for (words[0] = 0; words[0] < 3; words[0]++) {
+        memcpy(snapshot + 48, words, sizeof words);
+        CHECK_STATUS(restore_sealed(), EL_ERROR_FIELD);
+    }
+    for (size_t n = 0; n < sizeof options / sizeof *options; n++) {
+        uint64_t own_size = info.snapshot_size;
+        size_t size = el_stream_save_size(tiny.model, &options[n]);
+        CHECK_STATUS(el_stream_init(memory, sizeof memory, tiny.model, &options[n], &stream),
+                     EL_OK);
+        CHECK_STATUS(el_stream_restore(stream, own, own_size), EL_ERROR_OTHER_ANSWER);
+        CHECK_STATUS(el_stream_save(stream, snapshot, size - 1), EL_ERROR_MEMORY);
+        CHECK_STATUS(el_stream_save(stream, snapshot, size), EL_OK);
+        memcpy(words, snapshot + 48, sizeof words);
+        CHECK(words[0] == 1 && memcmp(words + 1, &options[n], sizeof options[n]) == 0);
+        info.snapshot_size = size;
+        CHECK_STATUS(restore_sealed(), EL_OK);
+        for (size_t k = 1; k < 4; k++) { /* of another one */
+            uint32_t changed = words[k] + 1;
+            memcpy(snapshot + 48 + 4 * k, &changed, sizeof changed);
+            CHECK_STATUS(restore_sealed(), EL_ERROR_OTHER_ANSWER);
+            memcpy(snapshot + 48 + 4 * k, &words[k], sizeof changed);
+        }
+        memset(snapshot + 48, 0, 16);
+        CHECK_STATUS(restore_sealed(), EL_ERROR_OTHER_ANSWER);
+        info.snapshot_size = own_size;
+    }
+}
+
 int main(void) {
     check_padding();
     check_float_state();
@@ -168,5 +204,6 @@ int main(void) {
     check_empty_rows();
     check_frames();
     check_context_state();
+    check_bound_to_answers();
     return 0;
 }

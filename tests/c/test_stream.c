@@ -18,7 +18,7 @@ static el_stream *new_stream(const el_model *model) {
     void *memory = aligned_alloc(EL_ALIGNMENT, info.stream_size);
     CHECK(memory != NULL);
     memset(memory, 0xA5, info.stream_size); /* the memory need not be clean */
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, NULL, &stream), EL_OK);
     return stream;
 }
 

@@ -64,14 +64,15 @@ static void make(tiny_model *made, size_t first) {
 /* Answers of 30 frames from a fresh stream, and a pool beside it that gives the same. */
 static void run(tiny_model *made, float answers[30][TINY_OUTPUTS]) {
     enum { STREAMS = 5 };
-    size_t size = el_stream_size(made->model), pool_size = el_pool_size(made->model, STREAMS);
+    size_t size = el_stream_size(made->model, NULL),
+           pool_size = el_pool_size(made->model, NULL, STREAMS);
     void *memory = aligned_alloc(64, size), *pool_memory = aligned_alloc(64, pool_size);
     float frames[STREAMS][TINY_FEATURES], pooled[STREAMS][TINY_OUTPUTS];
     el_stream *stream;
     el_pool *pool;
     CHECK(memory != NULL && pool_memory != NULL);
-    CHECK_STATUS(el_stream_init(memory, size, made->model, &stream), EL_OK);
-    CHECK_STATUS(el_pool_init(pool_memory, pool_size, made->model, STREAMS, &pool), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, size, made->model, NULL, &stream), EL_OK);
+    CHECK_STATUS(el_pool_init(pool_memory, pool_size, made->model, NULL, STREAMS, &pool), EL_OK);
     for (unsigned n = 0; n < 30; n++) {
         for (int k = 0; k < STREAMS; k++)
             tiny_frame(n, frames[k]);
@@ -144,11 +145,12 @@ static void test_hostile_words(void) {
     for (size_t first = 0; first < FIRSTS; first++)
         for (size_t at = 16; at < TABLE_WORDS; at += 4)
             for (size_t n = 0; n < sizeof edges / sizeof *edges; n++)
-                if (with(first, at, edges[n]) == EL_OK && el_stream_size(other.model) < 1 << 20) {
+                if (with(first, at, edges[n]) == EL_OK &&
+                    el_stream_size(other.model, NULL) < 1 << 20) {
                     static _Alignas(64) unsigned char memory[1 << 20];
                     static float frames[1024], answer[1024];
                     el_stream *stream;
-                    CHECK_STATUS(el_stream_init(memory, sizeof memory, other.model, &stream),
+                    CHECK_STATUS(el_stream_init(memory, sizeof memory, other.model, NULL, &stream),
                                  EL_OK);
                     (void)el_stream_push(stream, frames, 1, answer, 1, NULL);
                 }

@@ -36,7 +36,7 @@ int main(void) {
     el_stream *stream;
     float answer[MODEL_ELSTM_OUTPUTS];
     if (el_model_open(model_memory, sizeof model_memory, model_elstm, sizeof model_elstm, 0, &model) != EL_OK ||
-        el_stream_init(memory, sizeof memory, model, &stream) != EL_OK)
+        el_stream_init(memory, sizeof memory, model, NULL, &stream) != EL_OK)
         exit(1);
     for (size_t n = 0; n < sizeof frames / sizeof *frames; n++) {
         if (el_stream_push(stream, (const float *)frames[n], 1, answer, 1, NULL) != EL_OK)

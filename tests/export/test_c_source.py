@@ -29,7 +29,7 @@ int main(void) {
     el_stream *stream;
     float frame[SYMBOL_FEATURES], answer[SYMBOL_OUTPUTS];
     if (el_model_open(model_memory, sizeof model_memory, symbol, sizeof symbol, 0, &model) != EL_OK ||
-        el_stream_init(memory, sizeof memory, model, &stream) != EL_OK)
+        el_stream_init(memory, sizeof memory, model, NULL, &stream) != EL_OK)
         return 1;
     while (fread(frame, sizeof frame, 1, stdin) == 1) {
         size_t answers;

@@ -164,7 +164,7 @@ void _start(void) {
     el_model *model;
     el_stream *stream;
     if (el_model_open(model_memory, sizeof model_memory, file, 9999, 0, &model) == EL_OK &&
-        el_stream_init(stream_memory, sizeof stream_memory, model, &stream) == EL_OK)
+        el_stream_init(stream_memory, sizeof stream_memory, model, NULL, &stream) == EL_OK)
         while (el_stream_push(stream, (const float *)frame, 1, (float *)answer, 1, 0) == EL_OK)
             el_stream_save(stream, saved, sizeof saved);
     for (;;) {

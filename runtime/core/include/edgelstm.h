@@ -14,10 +14,10 @@
  *   el_status status;
  *   status = el_model_open(model_memory, sizeof model_memory, file, file_size, 0, &model);
  *   ...
- *   size_t size = el_stream_size(model);
+ *   size_t size = el_stream_size(model, NULL);
  *   void *memory = aligned_alloc(EL_ALIGNMENT, size);
  *   el_stream *stream;
- *   status = el_stream_init(memory, size, model, &stream);
+ *   status = el_stream_init(memory, size, model, NULL, &stream);
  *   status = el_stream_push(stream, frame, 1, answer, 1, &answers);
  */
 #ifndef EDGELSTM_H
@@ -71,7 +71,9 @@ typedef enum el_status {
     EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first result: info.stride frames */
     EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
     EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
-    EL_ERROR_PRECISION   /* a float32 model, where the library was built for int8 alone */
+    EL_ERROR_PRECISION,  /* a float32 model, where the library was built for int8 alone */
+    EL_ERROR_ANSWER,     /* an el_answer that this model's streams cannot give */
+    EL_ERROR_OTHER_ANSWER /* the snapshot is of a stream that gives other answers */
 } el_status;
 
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
@@ -89,20 +91,29 @@ enum {
     EL_SKIP_CHECKSUM = 1
 }; /* for a file that was verified before; every other check is still made */
 
+/* How a stream's scores become answers. A model has its own, and a stream may be made with others.
+ *
+ * EL_LAST takes the newest scores, EL_MEAN their mean over `window` frames; before as many have
+ * come, over those that have. hop and window are multiples of info.stride, 2^20 at most; window is
+ * a multiple of hop, and 0 with EL_LAST. */
+typedef struct el_answer {
+    uint32_t pooling; /* el_pooling of scores over frames */
+    uint32_t window;  /* frames that a mean covers; 0 = all since reset */
+    uint32_t hop;     /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
+} el_answer;
+
 typedef struct el_info {
     uint32_t precision;  /* el_precision */
     uint32_t features;   /* float32 values of a frame */
     uint32_t outputs;    /* float32 values of an answer */
     uint32_t layers;     /* in the model: el_model_layer describes each */
     uint32_t activation; /* el_activation of an answer */
-    uint32_t pooling;    /* el_pooling of scores over frames */
-    uint32_t window;     /* frames that a mean covers; 0 = all since reset */
-    uint32_t hop; /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
-    float sample_rate; /* frames per second; 0 = unknown */
-    uint32_t
-        stride; /* frames between two results of the last layer; hop and window are multiples */
-    uint64_t stream_size;   /* bytes of a stream: el_stream_size */
-    uint64_t snapshot_size; /* bytes of el_stream_save */
+    el_answer answer;    /* the model's own: what follows is of streams that give it */
+    float sample_rate;   /* frames per second; 0 = unknown */
+    uint32_t stride; /* frames between two results of the last layer; an answer's hop and window are
+                        multiples */
+    uint64_t stream_size;   /* bytes of a stream: el_stream_size(model, NULL) */
+    uint64_t snapshot_size; /* bytes of el_stream_save: el_stream_save_size(model, NULL) */
     /* multiply-accumulates of a frame when every answer is wanted: those of one run of each layer
      * over its stride, summed and rounded up */
     uint64_t frame_macs;
@@ -176,21 +187,29 @@ EL_API el_status el_model_info(const el_model *model, el_info *info);
 EL_API el_status el_model_layer(const el_model *model, size_t index, el_layer_info *info);
 
 /* Describe part `index` of the state, of which there are info.parts, in the order of snapshots: the
- * parts of each layer, then the sums of scores where answers are means. EL_ERROR_ARGUMENT for
- * others. */
+ * parts of each layer, then the sums of scores where the model's own answers are means.
+ * EL_ERROR_ARGUMENT for others. */
 EL_API el_status el_model_part(const el_model *model, size_t index, el_part_info *info);
 
-/* Bytes of memory for a stream, exactly: state, scratch and header, a multiple of EL_ALIGNMENT; the
- * same as info.stream_size. 0 without a model. */
-EL_API size_t el_stream_size(const el_model *model);
+/* Bytes of memory for a stream that gives `answer`, null for the model's own: exactly; state,
+ * scratch and header, a multiple of EL_ALIGNMENT. 0 without a model, and for an answer that
+ * el_stream_init refuses. */
+EL_API size_t el_stream_size(const el_model *model, const el_answer *answer);
+
+/* Bytes that el_stream_save writes of such a stream; 0 as above. */
+EL_API size_t el_stream_save_size(const el_model *model, const el_answer *answer);
 
 /* Make a stream in its initial state.
  *
- *   memory  el_stream_size(model) bytes, aligned; holds everything: state, scratch and header. It
- * may be moved or copied to other aligned memory: a copy is an independent stream over the same
- * model. stream  out: the stream, at the start of `memory` */
+ *   memory  el_stream_size(model, answer) bytes, aligned; holds everything: state, scratch and
+ *           header. It may be moved or copied to other aligned memory: a copy is an independent
+ *           stream over the same model.
+ *   answer  how scores become answers; null = as the model says. Start from info.answer to change
+ *           one of its fields. EL_ERROR_ANSWER for what `el_answer` rules out, and where the stream
+ *           would be larger than 1 GiB.
+ *   stream  out: the stream, at the start of `memory`; untouched on error */
 EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
-                                el_stream **stream);
+                                const el_answer *answer, el_stream **stream);
 
 /* Back to the initial state: every part 0 (as a real value), no frames. */
 EL_API el_status el_stream_reset(el_stream *stream);
@@ -216,27 +235,30 @@ EL_API el_status el_stream_push(el_stream *stream, const float *frames, size_t c
  * that of the newest result of the last layer. The stream is unchanged. */
 EL_API el_status el_stream_answer(el_stream *stream, float *answer);
 
-/* Write the state to `bytes` (info.snapshot_size of them, any alignment): the same bytes on every
- * machine. */
+/* Write the state to `bytes` (el_stream_save_size of them, any alignment): the same bytes on every
+ * machine. They say which answers the stream gives, where these are not the model's own. */
 EL_API el_status el_stream_save(const el_stream *stream, void *bytes, size_t size);
 
 /* Go on from a saved state. The snapshot is checked whole first; on error the stream is untouched.
+ * EL_ERROR_OTHER_ANSWER for that of a stream with another pooling, window or hop.
  * EL_ERROR_FIELD for values that no stream reaches, a count of frames above 2^62, and sums of
  * scores that so many frames do not come to: whatever is restored, answers are finite, and as many
  * as el_stream_answers says. */
 EL_API el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size);
 
-/* Bytes of memory for a pool of `streams` streams: 64 and `streams` times info.stream_size. 0 when
- * that is no size: `model` is null, `streams` is 0 or too many for size_t. */
-EL_API size_t el_pool_size(const el_model *model, size_t streams);
+/* Bytes of memory for a pool of `streams` streams: 64 and `streams` times el_stream_size. 0 when
+ * that is no size: el_stream_size is 0, `streams` is 0 or too many for size_t. */
+EL_API size_t el_pool_size(const el_model *model, const el_answer *answer, size_t streams);
 
 /* Make a pool: streams over one model that step together, so that weights are read once for all.
  *
- *   memory   el_pool_size(model, streams) bytes, aligned; holds everything; may be moved or copied
+ *   memory   el_pool_size(model, answer, streams) bytes, aligned; holds everything; may be moved or
+ *            copied
+ *   answer   of all its streams, as for el_stream_init
  *   streams  at least 1
  *   pool     out: the pool, at the start of `memory` */
 EL_API el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
-                              size_t streams, el_pool **pool);
+                              const el_answer *answer, size_t streams, el_pool **pool);
 
 /* Stream `index` of the pool, for the functions above: each is reset, saved, restored and asked on
  * its own, may even be pushed alone, and its snapshots are those of any stream. It lives inside the

@@ -1,6 +1,7 @@
 #include "answer.h"
 
 #include "float_math.h"
+#include "model_open.h"
 
 /* Sums of scores are float64, one row of them for a block of `hop` runs of the last layer, of which
  * there is one every `stride` frames. A mean over a window keeps a ring of window / hop rows: a new
@@ -26,44 +27,88 @@ static uint64_t runs_of(const el_model *model, uint64_t frames) {
 }
 
 /* Runs of a block; without a window the only one is never complete. */
-static uint64_t block_runs(const el_model *model) {
-    return model->window ? model->hop / model->stride : UINT64_MAX;
+static uint64_t block_runs(const el_stream *stream) {
+    const el_answer *answer = &stream->plan.answer;
+    return answer->window ? answer->hop / stream->model->stride : UINT64_MAX;
 }
 
 /* For run `run`, counted from 1. */
-static where find(const el_model *model, uint64_t run) {
-    if (model->window == 0)
+static where find(const el_stream *stream, uint64_t run) {
+    if (stream->plan.answer.window == 0)
         return (where){0, run, 0};
-    uint64_t hop = block_runs(model), block = (run - 1) / hop;
-    return (where){block, run - block * hop, (uint32_t)(block % model->sums_blocks)};
+    uint64_t hop = block_runs(stream), block = (run - 1) / hop;
+    return (where){block, run - block * hop, (uint32_t)(block % stream->plan.sums_blocks)};
 }
 
-uint64_t el_answer_is_in(const el_model *model, uint64_t frames) {
-    uint32_t hop = model->hop;
+/* Where the scores of the newest run belong. */
+static where find_newest(const el_stream *stream) {
+    return find(stream, runs_of(stream->model, stream->frames));
+}
+
+uint64_t el_answer_is_in(uint32_t hop, uint64_t frames) {
     if (hop <= 1) /* most models: no division */
         return hop;
     return hop - frames % hop;
 }
 
-uint64_t el_answer_runs_in(const el_model *model, uint64_t frames, uint32_t row) {
-    uint64_t runs = runs_of(model, frames);
+uint64_t el_answer_runs_in(const el_stream *stream, uint64_t frames, uint32_t row) {
+    uint64_t runs = runs_of(stream->model, frames);
     if (runs == 0)
         return 0;
-    where newest = find(model, runs);
+    where newest = find(stream, runs);
     if (row == newest.row)
         return newest.runs;
-    return row < newest.block ? block_runs(model) : 0;
+    return row < newest.block ? block_runs(stream) : 0;
 }
 
 static uint64_t rows_above(uint64_t rows) {
     return (rows + FAN - 1) / FAN;
 }
 
-uint64_t el_answer_totals(const el_model *model) {
+/* Rows of totals that stand above `rows` of sums. */
+static uint64_t totals_above(uint64_t rows) {
     uint64_t totals = 0;
-    for (uint64_t rows = model->sums_blocks; rows > FAN; totals += rows)
+    for (; rows > FAN; totals += rows)
         rows = rows_above(rows);
     return totals;
+}
+
+static el_status check_answer(const el_model *model, const el_answer *answer) {
+    if (answer->pooling > EL_MEAN)
+        return EL_ERROR_FIELD;
+    if (answer->window > EL_MAX_STRIDE || answer->hop > EL_MAX_STRIDE)
+        return EL_ERROR_LIMIT;
+    if (answer->window != 0 &&
+        (answer->pooling != EL_MEAN || answer->hop == 0 || answer->window % answer->hop != 0))
+        return EL_ERROR_FIELD;
+    return answer->hop % model->stride == 0 ? EL_OK : EL_ERROR_FIELD;
+}
+
+el_status el_answer_plan(const el_model *model, const el_answer *asked, el_plan *plan) {
+    el_status status = check_answer(model, asked);
+    if (status != EL_OK)
+        return status;
+    uint32_t rows = asked->window ? asked->window / asked->hop : 1u;
+    rows = asked->pooling == EL_MEAN ? rows : 0;
+    uint64_t row_size = (uint64_t)model->outputs * sizeof(double);
+    uint64_t totals = el_align(model->sums_offset + rows * row_size);
+    uint64_t size = el_align(totals + totals_above(rows) * row_size);
+    if (size > EL_MAX_STREAM_SIZE)
+        return EL_ERROR_LIMIT;
+    *plan = (el_plan){.answer = *asked,
+                      .sums_blocks = rows,
+                      .totals_offset = (uint32_t)totals,
+                      .stream_size = (uint32_t)size,
+                      .snapshot_size = model->layers_size + rows * (uint32_t)row_size};
+    return EL_OK;
+}
+
+el_status el_answer_choose(const el_model *model, const el_answer *asked, el_plan *plan) {
+    if (asked == NULL) {
+        *plan = model->own;
+        return EL_OK;
+    }
+    return el_answer_plan(model, asked, plan) == EL_OK ? EL_OK : EL_ERROR_ANSWER;
 }
 
 /* A level of rows, the sums or totals. */
@@ -73,14 +118,14 @@ typedef struct level {
 } level;
 
 static level sums_of(const el_stream *stream) {
-    const el_model *model = stream->model;
-    return (level){el_stream_part(stream, model->sums_offset), model->sums_blocks};
+    return (level){el_stream_part(stream, stream->model->sums_offset), stream->plan.sums_blocks};
 }
 
 static level above(const el_stream *stream, level below) {
-    const el_model *model = stream->model;
-    double *values = below.rows == model->sums_blocks ? el_stream_part(stream, model->totals_offset)
-                                                      : below.values + below.rows * model->outputs;
+    const el_plan *plan = &stream->plan;
+    double *values = below.rows == plan->sums_blocks
+                         ? el_stream_part(stream, plan->totals_offset)
+                         : below.values + below.rows * stream->model->outputs;
     return (level){values, rows_above(below.rows)};
 }
 
@@ -124,21 +169,21 @@ static level add_up_above(const el_stream *stream, uint64_t row) {
 
 void el_answer_add(el_stream *stream, const float *scores) {
     const el_model *model = stream->model;
-    where at = find(model, runs_of(model, stream->frames));
+    where at = find_newest(stream);
     double *sums = sums_of(stream).values + (size_t)at.row * model->outputs;
     for (uint32_t n = 0; n < model->outputs; n++)
         sums[n] = (at.runs == 1 ? 0.0 : sums[n]) + (double)scores[n];
-    if (at.runs == block_runs(model))
+    if (at.runs == block_runs(stream))
         (void)add_up_above(stream, at.row);
 }
 
 static void mean_of_scores(const el_stream *stream, float *answer) {
     const el_model *model = stream->model;
-    where newest = find(model, runs_of(model, stream->frames));
-    uint64_t others = model->sums_blocks - 1u; /* complete */
+    where newest = find_newest(stream);
+    uint64_t others = stream->plan.sums_blocks - 1u; /* complete */
     if (newest.block < others)
         others = newest.block;
-    uint64_t covered = newest.runs + (others ? others * block_runs(model) : 0);
+    uint64_t covered = newest.runs + (others ? others * block_runs(stream) : 0);
     level top = add_up_above(stream, newest.row);
     for (uint32_t n = 0; n < model->outputs; n++)
         answer[n] = (float)(total(model, top, 0, n) / (double)covered);
@@ -158,7 +203,7 @@ static void softmax(float *values, uint32_t count) {
 
 void el_answer_read(const el_stream *stream, const float *scores, float *answer) {
     const el_model *model = stream->model;
-    if (model->pooling == EL_MEAN)
+    if (stream->plan.answer.pooling == EL_MEAN)
         mean_of_scores(stream, answer);
     else
         memcpy(answer, scores, model->outputs * sizeof *answer);

@@ -4,16 +4,22 @@
 
 #include "model.h"
 
+/* What a stream of `model` needs to give answers as `asked` says: fills `plan`. The layers are laid
+ * out. EL_ERROR_FIELD for answers that this model cannot give, EL_ERROR_LIMIT for a window, a hop
+ * or a stream that is too large; `plan` then holds nothing of use. */
+el_status el_answer_plan(const el_model *model, const el_answer *asked, el_plan *plan);
+
+/* The plan for a caller's `asked`, null for the model's own answers. EL_ERROR_ANSWER, whatever is
+ * wrong with them. */
+el_status el_answer_choose(const el_model *model, const el_answer *asked, el_plan *plan);
+
 /* Frames until the next answer is due, for a stream that has taken `frames`; 0 = never. The one
  * place that says when: what is announced and what is written both follow from it. */
-uint64_t el_answer_is_in(const el_model *model, uint64_t frames);
+uint64_t el_answer_is_in(uint32_t hop, uint64_t frames);
 
-/* Runs of the last layer whose scores lie in row `row` of the sums, for a stream that has taken
+/* Runs of the last layer whose scores lie in row `row` of the sums, for `stream` once it has taken
  * `frames`. */
-uint64_t el_answer_runs_in(const el_model *model, uint64_t frames, uint32_t row);
-
-/* Rows of totals that stand above the sums. */
-uint64_t el_answer_totals(const el_model *model);
+uint64_t el_answer_runs_in(const el_stream *stream, uint64_t frames, uint32_t row);
 
 /* Make the totals anew from the sums. Time linear in their number. */
 void el_answer_add_up(const el_stream *stream);

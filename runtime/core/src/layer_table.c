@@ -193,8 +193,7 @@ el_status el_read_layers(el_model *model, size_t file_size) {
             return status;
     }
     model->stride = model->layers[model->n_layers - 1].stride;
-    if (!find_head(model) || !find_macs(model) || model->hop % model->stride != 0 ||
-        model->window % model->stride != 0)
+    if (!find_head(model) || !find_macs(model))
         return EL_ERROR_FIELD;
     uint64_t input_end =
         model->input_place + el_align((uint64_t)model->features * el_input_size(model));

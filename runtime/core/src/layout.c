@@ -3,12 +3,10 @@
 #include "model_open.h"
 #include "parts.h"
 
-#define MAX_STREAM_SIZE (UINT32_C(1) << 30)
-
 /* Take `size` bytes at the next aligned offset; no more is taken once there is too much. */
 static uint32_t take(uint64_t *total, uint64_t size) {
     uint64_t offset = *total;
-    if (offset <= MAX_STREAM_SIZE)
+    if (offset <= EL_MAX_STREAM_SIZE)
         *total = el_align(offset + size);
     return (uint32_t)offset;
 }
@@ -43,27 +41,20 @@ el_status el_lay_out_stream(el_model *model) {
     uint64_t total = 0, snapshot = EL_SNAPSHOT_HEADER_SIZE;
     el_walk walk = {0, 0};
     el_place place;
-    if (model->pooling == EL_MEAN)
-        model->sums_blocks = model->window ? model->window / model->hop : 1u;
-    if ((uint64_t)model->sums_blocks * model->outputs * sizeof(double) > MAX_STREAM_SIZE)
-        return EL_ERROR_LIMIT;
     take(&total, sizeof(el_stream));
-    while (el_next_part(model, &walk, &place)) {
-        uint32_t offset = take(&total, place.memory);
-        if (place.layer < model->n_layers)
-            model->layers[place.layer].part_offset[place.which] = offset;
-        else
-            model->sums_offset = offset;
+    /* No sums are among them as long as none are planned. */
+    while (el_next_part(model, &model->own, &walk, &place)) {
+        model->layers[place.layer].part_offset[place.which] = take(&total, place.memory);
         snapshot += place.size;
-        model->n_parts++;
+        model->layers_parts++;
     }
-    model->totals_offset = take(&total, el_answer_totals(model) * model->outputs * sizeof(double));
     model->results_offset = take(&total, model->results_size);
     model->work_offset = take(&total, most_work(model));
-    if (total > MAX_STREAM_SIZE)
+    if (total > EL_MAX_STREAM_SIZE)
         return EL_ERROR_LIMIT;
-    model->stream_size = (uint32_t)total;
-    model->snapshot_size = (uint32_t)snapshot;
+    model->sums_offset = (uint32_t)total;
+    model->layers_size = (uint32_t)snapshot;
     place_results(model);
-    return EL_OK;
+    el_answer own = model->own.answer;
+    return el_answer_plan(model, &own, &model->own);
 }

@@ -56,6 +56,15 @@ typedef struct el_layer {
     };
 } el_layer;
 
+/* How scores become answers, and the memory that this takes. */
+typedef struct el_plan {
+    el_answer answer;
+    uint32_t sums_blocks;   /* rows of `outputs` float64 score sums; 0 when pooling is `last` */
+    uint32_t totals_offset; /* in a stream: what follows from the sums, see answer.c */
+    uint32_t stream_size;
+    uint32_t snapshot_size;
+} el_plan;
+
 struct el_model {
     const uint8_t *file;
     const el_kernels *kernels;
@@ -66,9 +75,6 @@ struct el_model {
     uint32_t head;   /* first of the layers behind the last one that has a state */
     uint32_t stride; /* frames between two results of the last layer */
     uint32_t activation;
-    uint32_t pooling;
-    uint32_t window;
-    uint32_t hop;
     float sample_rate;
     uint32_t metadata_offset;
     uint32_t metadata_size;
@@ -78,16 +84,15 @@ struct el_model {
     const float *input_offset; /* no mean in float32 files, nor in int8 ones that have zeros */
     uint32_t results_size;     /* bytes of the results that are no state */
     uint32_t input_place;      /* the normalized input's place among them */
-    /* Where the parts of a stream lie, in bytes from its start. */
+    /* Where the parts of a stream lie, in bytes from its start. What answers need comes last, so
+     * that all others lie where they do whatever a stream's answers are. */
     uint32_t flow_offset; /* the normalized input */
-    uint32_t sums_blocks; /* rows of `outputs` float64 score sums; 0 when pooling is `last` */
-    uint32_t sums_offset;
-    uint32_t totals_offset; /* what follows from the sums: answer.c */
     uint32_t results_offset;
     uint32_t work_offset; /* what a layer needs while it runs; then the scores */
-    uint32_t n_parts;
-    uint32_t stream_size;
-    uint32_t snapshot_size;
+    uint32_t sums_offset;
+    uint32_t layers_parts; /* parts of the state without the sums, */
+    uint32_t layers_size;  /* and bytes of a snapshot up to them */
+    el_plan own;           /* of a stream that is asked for no other answers */
     uint64_t frame_macs;
     uint8_t identity[EL_IDENTITY_SIZE];
     el_layer layers[EL_MAX_LAYERS]; /* of which there are n_layers */
@@ -101,6 +106,7 @@ _Static_assert(offsetof(struct el_model, layers) + sizeof(el_layer) <= EL_MODEL_
 struct el_stream {
     const el_model *model;
     uint64_t frames; /* since the initial state, with the one that is on its way */
+    el_plan plan;
 };
 
 /* With one precision built in, what serves the other is dead code that a compiler drops. */

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+/* Of a stream that gives the model's own answers. */
+static uint32_t parts_of(const el_model *model) {
+    return model->layers_parts + (model->own.sums_blocks != 0);
+}
+
 el_status el_model_info(const el_model *model, el_info *info) {
     if (model == NULL || info == NULL)
         return EL_ERROR_ARGUMENT;
@@ -12,19 +17,17 @@ el_status el_model_info(const el_model *model, el_info *info) {
     info->outputs = model->outputs;
     info->layers = model->n_layers;
     info->activation = model->activation;
-    info->pooling = model->pooling;
-    info->window = model->window;
-    info->hop = model->hop;
+    info->answer = model->own.answer;
     info->sample_rate = model->sample_rate;
     info->stride = model->stride;
-    info->stream_size = model->stream_size;
-    info->snapshot_size = model->snapshot_size;
+    info->stream_size = model->own.stream_size;
+    info->snapshot_size = model->own.snapshot_size;
     info->frame_macs = model->frame_macs;
     if (model->metadata_size != 0)
         info->metadata = (const char *)(model->file + model->metadata_offset);
     info->metadata_size = model->metadata_size;
     memcpy(info->identity, model->identity, EL_IDENTITY_SIZE);
-    info->parts = model->n_parts;
+    info->parts = parts_of(model);
     return EL_OK;
 }
 
@@ -32,7 +35,7 @@ static uint64_t state_size(const el_model *model, uint32_t index) {
     el_walk walk = {0, 0};
     el_place place;
     uint64_t size = 0;
-    while (el_next_part(model, &walk, &place))
+    while (el_next_part(model, &model->own, &walk, &place))
         if (place.layer == index)
             size += place.size;
     return size;
@@ -76,12 +79,12 @@ static uint32_t number_of(const el_model *model, uint32_t index) {
 }
 
 el_status el_model_part(const el_model *model, size_t index, el_part_info *info) {
-    if (model == NULL || info == NULL || index >= model->n_parts)
+    if (model == NULL || info == NULL || index >= parts_of(model))
         return EL_ERROR_ARGUMENT;
     el_walk walk = {0, 0};
     el_place place;
     uint64_t offset = EL_SNAPSHOT_HEADER_SIZE;
-    for (size_t n = 0; el_next_part(model, &walk, &place) && n < index; n++)
+    for (size_t n = 0; el_next_part(model, &model->own, &walk, &place) && n < index; n++)
         offset += place.size;
     bool is_of_layer = place.layer < model->n_layers;
     *info = (el_part_info){
@@ -95,8 +98,4 @@ el_status el_model_part(const el_model *model, size_t index, el_part_info *info)
         .size = place.size,
     };
     return EL_OK;
-}
-
-size_t el_stream_size(const el_model *model) {
-    return model == NULL ? 0 : model->stream_size;
 }

@@ -61,7 +61,7 @@ static el_status check_start(const uint8_t *file, size_t size, unsigned flags) {
 static el_status check_header(const el_model *model, size_t memory_size, size_t size) {
     if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? 1u : 0u))
         return EL_ERROR_FIELD;
-    if (model->precision > EL_INT8 || model->activation > EL_SIGMOID || model->pooling > EL_MEAN ||
+    if (model->precision > EL_INT8 || model->activation > EL_SIGMOID ||
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
 #ifdef EL_NO_FLOAT32
@@ -71,12 +71,8 @@ static el_status check_header(const el_model *model, size_t memory_size, size_t 
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||
         model->outputs > EL_MAX_WIDTH || model->n_layers < 1 || model->n_layers > EL_MAX_LAYERS ||
         (model->wide_input && model->features > EL_MAX_WIDE_INPUTS) ||
-        model->window > EL_MAX_STRIDE || model->hop > EL_MAX_STRIDE ||
         model->results_size > MAX_RESULTS_SIZE)
         return EL_ERROR_LIMIT;
-    if (model->window != 0 &&
-        (model->pooling != EL_MEAN || model->hop == 0 || model->window % model->hop != 0))
-        return EL_ERROR_FIELD;
     if (!(model->sample_rate >= 0 && model->sample_rate <= 1e9f) ||
         model->results_size % EL_ALIGNMENT != 0)
         return EL_ERROR_FIELD;
@@ -96,9 +92,9 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     model->outputs = el_u32(file + H_OUTPUTS);
     model->n_layers = el_u32(file + H_LAYERS);
     model->activation = el_u32(file + H_ACTIVATION);
-    model->pooling = el_u32(file + H_POOLING);
-    model->window = el_u32(file + H_WINDOW);
-    model->hop = el_u32(file + H_HOP);
+    model->own.answer = (el_answer){.pooling = el_u32(file + H_POOLING),
+                                    .window = el_u32(file + H_WINDOW),
+                                    .hop = el_u32(file + H_HOP)};
     model->sample_rate = el_f32(file + H_SAMPLE_RATE);
     model->results_size = el_u32(file + H_RESULTS_SIZE);
     model->input_place = el_u32(file + H_INPUT_PLACE);

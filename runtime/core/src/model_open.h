@@ -13,12 +13,14 @@
 #define EL_MAX_WIDE_INPUTS 512u
 /* Largest stride, window and hop, in frames. */
 #define EL_MAX_STRIDE (1u << 20)
+/* Largest stream, in bytes. */
+#define EL_MAX_STREAM_SIZE (UINT32_C(1) << 30)
 
 /* Read and check the layer table of a model whose header is known. */
 el_status el_read_layers(el_model *model, size_t file_size);
 
-/* Lay out a stream of `model`, whose layers are known: fills the offsets, the number of parts,
- * stream_size and snapshot_size. */
+/* Lay out a stream of `model`, whose layers are known: fills the offsets, the number of parts, and
+ * the plan of the model's own answers. */
 el_status el_lay_out_stream(el_model *model);
 
 #endif

@@ -13,19 +13,19 @@ static uint32_t size_of(el_dtype dtype) {
     }
 }
 
-static bool find_sums(const el_model *model, el_place *place) {
-    if (model->sums_blocks == 0)
+static bool find_sums(const el_model *model, const el_plan *plan, el_place *place) {
+    if (plan->sums_blocks == 0)
         return false;
     place->part = (el_part){.name = "sums",
                             .dtype = EL_DTYPE_FLOAT64,
-                            .rows = model->sums_blocks,
+                            .rows = plan->sums_blocks,
                             .channels = model->outputs,
-                            .padded = model->sums_blocks * model->outputs};
+                            .padded = plan->sums_blocks * model->outputs};
     place->offset = model->sums_offset;
     return true;
 }
 
-static bool find_part(const el_model *model, el_walk *walk, el_place *place) {
+static bool find_part(const el_model *model, const el_plan *plan, el_walk *walk, el_place *place) {
     for (; walk->layer < model->n_layers; walk->layer++, walk->which = 0) {
         const el_layer *layer = &model->layers[walk->layer];
         el_part parts[EL_MAX_PARTS];
@@ -35,11 +35,11 @@ static bool find_part(const el_model *model, el_walk *walk, el_place *place) {
             return true;
         }
     }
-    return walk->which == 0 && find_sums(model, place);
+    return walk->which == 0 && find_sums(model, plan, place);
 }
 
-bool el_next_part(const el_model *model, el_walk *walk, el_place *place) {
-    if (!find_part(model, walk, place))
+bool el_next_part(const el_model *model, const el_plan *plan, el_walk *walk, el_place *place) {
+    if (!find_part(model, plan, walk, place))
         return false;
     uint32_t value = size_of(place->part.dtype);
     place->layer = walk->layer;

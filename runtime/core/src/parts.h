@@ -21,7 +21,7 @@ typedef struct el_walk {
     uint32_t layer, which;
 } el_walk;
 
-/* The next part; false behind the last. */
-bool el_next_part(const el_model *model, el_walk *walk, el_place *place);
+/* The next part of a stream's state with answers of `plan`; false behind the last. */
+bool el_next_part(const el_model *model, const el_plan *plan, el_walk *walk, el_place *place);
 
 #endif

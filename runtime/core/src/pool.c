@@ -8,24 +8,29 @@
 struct el_pool {
     const el_model *model;
     size_t streams;
+    size_t stream_size; /* bytes of each */
 };
 
 #define HEADER_SIZE EL_ALIGNMENT
 _Static_assert(sizeof(struct el_pool) <= HEADER_SIZE, "streams lie aligned behind the header");
 
-size_t el_pool_size(const el_model *model, size_t streams) {
-    if (model == NULL || streams == 0 || streams > (SIZE_MAX - HEADER_SIZE) / model->stream_size)
+size_t el_pool_size(const el_model *model, const el_answer *answer, size_t streams) {
+    size_t each = el_stream_size(model, answer);
+    if (each == 0 || streams == 0 || streams > (SIZE_MAX - HEADER_SIZE) / each)
         return 0;
-    return HEADER_SIZE + streams * model->stream_size;
+    return HEADER_SIZE + streams * each;
 }
 
-el_status el_pool_init(void *memory, size_t memory_size, const el_model *model, size_t streams,
-                       el_pool **pool) {
+el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
+                       const el_answer *answer, size_t streams, el_pool **pool) {
     if (memory == NULL || model == NULL || pool == NULL)
         return EL_ERROR_ARGUMENT;
     if (!el_is_aligned(memory))
         return EL_ERROR_ALIGNMENT;
-    size_t size = el_pool_size(model, streams);
+    size_t each = el_stream_size(model, answer);
+    if (each == 0)
+        return EL_ERROR_ANSWER;
+    size_t size = el_pool_size(model, answer, streams);
     if (size == 0)
         return EL_ERROR_LIMIT;
     if (memory_size < size)
@@ -34,9 +39,10 @@ el_status el_pool_init(void *memory, size_t memory_size, const el_model *model, 
     memset(made, 0, HEADER_SIZE);
     made->model = model;
     made->streams = streams;
+    made->stream_size = each;
     for (size_t n = 0; n < streams; n++) {
         el_stream *stream = el_pool_stream(made, n);
-        el_status status = el_stream_init(stream, model->stream_size, model, &stream);
+        el_status status = el_stream_init(stream, each, model, answer, &stream);
         if (status != EL_OK)
             return status;
     }
@@ -47,7 +53,7 @@ el_status el_pool_init(void *memory, size_t memory_size, const el_model *model, 
 el_stream *el_pool_stream(el_pool *pool, size_t index) {
     if (pool == NULL || index >= pool->streams)
         return NULL;
-    return (void *)((uintptr_t)pool + HEADER_SIZE + index * pool->model->stream_size);
+    return (void *)((uintptr_t)pool + HEADER_SIZE + index * pool->stream_size);
 }
 
 static bool has_frame(const uint8_t *mask, size_t index) {
@@ -88,6 +94,7 @@ el_status el_pool_push(el_pool *pool, const float *frames, const uint8_t *mask, 
     el_turn turn = {
         .model = model,
         .streams = (uint8_t *)pool + HEADER_SIZE,
+        .stream_size = pool->stream_size,
         .count = pool->streams,
         .mask = mask,
     };

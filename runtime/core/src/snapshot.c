@@ -6,7 +6,11 @@
  *   16  u64    size in bytes, header included
  *   24  u8[16] identity of the model
  *   40  u64    frames since the initial state
- *   48  u8[16] zero
+ *   48  u32    1 where the next three tell the answers that the stream gives; 0, with zeros behind
+ *              it, where these are the model's own
+ *   52  u32    pooling
+ *   56  u32    window
+ *   60  u32    hop
  *   64         the parts of the state, in their order: see parts.h */
 #include "answer.h"
 #include "fields.h"
@@ -27,35 +31,64 @@ enum {
     S_SIZE = 16,
     S_IDENTITY = 24,
     S_FRAMES = 40,
-    S_RESERVED = 48,
+    S_HAS_ANSWER = 48,
+    S_ANSWER = 52,
     S_STATE = 64
 };
 
 static const uint8_t MAGIC[8] = {'E', 'L', 'S', 'T', 'A', 'T', 'E', 0};
 
+_Static_assert(S_ANSWER + sizeof(el_answer) == S_STATE, "an answer ends the header");
+
+static bool are_same(const el_answer *one, const el_answer *other) {
+    return memcmp(one, other, sizeof *one) == 0;
+}
+
+static void write_answer(const el_stream *stream, uint8_t *out) {
+    uint32_t has_answer = !are_same(&stream->plan.answer, &stream->model->own.answer);
+    memcpy(out + S_HAS_ANSWER, &has_answer, sizeof has_answer);
+    if (has_answer)
+        memcpy(out + S_ANSWER, &stream->plan.answer, sizeof stream->plan.answer);
+}
+
+/* A snapshot is gone on from where its answers are the stream's: sums of others mean nothing. */
+static el_status check_answer(const el_stream *stream, const uint8_t *bytes) {
+    el_answer answer = stream->model->own.answer;
+    uint32_t has_answer = el_u32(bytes + S_HAS_ANSWER);
+    if (has_answer > 1 || (has_answer == 0 && !el_all_zero(bytes + S_ANSWER, sizeof answer)))
+        return EL_ERROR_FIELD;
+    if (has_answer == 1) {
+        memcpy(&answer, bytes + S_ANSWER, sizeof answer);
+        if (are_same(&answer, &stream->model->own.answer))
+            return EL_ERROR_FIELD; /* there is one way to say so */
+    }
+    return are_same(&answer, &stream->plan.answer) ? EL_OK : EL_ERROR_OTHER_ANSWER;
+}
+
 el_status el_stream_save(const el_stream *stream, void *bytes, size_t size) {
     if (stream == NULL || bytes == NULL)
         return EL_ERROR_ARGUMENT;
     const el_model *model = stream->model;
-    if (size < model->snapshot_size)
+    if (size < stream->plan.snapshot_size)
         return EL_ERROR_MEMORY;
     uint8_t *out = bytes;
     uint32_t version = SNAPSHOT_VERSION;
-    uint64_t total = model->snapshot_size;
+    uint64_t total = stream->plan.snapshot_size;
     memset(out, 0, S_STATE);
     memcpy(out, MAGIC, sizeof MAGIC);
     memcpy(out + S_VERSION, &version, sizeof version);
     memcpy(out + S_SIZE, &total, sizeof total);
     memcpy(out + S_IDENTITY, model->identity, EL_IDENTITY_SIZE);
     memcpy(out + S_FRAMES, &stream->frames, sizeof stream->frames);
+    write_answer(stream, out);
     uint8_t *at = out + S_STATE;
     el_walk walk = {0, 0};
     el_place place;
-    while (el_next_part(model, &walk, &place)) {
+    while (el_next_part(model, &stream->plan, &walk, &place)) {
         memcpy(at, el_stream_part(stream, place.offset), place.size);
         at += place.size;
     }
-    uint32_t checksum = el_crc32(out + S_SIZE, model->snapshot_size - S_SIZE);
+    uint32_t checksum = el_crc32(out + S_SIZE, (size_t)total - S_SIZE);
     memcpy(out + S_CHECKSUM, &checksum, sizeof checksum);
     return EL_OK;
 }
@@ -70,11 +103,11 @@ static bool are_values(const el_place *place, const uint8_t *bytes) {
 }
 
 /* Sums that as many runs as they stand for come to; NaN is none. */
-static bool are_sums(const el_model *model, const el_place *place, uint64_t frames,
+static bool are_sums(const el_stream *stream, const el_place *place, uint64_t frames,
                      const uint8_t *bytes) {
     bool valid = true;
     for (uint32_t row = 0; row < place->part.rows; row++) {
-        double most = (double)el_answer_runs_in(model, frames, row) * MAX_SCORE;
+        double most = (double)el_answer_runs_in(stream, frames, row) * MAX_SCORE;
         for (uint32_t n = 0; n < place->part.channels; n++, bytes += sizeof(double)) {
             double value;
             memcpy(&value, bytes, sizeof value);
@@ -84,21 +117,22 @@ static bool are_sums(const el_model *model, const el_place *place, uint64_t fram
     return valid;
 }
 
-static el_status check_state(const el_model *model, const uint8_t *bytes) {
+static el_status check_state(const el_stream *stream, const uint8_t *bytes) {
     el_walk walk = {0, 0};
     el_place place;
     uint64_t frames;
     memcpy(&frames, bytes + S_FRAMES, sizeof frames);
-    if (frames > MAX_FRAMES || !el_all_zero(bytes + S_RESERVED, S_STATE - S_RESERVED))
+    if (frames > MAX_FRAMES)
         return EL_ERROR_FIELD;
-    for (bytes += S_STATE; el_next_part(model, &walk, &place); bytes += place.size)
+    bytes += S_STATE;
+    for (; el_next_part(stream->model, &stream->plan, &walk, &place); bytes += place.size)
         if ((place.part.dtype == EL_DTYPE_FLOAT32 && !are_values(&place, bytes)) ||
-            (place.part.dtype == EL_DTYPE_FLOAT64 && !are_sums(model, &place, frames, bytes)))
+            (place.part.dtype == EL_DTYPE_FLOAT64 && !are_sums(stream, &place, frames, bytes)))
             return EL_ERROR_FIELD;
     return EL_OK;
 }
 
-static el_status check_snapshot(const el_model *model, const uint8_t *bytes, size_t size) {
+static el_status check_snapshot(const el_stream *stream, const uint8_t *bytes, size_t size) {
     uint32_t version, checksum;
     uint64_t total;
     if (size < sizeof MAGIC || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
@@ -114,17 +148,20 @@ static el_status check_snapshot(const el_model *model, const uint8_t *bytes, siz
     memcpy(&checksum, bytes + S_CHECKSUM, sizeof checksum);
     if (checksum != el_crc32(bytes + S_SIZE, size - S_SIZE))
         return EL_ERROR_CHECKSUM;
-    if (memcmp(bytes + S_IDENTITY, model->identity, EL_IDENTITY_SIZE) != 0)
+    if (memcmp(bytes + S_IDENTITY, stream->model->identity, EL_IDENTITY_SIZE) != 0)
         return EL_ERROR_IDENTITY;
-    if (total != model->snapshot_size)
+    el_status status = check_answer(stream, bytes);
+    if (status != EL_OK)
+        return status;
+    if (total != stream->plan.snapshot_size)
         return EL_ERROR_TRUNCATED;
-    return check_state(model, bytes);
+    return check_state(stream, bytes);
 }
 
 el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
     if (stream == NULL || bytes == NULL)
         return EL_ERROR_ARGUMENT;
-    el_status status = check_snapshot(stream->model, bytes, size);
+    el_status status = check_snapshot(stream, bytes, size);
     if (status != EL_OK)
         return status;
     const uint8_t *at = bytes;
@@ -132,7 +169,7 @@ el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
     at += S_STATE;
     el_walk walk = {0, 0};
     el_place place;
-    while (el_next_part(stream->model, &walk, &place)) {
+    while (el_next_part(stream->model, &stream->plan, &walk, &place)) {
         memcpy(el_stream_part(stream, place.offset), at, place.size);
         at += place.size;
     }

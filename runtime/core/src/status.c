@@ -42,6 +42,10 @@ const char *el_status_message(el_status status) {
         return "EDGELSTM_KERNEL names a kernel set that is unknown or cannot run on this processor";
     case EL_ERROR_PRECISION:
         return "a float32 model: this library was built for int8 alone";
+    case EL_ERROR_ANSWER:
+        return "pooling, window or hop are none that this model's answers can have";
+    case EL_ERROR_OTHER_ANSWER:
+        return "the snapshot is of a stream with another pooling, window or hop";
     }
     return "unknown status";
 }

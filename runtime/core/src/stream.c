@@ -9,17 +9,33 @@
  * infinite. */
 #define MAX_NORMALIZED 1e6f
 
+size_t el_stream_size(const el_model *model, const el_answer *answer) {
+    el_plan plan;
+    return model != NULL && el_answer_choose(model, answer, &plan) == EL_OK ? plan.stream_size : 0;
+}
+
+size_t el_stream_save_size(const el_model *model, const el_answer *answer) {
+    el_plan plan;
+    return model != NULL && el_answer_choose(model, answer, &plan) == EL_OK ? plan.snapshot_size
+                                                                            : 0;
+}
+
 el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
-                         el_stream **stream) {
+                         const el_answer *answer, el_stream **stream) {
+    el_plan plan;
     if (memory == NULL || model == NULL || stream == NULL)
         return EL_ERROR_ARGUMENT;
     if (!el_is_aligned(memory))
         return EL_ERROR_ALIGNMENT;
-    if (memory_size < model->stream_size)
+    el_status status = el_answer_choose(model, answer, &plan);
+    if (status != EL_OK)
+        return status;
+    if (memory_size < plan.stream_size)
         return EL_ERROR_MEMORY;
-    memset(memory, 0, model->stream_size);
+    memset(memory, 0, plan.stream_size);
     el_stream *made = memory;
     made->model = model;
+    made->plan = plan;
     *stream = made;
     return el_stream_reset(made);
 }
@@ -27,11 +43,10 @@ el_status el_stream_init(void *memory, size_t memory_size, const el_model *model
 el_status el_stream_reset(el_stream *stream) {
     if (stream == NULL)
         return EL_ERROR_ARGUMENT;
-    const el_model *model = stream->model;
     el_walk walk = {0, 0};
     el_place place;
     stream->frames = 0;
-    while (el_next_part(model, &walk, &place))
+    while (el_next_part(stream->model, &stream->plan, &walk, &place))
         memset(el_stream_part(stream, place.offset), place.part.initial, place.memory);
     el_answer_add_up(stream);
     return EL_OK;
@@ -42,13 +57,14 @@ uint64_t el_stream_frames(const el_stream *stream) {
 }
 
 size_t el_stream_answers(const el_stream *stream, size_t frames) {
-    if (stream == NULL || stream->model->hop == 0)
+    uint32_t hop = stream == NULL ? 0 : stream->plan.answer.hop;
+    if (hop == 0)
         return 0;
-    uint64_t next = el_answer_is_in(stream->model, stream->frames);
+    uint64_t next = el_answer_is_in(hop, stream->frames);
     if (frames < next)
         return 0;
     size_t others = frames - (size_t)next;
-    return 1 + (others == 0 ? 0 : others / stream->model->hop);
+    return 1 + (others == 0 ? 0 : others / hop);
 }
 
 bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
@@ -135,11 +151,13 @@ bool el_stream_finish_frame(el_stream *stream, float *answer) {
     const el_model *model = stream->model;
     if (model->stride != 1 && stream->frames % model->stride != 0)
         return false; /* hop is a multiple of the stride */
-    bool emits = answer != NULL && el_answer_is_in(model, stream->frames - 1) == 1;
+    bool emits =
+        answer != NULL && el_answer_is_in(stream->plan.answer.hop, stream->frames - 1) == 1;
     const float *scores = NULL;
-    if (emits || model->pooling == EL_MEAN)
+    bool sums = stream->plan.sums_blocks != 0;
+    if (emits || sums)
         scores = run_head(stream);
-    if (model->pooling == EL_MEAN)
+    if (sums)
         el_answer_add(stream, scores);
     if (emits)
         el_answer_read(stream, scores, answer);
@@ -176,7 +194,7 @@ el_status el_stream_answer(el_stream *stream, float *answer) {
         return EL_ERROR_ARGUMENT;
     if (stream->frames < stream->model->stride)
         return EL_ERROR_NO_FRAMES;
-    const float *scores = stream->model->pooling == EL_LAST ? scores_of_state(stream) : NULL;
+    const float *scores = stream->plan.sums_blocks == 0 ? scores_of_state(stream) : NULL;
     el_answer_read(stream, scores, answer);
     return EL_OK;
 }

@@ -1,6 +1,7 @@
 /* libFuzzer: any bytes as a model file. Checksum and sums of rows are made right, so that every
  * field and weight is reached. What opens must stream, save and restore without harm, alone and in
- * a pool; and int8 models must reach, from any state, the state that the scalar kernels reach. */
+ * a pool, with answers of its own and with any others; and int8 models must reach, from any state,
+ * the state that the scalar kernels reach. */
 #include "check.h"
 #include "model.h"
 
@@ -17,14 +18,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_pool(const el_model *model, const void *saved, size_t size, const float *frame,
                        float *answer) {
     static const uint8_t mask[STREAMS] = {0, 1, 1, 1, 1, 1};
-    size_t pool_size = el_pool_size(model, STREAMS);
+    size_t pool_size = el_pool_size(model, NULL, STREAMS);
     void *memory = aligned_alloc(EL_ALIGNMENT, pool_size);
     float *frames = calloc(STREAMS, model->features * sizeof *frames);
     float *answers = calloc(STREAMS, model->outputs * sizeof *answers);
     unsigned char *alone = malloc(size), *pooled = malloc(size);
     el_pool *pool;
     CHECK(memory && frames && answers && alone && pooled);
-    CHECK_STATUS(el_pool_init(memory, pool_size, model, STREAMS, &pool), EL_OK);
+    CHECK_STATUS(el_pool_init(memory, pool_size, model, NULL, STREAMS, &pool), EL_OK);
     for (size_t n = 0; n < STREAMS; n++) {
         memcpy(frames + n * model->features, frame, model->features * sizeof *frame);
         CHECK_STATUS(el_stream_restore(el_pool_stream(pool, n), saved, size), EL_OK);
@@ -56,6 +57,41 @@ static bool is_small(const el_model *model) {
     return info.stream_size <= MAX_STREAM && macs <= 1000000;
 }
 
+/* A stream that is asked for answers made of the file's own bytes is refused, or gives as many as
+ * its hop says, and goes on from its own snapshot alone. */
+static void stream_other_answers(const el_model *model, const uint8_t *data, size_t size) {
+    el_answer asked = {data[0] % 3, data[size / 2] % 64u * model->stride,
+                       data[size - 1] % 16u * model->stride};
+    el_stream *stream;
+    if (data[0] % 5 == 0)
+        memcpy(&asked, data, size < sizeof asked ? size : sizeof asked);
+    size_t stream_size = el_stream_size(model, &asked);
+    size_t saved_size = el_stream_save_size(model, &asked);
+    if (stream_size == 0 || stream_size > MAX_STREAM)
+        return;
+    void *memory = aligned_alloc(EL_ALIGNMENT, stream_size);
+    float *frame = calloc(model->features, sizeof *frame);
+    float *answer = malloc(model->outputs * sizeof *answer);
+    unsigned char *saved = malloc(saved_size), *again = malloc(saved_size);
+    CHECK(memory && frame && answer && saved && again);
+    CHECK_STATUS(el_stream_init(memory, stream_size, model, &asked, &stream), EL_OK);
+    for (uint64_t n = 0; n < 40; n++) {
+        size_t written;
+        CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, &written), EL_OK);
+        CHECK(written == (asked.hop != 0 && (n + 1) % asked.hop == 0));
+    }
+    CHECK_STATUS(el_stream_save(stream, saved, saved_size), EL_OK);
+    CHECK_STATUS(el_stream_reset(stream), EL_OK);
+    CHECK_STATUS(el_stream_restore(stream, saved, saved_size), EL_OK);
+    CHECK_STATUS(el_stream_save(stream, again, saved_size), EL_OK);
+    CHECK(memcmp(saved, again, saved_size) == 0);
+    free(memory);
+    free(frame);
+    free(answer);
+    free(saved);
+    free(again);
+}
+
 /* The parts lie side by side and fill a snapshot. */
 static void check_parts(const el_model *model) {
     el_info info;
@@ -83,8 +119,8 @@ static void stream_a_little(const el_model *model) {
     float *other_answer = malloc(info.outputs * sizeof *answer);
     void *saved = malloc(info.snapshot_size);
     CHECK(memory && other_memory && frame && answer && other_answer && saved);
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, &stream), EL_OK);
-    CHECK_STATUS(el_stream_init(other_memory, info.stream_size, model, &other), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, NULL, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(other_memory, info.stream_size, model, NULL, &other), EL_OK);
     static const float values[] = {0.0f, 1.0f, -3e38f, 3e38f, 1e-40f};
     for (unsigned n = 0; n < 5; n++) {
         for (uint32_t k = 0; k < info.features; k++)
@@ -171,9 +207,9 @@ static void run_from_any_state(const el_model *model, const uint8_t *data, size_
     float *frame = malloc(info.features * sizeof *frame);
     float *answer = malloc(info.outputs * sizeof *answer);
     CHECK(memory && frame && answer);
-    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, &stream), EL_OK);
+    CHECK_STATUS(el_stream_init(memory, info.stream_size, model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_save(stream, saved, size), EL_OK);
-    size_t sums = (size_t)model->sums_blocks * model->outputs * sizeof(double);
+    size_t sums = (size_t)model->own.sums_blocks * model->outputs * sizeof(double);
     for (size_t n = 64; n < size - sums; n++)
         saved[n] = data[data_size - 1 - n % data_size];
     uint64_t frames = 0; /* any phase */
@@ -201,11 +237,12 @@ static void compare_with_scalar(const el_model *model, const uint8_t *data, size
     el_model *scalar;
     CHECK(setenv("EDGELSTM_KERNEL", "scalar", 1) == 0);
     CHECK_STATUS(el_model_open(model_memory, sizeof model_memory, file, size, 0, &scalar), EL_OK);
-    unsigned char *saved = malloc(model->snapshot_size), *expected = malloc(model->snapshot_size);
+    unsigned char *saved = malloc(model->own.snapshot_size),
+                  *expected = malloc(model->own.snapshot_size);
     CHECK(saved && expected);
-    run_from_any_state(model, data, size, saved, model->snapshot_size);
-    run_from_any_state(scalar, data, size, expected, model->snapshot_size);
-    CHECK(memcmp(saved, expected, model->snapshot_size) == 0);
+    run_from_any_state(model, data, size, saved, model->own.snapshot_size);
+    run_from_any_state(scalar, data, size, expected, model->own.snapshot_size);
+    CHECK(memcmp(saved, expected, model->own.snapshot_size) == 0);
     free(saved);
     free(expected);
 }
@@ -236,6 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_parts(model);
         if (is_small(model)) {
             stream_a_little(model);
+            stream_other_answers(model, data, size);
             compare_with_scalar(model, data, size, block);
         }
     }

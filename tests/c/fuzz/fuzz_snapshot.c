@@ -1,6 +1,7 @@
 /* libFuzzer: any bytes as a snapshot, its checksum, size and identity made right. What restores
  * must stream on without harm, save to the bytes that were restored, and answer with finite numbers
- * where that was announced. The first byte picks the model; no hop is a power of two. */
+ * where that was announced. The first byte picks the model and the answers that the stream is asked
+ * for; no hop is a power of two. */
 #include "check.h"
 #include "model.h"
 #include "tiny_model.h"
@@ -52,7 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         make_models();
     if (size < 1)
         return 0;
+    static const el_answer options[] = {{EL_MEAN, 54, 18}, {EL_MEAN, 0, 36}, {EL_LAST, 0, 18}};
     const el_model *model = models[data[0] % MODELS].model;
+    const el_answer *asked = data[0] / MODELS % 4 ? &options[data[0] / MODELS % 4 - 1] : NULL;
     data++;
     size--;
     unsigned char *snapshot = malloc(size ? size : 1);
@@ -63,6 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint64_t stated = size;
         memcpy(snapshot + 16, &stated, sizeof stated);
         memcpy(snapshot + 24, model->identity, EL_IDENTITY_SIZE);
+        if (asked != NULL && snapshot[48] % 2) { /* else they are hardly ever right */
+            uint32_t has_answer = 1;
+            memcpy(snapshot + 48, &has_answer, sizeof has_answer);
+            memcpy(snapshot + 52, asked, sizeof *asked);
+        }
         uint32_t checksum = el_crc32(snapshot + 16, size - 16);
         memcpy(snapshot + 12, &checksum, sizeof checksum);
     }
@@ -70,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     el_info info;
     float frames[FRAMES][TINY_FEATURES], answer[TINY_OUTPUTS];
     CHECK_STATUS(el_model_info(model, &info), EL_OK);
-    CHECK_STATUS(el_stream_init(stream_memory, sizeof stream_memory, model, &stream), EL_OK);
+    uint32_t hop = asked ? asked->hop : info.answer.hop;
+    CHECK_STATUS(el_stream_init(stream_memory, sizeof stream_memory, model, asked, &stream), EL_OK);
     if (el_stream_restore(stream, snapshot, size) == EL_OK) {
         unsigned char again[4096];
         CHECK_STATUS(el_stream_save(stream, again, sizeof again), EL_OK);
@@ -78,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (unsigned n = 0; n < FRAMES; n++)
             tiny_frame(n, frames[n]);
         for (unsigned n = 0; n < 20; n++)
-            push(stream, frames[n], 1, info.hop);
-        push(stream, frames[20], FRAMES - 20, info.hop);
+            push(stream, frames[n], 1, hop);
+        push(stream, frames[20], FRAMES - 20, hop);
         CHECK_STATUS(el_stream_answer(stream, answer), EL_OK); /* 20 frames are a stride */
     } else {
         CHECK(el_stream_frames(stream) == 0);

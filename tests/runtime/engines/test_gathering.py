@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream
 from edgelstm.runtime.metadata import read_metadata
 
@@ -20,15 +21,15 @@ FEATURES, STRIDE = 3, 4
 
 
 class Sums(GraphModel):
-    def new_stream(self) -> SumStream:
-        return SumStream(self)
+    def new_stream(self, answering: Answering) -> SumStream:
+        return SumStream(self, answering)
 
 
 class SumStream(GraphStream):
     """scores = h = the sum of all frames seen, the newest of a call tenfold."""
 
-    def __init__(self, model: Sums) -> None:
-        super().__init__(model)
+    def __init__(self, model: Sums, answering: Answering) -> None:
+        super().__init__(model, answering)
         self._h = np.zeros((1, FEATURES), np.float32)
 
     def _run(self) -> None:

@@ -6,7 +6,8 @@
 
 struct el_turn {
     const el_model *model;
-    uint8_t *streams; /* model->stream_size bytes each */
+    uint8_t *streams; /* stream_size bytes each */
+    size_t stream_size;
     size_t count;
     const uint8_t *mask; /* 0 for a stream that has no frame; null = all have one */
 };
@@ -15,7 +16,7 @@ struct el_turn {
 static inline el_stream *el_turn_next(const el_turn *turn, const el_layer *layer, size_t *n) {
     while (*n < turn->count) {
         size_t index = (*n)++;
-        el_stream *stream = (void *)(turn->streams + index * turn->model->stream_size);
+        el_stream *stream = (void *)(turn->streams + index * turn->stream_size);
         if ((turn->mask == NULL || turn->mask[index] != 0) &&
             el_layer_is_due(layer, stream->frames))
             return stream;

@@ -1,0 +1,54 @@
+"""How a stream's scores become answers: as its model says, or as a caller asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from edgelstm.runtime.pooling import PoolingKind
+
+MAX_POOLING = 1 << 20
+"""Largest number of frames of a window or a hop."""
+MAX_RING = 1 << 24
+"""Largest number of block sums that a window may hold, all outputs together."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """`edgelstm.model.Answer` says what these mean; window and hop count frames."""
+
+    pooling: PoolingKind
+    window: int
+    hop: int
+
+    def changed(
+        self, pooling: PoolingKind | None = None, window: int | None = None, hop: int | None = None
+    ) -> Answering:
+        """This one but for what is given. Pooling `last` has no window: it takes away the one that there was."""
+        kind = pooling or self.pooling
+        left = 0 if kind == "last" else self.window
+        return Answering(kind, left if window is None else window, self.hop if hop is None else hop)
+
+    def check(self, stride: int, outputs: int) -> None:
+        """ValueError, naming the field, for what no stream of a model with this stride and width can do."""
+        if self.pooling not in get_args(PoolingKind):
+            raise ValueError(f"pooling: {self.pooling!s:.40}, expected {' or '.join(get_args(PoolingKind))}")
+        for name, value in (("window", self.window), ("hop", self.hop)):
+            if type(value) is not int or not 0 <= value <= MAX_POOLING:
+                raise ValueError(f"{name}: {value!r:.40}, expected 0 to {MAX_POOLING} frames")
+        if self.hop % stride:
+            raise ValueError(
+                f"hop: {self.hop}, expected a multiple of {stride}: the model's scores come every {stride} frames"
+            )
+        if self.window:
+            self._check_window(outputs)
+
+    def _check_window(self, outputs: int) -> None:
+        if self.pooling != "mean":
+            raise ValueError(f"window: {self.window}, expected 0 with pooling last; a mean has a window")
+        if not self.hop:
+            raise ValueError(f"window: {self.window}, expected 0 where hop is 0; with a window an answer has a hop")
+        if self.window % self.hop:
+            raise ValueError(f"window: {self.window}, expected a multiple of hop ({self.hop})")
+        if self.window // self.hop * outputs > MAX_RING:
+            raise ValueError(f"window: {self.window}, expected at most {MAX_RING // outputs} times hop ({self.hop})")
