@@ -215,14 +215,20 @@ def load(path: str | Path | Traversable, most: int) -> Any:
     return parse(read_bounded(path, most), str(path))
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """For an error about an unknown name: `, perhaps 'x'`, or which ones there are."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name that was most likely meant by one that is unknown; None where none is near."""
     import difflib
 
+    found = difflib.get_close_matches(name[:80], list(known), 1)
+    return found[0] if found else None
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """For an error about an unknown name: `, perhaps 'x'`, or which ones there are."""
     listed = list(known)
-    found = difflib.get_close_matches(name[:80], listed, 1)
+    found = nearest(name, listed)
     if found:
-        return f", perhaps {found[0]!r}"
+        return f", perhaps {found!r}"
     return f", expected one of {', '.join(listed)}" if 0 < len(listed) <= _MOST_NAMED else ""
 
 

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, get_args
 
 from edgelstm.devices.machine.detect import Board
-from edgelstm.records import Bounds, Distinct, Length, Line, Pattern, Unavailable, from_json, load, near
+from edgelstm.records import Bounds, Distinct, Length, Line, Pattern, Unavailable, from_json, load, nearest
 
 _MOST_BYTES = 64 << 10
 
@@ -132,11 +132,12 @@ def boards() -> tuple[BoardProfile, ...]:
 
 def board(name: str) -> BoardProfile:
     """The board whose id is `name`. ValueError for an unknown one, with the nearest."""
-    for one in boards():
-        if one.id == name:
-            return one
-    known = [one.id for one in boards()]
-    raise ValueError(f"unknown board {name[:40]!r}{near(name, known)} (edgelstm boards lists them)")
+    known = {one.id: one for one in boards()}
+    if name not in known:
+        found = nearest(name, known)
+        expected = f"perhaps {found!r}" if found else "expected one that edgelstm boards lists"
+        raise ValueError(f"unknown board {name[:40]!r}, {expected}")
+    return known[name]
 
 
 def match(detected: Board) -> BoardProfile | None:

@@ -123,13 +123,18 @@ def _measure(measurement: Measurement, stages: _Stages) -> tuple[Latency, int | 
 def _pin(core: int | None) -> int | Unavailable:
     if core is None:
         return Unavailable("not asked for: the system chose, and may have moved it")
+    check_core(core)
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def check_core(core: int) -> None:
+    """ValueError for one that this process cannot be pinned to."""
     if not hasattr(os, "sched_setaffinity"):
         raise ValueError(f"core {core}: {sys.platform} pins no process to a core")
     usable = sorted(os.sched_getaffinity(0))
     if core not in usable:
         raise ValueError(f"core {core}: this process may run on {', '.join(map(str, usable))}")
-    os.sched_setaffinity(0, {core})
-    return core
 
 
 def _facts(path: Path, model: EngineModel) -> ModelFacts:

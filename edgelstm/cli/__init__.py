@@ -7,6 +7,7 @@ budget), 4 a board could not be reached. An error is one line on stderr; `--debu
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ import click
 
 import edgelstm
 from edgelstm.cli import terminal
+from edgelstm.cli.usage import NearestGroup, usage_line
 from edgelstm.plain import printable
 
 COMMANDS = {
@@ -39,8 +41,10 @@ COMMANDS = {
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""
 
+_BEGIN = "edgelstm: "
 _MOST_LETTERS = 600  # of an error
-
+_OF_OPTION = re.compile(r"--[a-z][a-z-]*[: ]")
+"""How an error begins that is about what was asked for, not about what a file holds."""
 
 _NO_ARGUMENTS: tuple[type[click.ClickException], ...] = tuple(
     one for one in (getattr(click.exceptions, "NoArgsIsHelpError", None),) if one is not None
@@ -48,7 +52,7 @@ _NO_ARGUMENTS: tuple[type[click.ClickException], ...] = tuple(
 """What a group raises that is called without a command, whose message is its help; older click prints that itself."""
 
 
-class _Commands(click.Group):
+class _Commands(NearestGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -113,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         code, line = _explain(error)
-        click.echo(f"edgelstm: {_clipped(printable(line))}", err=True)
+        click.echo(f"{_BEGIN}{_clipped(printable(line))}", err=True)
         sys.exit(code)
     sys.exit(result if isinstance(result, int) else 0)
 
@@ -144,10 +148,10 @@ def _clipped(line: str) -> str:
 
 def _explain(error: Exception) -> tuple[int, str]:
     """(exit code, one line) for an error that a command let through."""
+    if isinstance(error, click.UsageError):
+        return error.exit_code, usage_line(error, _BEGIN)
     if isinstance(error, click.ClickException):
-        line = " ".join(error.format_message().split())
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        return error.exit_code, f"{line} (see {context.command_path} --help)" if context else line
+        return error.exit_code, " ".join(error.format_message().split())
     if isinstance(error, OSError):
         reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
         where = f"{error.filename}: " if error.filename else ""
@@ -155,7 +159,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2 if missing else 1, where + reason[:1].lower() + reason[1:]
     first = " ".join(str(error).splitlines())
     if isinstance(error, ValueError | ImportError) and first:
-        return 1, first
+        return 2 if _OF_OPTION.match(first) else 1, first
     if isinstance(error, MemoryError):
         return 1, "out of memory"
     if isinstance(error, RecursionError):

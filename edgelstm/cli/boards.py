@@ -37,7 +37,7 @@ def command(name: str | None, as_json: bool) -> None:
         try:
             profile = boards.board(name)
         except ValueError as error:
-            raise click.BadParameter(str(error)) from None
+            raise click.UsageError(str(error)) from None
         _show(as_json, {"profile": _profile(profile)}, named(details(profile)))
         return
     board, conditions, kernel = detect(), read_conditions(), kernel_name()

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 
 from edgelstm.files import check_target, followed
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 FAILED, GATE_FAILED, BOARD_TROUBLE = 1, 3, 4
 """Exit codes: bad content; a proof, an accuracy or a budget was not kept; a board could not be reached or failed."""
@@ -89,10 +92,10 @@ def naming(path: Path | str, *others: Path | str) -> Iterator[None]:
         raise ValueError(line if is_named else f"{path}: {line}") from None
 
 
-def checked(check: Callable[[str], str], text: str) -> str:
-    """An option's text if `check` takes it; else UsageError."""
+def checked(check: Callable[[T], R], value: T) -> R:
+    """What `check` makes of an option's value; UsageError where it refuses it."""
     try:
-        return check(text)
+        return check(value)
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
 

@@ -11,12 +11,13 @@ import click
 
 from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.show import style
+from edgelstm.cli.usage import NearestGroup
 
 if TYPE_CHECKING:
     from edgelstm.data.options import ReadOptions
 
 
-@click.group("data", epilog="Example: edgelstm data inspect recordings/")
+@click.group("data", cls=NearestGroup, epilog="Example: edgelstm data inspect recordings/")
 def command() -> None:
     """Look at recordings before anything is trained, or put them into one file."""
 

@@ -110,6 +110,7 @@ def command(
       edgelstm profile model.elstm --duration 1h --budget soak_latency_p99=2ms
     """
     from edgelstm.devices import profile
+    from edgelstm.devices.profiling.here import check_core
     from edgelstm.runtime.proven import check_proven
 
     if predicted is not None and (hosts or boards_file is not None):
@@ -128,6 +129,8 @@ def command(
         for name in _names(output, len(targets)):
             check_output(name, inputs=inputs)
         return _measure(targets, models, plan, as_json=as_json, output=output)
+    if plan.core is not None:
+        checked(check_core, plan.core)
     return _deliver([profile(models, plan, style.announce)], as_json=as_json, output=output)
 
 

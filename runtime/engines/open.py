@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgelstm.files import kind_at
+
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel
 
@@ -52,13 +54,16 @@ def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
     ValueError in one line when the file is not a model of ours.
     """
     path = Path(path)
+    if not path.is_file():
+        if path.is_dir():
+            raise IsADirectoryError(f"{path}: is a folder, expected a model file")
+        raise (ValueError if path.exists() else FileNotFoundError)(
+            f"{path}: {kind_at(path) or 'no such file'}, expected a model file"
+        )
     suffix = path.suffix.lower()
     if suffix not in ENGINES:
         remedy = f"; {_OTHERS[suffix]}" if suffix in _OTHERS else ""
         raise ValueError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}{remedy}")
-    if not path.is_file():
-        problem = IsADirectoryError if path.is_dir() else FileNotFoundError
-        raise problem(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}, expected a model file")
     try:
         return ENGINES[suffix](path)
     except ValueError as error:

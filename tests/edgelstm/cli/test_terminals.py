@@ -12,20 +12,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgelstm.cli import COMMANDS
-from edgelstm.data import Dataset, save_dataset
-from edgelstm.devices.profiling.report import write_report
-from edgelstm.export.api import export_model
-from edgelstm.model import Answer
-from edgelstm.model_file import save_model
 from forked import Launcher, launcher
-from made_up_report import REPORT
-from random_models import random_model, random_signal
-
-RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 1\n"
+from inputs import write_inputs
 
 RUNS = {
     "help": (["--help"], ""),
@@ -51,15 +42,7 @@ RUNS = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that the commands read."""
     folder = tmp_path_factory.mktemp("terminals")
-    model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
-    save_model(model, folder / "model.npz")
-    export_model(model, folder / "m.elstm", precision="int8")
-    sequences = tuple(random_signal(12, 3, seed) for seed in range(8))
-    y = np.arange(8) % 2
-    save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
-    (folder / "recipe.toml").write_text(RECIPE)
-    (folder / "frames.csv").write_text("1,2,3\n" * 8)
-    write_report(REPORT, folder / "report.json")
+    write_inputs(folder)
     return folder
 
 
