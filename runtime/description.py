@@ -41,6 +41,7 @@ class Description:
     hop: int
     stride: int  # in frames: the last layer runs at every `stride`-th
     sample_rate: float  # frames per second; 0 = unknown
+    thresholds: tuple[float, ...] = ()  # one per output, of sigmoids; none: 0.5
 
     @property
     def answering(self) -> Answering:

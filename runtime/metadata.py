@@ -40,6 +40,7 @@ class _Told:
     feature_names: tuple[str, ...] = ()
     feature_units: tuple[str, ...] = ()
     feature_range: tuple[tuple[float, float], ...] = ()
+    thresholds: tuple[Annotated[float, Bounds(0, 1)], ...] = ()
     normalize: _Normalize | None = None
     provenance: dict[str, object] | None = None
 
@@ -48,6 +49,7 @@ class _Told:
         normalize = self.normalize or _Normalize((), ())
         for name, values, count in (
             ("labels", self.labels, outputs),
+            ("thresholds", self.thresholds, outputs),
             ("feature_names", self.feature_names, features),
             ("feature_units", self.feature_units, features),
             ("feature_range", self.feature_range, features),
@@ -116,7 +118,14 @@ def read_metadata_beside(text: bytes, header: Description) -> Description:
         raise ValueError(f"metadata: {error}") from None
     rate = header.sample_rate if said.sample_rate is None else said.sample_rate  # the header's is float32
     names, labels = said.feature_names, said.labels
-    return replace(header, metadata=values, labels=labels, feature_names=names, sample_rate=rate)
+    return replace(
+        header,
+        metadata=values,
+        labels=labels,
+        feature_names=names,
+        sample_rate=rate,
+        thresholds=said.thresholds,
+    )
 
 
 def _refuse_contradictions(said: _Beside, header: Description) -> None:
@@ -165,4 +174,5 @@ def read_metadata(text: str | bytes) -> Description:
         hop=found.answer.hop,
         stride=found.stride,
         sample_rate=found.sample_rate,
+        thresholds=found.thresholds,
     )

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.sources.source import NoFramesError, Source
+from edgelstm.runtime.thresholds import thresholds_of
 from edgelstm.runtime.unusual import Unusual, read_unusual
 
 
@@ -61,9 +62,17 @@ class Answers:
     """Writes each answer as one line of JSON, at once.
 
     tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
+    thresholds: (outputs,) of labels that are said one by one; else the model's own.
     """
 
-    def __init__(self, model: EngineModel, out: BinaryIO, *, tells_unusual: bool = True):
+    def __init__(
+        self,
+        model: EngineModel,
+        out: BinaryIO,
+        *,
+        tells_unusual: bool = True,
+        thresholds: Sequence[float] | None = None,
+    ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
         self._activation = model.activation
@@ -74,8 +83,8 @@ class Answers:
                 self._unusual = read_unusual(model.metadata, model.features, model.feature_names)
             except ValueError as error:
                 raise ValueError(f"{model.path}: {error}") from None
-        unique = len(set(model.labels)) == model.outputs
-        self._labels = model.labels if unique else tuple(str(place) for place in range(model.outputs))
+        self._labels = model.output_names
+        self._thresholds = dict(zip(self._labels, thresholds_of(model) if thresholds is None else thresholds))
 
     def see(self, frame: Float32) -> None:
         """A raw frame (features,) that the stream is about to take."""
@@ -94,7 +103,9 @@ class Answers:
             best = max(figures, key=lambda label: figures[label])
             answer |= {"label": best, "probability": figures[best], "probabilities": figures}
         elif self._activation == "sigmoid":
-            answer["labels"] = [label for label, probability in figures.items() if probability >= 0.5]
+            answer["labels"] = [
+                label for label, probability in figures.items() if probability >= self._thresholds[label]
+            ]
             answer["probabilities"] = figures
         else:
             answer["values"] = figures

@@ -39,6 +39,38 @@ def syntax_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     )
 
 
+def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--hop`, `--window` and `--pooling`: each None where it is not given."""
+    for name, kind, metavar, text in (
+        ("--pooling", str, "KIND", "last: answers are of the newest scores; mean: of their mean."),
+        ("--window", int, "N", "Frames that the mean covers, a multiple of the hop; 0: all."),
+        ("--hop", int, "N", "An answer after every N frames; 0: only when asked, or at the end."),
+    ):
+        function = click.option(name, type=kind, metavar=metavar, help=f"{text}  [default: MODEL's own]")(function)
+    return function
+
+
+def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--threshold`, as `thresholds`: texts that `runtime.thresholds` reads."""
+    return click.option(
+        "--threshold",
+        "thresholds",
+        multiple=True,
+        metavar="[LABEL=]P",
+        help="Of sigmoids: a label is said from this probability on; for one label, or for all; may be repeated.  "
+        "[default: MODEL's own, else 0.5]",
+    )(function)
+
+
+@contextmanager
+def of_options() -> Iterator[None]:
+    """A ValueError whose line begins with an option's name is a UsageError."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+
+
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """Callback of an option that takes a duration, such as 10m."""
     from edgelstm.devices.units import parse_duration

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli.common import check_output, check_state_options, state_options, syntax_option
+from edgelstm.cli.common import (
+    answer_options,
+    check_output,
+    check_state_options,
+    of_options,
+    state_options,
+    syntax_option,
+    threshold_option,
+)
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.engines.engine import EngineStream
+    from edgelstm.runtime.pooling import PoolingKind
 
 
 @click.command()
@@ -28,6 +43,8 @@ from edgelstm.runtime.sources.source import FrameFormat, Syntax
     "signal, by --limit or by a closed pipe. An error leaves FILE as it was last saved.",
 )
 @state_options(default_age=None)
+@answer_options
+@threshold_option
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
@@ -41,6 +58,10 @@ def command(
     state: Path | None,
     state_every: float,
     state_max_age: float | None,
+    pooling: PoolingKind | None,
+    window: int | None,
+    hop: int | None,
+    thresholds: tuple[str, ...],
     memory_limit: int | None,
     no_unusual: bool,
 ) -> None:
@@ -49,13 +70,13 @@ def command(
     Frames come from FILE, or from stdin, one on each line: CSV (comma, semicolon or tab; with a header, columns
     are found by the model's feature names, in any order) or NDJSON (an array of numbers, or an object by name).
     A frame is answered as soon as its line has come. A model with one answer per recording gives it at the end
-    of input.
+    of input; with --hop N it answers meanwhile.
 
     \b
       "frame"    frames since the stream began
       "time"     the same in seconds, null where the rate is unknown
       softmax    "label", "probability", and "probabilities" of all labels
-      sigmoid    "labels" with a probability of at least 0.5, and "probabilities"
+      sigmoid    "labels" that reach their thresholds, and "probabilities" of all
       linear     "values"
       "unusual"  features that since the last answer had values far outside of
                  what training saw; left out where there is none
@@ -84,6 +105,7 @@ def command(
         stop_signals,
         stream_frames,
     )
+    from edgelstm.runtime.thresholds import thresholds_of
 
     check_proven(model)
     opened = open_model(model)
@@ -95,7 +117,12 @@ def command(
         raise click.UsageError(
             f"--memory-limit: {opened.engine} does not say what a stream takes; only .elstm files do"
         )
-    stream = opened.stream(memory_limit)
+    with of_options():
+        opened.answering(pooling, window, hop)
+        limits = thresholds_of(opened, thresholds)
+    stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
+    if not stream.answering.hop and _is_live(file):
+        _tell(f"{model}: {_answers_at_the_end(stream)}")
     with ExitStack() as stack:
         kept = None
         if state is not None:
@@ -105,7 +132,7 @@ def command(
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
-        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual)
+        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits)
         try:
             form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
             with stop_signals(), open_source(*_named(file), form, _tell) as source:
@@ -117,7 +144,7 @@ def command(
         if kept is not None:
             kept.save()
         elif not answers.count:  # with a state it goes on another time
-            every = opened.hop or opened.stride
+            every = stream.answering.hop or opened.stride
             came = f"{stream.frames} frame{'s' * (stream.frames != 1)} so far"
             _tell(f"no answer: {came}, the next comes with frame {(stream.frames // every + 1) * every}")
     if stopped_by is not None:
@@ -126,6 +153,24 @@ def command(
 
 def _tell(line: str) -> None:
     click.echo(f"edgelstm: {printable(line)}", err=True)
+
+
+def _is_live(file: Path | None) -> bool:
+    """Whether frames come as they are measured, as far as that can be told: not from a file that lies there."""
+    try:
+        status = file.stat() if file is not None and str(file) != "-" else os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, or not there: who opens it says so
+        return False
+    return not stat.S_ISREG(status.st_mode)
+
+
+def _answers_at_the_end(stream: EngineStream) -> str:
+    """For who waits for answers of a stream without a hop: what to do."""
+    model = stream.model
+    window = " --window W" if stream.answering.pooling == "mean" else ""
+    of_rate = max(1, round(model.sample_rate / model.stride)) * model.stride
+    second = f", {of_rate} for about 1 s" if model.sample_rate else ""
+    return f"answers at the end of input alone; for others meanwhile: --hop N{window} (frames{second})"
 
 
 def _named(file: Path | None) -> tuple[str, str]:

@@ -53,6 +53,12 @@ class EngineModel(ABC):
         """Multiply-accumulates of a frame, on average."""
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """Of the values of an answer: the labels, or numbers where these do not tell them apart."""
+        unique = len(set(self.labels)) == self.outputs
+        return self.labels if unique else tuple(str(place) for place in range(self.outputs))
+
+    @property
     @abstractmethod
     def layers(self) -> tuple[Layer, ...]:
         """First to last."""

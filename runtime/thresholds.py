@@ -1,0 +1,41 @@
+"""From which probability on a label is said, where answers are sigmoids: by the model's file, or as asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgelstm.plain import printable
+from edgelstm.runtime.engines.engine import EngineModel
+
+USUAL = 0.5
+
+
+def thresholds_of(model: EngineModel, asked: Sequence[str] = ()) -> tuple[float, ...]:
+    """(outputs,): the model's own, 0.5 where it has none, with what is asked for: "0.7" for all labels, "LABEL=0.7"
+    for one, the later above the earlier.
+
+    ValueError in one line that begins with "threshold" for what is none, and for a model whose answers are no
+    sigmoids.
+    """
+    if asked and model.activation != "sigmoid":
+        raise ValueError(f"threshold: the answers are {model.activation}, expected sigmoid: labels one by one")
+    numbers = list(model.description.thresholds or (USUAL,) * model.outputs)
+    for text in asked:
+        label, has_label, number = text.rpartition("=")
+        if has_label and label not in model.output_names:
+            known = printable(", ".join(model.output_names), 200)
+            raise ValueError(f"threshold: {printable(label, 60)}, expected one of {known}")
+        places = [model.output_names.index(label)] if has_label else range(model.outputs)
+        for place in places:
+            numbers[place] = _number(number)
+    return tuple(numbers)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"threshold: {printable(text, 40)}, expected 0 to 1, or LABEL=0 to 1")
+    return number
