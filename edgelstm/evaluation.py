@@ -1,9 +1,7 @@
-"""How good a model is on labelled data: final answers counted per class."""
+"""How good a model is on data of which the truth is known: what it says along them, judged as its task says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,108 +10,117 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.judging import Evaluation, Said
 from edgelstm.matching import match
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.tasks import Task, read_task
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Counts of decisions. `confusion[true, decided]` (labels, labels)."""
-
-    precision: str  # what computed: "float32", "int8 per-row", an engine's name …
-    labels: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    streamed: bool = False  # answers of one stream over all recordings, not one of each sequence from a fresh state
-
-    @property
-    def sequences(self) -> int:
-        return int(self.confusion.sum())
-
-    @property
-    def accuracy(self) -> float:
-        return float(np.trace(self.confusion)) / self.sequences
-
-    @property
-    def recall(self) -> NDArray[np.float64]:
-        """(labels,): share of each class that was found; NaN for a class without sequences."""
-        totals = self.confusion.sum(axis=1)
-        found = np.diag(self.confusion)
-        share: NDArray[np.float64] = np.divide(found, totals, out=np.full(len(totals), np.nan), where=totals > 0)
-        return share
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "precision": self.precision,
-            "streamed": self.streamed,
-            "sequences": self.sequences,
-            "accuracy": self.accuracy,
-            "recall": {
-                label: None if np.isnan(value) else float(value) for label, value in zip(self.labels, self.recall)
-            },
-            "confusion": self.confusion.tolist(),
-        }
-
-
-def count(precision: str, answers: Sequence[NDArray[Any]], dataset: Dataset) -> Evaluation:
-    """Decisions (the largest output) of one answer (outputs,) per sequence against `dataset.y`. ValueError for an
-    answer that is not finite."""
-    _check_finite(precision, answers)
-    return _count(precision, np.array([np.argmax(answer) for answer in answers]), dataset.y, dataset.labels)
-
-
-def _check_finite(precision: str, answers: Iterable[NDArray[Any]]) -> None:
-    for place, answer in enumerate(answers):
-        if not np.isfinite(answer).all():
-            raise ValueError(f"{precision}: answer {place} is not finite, the model overflows on these data")
-
-
-def _count(
-    precision: str, decided: NDArray[np.int64], truth: NDArray[np.int64], labels: tuple[str, ...]
-) -> Evaluation:
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (truth, decided), 1)
-    return Evaluation(precision, labels, confusion)
-
-
 def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
-    """Final answers of `model` over each sequence of `dataset`, every one from a fresh state. Columns and labels are
-    found by name, see `edgelstm.matching`."""
-    source = model.model if isinstance(model, QuantizedModel) else model
+    """Answers of `model` over each sequence of `dataset`, every one from a fresh state, judged as its task says: the
+    final answer of each, or all along it. Columns and labels are found by name, see `edgelstm.matching`."""
+    source = _float(model)
+    task = source.task
     dataset = match(source, dataset)
     check_lengths(source, dataset)
+    if task.each_frame:
+        check_streams(source)
     if isinstance(model, QuantizedModel):
-        name, scores = f"int8 {model.granularity}", list(reference.scores(model, dataset.sequences))
+        scores = list(reference.scores(model, dataset.sequences))
     else:
-        name, scores = "float32", forward.scores(model, dataset.sequences)
-    return count(name, [forward.final_answer(s, source.run_answer) for s in scores], dataset)
+        scores = forward.scores(model, dataset.sequences)
+    said = [_said(s, source, along=task.each_frame) for s in scores]
+    return task.judge(_name(model), False, dataset, said)
 
 
 def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     """Answers of `model` as it emits them while one stream runs through all recordings of `dataset`, its state
-    carried from one to the next; each is judged by the label of the recording in which it falls."""
-    source = model.model if isinstance(model, QuantizedModel) else model
+    carried from one to the next; each is judged by what is true of the recording, or the frame, in which it falls."""
+    source = _float(model)
     check_streams(source)
     dataset = match(source, dataset)
     frames = np.concatenate(dataset.sequences)
     if isinstance(model, QuantizedModel):
-        name, scores = f"int8 {model.granularity}", reference.IntegerStream(model).push(frames).scores
+        scores = reference.IntegerStream(model).push(frames).scores
     else:
-        name, scores = "float32", forward.scores(model, [frames])[0]
-    return count_streamed(name, forward.answers(scores, source.run_answer), source.answer.hop, dataset)
+        scores = forward.scores(model, [frames])[0]
+    whole = _said(scores, source, along=True)
+    return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
-def count_streamed(precision: str, answers: NDArray[Any], hop: int, dataset: Dataset) -> Evaluation:
-    """Decisions of the answers (answers, outputs) that a stream emits, one after every `hop` frames of all recordings
-    of `dataset` in a row."""
-    _check_finite(precision, answers)
+def evaluate_file(model: EngineModel, dataset: Dataset) -> Evaluation:
+    """As `evaluate`, for an exported file in its own engine. ValueError where its metadata tell no task."""
+    task = task_of_file(model)
+    check_lengths(model, dataset)
+    if task.each_frame:
+        check_streams(model)
+    stream = model.stream()
+    said = []
+    for sequence in dataset.sequences:
+        stream.reset()
+        emitted = stream.push(sequence)
+        if task.each_frame:
+            said.append(Said(model.hop * np.arange(1, len(emitted) + 1), emitted))
+        else:
+            said.append(Said(np.array([len(sequence)]), stream.answer()[None]))
+    return task.judge(_engine(model), False, dataset, said)
+
+
+def evaluate_file_streamed(model: EngineModel, dataset: Dataset) -> Evaluation:
+    """As `evaluate_streamed`, for an exported file in its own engine."""
+    check_streams(model)
+    stream = model.stream()
+    emitted = np.concatenate([stream.push(sequence) for sequence in dataset.sequences])
+    whole = Said(model.hop * np.arange(1, len(emitted) + 1), emitted)
+    return task_of_file(model).judge(_engine(model), True, dataset, along_each(whole, dataset))
+
+
+def task_of_file(model: EngineModel) -> Task:
+    """What an exported file is for. ValueError where its metadata say it wrongly."""
+    return read_task(model.metadata.get("task"), f"{model.path}: metadata.task")
+
+
+def along_each(whole: Said, dataset: Dataset) -> list[Said]:
+    """What was said along all sequences of `dataset` in a row, as along each of them."""
     ends = np.cumsum([len(sequence) for sequence in dataset.sequences])
-    truth = dataset.y[np.searchsorted(ends, hop * np.arange(1, len(answers) + 1))]
-    return replace(_count(precision, answers.argmax(axis=1), truth, dataset.labels), streamed=True)
+    starts = np.concatenate([[0], ends[:-1]])
+    sides = np.searchsorted(whole.at, ends, side="right")
+    return [
+        Said(whole.at[first:last] - start, whole.answers[first:last])
+        for first, last, start in zip(np.concatenate([[0], sides[:-1]]), sides, starts)
+    ]
+
+
+def _float(model: Model | QuantizedModel) -> Model:
+    return model.model if isinstance(model, QuantizedModel) else model
+
+
+def _name(model: Model | QuantizedModel) -> str:
+    return f"int8 {model.granularity}" if isinstance(model, QuantizedModel) else "float32"
+
+
+def _engine(model: EngineModel) -> str:
+    return f"{model.precision}, {model.engine}"
+
+
+def pooled(scores: NDArray[Any], model: Model, along: bool) -> Said:
+    """What these scores (runs, outputs) of a sequence come to, along it or at its end, before the output
+    activation."""
+    answer = model.run_answer
+    if along:
+        found = forward.answers(scores, answer)
+        return Said(model.answer.hop * np.arange(1, len(found) + 1), found)
+    return Said(np.array([len(scores) * model.stride]), forward.final_answer(scores, answer)[None])
+
+
+def _said(scores: NDArray[Any], model: Model, along: bool) -> Said:
+    raw = pooled(scores, model, along)
+    return Said(raw.at, forward.activate(raw.answers, model.activation))
 
 
 def check_streams(model: Model | EngineModel) -> None:
@@ -146,6 +153,8 @@ def kept_for_testing(dataset: Dataset, provenance: Any) -> Dataset:
     if dataset.test is not None and dataset.test.any():
         return dataset.subset(dataset.test)
     if dataset.test is None and isinstance(share, float) and 0 < share < 1:
+        if splits.is_by_time(dataset, data.get("split")):
+            return splits.by_time(dataset, share)[1]
         return dataset.subset(splits.by_share(dataset, share)[1])
     return dataset
 

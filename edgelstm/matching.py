@@ -37,9 +37,11 @@ def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
         raise ValueError(f"{dataset.name}: feature_names: no {missing[:40]!r}, which the model takes")
     order = [found.index(name) for name in wanted]
     units = dataset.feature_units
+    sequences = tuple(sequence[:, order] for sequence in dataset.sequences)
     return replace(
         dataset,
-        sequences=tuple(sequence[:, order] for sequence in dataset.sequences),
+        sequences=sequences,
+        targets=None if dataset.targets is None else dataset.targets.reordered(order, sequences),
         feature_names=wanted,
         feature_units=tuple(units[place] for place in order) if units else (),
     )
@@ -60,7 +62,9 @@ def match(model: Model | EngineModel, dataset: Dataset) -> Dataset:
         return replace(dataset, labels=wanted or found)
     _known(dataset.name, "labels", found, wanted, "labels")
     places = np.array([wanted.index(label) for label in found])
-    return replace(dataset, labels=wanted, y=places[dataset.y])
+    if dataset.targets is None:
+        return replace(dataset, labels=wanted, y=places[dataset.y])
+    return replace(dataset, labels=wanted, targets=dataset.targets.relabelled(places, model.outputs))
 
 
 def _is_numbered(found: Sequence[str], wanted: Sequence[str]) -> bool:

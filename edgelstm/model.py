@@ -18,6 +18,7 @@ import numpy as np
 from edgelstm.covariance import Covariance
 from edgelstm.layers import Dense, Layer, Part, Shape
 from edgelstm.layers.layer import MAX_WIDTH, Float32, check_choice, check_whole, checked_array
+from edgelstm.tasks import CLASSIFY, Task
 
 OutputActivation = Literal["softmax", "sigmoid", "linear"]
 Pooling = Literal["last", "mean"]
@@ -169,6 +170,7 @@ class Model:
     layers: tuple[Layer, ...]
     activation: OutputActivation = "softmax"
     answer: Answer = Answer()
+    task: Task = CLASSIFY  # what its answers are for, and how they are judged
     labels: tuple[str, ...] = ()  # one per output, or none
     feature_names: tuple[str, ...] = ()  # one per feature, or none
     feature_units: tuple[str, ...] = ()  # one per feature, or none

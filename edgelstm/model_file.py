@@ -32,6 +32,7 @@ from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.layers import KINDS, Layer
 from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, OutputActivation, Pooling, Ranges
 from edgelstm.records import Bounds, Length
+from edgelstm.tasks import read_task
 
 FORMAT = "edgelstm-model"
 VERSION = 2
@@ -67,6 +68,7 @@ class _Header:
     feature_range: tuple[tuple[float, float], ...] = ()  # nor this
     factors: tuple[float, ...] = ()  # of the ranges; files of before have none
     covariances: dict[str, int] = field(default_factory=dict)  # layer's name → frames; files of before have none
+    task: dict[str, object] = field(default_factory=dict)  # files of before classify
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -93,6 +95,7 @@ def save_model(model: Model, path: Path | str) -> None:
         unseen=len(model.unseen),
         factors=() if model.ranges is None else model.ranges.factors,
         covariances={name: found.frames for name, found in model.covariances.items()},
+        task=model.task.to_json(),
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -157,6 +160,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         layers=tuple(_layer(n, entry, array) for n, entry in enumerate(header.layers)),
         activation=header.activation,
         answer=Answer(header.answer.pooling, header.answer.window, header.answer.hop),
+        task=read_task(header.task, "header: task"),
         labels=header.labels,
         feature_names=header.feature_names,
         feature_units=header.feature_units,

@@ -49,6 +49,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "layers": layers_of(source),
         "stride": source.stride,
         "activation": source.activation,
+        "task": source.task.to_json(),
         "answer": {"pooling": source.answer.pooling, "window": source.answer.window, "hop": source.answer.hop},
         "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
         "provenance": dict(source.provenance),

@@ -145,7 +145,7 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
     results = [evaluate(m, windows) for m in (model, quantize(model), quantize(model, "per-gate"))]
     seconds = config.data.window / test.sample_rate
     click.echo(style.heading("Test") + f"  {len(windows)} windows of {seconds:g} s from unseen people, right:")
-    click.echo("  " + "    ".join(f"{result.precision} {style.percent(result.accuracy)}" for result in results))
+    click.echo("  " + "    ".join(f"{result.precision} {style.figure(result.headline)}" for result in results))
 
 
 def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:

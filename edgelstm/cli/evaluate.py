@@ -12,16 +12,15 @@ import click
 
 from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import paragraph, plain, table
+from edgelstm.cli.show.evaluation import tables
+from edgelstm.cli.show.text import paragraph
 
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
-    from edgelstm.evaluation import Evaluation
+    from edgelstm.judging import Evaluation
     from edgelstm.model import Model
     from edgelstm.quantization import QuantizedModel
-
-
-LABEL_WIDTH = 40
+    from edgelstm.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class _Asked:
 
         return dataset if self.use_all or self.window else kept_for_testing(dataset, provenance)
 
-    def windows(self, dataset: Dataset, recordings: Dataset, provenance: object) -> Dataset:
+    def windows(self, dataset: Dataset, recordings: Dataset, provenance: object, task: Task) -> Dataset:
         """The `recordings` of `dataset` in windows; a line about those that are shorter than one."""
         from edgelstm.data.windows import cut, shorter
         from edgelstm.evaluation import window_of_training
 
         frames, hop = self.window or 0, self.window or 0
-        if not self.window and not self.use_all:
+        if not self.window and not self.use_all and not task.each_frame:
             frames, hop = window_of_training(dataset, provenance)
         if not frames:
             return recordings
@@ -71,6 +70,11 @@ class _Asked:
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 3 when a precision is less accurate than this."
 )
+@click.option(
+    "--max-error",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Exit with 3 when a precision has a larger error (RMSE), for models that tell numbers.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
@@ -79,9 +83,11 @@ def command(
     window: int | None,
     streamed: bool,
     min_accuracy: float | None,
+    max_error: float | None,
     as_json: bool,
 ) -> None:
-    """Accuracy of MODEL on the labelled recordings of DATA, one answer per sequence from a fresh state.
+    """How good MODEL is on the recordings of DATA, from a fresh state for each: as its task is judged, by decisions
+    or by errors.
 
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
     or .tflite file. Without --all and --window, DATA is split and cut as in the model's training. Columns and labels
@@ -93,30 +99,31 @@ def command(
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))
     else:
-        for way in dict.fromkeys(result.streamed for result in results):
-            click.echo(_table([result for result in results if result.streamed == way]))
-    worst = min(result.accuracy for result in results)
-    if min_accuracy is not None and worst < min_accuracy:
-        click.echo(style.failed(f"accuracy {worst:.4f} is below --min-accuracy {min_accuracy}"), err=True)
+        ways = [[r for r in results if r.streamed == way] for way in dict.fromkeys(r.streamed for r in results)]
+        click.echo("\n\n".join(tables(way) for way in ways))
+    if missed := _missed(results, min_accuracy, max_error):
+        click.echo(style.failed(missed), err=True)
         raise SystemExit(GATE_FAILED)
 
 
-def _table(results: list[Evaluation]) -> str:
-    """Those of one way to run the data."""
-    rows = [
-        [
-            plain(label, LABEL_WIDTH),
-            *(style.percent(r.recall[n]) if r.recall[n] == r.recall[n] else "none" for r in results),
-        ]
-        for n, label in enumerate(results[0].labels)
-    ]
-    total = ["all", *(style.percent(result.accuracy) for result in results)]
-    found = f"streamed, of {results[0].sequences:,}" if results[0].streamed else f"found, of {results[0].sequences:,}"
-    return table([found, *(result.precision for result in results)], [*rows, total], indent="")
+def _missed(results: list[Evaluation], least: float | None, most: float | None) -> str:
+    """Which gate was missed, or nothing. UsageError for one that the task does not have."""
+    headlines = [result.headline for result in results]
+    name = headlines[0].name
+    for limit, option, is_share in ((least, "--min-accuracy", True), (most, "--max-error", False)):
+        if limit is not None and headlines[0].is_share != is_share:
+            other = "--max-error" if is_share else "--min-accuracy"
+            raise click.UsageError(f"{option}: the model is judged by {name}, expected {other}")
+    values = [headline.value for headline in headlines if headline.value is not None]
+    if least is not None and min(values, default=0.0) < least:
+        return f"{name} {min(values, default=0.0):.4f} is below --min-accuracy {least}"
+    if most is not None and max(values, default=most + 1) > most:
+        return f"{name} {max(values, default=most + 1):.6g} is above --max-error {most:g}"
+    return ""
 
 
 def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
-    from edgelstm.data.again import read_again
+    from edgelstm.again import read_again
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
     from edgelstm.matching import match
     from edgelstm.model_file import load_model
@@ -124,11 +131,11 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
 
     model = load_model(path)
     provenance = dict(model.provenance)
-    dataset = match(model, read_again(data, provenance, model.feature_names))
+    dataset = match(model, read_again(data, provenance, model.feature_names, model.task))
     if asked.streamed:
         check_streams(model)
     recordings = asked.recordings(dataset, provenance)
-    windows = asked.windows(dataset, recordings, provenance)
+    windows = asked.windows(dataset, recordings, provenance, model.task)
     models: list[Model | QuantizedModel] = [model]
     if model.ranges is not None:
         with naming(path):
@@ -139,31 +146,20 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
 
 
 def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
-    import numpy as np
-
-    from edgelstm.data.again import read_again
-    from edgelstm.evaluation import check_lengths, check_streams, count, count_streamed
+    from edgelstm.again import read_again
+    from edgelstm.evaluation import check_streams, evaluate_file, evaluate_file_streamed, task_of_file
     from edgelstm.matching import match
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.proven import check_proven
 
     check_proven(path)
     model = open_model(path)
-    provenance = model.metadata.get("provenance")
-    dataset = match(model, read_again(data, provenance, model.feature_names))
+    provenance, task = model.metadata.get("provenance"), task_of_file(model)
+    dataset = match(model, read_again(data, provenance, model.feature_names, task))
     if asked.streamed:
         check_streams(model)
     recordings = asked.recordings(dataset, provenance)
-    windows = asked.windows(dataset, recordings, provenance)
-    check_lengths(model, windows)
-    name, stream = f"{model.precision}, {model.engine}", model.stream()
-    answers = []
-    for sequence in windows.sequences:
-        stream.reset()
-        stream.push(sequence)
-        answers.append(stream.answer())
-    yield count(name, answers, windows)
+    windows = asked.windows(dataset, recordings, provenance, task)
+    yield evaluate_file(model, windows)
     if asked.streamed:
-        stream.reset()
-        emitted = np.concatenate([stream.push(sequence) for sequence in recordings.sequences])
-        yield count_streamed(name, emitted, model.hop, recordings)
+        yield evaluate_file_streamed(model, recordings)

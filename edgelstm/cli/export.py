@@ -94,7 +94,7 @@ def command(
     """
     import numpy as np
 
-    from edgelstm.data.again import read_again
+    from edgelstm.again import read_frames_again
     from edgelstm.devices.profiling.glance import frame_us
     from edgelstm.export import export_model
     from edgelstm.matching import match_features
@@ -112,7 +112,7 @@ def command(
         source = replace(source, licence=licence)
     if data is not None:
         with naming(data), listed_problems():
-            dataset = match_features(source, read_again(data, source.provenance, source.feature_names))
+            dataset = match_features(source, read_frames_again(data, source.provenance, source.feature_names))
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         source = recalibrated(source, dataset)

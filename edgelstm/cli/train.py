@@ -6,12 +6,16 @@ import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgelstm.cli.common import check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import counted, paragraph
+
+if TYPE_CHECKING:
+    from edgelstm.judging import Evaluation
 
 _WORSE = 0.1  # how much less is right as deployed, that it is worth a word
 _STREAMS_WORSE = (
@@ -54,12 +58,12 @@ def command(
 ) -> None:
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
     from edgelstm.cli.show.progress import TrainingBar
-    from edgelstm.data import read_dataset
     from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
+    from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
-    from edgelstm.training.remarks import never_found, remarks
+    from edgelstm.training.remarks import remarks
 
     check_output(output, ".npz", [config])
     settings = load_config(config, data, changes)
@@ -67,7 +71,7 @@ def command(
     if seed is not None:
         settings = replace(settings, training=replace(settings.training, seed=seed))
     with listed_problems():
-        dataset = read_dataset(settings.data.file, settings.data.read_options())
+        dataset = read_dataset(settings.data.file, settings.data.read_options(), settings.task)
     try:
         train_set, test_set = split(dataset, settings)
         test = evaluation_set(test_set, settings)
@@ -102,14 +106,17 @@ def command(
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
     for result in results:
-        click.echo(f"  {result.precision:<13} accuracy {style.percent(result.accuracy)} of {result.sequences}")
-        if (missed := never_found(result)) is not None:
-            click.echo(paragraph(missed, " " * 16, " " * 16))
+        _tell(result.precision, result, "")
     if streamed is not None:
-        share = style.percent(streamed.accuracy)
-        click.echo(f"  {'as deployed':<13} accuracy {share} of {streamed.sequences:,} answers of one stream")
-        if (missed := never_found(streamed)) is not None:
-            click.echo(paragraph(missed, " " * 16, " " * 16))
-        if streamed.accuracy < results[0].accuracy - _WORSE:
+        _tell("as deployed", streamed, " answers of one stream")
+        here, there = results[0].headline.value, streamed.headline.value
+        if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_STREAMS_WORSE, "  ! ", "    "))
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _tell(name: str, result: Evaluation, of: str) -> None:
+    headline = result.headline
+    click.echo(f"  {name:<13} {headline.name} {style.figure(headline)} of {result.count:,}{of}")
+    for remark in result.remarks():
+        click.echo(paragraph(remark, " " * 16, " " * 16))

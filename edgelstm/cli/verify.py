@@ -29,7 +29,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     DATA holds the recordings to run, which calibration must not have seen; without it, those that the model
     carries. With --calibrate, every fifth of DATA is run.
     """
-    from edgelstm.data.again import read_again
+    from edgelstm.again import read_frames_again
     from edgelstm.devices.units import show_size
     from edgelstm.export import verify
     from edgelstm.matching import match_features
@@ -44,7 +44,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     sequences = None
     if data is not None:
         with naming(data), listed_problems():
-            dataset = match_features(model, read_again(data, model.provenance, model.feature_names))
+            dataset = match_features(model, read_frames_again(data, model.provenance, model.feature_names))
         if calibrate:
             model = recalibrated(model, dataset)
         else:

@@ -2,6 +2,5 @@
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.dataset_file import load_dataset, save_dataset
-from edgelstm.data.read import read_dataset
 
-__all__ = ["Dataset", "load_dataset", "read_dataset", "save_dataset"]
+__all__ = ["Dataset", "load_dataset", "save_dataset"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.data.targets import Piece, Targets
 from edgelstm.plain import is_unicode
 
 
@@ -21,11 +22,12 @@ def _per_sequence(name: str, value: ArrayLike, count: int, kind: str) -> NDArray
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Sequences of raw frames with one label each. Checked when made: a ValueError names the field."""
+    """Sequences of raw frames and what a model is to say of them: a class each, or `targets`. Checked when made: a
+    ValueError names the field."""
 
     sequences: tuple[NDArray[np.float32], ...]  # each (frames, features)
-    y: NDArray[np.int64]  # (sequences,), index into labels
-    labels: tuple[str, ...]
+    y: NDArray[np.int64]  # (sequences,): the class, a place in labels; with targets, what splits keep in proportion
+    labels: tuple[str, ...]  # the classes, or what each output says
     groups: NDArray[np.int64]  # (sequences,): who or where it was recorded; splits keep a group together
     feature_names: tuple[str, ...]
     feature_units: tuple[str, ...] = ()
@@ -34,6 +36,8 @@ class Dataset:
     source: str = ""  # where it comes from, and its licence
     test: NDArray[np.bool_] | None = None  # (sequences,): the data's own test split, where it has one
     group_names: tuple[str, ...] = ()  # where groups are places in it; none where they are numbers of their own
+    label_units: tuple[str, ...] = ()  # of what outputs say, where they are numbers with units
+    targets: Targets | None = None  # where a class for each sequence is not what is to be said
 
     def __post_init__(self) -> None:
         sequences = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in self.sequences)
@@ -51,7 +55,7 @@ class Dataset:
         object.__setattr__(self, "sequences", sequences)
         count = len(sequences)
         y = _per_sequence("y", self.y, count, "iu").astype(np.int64)
-        if y.min() < 0 or y.max() >= len(self.labels):
+        if y.min() < 0 or (self.targets is None and y.max() >= len(self.labels)):
             raise ValueError(
                 f"Dataset.y: {y.min()} to {y.max()}, expected places in labels, 0 to {len(self.labels) - 1}"
             )
@@ -72,6 +76,7 @@ class Dataset:
             ("labels", self.labels, None),
             ("feature_names", self.feature_names, features),
             ("feature_units", self.feature_units, features),
+            ("label_units", self.label_units, len(self.labels)),
         ):
             texts = tuple(texts)
             if not all(isinstance(text, str) and is_unicode(text) for text in texts):
@@ -126,11 +131,17 @@ class Dataset:
             if places.shape != (len(self),):
                 raise ValueError(f"Dataset.subset: a mask of shape {places.shape}, expected ({len(self)},)")
             places = np.flatnonzero(places)
-        places = places.astype(np.int64)
+        return self.pieces([Piece(place, 0, len(self.sequences[place])) for place in places.tolist()])
+
+    def pieces(self, pieces: Sequence[Piece]) -> Dataset:
+        """Pieces of sequences, at least one, each a sequence of its own with the group and the class of the whole."""
+        places = np.array([piece.place for piece in pieces], np.int64)
+        sequences = tuple(self.sequences[piece.place][piece.start : piece.stop] for piece in pieces)
         return replace(
             self,
-            sequences=tuple(self.sequences[i] for i in places),
+            sequences=sequences,
             y=self.y[places],
             groups=self.groups[places],
             test=None if self.test is None else self.test[places],
+            targets=None if self.targets is None else self.targets.pieces(pieces, sequences),
         )

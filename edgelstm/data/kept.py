@@ -31,8 +31,9 @@ def unseen(dataset: Dataset, hop: int) -> Sequences:
 
 def _in_turn(dataset: Dataset, frames: int, count: int) -> Sequences:
     """At most `count` sequences of `frames` frames together. No class takes more than its share at a time."""
-    longest = max(frames // len(dataset.labels), 1)
-    by_class = [np.flatnonzero(dataset.y == label) for label in range(len(dataset.labels))]
+    classes = np.unique(dataset.y)
+    longest = max(frames // len(classes), 1)
+    by_class = [np.flatnonzero(dataset.y == label) for label in classes]
     rounds = (places[n] for n in range(len(dataset)) for places in by_class if n < len(places))
     chosen: list[NDArray[np.float32]] = []
     room = frames

@@ -1,11 +1,13 @@
-"""Recordings as a data set to classify: one label each."""
+"""Recordings as a data set: one label each, or what a task makes of them."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.targets import Targets
 from edgelstm.plain import printable
 
 
@@ -23,12 +25,26 @@ def labelled(recordings: Recordings) -> Dataset:
             + "), a folder for each label, or the label before the first dot of a file's name"
         )
     labels = tuple(sorted({str(r.label) for r in whole}))
+    return from_recordings(recordings, np.array([labels.index(str(r.label)) for r in whole], np.int64), labels)
+
+
+def from_recordings(
+    recordings: Recordings,
+    y: NDArray[np.int64],
+    labels: tuple[str, ...],
+    targets: Targets | None = None,
+    units: tuple[str, ...] = (),
+) -> Dataset:
+    """The data set of `recordings` with what a task makes of them: fields of `Dataset`; units are of the labels."""
+    whole = recordings.recordings
     tests = [r.test for r in whole]
     groups, names = _groups(recordings)
     return Dataset(
         sequences=tuple(r.frames for r in whole),
-        y=np.array([labels.index(str(r.label)) for r in whole], np.int64),
+        y=y,
         labels=labels,
+        label_units=units if any(units) else (),
+        targets=targets,
         groups=groups,
         group_names=names,
         feature_names=recordings.names,
@@ -40,7 +56,7 @@ def labelled(recordings: Recordings) -> Dataset:
     )
 
 
-def _groups(recordings: Recordings) -> tuple[np.ndarray, tuple[str, ...]]:
+def _groups(recordings: Recordings) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     whole = recordings.recordings
     if any(r.group is None for r in whole):  # each for itself
         return np.arange(len(whole)), ()

@@ -9,9 +9,6 @@ from pathlib import Path
 from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
 from edgelstm.data.csv_files import read_csv_file, read_csv_folder
 from edgelstm.data.csv_table import read_header
-from edgelstm.data.dataset import Dataset
-from edgelstm.data.dataset_file import load_dataset
-from edgelstm.data.labelled import labelled
 from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recordings
@@ -88,12 +85,3 @@ def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Record
     """
     path = Path(path)
     return find_format(path).read(path, options)
-
-
-def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS) -> Dataset:
-    """The recordings at `path` with one label each, to classify. ValueError where one has none; else as
-    `read_recordings`."""
-    path = Path(path)
-    if path.suffix == ".npz" and path.is_file():
-        return load_dataset(path)
-    return labelled(read_recordings(path, options))

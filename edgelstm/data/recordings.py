@@ -19,6 +19,7 @@ class Recording:
     group: str | None = None  # who or where it was recorded
     test: bool | None = None  # in the data's own test split
     notes: tuple[str, ...] = ()  # holes, disorder, what was filled: one line each
+    targets: NDArray[np.float32] | None = None  # numbers to be told: (1 or frames, targets), NaN = not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class Recordings:
     name: str = "data"
     source: str = ""  # where it comes from, and its licence
     left_out: tuple[str, ...] = field(default=())  # columns that are no numbers
+    target_names: tuple[str, ...] = ()  # of the recordings' targets; empty = there are none
 
     def __post_init__(self) -> None:
         if not self.recordings:
@@ -44,6 +46,12 @@ class Recordings:
             if recording.frame_labels is not None and len(recording.frame_labels) != len(frames):
                 raise ValueError(
                     f"{recording.name}: {len(recording.frame_labels)} labels of frames, expected {len(frames)}"
+                )
+            shape = () if recording.targets is None else recording.targets.shape
+            if self.target_names and shape not in [(rows, len(self.target_names)) for rows in (1, len(frames))]:
+                raise ValueError(
+                    f"{recording.name}: targets of shape {shape}, expected (1 or {len(frames)}, "
+                    f"{len(self.target_names)})"
                 )
         for what, texts in (("names", self.names), ("units", self.units)):
             if texts and len(texts) != width:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.targets import Piece
 
 Places = NDArray[np.int64]
+Split = Literal["auto", "groups", "time"]
+"""What is kept apart: whole groups, or the last part of each recording. auto: that of fewer than `FEW` recordings."""
+
+FEW = 4
 
 
 def by_groups(dataset: Dataset, test_groups: Sequence[int | str]) -> tuple[Places, Places]:
@@ -36,7 +42,7 @@ def given(dataset: Dataset) -> tuple[Places, Places]:
 def stratified(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Places, Places]:
     """`fraction` of each class tests, at least one and never all of a class of two or more."""
     test: list[int] = []
-    for label in range(len(dataset.labels)):
+    for label in np.unique(dataset.y):
         places = rng.permutation(np.flatnonzero(dataset.y == label))
         count = min(max(round(fraction * len(places)), 1), len(places) - 1)
         test += places[: max(count, 0)].tolist()
@@ -57,6 +63,24 @@ def by_share(dataset: Dataset, share: float) -> tuple[Places, Places]:
     """About `share` tests, as `hold_out` chooses. Whatever the seed of the weights it is the same: runs with several
     seeds are told by the same recordings."""
     return hold_out(dataset, share, np.random.default_rng(0))
+
+
+def is_by_time(dataset: Dataset, split: object) -> bool:
+    """Whether `split` means the last part of each recording of `dataset`."""
+    return split == "time" or (split == "auto" and len(dataset) < FEW)
+
+
+def by_time(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """(earlier, later): of each recording the last `share`, in frames, is the later part. ValueError where a part
+    would have no frame."""
+    early, late = [], []
+    for place, x in enumerate(dataset.sequences):
+        middle = len(x) - round(share * len(x))
+        early += [Piece(place, 0, middle)] * (middle > 0)
+        late += [Piece(place, middle, len(x))] * (middle < len(x))
+    if not (early and late):
+        raise ValueError(f"{dataset.name}: {share:g} of each recording's frames leaves a part empty")
+    return dataset.pieces(early), dataset.pieces(late)
 
 
 def every_fifth(dataset: Dataset) -> tuple[Places, Places]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.targets import Piece
 
 
 def shorter(dataset: Dataset, frames: int) -> int:
@@ -21,12 +18,12 @@ def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     """
     if frames < 1 or hop < 1:
         raise ValueError(f"windows: frames {frames}, hop {hop}, expected 1 or larger")
-    starts = [range(0, len(x) - frames + 1, hop) for x in dataset.sequences]
-    origin = np.repeat(np.arange(len(dataset)), [len(s) for s in starts])
-    if not origin.size:
+    pieces = [
+        Piece(place, start, start + frames)
+        for place, x in enumerate(dataset.sequences)
+        for start in range(0, len(x) - frames + 1, hop)
+    ]
+    if not pieces:
         longest = max(len(x) for x in dataset.sequences)
         raise ValueError(f"windows: {frames} frames, expected at most {longest}, the longest of {dataset.name}")
-    return replace(
-        dataset.subset(origin),
-        sequences=tuple(x[a : a + frames] for x, s in zip(dataset.sequences, starts) for a in s),
-    )
+    return dataset.pieces(pieces)

@@ -4,7 +4,7 @@ No general framework: models made with one come in through files. `train` is the
 """
 
 from edgelstm.training.config import Config, RecipeError, load_config, parse_config
-from edgelstm.training.trainer import Epoch, Trained, evaluation_set, final_answers, split, train
+from edgelstm.training.trainer import Epoch, Trained, evaluation_set, split, train
 
 __all__ = [
     "Config",
@@ -12,7 +12,6 @@ __all__ = [
     "RecipeError",
     "Trained",
     "evaluation_set",
-    "final_answers",
     "load_config",
     "parse_config",
     "split",

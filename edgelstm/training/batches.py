@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.model import Normalize
+from edgelstm.training.aims import Aims
 from edgelstm.training.augment import augment, stretch
 from edgelstm.training.config import Config
 
@@ -21,7 +22,7 @@ POOL = 8  # batches that are sorted by length together
 @dataclass(frozen=True, eq=False)
 class Batch:
     x: Floats  # (T, features, B), normalized; padding is 0
-    y: NDArray[np.int64]  # (B,)
+    target: Floats  # (outputs, B), or (rows of scores, outputs, B): what each output should say; NaN = not known
     lengths: NDArray[np.int64]  # (B,)
 
 
@@ -35,38 +36,54 @@ def _visits(dataset: Dataset, window: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(dataset)), times)
 
 
-def _window(x: Floats, config: Config, rng: np.random.Generator) -> Floats:
-    """A window at a random place of a sequence; all of one that is shorter."""
+def _window(x: Floats, config: Config, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int64]]:
+    """A window at a random place of a sequence, and the frames that it is of; all of one that is shorter."""
     frames, spread = config.data.window, config.augment.speed
     speed = float(rng.uniform(1 - spread, 1 + spread)) if spread else 1.0
     room = len(x) - 1 - speed * (frames - 1)
     if speed != 1.0 and room > 0:
-        return stretch(x, rng.uniform(0, room), frames, speed)
+        start = rng.uniform(0, room)
+        return stretch(x, start, frames, speed), np.rint(start + speed * np.arange(frames)).astype(np.int64)
     if len(x) <= frames:
-        return x
-    start = int(rng.integers(len(x) - frames + 1))
-    return x[start : start + frames]
+        return x, np.arange(len(x))
+    first = int(rng.integers(len(x) - frames + 1))
+    return x[first : first + frames], np.arange(first, first + frames)
 
 
-def batches(dataset: Dataset, config: Config, normalize: Normalize, rng: np.random.Generator) -> Iterator[Batch]:
+def batches(
+    dataset: Dataset, config: Config, normalize: Normalize, aims: Aims, rng: np.random.Generator
+) -> Iterator[Batch]:
     """One epoch in a new random order."""
-    size = config.training.batch
-    visits = rng.permutation(_visits(dataset, config.data.window))
+    size, window = config.training.batch, config.data.window
+    visits = _draw(dataset, config, rng)
     lengths = np.array([len(x) for x in dataset.sequences])
-    if not config.data.window:
+    if not window:
         pools = [visits[a : a + POOL * size] for a in range(0, len(visits), POOL * size)]
         visits = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
     starts = np.arange(0, len(visits), size)
     for start in rng.permutation(starts):
         places = visits[start : start + size]
-        chosen = [dataset.sequences[place] for place in places]
-        if config.data.window:
-            chosen = [_window(x, config, rng) for x in chosen]
-        yield _collate(chosen, dataset.y[places], config, normalize, rng)
+        chosen, targets = [], []
+        for place in places.tolist():
+            x = dataset.sequences[place]
+            x, frames = _window(x, config, rng) if window else (x, np.arange(len(x)))
+            chosen.append(x)
+            targets.append(aims.rows(dataset, place, frames))
+        yield _collate(chosen, targets, config, normalize, rng)
+
+
+def _draw(dataset: Dataset, config: Config, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The places of an epoch's visits in a random order: all of them, or drawn so that every class comes as often."""
+    visits = _visits(dataset, config.data.window)
+    if config.training.balance != "sampling":
+        return rng.permutation(visits)
+    classes = dataset.y[visits]
+    share = 1 / np.bincount(classes)[classes]
+    return rng.choice(visits, len(visits), p=share / share.sum())
 
 
 def _collate(
-    chosen: list[Floats], y: NDArray[np.int64], config: Config, normalize: Normalize, rng: np.random.Generator
+    chosen: list[Floats], targets: list[Floats], config: Config, normalize: Normalize, rng: np.random.Generator
 ) -> Batch:
     lengths = np.array([len(x) for x in chosen])
     raw = np.zeros((len(chosen), lengths.max(), chosen[0].shape[1]), np.float32)
@@ -74,4 +91,15 @@ def _collate(
         raw[row, : len(x)] = x
     raw = (augment(raw, config.augment, normalize.std, rng) - normalize.mean) / normalize.std
     raw[np.arange(raw.shape[1]) >= lengths[:, None]] = 0
-    return Batch(np.ascontiguousarray(raw.transpose(1, 2, 0)), y, lengths)
+    return Batch(np.ascontiguousarray(raw.transpose(1, 2, 0)), _side_by_side(targets, lengths, config), lengths)
+
+
+def _side_by_side(targets: list[Floats], lengths: NDArray[np.int64], config: Config) -> Floats:
+    """(outputs, B) where there is one row for each sequence, else (rows, outputs, B), NaN on padding."""
+    if all(len(target) == 1 for target in targets) and not config.task.each_frame:
+        return np.ascontiguousarray(np.concatenate(targets).T)
+    rows = int(lengths.max()) // config.model.stride
+    found = np.full((rows, targets[0].shape[1], len(targets)), np.nan, np.float32)
+    for n, target in enumerate(targets):
+        found[: len(target), :, n] = target
+    return found

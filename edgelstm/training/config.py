@@ -15,13 +15,17 @@ from typing import Annotated, Any, Literal
 from edgelstm import records
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import LabelFrom, ReadOptions
+from edgelstm.data.splits import Split
 from edgelstm.data.times import Missing
 from edgelstm.files import read_bounded
-from edgelstm.model import MAX_LAYERS, Answer
+from edgelstm.model import MAX_LAYERS, Answer, OutputActivation
 from edgelstm.records import Bounds, Length, Line, Tagged
+from edgelstm.tasks import CLASSIFY, TaskEntry
+from edgelstm.tasks.task import Criterion
 from edgelstm.training.layers import KINDS, Trainable, TrainableDense, TrainableLSTM, Width
 
 Loss = Literal["frames", "last", "mean"]
+Balance = Literal["none", "weights", "sampling"]
 Column = Annotated[str, Line(1000, least=0)]
 Count = Annotated[int, Bounds(0, 1 << 20)]
 Positive = Annotated[int, Bounds(1, 1 << 20)]
@@ -52,6 +56,7 @@ class Data:
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
+    split: Split = "auto"  # whole groups apart, or the last part of each recording; auto: by time for fewer than four
     test: Fraction = 0.2  # share of the groups, or of each class, to test on where neither says who
     validation: Fraction = 0.0  # share of the training groups held out to stop early; 0 = none
     validation_groups: tuple[int | str, ...] = ()  # these instead of a share
@@ -75,7 +80,7 @@ class ModelConfig:
     units: Annotated[tuple[Width, ...], Length(1, 8)] = ()  # empty = 64, where there are no `layers`
     hidden: Annotated[tuple[Width, ...], Length(0, 7)] = ()
     layers: Annotated[tuple[Entry, ...], Length(1, MAX_LAYERS - 1)] | None = None
-    activation: Literal["softmax", "sigmoid"] = "softmax"
+    activation: Literal["auto", "softmax", "sigmoid"] = "auto"  # as the task needs it
 
     def __post_init__(self) -> None:
         if self.layers and (self.units or self.hidden):
@@ -112,6 +117,10 @@ class Training:
     dropout: Fraction = 0.0  # share of each recurrent layer's results that is zeroed
     smoothing: Fraction = 0.0  # of the labels
     loss: Loss = "frames"  # "frames": of each row of scores, of which a model with strides has fewer than frames
+    criterion: Literal["auto", Criterion] = (
+        "auto"  # of a row of scores and what it should say; auto: the task's usual
+    )
+    balance: Balance = "none"  # rare classes weigh more, or are drawn more often
     skip: Count = 0  # first frames of a sequence without loss, for "frames" and "mean"
     averaging: Annotated[float, Bounds(0, below=1)] = 0.0  # decay per step of the averaged weights; 0 = off
     patience: Count = 0  # epochs without improvement before stopping; 0 = never
@@ -143,6 +152,7 @@ class AnswerConfig:
 class Config:
     """One training run."""
 
+    task: TaskEntry = CLASSIFY
     data: Data = Data()
     model: ModelConfig = ModelConfig()
     training: Training = Training()
@@ -164,8 +174,44 @@ class Config:
                 f"training.patience: {self.training.patience}, expected 0 without data.validation and "
                 "data.validation_groups: nothing tells which epoch is better"
             )
+        self._check_task()
         self._check_stride()
         self._check_budget()
+
+    def _check_task(self) -> None:
+        """What does not go with the task."""
+        task, training = self.task, self.training
+        if training.criterion != "auto" and training.criterion not in task.criteria:
+            known = ", ".join(task.criteria)
+            raise ValueError(f"training.criterion: {training.criterion!r}, expected one of {known} for {task.kind}")
+        if task.activation != "softmax" and self.model.activation not in ("auto", task.activation):
+            raise ValueError(
+                f"model.activation: {self.model.activation!r}, expected {task.activation} for {task.kind}"
+            )
+        if (self.criterion == "quantile") != (task.levels(1) is not None):
+            raise ValueError("task.quantiles: expected some with the criterion quantile, and with no other")
+        if task.each_frame and training.loss != "frames":
+            raise ValueError(
+                f"training.loss: {training.loss!r}, expected frames: {task.kind} tells something of each"
+            )
+        if task.each_frame and not self.answer.hop:
+            raise ValueError(f"answer.hop: 0, expected answers along the recordings for {task.kind}")
+        if training.balance != "none" and task.activation == "linear":
+            raise ValueError(f"training.balance: {training.balance!r}, expected none: {task.kind} has no classes")
+
+    @property
+    def activation(self) -> OutputActivation:
+        """Of the model's outputs."""
+        if self.model.activation != "auto":
+            return self.model.activation
+        return "sigmoid" if self.training.criterion == "binary" else self.task.activation
+
+    @property
+    def criterion(self) -> Criterion:
+        """What training makes small."""
+        if self.training.criterion != "auto":
+            return self.training.criterion
+        return "binary" if self.activation == "sigmoid" else self.task.criteria[0]
 
     def _check_stride(self) -> None:
         """What is counted in frames has to hold whole rows of scores."""
@@ -192,6 +238,7 @@ class Config:
         """Plain JSON values, for a model's provenance."""
         values: dict[str, Any] = records.to_json(self)
         layers = self.model.layers or ()
+        values["task"] = self.task.to_json()
         values["model"]["layers"] = [{"kind": layer.kind} | records.to_json(layer) for layer in layers]
         return values
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import shorter
-from edgelstm.evaluation import Evaluation
 from edgelstm.plain import printable
+from edgelstm.training.aims import class_counts
 from edgelstm.training.config import Config
 from edgelstm.training.normalizing import still
 
@@ -34,20 +35,21 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     if names := still(training):
         found.append(f"never changes in what is trained on, and says nothing: {_listed(names)}")
     short = shorter(test, config.data.window)
-    if short:
+    if short and not config.task.each_frame:
         found.append(
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
             "do not count in the accuracy"
         )
-    trained, tested = (set(one.y.tolist()) for one in (training, test))
-    untested = [training.labels[n] for n in sorted(trained - tested)]
+    trained, tested = class_counts(training), class_counts(test)
+    if trained is None or tested is None:
+        return found
+    untested = [label for label, here, there in zip(training.labels, trained, tested) if here and not there]
     if untested:
         found.append(f"no recording to test on: {_listed(untested)}; the accuracy says nothing of them")
-    return [*found, *_of_classes(training)]
+    return [*found, *_of_classes(training, trained, "frames" if config.task.each_frame else "recordings")]
 
 
-def _of_classes(training: Dataset) -> list[str]:
-    counts = np.bincount(training.y, minlength=len(training.labels))
+def _of_classes(training: Dataset, counts: NDArray[np.int64], what: str) -> list[str]:
     absent = [label for label, count in zip(training.labels, counts) if not count]
     rare = [label for label, count in zip(training.labels, counts) if 0 < count * _IMBALANCE <= counts.max()]
     found = []
@@ -56,17 +58,10 @@ def _of_classes(training: Dataset) -> list[str]:
     if rare:
         most = training.labels[int(counts.argmax())]
         found.append(
-            f"far fewer recordings than of {printable(most, 40)!r} ({counts.max()}): {_listed(rare)}; the accuracy "
+            f"far fewer {what} than of {printable(most, 40)!r} ({counts.max()}): {_listed(rare)}; the accuracy "
             "says little of them: see how many of each class are found"
         )
     return found
-
-
-def never_found(evaluation: Evaluation) -> str | None:
-    """Of classes that the test has and the model never decides for, which an accuracy does not show; None where there
-    are none."""
-    missed = [label for label, share in zip(evaluation.labels, evaluation.recall) if share == 0]
-    return f"never found: {_listed(missed)}" if missed else None
 
 
 def _listed(labels: list[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,14 @@ from edgelstm import forward
 from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
+from edgelstm.evaluation import pooled
+from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
+from edgelstm.training.aims import Aims, find_aims
 from edgelstm.training.batches import Batch, batches, steps_per_epoch
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.layers import Memory
-from edgelstm.training.losses import loss_and_gradient
 from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
@@ -28,13 +29,13 @@ from edgelstm.training.seen import feature_range
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. The accuracy is that of final answers on the held-out groups, if there are any."""
+    """What one epoch came to."""
 
     number: int  # from 1
     epochs: int
     loss: float  # mean over the epoch's batches, with dropout and augmentation
-    validation_loss: float | None  # negative log-likelihood of final answers
-    validation_accuracy: float | None
+    validation_loss: float | None  # of the answers on what is held out
+    score: Figure | None  # the headline of their evaluation
     best: bool  # the best so far: its weights are kept
     seconds: float
 
@@ -53,6 +54,8 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
     """
     _check_lengths(dataset, config)
     groups = config.data.test_groups
+    if not groups and dataset.test is None and splits.is_by_time(dataset, config.data.split):
+        return _by_time(dataset, config.data.test, "data.test")
     try:
         if groups:
             train, test = splits.by_groups(dataset, groups)
@@ -70,19 +73,21 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
     return dataset.subset(train), dataset.subset(test)
 
 
+def _by_time(dataset: Dataset, share: float, key: str) -> tuple[Dataset, Dataset]:
+    try:
+        return splits.by_time(dataset, share)
+    except ValueError as error:
+        raise RecipeError(f"{key}: {error}") from None
+
+
 def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
-    """What an accuracy is counted over: windows, or whole sequences where the configuration sets no window."""
-    window = config.data.window
+    """What answers are judged over: windows, or whole sequences where the configuration sets no window, or where
+    answers are judged all along them."""
+    window = 0 if config.task.each_frame else config.data.window
     try:
         return cut(dataset, window, config.data.hop or window) if window else dataset
     except ValueError as error:
         raise RecipeError(f"data.window: {error}") from None
-
-
-def final_answers(model: Model, dataset: Dataset) -> NDArray[Any]:
-    """The float model's final answer for each sequence (sequences, outputs), before the output activation."""
-    answer = model.run_answer
-    return np.stack([forward.final_answer(s, answer) for s in forward.scores(model, dataset.sequences)])
 
 
 def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | None = None) -> Trained:
@@ -96,9 +101,7 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
     fit, watched = _hold_out(dataset, config, rng)
-    if len(classes := set(fit.y.tolist())) < 2:
-        label = dataset.labels[classes.pop()]
-        raise ValueError(f"{dataset.name}: all that is trained on is {label[:40]!r}, expected two classes or more")
+    aims = find_aims(fit, config)
     held_out = None if watched is None else evaluation_set(watched, config)
     normalize = fit_normalize(fit)
     try:  # what cannot become a model is refused now
@@ -115,28 +118,32 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     for number in range(1, settings.epochs + 1):
         began = time.perf_counter()
         losses = []
-        for batch in batches(fit, config, normalize, rng):
-            loss, gradients = _gradients(network, parameters, batch, config, rng, memories)
+        for batch in batches(fit, config, normalize, aims, rng):
+            loss, gradients = _gradients(network, parameters, batch, config, aims, rng, memories)
             clip_by_global_norm(gradients, settings.clip)
             rate = learning_rate(optimizer.steps, steps, settings.learning_rate, settings.warmup)
             optimizer.step(gradients, rate)
             average.update(parameters)
             losses.append(loss)
         current = average.values if settings.averaging else parameters
-        value, accuracy = _validate(network.to_layers(current), held_out, normalize, config)
+        value, score = None, None
+        if held_out is not None:
+            value, score = _validate(network.to_layers(current), held_out, normalize, config, aims)
         is_best = value is None or value < best
         if is_best:
             best = np.inf if value is None else value
             best_parameters = {name: p.copy() for name, p in current.items()}
         seconds = time.perf_counter() - began
-        epoch = Epoch(number, settings.epochs, float(np.mean(losses)), value, accuracy, is_best, seconds)
+        epoch = Epoch(number, settings.epochs, float(np.mean(losses)), value, score, is_best, seconds)
         history.append(epoch)
         if on_epoch:
             on_epoch(epoch)
         if settings.patience and number - _best(history).number >= settings.patience:
             break
     _silence(network, best_parameters, is_still(fit))
-    model = _model(network.to_layers(best_parameters), normalize, config, fit, _best(history))
+    layers = network.to_layers(best_parameters)
+    layers = layers if aims.scaling is None else aims.scaling.carried(layers)
+    model = _model(layers, normalize, config, fit, _best(history))
     return _with_recordings(model, tuple(history), fit, watched)
 
 
@@ -155,6 +162,8 @@ def _silence(network: Network, parameters: Parameters, silent: NDArray[np.bool_]
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
     """(what to fit, what to watch it by)."""
     data = config.data
+    if data.validation and not data.validation_groups and splits.is_by_time(dataset, data.split):
+        return _by_time(dataset, data.validation, "data.validation")
     if data.validation_groups:
         try:
             fit, watch = splits.by_groups(dataset, data.validation_groups)
@@ -207,39 +216,40 @@ def _gradients(
     parameters: Parameters,
     batch: Batch,
     config: Config,
+    aims: Aims,
     rng: np.random.Generator,
     memories: Mapping[str, Memory],
 ) -> tuple[float, Parameters]:
-    settings, sequences = config.training, len(batch.y)
-    outputs = network.road[-1].result.size
-    target = np.full((outputs, sequences), settings.smoothing / outputs, batch.x.dtype)
-    target[batch.y, np.arange(sequences)] += 1 - settings.smoothing
-    drops = network.drops(settings.dropout, sequences, rng, batch.x.dtype)
+    drops = network.drops(config.training.dropout, len(batch.lengths), rng, batch.x.dtype)
     forward_pass = network.run(parameters, batch.x, drops, memories)
     # Scores come every `stride` frames: lengths and the frames to skip are counted in rows of scores from here.
-    loss, dscores = loss_and_gradient(
-        forward_pass.scores,
-        target,
-        batch.lengths // network.stride,
-        settings.loss,
-        settings.skip // network.stride,
-        config.model.activation,
-    )
+    lengths = batch.lengths // network.stride
+    loss, dscores = aims.objective.loss_and_gradient(forward_pass.scores, batch.target, lengths)
     return loss, forward_pass.gradients(dscores)
 
 
 def _validate(
-    layers: tuple[Layer, ...], held_out: Dataset | None, normalize: Normalize, config: Config
-) -> tuple[float | None, float | None]:
-    """Loss and accuracy of the final answers on what was held out."""
-    if held_out is None:
-        return None, None
-    model = _bare_model(layers, normalize, config)
-    answers = final_answers(model, held_out)
-    probabilities = forward.activate(answers, config.model.activation)
-    chosen = probabilities[np.arange(len(answers)), held_out.y]
-    loss = float(-np.log(np.maximum(chosen, 1e-12)).mean())
-    return loss, float((answers.argmax(axis=1) == held_out.y).mean())
+    layers: tuple[Layer, ...], held_out: Dataset, normalize: Normalize, config: Config, aims: Aims
+) -> tuple[float, Figure]:
+    """Loss and score of the answers on what was held out."""
+    model = _bare_model(layers, normalize, config)  # of values as they are learned
+    said = [pooled(s, model, config.task.each_frame) for s in forward.scores(model, held_out.sequences)]
+    total, known = 0.0, 0
+    for place, one in enumerate(said):
+        target = _at_answers(aims, held_out, place, one)
+        total += float(aims.objective.of_rows(one.answers.T, target.T)[0].sum())
+        known += int(np.isfinite(target).any(axis=1).sum())
+    if aims.scaling is not None:
+        said = [Said(one.at, aims.scaling.up(one.answers)) for one in said]
+    said = [Said(one.at, forward.activate(one.answers, config.activation)) for one in said]
+    return total / max(known, 1), config.task.judge("float32", False, held_out, said).headline
+
+
+def _at_answers(aims: Aims, dataset: Dataset, place: int, said: Said) -> NDArray[np.float32]:
+    """What each output should say (answers, outputs) in the answers along a sequence."""
+    frames = np.repeat(said.at - 1, aims.stride)  # of which every last of a stride counts
+    found = aims.rows(dataset, place, frames)
+    return np.repeat(found, len(said.at), axis=0) if len(found) == 1 else found
 
 
 def _best(history: list[Epoch]) -> Epoch:
@@ -247,7 +257,7 @@ def _best(history: list[Epoch]) -> Epoch:
 
 
 def _bare_model(layers: tuple[Layer, ...], normalize: Normalize, config: Config) -> Model:
-    return Model(normalize, layers, config.model.activation, config.to_answer())
+    return Model(normalize, layers, config.activation, config.to_answer(), config.task)
 
 
 def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit: Dataset, best: Epoch) -> Model:

@@ -7,18 +7,19 @@ import pytest
 
 from edgelstm.data import Dataset
 from edgelstm.evaluation import (
+    along_each,
     check_lengths,
-    count,
-    count_streamed,
     evaluate,
     evaluate_streamed,
     kept_for_testing,
     window_of_training,
 )
+from edgelstm.judging import Said
 from edgelstm.layers import GRU, Context, Dense
 from edgelstm.matching import match, match_features
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate, quantize
+from edgelstm.tasks import CLASSIFY
 from edgelstm.training import parse_config, split
 
 
@@ -50,9 +51,9 @@ def data(**changes):
 
 
 def test_what_fits_is_evaluated():
-    assert evaluate(made(), data()).sequences == 2
+    assert evaluate(made(), data()).count == 2
     nameless = data(feature_names=(), sample_rate=0.0)
-    assert evaluate(made(), nameless).sequences == 2
+    assert evaluate(made(), nameless).count == 2
 
 
 def told(**changes):
@@ -179,7 +180,9 @@ def test_a_stream_is_judged_by_the_recording_in_which_each_answer_falls():
         assert found.streamed
         assert found.confusion.tolist() == [[2, 0], [0, 5]]
     late = np.eye(2)[[1, 1, 1, 0, 0, 1, 1]]  # what one would answer that is one answer behind
-    assert count_streamed("late", late, 2, recordings).confusion.tolist() == [[1, 1], [1, 4]]
+    said = along_each(Said(2 * np.arange(1, 8), late), recordings)
+    assert [one.at.tolist() for one in said] == [[2, 4], [1, 3], [1, 3, 5]]
+    assert CLASSIFY.judge("late", True, recordings, said).confusion.tolist() == [[1, 1], [1, 4]]
     with pytest.raises(ValueError, match="streamed: the model answers only when asked"):
         evaluate_streamed(replace(model, answer=Answer("mean", 0, 0)), recordings)
 
@@ -196,6 +199,4 @@ def test_sequences_shorter_than_the_stride_are_refused_by_place():
 def test_answers_that_overflow_are_no_decisions(value):
     answers = np.array([[0, 1], [value, 0]], np.float32)
     with pytest.raises(ValueError, match=r"^float32: answer 1 is not finite, the model overflows on these data$"):
-        count("float32", answers, data())
-    with pytest.raises(ValueError, match="answer 1 is not finite"):
-        count_streamed("float32", answers, 3, data())
+        CLASSIFY.judge("float32", False, data(), [Said(np.array([n]), a[None]) for n, a in zip((6, 9), answers)])

@@ -8,6 +8,7 @@ from types import TracebackType
 
 import click
 
+from edgelstm.cli.show.style import figure
 from edgelstm.training import Epoch
 
 _WIDTH = 20
@@ -37,7 +38,7 @@ class TrainingBar:
         left = (time.monotonic() - self._start) / epoch.number * (epoch.epochs - epoch.number)
         done = _WIDTH * epoch.number // epoch.epochs
         bar = "█" * done + "·" * (_WIDTH - done)
-        metric = "" if epoch.validation_accuracy is None else f"  held out {100 * epoch.validation_accuracy:.1f} %"
+        metric = "" if epoch.score is None else f"  held out {figure(epoch.score)}"
         text = f"  {bar} epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}{metric}  {left:.0f} s left"
         click.echo(f"\r{text:<78}"[:80], nl=False, err=True)
         self._drawn = True

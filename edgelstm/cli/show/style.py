@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from edgelstm.judging import Figure
 
 
 def passed(text: str) -> str:
@@ -30,6 +34,15 @@ def heading(text: str) -> str:
 
 def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
+
+
+def figure(found: Figure) -> str:
+    """Its value with its unit, or none."""
+    if found.value is None:
+        return found.why or "none"
+    if found.is_share:
+        return percent(found.value)
+    return f"{found.value:.4g}" + (f" {found.unit}" if found.unit else "")
 
 
 def announce(work: str | None) -> None:

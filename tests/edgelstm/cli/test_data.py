@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgelstm.data import load_dataset, read_dataset
+from edgelstm.data import load_dataset
+from edgelstm.tasks import read_dataset
 
 Command = Callable[..., Any]
 

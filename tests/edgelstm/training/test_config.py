@@ -11,6 +11,7 @@ import pytest
 
 from edgelstm.devices.profiling.budget import FIGURES, model_budget
 from edgelstm.recipes import load_recipe
+from edgelstm.tasks import TASKS
 from edgelstm.training import Config, load_config, parse_config
 from edgelstm.training.layers import (
     KINDS,
@@ -191,6 +192,11 @@ def test_the_document_names_every_section_and_key() -> None:
     assert parts.keys() == {section.name for section in fields(Config)}
     for section in fields(Config):
         if section.name == "budget":
+            continue
+        if section.name == "task":
+            rows = re.findall(r"^\| `(\w+)` \| `", parts["task"], re.MULTILINE)
+            assert set(rows) == {key.name for task in TASKS.values() for key in fields(task)}
+            assert all(f"\n| `{kind}` |" in parts["task"] for kind in TASKS)
             continue
         rows = re.findall(r"^\| `(\w+)` \|", parts[section.name].partition("| kind |")[0], re.MULTILINE)
         assert rows == [key.name for key in fields(getattr(Config(), section.name))]

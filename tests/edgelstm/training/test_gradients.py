@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from edgelstm.tasks.task import Criterion
 from edgelstm.training.config import Loss
 from edgelstm.training.layers import (
     KINDS,
@@ -20,7 +21,7 @@ from edgelstm.training.layers import (
     TrainableGRU,
     TrainableLSTM,
 )
-from edgelstm.training.losses import loss_and_gradient
+from edgelstm.training.losses import Objective
 from edgelstm.training.network import Network, Parameters, begin
 
 SCORES = TrainableDense(4, "linear")
@@ -105,11 +106,23 @@ def test_gradients_by_the_input_equal_finite_differences(name: str) -> None:
     assert relative_error(gradients["dense0.W"], expected) < 1e-6
 
 
-@pytest.mark.parametrize(("kind", "activation"), [*itertools.product(get_args(Loss), ("softmax", "sigmoid"))])
-def test_gradients_of_losses_equal_finite_differences(kind: Loss, activation: Any) -> None:
+@pytest.mark.parametrize(("kind", "criterion"), [*itertools.product(get_args(Loss), get_args(Criterion))])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_gradients_of_losses_equal_finite_differences(kind: Loss, criterion: Criterion, is_weighted: bool) -> None:
     rng = np.random.default_rng(4)
     scores, lengths = rng.normal(size=(7, 4, 3)), np.array([7, 4, 2])
     target = np.eye(4)[:, [1, 3, 0]] * 0.9 + 0.025
-    gradient = loss_and_gradient(scores, target, lengths, kind, 2, activation)[1]
-    expected = by_differences(lambda: loss_and_gradient(scores, target, lengths, kind, 2, activation)[0], scores)
-    assert relative_error(gradient, expected) < 1e-6
+    weights = np.array([1.0, 3, 0.5, 2]) if is_weighted else None
+    objective = Objective(criterion, kind, 2, weights, np.array([0.1, 0.5, 0.5, 0.9]))
+    targets = [target]
+    if kind != "mean":  # rows with targets of their own, of which some are not known
+        of_rows = np.stack([target] * 7)
+        of_rows[3, :, 1] = of_rows[2, 1, 0] = np.nan
+        targets.append(of_rows)
+    for each in targets:
+
+        def loss(each: Floats = each) -> float:
+            return objective.loss_and_gradient(scores, each, lengths)[0]
+
+        gradient = objective.loss_and_gradient(scores, each, lengths)[1]
+        assert relative_error(gradient, by_differences(loss, scores)) < 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgelstm.training.losses import loss_and_gradient, row_weights
+from edgelstm.training.losses import Objective, row_weights
 
 
 def test_row_weights() -> None:
@@ -17,5 +17,7 @@ def test_row_weights() -> None:
 
 
 def test_the_loss_of_undecided_scores_is_log_of_the_classes() -> None:
-    loss, _ = loss_and_gradient(np.zeros((4, 7, 2)), np.eye(7)[:, [0, 3]], np.array([4, 4]), "frames", 0, "softmax")
+    loss, _ = Objective("cross-entropy").loss_and_gradient(
+        np.zeros((4, 7, 2)), np.eye(7)[:, [0, 3]], np.array([4, 4])
+    )
     assert loss == pytest.approx(np.log(7))

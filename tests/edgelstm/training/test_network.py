@@ -15,7 +15,7 @@ from edgelstm.training.layers import (
     TrainableGRU,
     TrainableLSTM,
 )
-from edgelstm.training.losses import loss_and_gradient
+from edgelstm.training.losses import Objective
 from edgelstm.training.network import Network, Parameters, begin
 
 SCORES = TrainableDense(4, "linear")
@@ -65,7 +65,7 @@ def test_padding_changes_nothing(name: str) -> None:
     results = []
     for frames in (x, padded):
         one = network.run(parameters, frames)
-        loss, gradient = loss_and_gradient(one.scores, target, lengths, "frames", 1, "softmax")
+        loss, gradient = Objective("cross-entropy", "frames", 1).loss_and_gradient(one.scores, target, lengths)
         results.append((loss, one.gradients(gradient)))
     assert results[0][0] == pytest.approx(results[1][0])
     for key in parameters:

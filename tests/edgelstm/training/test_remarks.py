@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from edgelstm.data import Dataset, save_dataset
-from edgelstm.evaluation import Evaluation
-from edgelstm.training.remarks import never_found
+from edgelstm.judging import Decisions
 
 Command = Callable[..., Any]
 RECIPE = "[data]\nfile = 'data.npz'\ntest_groups = [1]\n[training]\nepochs = 1\n[model]\nunits = [2]\n"
@@ -87,9 +86,9 @@ def test_what_is_most_likely_not_meant_is_said(
 def test_a_class_that_is_never_found_is_told() -> None:
     """An accuracy of 95 % shows nothing of it; a class that the test has not is no failure."""
     confusion = np.array([[38, 2, 0, 0], [0, 18, 0, 0], [2, 1, 0, 0], [0, 0, 0, 0]])
-    found = Evaluation("float32", ("left", "right", "rare\x1b", "absent"), confusion)
-    assert never_found(found) == "never found: 'rare?'"
-    assert never_found(Evaluation("float32", ("left", "right"), confusion[:2, :2])) is None
+    found = Decisions("float32", False, ("left", "right", "rare\x1b", "absent"), confusion)
+    assert "never found: 'rare?'" in found.remarks()
+    assert not Decisions("float32", False, ("left", "right"), confusion[:2, :2]).remarks()
 
 
 @pytest.mark.parametrize("counts", [{"left": 20}, {"left": 20, "right": 0}])

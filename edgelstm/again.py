@@ -7,22 +7,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from edgelstm.data.columns import Roles
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.labelled import from_recordings, labelled
 from edgelstm.data.options import DEFAULTS, LabelFrom, ReadOptions
-from edgelstm.data.read import read_dataset
+from edgelstm.data.read import read_recordings
 from edgelstm.data.times import Missing
+from edgelstm.tasks import Task, read_dataset
 
 
-def read_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:
-    """The labelled recordings at `path`, of any format. Errors as of `read_dataset`.
+def read_again(path: Path | str, provenance: object, features: tuple[str, ...], task: Task) -> Dataset:
+    """The recordings at `path`, of any format, with what `task` makes of them. Errors as of `read_dataset`.
 
     provenance: the model's, whose recipe names the columns of labels, groups and times, and says what becomes of
     gaps; where it says nothing, columns are found by their names. features: the model's names; CSV files with a
     header have to have them all, and may have others.
     """
     options = options_of(provenance)
-    return read_dataset(path, replace(options, roles=replace(options.roles, features=features)))
+    wanted = (*features, *(name for name in task.columns_to_tell if features and name not in features))
+    return read_dataset(path, replace(options, roles=replace(options.roles, features=wanted)), task)
+
+
+def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:
+    """The same for those who ask for no truth: labels are taken where there are some, for the sake of variety."""
+    options = options_of(provenance)
+    recordings = read_recordings(path, replace(options, roles=replace(options.roles, features=features)))
+    if all(recording.label is not None for recording in recordings.recordings):
+        return labelled(recordings)
+    return from_recordings(recordings, np.zeros(len(recordings.recordings), np.int64), ("",))
 
 
 def options_of(provenance: object) -> ReadOptions:

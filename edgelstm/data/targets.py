@@ -1,0 +1,115 @@
+"""What a model is to say along sequences, where one class for each does not tell it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[Any]
+Sequences = Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames `start` to `stop` of the sequence at a place."""
+
+    place: int
+    start: int
+    stop: int
+
+
+class Targets(ABC):
+    """Of each sequence an array whose rows belong to its frames, or which has one row for all of them.
+
+    Classes are (rows,) int64, places in the labels, -1 where none is known. Values are (rows, outputs) float32, NaN
+    where none is known.
+    """
+
+    @abstractmethod
+    def __getitem__(self, place: int) -> Values:
+        """Of all frames of the sequence at `place`, or one row for all."""
+
+    @abstractmethod
+    def at(self, place: int, frames: NDArray[np.int64]) -> Values:
+        """Of these frames of it, or one row for all."""
+
+    @abstractmethod
+    def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Targets:
+        """Those of `sequences`, which are these pieces of the sequences here. None looks beyond its piece."""
+
+    @abstractmethod
+    def reordered(self, order: Sequence[int], sequences: Sequences) -> Targets:
+        """Those of the same sequences with columns `order` of theirs."""
+
+    @abstractmethod
+    def relabelled(self, places: NDArray[np.int64], outputs: int) -> Targets:
+        """The same for a model of `outputs` outputs, where label n here is label `places[n]`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept(Targets):
+    """Targets that the data brought along."""
+
+    arrays: tuple[Values, ...]
+
+    def __getitem__(self, place: int) -> Values:
+        return self.arrays[place]
+
+    def at(self, place: int, frames: NDArray[np.int64]) -> Values:
+        found = self.arrays[place]
+        return found if len(found) == 1 else found[frames]
+
+    def pieces(self, pieces: Sequence[Piece], _sequences: Sequences) -> Kept:
+        found = ((piece, self.arrays[piece.place]) for piece in pieces)
+        return Kept(tuple(array if len(array) == 1 else array[at.start : at.stop] for at, array in found))
+
+    def reordered(self, _order: Sequence[int], _sequences: Sequences) -> Kept:
+        return self
+
+    def relabelled(self, places: NDArray[np.int64], outputs: int) -> Kept:
+        return Kept(tuple(_relabelled(array, places, outputs) for array in self.arrays))
+
+
+def _relabelled(array: Values, places: NDArray[np.int64], outputs: int) -> Values:
+    if array.ndim == 1:
+        return np.append(places, -1)[array]
+    found = np.full((len(array), outputs), np.nan, np.float32)
+    found[:, places] = array
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead(Targets):
+    """What some columns will be, so many frames later: for each step every column, each `repeats` times."""
+
+    sequences: Sequences
+    columns: tuple[int, ...]
+    steps: tuple[int, ...]  # frames; 0 = the frame itself
+    repeats: int = 1  # outputs that are to say the same
+
+    def __getitem__(self, place: int) -> Values:
+        return self.at(place, np.arange(len(self.sequences[place])))
+
+    def at(self, place: int, frames: NDArray[np.int64]) -> Values:
+        x = self.sequences[place]
+        later = frames[:, None] + np.array(self.steps)
+        found = x[np.minimum(later, len(x) - 1)][..., list(self.columns)]
+        found[later >= len(x)] = np.nan
+        return np.repeat(found.reshape(len(frames), -1), self.repeats, axis=1)
+
+    def pieces(self, _pieces: Sequence[Piece], sequences: Sequences) -> Ahead:
+        return replace(self, sequences=sequences)
+
+    def reordered(self, order: Sequence[int], sequences: Sequences) -> Ahead:
+        columns = tuple(list(order).index(column) for column in self.columns)
+        return replace(self, sequences=sequences, columns=columns)
+
+    def relabelled(self, places: NDArray[np.int64], outputs: int) -> Ahead:
+        if places.tolist() != list(range(outputs)):
+            raise ValueError("what is predicted has other names than the model's outputs")
+        return self

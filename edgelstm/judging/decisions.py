@@ -1,0 +1,138 @@
+"""Decisions for one of several classes, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.judging.evaluation import Evaluation, Figure
+from edgelstm.plain import printable
+
+_MOST_NAMED = 4
+_HARDLY_MORE = 0.02  # than always the class of most, in an accuracy
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions(Evaluation):
+    """Counts of decisions. `confusion[true, decided]` (labels, labels)."""
+
+    labels: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the decisions that are right."""
+        return float(np.trace(self.confusion)) / max(self.count, 1)
+
+    @property
+    def majority(self) -> float:
+        """The accuracy of always deciding for the class that there is most of."""
+        return float(self.confusion.sum(axis=1).max(initial=0)) / max(self.count, 1)
+
+    @cached_property
+    def recall(self) -> NDArray[np.float64]:
+        """(labels,): share of each class that was found; NaN for a class without sequences."""
+        return _shares(np.diag(self.confusion), self.confusion.sum(axis=1))
+
+    @cached_property
+    def exactness(self) -> NDArray[np.float64]:
+        """(labels,): share of the decisions for each class that are right, its precision; NaN without decisions."""
+        return _shares(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    @cached_property
+    def f1(self) -> NDArray[np.float64]:
+        """(labels,): harmonic mean of precision and recall; 0 for a class that is never decided for, NaN for one
+        that the data do not have."""
+        both = self.confusion.sum(axis=1) + self.confusion.sum(axis=0)
+        f1 = _shares(2 * np.diag(self.confusion), both)
+        f1[self.confusion.sum(axis=1) == 0] = np.nan
+        return f1
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean of `f1` over the classes that the data have."""
+        return float(np.nanmean(self.f1)) if self.count else 0.0
+
+    @property
+    def headline(self) -> Figure:
+        return Figure("accuracy", self.accuracy, is_share=True)
+
+    def figures(self) -> Sequence[Figure]:
+        return (
+            self.headline,
+            Figure("macro F1", self.macro_f1, is_share=True),
+            Figure("always the most frequent", self.majority, is_share=True),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        counts = self.confusion.sum(axis=1)
+        return {
+            "precision": self.precision,
+            "streamed": self.streamed,
+            "sequences": self.count,
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "majority": self.majority,
+            "recall": {label: _known(value) for label, value in zip(self.labels, self.recall)},
+            "classes": {
+                label: {
+                    "count": int(counts[n]),
+                    "precision": _known(self.exactness[n]),
+                    "recall": _known(self.recall[n]),
+                    "f1": _known(self.f1[n]),
+                }
+                for n, label in enumerate(self.labels)
+            },
+            "confusion": self.confusion.tolist(),
+        }
+
+    def remarks(self) -> Sequence[str]:
+        found = []
+        missed = [label for label, share in zip(self.labels, self.recall) if share == 0]
+        if missed:
+            found.append(f"never found: {_listed(missed)}")
+        decided = np.flatnonzero(self.confusion.sum(axis=0))
+        if len(decided) == 1 and (self.confusion.sum(axis=1) > 0).sum() > 1:
+            found.append(
+                f"every answer is {printable(self.labels[decided[0]], 40)!r}: nothing was learned but which class is "
+                'most frequent; training.balance = "weights" or "sampling" helps rare ones'
+            )
+        elif self.accuracy < self.majority + _HARDLY_MORE and self.majority > 1 / max(len(self.labels), 1):
+            found.append(
+                f"always the most frequent class would be right in {100 * self.majority:.1f} %: the accuracy says "
+                "little, see the classes"
+            )
+        return found
+
+
+def decisions(
+    precision: str, streamed: bool, labels: tuple[str, ...], truth: NDArray[np.int64], decided: NDArray[np.int64]
+) -> Decisions:
+    """Count `decided` (answers,) against `truth` (answers,), places in `labels`; a truth of -1 does not count."""
+    known = truth >= 0
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (truth[known], decided[known]), 1)
+    return Decisions(precision, streamed, labels, confusion)
+
+
+def _shares(some: NDArray[np.int64], all_: NDArray[np.int64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = np.divide(some, all_, out=np.full(len(all_), np.nan), where=all_ > 0)
+    return shares
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _listed(labels: list[str]) -> str:
+    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    return ", ".join(repr(printable(label, 40)) for label in labels[:_MOST_NAMED]) + more

@@ -1,0 +1,83 @@
+"""What every way to judge answers has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a model said along one sequence."""
+
+    at: NDArray[np.int64]  # (answers,) frames of the sequence that had come
+    answers: Floats  # (answers, outputs), after the output activation
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of an evaluation."""
+
+    name: str
+    value: float | None
+    is_share: bool = False  # of 0 to 1, shown in percent
+    unit: str = ""
+    why: str = ""  # there is no value
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(ABC):
+    """Figures of one precision over one data set."""
+
+    precision: str  # what computed: "float32", "int8 per-row", an engine's name …
+
+    streamed: bool  # answers of one stream over all recordings, not of each sequence from a fresh state
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Answers that were judged."""
+
+    @property
+    @abstractmethod
+    def headline(self) -> Figure:
+        """The figure to be told where there is room for one."""
+
+    @abstractmethod
+    def figures(self) -> Sequence[Figure]:
+        """All of them, the headline included, in the order in which they are shown; the same names for every
+        precision."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; a figure that cannot be had is null."""
+
+    def remarks(self) -> Sequence[str]:
+        """What is bad about it and easily overlooked: one line each."""
+        return ()
+
+
+def pairs(said: Sequence[Said], truths: Iterable[Floats]) -> Iterator[tuple[Floats, Floats]]:
+    """(answers, truths), both a row for each answer: of truths (rows, …) of one sequence those at the answers'
+    frames, or the only one for all."""
+    for one, truth in zip(said, truths, strict=True):
+        yield one.answers, truth[one.at - 1] if len(truth) > 1 else np.repeat(truth, len(one.at), axis=0)
+
+
+def check_finite(precision: str, said: Iterable[Said]) -> None:
+    """ValueError for an answer that is not finite."""
+    count = 0
+    for one in said:
+        wrong = np.flatnonzero(~np.isfinite(one.answers).all(axis=1))
+        if wrong.size:
+            raise ValueError(
+                f"{precision}: answer {count + wrong[0]} is not finite, the model overflows on these data"
+            )
+        count += len(one.answers)

@@ -1,0 +1,60 @@
+"""What a model is for: a file for each task, all of the type `Task`, and the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.dataset_file import load_dataset
+from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.read import read_recordings
+from edgelstm.records import Tagged
+from edgelstm.tasks.classify import CLASSIFY, Classify
+from edgelstm.tasks.forecast import Forecast
+from edgelstm.tasks.frames import Frames
+from edgelstm.tasks.regress import Regress
+from edgelstm.tasks.task import Task
+
+TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Regress, Forecast)}
+
+TaskEntry = Annotated[Task, Tagged("kind", TASKS)]
+"""For the records that hold a task: its kind, and the settings of its class."""
+
+
+def read_task(values: object, where: str) -> Task:
+    """The task that JSON values describe, as `Task.to_json` gives them; nothing is a classification, as in files of
+    before there were others. ValueError, one line that begins with `where`."""
+    if values is None or values == {}:
+        return CLASSIFY
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{where}: {type(values).__name__}, expected an object")
+    kind = values.get("kind")
+    if not isinstance(kind, str) or kind not in TASKS:
+        raise ValueError(f"{where}.kind: {kind!r:.40}, expected one of {', '.join(TASKS)}")
+    return records.from_json(TASKS[kind], {k: v for k, v in values.items() if k != "kind"}, where, strict=False)
+
+
+def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS, task: Task = CLASSIFY) -> Dataset:
+    """The recordings at `path` with what `task` makes of them. ValueError where they do not have it; else as
+    `edgelstm.data.read.read_recordings`."""
+    path = Path(path)
+    if isinstance(task, Classify) and path.suffix == ".npz" and path.is_file():
+        return load_dataset(path)  # labels in an order of its own
+    return task.dataset(read_recordings(path, options))
+
+
+__all__ = [
+    "CLASSIFY",
+    "TASKS",
+    "Classify",
+    "Forecast",
+    "Frames",
+    "Regress",
+    "Task",
+    "TaskEntry",
+    "read_dataset",
+    "read_task",
+]

@@ -1,0 +1,92 @@
+"""`forecast`: what columns will be some frames later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.labelled import from_recordings
+from edgelstm.data.numbers import places_of
+from edgelstm.data.recordings import Recordings
+from edgelstm.data.targets import Ahead
+from edgelstm.judging import Evaluation, Said
+from edgelstm.judging.errors import errors
+from edgelstm.judging.evaluation import Floats, check_finite, pairs
+from edgelstm.records import Bounds, Distinct, Length, Line
+from edgelstm.tasks.task import Task
+
+Column = Annotated[str, Line(1000)]
+Step = Annotated[int, Bounds(1, 1 << 20)]
+Quantile = Annotated[float, Bounds(above=0, below=1)]
+
+MAX_SEASON = 1 << 24
+
+
+@dataclass(frozen=True)
+class Forecast(Task):
+    """Columns, told ahead from all columns up to now."""
+
+    kind = "forecast"
+    activation = "linear"
+    criteria = ("mse", "huber", "quantile")
+    scaled = True
+
+    columns: Annotated[tuple[Column, ...], Distinct()] = ()  # to be told; empty = all
+    ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
+    quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
+    season: Annotated[int, Bounds(0, MAX_SEASON)] = (
+        0  # frames after which all is alike: judged beside its last; 0 = none
+    )
+
+    @property
+    def each_frame(self) -> bool:
+        return True
+
+    @property
+    def columns_to_tell(self) -> tuple[str, ...]:
+        return self.columns
+
+    def dataset(self, recordings: Recordings) -> Dataset:
+        names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+        places = places_of(recordings, self.columns) or tuple(range(recordings.columns))
+        of_quantile = [f" q{q:g}" for q in self.quantiles] or [""]
+        labels = [f"{names[n]} +{step}{q}" for step in self.ahead for n in places for q in of_quantile]
+        units = recordings.units or ("",) * recordings.columns
+        of_labels = [units[n] for _ in self.ahead for n in places for _ in of_quantile]
+        targets = Ahead(tuple(r.frames for r in recordings.recordings), places, self.ahead, len(of_quantile))
+        y = np.zeros(len(recordings.recordings), np.int64)
+        return from_recordings(recordings, y, tuple(labels), targets, tuple(of_labels))
+
+    def levels(self, outputs: int) -> NDArray[np.float64] | None:
+        return np.resize(np.array(self.quantiles), outputs) if self.quantiles else None
+
+    def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
+        check_finite(precision, said)
+        targets = dataset.targets
+        assert isinstance(targets, Ahead)  # `dataset` gave them
+        places = range(len(dataset))
+
+        def at_answers(rows: Sequence[Floats]) -> Floats:
+            return np.concatenate([truth for _, truth in pairs(said, rows)])
+
+        truth = at_answers([targets[place] for place in places])
+        guesses = {"persistence": at_answers([self._earlier(targets, place, 0) for place in places])}
+        if self.season:
+            guesses["season"] = at_answers([self._earlier(targets, place, self.season) for place in places])
+        answers = np.concatenate([one.answers for one in said])
+        return errors(precision, streamed, dataset.labels, dataset.label_units, answers, truth, guesses)
+
+    def _earlier(self, targets: Ahead, place: int, season: int) -> Floats:
+        """(frames, outputs): for every output its column now, or, with a season, as it was a season before the frame
+        that is told; NaN where that is not known yet."""
+        x = targets.sequences[place][:, list(targets.columns)]
+        found = np.full((len(x), len(self.ahead), len(targets.columns)), np.nan, np.float32)
+        for n, step in enumerate(self.ahead):
+            back = -(-step // season) * season - step if season else 0  # the newest whole season before that is known
+            found[back:, n] = x[: max(len(x) - back, 0)]
+        return np.repeat(found.reshape(len(x), -1), targets.repeats, axis=1)

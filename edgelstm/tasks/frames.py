@@ -1,0 +1,58 @@
+"""`frames`: one of several classes for every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.labelled import from_recordings
+from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.targets import Kept
+from edgelstm.judging import Evaluation, Said
+from edgelstm.judging.decisions import decisions
+from edgelstm.judging.evaluation import check_finite, pairs
+from edgelstm.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Frames(Task):
+    """The label of each frame; frames without one teach nothing and do not count."""
+
+    kind = "frames"
+
+    @property
+    def each_frame(self) -> bool:
+        return True
+
+    def dataset(self, recordings: Recordings) -> Dataset:
+        whole = recordings.recordings
+        lost = next((r for r in whole if r.label is None and r.frame_labels is None), None)
+        if lost is not None:
+            raise ValueError(
+                f"{lost.name}: has no label, expected one for each frame: a label column (--label NAME), or label "
+                "tracks beside WAV files"
+            )
+        labels = tuple(sorted({label for r in whole for label in r.frame_labels or (r.label,) if label}))
+        places = {label: place for place, label in enumerate(labels)} | {"": -1}
+        targets = tuple(_classes(r, places) for r in whole)
+        most = [np.bincount(t[t >= 0], minlength=1).argmax() for t in targets]
+        return from_recordings(recordings, np.array(most, np.int64), labels, Kept(targets))
+
+    def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
+        check_finite(precision, said)
+        assert dataset.targets is not None  # `dataset` gave them
+        truths = [dataset.targets[place] for place in range(len(dataset))]
+        both = list(pairs(said, truths))
+        truth = np.concatenate([one for _, one in both])
+        decided = np.concatenate([answers.argmax(axis=1) for answers, _ in both])
+        return decisions(precision, streamed, dataset.labels, truth, decided)
+
+
+def _classes(recording: Recording, places: dict[str, int]) -> NDArray[np.int64]:
+    if recording.frame_labels is None:
+        return np.full(len(recording.frames), places[str(recording.label)], np.int64)
+    return np.array([places[label] for label in recording.frame_labels], np.int64)

@@ -1,0 +1,56 @@
+"""What every task says of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.recordings import Recordings
+from edgelstm.judging import Evaluation, Said
+
+Criterion = Literal["cross-entropy", "binary", "mse", "huber", "quantile"]
+Activation = Literal["softmax", "sigmoid", "linear"]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """Its fields are the keys of a recipe's `[task]` beside `kind`."""
+
+    kind: ClassVar[str]
+    activation: ClassVar[Activation] = "softmax"
+    criteria: ClassVar[tuple[Criterion, ...]] = ("cross-entropy",)  # what training may make small; the first is usual
+    scaled: ClassVar[bool] = False  # learned in deviations of the targets, which the last layer then carries
+
+    @property
+    def each_frame(self) -> bool:
+        """Whether answers are judged as they come along the recordings, not one for each of them."""
+        return False
+
+    @abstractmethod
+    def dataset(self, recordings: Recordings) -> Dataset:
+        """What is to be learned from `recordings`. ValueError, naming recording or column, where they do not have
+        it."""
+
+    @abstractmethod
+    def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
+        """How good answers are, `said` along each sequence of `dataset`. ValueError for one that is not finite."""
+
+    @property
+    def columns_to_tell(self) -> tuple[str, ...]:
+        """Names of columns that data have to have beside the features, or among them."""
+        return ()
+
+    def levels(self, _outputs: int) -> NDArray[np.float64] | None:
+        """(outputs,): the quantile that each of so many outputs is of; None where they are of none."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, for files."""
+        return {"kind": self.kind, **records.to_json(self)}
