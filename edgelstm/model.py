@@ -172,6 +172,7 @@ class Model:
     answer: Answer = Answer()
     task: Task = CLASSIFY  # what its answers are for, and how they are judged
     labels: tuple[str, ...] = ()  # one per output, or none
+    thresholds: tuple[float, ...] = ()  # one per output, or none: from which probability on a sigmoid's label is said
     feature_names: tuple[str, ...] = ()  # one per feature, or none
     feature_units: tuple[str, ...] = ()  # one per feature, or none
     sample_rate: float = 0.0  # frames per second; 0 = unknown
@@ -209,6 +210,7 @@ class Model:
             raise ValueError(
                 f"Model.sample_rate: {self.sample_rate:g}, expected 0 to 1e9 frames per second, 0: unknown"
             )
+        self._check_thresholds()
         self._check_feature_range()
         if self.ranges is not None and set(self.ranges.spans) != set(self.measured):
             found, wanted = (", ".join(sorted(names)) for names in (self.ranges.spans, self.measured))
@@ -219,6 +221,14 @@ class Model:
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))
             object.__setattr__(self, name, sequences)
+
+    def _check_thresholds(self) -> None:
+        if self.thresholds and (self.activation != "sigmoid" or len(self.thresholds) != self.outputs):
+            expected = f"{self.outputs} or none" if self.activation == "sigmoid" else f"none with {self.activation}"
+            raise ValueError(f"Model.thresholds: {len(self.thresholds)} numbers, expected {expected}")
+        for place, threshold in enumerate(self.thresholds):
+            if not 0 <= threshold <= 1:
+                raise ValueError(f"Model.thresholds[{place}]: {threshold:g}, expected 0 to 1")
 
     def _check_feature_range(self) -> None:
         if self.feature_range and len(self.feature_range) != self.features:

@@ -69,6 +69,7 @@ class _Header:
     factors: tuple[float, ...] = ()  # of the ranges; files of before have none
     covariances: dict[str, int] = field(default_factory=dict)  # layer's name → frames; files of before have none
     task: dict[str, object] = field(default_factory=dict)  # files of before classify
+    thresholds: tuple[float, ...] = ()  # files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -96,6 +97,7 @@ def save_model(model: Model, path: Path | str) -> None:
         factors=() if model.ranges is None else model.ranges.factors,
         covariances={name: found.frames for name, found in model.covariances.items()},
         task=model.task.to_json(),
+        thresholds=model.thresholds,
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -161,6 +163,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         activation=header.activation,
         answer=Answer(header.answer.pooling, header.answer.window, header.answer.hop),
         task=read_task(header.task, "header: task"),
+        thresholds=header.thresholds,
         labels=header.labels,
         feature_names=header.feature_names,
         feature_units=header.feature_units,

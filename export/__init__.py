@@ -1,5 +1,6 @@
 """From a model to files for engines, each proven where it will run."""
 
+from edgelstm.export.answering import answering
 from edgelstm.export.api import Export, export_model, verify, why_not_made
 from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form
@@ -10,6 +11,7 @@ __all__ = [
     "Export",
     "Form",
     "NoRecordingsError",
+    "answering",
     "check_input",
     "check_io",
     "export_model",

@@ -11,22 +11,27 @@ USUAL = 0.5
 
 
 def thresholds_of(model: EngineModel, asked: Sequence[str] = ()) -> tuple[float, ...]:
-    """(outputs,): the model's own, 0.5 where it has none, with what is asked for: "0.7" for all labels, "LABEL=0.7"
-    for one, the later above the earlier.
+    """(outputs,): the model's own with what is asked for, see `changed_thresholds`."""
+    return changed_thresholds(model.description.thresholds, asked, model.output_names, model.activation)
 
-    ValueError in one line that begins with "threshold" for what is none, and for a model whose answers are no
-    sigmoids.
+
+def changed_thresholds(
+    own: Sequence[float], asked: Sequence[str], names: Sequence[str], activation: str
+) -> tuple[float, ...]:
+    """One for each of `names`: of `own`, or 0.5 where that has none, with what is asked for: "0.7" for all labels,
+    "LABEL=0.7" for one, the later above the earlier.
+
+    ValueError in one line that begins with "threshold" for what is none, and for answers that are no sigmoids.
     """
-    if asked and model.activation != "sigmoid":
-        raise ValueError(f"threshold: the answers are {model.activation}, expected sigmoid: labels one by one")
-    numbers = list(model.description.thresholds or (USUAL,) * model.outputs)
+    if asked and activation != "sigmoid":
+        raise ValueError(f"threshold: the answers are {activation}, expected sigmoid: labels one by one")
+    numbers = list(own or (USUAL,) * len(names))
     for text in asked:
         label, has_label, number = text.rpartition("=")
-        if has_label and label not in model.output_names:
-            known = printable(", ".join(model.output_names), 200)
+        if has_label and label not in names:
+            known = printable(", ".join(names), 200)
             raise ValueError(f"threshold: {printable(label, 60)}, expected one of {known}")
-        places = [model.output_names.index(label)] if has_label else range(model.outputs)
-        for place in places:
+        for place in [names.index(label)] if has_label else range(len(names)):
             numbers[place] = _number(number)
     return tuple(numbers)
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
+from edgelstm.cli.common import (
+    GATE_FAILED,
+    answer_options,
+    check_output,
+    listed_problems,
+    naming,
+    of_options,
+    threshold_option,
+)
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 from edgelstm.files import kind_at
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from edgelstm.export import Export, Form
     from edgelstm.export.parity.proof import Proof
     from edgelstm.model import Model
+    from edgelstm.runtime.pooling import PoolingKind
 
 
 @click.command(
@@ -64,6 +73,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Recordings of any format instead of MODEL's own: four of five for calibration, every fifth for the proof.",
 )
+@answer_options
+@threshold_option
 @click.option("--licence", help="Of the model, for the file's metadata, such as Apache-2.0. [default: MODEL's own]")
 @click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")
 @click.option(
@@ -81,6 +92,10 @@ def command(
     input_codes: str,
     output: Path | None,
     data: Path | None,
+    pooling: PoolingKind | None,
+    window: int | None,
+    hop: int | None,
+    thresholds: tuple[str, ...],
     licence: str | None,
     no_verify: bool,
     accept_loss: bool,
@@ -91,12 +106,14 @@ def command(
     A file passes when it computes what its form says (same rounding), and agrees with the float model on recordings
     that calibration never saw: 98 % of 200 answers or more are decided alike, and the scores are off by at most twice
     what --list states. The proof is stored beside the file as FILE.proof.json.
+
+    The file's own answers are MODEL's, or as --hop, --window, --pooling and --threshold say; the proof judges those.
     """
     import numpy as np
 
     from edgelstm.again import read_frames_again
     from edgelstm.devices.profiling.glance import frame_us
-    from edgelstm.export import export_model
+    from edgelstm.export import answering, export_model
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibration_remarks
@@ -108,6 +125,8 @@ def command(
     files = dict(zip(forms, _paths(model, forms, output, ending)))
     source = load_model(model)
     _check_outputs(files, [path for path in (model, data) if path is not None])
+    with of_options():
+        source = answering(source, pooling, window, hop, thresholds)
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:

@@ -15,6 +15,8 @@ import pytest
 from edgelstm.cli import main
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
+from edgelstm.model_file import load_model, save_model
+from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
 
 FRAMES = random_signal(60, 3, 7)
@@ -130,3 +132,62 @@ def test_a_state_goes_on_with_the_answers_that_it_was_saved_with_alone(run: Run)
     code, answers, err = run("stream", "mean.elstm", "frames.csv", "--state", "kept")
     assert (code, answers) == (1, [])
     assert "kept: snapshot: the snapshot is of a stream with another pooling, window or hop" in err
+
+
+@pytest.mark.parametrize("form", [("elstm", "int8"), ("onnx", "float32"), ("c", "int8")], ids=" ".join)
+def test_an_exported_file_answers_as_was_asked_for_and_is_proven_so(run: Run, form: tuple[str, str]) -> None:
+    if form[0] == "onnx":
+        pytest.importorskip("onnx")
+        pytest.importorskip("onnxruntime")
+    save_model(replace(SOURCE, answer=Answer("last", 0, 0)), "end.npz")
+    options = ("--pooling", "mean", "--window", 12, "--hop", 4)
+    code, _, err = run("export", "end.npz", "--format", form[0], "--precision", form[1], *options, "--json")
+    assert code == 0, err
+    written = Path(f"end-{form[1]}.{form[0]}")
+    assert json.loads(Path(f"{written}.proof.json").read_text())["same_rounding"]["passed"]
+    assert run("verify", written, "--against", "end.npz", "--json")[0] == 0
+    if form[0] == "c":
+        return
+    opened = open_model(written)
+    assert opened.metadata["answer"] == {"pooling": "mean", "window": 12, "hop": 4}
+    assert run("export", "end.npz", "--format", form[0], "--precision", form[1], "--json")[0] == 0
+    other = open_model(written)
+    assert other.hop == 0
+    expected = other.stream(pooling="mean", window=12, hop=4).push(FRAMES)
+    np.testing.assert_array_equal(opened.stream().push(FRAMES), expected)
+
+
+def test_thresholds_go_into_the_file_and_are_kept_in_the_model(run: Run) -> None:
+    source = replace(SOURCE, activation="sigmoid", thresholds=(0.5, 0.25, 0.5))
+    save_model(source, "tags.npz")
+    assert load_model("tags.npz").thresholds == source.thresholds
+    assert run("export", "tags.npz", "--threshold", "class 2=0.7", "--json")[0] == 0
+    assert open_model("tags-int8.elstm").metadata["thresholds"] == [0.5, 0.25, 0.7]
+    limits = {"class 0": 0.5, "class 1": 0.25, "class 2": 0.7}
+    _, answers, _ = run("stream", "tags-int8.elstm", "frames.csv")
+    for answer in answers:
+        assert answer["labels"] == [label for label, p in answer["probabilities"].items() if p >= limits[label]]
+
+
+def test_an_export_of_what_a_model_cannot_answer_is_wrong_usage(run: Run) -> None:
+    save_model(SOURCE, "m.npz")
+    code, _, err = run("export", "m.npz", "--hop", 5)
+    assert code == 2
+    assert "--window: 12, expected a multiple of hop (5)" in err
+    code, _, err = run("export", "m.npz", "--threshold", 0.2)
+    assert code == 2
+    assert "--threshold: the answers are softmax" in err
+    assert not list(Path().glob("m-*"))
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "activation", "problem"),
+    [
+        ((0.5,), "sigmoid", "Model.thresholds: 1 numbers, expected 3 or none"),
+        ((0.5,) * 3, "softmax", "Model.thresholds: 3 numbers, expected none with softmax"),
+        ((0.5, 0.5, 1.5), "sigmoid", r"Model.thresholds\[2\]: 1.5, expected 0 to 1"),
+    ],
+)
+def test_thresholds_of_a_model_are_one_for_each_sigmoid(thresholds: tuple, activation: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        replace(SOURCE, activation=activation, thresholds=thresholds)

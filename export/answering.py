@@ -1,0 +1,41 @@
+"""A model whose answers are others than those that it was trained for: how, and from which threshold on labels are
+said. Weights have no part in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgelstm.model import Answer, Model
+from edgelstm.runtime.answering import Answering
+from edgelstm.runtime.description import Description
+from edgelstm.runtime.pooling import PoolingKind
+from edgelstm.runtime.thresholds import changed_thresholds
+
+
+def answering(
+    model: Model,
+    pooling: PoolingKind | None = None,
+    window: int | None = None,
+    hop: int | None = None,
+    thresholds: Sequence[str] = (),
+) -> Model:
+    """`model`, its answer changed in what is given; see `EngineModel.stream` and `changed_thresholds`. ValueError, in
+    one line that begins with the name of what is wrong."""
+    if (pooling, window, hop) != (None, None, None):
+        own = Answering(model.answer.pooling, model.answer.window, model.answer.hop)
+        asked = own.changed(pooling, window, hop)
+        asked.check(model.stride, model.outputs)
+        model = replace(model, answer=Answer(asked.pooling, asked.window, asked.hop))
+    if thresholds:
+        names = model.labels if len(set(model.labels)) == model.outputs else tuple(map(str, range(model.outputs)))
+        model = replace(model, thresholds=changed_thresholds(model.thresholds, thresholds, names, model.activation))
+    return model
+
+
+def answering_as(model: Model, file: Description) -> Model:
+    """`model` with the answers of a file that was made from it, maybe with others than its own. From a file of another
+    shape it takes none: what differs shows."""
+    if (file.stride, file.outputs, file.activation) != (model.stride, model.outputs, model.activation):
+        return model
+    return replace(model, answer=Answer(file.pooling, file.window, file.hop), thresholds=file.thresholds)
