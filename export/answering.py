@@ -34,7 +34,7 @@ def answering(
 
 
 def answering_as(model: Model, file: Description) -> Model:
-    """`model` with the answers of a file that was made from it, maybe with others than its own. From a file of another
+    """`model` with the answers of a file that was made from it, maybe others than its own. From a file of another
     shape it takes none: what differs shows."""
     if (file.stride, file.outputs, file.activation) != (model.stride, model.outputs, model.activation):
         return model
