@@ -71,3 +71,8 @@ def _check(value: Any, place: str, depth: int, is_ours: bool) -> None:
         )
     if problem:
         raise ValueError(f"{printable(place, 80)}: {problem}" if place else problem)
+
+
+def counted(count: int, thing: str) -> str:
+    """1 value, 2 values."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

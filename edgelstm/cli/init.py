@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import check_output, listed_problems
+from edgelstm.cli.common import check_output, listed_problems, of_options
 from edgelstm.cli.data import read_options, to_options
 from edgelstm.cli.show import style, text
+from edgelstm.plain import counted
+from edgelstm.tasks import TASKS, read_task
+
+if TYPE_CHECKING:
+    from edgelstm.data import Dataset
+    from edgelstm.data.recordings import Recordings
+    from edgelstm.tasks import Task
 
 _MOST_NOTES = 12
 
@@ -19,14 +28,38 @@ _MOST_NOTES = 12
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("recipe.toml"), show_default=True)
 @click.option("--force", is_flag=True, help="Replace a recipe that is there.")
+@click.option(
+    "--task",
+    "kind",
+    type=click.Choice(list(TASKS)),
+    help="What the model is for (docs/recipes.md).  [default: frames where frames have labels of their own, else "
+    "classify]",
+)
+@click.option(
+    "--columns", multiple=True, metavar="NAME", help="A column to be told, for tasks that tell some; may be repeated."
+)
+@click.option(
+    "--ahead",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Frames ahead, for a forecast; may be repeated.",
+)
 @read_options
-def command(data: Path, output: Path, force: bool, **given: str) -> None:
+def command(
+    data: Path,
+    output: Path,
+    force: bool,
+    kind: str | None,
+    columns: tuple[str, ...],
+    ahead: tuple[int, ...],
+    **given: str,
+) -> None:
     """Look at DATA and write a recipe to train with.
 
     DATA is a folder of CSV or WAV files, one CSV file, an sktime .ts file or an NPZ file (docs/data.md). The recipe
     has sizes that fit, a split, and a word on every key.
     """
-    from edgelstm.data.labelled import labelled
     from edgelstm.data.read import find_format, read_recordings
     from edgelstm.data.summary import summarize
     from edgelstm.files import whole_file
@@ -39,13 +72,41 @@ def command(data: Path, output: Path, force: bool, **given: str) -> None:
     options = to_options(given)
     with listed_problems():
         found = read_recordings(data, options)
-    dataset = labelled(found)
-    written = recipe(dataset, propose(dataset), os.path.relpath(data, output.parent), options)
+    task = _task(kind or _likely(found), {"columns": list(columns), "ahead": list(ahead)})
+    dataset = task.dataset(found)
+    written = recipe(dataset, propose(dataset, task), os.path.relpath(data, output.parent), options)
     parse_config(written, str(output))
     with whole_file(output) as file:
         file.write(written.encode())
-    click.echo(style.passed(f"{output}: {len(dataset)} recordings, {len(dataset.labels)} labels"))
+    click.echo(style.passed(f"{output}: {task.kind}, {counted(len(dataset), 'recording')}, {_labels(dataset)}"))
+    if kind is None and task.kind != "classify":
+        why = f"{task.kind}, as the frames have labels of their own; --task names another"
+        click.echo(text.paragraph(why, "  · ", "    "))
     summary = summarize(found, find_format(data).name)
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings):
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")
+
+
+def _likely(recordings: Recordings) -> str:
+    """The task that these recordings are most likely for."""
+    if any(recording.frame_labels is not None for recording in recordings.recordings):
+        return "frames"
+    return "classify"
+
+
+def _task(kind: str, settings: dict[str, list[Any]]) -> Task:
+    """UsageError for an option that the task has no key for."""
+    known = {key.name for key in fields(TASKS[kind])}
+    given = {key: value for key, value in settings.items() if value}
+    for key in given:
+        if key not in known:
+            raise click.UsageError(f"--{key}: {kind} has none")
+    with of_options():
+        return read_task({"kind": kind, **given}, "task")
+
+
+def _labels(dataset: Dataset) -> str:
+    from edgelstm.training.aims import class_counts
+
+    return counted(len(dataset.labels), "output" if class_counts(dataset) is None else "label")

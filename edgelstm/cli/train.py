@@ -12,7 +12,8 @@ import click
 
 from edgelstm.cli.common import check_output, listed_problems, naming
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import counted, paragraph
+from edgelstm.cli.show.text import paragraph
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
@@ -29,6 +30,14 @@ _STREAMS_WORSE = (
     epilog="Example: edgelstm train recipe.toml -o model.npz. A key that is misspelt is an error that names it.",
 )
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--keys",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, asked: _print_keys(context) if asked else None,
+    help="Print every key of a recipe with its default and its meaning, and do nothing else.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("model.npz"), show_default=True)
 @click.option(
     "--data",
@@ -113,6 +122,22 @@ def command(
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_STREAMS_WORSE, "  ! ", "    "))
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _print_keys(context: click.Context) -> None:
+    from itertools import groupby
+
+    from edgelstm.cli.show.text import named
+    from edgelstm.training.keys import recipe_keys
+
+    for section, keys in groupby(recipe_keys(), key=lambda key: key.section):
+        click.echo(style.heading(f"[{section}]"))
+        lines = []
+        for key in keys:
+            default = f" = {key.default}" if key.default else ""
+            lines.append((f"{key.name}{default}" if len(default) < 20 else key.name, key.meaning))
+        click.echo(named(lines, "  ", 24))
+    context.exit()
 
 
 def _tell(name: str, result: Evaluation, of: str) -> None:

@@ -22,7 +22,8 @@ def labelled(recordings: Recordings) -> Dataset:
         raise ValueError(
             f"{lost.name}: {why}; expected one label for each recording:{column} a label column (--label NAME"
             + (f"; columns of text are {texts}" if texts and not column else "")
-            + "), a folder for each label, or the label before the first dot of a file's name"
+            + "), a folder for each label, or the label before the first dot of a file's name; or a task that needs "
+            "none, such as forecast"
         )
     labels = tuple(sorted({str(r.label) for r in whole}))
     return from_recordings(recordings, np.array([labels.index(str(r.label)) for r in whole], np.int64), labels)

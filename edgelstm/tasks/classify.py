@@ -21,6 +21,7 @@ class Classify(Task):
     """The label of a recording."""
 
     kind = "classify"
+    summary = "one of the labels, for each recording"
     criteria = ("cross-entropy", "binary")
 
     def dataset(self, recordings: Recordings) -> Dataset:

@@ -23,8 +23,7 @@ from edgelstm.tasks.task import Task
 Column = Annotated[str, Line(1000)]
 Step = Annotated[int, Bounds(1, 1 << 20)]
 Quantile = Annotated[float, Bounds(above=0, below=1)]
-
-MAX_SEASON = 1 << 24
+Season = Annotated[int, Bounds(0, 1 << 24)]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Forecast(Task):
     """Columns, told ahead from all columns up to now."""
 
     kind = "forecast"
+    summary = "what columns will be, so many frames later"
     activation = "linear"
     criteria = ("mse", "huber", "quantile")
     scaled = True
@@ -39,9 +39,7 @@ class Forecast(Task):
     columns: Annotated[tuple[Column, ...], Distinct()] = ()  # to be told; empty = all
     ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
     quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
-    season: Annotated[int, Bounds(0, MAX_SEASON)] = (
-        0  # frames after which all is alike: judged beside its last; 0 = none
-    )
+    season: Season = 0  # frames after which all is alike, such as a day: judged beside what was then; 0 = none
 
     @property
     def each_frame(self) -> bool:

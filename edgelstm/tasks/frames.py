@@ -23,6 +23,7 @@ class Frames(Task):
     """The label of each frame; frames without one teach nothing and do not count."""
 
     kind = "frames"
+    summary = "one of the labels, for every frame"
 
     @property
     def each_frame(self) -> bool:

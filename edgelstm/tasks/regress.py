@@ -27,6 +27,7 @@ class Regress(Task):
     """Columns of the data that are told from the others, or the numbers that labels are."""
 
     kind = "regress"
+    summary = "numbers, of each recording or frame"
     activation = "linear"
     criteria = ("mse", "huber")
     scaled = True

@@ -24,6 +24,7 @@ class Task(ABC):
     """Its fields are the keys of a recipe's `[task]` beside `kind`."""
 
     kind: ClassVar[str]
+    summary: ClassVar[str]  # in a few words
     activation: ClassVar[Activation] = "softmax"
     criteria: ClassVar[tuple[Criterion, ...]] = ("cross-entropy",)  # what training may make small; the first is usual
     scaled: ClassVar[bool] = False  # learned in deviations of the targets, which the last layer then carries

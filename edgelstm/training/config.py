@@ -47,12 +47,12 @@ class Data:
 
     file: Annotated[str, Line(1000, least=0)] = ""  # or folder, of any format; relative to the configuration's folder
     time: Column = ""  # names of columns that are no features; empty = a usual name, if one is there
-    label: Column = ""
-    group: Column = ""
-    series: Column = ""
+    label: Column = ""  # of each recording, or of each frame
+    group: Column = ""  # who or where it was recorded
+    series: Column = ""  # the recording that a row belongs to, in one long file
     features: tuple[Column, ...] = ()  # columns to learn from; empty = all other numbers
-    label_from: LabelFrom = "auto"
-    missing: Missing = "refuse"
+    label_from: LabelFrom = "auto"  # a column, the folder, or the name of the file
+    missing: Missing = "refuse"  # what becomes of gaps: refuse, interpolate or hold
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
@@ -75,11 +75,11 @@ class ModelConfig:
     any order, each a table of `kind` and the fields of its class in `edgelstm.training.layers`.
     """
 
-    name: Annotated[str, Line()] = "model"
+    name: Annotated[str, Line()] = "model"  # files are called so
     licence: Annotated[str, Length(0, 1000)] = ""  # of the trained weights, such as Apache-2.0
     units: Annotated[tuple[Width, ...], Length(1, 8)] = ()  # empty = 64, where there are no `layers`
-    hidden: Annotated[tuple[Width, ...], Length(0, 7)] = ()
-    layers: Annotated[tuple[Entry, ...], Length(1, MAX_LAYERS - 1)] | None = None
+    hidden: Annotated[tuple[Width, ...], Length(0, 7)] = ()  # of dense layers with ReLU behind them
+    layers: Annotated[tuple[Entry, ...], Length(1, MAX_LAYERS - 1)] | None = None  # instead of units and hidden
     activation: Literal["auto", "softmax", "sigmoid"] = "auto"  # as the task needs it
 
     def __post_init__(self) -> None:
@@ -108,23 +108,21 @@ class ModelConfig:
 class Training:
     """`[training]`: the loss and the optimizer (Adam with decoupled weight decay, cosine schedule)."""
 
-    epochs: Positive = 30
-    batch: Positive = 64
-    learning_rate: Annotated[float, Bounds(above=0, most=1)] = 0.003
+    epochs: Positive = 30  # times that everything is seen
+    batch: Positive = 64  # sequences, or windows, of a step
+    learning_rate: Annotated[float, Bounds(above=0, most=1)] = 0.003  # at its highest
     warmup: Fraction = 0.1  # share of the steps in which the learning rate rises
-    weight_decay: Amount = 0.0
+    weight_decay: Amount = 0.0  # of weights, not of biases
     clip: Annotated[float, Bounds(above=0, most=1e6)] = 1.0  # largest global norm of a gradient
     dropout: Fraction = 0.0  # share of each recurrent layer's results that is zeroed
     smoothing: Fraction = 0.0  # of the labels
     loss: Loss = "frames"  # "frames": of each row of scores, of which a model with strides has fewer than frames
-    criterion: Literal["auto", Criterion] = (
-        "auto"  # of a row of scores and what it should say; auto: the task's usual
-    )
+    criterion: Literal["auto", Criterion] = "auto"  # that rows of scores are held to; auto: the task's usual one
     balance: Balance = "none"  # rare classes weigh more, or are drawn more often
     skip: Count = 0  # first frames of a sequence without loss, for "frames" and "mean"
     averaging: Annotated[float, Bounds(0, below=1)] = 0.0  # decay per step of the averaged weights; 0 = off
     patience: Count = 0  # epochs without improvement before stopping; 0 = never
-    seed: Annotated[int, Bounds(0, (1 << 63) - 1)] = 1
+    seed: Annotated[int, Bounds(0, (1 << 63) - 1)] = 1  # the same one gives the same weights on the same machine
 
 
 @dataclass(frozen=True)
@@ -143,9 +141,9 @@ class Augment:
 class AnswerConfig:
     """`[answer]`: as `edgelstm.model.Answer`."""
 
-    pooling: Literal["last", "mean"] = "last"
-    window: Count = 0
-    hop: Count = 1
+    pooling: Literal["last", "mean"] = "last"  # answers are of the newest scores, or of their mean
+    window: Count = 0  # frames that the mean covers, a multiple of hop; 0 = all since a reset
+    hop: Count = 1  # frames from one answer to the next; 0 = only when asked
 
 
 @dataclass(frozen=True)

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgelstm import records
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
+from edgelstm.plain import counted
+from edgelstm.tasks import CLASSIFY, Task
+from edgelstm.training.aims import class_counts
 
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
 _UNKNOWN_RATE = 100  # frames of a window then
+_ALONG = 240  # frames of a window at least, where answers are judged along it
 _STACK = 4  # frames side by side: a quarter of the steps, and better on what was tried (docs/recipes.md)
 _STEPS = 1500  # of the optimizer, that most small sets are learned in
 _FEW = 20_000  # frames, below which a small layer is enough
 _CHOICES = 50  # of groups that are looked at
+_RARE = 4  # times more of the most frequent class than of a rare one
 _SHARE = 0.2  # of the groups or recordings, for each of validation and test
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What is proposed to classify a data set. Frames and hops are multiples of `stack`."""
+    """What is proposed to learn from a data set. Frames and hops are multiples of `stack`."""
 
+    task: Task
     window: int  # frames; 0 = whole recordings
     stack: int  # frames that the first layer puts side by side; 1 = none
     units: int
@@ -34,24 +42,25 @@ class Proposal:
     test_groups: tuple[str, ...]  # empty: a share, or the data's own split
     validation_groups: tuple[str, ...]
     watches: bool  # some recordings are kept to choose the best epoch by
+    is_balanced: bool  # no class is rare
 
 
-def propose(dataset: Dataset) -> Proposal:
-    """Sizes from lengths, rate and amount of the data. ValueError for a single class, of which nothing is learned."""
-    if len(set(dataset.y.tolist())) < 2:
-        raise ValueError(f"{dataset.name}: one class only ({dataset.labels[0]}), expected two or more to tell apart")
+def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
+    """Sizes from lengths, rate and amount of the data, which are of that task. ValueError for a single class, of
+    which nothing is learned."""
+    counts = class_counts(dataset)
+    if counts is not None and (counts > 0).sum() < 2:
+        label = dataset.labels[int(counts.argmax())]
+        raise ValueError(f"{dataset.name}: one class only ({label}), expected two or more to tell apart")
     lengths = np.array([len(x) for x in dataset.sequences])
-    seconds = round(_SECONDS * dataset.sample_rate) if dataset.sample_rate else _UNKNOWN_RATE
-    # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
-    window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
-    if window < _WINDOWS[0]:
-        window = 0
-    stack = _STACK if window else 1
+    window = _window(dataset, lengths, task)
+    stack = _STACK if window and task.activation != "linear" else 1
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
-    batch = min(32, max(len(lengths) // 4, 4))
+    batch = min(32, max(visits // 4 if task.each_frame else len(lengths) // 4, 4))
     steps = -(-visits // batch)
     test, validation = _groups(dataset)
     return Proposal(
+        task=task,
         window=window,
         stack=stack,
         units=64 if dataset.frames > _FEW else 32,
@@ -60,11 +69,24 @@ def propose(dataset: Dataset) -> Proposal:
         test_groups=test,
         validation_groups=validation,
         watches=bool(validation) or _can_watch(dataset),
+        is_balanced=counts is None or counts.max() < _RARE * counts[counts > 0].min(),
     )
+
+
+def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
+    seconds = round(_SECONDS * dataset.sample_rate) if dataset.sample_rate else _UNKNOWN_RATE
+    if task.each_frame:  # what is told comes from a state that has settled
+        seconds = max(seconds, _ALONG)
+    # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
+    window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
+    return window if window >= _WINDOWS[0] else 0
 
 
 def _can_watch(dataset: Dataset) -> bool:
     """Whether a share for validation leaves something on both sides. ValueError where one for the test does not."""
+    if dataset.test is None and splits.is_by_time(dataset, "auto"):
+        splits.by_time(splits.by_time(dataset, _SHARE)[0], _SHARE)
+        return True
     if dataset.test is not None:
         train, test = splits.given(dataset)
     else:
@@ -115,6 +137,8 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
         [
             *_heading(dataset),
             "",
+            *_task(proposal.task),
+            "",
             *_data(dataset, proposal, file, options),
             "",
             *_model(dataset, proposal),
@@ -129,11 +153,21 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
 
 def _heading(dataset: Dataset) -> list[str]:
     rate = f" at {dataset.sample_rate:g} frames per second" if dataset.sample_rate else ""
+    what = "label" if class_counts(dataset) is not None else "output"
     return [
-        f"# {len(dataset)} recordings, {dataset.frames:,} frames of {dataset.features} features{rate}, "
-        f"{len(dataset.labels)} labels.",
+        f"# {counted(len(dataset), 'recording')}, {counted(dataset.frames, 'frame')} of "
+        f"{counted(dataset.features, 'feature')}{rate}, {counted(len(dataset.labels), what)}.",
         "# A proposal: every key may be changed; docs/recipes.md explains them all.",
     ]
+
+
+def _task(task: Task) -> list[str]:
+    lines = ["[task]", f"kind = {_text(task.kind)}  # {task.summary}"]
+    for key in fields(task):
+        value = records.to_json(getattr(task, key.name))
+        if not isinstance(value, dict) and value is not None:
+            lines.append(f"{key.name} = {json.dumps(value, ensure_ascii=False)}")
+    return lines
 
 
 def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions) -> list[str]:
@@ -154,6 +188,9 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         lines.append(f"test_groups = {_texts(proposal.test_groups)}  # never seen in training")
     elif dataset.test is not None:
         lines.append(f"# The data say which {int(dataset.test.sum())} recordings to test on.")
+    elif splits.is_by_time(dataset, "auto"):
+        lines.append('split = "time"  # the last part of each recording')
+        lines.append(f"test = {_SHARE}  # share of each recording that is never seen in training")
     else:
         whole = "groups" if 1 < len(dataset.all_groups) < len(dataset) else "recordings of each label"
         lines.append(f"test = {_SHARE}  # share of the {whole} that is never seen in training")
@@ -181,8 +218,11 @@ def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
 
 
 def _training(proposal: Proposal) -> list[str]:
-    loss = "mean" if proposal.window else "last"
-    why = "of the scores over a window, as the answer is" if proposal.window else "of each recording's last frame"
+    loss, why = "last", "of each recording's last frame"
+    if proposal.task.each_frame:
+        loss, why = "frames", "of the scores of each frame, as they are judged"
+    elif proposal.window:
+        loss, why = "mean", "of the scores over a window, as the answer is"
     lines = [
         "[training]",
         f"epochs = {proposal.epochs}",
@@ -191,6 +231,8 @@ def _training(proposal: Proposal) -> list[str]:
         "dropout = 0.2  # more where the training data are learned by heart",
         f'loss = "{loss}"  # {why}',
     ]
+    if not proposal.is_balanced:
+        lines.append('balance = "weights"  # rare classes weigh more')
     if proposal.window:
         lines.append(f"skip = {proposal.window // 10}  # frames in which the state settles")
     return [
@@ -210,6 +252,9 @@ def _patience(proposal: Proposal) -> list[str]:
 
 
 def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:
+    if proposal.task.each_frame:
+        every = f"{proposal.stack} frames" if proposal.stack > 1 else "frame"
+        return ["[answer]", 'pooling = "last"  # of the scores', f"hop = {proposal.stack}  # an answer every {every}"]
     if not proposal.window:
         return ["[answer]", 'pooling = "last"  # of the scores', "hop = 1  # an answer for every frame"]
     hop = proposal.window // 4

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import counted, named, plain, table
+from edgelstm.cli.show.text import named, plain, table
 from edgelstm.devices.units import show_duration, show_rate, show_size
+from edgelstm.plain import counted
 
 Facts = dict[str, Any]
 """As `edgelstm inspect --json` prints them."""

@@ -29,11 +29,6 @@ def plain(text: str, most: int | None = None) -> str:
     return printable(text, most)
 
 
-def counted(count: int, thing: str) -> str:
-    """1 value, 2 values."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def named(lines: Iterable[tuple[str, str]], indent: str = "", width: int = 0) -> str:
     """(name, text) pairs: the texts begin at one column, `width` after the indent or as far as the names need."""
     listed = list(lines)

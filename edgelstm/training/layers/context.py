@@ -32,8 +32,8 @@ class _Tape(Tape):
 class TrainableContext(Trainable):
     kind = "context"
 
-    rows: Width
-    hop: Width = 1
+    rows: Width  # the newest results of the layer before, side by side
+    hop: Width = 1  # given after so many of them; what follows runs as rarely
 
     def __post_init__(self) -> None:
         if self.hop > self.rows:

@@ -44,11 +44,11 @@ class _Tape(Tape):
 class TrainableConv(Trainable):
     kind = "conv"
 
-    filters: Width
-    taps: Width
+    filters: Width  # values of each result
+    taps: Width  # rows that a result is of
     stride: Width = 1  # rows from one result to the next
     dilation: Width = 1  # rows from one tap to the next
-    activation: Activation = "relu"
+    activation: Activation = "relu"  # or linear
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """Glorot's, whose fans count the taps too."""

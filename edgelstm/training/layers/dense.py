@@ -31,8 +31,8 @@ class _Tape(Tape):
 class TrainableDense(Trainable):
     kind = "dense"
 
-    units: Width
-    activation: Activation = "relu"
+    units: Width  # values of its result
+    activation: Activation = "relu"  # or linear
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         return {"W": glorot(rng, self.units, source.size), "b": np.zeros(self.units)}

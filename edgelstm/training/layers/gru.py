@@ -84,8 +84,8 @@ class _Tape(Tape):
 class TrainableGRU(Trainable):
     kind = "gru"
 
-    units: Width
-    reset: Reset = "after"
+    units: Width  # values of its h
+    reset: Reset = "after"  # where the reset gate works: after the recurrent product, or before it
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """Orthogonal recurrent weights per gate; the update gate's bias is 1, so that it keeps at first."""

@@ -72,7 +72,7 @@ class _Tape(Tape):
 class TrainableLSTM(Trainable):
     kind = "lstm"
 
-    units: Width
+    units: Width  # values of its h and c
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """Orthogonal recurrent weights per gate; the forget gate's bias is 1, so that it keeps at first."""

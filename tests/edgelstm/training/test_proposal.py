@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from edgelstm.data import Dataset
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.tasks import Forecast, Frames, Regress, Task
 from edgelstm.training import parse_config, split
 from edgelstm.training.proposal import propose, recipe
 
@@ -90,3 +92,21 @@ def test_groups_are_chosen_so_that_rare_labels_are_on_every_side() -> None:
     assert set(found.test_groups) < {"0", "2", "4"}
     assert set(found.validation_groups) < {"0", "2", "4"}
     assert not set(found.test_groups) & set(found.validation_groups)
+
+
+@pytest.mark.parametrize(
+    ("task", "found"),
+    [(Forecast(("a",), (1, 3)), ("a +1", "a +3")), (Regress(("b",), "frame"), ("b",)), (Frames(), ("off", "on"))],
+)
+def test_tasks_along_recordings_are_proposed(task: Task, found: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(900, 2)).astype(np.float32)
+    sides = tuple(np.where(frames[:, 0] > 1, "on", "off").tolist())
+    dataset = task.dataset(Recordings((Recording("r", frames, frame_labels=sides),), ("a", "b")))
+    config = parse_config(recipe(dataset, propose(dataset, task), "a.csv", ReadOptions()))
+    assert config.task == task
+    assert dataset.labels == found
+    train, test = split(dataset, config)
+    assert (train.frames, test.frames) == (720, 180)
+    np.testing.assert_array_equal(np.concatenate([*train.sequences, *test.sequences]), dataset.sequences[0])
+    assert config.training.balance == ("weights" if task.kind == "frames" else "none")
