@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from edgelstm.records import check, from_json, load, to_json
+from edgelstm.runtime.pooling import PoolingKind
 from edgelstm.runtime.sources.source import Syntax
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgelstm.runtime.engines.engine import EngineModel
+    from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 SETTINGS, SELF_TEST = "service.json", "self-test.json"
 TOLERANCE = 1e-3
@@ -50,6 +51,10 @@ class Settings:
     state_every: float = 0.0  # seconds between saves of the state; 0: at the end alone
     state_max_age: float = 0.0  # seconds; an older state is not gone on from; 0: any is
     tells_unusual: bool = True  # of values far outside of what training saw
+    pooling: PoolingKind | None = None  # of answers, as the next two; None: the model's own
+    window: int | None = None
+    hop: int | None = None
+    thresholds: tuple[str, ...] = ()  # as `edgelstm.runtime.thresholds` reads them
 
     def __post_init__(self) -> None:
         check(self)
@@ -116,14 +121,26 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
     return open_model(path, bare=True), settings
 
 
+def new_stream(model: EngineModel, settings: Settings) -> tuple[EngineStream, tuple[float, ...]]:
+    """As the settings want it, with the thresholds of its labels. ValueError, beginning with the setting's name, for
+    answers that the model cannot give."""
+    from edgelstm.runtime.thresholds import thresholds_of
+
+    stream = model.stream(pooling=settings.pooling, window=settings.window, hop=settings.hop)
+    return stream, thresholds_of(model, settings.thresholds)
+
+
 def serve(folder: Path) -> int:
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.source import FrameFormat
-    from edgelstm.runtime.streaming import Answers, StopSignal, stop_signals, stream_frames
+    from edgelstm.runtime.streaming import Answers, StopSignal, answers_at_the_end, stop_signals, stream_frames
 
     model, settings = open_version(folder)
-    stream, code = model.stream(), 0
+    stream, thresholds = new_stream(model, settings)
+    code = 0
+    if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
+        _say(answers_at_the_end(stream))
     with contextlib.ExitStack() as stack:
         kept = None
         if settings.keep_state:
@@ -137,7 +154,7 @@ def serve(folder: Path) -> int:
             form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
             with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
                 _tell_systemd("READY=1")
-                answers = Answers(model, out, tells_unusual=settings.tells_unusual)
+                answers = Answers(model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds)
                 stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
         except StopSignal:
             pass
@@ -211,7 +228,8 @@ def main(arguments: Sequence[str]) -> int:
     *options, folder = arguments
     try:
         if options == ["--self-test"]:
-            model, _ = open_version(Path(folder))
+            model, settings = open_version(Path(folder))
+            new_stream(model, settings)
             read(SelfTest, Path(folder) / SELF_TEST).run(model)
             return 0
         return serve(Path(folder))

@@ -11,10 +11,13 @@ import click
 
 from edgelstm.cli.common import (
     BOARD_TROUBLE,
+    answer_options,
     check_state_options,
     checked,
+    of_options,
     state_options,
     syntax_option,
+    threshold_option,
     wheel_option,
 )
 from edgelstm.cli.show import style
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from edgelstm.devices.deploy.deployment import Deployed, Status
     from edgelstm.devices.deploy.service import Settings
     from edgelstm.devices.remote.target import Target
+
+
+_KEPT_OPTIONS = ("output", "keep_state", "no_unusual", "pooling", "window", "hop", "thresholds")
+"""What goes with a source, and stays for later versions."""
 
 
 class BoardProblem(click.ClickException):
@@ -42,6 +49,8 @@ class BoardProblem(click.ClickException):
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @state_options(default_age="1h")
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
+@answer_options
+@threshold_option
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
 @wheel_option("the board")
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
@@ -87,9 +96,9 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
         raise click.UsageError("MODEL: expected a model to deploy, or one of --status, --logs, --rollback, --remove")
     if given["source"] and given["source_command"]:
         raise click.UsageError("--source and --source-command: expected one of them")
-    for option in ("source", "source_command", "output", "keep_state", "no_unusual"):
-        if action is not None and given[option]:
-            raise click.UsageError(f"--{option.replace('_', '-')}: goes with a MODEL to deploy, not with --{action}")
+    for option in ("source", "source_command", *_KEPT_OPTIONS):
+        if action is not None and _is_given(given[option]):
+            raise click.UsageError(f"{_name(option)}: goes with a MODEL to deploy, not with --{action}")
     if model is not None and not model.is_file():
         raise FileNotFoundError(2, "no such file", str(model))
 
@@ -107,7 +116,10 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
     if action is None and model is not None:
         check_proven(model)
         name = name or deployment.name_of(model)
-        changed = deployment.deploy(target, model, _settings(given), name, service=service, tell=_tell)
+        settings = _settings(given)
+        if settings is not None:
+            _check_answers(model, settings)
+        changed = deployment.deploy(target, model, settings, name, service=service, tell=_tell)
         _report_change(target, name, changed, as_json=as_json)
         return
     found = deployment.status(target)
@@ -128,6 +140,24 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
         )
 
 
+def _check_answers(model: Path, settings: Settings) -> None:
+    """UsageError for answers that the model cannot give."""
+    from edgelstm.devices.deploy.service import new_stream
+    from edgelstm.runtime.engines.open import open_model
+
+    opened = open_model(model, bare=True)
+    with of_options():
+        new_stream(opened, settings)
+
+
+def _is_given(value: object) -> bool:
+    return value not in (None, "", ()) and value is not False
+
+
+def _name(option: str) -> str:
+    return "--threshold" if option == "thresholds" else f"--{option.replace('_', '-')}"
+
+
 def _only(target: Target, found: tuple[Status, ...]) -> str:
     if len(found) == 1:
         return found[0].name
@@ -142,10 +172,11 @@ def _settings(given: dict[str, Any]) -> Settings | None:
     from edgelstm.devices.deploy.service import Settings
 
     if not given["source"] and not given["source_command"]:
-        for option in ("output", "keep_state", "no_unusual"):
-            if given[option]:
-                name = option.replace("_", "-")
-                raise click.UsageError(f"--{name}: goes with --source or --source-command, later versions keep it")
+        for option in _KEPT_OPTIONS:
+            if _is_given(given[option]):
+                raise click.UsageError(
+                    f"{_name(option)}: goes with --source or --source-command, later versions keep it"
+                )
         return None
     try:
         words = tuple(shlex.split(given["source_command"] or ""))
@@ -163,6 +194,7 @@ def _settings(given: dict[str, Any]) -> Settings | None:
             state_every=given["state_every"],
             state_max_age=given["state_max_age"],
             tells_unusual=not given["no_unusual"],
+            **{name: given[name] for name in ("pooling", "window", "hop", "thresholds")},
         )
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
@@ -207,11 +239,20 @@ def _describe(status: Status) -> str:
         ("frames from", frames),
         ("answers to", answers),
     ]
+    if isinstance(settings, Settings) and (asked := _asked(settings)):
+        lines.append(("asked for", asked))
     if isinstance(settings, Settings) and settings.keep_state:
         lines.append(("state", _kept(settings)))
     if status.systemd and not status.linger:
         lines.append(("linger", "off: it ends with the last login (on the board: loginctl enable-linger)"))
     return named(lines)
+
+
+def _asked(settings: Settings) -> str:
+    """Of answers, where they are not the model's own."""
+    pairs = {name: getattr(settings, name) for name in ("pooling", "window", "hop")}
+    told = [f"{name} {value}" for name, value in pairs.items() if value is not None]
+    return ", ".join([*told, *(f"threshold {text}" for text in settings.thresholds)])
 
 
 def _kept(settings: Settings) -> str:

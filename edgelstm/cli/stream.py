@@ -25,7 +25,6 @@ from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.engines.engine import EngineStream
     from edgelstm.runtime.pooling import PoolingKind
 
 
@@ -101,6 +100,7 @@ def command(
     from edgelstm.runtime.streaming import (
         Answers,
         StopSignal,
+        answers_at_the_end,
         end_by,
         stop_signals,
         stream_frames,
@@ -122,7 +122,7 @@ def command(
         limits = thresholds_of(opened, thresholds)
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
     if not stream.answering.hop and _is_live(file):
-        _tell(f"{model}: {_answers_at_the_end(stream)}")
+        _tell(answers_at_the_end(stream))
     with ExitStack() as stack:
         kept = None
         if state is not None:
@@ -162,15 +162,6 @@ def _is_live(file: Path | None) -> bool:
     except (OSError, ValueError, AttributeError):  # closed, or not there: who opens it says so
         return False
     return not stat.S_ISREG(status.st_mode)
-
-
-def _answers_at_the_end(stream: EngineStream) -> str:
-    """For who waits for answers of a stream without a hop: what to do."""
-    model = stream.model
-    window = " --window W" if stream.answering.pooling == "mean" else ""
-    of_rate = max(1, round(model.sample_rate / model.stride)) * model.stride
-    second = f", {of_rate} for about 1 s" if model.sample_rate else ""
-    return f"answers at the end of input alone; for others meanwhile: --hop N{window} (frames{second})"
 
 
 def _named(file: Path | None) -> tuple[str, str]:

@@ -183,6 +183,34 @@ def test_unusual_values_are_told_unless_that_is_off(version, tmp_path, tells):
     assert ["unusual" in answer for answer in answers] == [False, tells]
 
 
+def test_answers_are_those_that_were_asked_for(version, tmp_path):
+    (tmp_path / "frames.csv").write_text(LINES)
+    asked = {"pooling": "mean", "window": 10, "hop": 5}
+    folder = version(source_file=str(tmp_path / "frames.csv"), **asked)
+    code, found, err = run(folder)
+    assert (code, err) == (0, "")
+    np.testing.assert_allclose(found, Model(folder / "m.elstm").stream(**asked).push(FRAMES), rtol=1e-6)
+    assert run(folder, "--self-test")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({"window": 10}, "window: 10, expected 0 with pooling last; a mean has a window\n"),
+        ({"thresholds": ("0.7",)}, "threshold: the answers are softmax, expected sigmoid: labels one by one\n"),
+    ],
+)
+def test_answers_that_the_model_cannot_give_fail_the_test_before_it_runs(version, asked, line):
+    assert run(version(source_file="/dev/null", **asked), "--self-test") == (1, [], line)
+
+
+def test_a_service_that_answers_at_the_end_alone_says_so_where_there_may_be_none(version):
+    source = {"source_command": ("printf", "%s", LINES)}
+    code, found, err = run(version(**source, hop=0))
+    assert (code, len(found)) == (0, 1)
+    assert "m.elstm: answers at the end of input alone; for others meanwhile: --hop N" in err
+
+
 def test_answers_do_not_go_where_frames_come_from(version, tmp_path):
     (tmp_path / "frames.csv").write_text(LINES)
     (tmp_path / "link").symlink_to("frames.csv")

@@ -122,6 +122,9 @@ def test_a_file_with_boards_is_checked(run, tmp_path, text, words):
         (("deploy", "--board", "board", "--rollback", "--source", "/x"), 2, "--rollback"),
         (("deploy", "--board", "board", "--status", "--no-unusual"), 2, "--no-unusual: goes with a MODEL"),
         (("deploy", "a.elstm", "--board", "board", "--no-unusual"), 2, "--no-unusual: goes with --source or"),
+        (("deploy", "--board", "board", "--status", "--hop", "0"), 2, "--hop: goes with a MODEL"),
+        (("deploy", "a.elstm", "--board", "board", "--threshold", "0"), 2, "--threshold: goes with --source or"),
+        (("deploy", "a.elstm", "--board", "board", "--source", "/x", "--hop", "-1"), 2, "--hop: -1, expected 0 to"),
         (
             ("deploy", "--board", "board", "--status", "--state-every", "9s"),
             2,
@@ -148,7 +151,7 @@ def test_without_wheels_it_is_said_what_makes_them(run, tmp_path, monkeypatch, f
 def test_deploy_from_first_to_last(run, board):
     python = ("--board", "board", "--board-python", ssh_board.PYTHON)
     assert run("deploy", *python, "--status")[:2] == (0, "board: nothing is deployed\n")
-    source = ("--source", "/dev/sensor", "--keep-state", "--no-service")
+    source = ("--source", "/dev/sensor", "--keep-state", "--no-service", "--hop", "5")
     code, out, err = run("deploy", "a.elstm", *python, "--name", "bell", *source)
     assert code == 0, err
     first = re.search(r"bell (0001-[0-9a-f]{8}) is on board", out)[1]
@@ -161,6 +164,7 @@ def test_deploy_from_first_to_last(run, board):
     assert found["settings"]["source_file"] == "/dev/sensor"
     code, out, _ = run("deploy", *python, "--status")
     assert "/dev/sensor" in out
+    assert re.search("asked for +hop 5\n", out)
     assert "kept: saved every 60 s, gone on from up to 3600 s old" in out
     code, out, _ = run("deploy", *python, "--rollback", "--no-service")
     assert code == 0
