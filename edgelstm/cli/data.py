@@ -12,6 +12,7 @@ import click
 from edgelstm.cli.common import check_output, listed_problems
 from edgelstm.cli.show import style
 from edgelstm.cli.usage import NearestGroup
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.data.options import ReadOptions
@@ -80,18 +81,21 @@ def inspect(data: Path, as_json: bool, **given: str) -> None:
 @read_options
 def convert(data: Path, output: Path, force: bool, **given: str) -> None:
     """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
-    from edgelstm.data import save_dataset
-    from edgelstm.data.labelled import labelled
+    from edgelstm.data.labels import labels_of
+    from edgelstm.data.npz_writing import save_recordings
     from edgelstm.data.read import read_recordings
 
     check_output(output, ".npz", [data])
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     with listed_problems():
-        dataset = labelled(read_recordings(data, to_options(given)))
-    save_dataset(dataset, output)
+        found = read_recordings(data, to_options(given))
+    save_recordings(found, output)
+    told = (
+        counted(len(found.target_names), "target") if found.target_names else counted(len(labels_of(found)), "label")
+    )
     click.echo(
-        style.passed(f"{output}: {len(dataset)} recordings, {dataset.frames:,} frames, {len(dataset.labels)} labels")
+        style.passed(f"{output}: {counted(len(found.recordings), 'recording')}, {found.frames:,} frames, {told}")
     )
 
 

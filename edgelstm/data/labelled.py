@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.labels import in_order, labels_of, whole_numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Targets
 from edgelstm.plain import printable
@@ -17,6 +18,8 @@ def labelled(recordings: Recordings) -> Dataset:
     lost = next((r for r in whole if r.label is None), None)
     if lost is not None:
         why = "its label changes from frame to frame" if lost.frame_labels else "has no label"
+        if recordings.target_names:
+            why = f"has numbers ({printable(', '.join(recordings.target_names), 40)}) and no label"
         texts = ", ".join(printable(name, 40) for name in recordings.left_out[:4])
         column = f" --label {printable(recordings.left_out[0], 40)}, or" if len(recordings.left_out) == 1 else ""
         raise ValueError(
@@ -25,8 +28,9 @@ def labelled(recordings: Recordings) -> Dataset:
             + "), a folder for each label, or the label before the first dot of a file's name; or a task that needs "
             "none, such as forecast"
         )
-    labels = tuple(sorted({str(r.label) for r in whole}))
-    return from_recordings(recordings, np.array([labels.index(str(r.label)) for r in whole], np.int64), labels)
+    labels = labels_of(recordings)
+    places = {label: place for place, label in enumerate(labels)}
+    return from_recordings(recordings, np.array([places[str(r.label)] for r in whole], np.int64), labels)
 
 
 def from_recordings(
@@ -61,5 +65,7 @@ def _groups(recordings: Recordings) -> tuple[NDArray[np.int64], tuple[str, ...]]
     whole = recordings.recordings
     if any(r.group is None for r in whole):  # each for itself
         return np.arange(len(whole)), ()
-    names = tuple(sorted({str(r.group) for r in whole}))
-    return np.array([names.index(str(r.group)) for r in whole], np.int64), names
+    names = in_order(str(r.group) for r in whole)
+    numbers = whole_numbers(names)
+    places = {name: place if numbers is None else numbers[place] for place, name in enumerate(names)}
+    return np.array([places[str(r.group)] for r in whole], np.int64), names if numbers is None else ()

@@ -1,12 +1,40 @@
-"""Labels that the places of files tell."""
+"""Labels that the places of files tell, and the order that labels have."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.recordings import Recordings
 from edgelstm.plain import is_unicode, printable
+
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
+
+
+def labels_of(recordings: Recordings) -> tuple[str, ...]:
+    """All labels of recordings and frames, in the order that the data give them, or else `in_order`."""
+    if recordings.labels:
+        return recordings.labels
+    found = {r.label for r in recordings.recordings if r.label is not None}
+    for recording in recordings.recordings:
+        if recording.frame_labels is not None:
+            found.update(label for label in FrameLabels.of(recording.frame_labels).counts() if label)
+    return in_order(found)
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """By name, whole numbers by what they count."""
+    found = sorted(set(names))
+    numbers = whole_numbers(found)
+    return tuple(found if numbers is None else map(str, sorted(numbers)))
+
+
+def whole_numbers(texts: Sequence[str]) -> list[int] | None:
+    """The numbers that texts are, written as Python writes them; None where one is none."""
+    return [int(text) for text in texts] if all(map(_WHOLE.fullmatch, texts)) else None
 
 
 def labels_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, str]:

@@ -74,7 +74,7 @@ def _rows(recording: Recording, values: Float32, each_frame: bool) -> Float32:
     """`values` (1 or frames, n) as so many rows as are wanted."""
     if each_frame:
         return np.repeat(values, len(recording.frames), axis=0) if len(values) == 1 else values
-    if not (values == values[:1]).all():
+    if not np.array_equal(values, np.broadcast_to(values[:1], values.shape), equal_nan=True):
         raise ValueError(
             f'{recording.name}: what is to be told changes within it, expected one number, or per = "frame"'
         )

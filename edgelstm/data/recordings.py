@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgelstm.data.frame_labels import FrameLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,11 +18,15 @@ class Recording:
     name: str  # of the file, or the series
     frames: NDArray[np.float32]  # (frames, columns), finite
     label: str | None = None  # of the whole recording
-    frame_labels: tuple[str, ...] | None = None  # of each frame; "" = none
+    frame_labels: Sequence[str] | None = None  # of each frame; "" = none; kept as `FrameLabels`
     group: str | None = None  # who or where it was recorded
     test: bool | None = None  # in the data's own test split
     notes: tuple[str, ...] = ()  # holes, disorder, what was filled: one line each
     targets: NDArray[np.float32] | None = None  # numbers to be told: (1 or frames, targets), NaN = not known
+
+    def __post_init__(self) -> None:
+        if self.frame_labels is not None:
+            object.__setattr__(self, "frame_labels", FrameLabels.of(self.frame_labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +41,7 @@ class Recordings:
     source: str = ""  # where it comes from, and its licence
     left_out: tuple[str, ...] = field(default=())  # columns that are no numbers
     target_names: tuple[str, ...] = ()  # of the recordings' targets; empty = there are none
+    labels: tuple[str, ...] = ()  # all that recordings and frames may have, in their order; empty = none is given
 
     def __post_init__(self) -> None:
         if not self.recordings:
@@ -56,6 +64,12 @@ class Recordings:
         for what, texts in (("names", self.names), ("units", self.units)):
             if texts and len(texts) != width:
                 raise ValueError(f"{self.name}: {len(texts)} {what} of columns, expected {width} or none")
+        known = set(self.labels)
+        lost = next(
+            (r.label for r in self.recordings if known and r.label is not None and r.label not in known), None
+        )
+        if lost is not None:
+            raise ValueError(f"{self.name}: label {lost[:40]!r}, expected one of labels")
         doubled = next((name for name in self.names if self.names.count(name) > 1), None)
         if doubled is not None:
             raise ValueError(f"{self.name}: column {doubled!r} occurs twice, expected each name once")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.recordings import Recordings
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
@@ -63,7 +64,8 @@ def summarize(recordings: Recordings, data_format: str) -> Summary:
     labels = Counter(r.label for r in recordings.recordings if r.label is not None)
     frame_labels: Counter[str] = Counter()
     for recording in recordings.recordings:
-        frame_labels.update(recording.frame_labels or ())
+        if recording.frame_labels is not None:
+            frame_labels.update(FrameLabels.of(recording.frame_labels).counts())
     groups = Counter(r.group for r in recordings.recordings if r.group is not None)
     tests = [r.test for r in recordings.recordings if r.test is not None]
     columns = _columns(recordings)

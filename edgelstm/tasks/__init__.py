@@ -8,7 +8,6 @@ from typing import Annotated
 
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.dataset_file import load_dataset
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.read import read_recordings
 from edgelstm.records import Tagged
@@ -40,9 +39,6 @@ def read_task(values: object, where: str) -> Task:
 def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS, task: Task = CLASSIFY) -> Dataset:
     """The recordings at `path` with what `task` makes of them. ValueError where they do not have it; else as
     `edgelstm.data.read.read_recordings`."""
-    path = Path(path)
-    if isinstance(task, Classify) and path.suffix == ".npz" and path.is_file():
-        return load_dataset(path)  # labels in an order of its own
     return task.dataset(read_recordings(path, options))
 
 

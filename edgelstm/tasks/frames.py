@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labelled import from_recordings
+from edgelstm.data.labels import labels_of
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
@@ -37,9 +39,8 @@ class Frames(Task):
                 f"{lost.name}: has no label, expected one for each frame: a label column (--label NAME), or label "
                 "tracks beside WAV files"
             )
-        labels = tuple(sorted({label for r in whole for label in r.frame_labels or (r.label,) if label}))
-        places = {label: place for place, label in enumerate(labels)} | {"": -1}
-        targets = tuple(_classes(r, places) for r in whole)
+        labels = labels_of(recordings)
+        targets = tuple(_classes(r, labels) for r in whole)
         most = [np.bincount(t[t >= 0], minlength=1).argmax() for t in targets]
         return from_recordings(recordings, np.array(most, np.int64), labels, Kept(targets))
 
@@ -53,7 +54,7 @@ class Frames(Task):
         return decisions(precision, streamed, dataset.labels, truth, decided)
 
 
-def _classes(recording: Recording, places: dict[str, int]) -> NDArray[np.int64]:
+def _classes(recording: Recording, labels: tuple[str, ...]) -> NDArray[np.int64]:
     if recording.frame_labels is None:
-        return np.full(len(recording.frames), places[str(recording.label)], np.int64)
-    return np.array([places[label] for label in recording.frame_labels], np.int64)
+        return np.full(len(recording.frames), labels.index(str(recording.label)), np.int64)
+    return FrameLabels.of(recording.frame_labels).places_in(labels)
