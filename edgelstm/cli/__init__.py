@@ -29,6 +29,7 @@ COMMANDS = {
     "data": "Look at recordings of any format, or put them into one file.",
     "init": "Look at recordings and write a recipe to train with.",
     "train": "Train a model as a TOML file says: data → model.npz.",
+    "crossvalidate": "Tell how good a recipe is, each recording tested on once.",
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
     "export": "Write a model for an engine, and prove the file there.",
     "verify": "Repeat the proof of an exported file.",

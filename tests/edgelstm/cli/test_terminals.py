@@ -24,6 +24,7 @@ RUNS = {
     "data": (["data", "inspect", "data.npz"], ""),
     "init": (["init", "data.npz", "--force", "-o", "new.toml"], "new.toml"),
     "train": (["train", "recipe.toml", "-o", "new.npz"], "new.npz"),
+    "crossvalidate": (["crossvalidate", "recipe.toml", "--folds", "2", "--jobs", "1"], ""),
     "evaluate": (["evaluate", "model.npz", "data.npz", "--all"], ""),
     "export": (["export", "model.npz", "-o", "new.elstm"], "new.elstm"),
     "export --list": (["export", "--list"], ""),

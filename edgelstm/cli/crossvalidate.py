@@ -1,0 +1,125 @@
+"""`edgelstm crossvalidate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli.common import listed_problems
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import plain, table
+
+if TYPE_CHECKING:
+    from edgelstm.judging import Figure
+    from edgelstm.training.crossvalidation import Outcome
+
+_NAME_WIDTH = 24
+
+
+@click.command(
+    "crossvalidate",
+    epilog="Example: edgelstm crossvalidate recipe.toml --folds 5, or --leave-one-out: a run for each person.",
+)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--folds", "count", type=click.IntRange(2, 1000), default=5, show_default=True, help="Runs.")
+@click.option("--leave-one-out", is_flag=True, help="A run for each group: all others train, it tests.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Recordings of any format instead of those in CONFIG (docs/data.md).",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of the one in CONFIG.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Instead of what CONFIG says; may be repeated."
+)
+@click.option("--jobs", type=click.IntRange(1, 1000), help="Processes at a time.  [default: one for each processor]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    config: Path,
+    count: int,
+    leave_one_out: bool,
+    data: Path | None,
+    seed: int | None,
+    changes: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Tell how good the recipe CONFIG is by all its recordings: train several times, each time tested on others.
+
+    Groups stay together. Recordings that are each their own group are spread by their labels; of fewer recordings
+    than folds each is cut into stretches of time. The recipe's own test groups play no part. Nothing is written.
+    """
+    from edgelstm.training import load_config
+    from edgelstm.training.crossvalidation import crossvalidate
+
+    settings = load_config(config, data, changes)
+    if seed is not None:
+        settings = replace(settings, training=replace(settings.training, seed=seed))
+    ended: list[Outcome] = []
+
+    def note(outcome: Outcome) -> None:
+        ended.append(outcome)
+        style.announce(f"{len(ended)} runs done, the last: {outcome.fold}")
+
+    style.announce("the first runs")
+    try:
+        with listed_problems():
+            outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
+    finally:
+        style.announce(None)
+    if as_json:
+        click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
+    else:
+        click.echo(_table(outcomes))
+    sys.stdout.flush()
+
+
+def _columns(outcomes: list[Outcome]) -> list[str]:
+    return [
+        f"{evaluation.precision}{', streamed' if evaluation.streamed else ''}"
+        for evaluation in outcomes[0].evaluations
+    ]
+
+
+def _table(outcomes: list[Outcome]) -> str:
+    headline = outcomes[0].evaluations[0].headline
+    rows = [
+        [plain(outcome.fold, _NAME_WIDTH), f"{outcome.evaluations[0].count:,}"]
+        + [style.figure(evaluation.headline) for evaluation in outcome.evaluations]
+        for outcome in outcomes
+    ]
+    means, spreads = ["mean", ""], ["deviation", ""]
+    for _, values in _spreads(outcomes):
+        means.append("none" if values is None else style.figure(replace(headline, value=values[0])))
+        spreads.append("none" if values is None else style.figure(replace(headline, value=values[1])))
+    heads = [name.replace("int8 per-row", "int8") for name in _columns(outcomes)]
+    return table([f"fold: {headline.name}", "of", *heads], [*rows, means, spreads], indent="")
+
+
+def _spreads(outcomes: list[Outcome]) -> list[tuple[str, tuple[float, float] | None]]:
+    from edgelstm.training.crossvalidation import spread
+
+    return [
+        (name, spread([outcome.evaluations[n].headline.value for outcome in outcomes]))
+        for n, name in enumerate(_columns(outcomes))
+    ]
+
+
+def _to_json(outcomes: list[Outcome]) -> dict[str, Any]:
+    headline: Figure = outcomes[0].evaluations[0].headline
+    return {
+        "figure": headline.name,
+        "folds": [
+            {"fold": outcome.fold, "evaluations": [evaluation.to_json() for evaluation in outcome.evaluations]}
+            for outcome in outcomes
+        ],
+        "spread": {
+            name: None if values is None else {"mean": values[0], "deviation": values[1]}
+            for name, values in _spreads(outcomes)
+        },
+    }

@@ -1,0 +1,177 @@
+"""How good a recipe is on recordings that it has not seen, told by all of them: each is tested on once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.targets import Piece
+from edgelstm.evaluation import evaluate, evaluate_streamed
+from edgelstm.judging import Evaluation
+from edgelstm.quantization import calibrate, quantize
+from edgelstm.tasks import read_dataset
+from edgelstm.training.config import Config, RecipeError
+from edgelstm.training.trainer import evaluation_set, train
+
+_MIN_FOLDS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What one run learns from, and what it is tested on."""
+
+    name: str
+    train: Dataset
+    test: Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One run's evaluations: float32 and int8, fresh and streamed where the model answers by itself."""
+
+    fold: str
+    evaluations: tuple[Evaluation, ...]
+
+
+def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
+    """`count` folds. Groups stay together, where there are as many; of recordings that are each their own every class
+    is spread over the folds; of fewer recordings than folds each is cut into so many stretches of time.
+
+    by_groups: a fold for each group instead. ValueError where there are too few.
+    """
+    groups = dataset.all_groups
+    has_groups = 1 < len(groups) < len(dataset)
+    if by_groups:
+        if len(groups) < _MIN_FOLDS:
+            raise ValueError(f"{dataset.name}: {len(groups)} groups, expected two or more to leave one out")
+        return [_fold(dataset, name, np.flatnonzero(dataset.in_groups([name]))) for name in groups]
+    if count < _MIN_FOLDS:
+        raise ValueError(f"folds: {count}, expected two or more")
+    if has_groups and len(groups) >= count:
+        return [_fold(dataset, f"{n + 1}", places) for n, places in enumerate(_spread_groups(dataset, count))]
+    if len(dataset) >= count and not has_groups:
+        order = np.argsort(dataset.y, kind="stable")
+        return [_fold(dataset, f"{n + 1}", np.sort(order[n::count])) for n in range(count)]
+    if has_groups:
+        raise ValueError(f"{dataset.name}: {len(groups)} groups, expected as many as folds ({count}) or more")
+    return [_stretch(dataset, n, count) for n in range(count)]
+
+
+def _fold(dataset: Dataset, name: str, test: NDArray[np.int64]) -> Fold:
+    rest = np.setdiff1d(np.arange(len(dataset)), test)
+    return Fold(name, dataset.subset(rest), dataset.subset(test))
+
+
+def _spread_groups(dataset: Dataset, count: int) -> list[NDArray[np.int64]]:
+    """Groups in folds of like size, each class spread: the largest group first, each to where it adds least."""
+    classes = int(dataset.y.max()) + 1
+    _, members = np.unique(dataset.groups, return_inverse=True)
+    tables = np.zeros((members.max() + 1, classes + 1))  # frames of each class, and of all
+    np.add.at(tables, (members, dataset.y), [len(x) for x in dataset.sequences])
+    tables[:, classes] = tables.sum(axis=1)
+    share = tables / np.maximum(tables.sum(axis=0), 1)
+    filled, fold_of = np.zeros((count, classes + 1)), np.zeros(len(tables), np.int64)
+    for group in np.argsort(-share.sum(axis=1), kind="stable"):
+        fold = int(((filled + share[group]) ** 2 - filled**2).sum(axis=1).argmin())
+        filled[fold] += share[group]
+        fold_of[group] = fold
+    return [np.flatnonzero(fold_of[members] == fold) for fold in range(count)]
+
+
+def _stretch(dataset: Dataset, number: int, count: int) -> Fold:
+    """The `number`-th of so many stretches of each recording tests; what lies before and after it trains."""
+    early, tested = [], []
+    for place, x in enumerate(dataset.sequences):
+        start, stop = (len(x) * n // count for n in (number, number + 1))
+        early += [Piece(place, a, b) for a, b in ((0, start), (stop, len(x))) if a < b]
+        tested += [Piece(place, start, stop)] * (start < stop)
+    if not tested:
+        raise ValueError(f"{dataset.name}: recordings too short for {count} stretches")
+    return Fold(f"{number + 1}", dataset.pieces(early), dataset.pieces(tested))
+
+
+def crossvalidate(
+    config: Config,
+    count: int,
+    by_groups: bool = False,
+    jobs: int = 0,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Train and test once for each fold of `config.data.file`, in `jobs` processes (0: one for each processor), and
+    give the outcomes in the order of the folds, whatever the number of processes the same.
+
+    The recipe's own test groups play no part; a share of its validation is held out of each fold's training.
+    on_outcome: called as each ends. Errors as of `train`.
+    """
+    config = _without_test(config)
+    names = [fold.name for fold in folds(_read(config), count, by_groups)]
+    jobs = min(jobs or os.cpu_count() or 1, len(names))
+    done: dict[int, Outcome] = {}
+    if jobs == 1:
+        for n in range(len(names)):
+            done[n] = _run(config, count, by_groups, n)
+            if on_outcome:
+                on_outcome(done[n])
+        return [done[n] for n in range(len(names))]
+    # Threads of libraries do not survive a fork.
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_quietly)
+    try:
+        waiting = {pool.submit(_run, config, count, by_groups, n): n for n in range(len(names))}
+        while waiting:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                outcome = done[waiting.pop(future)] = future.result()
+                if on_outcome:
+                    on_outcome(outcome)
+    except BrokenProcessPool:
+        raise ValueError("the process of a fold was killed, most likely for memory: fewer jobs need less") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [done[n] for n in range(len(names))]
+
+
+def _end_quietly() -> None:
+    """Ctrl-C reaches every process of a terminal: this one has nothing to say then."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _read(config: Config) -> Dataset:
+    return read_dataset(config.data.file, config.data.read_options(), config.task)
+
+
+def _without_test(config: Config) -> Config:
+    """The recipe without names of groups: those that it watches by may be those that a fold tests on."""
+    data = config.data
+    share = data.validation or (0.2 if data.validation_groups else 0.0)
+    return replace(config, data=replace(data, test_groups=(), validation_groups=(), validation=share))
+
+
+def _run(config: Config, count: int, by_groups: bool, number: int) -> Outcome:
+    fold = folds(_read(config), count, by_groups)[number]
+    try:
+        trained = train(fold.train, config)
+        test = evaluation_set(fold.test, config)
+    except RecipeError as error:
+        raise ValueError(f"fold {fold.name}: {error}") from None
+    model = trained.model
+    quantized = quantize(calibrate(model, trained.calibration))
+    found = [evaluate(model, test), evaluate(quantized, test)]
+    if model.answer.hop:
+        found += [evaluate_streamed(model, fold.test), evaluate_streamed(quantized, fold.test)]
+    return Outcome(fold.name, tuple(found))
+
+
+def spread(values: Sequence[float | None]) -> tuple[float, float] | None:
+    """(mean, standard deviation of a fold's value) of the values that are known; None where there is none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0

@@ -1,0 +1,92 @@
+"""Folds: every frame is tested on once, nothing is on both sides, and processes change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.data import Dataset, save_dataset
+from edgelstm.training.crossvalidation import folds
+
+
+def made(lengths: list[int], groups: list[int] | None = None) -> Dataset:
+    """Every frame is a number of its own."""
+    ends = np.cumsum(lengths)
+    return Dataset(
+        tuple(np.arange(end - n, end, dtype=np.float32)[:, None] for n, end in zip(lengths, ends, strict=True)),
+        np.arange(len(lengths)) % 2,
+        ("a", "b"),
+        np.arange(len(lengths)) if groups is None else np.array(groups),
+        (),
+    )
+
+
+@given(st.lists(st.integers(10, 30), min_size=1, max_size=20), st.integers(2, 6), st.integers(1, 9))
+def test_every_frame_is_tested_on_once(lengths: list[int], count: int, groups: int) -> None:
+    dataset = made(lengths, [n % groups for n in range(len(lengths))])
+    has_groups = 1 < len(dataset.all_groups) < len(dataset)
+    if has_groups and len(dataset.all_groups) < count:
+        with pytest.raises(ValueError, match="expected as many as folds"):
+            folds(dataset, count)
+        return
+    found = folds(dataset, count)
+    assert len(found) == count
+    for fold in found:
+        both = np.concatenate([*fold.train.sequences, *fold.test.sequences])
+        assert sorted(both.ravel().tolist()) == list(range(sum(lengths)))
+        if has_groups:
+            assert not set(fold.train.all_groups) & set(fold.test.all_groups)
+    tested = np.concatenate([x for fold in found for x in fold.test.sequences])
+    assert sorted(tested.ravel().tolist()) == list(range(sum(lengths)))
+
+
+def test_each_group_is_left_out_once() -> None:
+    found = folds(made([10] * 6, [0, 0, 1, 1, 2, 2]), 5, by_groups=True)
+    assert [fold.name for fold in found] == ["0", "1", "2"]
+    assert [fold.test.all_groups for fold in found] == [("0",), ("1",), ("2",)]
+
+
+def test_classes_are_spread_over_the_folds() -> None:
+    for fold in folds(made([12] * 20), 5):
+        assert np.bincount(fold.test.y).tolist() == [2, 2]
+    grouped = folds(made([12] * 24, [n // 2 for n in range(24)]), 4)
+    assert [np.bincount(fold.test.y).tolist() for fold in grouped] == [[3, 3]] * 4
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = tuple(rng.normal(n % 2, 0.5, size=(20, 1)).astype(np.float32) for n in range(12))
+    save_dataset(Dataset(x, np.arange(12) % 2, ("low", "high"), np.arange(12) // 4, ("x",)), tmp_path / "data.npz")
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        "[data]\nfile = 'data.npz'\n[model]\nunits = [4]\n[training]\nepochs = 20\nlearning_rate = 0.05\n"
+    )
+    return path
+
+
+def test_processes_change_nothing(command: Callable[..., Any], recipe: Path) -> None:
+    alone, together = (
+        command("crossvalidate", recipe, "--leave-one-out", "--json", "--jobs", jobs) for jobs in (1, 3)
+    )
+    assert alone.code == 0, alone.err
+    assert together.out == alone.out
+    found = json.loads(alone.out)
+    assert [fold["fold"] for fold in found["folds"]] == ["0", "1", "2"]
+    assert found["spread"]["float32"]["mean"] > 0.9
+    accuracies = [fold["evaluations"][0]["accuracy"] for fold in found["folds"]]
+    assert found["spread"]["float32"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert found["spread"]["float32"]["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def test_what_cannot_be_folded_is_said_in_one_line(command: Callable[..., Any], recipe: Path) -> None:
+    ended = command("crossvalidate", recipe, "--folds", "4")
+    assert ended.code == 1
+    assert ended.err == "edgelstm: data: 3 groups, expected as many as folds (4) or more\n"
