@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +75,6 @@ def command(
         click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
     else:
         click.echo(_table(outcomes))
-    sys.stdout.flush()
 
 
 def _columns(outcomes: list[Outcome]) -> list[str]:
