@@ -18,7 +18,7 @@ from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.tasks import Task, read_task
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.engines.engine import EngineModel
+    from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 
 def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
@@ -29,7 +29,7 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     dataset = match(source, dataset)
     check_lengths(source, dataset)
     if task.each_frame:
-        check_streams(source)
+        check_streams(source.answer.hop)
     if isinstance(model, QuantizedModel):
         scores = list(reference.scores(model, dataset.sequences))
     else:
@@ -42,7 +42,7 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     """Answers of `model` as it emits them while one stream runs through all recordings of `dataset`, its state
     carried from one to the next; each is judged by what is true of the recording, or the frame, in which it falls."""
     source = _float(model)
-    check_streams(source)
+    check_streams(source.answer.hop)
     dataset = match(source, dataset)
     frames = np.concatenate(dataset.sequences)
     if isinstance(model, QuantizedModel):
@@ -53,30 +53,32 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
-def evaluate_file(model: EngineModel, dataset: Dataset) -> Evaluation:
-    """As `evaluate`, for an exported file in its own engine. ValueError where its metadata tell no task."""
+def evaluate_file(stream: EngineStream, dataset: Dataset) -> Evaluation:
+    """As `evaluate`, for an exported file in its own engine, with the answers that `stream` gives. ValueError where
+    its metadata tell no task."""
+    model, hop = stream.model, stream.answering.hop
     task = task_of_file(model)
     check_lengths(model, dataset)
     if task.each_frame:
-        check_streams(model)
-    stream = model.stream()
+        check_streams(hop)
     said = []
     for sequence in dataset.sequences:
         stream.reset()
         emitted = stream.push(sequence)
         if task.each_frame:
-            said.append(Said(model.hop * np.arange(1, len(emitted) + 1), emitted))
+            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted))
         else:
             said.append(Said(np.array([len(sequence)]), stream.answer()[None]))
     return task.judge(_engine(model), False, dataset, said)
 
 
-def evaluate_file_streamed(model: EngineModel, dataset: Dataset) -> Evaluation:
-    """As `evaluate_streamed`, for an exported file in its own engine."""
-    check_streams(model)
-    stream = model.stream()
+def evaluate_file_streamed(stream: EngineStream, dataset: Dataset) -> Evaluation:
+    """As `evaluate_streamed`, for an exported file in its own engine, with the answers that `stream` gives."""
+    model, hop = stream.model, stream.answering.hop
+    check_streams(hop)
+    stream.reset()
     emitted = np.concatenate([stream.push(sequence) for sequence in dataset.sequences])
-    whole = Said(model.hop * np.arange(1, len(emitted) + 1), emitted)
+    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted)
     return task_of_file(model).judge(_engine(model), True, dataset, along_each(whole, dataset))
 
 
@@ -123,11 +125,12 @@ def _said(scores: NDArray[Any], model: Model, along: bool) -> Said:
     return Said(raw.at, forward.activate(raw.answers, model.activation))
 
 
-def check_streams(model: Model | EngineModel) -> None:
-    """ValueError for a model that emits no answers while it streams."""
-    hop = model.answer.hop if isinstance(model, Model) else model.hop
+def check_streams(hop: int) -> None:
+    """ValueError where no answers are emitted while frames stream."""
     if not hop:
-        raise ValueError("streamed: the model answers only when asked (hop 0), expected one that answers by itself")
+        raise ValueError(
+            "streamed: the model answers only when asked (hop 0), expected one that answers by itself: see --hop"
+        )
 
 
 def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:

@@ -39,15 +39,22 @@ def syntax_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     )
 
 
-def answer_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--hop`, `--window` and `--pooling`: each None where it is not given."""
-    for name, kind, metavar, text in (
-        ("--pooling", str, "KIND", "last: answers are of the newest scores; mean: of their mean."),
-        ("--window", int, "N", "Frames that the mean covers, a multiple of the hop; 0: all."),
-        ("--hop", int, "N", "An answer after every N frames; 0: only when asked, or at the end."),
-    ):
-        function = click.option(name, type=kind, metavar=metavar, help=f"{text}  [default: MODEL's own]")(function)
-    return function
+def answer_options(window: str = "--window") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--hop`, `--window` and `--pooling`: each None where it is not given. window: the name of that one, where a
+    command has another `--window`."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name, kind, metavar, text in (
+            ("--pooling", str, "KIND", "last: answers are of the newest scores; mean: of their mean."),
+            (window, int, "N", "Frames that the mean covers, a multiple of the hop; 0: all."),
+            ("--hop", int, "N", "An answer after every N frames; 0: only when asked, or at the end."),
+        ):
+            function = click.option(name, type=kind, metavar=metavar, help=f"{text}  [default: MODEL's own]")(
+                function
+            )
+        return function
+
+    return add
 
 
 def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,12 +70,13 @@ def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def of_options() -> Iterator[None]:
-    """A ValueError whose line begins with an option's name is a UsageError."""
+def of_options(window: str = "--window") -> Iterator[None]:
+    """A ValueError whose line begins with an option's name is a UsageError. window: as for `answer_options`."""
     try:
         yield
     except ValueError as error:
-        raise click.UsageError(f"--{error}") from None
+        line = f"--{error}"
+        raise click.UsageError(line.replace("--window:", f"{window}:", 1)) from None
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -49,7 +49,7 @@ class BoardProblem(click.ClickException):
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @state_options(default_age="1h")
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
-@answer_options
+@answer_options()
 @threshold_option
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
 @wheel_option("the board")

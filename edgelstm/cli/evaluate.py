@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
+from edgelstm.cli.common import GATE_FAILED, answer_options, listed_problems, naming, of_options
 from edgelstm.cli.show import style
 from edgelstm.cli.show.evaluation import tables
 from edgelstm.cli.show.text import paragraph
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
     from edgelstm.model import Model
     from edgelstm.quantization import QuantizedModel
+    from edgelstm.runtime.pooling import PoolingKind
     from edgelstm.tasks import Task
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What of the data is asked about."""
+    """What of the data is asked about, and which answers."""
 
     use_all: bool
     window: int | None
     streamed: bool
+    answers: Mapping[str, Any]  # pooling, window and hop, each None for the model's own
 
     def recordings(self, dataset: Dataset, provenance: object) -> Dataset:
         from edgelstm.evaluation import kept_for_testing
@@ -67,6 +69,7 @@ class _Asked:
     help="Also the answers as deployed: one stream through all recordings, each answer judged by the label of the "
     "recording in which it falls.",
 )
+@answer_options(window="--answer-window")
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 3 when a precision is less accurate than this."
 )
@@ -82,6 +85,9 @@ def command(
     use_all: bool,
     window: int | None,
     streamed: bool,
+    pooling: PoolingKind | None,
+    answer_window: int | None,
+    hop: int | None,
     min_accuracy: float | None,
     max_error: float | None,
     as_json: bool,
@@ -91,11 +97,13 @@ def command(
 
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
     or .tflite file. Without --all and --window, DATA is split and cut as in the model's training. Columns and labels
-    are found by name; where one of the two has no names, by place.
+    are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
+    --answer-window and --pooling say.
     """
     ask = _ask_model if model.suffix == ".npz" else _ask_file
     with naming(data, model), listed_problems():
-        results = list(ask(model, data, _Asked(use_all, window, streamed)))
+        answers = {"pooling": pooling, "window": answer_window, "hop": hop}
+        results = list(ask(model, data, _Asked(use_all, window, streamed, answers)))
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))
     else:
@@ -125,15 +133,18 @@ def _missed(results: list[Evaluation], least: float | None, most: float | None) 
 def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
+    from edgelstm.export import answering
     from edgelstm.matching import match
     from edgelstm.model_file import load_model
     from edgelstm.quantization import quantize
 
     model = load_model(path)
+    with of_options(window="--answer-window"):
+        model = answering(model, **asked.answers)
     provenance = dict(model.provenance)
     dataset = match(model, read_again(data, provenance, model.feature_names, model.task))
     if asked.streamed:
-        check_streams(model)
+        check_streams(model.answer.hop)
     recordings = asked.recordings(dataset, provenance)
     windows = asked.windows(dataset, recordings, provenance, model.task)
     models: list[Model | QuantizedModel] = [model]
@@ -154,12 +165,15 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
 
     check_proven(path)
     model = open_model(path)
+    with of_options(window="--answer-window"):
+        model.answering(**asked.answers)
+    stream = model.stream(**asked.answers)
     provenance, task = model.metadata.get("provenance"), task_of_file(model)
     dataset = match(model, read_again(data, provenance, model.feature_names, task))
     if asked.streamed:
-        check_streams(model)
+        check_streams(stream.answering.hop)
     recordings = asked.recordings(dataset, provenance)
     windows = asked.windows(dataset, recordings, provenance, task)
-    yield evaluate_file(model, windows)
+    yield evaluate_file(stream, windows)
     if asked.streamed:
-        yield evaluate_file_streamed(model, recordings)
+        yield evaluate_file_streamed(stream, recordings)

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Recordings of any format instead of MODEL's own: four of five for calibration, every fifth for the proof.",
 )
-@answer_options
+@answer_options()
 @threshold_option
 @click.option("--licence", help="Of the model, for the file's metadata, such as Apache-2.0. [default: MODEL's own]")
 @click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "signal, by --limit or by a closed pipe. An error leaves FILE as it was last saved.",
 )
 @state_options(default_age=None)
-@answer_options
+@answer_options()
 @threshold_option
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
+from edgelstm.data import Dataset, save_dataset
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.model_file import load_model, save_model
@@ -191,3 +192,38 @@ def test_an_export_of_what_a_model_cannot_answer_is_wrong_usage(run: Run) -> Non
 def test_thresholds_of_a_model_are_one_for_each_sigmoid(thresholds: tuple, activation: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         replace(SOURCE, activation=activation, thresholds=thresholds)
+
+
+def save_recordings(recordings: tuple[np.ndarray, ...], truth: list[int]) -> None:
+    names = {"labels": SOURCE.labels, "feature_names": SOURCE.feature_names}
+    groups = np.arange(len(truth))
+    save_dataset(Dataset(recordings, y=np.array(truth), groups=groups, sample_rate=50.0, **names), "data.npz")
+
+
+def test_evaluate_judges_the_answers_that_are_asked_for(run: Run) -> None:
+    """As a model whose own they are is judged, float and integers, and the C core's file."""
+    save_recordings(tuple(random_signal(frames, 3, frames) for frames in (25, 31, 40, 55)), [0, 1, 2, 1])
+    save_model(replace(SOURCE, answer=Answer("last", 0, 0)), "end.npz")
+    save_model(replace(SOURCE, answer=Answer("mean", 10, 5)), "wanted.npz")
+    asked = ("--pooling", "mean", "--answer-window", 10, "--hop", 5)
+    _, (expected,), _ = run("evaluate", "wanted.npz", "data.npz", "--all", "--streamed", "--json")
+    code, (found,), err = run("evaluate", "end.npz", "data.npz", "--all", "--streamed", "--json", *asked)
+    assert (code, found) == (0, expected), err
+    assert expected[-1]["sequences"] == 151 // 5
+    assert run("export", "end.npz", "--json")[0] == 0
+    _, (of_file,), _ = run("evaluate", "end-int8.elstm", "data.npz", "--all", "--streamed", "--json", *asked)
+    of_integers = [one for one in expected if one["precision"] == "int8 per-row"]
+    assert [one["confusion"] for one in of_file] == [one["confusion"] for one in of_integers]
+
+
+@pytest.mark.parametrize("model", ["end.npz", "end.elstm"])
+def test_evaluate_streamed_says_what_a_model_without_a_hop_lacks(run: Run, model: str) -> None:
+    save_model(replace(SOURCE, answer=Answer("mean", 0, 0)), "end.npz")
+    save_recordings((FRAMES, FRAMES), [0, 1])
+    code, _, err = run("evaluate", model, "data.npz", "--all", "--streamed")
+    assert code == 1
+    assert "the model answers only when asked (hop 0)" in err
+    assert "see --hop" in err
+    code, _, err = run("evaluate", model, "data.npz", "--all", "--hop", 7, "--answer-window", 10)
+    assert code == 2
+    assert "--answer-window: 10, expected a multiple of hop (7)" in err
