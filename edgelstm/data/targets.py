@@ -38,6 +38,11 @@ class Targets(ABC):
     def at(self, place: int, frames: NDArray[np.int64]) -> Values:
         """Of these frames of it, or one row for all."""
 
+    @property
+    def columns_now(self) -> tuple[int, ...] | None:
+        """For each output the column that it tells ahead; None where outputs tell something else."""
+        return None
+
     @abstractmethod
     def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Targets:
         """Those of `sequences`, which are these pieces of the sequences here. None looks beyond its piece."""
@@ -101,6 +106,12 @@ class Ahead(Targets):
         found = x[np.minimum(later, len(x) - 1)][..., list(self.columns)]
         found[later >= len(x)] = np.nan
         return np.repeat(found.reshape(len(frames), -1), self.repeats, axis=1)
+
+    @property
+    def columns_now(self) -> tuple[int, ...] | None:
+        if min(self.steps) < 1:
+            return None
+        return tuple(np.repeat(np.tile(self.columns, len(self.steps)), self.repeats).tolist())
 
     def pieces(self, _pieces: Sequence[Piece], sequences: Sequences) -> Ahead:
         return replace(self, sequences=sequences)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.layers import Layer, Shape
 from edgelstm.model import Placed, place
@@ -22,6 +22,7 @@ class Network:
 
     layers: tuple[Trainable, ...]
     road: tuple[Placed, ...]  # their names, shapes and strides; the weights there are the first ones
+    carriers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # of layers: results never dropped
 
     @property
     def stride(self) -> int:
@@ -31,7 +32,7 @@ class Network:
     def to_layers(self, parameters: Parameters) -> tuple[Layer, ...]:
         """The layers of a model with these weights (copied)."""
         return tuple(
-            layer.layer(_weights(parameters, at.name)) for layer, at in zip(self.layers, self.road, strict=True)
+            layer.layer(weights_of(parameters, at.name)) for layer, at in zip(self.layers, self.road, strict=True)
         )
 
     def drops(self, rate: float, batch: int, rng: np.random.Generator, dtype: DTypeLike) -> dict[str, Floats]:
@@ -42,11 +43,14 @@ class Network:
         if not rate:
             return {}
         keep = 1 - rate
-        return {
+        drops = {
             at.name: (rng.random((at.result.size, batch)) < keep).astype(dtype) / np.asarray(keep, dtype)
             for at in self.road
             if at.layer.recurrent
         }
+        for name in drops.keys() & self.carriers.keys():
+            drops[name][self.carriers[name]] = 1
+        return drops
 
     def run(
         self,
@@ -65,7 +69,7 @@ class Network:
         tapes = []
         flow = x
         for layer, at in zip(self.layers, self.road, strict=True):
-            tape = layer.forward(_weights(parameters, at.name), flow, at.source, memories[at.name])
+            tape = layer.forward(weights_of(parameters, at.name), flow, at.source, memories[at.name])
             tapes.append(tape)
             flow = tape.result * drops[at.name] if at.name in drops else tape.result
         return Pass(self, flow, tapes, drops)
@@ -100,7 +104,7 @@ class Pass:
         return gradients
 
 
-def _weights(parameters: Parameters, name: str) -> Arrays:
+def weights_of(parameters: Parameters, name: str) -> Arrays:
     """Those of the layer `name`."""
     prefix = name + "."
     return {key.removeprefix(prefix): value for key, value in parameters.items() if key.startswith(prefix)}

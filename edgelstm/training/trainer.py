@@ -24,6 +24,7 @@ from edgelstm.training.layers import Memory
 from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
+from edgelstm.training.persistence import begin_at_persistence
 from edgelstm.training.seen import feature_range
 
 
@@ -109,6 +110,9 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
         _bare_model(network.to_layers(parameters), normalize, config)
     except ValueError as error:
         raise RecipeError(f"model.layers: {error}") from None
+    columns = None if fit.targets is None else fit.targets.columns_now
+    if columns is not None and aims.scaling is not None:
+        network = begin_at_persistence(network, parameters, normalize, aims.scaling, columns)
     optimizer = Adam(parameters, settings.weight_decay)
     average = Average(parameters, settings.averaging)
     steps = settings.epochs * steps_per_epoch(fit, config)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgelstm.layers import Context, Shape
-from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, Tape, Trainable, Width
 
 
 @dataclass(eq=False)
@@ -45,6 +45,10 @@ class TrainableContext(Trainable):
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         return {}
+
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried:  # noqa: ARG002
+        """In its newest row."""
+        return Carried(carried.places + (self.rows - 1) * source.size, carried.factor, carried.offset)
 
     def layer(self, weights: Arrays) -> Context:  # noqa: ARG002
         return Context(self.rows, self.hop)

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.layers import Dense, Shape
 from edgelstm.layers.layer import Activation
-from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width, glorot
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, Tape, Trainable, Width, glorot
 
 
 @dataclass(eq=False)
@@ -36,6 +36,17 @@ class TrainableDense(Trainable):
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         return {"W": glorot(rng, self.units, source.size), "b": np.zeros(self.units)}
+
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
+        """The first outputs take one value each, lifted above 0 where less would be lost."""
+        outputs = np.arange(len(carried.places))
+        if 2 * len(outputs) > self.units:
+            return None
+        lift = 4 * carried.factor if self.activation == "relu" else 0.0  # four deviations
+        weights["W"][outputs] = 0
+        weights["W"][outputs, carried.places] = 1
+        weights["b"][outputs] = lift - carried.offset
+        return Carried(outputs, carried.factor, lift)
 
     def layer(self, weights: Arrays) -> Dense:
         return Dense(**weights, activation=self.activation)

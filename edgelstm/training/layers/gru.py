@@ -13,7 +13,10 @@ import numpy as np
 from edgelstm.layers import GRU, Shape
 from edgelstm.layers.gru import Reset
 from edgelstm.training.layers.trainable import (
+    CARRIED,
+    OPEN,
     Arrays,
+    Carried,
     Floats,
     Memory,
     Tape,
@@ -95,6 +98,21 @@ class TrainableGRU(Trainable):
         b = np.zeros(3 * H)
         b[:H] = 1
         return {"W": W, "R": R, "b": b, "rb": np.zeros(H)}
+
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
+        """The first units take one value each and never keep the one before."""
+        W, R, b, rb = (weights[name] for name in ("W", "R", "b", "rb"))
+        H, units = self.units, np.arange(len(carried.places))
+        if 2 * len(units) > H:
+            return None
+        for gate, bias in enumerate((-OPEN, 0, 0)):
+            rows = gate * H + units
+            W[rows], R[rows], b[rows] = 0, 0, bias
+        rb[units] = 0
+        gain = CARRIED / carried.factor
+        W[2 * H + units, carried.places] = gain
+        b[2 * H + units] = -gain * carried.offset
+        return Carried(units, CARRIED / (1 + np.exp(-OPEN)))
 
     def layer(self, weights: Arrays) -> GRU:
         return GRU(**weights, reset=self.reset)

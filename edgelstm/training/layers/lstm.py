@@ -8,7 +8,10 @@ import numpy as np
 
 from edgelstm.layers import LSTM, Shape
 from edgelstm.training.layers.trainable import (
+    CARRIED,
+    OPEN,
     Arrays,
+    Carried,
     Floats,
     Memory,
     Tape,
@@ -82,6 +85,20 @@ class TrainableLSTM(Trainable):
         b = np.zeros(4 * H)
         b[H : 2 * H] = 1
         return {"W": W, "R": R, "b": b}
+
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
+        """The first units take one value each, with the input and output gates open and the forget gate shut."""
+        W, R, b = weights["W"], weights["R"], weights["b"]
+        H, units = self.units, np.arange(len(carried.places))
+        if 2 * len(units) > H:
+            return None
+        for gate, bias in enumerate((OPEN, -OPEN, 0, OPEN)):
+            rows = gate * H + units
+            W[rows], R[rows], b[rows] = 0, 0, bias
+        gain = CARRIED / carried.factor
+        W[2 * H + units, carried.places] = gain
+        b[2 * H + units] = -gain * carried.offset
+        return Carried(units, CARRIED / (1 + np.exp(-OPEN)) ** 2)
 
     def layer(self, weights: Arrays) -> LSTM:
         return LSTM(**weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,21 @@ Arrays = dict[str, Floats]
 """A layer's weights, or the gradients by them, by the names of the layer's fields: `W`, `R`, `b` …"""
 Width = Annotated[int, Bounds(1, 4096)]
 """Of anything that a recipe gives a layer a number of."""
+
+OPEN = 4.0
+"""Bias of a gate that is open at first: 0.98."""
+CARRIED = 0.2
+"""What a deviation becomes inside a recurrent layer that only carries it: nearly linear up to three of them, and 25
+steps of an int8 state."""
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Values that a result holds beside others: at `places`, each `factor` times a value, plus `offset`."""
+
+    places: NDArray[np.int64]  # (values,)
+    factor: float = 1.0
+    offset: float = 0.0
 
 
 class Memory:
@@ -66,6 +82,11 @@ class Trainable(ABC):
     @abstractmethod
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """The first weights (float64) over results of shape `source`. ValueError when it cannot take these."""
+
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
+        """Change first `weights` such that the newest of what `source` carries is in the result too, and say where.
+        None where this kind, or one of this size, has no room for it."""
+        return None
 
     @abstractmethod
     def layer(self, weights: Arrays) -> Layer:
