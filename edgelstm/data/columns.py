@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _NAMES = {
     "time": ("time", "timestamp", "datetime", "date", "t", "seconds", "ts"),
-    "label": ("label", "class", "target", "activity", "y", "annotation"),
+    "label": ("label", "class", "target", "activity", "y", "annotation", "is_anomaly", "anomaly"),
     "group": ("group", "subject", "speaker", "person", "patient", "user", "site"),
     "series": ("series", "recording", "sequence", "session", "case", "id", "unit"),
 }

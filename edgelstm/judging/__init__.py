@@ -3,5 +3,6 @@
 from edgelstm.judging.decisions import Decisions
 from edgelstm.judging.errors import Errors
 from edgelstm.judging.evaluation import Evaluation, Figure, Said
+from edgelstm.judging.events import Events
 
-__all__ = ["Decisions", "Errors", "Evaluation", "Figure", "Said"]
+__all__ = ["Decisions", "Errors", "Evaluation", "Events", "Figure", "Said"]

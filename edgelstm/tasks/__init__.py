@@ -11,13 +11,14 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.read import read_recordings
 from edgelstm.records import Tagged
+from edgelstm.tasks.anomaly import Anomaly
 from edgelstm.tasks.classify import CLASSIFY, Classify
 from edgelstm.tasks.forecast import Forecast
 from edgelstm.tasks.frames import Frames
 from edgelstm.tasks.regress import Regress
 from edgelstm.tasks.task import Task
 
-TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Regress, Forecast)}
+TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Regress, Forecast, Anomaly)}
 
 TaskEntry = Annotated[Task, Tagged("kind", TASKS)]
 """For the records that hold a task: its kind, and the settings of its class."""
@@ -45,6 +46,7 @@ def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS, task: Task =
 __all__ = [
     "CLASSIFY",
     "TASKS",
+    "Anomaly",
     "Classify",
     "Forecast",
     "Frames",

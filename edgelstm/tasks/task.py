@@ -27,7 +27,10 @@ class Task(ABC):
     summary: ClassVar[str]  # in a few words
     activation: ClassVar[Activation] = "softmax"
     criteria: ClassVar[tuple[Criterion, ...]] = ("cross-entropy",)  # what training may make small; the first is usual
-    scaled: ClassVar[bool] = False  # learned in deviations of the targets, which the last layer then carries
+    scaled: ClassVar[bool] = False  # learned in deviations of the targets
+    carries_scale: ClassVar[bool] = True  # the last layer then carries these: answers are in the data's units
+    pools: ClassVar[bool] = True  # a mean of answers has a meaning
+    holds_out: ClassVar[float] = 0.0  # share that is held out of training where a recipe names none
 
     @property
     def each_frame(self) -> bool:
@@ -42,6 +45,22 @@ class Task(ABC):
     @abstractmethod
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         """How good answers are, `said` along each sequence of `dataset`. ValueError for one that is not finite."""
+
+    def to_learn(self, dataset: Dataset) -> Dataset:
+        """What of the data for training can be learned from. ValueError where that is nothing."""
+        return dataset
+
+    def teaches(self, dataset: Dataset) -> NDArray[np.bool_]:
+        """(sequences,): those with something to be learned; the others can only be tested on."""
+        return np.ones(len(dataset), np.bool_)
+
+    def finish(
+        self, _mean: NDArray[np.float64], _std: NDArray[np.float64], _held_out: Dataset, _said: Sequence[Said]
+    ) -> Task:
+        """The task of a model that was trained, where answers stay in deviations: with what was found in its answers,
+        `said` along what was held out, to targets of this mean and deviation (outputs,). ValueError where that does
+        not suffice."""
+        return self
 
     @property
     def columns_to_tell(self) -> tuple[str, ...]:

@@ -167,7 +167,9 @@ class Config:
             raise ValueError("augment.speed: expected 0 without data.window")
         if self.data.window and self.training.skip >= self.data.window:
             raise ValueError(f"training.skip: {self.training.skip}, expected less than data.window")
-        if self.training.patience and not (self.data.validation or self.data.validation_groups):
+        if self.training.patience and not (
+            self.data.validation or self.data.validation_groups or self.task.holds_out
+        ):
             raise ValueError(
                 f"training.patience: {self.training.patience}, expected 0 without data.validation and "
                 "data.validation_groups: nothing tells which epoch is better"
@@ -194,6 +196,8 @@ class Config:
             )
         if task.each_frame and not self.answer.hop:
             raise ValueError(f"answer.hop: 0, expected answers along the recordings for {task.kind}")
+        if not task.pools and self.answer.pooling != "last":
+            raise ValueError(f"answer.pooling: {self.answer.pooling!r}, expected last for {task.kind}")
         if training.balance != "none" and task.activation == "linear":
             raise ValueError(f"training.balance: {training.balance!r}, expected none: {task.kind} has no classes")
 

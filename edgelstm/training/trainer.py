@@ -64,6 +64,8 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
             train, test = splits.given(dataset)
         else:
             train, test = splits.by_share(dataset, config.data.test)
+            teaches = config.task.teaches(dataset)
+            train, test = train[teaches[train]], np.union1d(test, np.flatnonzero(~teaches))
     except ValueError as error:
         raise RecipeError(f"data.test_groups: {error}") from None
     if not (train.size and test.size):
@@ -101,6 +103,7 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     _check_lengths(dataset, config)
     _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
+    dataset = config.task.to_learn(dataset)
     fit, watched = _hold_out(dataset, config, rng)
     aims = find_aims(fit, config)
     held_out = None if watched is None else evaluation_set(watched, config)
@@ -146,8 +149,9 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
             break
     _silence(network, best_parameters, is_still(fit))
     layers = network.to_layers(best_parameters)
-    layers = layers if aims.scaling is None else aims.scaling.carried(layers)
-    model = _model(layers, normalize, config, fit, _best(history))
+    carried = aims.scaling if config.task.carries_scale else None
+    layers = layers if carried is None else carried.carried(layers)
+    model = _finished(_model(layers, normalize, config, fit, _best(history)), watched, aims)
     return _with_recordings(model, tuple(history), fit, watched)
 
 
@@ -166,23 +170,32 @@ def _silence(network: Network, parameters: Parameters, silent: NDArray[np.bool_]
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
     """(what to fit, what to watch it by)."""
     data = config.data
-    if data.validation and not data.validation_groups and splits.is_by_time(dataset, data.split):
-        return _by_time(dataset, data.validation, "data.validation")
+    share = data.validation or config.task.holds_out
+    if share and not data.validation_groups and splits.is_by_time(dataset, data.split):
+        return _by_time(dataset, share, "data.validation")
     if data.validation_groups:
         try:
             fit, watch = splits.by_groups(dataset, data.validation_groups)
         except ValueError as error:
             raise RecipeError(f"data.validation_groups: {error}") from None
-    elif data.validation:
-        fit, watch = splits.hold_out(dataset, data.validation, rng)
+    elif share:
+        fit, watch = splits.hold_out(dataset, share, rng)
     else:
         return dataset, None
     if not (fit.size and watch.size):
         raise RecipeError(
-            f"data.validation: {data.validation:g} of {len(dataset)} recordings leaves {len(fit)} to train on and "
+            f"data.validation: {share:g} of {len(dataset)} recordings leaves {len(fit)} to train on and "
             f"{len(watch)} to watch it by, expected some of both, or 0 for none"
         )
     return dataset.subset(fit), dataset.subset(watch)
+
+
+def _finished(model: Model, watched: Dataset | None, aims: Aims) -> Model:
+    """With what the task finds in answers along what was held out, where these stay in deviations."""
+    if watched is None or aims.scaling is None or model.task.carries_scale:
+        return model
+    said = [pooled(s, model, along=True) for s in forward.scores(model, watched.sequences)]
+    return replace(model, task=model.task.finish(aims.scaling.mean, aims.scaling.std, watched, said))
 
 
 def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, watched: Dataset | None) -> Trained:
@@ -234,8 +247,8 @@ def _gradients(
 
 def _validate(
     layers: tuple[Layer, ...], held_out: Dataset, normalize: Normalize, config: Config, aims: Aims
-) -> tuple[float, Figure]:
-    """Loss and score of the answers on what was held out."""
+) -> tuple[float, Figure | None]:
+    """Loss and score of the answers on what was held out; no score where the task has still to learn of it."""
     model = _bare_model(layers, normalize, config)  # of values as they are learned
     said = [pooled(s, model, config.task.each_frame) for s in forward.scores(model, held_out.sequences)]
     total, known = 0.0, 0
@@ -243,6 +256,8 @@ def _validate(
         target = _at_answers(aims, held_out, place, one)
         total += float(aims.objective.of_rows(one.answers.T, target.T)[0].sum())
         known += int(np.isfinite(target).any(axis=1).sum())
+    if not config.task.carries_scale:
+        return total / max(known, 1), None
     if aims.scaling is not None:
         said = [Said(one.at, aims.scaling.up(one.answers)) for one in said]
     said = [Said(one.at, forward.activate(one.answers, config.activation)) for one in said]

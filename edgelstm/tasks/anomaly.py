@@ -1,0 +1,217 @@
+"""`anomaly`: what is not as it always was, learned from what is normal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.labelled import from_recordings
+from edgelstm.data.numbers import places_of
+from edgelstm.data.own import Own, runs
+from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.targets import Piece
+from edgelstm.judging import Evaluation, Said
+from edgelstm.judging.evaluation import check_finite
+from edgelstm.judging.events import ANOMALOUS, NORMAL, UNKNOWN, Scored, events
+from edgelstm.plain import printable
+from edgelstm.records import Bounds, Distinct, Line
+from edgelstm.tasks.task import Task
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.anomaly import Scoring
+
+Column = Annotated[str, Line(1000)]
+Label = Annotated[str, Line(1000, least=0)]
+Frames = Annotated[int, Bounds(1, 1 << 16)]
+Number = Annotated[float, Bounds(-3.4e38, 3.4e38)]
+Scale = Annotated[float, Bounds(1e-30, 3.4e38)]
+
+USUAL_NORMAL = ("normal", "0", "0.0", "false", "ok", "no")
+"""Labels of what is normal, where a recipe names none."""
+
+_LEAST_ERROR = 0.02  # deviations: int8 is off by as much
+_LEAST_THRESHOLD = 1e-3
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What training found in normal data that it held out; lists have an item for each output."""
+
+    mean: tuple[Number, ...]  # of the values that are told
+    std: tuple[Scale, ...]
+    error: tuple[Scale, ...]  # root mean square of what was told wrongly, in deviations
+    threshold: Scale  # of smoothed errors
+
+
+@dataclass(frozen=True)
+class Anomaly(Task):
+    """Errors of what is told of the frames themselves, smoothed, beside a threshold."""
+
+    kind = "anomaly"
+    summary = "what is not as it always was"
+    activation = "linear"
+    criteria = ("mse", "huber")
+    scaled = True
+    carries_scale = False
+    pools = False
+    holds_out = 0.2
+
+    method: Literal["predict", "reconstruct"] = "predict"  # what changes, or what just came, through narrow layers
+    columns: Annotated[tuple[Column, ...], Distinct()] = ()  # whose errors count; empty = all
+    ahead: Frames = 1  # of predict: frames
+    rows: Annotated[int, Bounds(1, 1000)] = 1  # of reconstruct: newest frames
+    smoothing: Literal["exponential", "mean"] = "exponential"  # of errors
+    over: Frames = 5  # answers that are smoothed over; 1 = none
+    settle: Annotated[int, Bounds(0, 1 << 20)] = 20  # first frames of a stream that are not judged
+    quantile: Annotated[float, Bounds(above=0, most=1)] = 0.999  # of smoothed errors in normal data held out
+    margin: Annotated[float, Bounds(above=0, most=1000)] = 1.5  # the threshold is so many times that quantile
+    normal: Label = ""  # the label of what is normal; empty = a usual one
+    slack: Annotated[int, Bounds(0, 1 << 20)] = 10  # frames about an event in which an alarm may begin
+    learned: Learned | None = None  # scales and threshold: training finds them
+
+    @property
+    def each_frame(self) -> bool:
+        return True
+
+    @property
+    def columns_to_tell(self) -> tuple[str, ...]:
+        return self.columns
+
+    def dataset(self, recordings: Recordings) -> Dataset:
+        names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+        places = places_of(recordings, self.columns) or tuple(range(recordings.columns))
+        truth = self._truth(recordings)
+        if self.method == "predict":
+            labels = [f"{names[n]} +{self.ahead}" for n in places]
+        else:
+            labels = [f"{names[n]} -{row}" if row else names[n] for row in range(self.rows) for n in places]
+        sequences = tuple(r.frames for r in recordings.recordings)
+        ahead = self.ahead if self.method == "predict" else 0
+        targets = Own(sequences, places, truth, ahead, self.rows)
+        y = np.array([int((t == ANOMALOUS).any()) for t in truth], np.int64)
+        return from_recordings(recordings, y, tuple(labels), targets)
+
+    def _truth(self, recordings: Recordings) -> tuple[NDArray[np.int8], ...]:
+        """Of every frame of every recording. What has no label at all is normal."""
+        whole = recordings.recordings
+        labels = {label for r in whole for label in r.frame_labels or (r.label,) if label}
+        normal = self.normal or next((name for name in USUAL_NORMAL if name in {x.lower() for x in labels}), "")
+        meant = {label for label in labels if label == normal or (not self.normal and label.lower() == normal)}
+        if labels and not meant:
+            listed = ", ".join(repr(printable(label, 40)) for label in sorted(labels)[:6])
+            raise ValueError(
+                f"{recordings.name}: labels {listed}, expected task.normal to say which of them is normal"
+            )
+        return tuple(_truth(r, meant) for r in whole)
+
+    def to_learn(self, dataset: Dataset) -> Dataset:
+        """The stretches that are normal, each a sequence of its own; none so short that nothing can be told in it."""
+        truth = _own(dataset).truth
+        least = self.settle + self.ahead + self.rows
+        pieces = [
+            Piece(place, first, last + 1)
+            for place, frames in enumerate(truth)
+            for first, last in runs(frames == NORMAL).tolist()
+            if last - first >= least
+        ]
+        if not pieces:
+            raise ValueError(
+                f"{dataset.name}: no stretch of more than {least} normal frames to learn from, expected some "
+                "(task.settle, task.ahead)"
+            )
+        return dataset.pieces(pieces)
+
+    def teaches(self, dataset: Dataset) -> NDArray[np.bool_]:
+        return np.array([bool((frames == NORMAL).any()) for frames in _own(dataset).truth])
+
+    def finish(
+        self, mean: NDArray[np.float64], std: NDArray[np.float64], held_out: Dataset, said: Sequence[Said]
+    ) -> Anomaly:
+        own = _own(held_out)
+        rows = [own.at(place, one.at - 1) for place, one in enumerate(said)]
+        far = [(row - mean) / std - one.answers for row, one in zip(rows, said)]
+        counted = np.concatenate([f[one.at > self.settle] for f, one in zip(far, said)])
+        counted = counted[np.isfinite(counted).all(axis=1)]
+        if not len(counted):
+            raise ValueError(
+                f"{held_out.name}: nothing to find a threshold in: {held_out.frames} normal frames were held out, "
+                f"and task.settle leaves out {self.settle} of each recording"
+            )
+        error = np.maximum(np.sqrt((counted**2).mean(axis=0)), _LEAST_ERROR)
+        learned = Learned(_listed(mean), _listed(std), _listed(error), threshold=1.0)
+        scored = replace(self, learned=learned)._scored(held_out, said, False)
+        scores = np.concatenate([one.scores[np.isfinite(one.scores)] for one in scored])
+        threshold = max(self.margin * float(np.quantile(scores, self.quantile)), _LEAST_THRESHOLD)
+        return replace(self, learned=replace(learned, threshold=threshold))
+
+    def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
+        check_finite(precision, said)
+        if self.learned is None:
+            raise ValueError("task.learned: none, expected the threshold that training finds")
+        scored = self._scored(dataset, said, streamed)
+        return events(precision, streamed, scored, 1.0, self.slack, dataset.sample_rate)
+
+    def _scored(self, dataset: Dataset, said: Sequence[Said], streamed: bool) -> list[Scored]:
+        own, sequences = _own(dataset), dataset.sequences
+        answers, truth = [one.answers for one in said], list(own.truth)
+        hop = _hop(said, [len(x) if streamed else 0 for x in sequences])
+        if streamed:
+            ends = np.cumsum([len(one.at) for one in said])
+            whole = self._scores(own, np.concatenate(sequences), np.concatenate(answers), hop)
+            scores = np.split(whole, ends[:-1])
+            truth = [truth[0], *(self._joined(frames) for frames in truth[1:])]
+        else:
+            scores = [self._scores(own, x, told, hop) for x, told in zip(sequences, answers)]
+        return [Scored(one.at, s, frames) for one, s, frames in zip(said, scores, truth)]
+
+    def _joined(self, truth: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Of a recording that a stream came to from another one: of its beginning nothing can be said."""
+        return np.where(np.arange(len(truth)) < self.settle + self.ahead + self.over, UNKNOWN, truth).astype(np.int8)
+
+    def _scores(
+        self, own: Own, frames: NDArray[np.float32], answers: NDArray[np.float32], hop: int
+    ) -> NDArray[np.float64]:
+        from edgelstm.runtime.anomaly import scores_along
+
+        return scores_along(self._scoring(), own.columns, hop, frames, answers)
+
+    def _scoring(self) -> Scoring:
+        from edgelstm.runtime.anomaly import read_scoring
+
+        return read_scoring(records.to_json(self), "task")
+
+
+def _truth(recording: Recording, normal: set[str]) -> NDArray[np.int8]:
+    def of(label: str | None) -> int:
+        return (NORMAL if label in normal else ANOMALOUS) if label else UNKNOWN
+
+    if recording.frame_labels is not None:
+        return np.array([of(label) for label in recording.frame_labels], np.int8)
+    known = of(recording.label) if recording.label is not None else NORMAL
+    return np.full(len(recording.frames), known, np.int8)
+
+
+def _listed(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(values.astype(float).tolist())
+
+
+def _hop(said: Sequence[Said], lengths: Sequence[int]) -> int:
+    """Frames from one answer to the next, as many as before the first. lengths: frames from one sequence's beginning
+    to the next one's, 0 where each has a stream of its own."""
+    before = 0
+    for one, length in zip(said, lengths):
+        if len(one.at):
+            return before + int(one.at[0])
+        before += length
+    return 1
+
+
+def _own(dataset: Dataset) -> Own:
+    assert isinstance(dataset.targets, Own)  # `dataset` gave them
+    return dataset.targets
