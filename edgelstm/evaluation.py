@@ -61,14 +61,14 @@ def evaluate_file(stream: EngineStream, dataset: Dataset) -> Evaluation:
     check_lengths(model, dataset)
     if task.each_frame:
         check_streams(hop)
-    said = []
+    said, limits = [], model.description.thresholds
     for sequence in dataset.sequences:
         stream.reset()
         emitted = stream.push(sequence)
         if task.each_frame:
-            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted))
+            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, limits))
         else:
-            said.append(Said(np.array([len(sequence)]), stream.answer()[None]))
+            said.append(Said(np.array([len(sequence)]), stream.answer()[None], limits))
     return task.judge(_engine(model), False, dataset, said)
 
 
@@ -78,7 +78,7 @@ def evaluate_file_streamed(stream: EngineStream, dataset: Dataset) -> Evaluation
     check_streams(hop)
     stream.reset()
     emitted = np.concatenate([stream.push(sequence) for sequence in dataset.sequences])
-    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted)
+    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, model.description.thresholds)
     return task_of_file(model).judge(_engine(model), True, dataset, along_each(whole, dataset))
 
 
@@ -93,7 +93,7 @@ def along_each(whole: Said, dataset: Dataset) -> list[Said]:
     starts = np.concatenate([[0], ends[:-1]])
     sides = np.searchsorted(whole.at, ends, side="right")
     return [
-        Said(whole.at[first:last] - start, whole.answers[first:last])
+        Said(whole.at[first:last] - start, whole.answers[first:last], whole.thresholds)
         for first, last, start in zip(np.concatenate([[0], sides[:-1]]), sides, starts)
     ]
 
@@ -122,7 +122,7 @@ def pooled(scores: NDArray[Any], model: Model, along: bool) -> Said:
 
 def _said(scores: NDArray[Any], model: Model, along: bool) -> Said:
     raw = pooled(scores, model, along)
-    return Said(raw.at, forward.activate(raw.answers, model.activation))
+    return Said(raw.at, forward.activate(raw.answers, model.activation), model.thresholds)
 
 
 def check_streams(hop: int) -> None:

@@ -4,5 +4,6 @@ from edgelstm.judging.decisions import Decisions
 from edgelstm.judging.errors import Errors
 from edgelstm.judging.evaluation import Evaluation, Figure, Said
 from edgelstm.judging.events import Events
+from edgelstm.judging.tagging import Tagging
 
-__all__ = ["Decisions", "Errors", "Evaluation", "Events", "Figure", "Said"]
+__all__ = ["Decisions", "Errors", "Evaluation", "Events", "Figure", "Said", "Tagging"]

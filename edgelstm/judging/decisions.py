@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.judging.evaluation import Evaluation, Figure
+from edgelstm.judging.shares import known, listed, shares
 from edgelstm.plain import printable
 
-_MOST_NAMED = 4
 _HARDLY_MORE = 0.02  # than always the class of most, in an accuracy
 
 
@@ -28,6 +28,12 @@ class Decisions(Evaluation):
     def count(self) -> int:
         return int(self.confusion.sum())
 
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """(labels,): of each class, how many there are."""
+        found: NDArray[np.int64] = self.confusion.sum(axis=1)
+        return found
+
     @property
     def accuracy(self) -> float:
         """Share of the decisions that are right."""
@@ -36,25 +42,25 @@ class Decisions(Evaluation):
     @property
     def majority(self) -> float:
         """The accuracy of always deciding for the class that there is most of."""
-        return float(self.confusion.sum(axis=1).max(initial=0)) / max(self.count, 1)
+        return float(self.counts.max(initial=0)) / max(self.count, 1)
 
     @cached_property
     def recall(self) -> NDArray[np.float64]:
         """(labels,): share of each class that was found; NaN for a class without sequences."""
-        return _shares(np.diag(self.confusion), self.confusion.sum(axis=1))
+        return shares(np.diag(self.confusion), self.counts)
 
     @cached_property
     def exactness(self) -> NDArray[np.float64]:
         """(labels,): share of the decisions for each class that are right, its precision; NaN without decisions."""
-        return _shares(np.diag(self.confusion), self.confusion.sum(axis=0))
+        return shares(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @cached_property
     def f1(self) -> NDArray[np.float64]:
         """(labels,): harmonic mean of precision and recall; 0 for a class that is never decided for, NaN for one
         that the data do not have."""
-        both = self.confusion.sum(axis=1) + self.confusion.sum(axis=0)
-        f1 = _shares(2 * np.diag(self.confusion), both)
-        f1[self.confusion.sum(axis=1) == 0] = np.nan
+        both = self.counts + self.confusion.sum(axis=0)
+        f1 = shares(2 * np.diag(self.confusion), both)
+        f1[self.counts == 0] = np.nan
         return f1
 
     @property
@@ -74,7 +80,6 @@ class Decisions(Evaluation):
         )
 
     def to_json(self) -> dict[str, Any]:
-        counts = self.confusion.sum(axis=1)
         return {
             "precision": self.precision,
             "streamed": self.streamed,
@@ -82,13 +87,13 @@ class Decisions(Evaluation):
             "accuracy": self.accuracy,
             "macro_f1": self.macro_f1,
             "majority": self.majority,
-            "recall": {label: _known(value) for label, value in zip(self.labels, self.recall)},
+            "recall": {label: known(value) for label, value in zip(self.labels, self.recall)},
             "classes": {
                 label: {
-                    "count": int(counts[n]),
-                    "precision": _known(self.exactness[n]),
-                    "recall": _known(self.recall[n]),
-                    "f1": _known(self.f1[n]),
+                    "count": int(self.counts[n]),
+                    "precision": known(self.exactness[n]),
+                    "recall": known(self.recall[n]),
+                    "f1": known(self.f1[n]),
                 }
                 for n, label in enumerate(self.labels)
             },
@@ -99,9 +104,9 @@ class Decisions(Evaluation):
         found = []
         missed = [label for label, share in zip(self.labels, self.recall) if share == 0]
         if missed:
-            found.append(f"never found: {_listed(missed)}")
+            found.append(f"never found: {listed(missed)}")
         decided = np.flatnonzero(self.confusion.sum(axis=0))
-        if len(decided) == 1 and (self.confusion.sum(axis=1) > 0).sum() > 1:
+        if len(decided) == 1 and (self.counts > 0).sum() > 1:
             found.append(
                 f"every answer is {printable(self.labels[decided[0]], 40)!r}: nothing was learned but which class is "
                 'most frequent; training.balance = "weights" or "sampling" helps rare ones'
@@ -118,21 +123,7 @@ def decisions(
     precision: str, streamed: bool, labels: tuple[str, ...], truth: NDArray[np.int64], decided: NDArray[np.int64]
 ) -> Decisions:
     """Count `decided` (answers,) against `truth` (answers,), places in `labels`; a truth of -1 does not count."""
-    known = truth >= 0
+    counted = truth >= 0
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (truth[known], decided[known]), 1)
+    np.add.at(confusion, (truth[counted], decided[counted]), 1)
     return Decisions(precision, streamed, labels, confusion)
-
-
-def _shares(some: NDArray[np.int64], all_: NDArray[np.int64]) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = np.divide(some, all_, out=np.full(len(all_), np.nan), where=all_ > 0)
-    return shares
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _listed(labels: list[str]) -> str:
-    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
-    return ", ".join(repr(printable(label, 40)) for label in labels[:_MOST_NAMED]) + more

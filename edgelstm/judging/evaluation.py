@@ -19,6 +19,7 @@ class Said:
 
     at: NDArray[np.int64]  # (answers,) frames of the sequence that had come
     answers: Floats  # (answers, outputs), after the output activation
+    thresholds: tuple[float, ...] = ()  # (outputs,) from which on a sigmoid's label is said; none: 0.5
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from edgelstm.tasks.classify import CLASSIFY, Classify
 from edgelstm.tasks.forecast import Forecast
 from edgelstm.tasks.frames import Frames
 from edgelstm.tasks.regress import Regress
+from edgelstm.tasks.tags import Tags
 from edgelstm.tasks.task import Task
 
-TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Regress, Forecast, Anomaly)}
+TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Tags, Regress, Forecast, Anomaly)}
 
 TaskEntry = Annotated[Task, Tagged("kind", TASKS)]
 """For the records that hold a task: its kind, and the settings of its class."""
@@ -51,6 +52,7 @@ __all__ = [
     "Forecast",
     "Frames",
     "Regress",
+    "Tags",
     "Task",
     "TaskEntry",
     "read_dataset",

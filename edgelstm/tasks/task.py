@@ -63,6 +63,15 @@ class Task(ABC):
         return self
 
     @property
+    def chooses_thresholds(self) -> bool:
+        """Whether `find_thresholds` is asked after training, of what was held out."""
+        return False
+
+    def find_thresholds(self, _dataset: Dataset, _said: Sequence[Said]) -> tuple[float, ...]:
+        """(outputs,): from which probability on labels are best said; none: where 0.5 will do."""
+        return ()
+
+    @property
     def columns_to_tell(self) -> tuple[str, ...]:
         """Names of columns that data have to have beside the features, or among them."""
         return ()

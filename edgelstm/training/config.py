@@ -200,6 +200,15 @@ class Config:
             raise ValueError(f"answer.pooling: {self.answer.pooling!r}, expected last for {task.kind}")
         if training.balance != "none" and task.activation == "linear":
             raise ValueError(f"training.balance: {training.balance!r}, expected none: {task.kind} has no classes")
+        if training.balance == "sampling" and task.kind != CLASSIFY.kind:
+            raise ValueError(
+                f"training.balance: 'sampling', expected weights for {task.kind}: no recording is of one class alone"
+            )
+        if task.chooses_thresholds and not (self.data.validation or self.data.validation_groups):
+            raise ValueError(
+                "task.thresholds: 'f1', expected half without data.validation and data.validation_groups: nothing "
+                "tells which are better"
+            )
 
     @property
     def activation(self) -> OutputActivation:

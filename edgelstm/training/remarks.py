@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import shorter
+from edgelstm.judging.shares import listed
 from edgelstm.plain import printable
 from edgelstm.training.aims import class_counts
 from edgelstm.training.config import Config
@@ -14,8 +15,6 @@ from edgelstm.training.normalizing import still
 
 _IMBALANCE = 20
 """A class with so many times fewer recordings than the largest is hardly learned, and hardly seen in an accuracy."""
-
-_MOST_NAMED = 4
 
 
 def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
@@ -33,7 +32,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             "(cases, channels, time), give X.transpose(0, 2, 1)"
         )
     if names := still(training):
-        found.append(f"never changes in what is trained on, and says nothing: {_listed(names)}")
+        found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
     short = shorter(test, config.data.window)
     if short and not config.task.each_frame:
         found.append(
@@ -42,10 +41,10 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
         )
     trained, tested = class_counts(training), class_counts(test)
     if trained is None or tested is None:
-        return found
+        return [*found, *_of_tags(training)] if config.task.activation == "sigmoid" else found
     untested = [label for label, here, there in zip(training.labels, trained, tested) if here and not there]
     if untested:
-        found.append(f"no recording to test on: {_listed(untested)}; the accuracy says nothing of them")
+        found.append(f"no recording to test on: {listed(untested)}; the accuracy says nothing of them")
     return [*found, *_of_classes(training, trained, "frames" if config.task.each_frame else "recordings")]
 
 
@@ -54,16 +53,26 @@ def _of_classes(training: Dataset, counts: NDArray[np.int64], what: str) -> list
     rare = [label for label, count in zip(training.labels, counts) if 0 < count * _IMBALANCE <= counts.max()]
     found = []
     if absent:
-        found.append(f"no recording to train on: {_listed(absent)}")
+        found.append(f"no recording to train on: {listed(absent)}")
     if rare:
         most = training.labels[int(counts.argmax())]
         found.append(
-            f"far fewer {what} than of {printable(most, 40)!r} ({counts.max()}): {_listed(rare)}; the accuracy "
+            f"far fewer {what} than of {printable(most, 40)!r} ({counts.max()}): {listed(rare)}; the accuracy "
             "says little of them: see how many of each class are found"
         )
     return found
 
 
-def _listed(labels: list[str]) -> str:
-    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
-    return ", ".join(repr(printable(label, 40)) for label in labels[:_MOST_NAMED]) + more
+def _of_tags(training: Dataset) -> list[str]:
+    assert training.targets is not None  # of every task without classes
+    rows = [training.targets[place] for place in range(len(training))]
+    true = np.array([(row == 1).sum(axis=0) for row in rows]).sum(axis=0)
+    false = np.array([(row == 0).sum(axis=0) for row in rows]).sum(axis=0)
+    found = []
+    for what, here, there in (("never", true, false), ("always", false, true)):
+        if names := [label for label, one, other in zip(training.labels, here, there) if other and not one]:
+            found.append(f"{what} true in what is trained on: {listed(names)}; nothing is learned of it")
+    rare = [label for label, one, other in zip(training.labels, true, false) if 0 < one * _IMBALANCE <= other]
+    if rare:
+        found.append(f'rarely true: {listed(rare)}; training.balance = "weights" and task.thresholds = "f1" help')
+    return found

@@ -152,6 +152,7 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     carried = aims.scaling if config.task.carries_scale else None
     layers = layers if carried is None else carried.carried(layers)
     model = _finished(_model(layers, normalize, config, fit, _best(history)), watched, aims)
+    model = _with_thresholds(model, held_out)
     return _with_recordings(model, tuple(history), fit, watched)
 
 
@@ -196,6 +197,15 @@ def _finished(model: Model, watched: Dataset | None, aims: Aims) -> Model:
         return model
     said = [pooled(s, model, along=True) for s in forward.scores(model, watched.sequences)]
     return replace(model, task=model.task.finish(aims.scaling.mean, aims.scaling.std, watched, said))
+
+
+def _with_thresholds(model: Model, held_out: Dataset | None) -> Model:
+    """The model with the thresholds that its task finds in its answers on what was held out."""
+    if held_out is None or not model.task.chooses_thresholds:
+        return model
+    raw = [pooled(s, model, model.task.each_frame) for s in forward.scores(model, held_out.sequences)]
+    said = [Said(one.at, forward.activate(one.answers, model.activation)) for one in raw]
+    return replace(model, thresholds=model.task.find_thresholds(held_out, said))
 
 
 def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, watched: Dataset | None) -> Trained:

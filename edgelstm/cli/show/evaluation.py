@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, plain, table
-from edgelstm.judging import Decisions, Evaluation
+from edgelstm.judging import Decisions, Evaluation, Tagging
 
 LABEL_WIDTH = 40
 _MOST_CLASSES = 12  # whose decisions fit beside one another
@@ -19,36 +19,35 @@ def tables(results: Sequence[Evaluation]) -> str:
     first = results[0]
     way = "streamed, of" if first.streamed else "found, of"
     header = [f"{way} {first.count:,}", *(result.precision for result in results)]
-    decisions = [result for result in results if isinstance(result, Decisions)]
-    rows = [_recalls(decisions, n) for n in range(len(first.labels))] if isinstance(first, Decisions) else []
+    of_labels = [result for result in results if isinstance(result, Decisions | Tagging)]
+    rows = [_recalls(of_labels, n) for n in range(len(of_labels[0].labels))] if of_labels else []
     figures = zip(*(result.figures() for result in results))
     rows += [
         [plain(row[0].name if row[0].name != "accuracy" else "all", LABEL_WIDTH), *map(style.figure, row)]
         for row in figures
     ]
     text = [table(header, rows, indent="")]
-    text += [_classes(first)] if isinstance(first, Decisions) and not first.streamed else []
+    text += [_classes(of_labels[0])] if of_labels and not first.streamed else []
     remarks = dict.fromkeys(remark for result in results for remark in result.remarks())
     text += [paragraph(remark, "! ", "  ") for remark in remarks]
     return "\n".join(text)
 
 
-def _recalls(results: Sequence[Decisions], label: int) -> list[str]:
+def _recalls(results: Sequence[Decisions | Tagging], label: int) -> list[str]:
     return [plain(results[0].labels[label], LABEL_WIDTH), *(_share(result.recall[label]) for result in results)]
 
 
-def _classes(found: Decisions) -> str:
-    counts = found.confusion.sum(axis=1)
+def _classes(found: Decisions | Tagging) -> str:
     rows = [
         [
             plain(label, LABEL_WIDTH),
-            f"{counts[n]:,}",
+            f"{found.counts[n]:,}",
             *(_share(share[n]) for share in (found.exactness, found.recall, found.f1)),
         ]
         for n, label in enumerate(found.labels)
     ]
     text = "\n" + table([found.precision, "count", "precision", "recall", "F1"], rows, indent="")
-    if 1 < len(found.labels) <= _MOST_CLASSES:
+    if isinstance(found, Decisions) and 1 < len(found.labels) <= _MOST_CLASSES:
         rows = [
             [plain(label, LABEL_WIDTH), *(f"{n:,}" if n else "·" for n in found.confusion[place])]
             for place, label in enumerate(found.labels)
