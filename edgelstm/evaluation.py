@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.forward import LONG, FloatStream
 from edgelstm.judging import Evaluation, Said
 from edgelstm.matching import match
 from edgelstm.model import Model
@@ -19,6 +21,8 @@ from edgelstm.tasks import Task, read_task
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+
+_SOME = 1 << 18  # frames
 
 
 def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
@@ -30,11 +34,13 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     check_lengths(source, dataset)
     if task.each_frame:
         check_streams(source.answer.hop)
-    if isinstance(model, QuantizedModel):
-        scores = list(reference.scores(model, dataset.sequences))
-    else:
-        scores = forward.scores(model, dataset.sequences)
-    said = [_said(s, source, along=task.each_frame) for s in scores]
+    said = [
+        _said(scores, source, along=task.each_frame)
+        for some in some_at_a_time(dataset)
+        for scores in (
+            reference.scores(model, some) if isinstance(model, QuantizedModel) else forward.scores(model, some)
+        )
+    ]
     return task.judge(_name(model), False, dataset, said)
 
 
@@ -44,12 +50,11 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     source = _float(model)
     check_streams(source.answer.hop)
     dataset = match(source, dataset)
-    frames = np.concatenate(dataset.sequences)
-    if isinstance(model, QuantizedModel):
-        scores = reference.IntegerStream(model).push(frames).scores
-    else:
-        scores = forward.scores(model, [frames])[0]
-    whole = _said(scores, source, along=True)
+    push = reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
+    emitter = forward.Emitter(source.run_answer, source.outputs)
+    emitted = np.concatenate([emitter.push(push(x)) for x in _long_parts(dataset.sequences)])
+    at = source.answer.hop * np.arange(1, len(emitted) + 1)
+    whole = Said(at, forward.activate(emitted, source.activation))
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
@@ -82,6 +87,21 @@ def evaluate_file_streamed(stream: EngineStream, dataset: Dataset) -> Evaluation
     return task_of_file(model).judge(_engine(model), True, dataset, along_each(whole, dataset))
 
 
+def some_at_a_time(dataset: Dataset) -> Iterator[Sequence[NDArray[np.float32]]]:
+    """All sequences in their order, so many together that little memory is taken by what a model makes of them."""
+    ends = np.cumsum(dataset.lengths)
+    start = 0
+    while start < len(dataset):
+        before = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, before + _SOME, side="right")), start + 1)
+        yield dataset.sequences[start:stop]
+        start = stop
+
+
+def _long_parts(sequences: Sequence[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    return (x[start : start + LONG] for x in sequences for start in range(0, len(x), LONG))
+
+
 def task_of_file(model: EngineModel) -> Task:
     """What an exported file is for. ValueError where its metadata say it wrongly."""
     return read_task(model.metadata.get("task"), f"{model.path}: metadata.task")
@@ -89,7 +109,7 @@ def task_of_file(model: EngineModel) -> Task:
 
 def along_each(whole: Said, dataset: Dataset) -> list[Said]:
     """What was said along all sequences of `dataset` in a row, as along each of them."""
-    ends = np.cumsum([len(sequence) for sequence in dataset.sequences])
+    ends = np.cumsum(dataset.lengths)
     starts = np.concatenate([[0], ends[:-1]])
     sides = np.searchsorted(whole.at, ends, side="right")
     return [
@@ -135,12 +155,11 @@ def check_streams(hop: int) -> None:
 
 def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
     """ValueError for a sequence in which the model gives no scores."""
-    for place, sequence in enumerate(dataset.sequences):
-        if len(sequence) < model.stride:
-            raise ValueError(
-                f"{dataset.name}: sequence or window {place} has {len(sequence)} frames, expected at least "
-                f"{model.stride}: the model's scores come every {model.stride} frames"
-            )
+    for place in np.flatnonzero(dataset.lengths < model.stride):
+        raise ValueError(
+            f"{dataset.name}: sequence or window {place} has {dataset.lengths[place]} frames, expected at least "
+            f"{model.stride}: the model's scores come every {model.stride} frames"
+        )
 
 
 def kept_for_testing(dataset: Dataset, provenance: Any) -> Dataset:

@@ -16,6 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 from edgelstm.layers.layer import Floats, sigmoid
 from edgelstm.model import Answer, Model, OutputActivation
 
+LONG = 1 << 14
+"""Frames of one sequence that are computed in one go; longer ones take no more memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -32,14 +35,17 @@ class Trace:
         return list(self.results.values())[-1]
 
 
-def walk(model: Model, x: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+def walk(
+    model: Model, x: Floats, begin: Mapping[str, Floats] | None = None
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Normalized frames x (T, B, features) through every layer: results by the layer's name and states by the part's,
-    each (runs, B, values)."""
+    each (runs, B, values). From a fresh state, or from `begin`: part's name → (B, values), as of whole strides."""
     results: dict[str, Floats] = {}
     states: dict[str, Floats] = {}
     flow = x
     for at in model.road:
-        run = at.layer.forward(flow, at.source)
+        state = None if begin is None else {part.letter: begin[name] for name, part in at.parts}
+        run = at.layer.forward(flow, at.source, state)
         results[at.name] = flow = run.result
         states |= {name: run.states[part.letter] for name, part in at.parts}
     return results, states
@@ -60,6 +66,35 @@ def forward(model: Model, sequence: NDArray[Any], dtype: DTypeLike = np.float64)
     return Trace(x[:, 0], first, {name: value[:, 0] for name, value in states.items()})
 
 
+class FloatStream:
+    """One signal through the float model, `LONG` frames at a time; the state is carried from call to call."""
+
+    def __init__(self, model: Model, dtype: DTypeLike = np.float32):
+        self._model, self._dtype = model, dtype
+        self._states: dict[str, Floats] | None = None
+        self._waiting = np.empty((0, model.features), np.float32)  # frames of a stride that is not full yet
+
+    def push(self, frames: NDArray[Any]) -> Floats:
+        """Raw frames (T, features) → scores (rows, outputs), a row after every stride."""
+        _check(self._model, frames, 0)
+        step = max(LONG // self._model.stride, 1) * self._model.stride
+        found = [self._push(frames[start : start + step]) for start in range(0, len(frames), step)]
+        return np.concatenate(found)
+
+    def _push(self, frames: NDArray[Any]) -> Floats:
+        model = self._model
+        joined = np.concatenate([self._waiting, frames])
+        whole = len(joined) // model.stride * model.stride
+        self._waiting = joined[whole:]
+        if not whole:
+            return np.empty((0, model.outputs), self._dtype)
+        mean, std = model.normalize.mean.astype(self._dtype), model.normalize.std.astype(self._dtype)
+        x = (joined[:whole].astype(self._dtype)[:, None] - mean) / std
+        results, states = walk(model, x, self._states)
+        self._states = {name: values[-1].copy() for name, values in states.items()}
+        return results[model.road[-1].name][:, 0]
+
+
 def by_length(lengths: Sequence[int], batch: int) -> Iterator[NDArray[np.int64]]:
     """Places of sequences in groups of at most `batch`, of like length, so that little is padded."""
     order = np.argsort(np.asarray(lengths), kind="stable")
@@ -74,8 +109,13 @@ def scores(
     mean, std = model.normalize.mean.astype(dtype), model.normalize.std.astype(dtype)
     for place, sequence in enumerate(sequences):
         _check(model, sequence, place)
+    lengths = np.array([len(sequence) for sequence in sequences])
     results: dict[int, Floats] = {}
-    for places in by_length([len(sequence) for sequence in sequences], batch):
+    for place in np.flatnonzero(lengths > LONG).tolist():
+        results[place] = FloatStream(model, dtype).push(sequences[place])
+    short = np.flatnonzero(lengths <= LONG)
+    for group in by_length(lengths[short].tolist(), batch):
+        places = short[group]
         flow: Floats = np.zeros((len(sequences[places[-1]]), len(places), model.features), dtype)
         for row, place in enumerate(places):
             flow[: len(sequences[place]), row] = (sequences[place].astype(dtype) - mean) / std
@@ -85,24 +125,40 @@ def scores(
     return [results[place] for place in range(len(sequences))]
 
 
-def _mean_of_last(sums: NDArray[np.float64], end: int, frames: int) -> NDArray[np.float64]:
-    """Mean of the `frames` rows before `end`, from running sums that start with a row of zeros."""
-    mean: NDArray[np.float64] = (sums[end] - sums[end - frames]) / frames
-    return mean
-
-
 def answers(scores: Floats, answer: Answer) -> Floats:
     """The rows (emitted, outputs) that a stream emits while `scores` (T, outputs) pass: one after every `hop`.
 
     `answer` counts in rows of scores: `Model.run_answer`. Pooled scores, before the output activation; none
     when `hop` is 0.
     """
-    ends = list(range(answer.hop, len(scores) + 1, answer.hop)) if answer.hop else []
-    if answer.pooling == "last":
-        return scores[[end - 1 for end in ends]]
-    sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, axis=0, dtype=np.float64)])
-    rows = [_mean_of_last(sums, end, min(end, answer.window or end)) for end in ends]
-    return np.array(rows, dtype=scores.dtype).reshape(-1, scores.shape[1])
+    return Emitter(answer, scores.shape[1]).push(scores)
+
+
+class Emitter:
+    """Answers of a stream whose scores come part by part."""
+
+    def __init__(self, answer: Answer, outputs: int):
+        """answer: counts in rows of scores."""
+        self._answer = answer
+        self._seen = 0  # rows of scores
+        self._sums = np.zeros((1, outputs))  # of all rows before each of the newest of a window, and before the next
+
+    def push(self, scores: Floats) -> Floats:
+        """The rows (emitted, outputs) that are emitted while `scores` (T, outputs) pass."""
+        answer, before = self._answer, self._seen
+        self._seen += len(scores)
+        hop = answer.hop or self._seen + 1  # none
+        ends = np.arange((before // hop + 1) * hop, self._seen + 1, hop)
+        if answer.pooling == "last":
+            return scores[ends - before - 1]
+        further = np.cumsum(np.concatenate([self._sums[-1:], scores]), axis=0, dtype=np.float64)
+        sums = np.concatenate([self._sums[:-1], further])
+        first = self._seen + 1 - len(sums)  # how many rows the oldest sum is of
+        self._sums = sums[-(answer.window + 1) :].copy()
+        frames = np.minimum(ends, answer.window or self._seen)
+        earlier: NDArray[np.float64] | float = sums[ends - frames - first] if answer.window else 0.0
+        means: Floats = ((sums[ends - first] - earlier) / frames[:, None]).astype(scores.dtype)
+        return means
 
 
 def final_answer(scores: Floats, answer: Answer) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.store import select_columns
 from edgelstm.model import Model
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
         raise ValueError(f"{dataset.name}: feature_names: no {missing[:40]!r}, which the model takes")
     order = [found.index(name) for name in wanted]
     units = dataset.feature_units
-    sequences = tuple(sequence[:, order] for sequence in dataset.sequences)
+    sequences = select_columns(dataset.sequences, order)
     return replace(
         dataset,
         sequences=sequences,

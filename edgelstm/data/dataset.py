@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edgelstm.data.targets import Piece, Targets
+from edgelstm.data.pieces import Cut, Piece, Pieces
+from edgelstm.data.store import is_finite
+from edgelstm.data.targets import Targets
 from edgelstm.plain import is_unicode
 
 
@@ -20,12 +22,25 @@ def _per_sequence(name: str, value: ArrayLike, count: int, kind: str) -> NDArray
     return array
 
 
+def _checked(sequences: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], ...]:
+    found = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in sequences)
+    features = found[0].shape[-1] if found else 0
+    for place, x in enumerate(found):
+        if x.ndim != 2 or 0 in x.shape or x.shape[1] != features:
+            raise ValueError(f"Dataset.sequences: {place} has shape {x.shape}, expected (1 or more, {features})")
+        if not is_finite(x):
+            frame, feature = np.argwhere(~np.isfinite(x))[0]
+            raise ValueError(f"Dataset.sequences: {place} holds NaN or infinity at frame {frame}, feature {feature}")
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Sequences of raw frames and what a model is to say of them: a class each, or `targets`. Checked when made: a
-    ValueError names the field."""
+    ValueError names the field. Sequences may lie in a file and be larger than memory (`edgelstm.data.store`): those
+    who go over all frames take some at a time."""
 
-    sequences: tuple[NDArray[np.float32], ...]  # each (frames, features)
+    sequences: Sequence[NDArray[np.float32]]  # each (frames, features)
     y: NDArray[np.int64]  # (sequences,): the class, a place in labels; with targets, what splits keep in proportion
     labels: tuple[str, ...]  # the classes, or what each output says
     groups: NDArray[np.int64]  # (sequences,): who or where it was recorded; splits keep a group together
@@ -40,20 +55,12 @@ class Dataset:
     targets: Targets | None = None  # where a class for each sequence is not what is to be said
 
     def __post_init__(self) -> None:
-        sequences = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in self.sequences)
-        if not sequences:
+        if not isinstance(self.sequences, Cut):  # out of a data set that has been checked
+            object.__setattr__(self, "sequences", _checked(self.sequences))
+        count = len(self.sequences)
+        if not count:
             raise ValueError("Dataset.sequences: none, expected at least one")
-        features = sequences[0].shape[-1]
-        for place, x in enumerate(sequences):
-            if x.ndim != 2 or 0 in x.shape or x.shape[1] != features:
-                raise ValueError(f"Dataset.sequences: {place} has shape {x.shape}, expected (1 or more, {features})")
-            if not np.isfinite(x).all():
-                frame, feature = np.argwhere(~np.isfinite(x))[0]
-                raise ValueError(
-                    f"Dataset.sequences: {place} holds NaN or infinity at frame {frame}, feature {feature}"
-                )
-        object.__setattr__(self, "sequences", sequences)
-        count = len(sequences)
+        features = self.features
         y = _per_sequence("y", self.y, count, "iu").astype(np.int64)
         if y.min() < 0 or (self.targets is None and y.max() >= len(self.labels)):
             raise ValueError(
@@ -98,9 +105,16 @@ class Dataset:
         return int(self.sequences[0].shape[1])
 
     @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(sequences,): frames of each."""
+        if isinstance(self.sequences, Cut):
+            return self.sequences.pieces.stops - self.sequences.pieces.starts
+        return np.array([len(x) for x in self.sequences], np.int64)
+
+    @property
     def frames(self) -> int:
         """Frames of all sequences together."""
-        return sum(len(x) for x in self.sequences)
+        return int(self.lengths.sum())
 
     def group(self, place: int) -> str:
         """The name of the group that a sequence belongs to."""
@@ -131,12 +145,14 @@ class Dataset:
             if places.shape != (len(self),):
                 raise ValueError(f"Dataset.subset: a mask of shape {places.shape}, expected ({len(self)},)")
             places = np.flatnonzero(places)
-        return self.pieces([Piece(place, 0, len(self.sequences[place])) for place in places.tolist()])
+        places = places.astype(np.int64)
+        return self.pieces(Pieces(places, np.zeros(len(places), np.int64), self.lengths[places]))
 
     def pieces(self, pieces: Sequence[Piece]) -> Dataset:
         """Pieces of sequences, at least one, each a sequence of its own with the group and the class of the whole."""
-        places = np.array([piece.place for piece in pieces], np.int64)
-        sequences = tuple(self.sequences[piece.place][piece.start : piece.stop] for piece in pieces)
+        pieces = Pieces.of(pieces)
+        places = pieces.places
+        sequences = Cut(self.sequences, pieces)
         return replace(
             self,
             sequences=sequences,

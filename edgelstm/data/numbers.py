@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.store import chunked, select_columns
 from edgelstm.plain import printable
 
 Float32 = NDArray[np.float32]
@@ -60,21 +61,23 @@ def _from_columns(recordings: Recordings, places: tuple[int, ...], each_frame: b
     names = recordings.names or tuple(str(n) for n in range(recordings.columns))
     units = recordings.units
     whole = recordings.recordings
+    all_frames = [r.frames for r in whole]
     rest = replace(
         recordings,
-        recordings=tuple(replace(r, frames=np.ascontiguousarray(r.frames[:, kept])) for r in whole),
+        recordings=tuple(replace(r, frames=x) for r, x in zip(whole, select_columns(all_frames, kept))),
         names=tuple(recordings.names[n] for n in kept) if recordings.names else (),
         units=tuple(units[n] for n in kept) if units else (),
     )
-    targets = tuple(_rows(r, r.frames[:, list(places)], each_frame) for r in whole)
+    told = select_columns(all_frames, places)
+    targets = tuple(_rows(r, values, each_frame) for r, values in zip(whole, told))
     return Numbers(rest, tuple(names[n] for n in places), tuple(units[n] for n in places) if units else (), targets)
 
 
 def _rows(recording: Recording, values: Float32, each_frame: bool) -> Float32:
     """`values` (1 or frames, n) as so many rows as are wanted."""
     if each_frame:
-        return np.repeat(values, len(recording.frames), axis=0) if len(values) == 1 else values
-    if not np.array_equal(values, np.broadcast_to(values[:1], values.shape), equal_nan=True):
+        return np.broadcast_to(values, (len(recording.frames), values.shape[1])) if len(values) == 1 else values
+    if not all(np.array_equal(v, np.broadcast_to(values[:1], v.shape), equal_nan=True) for v in chunked(values)):
         raise ValueError(
             f'{recording.name}: what is to be told changes within it, expected one number, or per = "frame"'
         )

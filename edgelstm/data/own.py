@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.targets import Piece, Sequences, Targets, Values
+from edgelstm.data.pieces import Cut, Piece, Pieces
+from edgelstm.data.targets import Sequences, Targets, Values
 
 
 def runs(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -24,7 +25,7 @@ class Own(Targets):
 
     sequences: Sequences
     columns: tuple[int, ...]
-    truth: tuple[NDArray[np.int8], ...]
+    truth: Sequence[NDArray[np.int8]]
     ahead: int = 0  # frames from one to the other whose difference is told; 0: the `rows` newest frames themselves
     rows: int = 1
 
@@ -44,8 +45,7 @@ class Own(Targets):
         return newest
 
     def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Own:
-        truth = tuple(self.truth[piece.place][piece.start : piece.stop] for piece in pieces)
-        return replace(self, sequences=sequences, truth=truth)
+        return replace(self, sequences=sequences, truth=Cut(self.truth, Pieces.of(pieces)))
 
     def reordered(self, order: Sequence[int], sequences: Sequences) -> Own:
         columns = tuple(list(order).index(column) for column in self.columns)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.targets import Piece
+from edgelstm.data.pieces import Piece
 
 Places = NDArray[np.int64]
 Split = Literal["auto", "groups", "time"]

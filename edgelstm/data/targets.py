@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.pieces import Cut, Piece, Pieces
+
 Values = NDArray[Any]
 Sequences = Sequence[NDArray[np.float32]]
 
-
-@dataclass(frozen=True)
-class Piece:
-    """Frames `start` to `stop` of the sequence at a place."""
-
-    place: int
-    start: int
-    stop: int
+_PART = 1 << 15  # frames
 
 
 class Targets(ABC):
@@ -43,6 +38,15 @@ class Targets(ABC):
         """For each output the column that it tells ahead; None where outputs tell something else."""
         return None
 
+    def parts(self, place: int, frames: int) -> Iterator[Values]:
+        """`self[place]`, of a sequence of so many frames, a part at a time."""
+        for start in range(0, frames, _PART):
+            stop = min(start + _PART, frames)
+            found = self.at(place, np.arange(start, stop))
+            yield found
+            if len(found) < stop - start:
+                return  # one row for all
+
     @abstractmethod
     def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Targets:
         """Those of `sequences`, which are these pieces of the sequences here. None looks beyond its piece."""
@@ -58,34 +62,37 @@ class Targets(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Kept(Targets):
-    """Targets that the data brought along."""
+    """Targets that the data brought along: classes as any whole numbers, values as float32."""
 
-    arrays: tuple[Values, ...]
+    arrays: Sequence[Values]
+    places: NDArray[np.int64] | None = None  # label n of the arrays is label places[n], the last stands for -1
+    outputs: int = 0  # of values whose labels have other places
 
     def __getitem__(self, place: int) -> Values:
-        return self.arrays[place]
+        return self._relabelled(self.arrays[place])
 
     def at(self, place: int, frames: NDArray[np.int64]) -> Values:
         found = self.arrays[place]
-        return found if len(found) == 1 else found[frames]
+        return self._relabelled(found if len(found) == 1 else found[frames])
 
     def pieces(self, pieces: Sequence[Piece], _sequences: Sequences) -> Kept:
-        found = ((piece, self.arrays[piece.place]) for piece in pieces)
-        return Kept(tuple(array if len(array) == 1 else array[at.start : at.stop] for at, array in found))
+        return replace(self, arrays=Cut(self.arrays, Pieces.of(pieces)))
 
     def reordered(self, _order: Sequence[int], _sequences: Sequences) -> Kept:
         return self
 
     def relabelled(self, places: NDArray[np.int64], outputs: int) -> Kept:
-        return Kept(tuple(_relabelled(array, places, outputs) for array in self.arrays))
+        further = np.append(places, -1)
+        return replace(self, places=further if self.places is None else further[self.places], outputs=outputs)
 
-
-def _relabelled(array: Values, places: NDArray[np.int64], outputs: int) -> Values:
-    if array.ndim == 1:
-        return np.append(places, -1)[array]
-    found = np.full((len(array), outputs), np.nan, np.float32)
-    found[:, places] = array
-    return found
+    def _relabelled(self, array: Values) -> Values:
+        if array.ndim == 1:
+            return array.astype(np.int64) if self.places is None else self.places[array]
+        if self.places is None:
+            return array
+        found = np.full((len(array), self.outputs), np.nan, np.float32)
+        found[:, self.places[:-1]] = array
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.targets import Piece
+from edgelstm.data.pieces import Pieces
 
 
 def shorter(dataset: Dataset, frames: int) -> int:
     """How many recordings no window of `frames` frames fits into."""
-    return sum(len(x) < frames for x in dataset.sequences)
+    return int((dataset.lengths < frames).sum())
 
 
 def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
@@ -18,12 +20,11 @@ def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     """
     if frames < 1 or hop < 1:
         raise ValueError(f"windows: frames {frames}, hop {hop}, expected 1 or larger")
-    pieces = [
-        Piece(place, start, start + frames)
-        for place, x in enumerate(dataset.sequences)
-        for start in range(0, len(x) - frames + 1, hop)
-    ]
-    if not pieces:
-        longest = max(len(x) for x in dataset.sequences)
+    lengths = dataset.lengths
+    counts = np.maximum((lengths - frames) // hop + 1, 0)
+    if not counts.any():
+        longest = lengths.max()
         raise ValueError(f"windows: {frames} frames, expected at most {longest}, the longest of {dataset.name}")
-    return dataset.pieces(pieces)
+    places = np.repeat(np.arange(len(dataset)), counts)
+    starts = hop * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
+    return dataset.pieces(Pieces(places, starts, starts + frames))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers.layer import MAX_WIDTH, Floats, Layer, Part, Run, Shape, check_whole
+from edgelstm.layers.layer import MAX_WIDTH, Floats, Layer, Part, Run, Shape, States, check_whole
 
 MAX_ROWS = 4096
 
@@ -46,10 +46,13 @@ class Context(Layer):
     def macs(self, source: Shape) -> int:  # noqa: ARG002 - it only moves
         return 0
 
-    def forward(self, x: Floats, source: Shape) -> Run:
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:
         frames, batch, size = x.shape
         runs = frames // self.hop
-        joined = np.concatenate([np.zeros((self.rows - self.hop, batch, size), x.dtype), x])
+        past = np.zeros((self.rows - self.hop, batch, size), x.dtype)
+        if state is not None:
+            past = state["past"].reshape(batch, self.rows, size)[:, self.hop :].transpose(1, 0, 2)
+        joined = np.concatenate([past, x])
         starts = self.hop * np.arange(runs)
         rows = joined[starts[:, None] + np.arange(self.rows)]  # (runs, rows, batch, size)
         result = rows.transpose(0, 2, 1, 3).reshape(runs, batch, self.rows * source.size)

@@ -18,6 +18,7 @@ from edgelstm.layers.layer import (
     Layer,
     Run,
     Shape,
+    States,
     activated,
     check_choice,
     check_whole,
@@ -92,7 +93,7 @@ class Conv(Layer):
         starts = self.stride * np.arange(self.result(source).rows)
         return np.asarray(starts[:, None] + self.dilation * np.arange(self.taps))
 
-    def forward(self, x: Floats, source: Shape) -> Run:
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
         seen = x.reshape(frames, batch, source.rows, source.channels)[:, :, self.windows(source)]
         y = seen.reshape(*seen.shape[:3], self.taps * self.channels) @ self.matrix.astype(x.dtype).T + self.b.astype(

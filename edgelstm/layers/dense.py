@@ -11,6 +11,7 @@ from edgelstm.layers.layer import (
     Layer,
     Run,
     Shape,
+    States,
     activated,
     check_choice,
     check_width,
@@ -52,6 +53,6 @@ class Dense(Layer):
     def macs(self, source: Shape) -> int:  # noqa: ARG002 - of its own size
         return int(self.W.size)
 
-    def forward(self, x: Floats, source: Shape) -> Run:  # noqa: ARG002
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         y: Floats = x @ self.W.astype(x.dtype).T + self.b.astype(x.dtype)
         return Run(activated(y, self.activation))

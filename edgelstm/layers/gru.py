@@ -23,6 +23,7 @@ from edgelstm.layers.layer import (
     Part,
     Run,
     Shape,
+    States,
     check_choice,
     check_width,
     checked_array,
@@ -84,13 +85,13 @@ class GRU(Layer):
     def macs(self, source: Shape) -> int:  # noqa: ARG002
         return int(self.W.size + self.R.size)
 
-    def forward(self, x: Floats, source: Shape) -> Run:  # noqa: ARG002
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
         H = self.units
         R, b, rb = self.R.astype(x.dtype).T, self.b.astype(x.dtype), self.rb.astype(x.dtype)
         a = x @ self.W.astype(x.dtype).T + b
         h = np.empty((frames, batch, H), x.dtype)
-        old = np.zeros((batch, H), x.dtype)
+        old = np.zeros((batch, H), x.dtype) if state is None else state["h"]
         for t in range(frames):
             gates = a[t, :, : 2 * H] + old @ R[:, : 2 * H]
             z, r = sigmoid(gates[:, :H]), sigmoid(gates[:, H:])

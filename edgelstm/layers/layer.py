@@ -42,12 +42,15 @@ class Part:
     shape: tuple[int, ...]
 
 
+States = Mapping[str, Floats]
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a layer made of a batch of sequences, all from a fresh state: T runs, B sequences."""
+    """What a layer made of a batch of sequences: T runs, B sequences."""
 
     result: Floats  # (T, B, rows · channels)
-    states: Mapping[str, Floats] = field(default_factory=dict)  # letter → (T, B, values), after each run
+    states: States = field(default_factory=dict)  # letter → (T, B, values), after each run
 
 
 class Layer(ABC):
@@ -82,8 +85,9 @@ class Layer(ABC):
         """Multiply-accumulates of one run."""
 
     @abstractmethod
-    def forward(self, x: Floats, source: Shape) -> Run:
-        """x (T, B, source.size) → its results, in the dtype of `x`, from a fresh state."""
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:
+        """x (T, B, source.size) → its results, in the dtype of `x`, from a fresh state, or from `state`: letter →
+        (B, values), as of the newest run, with nothing pending."""
 
     @property
     def weights(self) -> int:

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers.layer import Float32, Floats, Layer, Part, Run, Shape, check_width, checked_array, sigmoid
+from edgelstm.layers.layer import (
+    Float32,
+    Floats,
+    Layer,
+    Part,
+    Run,
+    Shape,
+    States,
+    check_width,
+    checked_array,
+    sigmoid,
+)
 
 GATES = 4
 
@@ -62,13 +73,13 @@ class LSTM(Layer):
     def macs(self, source: Shape) -> int:  # noqa: ARG002
         return int(self.W.size + self.R.size)
 
-    def forward(self, x: Floats, source: Shape) -> Run:  # noqa: ARG002
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
         H = self.units
         R, b = self.R.astype(x.dtype).T, self.b.astype(x.dtype)
         z = x @ self.W.astype(x.dtype).T + b
         h, c = np.empty((frames, batch, H), x.dtype), np.empty((frames, batch, H), x.dtype)
-        h_old, c_old = np.zeros((batch, H), x.dtype), np.zeros((batch, H), x.dtype)
+        h_old, c_old = (np.zeros((batch, H), x.dtype) if state is None else state[name] for name in ("h", "c"))
         for t in range(frames):
             gates = z[t] + h_old @ R
             i, f, o = (sigmoid(gates[:, k * H : (k + 1) * H]) for k in (0, 1, 3))

@@ -27,6 +27,9 @@ PIECE = 1 << 14
 """Longest run of frames from a fresh state, and about how many frames are computed side by side: longer sequences are
 seen in pieces, which bounds the memory."""
 
+FRAMES = 1 << 18
+"""About how many frames are seen, evenly chosen where there are more."""
+
 COVARIANCE_FRAMES = 1 << 15
 """About how many frames covariances are taken over, evenly chosen."""
 
@@ -43,11 +46,11 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later. ValueError without a sequence of the model's stride or more.
     """
-    usable = [np.asarray(sequence, np.float32) for sequence in sequences if len(sequence) >= model.stride]
-    if not usable:
+    chosen = _chosen(sequences, model.stride)
+    if not chosen:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
-    features = see_features(model.normalize, usable)
-    pieces = [piece for sequence in usable for piece in _pieces(features.clipped(sequence), model.stride)]
+    features = see_features(model.normalize, chosen)
+    pieces = [features.clipped(piece) for piece in chosen]
     frames = sum(map(len, pieces))
     observer, every = Observer(model, frames), max(frames // COVARIANCE_FRAMES, 1)
     for place, run in _runs(model, pieces):
@@ -60,11 +63,20 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     return replace(model, ranges=ranges, covariances=observer.covariances())
 
 
-def _pieces(frames: NDArray[np.float32], stride: int) -> Iterator[NDArray[np.float32]]:
+def _chosen(sequences: Signals, stride: int) -> list[NDArray[np.float32]]:
+    """The sequences in pieces of a stride or more and of at most `PIECE` frames; of many, evenly chosen, `FRAMES`
+    together."""
     length = max(PIECE // stride, 1) * stride
-    for start in range(0, len(frames), length):
-        if len(frames) - start >= stride:
-            yield frames[start : start + length]
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    counts = lengths // length + (lengths % length >= stride)
+    places = np.repeat(np.arange(len(lengths)), counts)
+    starts = length * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
+    every = max(int(np.minimum(lengths[places] - starts, length).sum()) / FRAMES, 1.0)
+    taken = (np.arange(int(len(places) / every)) * every).astype(np.int64)
+    return [
+        np.asarray(sequences[place][start : start + length], np.float32)
+        for place, start in zip(places[taken].tolist(), starts[taken].tolist())
+    ]
 
 
 def _streams(pieces: Signals) -> list[NDArray[np.float32]]:

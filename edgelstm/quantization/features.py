@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.store import chunked
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Normalize
 from edgelstm.quantization.tails import Tails
@@ -43,10 +45,15 @@ class Features:
 
     def clipped(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw frames without what lies outside of the features' ranges: without glitches."""
+        low, high = self._bounds
+        bounded: NDArray[np.float32] = np.clip(frames, low, high).astype(np.float32)
+        return bounded
+
+    @cached_property
+    def _bounds(self) -> tuple[Floats, Floats]:
         mean, std = self.normalize.mean, self.normalize.std
         low, high = self.ends(0.0)
-        bounded: NDArray[np.float32] = np.clip(frames, mean + std * low, mean + std * high).astype(np.float32)
-        return bounded
+        return mean + std * low, mean + std * high
 
     def span(self, share: float, exponent: float) -> tuple[tuple[float, float], tuple[float, ...]]:
         """(the range of x, a factor for each feature) with `share` of each feature's values beyond either end. A
@@ -64,7 +71,8 @@ def see_features(normalize: Normalize, sequences: Sequence[NDArray[np.float32]])
     frames = sum(map(len, sequences))
     tails = Tails(normalize.mean.size, frames)
     for sequence in sequences:
-        tails.add((sequence.astype(np.float64) - normalize.mean) / normalize.std)
+        for part in chunked(sequence):
+            tails.add((part.astype(np.float64) - normalize.mean) / normalize.std)
     if frames < FEWEST:
         none = np.zeros(normalize.mean.size, np.int64)
         return Features(normalize, tails, (none, none))

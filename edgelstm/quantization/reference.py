@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.forward import by_length
+from edgelstm.forward import LONG, by_length
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import Int64, Walker
 from edgelstm.quantization.quantized_model import QuantizedModel
@@ -52,6 +52,11 @@ class IntegerStream:
     def push(self, frames: NDArray[np.float32]) -> Trace:
         """Raw frames (T, features)."""
         return self.push_quantized(quantize_frames(self.quantized, frames))
+
+    def scores(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (T // stride, outputs) of raw frames (T, features), computed `LONG` frames at a time."""
+        parts = [frames[start : start + LONG] for start in range(0, len(frames), LONG)]
+        return np.concatenate([self.push(part).scores for part in parts])
 
     def push_quantized(self, x: Codes) -> Trace:
         """Quantized frames (T, features)."""
@@ -105,8 +110,12 @@ def scores(
 ) -> list[NDArray[np.float32]]:
     """Scores (T // stride, outputs) of each raw sequence (T, features), every one from a fresh state."""
     stride = quantized.model.stride
-    found = {place: trace.scores for place, trace in _batches(quantized, sequences, batch)}
-    return [found[place][: len(sequence) // stride] for place, sequence in enumerate(sequences)]
+    lengths = np.array([len(sequence) for sequence in sequences])
+    long, short = np.flatnonzero(lengths > LONG).tolist(), np.flatnonzero(lengths <= LONG).tolist()
+    found = {place: IntegerStream(quantized).scores(sequences[place]) for place in long}
+    for place, trace in _batches(quantized, [sequences[n] for n in short], batch):
+        found[short[place]] = trace.scores[: len(sequences[short[place]]) // stride]
+    return [found[place] for place in range(len(sequences))]
 
 
 def final_states(

@@ -14,8 +14,8 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import places_of
 from edgelstm.data.own import Own, runs
+from edgelstm.data.pieces import Piece
 from edgelstm.data.recordings import Recording, Recordings
-from edgelstm.data.targets import Piece
 from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.evaluation import check_finite
 from edgelstm.judging.events import ANOMALOUS, NORMAL, UNKNOWN, Scored, events

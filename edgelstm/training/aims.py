@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.targets import Targets
 from edgelstm.layers import Dense, Layer
 from edgelstm.training.config import Config
 from edgelstm.training.losses import Objective
@@ -96,12 +98,18 @@ def class_counts(dataset: Dataset) -> NDArray[np.int64] | None:
     if dataset.targets is None:
         return np.bincount(dataset.y, minlength=len(dataset.labels))
     counts = np.zeros(len(dataset.labels), np.int64)
-    for place in range(len(dataset)):
-        found = dataset.targets[place]
+    for found in _all_targets(dataset):
         if found.ndim > 1:
             return None
         counts += np.bincount(found[found >= 0], minlength=len(counts))
     return counts
+
+
+def _all_targets(dataset: Dataset) -> Iterator[Floats]:
+    """Those of all sequences, a part at a time."""
+    assert dataset.targets is not None  # of every task with values
+    for place, length in enumerate(dataset.lengths.tolist()):
+        yield from dataset.targets.parts(place, length)
 
 
 def _fit_scaling(fit: Dataset) -> Scaling:
@@ -111,20 +119,27 @@ def _fit_scaling(fit: Dataset) -> Scaling:
     tenth as much after one step as after a hundred is learned in units of a tenth, or its errors would hardly count.
     """
     assert fit.targets is not None  # of every task with values
-    places = range(len(fit))
     count, total = np.zeros(len(fit.labels)), np.zeros(len(fit.labels))
-    for place in places:
-        found = fit.targets[place].astype(np.float64)
+    for part in _all_targets(fit):
+        found = part.astype(np.float64)
         count += np.isfinite(found).sum(axis=0)
         total += np.nansum(found, axis=0)
     if not count.all():
         raise ValueError(f"{fit.name}: {fit.labels[int(count.argmin())]}: no value to learn from, expected some")
     mean = total / count
-    squares = sum((np.nansum((fit.targets[place] - mean) ** 2, axis=0) for place in places), np.zeros_like(mean))
+    squares = sum((np.nansum((part - mean) ** 2, axis=0) for part in _all_targets(fit)), np.zeros_like(mean))
     std = np.sqrt(squares / count)
     if fit.targets.columns_now is not None:
-        columns = list(fit.targets.columns_now)
-        changes = (fit.targets[place].astype(np.float64) - fit.sequences[place][:, columns] for place in places)
+        changes = _changes(fit, fit.targets, list(fit.targets.columns_now))
         change = np.sqrt(sum((np.nansum(c**2, axis=0) for c in changes), np.zeros_like(mean)) / count)
         std = np.where(change > 0, np.minimum(change, std), std)
     return Scaling(mean, np.where(std > 0, std, 1.0))
+
+
+def _changes(fit: Dataset, targets: Targets, columns: list[int]) -> Iterator[Floats]:
+    """How far each output's target is from its column now, in all frames, a part at a time."""
+    for place, x in enumerate(fit.sequences):
+        start = 0
+        for part in targets.parts(place, len(x)):
+            yield part.astype(np.float64) - x[start : start + len(part), columns]
+            start += len(part)

@@ -32,7 +32,7 @@ def steps_per_epoch(dataset: Dataset, config: Config) -> int:
 
 def _visits(dataset: Dataset, window: int) -> NDArray[np.int64]:
     """Places in the data set, each as often per epoch as it holds windows (at least once)."""
-    times = [max(round(len(x) / window), 1) if window else 1 for x in dataset.sequences]
+    times = np.maximum(np.rint(dataset.lengths / window), 1).astype(np.int64) if window else 1
     return np.repeat(np.arange(len(dataset)), times)
 
 
@@ -56,7 +56,7 @@ def batches(
     """One epoch in a new random order."""
     size, window = config.training.batch, config.data.window
     visits = _draw(dataset, config, rng)
-    lengths = np.array([len(x) for x in dataset.sequences])
+    lengths = dataset.lengths
     if not window:
         pools = [visits[a : a + POOL * size] for a in range(0, len(visits), POOL * size)]
         visits = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])

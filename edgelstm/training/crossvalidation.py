@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.targets import Piece
+from edgelstm.data.pieces import Piece
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.judging import Evaluation
 from edgelstm.quantization import calibrate, quantize

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.store import every_nth
 
 _OUTSIDE = 0.0005
 """Share of the frames that may lie below the range, and above it: glitches do not stretch it."""
@@ -16,8 +17,7 @@ def feature_range(dataset: Dataset) -> tuple[tuple[float, float], ...]:
 
     The two are the same for a feature that never moves, and for no other.
     """
-    every = -(-dataset.frames // _MOST_FRAMES)
-    frames = np.concatenate(dataset.sequences)[::every]
+    frames = every_nth(dataset.sequences, _MOST_FRAMES)
     low, high = np.quantile(frames, [_OUTSIDE, 1 - _OUTSIDE], axis=0).astype(np.float32)
     rarely = low == high
     low[rarely], high[rarely] = frames.min(axis=0)[rarely], frames.max(axis=0)[rarely]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgelstm import forward
 from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.windows import cut
-from edgelstm.evaluation import pooled
+from edgelstm.evaluation import pooled, some_at_a_time
 from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
@@ -45,7 +45,7 @@ class Epoch:
 class Trained:
     model: Model
     history: tuple[Epoch, ...]
-    calibration: tuple[NDArray[np.float32], ...]  # raw sequences to calibrate on: none of those in `model.unseen`
+    calibration: Sequence[NDArray[np.float32]]  # raw sequences to calibrate on: none of those in `model.unseen`
 
 
 def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
@@ -230,12 +230,11 @@ def _check_features(dataset: Dataset, config: Config) -> None:
 
 def _check_lengths(dataset: Dataset, config: Config) -> None:
     stride = config.model.stride
-    for place, sequence in enumerate(dataset.sequences):
-        if len(sequence) < stride:
-            raise ValueError(
-                f"{dataset.name}: sequence {place} has {len(sequence)} frames, expected at least {stride}: "
-                f"the model's scores come every {stride} frames"
-            )
+    for place in np.flatnonzero(dataset.lengths < stride):
+        raise ValueError(
+            f"{dataset.name}: sequence {place} has {dataset.lengths[place]} frames, expected at least {stride}: "
+            f"the model's scores come every {stride} frames"
+        )
 
 
 def _gradients(
@@ -260,7 +259,8 @@ def _validate(
 ) -> tuple[float, Figure | None]:
     """Loss and score of the answers on what was held out; no score where the task has still to learn of it."""
     model = _bare_model(layers, normalize, config)  # of values as they are learned
-    said = [pooled(s, model, config.task.each_frame) for s in forward.scores(model, held_out.sequences)]
+    groups = (forward.scores(model, some) for some in some_at_a_time(held_out))
+    said = [pooled(scores, model, config.task.each_frame) for group in groups for scores in group]
     total, known = 0.0, 0
     for place, one in enumerate(said):
         target = _at_answers(aims, held_out, place, one)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.forward import activate, answers, final_answer, forward, scores
+from edgelstm.forward import Emitter, FloatStream, activate, answers, final_answer, forward, scores
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
+from edgelstm.quantization import quantize, reference
+from random_layers import random_layers
 from with_layers import lstms_of
 
 
@@ -152,6 +154,33 @@ def test_answers_over_five_frames(answer: Answer, emitted: list[float], final: f
     rows = np.arange(5.0)[:, None]
     assert answers(rows, answer)[:, 0].tolist() == emitted
     assert final_answer(rows, answer).tolist() == [final]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 60), max_size=4))
+def test_answers_are_the_same_however_scores_and_frames_come(seed: int, cuts: list[int]) -> None:
+    model = random_layers(seed, calibrated=False)
+    x = np.random.default_rng(seed).normal(size=(60, model.features)).astype(np.float32)
+    parts = np.split(x, sorted(cuts))
+    whole = scores(model, [x], np.float64)[0]
+    stream = FloatStream(model, np.float64)
+    found = [stream.push(part) for part in parts if len(part)]
+    np.testing.assert_allclose(np.concatenate(found), whole, rtol=1e-9, atol=1e-9)
+    emitter = Emitter(model.run_answer, model.outputs)
+    emitted = np.concatenate([emitter.push(rows) for rows in found])
+    np.testing.assert_allclose(emitted, answers(whole, model.run_answer), rtol=1e-9, atol=1e-9)
+
+
+def test_a_long_sequence_is_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_layers(7)
+    x = np.random.default_rng(7).normal(size=(200, model.features)).astype(np.float32)
+    whole, codes = scores(model, [x, x[:50]]), reference.scores(quantize(model), [x, x[:50]])
+    monkeypatch.setattr("edgelstm.forward.LONG", 64)
+    monkeypatch.setattr("edgelstm.quantization.reference.LONG", 64)
+    for one, other in zip(whole, scores(model, [x, x[:50]]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    for one, other in zip(codes, reference.scores(quantize(model), [x, x[:50]]), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_activations() -> None:
