@@ -25,6 +25,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             'training.loss: "last" trains the newest scores alone, but answer.pooling "mean" answers by the mean; '
             '"frames" or "mean" fits it'
         )
+    found += _of_windows(config)
     longest = max(len(x) for x in training.sequences)
     if training.features > longest:
         found.append(
@@ -46,6 +47,21 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     if untested:
         found.append(f"no recording to test on: {listed(untested)}; the accuracy says nothing of them")
     return [*found, *_of_classes(training, trained, "frames" if config.task.each_frame else "recordings")]
+
+
+def _of_windows(config: Config) -> list[str]:
+    """On what is answered by the mean of other frames than are learned from."""
+    trained, answered = config.data.window, config.answer.window
+    if config.answer.pooling != "mean" or not trained or config.task.each_frame or not config.answer.hop:
+        return []
+    if not answered:
+        return [
+            f"answer.window: 0, so the mean covers all frames since a reset, on a stream that nothing resets ever "
+            f"more; {trained} as in data.window fits it"
+        ]
+    if not trained / 2 <= answered <= trained * 2:
+        return [f"answer.window: {answered} frames, but data.window trains on {trained}: alike fits best"]
+    return []
 
 
 def _of_classes(training: Dataset, counts: NDArray[np.int64], what: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.persistence import begin_at_persistence
 from edgelstm.training.seen import feature_range
+
+_TELLING = 16  # frames of a recording, of which no two are the same by chance
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,26 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
             f"data.test: {config.data.test:g} of {len(dataset)} recordings leaves {len(train)} to train on and "
             f"{len(test)} to test on, expected some of both"
         )
+    _refuse_leaks(dataset, train, test)
     return dataset.subset(train), dataset.subset(test)
+
+
+def _refuse_leaks(dataset: Dataset, train: splits.Places, test: splits.Places) -> None:
+    """ValueError for a recording that is there twice, to learn from and to test on. Constant ones and very short ones
+    may be alike by chance."""
+    learned = set(train.tolist())
+    seen: dict[bytes, int] = {}
+    for place in [*train.tolist(), *test.tolist()]:
+        x = dataset.sequences[place]
+        if len(x) < _TELLING or (x == x[0]).all():
+            continue
+        key = sha256(x.tobytes()).digest()
+        other = seen.setdefault(key, place)
+        if other != place and (other in learned) != (place in learned):
+            raise ValueError(
+                f"{dataset.name}: recordings {other} and {place} are the same, and one trains while the other tests: "
+                "the result would be too good; leave one out, or give both one group"
+            )
 
 
 def _by_time(dataset: Dataset, share: float, key: str) -> tuple[Dataset, Dataset]:

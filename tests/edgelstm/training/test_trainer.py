@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from counts import FULL
 from edgelstm import forward
 from edgelstm.data import Dataset, kept, load_dataset
+from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.evaluation import evaluate
 from edgelstm.layers import Dense
 from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.recipes import load_recipe
+from edgelstm.tasks import Forecast
 from edgelstm.training import Config, evaluation_set, parse_config, split, train
 from edgelstm.training.normalizing import fit_normalize
 
@@ -251,3 +253,26 @@ def test_japanese_vowels_reach_the_known_accuracy() -> None:
     trained = train(fit, settings)
     assert accuracy(trained.model, test) >= 0.96
     assert evaluate(quantize(calibrate(trained.model, trained.calibration)), test).accuracy >= 0.96
+
+
+def test_the_same_recording_is_never_on_both_sides() -> None:
+    rng = np.random.default_rng(1)
+    x = [rng.normal(size=(20, 2)).astype(np.float32) for _ in range(8)]
+    x[5] = x[2].copy()
+    data = Dataset(tuple(x), np.arange(8) % 2, ("a", "b"), np.arange(8) // 2, ())
+    with pytest.raises(ValueError, match="recordings 5 and 2 are the same, and one trains while the other tests"):
+        split(data, parse_config("[data]\ntest_groups = [1]\n"))
+    train_set, test_set = split(data, parse_config("[data]\ntest_groups = [1, 2]\n"))
+    assert (len(train_set), len(test_set)) == (4, 4)
+
+
+def test_nothing_that_is_told_looks_over_a_border_in_time() -> None:
+    frames = np.arange(100, dtype=np.float32)[:, None]
+    task = Forecast(ahead=(3,))
+    data = task.dataset(Recordings((Recording("r", frames),), ("x",)))
+    early, late = split(data, parse_config("[task]\nkind = 'forecast'\nahead = [3]\n[data]\ntest = 0.3\n"))
+    assert early.targets is not None
+    assert late.targets is not None
+    assert np.nanmax(early.targets[0]) == 69
+    assert np.isnan(early.targets[0][-3:]).all()
+    np.testing.assert_array_equal(late.targets[0][:-3, 0], np.arange(73, 100))
