@@ -27,6 +27,8 @@ def answering(
         asked = own.changed(pooling, window, hop)
         asked.check(model.stride, model.outputs)
         model = replace(model, answer=Answer(asked.pooling, asked.window, asked.hop))
+    if thresholds and (task := model.task.limited(thresholds)) is not None:
+        return replace(model, task=task)
     if thresholds:
         names = model.labels if len(set(model.labels)) == model.outputs else tuple(map(str, range(model.outputs)))
         model = replace(model, thresholds=changed_thresholds(model.thresholds, thresholds, names, model.activation))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgelstm.plain import printable
 from edgelstm.records import Bounds, Distinct, Line, from_json
-from edgelstm.runtime.engines.engine import EngineStream
+from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 
 KIND = "anomaly"
@@ -91,14 +91,19 @@ def read_scoring(values: object, where: str) -> Scoring:
     return from_json(Scoring, values, where, strict=False)
 
 
-def read_detector(stream: EngineStream) -> Detector | None:
-    """What makes scores of the answers of `stream`; None where its model is for something else, or has learned no
-    threshold. ValueError, naming the file or the option, for metadata that are wrong and for answers that tell
-    nothing of a frame."""
-    model = stream.model
+def tells_anomalies(model: EngineModel) -> bool:
+    """Whether streams of it have scores: it is for anomalies, and has learned a threshold."""
     task = model.metadata.get(FIELD)
-    if not isinstance(task, dict) or task.get("kind") != KIND:
+    return isinstance(task, dict) and task.get("kind") == KIND and task.get("learned") is not None
+
+
+def read_detector(stream: EngineStream) -> Detector | None:
+    """What makes scores of the answers of `stream`; None where its model tells no anomalies. ValueError, naming the
+    file and the field, for metadata that are wrong. The answers have to be such as `check_answering` asks for."""
+    model = stream.model
+    if not tells_anomalies(model):
         return None
+    task = model.metadata[FIELD]
     where = f"{model.path}: metadata: {FIELD}"
     scoring = read_scoring(task, where)
     try:
@@ -107,15 +112,15 @@ def read_detector(stream: EngineStream) -> Detector | None:
         if model.activation != "linear":
             raise ValueError(f"kind: {KIND}, expected linear answers, found {model.activation}")
     except ValueError as error:
-        raise ValueError(f"{where}.{error}") from None
-    if scoring.learned is None:
-        return None
-    check_answering(stream)
+        raise ValueError(f"{where}: {error}") from None
     return Detector(scoring, places, stream.answering.hop)
 
 
 def check_answering(stream: EngineStream) -> None:
-    """ValueError that begins with an option's name for a stream whose answers are not about one frame each."""
+    """ValueError that begins with an option's name for a stream of a model that tells anomalies, whose answers are
+    not about one frame each."""
+    if not tells_anomalies(stream.model):
+        return
     if stream.answering.pooling != "last":
         raise ValueError(f"pooling: {stream.answering.pooling}, expected last: an anomaly is told frame by frame")
     if not stream.answering.hop:

@@ -17,10 +17,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, Protocol, Self
 
 from edgelstm.files import check_target, held, read_bounded, write_whole
-from edgelstm.records import from_json, parse_json, to_json
+from edgelstm.records import Bounds, from_json, parse_json, to_json
 from edgelstm.runtime.engines.engine import EngineStream
 
 _MOST_BYTES = 1 << 30
@@ -37,12 +37,25 @@ class Moment:
     saved: float  # seconds since 1970
     boot: str  # the boot's identity; empty where the system has none
     since_boot: float  # seconds
+    beside: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of what was saved beside the stream, behind its snapshot
 
     def seconds_ago(self, now: Moment) -> float | None:
         """None where that cannot be told: the clock was behind at the one moment or at the other."""
         same = bool(self.boot) and self.boot == now.boot
         ago = now.since_boot - self.since_boot if same else now.saved - self.saved
         return ago if ago >= 0 else None
+
+
+class Beside(Protocol):
+    """What remembers something of a stream beside its engine, such as scores of anomalies."""
+
+    def save(self) -> bytes: ...
+
+    def restore(self, saved: bytes, frames: int) -> None:
+        """Go on from what `save` gave when the stream stood at `frames`. ValueError, with nothing changed, for what
+        does not fit."""
+
+    def reset(self) -> None: ...
 
 
 class KeptState:
@@ -52,12 +65,20 @@ class KeptState:
     every: seconds between saves while frames come; 0 saves at the end alone.
     most_age: seconds; an older state, and one whose age cannot be told, is not gone on from. 0: any is.
     tell: hears what was done, one line each.
+    beside: what is kept with it.
     """
 
     def __init__(
-        self, stream: EngineStream, path: Path, *, every: float, most_age: float, tell: Callable[[str], None]
+        self,
+        stream: EngineStream,
+        path: Path,
+        *,
+        every: float,
+        most_age: float,
+        tell: Callable[[str], None],
+        beside: Beside | None = None,
     ):
-        self._stream, self._path = stream, path
+        self._stream, self._path, self._beside = stream, path, beside
         self._every, self._most_age, self._tell = every, most_age, tell
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
@@ -81,14 +102,14 @@ class KeptState:
             return
         content = read_bounded(self._path, _MOST_BYTES)
         try:
-            snapshot, moment = _read(content)
-            self._stream.restore(snapshot)
+            snapshot, beside, moment = _read(content)
+            self._restore(snapshot, beside)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from None
         ago = (moment or Moment(found.st_mtime, "", 0.0)).seconds_ago(self._now())
         age = "of unknown age (the clock was set back since)" if ago is None else f"{_words(ago)} old"
         if self._most_age and (ago is None or ago > self._most_age):
-            self._stream.reset()
+            self._reset()
             self._saved = True  # what is there stays until a frame comes
             self._tell(
                 f"{self._path}: the state is {age}, at most {_words(self._most_age)} was asked for: starts afresh"
@@ -98,6 +119,23 @@ class KeptState:
         if ago is not None:
             self._taken_at -= ago
         self._tell(f"{self._path}: goes on from frame {self._stream.frames:,}, the state is {age}")
+
+    def _restore(self, snapshot: bytes, beside: bytes) -> None:
+        """Both or neither."""
+        self._stream.restore(snapshot)
+        try:
+            if self._beside is not None:
+                self._beside.restore(beside, self._stream.frames)
+            elif beside:
+                raise ValueError(f"holds {len(beside)} bytes beside the stream's state, expected none for this model")
+        except ValueError:
+            self._reset()
+            raise
+
+    def _reset(self) -> None:
+        self._stream.reset()
+        if self._beside is not None:
+            self._beside.reset()
 
     def took_frame(self) -> None:
         """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
@@ -124,21 +162,25 @@ class KeptState:
             return
         now = self._now()
         ago = now.since_boot - self._taken_at
-        moment = Moment(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3))
-        write_whole(self._path, self._stream.save() + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
+        beside = b"" if self._beside is None else self._beside.save()
+        moment = Moment(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3), len(beside))
+        write_whole(self._path, self._stream.save() + beside + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
         self._saved, self._saved_at = True, now.since_boot
 
     def _now(self) -> Moment:
         return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))
 
 
-def _read(content: bytes) -> tuple[bytes, Moment | None]:
-    """Snapshot, and when it was taken. ValueError for a line that says that wrongly."""
+def _read(content: bytes) -> tuple[bytes, bytes, Moment | None]:
+    """Snapshot, what was saved beside it, and when that was. ValueError for a line that says that wrongly."""
     place = content.rfind(_MARK, max(0, len(content) - _MOST_LINE))
     if place < 0:
-        return content, None
+        return content, b"", None
     line = content[place + len(_MARK) :]
-    return content[:place], from_json(Moment, parse_json(line, "its last line"), "its last line")
+    moment = from_json(Moment, parse_json(line, "its last line"), "its last line")
+    if moment.beside > place:
+        raise ValueError(f"its last line: beside: {moment.beside}, expected at most the {place} bytes before it")
+    return content[: place - moment.beside], content[place - moment.beside : place], moment
 
 
 def _boot() -> str:

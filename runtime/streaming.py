@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from edgelstm.runtime.anomaly import Detector
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.kept_state import KeptState
@@ -40,7 +43,9 @@ def stream_frames(
                 time.sleep(max(0.0, start + count / rate - time.monotonic()))
             answers.see(frame)
             try:
-                if stream.step(frame):
+                answered = stream.step(frame)
+                answers.took(stream.frames, frame, stream.output if answered else None)
+                if answered:
                     answers.write(stream.frames, stream.output)
             except ValueError as error:
                 raise ValueError(f"{source.place}: {error}") from None
@@ -71,7 +76,8 @@ class Answers:
     """Writes each answer as one line of JSON, at once.
 
     tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
-    thresholds: (outputs,) of labels that are said one by one; else the model's own.
+    thresholds: as `thresholds_of` gives them; else the model's own.
+    detector: what makes scores of the answers of a model that tells anomalies.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class Answers:
         *,
         tells_unusual: bool = True,
         thresholds: Sequence[float] | None = None,
+        detector: Detector | None = None,
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -93,12 +100,22 @@ class Answers:
             except ValueError as error:
                 raise ValueError(f"{model.path}: {error}") from None
         self._labels = model.output_names
-        self._thresholds = dict(zip(self._labels, thresholds_of(model) if thresholds is None else thresholds))
+        self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
+        self._detector = detector
 
     def see(self, frame: Float32) -> None:
         """A raw frame (features,) that the stream is about to take."""
         if self._unusual is not None:
             self._unusual.see(frame)
+
+    def took(self, count: int, frame: Float32, output: Float32 | None) -> None:
+        """The raw frame (features,) that the stream took as the `count`-th, and its answer (outputs,), if there is
+        one. ValueError for one that is not finite."""
+        if self._detector is None:
+            return
+        if output is not None and not np.isfinite(output).all():
+            raise _not_finite(count)
+        self._detector.take(frame, output)
 
     def write(self, frame: int, output: Float32) -> None:
         """output (outputs,): the answer as of `frame`, counted from 1."""
@@ -106,6 +123,24 @@ class Answers:
         answer: dict[str, Any] = {"frame": frame, "time": None}
         if self._sample_rate:
             answer["time"] = round(frame / self._sample_rate, 6)
+        answer |= self._scored(self._detector) if self._detector is not None else self._told(output)
+        if self._unusual is not None and (unusual := self._unusual.take()):
+            answer["unusual"] = unusual
+        try:
+            line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            raise _not_finite(frame) from None
+        self._out.write(line.encode() + b"\n")
+        self._out.flush()
+
+    def _scored(self, detector: Detector) -> dict[str, Any]:
+        score, (limit,) = detector.score, self._thresholds
+        if score is None:
+            return {"anomaly": False, "score": None}
+        return {"anomaly": score >= limit, "score": float(f"{score:.6g}")}
+
+    def _told(self, output: Float32) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
         # the shortest decimals that give the same float32
         figures = dict(zip(self._labels, (float(str(value)) for value in output)))
         if self._activation == "softmax":
@@ -113,19 +148,16 @@ class Answers:
             answer |= {"label": best, "probability": figures[best], "probabilities": figures}
         elif self._activation == "sigmoid":
             answer["labels"] = [
-                label for label, probability in figures.items() if probability >= self._thresholds[label]
+                label for (label, value), limit in zip(figures.items(), self._thresholds) if value >= limit
             ]
             answer["probabilities"] = figures
         else:
             answer["values"] = figures
-        if self._unusual is not None and (unusual := self._unusual.take()):
-            answer["unusual"] = unusual
-        try:
-            line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
-        except ValueError:
-            raise ValueError(f"answer at frame {frame}: not finite, the model overflows on this input") from None
-        self._out.write(line.encode() + b"\n")
-        self._out.flush()
+        return answer
+
+
+def _not_finite(frame: int) -> ValueError:
+    return ValueError(f"answer at frame {frame}: not finite, the model overflows on this input")
 
 
 class StopSignal(BaseException):

@@ -1,17 +1,22 @@
-"""From which probability on a label is said, where answers are sigmoids: by the model's file, or as asked for."""
+"""From which probability on a label is said, where answers are sigmoids, and from which score on an anomaly is: by
+the model's file, or as asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from edgelstm.plain import printable
+from edgelstm.runtime.anomaly import read_limit, tells_anomalies
 from edgelstm.runtime.engines.engine import EngineModel
 
 USUAL = 0.5
 
 
 def thresholds_of(model: EngineModel, asked: Sequence[str] = ()) -> tuple[float, ...]:
-    """(outputs,): the model's own with what is asked for, see `changed_thresholds`."""
+    """(outputs,): the model's own with what is asked for, see `changed_thresholds`; of a model that tells anomalies
+    (1,): the score from which on something is one."""
+    if tells_anomalies(model):
+        return (read_limit(asked),)
     return changed_thresholds(model.description.thresholds, asked, model.output_names, model.activation)
 
 

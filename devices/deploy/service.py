@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgelstm.runtime.anomaly import Detector
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 SETTINGS, SELF_TEST = "service.json", "self-test.json"
@@ -121,13 +122,15 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
     return open_model(path, bare=True), settings
 
 
-def new_stream(model: EngineModel, settings: Settings) -> tuple[EngineStream, tuple[float, ...]]:
-    """As the settings want it, with the thresholds of its labels. ValueError, beginning with the setting's name, for
-    answers that the model cannot give."""
+def new_stream(model: EngineModel, settings: Settings) -> tuple[EngineStream, tuple[float, ...], Detector | None]:
+    """As the settings want it, with the thresholds of what it says, and what tells anomalies. ValueError, beginning
+    with the setting's name, for answers that the model cannot give."""
+    from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.thresholds import thresholds_of
 
     stream = model.stream(pooling=settings.pooling, window=settings.window, hop=settings.hop)
-    return stream, thresholds_of(model, settings.thresholds)
+    check_answering(stream)
+    return stream, thresholds_of(model, settings.thresholds), read_detector(stream)
 
 
 def serve(folder: Path) -> int:
@@ -137,7 +140,7 @@ def serve(folder: Path) -> int:
     from edgelstm.runtime.streaming import Answers, StopSignal, answers_at_the_end, stop_signals, stream_frames
 
     model, settings = open_version(folder)
-    stream, thresholds = new_stream(model, settings)
+    stream, thresholds, detector = new_stream(model, settings)
     code = 0
     if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
         _say(answers_at_the_end(stream))
@@ -145,7 +148,9 @@ def serve(folder: Path) -> int:
         kept = None
         if settings.keep_state:
             path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
-            kept = stack.enter_context(KeptState(stream, path, every=every, most_age=most_age, tell=_say))
+            kept = stack.enter_context(
+                KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=detector)
+            )
             try:
                 kept.load()
             except ValueError as error:  # another model's
@@ -154,7 +159,9 @@ def serve(folder: Path) -> int:
             form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
             with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
                 _tell_systemd("READY=1")
-                answers = Answers(model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds)
+                answers = Answers(
+                    model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds, detector=detector
+                )
                 stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
         except StopSignal:
             pass

@@ -64,8 +64,8 @@ def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "thresholds",
         multiple=True,
         metavar="[LABEL=]P",
-        help="Of sigmoids: a label is said from this probability on; for one label, or for all; may be repeated.  "
-        "[default: MODEL's own, else 0.5]",
+        help="Of sigmoids: a label is said from this probability on; for one label, or for all; may be repeated. Of "
+        "anomalies: from this score on it is one, 1 is what was learned.  [default: MODEL's own, else 0.5, or 1]",
     )(function)
 
 

@@ -76,7 +76,8 @@ def command(
       "time"     the same in seconds, null where the rate is unknown
       softmax    "label", "probability", and "probabilities" of all labels
       sigmoid    "labels" that reach their thresholds, and "probabilities" of all
-      linear     "values"
+      linear     "values"; of a model that tells anomalies "anomaly", true or
+                 false, and "score", from 1 on an anomaly, null at the start
       "unusual"  features that since the last answer had values far outside of
                  what training saw; left out where there is none
 
@@ -93,6 +94,7 @@ def command(
       edgelstm stream model.elstm recording.csv
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
+    from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
@@ -121,18 +123,25 @@ def command(
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
+    with of_options():
+        check_answering(stream)
+    detector = read_detector(stream)
     if not stream.answering.hop and _is_live(file):
         _tell(answers_at_the_end(stream))
     with ExitStack() as stack:
         kept = None
         if state is not None:
-            kept = KeptState(stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell)
+            kept = KeptState(
+                stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell, beside=detector
+            )
             stack.enter_context(kept).load()
         if sys.stdout is None:
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
-        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits)
+        answers = Answers(
+            opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, detector=detector
+        )
         try:
             form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
             with stop_signals(), open_source(*_named(file), form, _tell) as source:

@@ -150,6 +150,13 @@ class Anomaly(Task):
         threshold = max(self.margin * float(np.quantile(scores, self.quantile)), _LEAST_THRESHOLD)
         return replace(self, learned=replace(learned, threshold=threshold))
 
+    def limited(self, asked: Sequence[str]) -> Anomaly | None:
+        from edgelstm.runtime.anomaly import read_limit
+
+        if self.learned is None:
+            return None
+        return replace(self, learned=replace(self.learned, threshold=self.learned.threshold * read_limit(asked)))
+
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
         if self.learned is None:

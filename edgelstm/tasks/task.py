@@ -62,6 +62,11 @@ class Task(ABC):
         not suffice."""
         return self
 
+    def limited(self, _asked: Sequence[str]) -> Task | None:
+        """With another threshold, as `--threshold` asks for it; None where the task has none of its own. ValueError
+        that begins with "threshold" for what is none."""
+        return None
+
     @property
     def chooses_thresholds(self) -> bool:
         """Whether `find_thresholds` is asked after training, of what was held out."""

@@ -31,7 +31,9 @@ def built(activation="softmax", answer=None, labels=("rest", "läuft"), scale=1.
     lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
     head = Dense(scale * rng.normal(size=(2, 8)), np.zeros(2))
     normalize = Normalize(np.ones(3), np.full(3, 2.0))
-    return Model(normalize, (lstm, head), activation, answer or Answer(), labels, NAMES, sample_rate=50.0)
+    return Model(
+        normalize, (lstm, head), activation, answer or Answer(), labels=labels, feature_names=NAMES, sample_rate=50.0
+    )
 
 
 def strided():
@@ -40,7 +42,15 @@ def strided():
     gru = GRU(rng.normal(size=(24, 12)), rng.normal(0, 0.3, (24, 8)), rng.normal(size=24), np.zeros(8))
     layers = (Context(4, 4), gru, Dense(rng.normal(size=(2, 8)), np.zeros(2)))
     normalize = Normalize(np.ones(3), np.full(3, 2.0))
-    return Model(normalize, layers, "softmax", Answer("mean", 8, 8), ("rest", "läuft"), NAMES, sample_rate=50.0)
+    return Model(
+        normalize,
+        layers,
+        "softmax",
+        Answer("mean", 8, 8),
+        labels=("rest", "läuft"),
+        feature_names=NAMES,
+        sample_rate=50.0,
+    )
 
 
 @pytest.fixture(scope="module")

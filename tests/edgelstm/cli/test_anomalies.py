@@ -1,0 +1,160 @@
+"""Models that tell anomalies, streamed: the scores that are judged, kept states, thresholds that are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.cli import main
+from edgelstm.devices.deploy.service import Settings, new_stream
+from edgelstm.export.answering import answering
+from edgelstm.export.elstm import encode
+from edgelstm.export.onnx import float32 as onnx_float32
+from edgelstm.model import Answer
+from edgelstm.quantization import quantize
+from edgelstm.runtime.anomaly import read_scoring, scores_along
+from edgelstm.runtime.engines.open import open_model
+from edgelstm.tasks import Anomaly
+from edgelstm.tasks.anomaly import Learned
+from random_models import random_model, random_signal
+
+FRAMES = random_signal(70, 3, 7)
+TASK = Anomaly(
+    columns=("c", "a"), ahead=2, over=3, settle=5, learned=Learned((0.0, 0.1), (1.0, 2.0), (2.0, 1.0), 0.3)
+)
+SOURCE = replace(
+    random_model(3, [8], [2], answer=Answer("last", 0, 1), activation="linear"),
+    task=TASK,
+    feature_names=("a", "b", "c"),
+    labels=("c +2", "a +2"),
+    sample_rate=10.0,
+)
+Run = Callable[..., tuple[int, list[dict], str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, frames in {"frames": FRAMES, "first": FRAMES[:33], "rest": FRAMES[33:]}.items():
+        np.savetxt(f"{name}.csv", frames, fmt="%.9g", delimiter=",", header="a,b,c", comments="")
+    Path("m.elstm").write_bytes(encode(SOURCE))
+    Path("q.elstm").write_bytes(encode(quantize(SOURCE)))
+    Path("m.onnx").write_bytes(onnx_float32.encode(SOURCE))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs in this process: (exit code, answers, stderr)."""
+
+    def call(*arguments: object) -> tuple[int, list[dict], str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), [json.loads(line) for line in out.splitlines()], err
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["m.elstm", "q.elstm", "m.onnx"])
+@pytest.mark.parametrize("hop", [1, 3])
+def test_scores_are_those_of_the_answers(run: Run, name: str, hop: int) -> None:
+    told = open_model(name).stream(hop=hop).push(FRAMES)
+    wanted = scores_along(read_scoring(TASK.to_json(), ""), (2, 0), hop, FRAMES, told)
+    code, answers, _ = run("stream", name, "frames.csv", "--hop", hop, "--no-unusual")
+    assert code == 0
+    assert [set(answer) for answer in answers] == [{"frame", "time", "anomaly", "score"}] * (70 // hop)
+    found = [np.nan if answer["score"] is None else answer["score"] for answer in answers]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert [answer["anomaly"] for answer in answers] == [bool(score >= 1) for score in wanted]
+    assert len({answer["anomaly"] for answer in answers}) == 2
+
+
+def test_a_kept_state_goes_on_as_if_nothing_had_been(run: Run) -> None:
+    whole = run("stream", "q.elstm", "frames.csv", "--no-unusual")[1]
+    first = run("stream", "q.elstm", "first.csv", "--no-unusual", "--state", "s")[1]
+    again = run("stream", "q.elstm", "rest.csv", "--no-unusual", "--state", "s")[1]
+    assert first + again == whole
+
+
+def test_a_state_that_lacks_the_scores_is_refused(run: Run) -> None:
+    run("stream", "q.elstm", "first.csv", "--state", "s")
+    content = Path("s").read_bytes()
+    place = content.rindex(b"\nedgelstm-state")
+    line = json.loads(content[place + 16 :])
+    bare = content[: place - line["beside"]]
+    for wrong, reason in {
+        bare: "scores: 0 bytes, expected",
+        bare + b"\nedgelstm-state " + json.dumps({**line, "beside": len(content)}).encode() + b"\n": "beside",
+        content[: place - 1] + content[place:]: "s: ",
+    }.items():
+        Path("s").write_bytes(wrong)
+        code, answers, err = run("stream", "q.elstm", "rest.csv", "--state", "s")
+        assert (code, answers) == (1, [])
+        assert reason in err
+        assert err.count("\n") == 1
+        assert Path("s").read_bytes() == wrong
+    Path("n.elstm").write_bytes(encode(quantize(replace(SOURCE, task=replace(TASK, learned=None)))))
+    code, answers, err = run("stream", "n.elstm", "frames.csv")
+    assert set(answers[0]) == {"frame", "time", "values"}
+
+
+def test_another_threshold_is_asked_for(run: Run) -> None:
+    scores = [answer["score"] or 0.0 for answer in run("stream", "m.elstm", "frames.csv")[1]]
+    limit = sorted(scores)[-5] * 0.999
+    for options in (("--threshold", limit), ("--threshold", 3, "--threshold", limit)):
+        answers = run("stream", "m.elstm", "frames.csv", *options)[1]
+        assert [answer["anomaly"] for answer in answers] == [score >= limit for score in scores]
+        assert sum(answer["anomaly"] for answer in answers) == 5
+    for wrong in ("0", "nan", "a=0.5"):
+        code, _, err = run("stream", "m.elstm", "frames.csv", "--threshold", wrong)
+        assert code == 2
+        assert f"--threshold: {wrong}, expected a score above 0" in err
+
+
+def test_a_file_is_exported_with_another_threshold(run: Run) -> None:
+    of = answering(SOURCE, thresholds=("2",))
+    assert of.task == replace(TASK, learned=replace(TASK.learned, threshold=0.6))  # type: ignore[type-var]
+    Path("loud.elstm").write_bytes(encode(of))
+    quiet, loud = (run("stream", name, "frames.csv")[1] for name in ("m.elstm", "loud.elstm"))
+    for one, other in zip(quiet, loud):
+        assert other["score"] == (None if one["score"] is None else pytest.approx(one["score"] / 2, rel=1e-5))
+
+
+def test_answers_that_tell_of_no_frame_are_wrong_usage(run: Run) -> None:
+    for options, wanted in {
+        ("--pooling", "mean", "--window", "6"): "--pooling: mean, expected last",
+        ("--hop", "0"): "--hop: 0, expected at least 1",
+    }.items():
+        code, answers, err = run("stream", "m.elstm", "frames.csv", *options)
+        assert (code, answers) == (2, [])
+        assert wanted in err
+    settings = Settings("m.elstm", "0" * 64, source_file="x", pooling="mean", window=6)
+    with pytest.raises(ValueError, match=r"^pooling: mean"):
+        new_stream(open_model("m.elstm"), settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"columns": ["z"]},
+        {"columns": []},
+        {"ahead": 0},
+        {"method": "x"},
+        {"learned": {"threshold": 1}},
+        {"over": 1e9},
+    ],
+)
+def test_hostile_metadata_are_one_line(run: Run, change: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {**TASK.to_json(), **change}
+    monkeypatch.setattr(Anomaly, "to_json", lambda _: values)
+    Path("bad.elstm").write_bytes(encode(SOURCE))
+    code, answers, err = run("stream", "bad.elstm", "frames.csv")
+    assert (code, answers) == (1, [])
+    assert f"bad.elstm: metadata: task: {next(iter(change))}" in err
+    assert err.count("\n") == 1
