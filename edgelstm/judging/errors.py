@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,56 +10,83 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.judging.evaluation import Evaluation, Figure, Floats
+from edgelstm.judging.evaluation import Compared, Evaluation, Figure, Floats, known_or_none
+
+PerOutput = NDArray[np.float64]  # (outputs,)
+
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Errors(Evaluation):
-    """Root mean square and mean absolute error of each output, and those of the same answers as guessed simply."""
+class OfOutputs(Evaluation):
+    """What is judged output by output, and the same answers as guessed simply."""
 
     outputs: tuple[str, ...]
     units: tuple[str, ...]  # of the outputs, or none
     counts: NDArray[np.int64]  # (outputs,) answers with a truth
-    rmse: NDArray[np.float64]  # (outputs,)
-    mae: NDArray[np.float64]  # (outputs,)
-    spread: NDArray[np.float64]  # (outputs,) standard deviation of the truth: the error of its mean
-    guesses: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # a guess's name → its RMSE (outputs,)
+    spread: PerOutput  # standard deviation of the truth: the RMSE of its mean
 
     @property
     def count(self) -> int:
         return int(self.counts.max(initial=0))
 
-    @property
-    def headline(self) -> Figure:
-        """The error in deviations of the truth, the mean over the outputs; of one output in its unit."""
+    def unit(self, output: int) -> str:
+        return self.units[output] if self.units else ""
+
+    def of_each(self, name: str, errors: PerOutput) -> Figure:
+        """One figure of all outputs: the error in deviations of the truth, the mean over them; of one in its unit."""
         if len(self.outputs) == 1:
-            return Figure("RMSE", _known(self.rmse[0]), unit=self._unit(0))
-        shares = self.rmse / np.where(self.spread > 0, self.spread, 1)
-        return Figure("RMSE in deviations", _known(float(np.nanmean(shares))) if self.count else None)
+            return Figure(name, known_or_none(errors[0]), unit=self.unit(0))
+        shares = errors / np.where(self.spread > 0, self.spread, 1)
+        return Figure(f"{name} in deviations", known_or_none(_mean(shares)) if self.count else None)
 
     def figures(self) -> Sequence[Figure]:
+        return (self.headline,)
+
+    @abstractmethod
+    def compared(self) -> Sequence[Compared]:
+        """Figures of every output, in the order in which they are shown; the same names for every precision."""
+
+    def no_better(self, skills: Mapping[str, PerOutput]) -> list[str]:
+        """A remark on the outputs that are told no better than a guess, by their skills."""
         found = []
-        for n, output in enumerate(self.outputs):
-            name = "" if len(self.outputs) == 1 else f" {output}"
-            unit = self._unit(n)
-            found += [
-                Figure(f"RMSE{name}", _known(self.rmse[n]), unit=unit),
-                Figure(f"MAE{name}", _known(self.mae[n]), unit=unit),
-                *(
-                    Figure(f"skill against {guess}{name}", self.skill(guess, n), is_share=True)
-                    for guess in self.guesses
-                ),
-            ]
+        for guess, skill in skills.items():
+            worse = [output for output, of_output in zip(self.outputs, skill) if of_output <= 0]
+            if worse:
+                more = f" and {len(worse) - _MOST_NAMED} more" if len(worse) > _MOST_NAMED else ""
+                found.append(
+                    f"no better than {guess}: {', '.join(worse[:_MOST_NAMED])}{more}; more epochs, a longer "
+                    "data.window or other columns may help, and what the data do not tell is best left out"
+                )
         return found
 
-    def skill(self, guess: str, output: int) -> float | None:
-        """1 - MSE / MSE of the guess: 1 is perfect, 0 as good as the guess, less than 0 worse."""
-        of_guess = float(self.guesses[guess][output])
-        if not of_guess > 0 or not np.isfinite(self.rmse[output]):
-            return None
-        return 1 - float(self.rmse[output] ** 2) / of_guess**2
+
+@dataclass(frozen=True, eq=False)
+class Errors(OfOutputs):
+    """Root mean square and mean absolute error of each output."""
+
+    rmse: PerOutput
+    mae: PerOutput
+    guesses: Mapping[str, PerOutput] = field(default_factory=dict)  # a guess's name → its RMSE
+
+    @property
+    def headline(self) -> Figure:
+        return self.of_each("RMSE", self.rmse)
+
+    def compared(self) -> Sequence[Compared]:
+        return (
+            Compared("RMSE", self.rmse, self.guesses),
+            Compared("MAE", self.mae),
+            *(Compared(f"skill against {guess}", self.skill(guess), is_share=True) for guess in self.guesses),
+        )
+
+    def skill(self, guess: str) -> PerOutput:
+        """1 - MSE / MSE of the guess: 1 is perfect, 0 as good as the guess, less than 0 worse; NaN where the guess
+        is never wrong."""
+        return 1 - _ratio(self.rmse**2, self.guesses[guess] ** 2)
 
     def to_json(self) -> dict[str, Any]:
+        skills = {guess: self.skill(guess) for guess in self.guesses}
         return {
             "precision": self.precision,
             "streamed": self.streamed,
@@ -66,12 +94,12 @@ class Errors(Evaluation):
             "outputs": {
                 output: {
                     "count": int(self.counts[n]),
-                    "unit": self._unit(n),
-                    "rmse": _known(self.rmse[n]),
-                    "mae": _known(self.mae[n]),
-                    "deviation": _known(self.spread[n]),
+                    "unit": self.unit(n),
+                    "rmse": known_or_none(self.rmse[n]),
+                    "mae": known_or_none(self.mae[n]),
+                    "deviation": known_or_none(self.spread[n]),
                     "guesses": {
-                        guess: {"rmse": _known(values[n]), "skill": self.skill(guess, n)}
+                        guess: {"rmse": known_or_none(values[n]), "skill": known_or_none(skills[guess][n])}
                         for guess, values in self.guesses.items()
                     },
                 }
@@ -80,52 +108,127 @@ class Errors(Evaluation):
         }
 
     def remarks(self) -> Sequence[str]:
-        worse = [
-            (guess, output)
-            for n, output in enumerate(self.outputs)
-            for guess in self.guesses
-            if (skill := self.skill(guess, n)) is not None and skill <= 0
-        ]
-        return [f"{output}: no better than {guess}" for guess, output in worse[:4]]
-
-    def _unit(self, output: int) -> str:
-        return self.units[output] if self.units else ""
+        return self.no_better({guess: self.skill(guess) for guess in self.guesses})
 
 
-def errors(
-    precision: str,
-    streamed: bool,
-    outputs: tuple[str, ...],
-    units: tuple[str, ...],
-    found: Floats,
-    truth: Floats,
-    guesses: Mapping[str, Floats],
-) -> Errors:
-    """`found`, `truth` and every guess are (answers, outputs); a truth or guess of NaN does not count, for anyone:
-    all are judged by the same answers."""
-    known = np.isfinite(truth)
-    for guess in guesses.values():
-        known &= np.isfinite(guess)
-    truth = np.where(known, truth, np.nan).astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class Quantiles(OfOutputs):
+    """How well each output tells a quantile of what was to come."""
 
-    def root(values: Floats) -> NDArray[np.float64]:
-        return np.array([_rms(values[:, n] - truth[:, n]) for n in range(truth.shape[1])])
+    levels: PerOutput
+    loss: PerOutput  # mean pinball loss (Koenker and Bassett 1978), smallest for the quantile itself
+    below: PerOutput  # share of truths that are no larger than the answer: the level, if it is told well
+    guesses: Mapping[str, PerOutput] = field(default_factory=dict)  # a guess's name → its pinball loss
 
-    return Errors(
-        precision,
-        streamed,
-        outputs,
-        units,
-        counts=known.sum(axis=0),
-        rmse=root(found),
-        mae=np.array([_mean(np.abs(found[:, n] - truth[:, n])) for n in range(truth.shape[1])]),
-        spread=root(np.array([[_mean(column) for column in truth.T]])),
-        guesses={name: root(values) for name, values in guesses.items()},
-    )
+    @property
+    def headline(self) -> Figure:
+        return self.of_each("pinball loss", self.loss)
+
+    def compared(self) -> Sequence[Compared]:
+        return (
+            Compared("share below", self.below, {"level": self.levels}, is_share=True),
+            Compared("pinball loss", self.loss, self.guesses),
+            *(Compared(f"skill against {guess}", self.skill(guess), is_share=True) for guess in self.guesses),
+        )
+
+    def skill(self, guess: str) -> PerOutput:
+        """1 - loss / loss of the guess."""
+        return 1 - _ratio(self.loss, self.guesses[guess])
+
+    def to_json(self) -> dict[str, Any]:
+        skills = {guess: self.skill(guess) for guess in self.guesses}
+        return {
+            "precision": self.precision,
+            "streamed": self.streamed,
+            "answers": self.count,
+            "outputs": {
+                output: {
+                    "count": int(self.counts[n]),
+                    "unit": self.unit(n),
+                    "level": float(self.levels[n]),
+                    "below": known_or_none(self.below[n]),
+                    "pinball_loss": known_or_none(self.loss[n]),
+                    "deviation": known_or_none(self.spread[n]),
+                    "guesses": {
+                        guess: {"pinball_loss": known_or_none(values[n]), "skill": known_or_none(skills[guess][n])}
+                        for guess, values in self.guesses.items()
+                    },
+                }
+                for n, output in enumerate(self.outputs)
+            },
+        }
+
+    def remarks(self) -> Sequence[str]:
+        return self.no_better({guess: self.skill(guess) for guess in self.guesses})
 
 
-def _rms(values: Floats) -> float:
-    return float(np.sqrt(_mean(values.astype(np.float64) ** 2)))
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Answers beside the truth and beside guesses, all (answers, outputs). A truth or guess of NaN does not count,
+    for anyone: all are judged by the same answers."""
+
+    answers: Floats
+    truth: Floats
+    guesses: Mapping[str, Floats]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        known = np.isfinite(self.truth)
+        for guess in self.guesses.values():
+            known &= np.isfinite(guess)
+        return known
+
+    def errors(self, precision: str, streamed: bool, outputs: tuple[str, ...], units: tuple[str, ...]) -> Errors:
+        """RMSE and MAE."""
+        known, truth = self._truth()
+
+        def root(values: Floats) -> PerOutput:
+            return np.sqrt(_means((values - truth) ** 2))
+
+        return Errors(
+            precision,
+            streamed,
+            outputs,
+            units,
+            known.sum(axis=0),
+            root(_means(truth)),
+            rmse=root(self.answers),
+            mae=_means(np.abs(self.answers - truth)),
+            guesses={name: root(values) for name, values in self.guesses.items()},
+        )
+
+    def quantiles(
+        self, precision: str, streamed: bool, outputs: tuple[str, ...], units: tuple[str, ...], levels: PerOutput
+    ) -> Quantiles:
+        """Answers as quantiles; levels (outputs,)."""
+        known, truth = self._truth()
+
+        def pinball(values: Floats) -> PerOutput:
+            error = truth - values
+            return _means(np.maximum(levels * error, (levels - 1) * error))
+
+        return Quantiles(
+            precision,
+            streamed,
+            outputs,
+            units,
+            known.sum(axis=0),
+            np.sqrt(_means((truth - _means(truth)) ** 2)),
+            levels=levels,
+            loss=pinball(self.answers),
+            below=_means(np.where(known, truth <= self.answers, np.nan)),
+            guesses={name: pinball(values) for name, values in self.guesses.items()},
+        )
+
+    def _truth(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Which count, and the truth, NaN where it does not."""
+        known = self.known
+        return known, np.where(known, self.truth, np.nan).astype(np.float64)
+
+
+def _means(values: Floats) -> PerOutput:
+    """(outputs,): of the rows that are known."""
+    return np.array([_mean(column) for column in values.T])
 
 
 def _mean(values: Floats) -> float:
@@ -133,5 +236,6 @@ def _mean(values: Floats) -> float:
     return float(kept.mean()) if kept.size else float("nan")
 
 
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _ratio(error: PerOutput, of_guess: PerOutput) -> PerOutput:
+    ratio: PerOutput = np.divide(error, of_guess, out=np.full(len(error), np.nan), where=of_guess > 0)
+    return ratio

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,18 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
+class Compared:
+    """One figure of every output, beside that of simple guesses."""
+
+    name: str
+    values: NDArray[np.float64]  # (outputs,) NaN = none
+    guesses: Mapping[str, NDArray[np.float64]] = field(
+        default_factory=dict
+    )  # a guess's name → its figures (outputs,)
+    is_share: bool = False  # of 0 to 1, shown in percent
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation(ABC):
     """Figures of one precision over one data set."""
 
@@ -53,8 +65,8 @@ class Evaluation(ABC):
 
     @abstractmethod
     def figures(self) -> Sequence[Figure]:
-        """All of them, the headline included, in the order in which they are shown; the same names for every
-        precision."""
+        """Those of all answers together, the headline included, in the order in which they are shown; the same names
+        for every precision."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -82,3 +94,8 @@ def check_finite(precision: str, said: Iterable[Said]) -> None:
                 f"{precision}: answer {count + wrong[0]} is not finite, the model overflows on these data"
             )
         count += len(one.answers)
+
+
+def known_or_none(value: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return float(value) if np.isfinite(value) else None

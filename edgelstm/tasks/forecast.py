@@ -15,7 +15,7 @@ from edgelstm.data.numbers import places_of
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Ahead
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.errors import errors
+from edgelstm.judging.errors import Told
 from edgelstm.judging.evaluation import Floats, check_finite, pairs
 from edgelstm.records import Bounds, Distinct, Length, Line
 from edgelstm.tasks.task import Task
@@ -76,8 +76,11 @@ class Forecast(Task):
         guesses = {"persistence": at_answers([self._earlier(targets, place, 0) for place in places])}
         if self.season:
             guesses["season"] = at_answers([self._earlier(targets, place, self.season) for place in places])
-        answers = np.concatenate([one.answers for one in said])
-        return errors(precision, streamed, dataset.labels, dataset.label_units, answers, truth, guesses)
+        told = Told(np.concatenate([one.answers for one in said]), truth, guesses)
+        levels = self.levels(len(dataset.labels))
+        if levels is None:
+            return told.errors(precision, streamed, dataset.labels, dataset.label_units)
+        return told.quantiles(precision, streamed, dataset.labels, dataset.label_units, levels)
 
     def _earlier(self, targets: Ahead, place: int, season: int) -> Floats:
         """(frames, outputs): for every output its column now, or, with a season, as it was a season before the frame

@@ -14,7 +14,7 @@ from edgelstm.data.numbers import numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.errors import errors
+from edgelstm.judging.errors import Told
 from edgelstm.judging.evaluation import check_finite, pairs
 from edgelstm.records import Distinct, Line
 from edgelstm.tasks.task import Task
@@ -54,4 +54,6 @@ class Regress(Task):
         truths = [dataset.targets[place] for place in range(len(dataset))]
         both = list(pairs(said, truths))
         answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
-        return errors(precision, streamed, dataset.labels, dataset.label_units, answers, truth, {})
+        mean = np.nanmean(truth, axis=0, keepdims=True) if np.isfinite(truth).any(axis=0).all() else truth[:1]
+        told = Told(answers, truth, {"their mean": np.broadcast_to(mean, truth.shape)})
+        return told.errors(precision, streamed, dataset.labels, dataset.label_units)

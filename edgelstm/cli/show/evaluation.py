@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.outputs import tables_of_outputs
 from edgelstm.cli.show.text import paragraph, plain, table
-from edgelstm.judging import Decisions, Evaluation, Tagging
+from edgelstm.judging import Decisions, Evaluation, OfOutputs, Tagging
 
 LABEL_WIDTH = 40
 _MOST_CLASSES = 12  # whose decisions fit beside one another
@@ -26,7 +27,8 @@ def tables(results: Sequence[Evaluation]) -> str:
         [plain(row[0].name if row[0].name != "accuracy" else "all", LABEL_WIDTH), *map(style.figure, row)]
         for row in figures
     ]
-    text = [table(header, rows, indent="")]
+    text = [table(header, rows, indent="")] if rows else []
+    text += tables_of_outputs([result for result in results if isinstance(result, OfOutputs)])
     text += [_classes(of_labels[0])] if of_labels and not first.streamed else []
     remarks = dict.fromkeys(remark for result in results for remark in result.remarks())
     text += [paragraph(remark, "! ", "  ") for remark in remarks]
