@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, answer_options, listed_problems, naming, of_options
+from edgelstm.cli.common import GATE_FAILED, answer_options, listed_problems, naming, of_options, threshold_option
 from edgelstm.cli.show import style
 from edgelstm.cli.show.evaluation import tables
 from edgelstm.cli.show.text import paragraph
@@ -32,6 +32,7 @@ class _Asked:
     window: int | None
     streamed: bool
     answers: Mapping[str, Any]  # pooling, window and hop, each None for the model's own
+    thresholds: tuple[str, ...]
 
     def recordings(self, dataset: Dataset, provenance: object) -> Dataset:
         from edgelstm.evaluation import kept_for_testing
@@ -70,6 +71,7 @@ class _Asked:
     "recording in which it falls.",
 )
 @answer_options(window="--answer-window")
+@threshold_option
 @click.option(
     "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 3 when a precision is less accurate than this."
 )
@@ -88,6 +90,7 @@ def command(
     pooling: PoolingKind | None,
     answer_window: int | None,
     hop: int | None,
+    thresholds: tuple[str, ...],
     min_accuracy: float | None,
     max_error: float | None,
     as_json: bool,
@@ -98,12 +101,12 @@ def command(
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
     or .tflite file. Without --all and --window, DATA is split and cut as in the model's training. Columns and labels
     are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
-    --answer-window and --pooling say.
+    --answer-window, --pooling and --threshold say.
     """
     ask = _ask_model if model.suffix == ".npz" else _ask_file
     with naming(data, model), listed_problems():
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}
-        results = list(ask(model, data, _Asked(use_all, window, streamed, answers)))
+        results = list(ask(model, data, _Asked(use_all, window, streamed, answers, thresholds)))
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], allow_nan=False))
     else:
@@ -140,7 +143,7 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
 
     model = load_model(path)
     with of_options(window="--answer-window"):
-        model = answering(model, **asked.answers)
+        model = answering(model, **asked.answers, thresholds=asked.thresholds)
     provenance = dict(model.provenance)
     dataset = match(model, read_again(data, provenance, model.feature_names, model.task))
     if asked.streamed:
@@ -162,11 +165,13 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.matching import match
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.proven import check_proven
+    from edgelstm.runtime.thresholds import thresholds_of
 
     check_proven(path)
     model = open_model(path)
     with of_options(window="--answer-window"):
         model.answering(**asked.answers)
+        limits = thresholds_of(model, asked.thresholds) if asked.thresholds else None
     stream = model.stream(**asked.answers)
     provenance, task = model.metadata.get("provenance"), task_of_file(model)
     dataset = match(model, read_again(data, provenance, model.feature_names, task))
@@ -174,6 +179,6 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
         check_streams(stream.answering.hop)
     recordings = asked.recordings(dataset, provenance)
     windows = asked.windows(dataset, recordings, provenance, task)
-    yield evaluate_file(stream, windows)
+    yield evaluate_file(stream, windows, limits)
     if asked.streamed:
-        yield evaluate_file_streamed(stream, recordings)
+        yield evaluate_file_streamed(stream, recordings, limits)

@@ -18,6 +18,7 @@ from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.model_file import load_model, save_model
 from edgelstm.runtime.engines.open import open_model
+from edgelstm.tasks.tags import Tags
 from random_models import random_model, random_signal
 
 FRAMES = random_signal(60, 3, 7)
@@ -227,3 +228,24 @@ def test_evaluate_streamed_says_what_a_model_without_a_hop_lacks(run: Run, model
     code, _, err = run("evaluate", model, "data.npz", "--all", "--hop", 7, "--answer-window", 10)
     assert code == 2
     assert "--answer-window: 10, expected a multiple of hop (7)" in err
+
+
+def test_evaluate_counts_labels_by_the_thresholds_that_are_asked_for(run: Run) -> None:
+    names = ("class 0", "class 1", "class 2")
+    tags = replace(SOURCE, activation="sigmoid", task=Tags(columns=names), answer=Answer("last", 0, 1))
+    Path("data").mkdir()
+    for n in range(4):
+        rows = "".join(f"{','.join(map(str, frame))},{n % 2},1,0\n" for frame in random_signal(20, 3, n).tolist())
+        Path(f"data/r{n}.csv").write_text(",".join([*SOURCE.feature_names, *names]) + "\n" + rows)
+    limits = (0.9, 0.2, 0.5)
+    save_model(replace(tags, thresholds=limits), "wanted.npz")
+    _, (expected,), _ = run("evaluate", "wanted.npz", "data", "--all", "--streamed", "--json")
+    save_model(tags, "usual.npz")
+    asked = ("--threshold", "class 0=0.9", "--threshold", "class 1=0.2")
+    code, (found,), err = run("evaluate", "usual.npz", "data", "--all", "--streamed", "--json", *asked)
+    assert (code, found) == (0, expected), err
+    assert [found[0]["labels"][name]["threshold"] for name in names] == list(limits)
+    assert run("export", "usual.npz", "--json")[0] == 0
+    _, (of_file,), _ = run("evaluate", "usual-int8.elstm", "data", "--all", "--streamed", "--json", *asked)
+    of_integers = [one for one in expected if one["precision"] == "int8 per-row"]
+    assert [one["labels"] for one in of_file] == [one["labels"] for one in of_integers]
