@@ -54,7 +54,7 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     emitter = forward.Emitter(source.run_answer, source.outputs)
     emitted = np.concatenate([emitter.push(push(x)) for x in _long_parts(dataset.sequences)])
     at = source.answer.hop * np.arange(1, len(emitted) + 1)
-    whole = Said(at, forward.activate(emitted, source.activation))
+    whole = Said(at, forward.activate(emitted, source.activation), source.thresholds)
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
