@@ -20,13 +20,14 @@ def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     """`dataset` with the columns in the order of the model's features, by their names; where one has none, by place.
 
     ValueError for a column that one of the two does not have, for a name that occurs twice, for another number of
-    nameless columns, and for another sample rate.
+    nameless columns, for another unit of a name, and for another sample rate.
     """
     found, wanted = dataset.feature_names, model.feature_names
     _once(dataset.name, "feature_names", found)
     _once("the model", "feature_names", wanted)
     if not (found and wanted) and dataset.features != model.features:
         raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {model.features}")
+    _same_units(dataset.name, found, dataset.feature_units, wanted, _units(model, "feature_units"))
     rates = dataset.sample_rate, model.sample_rate
     if all(rates) and not np.isclose(*rates, rtol=0.01):
         raise ValueError(f"{dataset.name}: sample_rate {rates[0]:g}, the model's is {rates[1]:g}")
@@ -57,6 +58,7 @@ def match(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     dataset = match_features(model, dataset)
     found, wanted = dataset.labels, model.labels
     _once("the model", "labels", wanted)
+    _same_units(dataset.name, found, dataset.label_units, wanted, _units(model, "label_units"))
     if not wanted or found == wanted or _is_numbered(found, wanted):
         if len(found) != model.outputs:
             raise ValueError(f"{dataset.name}: {len(found)} labels, the model has {model.outputs} outputs")
@@ -65,7 +67,29 @@ def match(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     places = np.array([wanted.index(label) for label in found])
     if dataset.targets is None:
         return replace(dataset, labels=wanted, y=places[dataset.y])
-    return replace(dataset, labels=wanted, targets=dataset.targets.relabelled(places, model.outputs))
+    units = dict(zip(found, dataset.label_units))
+    return replace(
+        dataset,
+        labels=wanted,
+        label_units=tuple(units.get(label, "") for label in wanted) if units else (),
+        targets=dataset.targets.relabelled(places, model.outputs),
+    )
+
+
+def _units(model: Model | EngineModel, name: str) -> Sequence[str]:
+    """What a model, or the metadata of an exported file, say of units; nothing where they do not."""
+    return getattr(model, name) if isinstance(model, Model) else model.metadata.get(name) or ()
+
+
+def _same_units(
+    whose: str, names: Sequence[str], units: Sequence[str], wanted: Sequence[str], of_wanted: Sequence[str]
+) -> None:
+    """ValueError for what goes by one name and has another unit; "" and none say nothing."""
+    expected = dict(zip(wanted, of_wanted))
+    for name, unit in zip(names, units):
+        other = expected.get(name, "")
+        if unit and other and unit != other:
+            raise ValueError(f"{whose}: {name[:40]!r} is in {unit[:20]}, the model knows it in {other[:20]}")
 
 
 def _is_numbered(found: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -172,6 +172,7 @@ class Model:
     answer: Answer = Answer()
     task: Task = CLASSIFY  # what its answers are for, and how they are judged
     labels: tuple[str, ...] = ()  # one per output, or none
+    label_units: tuple[str, ...] = ()  # of what outputs tell, one per output, or none
     thresholds: tuple[float, ...] = ()  # one per output, or none: from which probability on a sigmoid's label is said
     feature_names: tuple[str, ...] = ()  # one per feature, or none
     feature_units: tuple[str, ...] = ()  # one per feature, or none
@@ -198,7 +199,12 @@ class Model:
         self.answer.of_runs(self.stride)
         width = self.outputs
         check_choice("Model", "activation", self.activation, OutputActivation)
-        for name, count in (("labels", width), ("feature_names", self.features), ("feature_units", self.features)):
+        for name, count in (
+            ("labels", width),
+            ("label_units", width),
+            ("feature_names", self.features),
+            ("feature_units", self.features),
+        ):
             texts = getattr(self, name)
             if texts and len(texts) != count:
                 raise ValueError(f"Model.{name}: {len(texts)} names, expected {count} or none")

@@ -70,6 +70,7 @@ class _Header:
     covariances: dict[str, int] = field(default_factory=dict)  # layer's name → frames; files of before have none
     task: dict[str, object] = field(default_factory=dict)  # files of before classify
     thresholds: tuple[float, ...] = ()  # files of before have none
+    label_units: tuple[str, ...] = ()  # files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -98,6 +99,7 @@ def save_model(model: Model, path: Path | str) -> None:
         covariances={name: found.frames for name, found in model.covariances.items()},
         task=model.task.to_json(),
         thresholds=model.thresholds,
+        label_units=model.label_units,
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -165,6 +167,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         task=read_task(header.task, "header: task"),
         thresholds=header.thresholds,
         labels=header.labels,
+        label_units=header.label_units,
         feature_names=header.feature_names,
         feature_units=header.feature_units,
         sample_rate=header.sample_rate,

@@ -37,6 +37,7 @@ class _Told:
     scales: str | None = None
     input: Literal["int8", "int16"] = "int8"  # what frames become in integers
     labels: tuple[str, ...] = ()
+    label_units: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     feature_units: tuple[str, ...] = ()
     feature_range: tuple[tuple[float, float], ...] = ()
@@ -49,6 +50,7 @@ class _Told:
         normalize = self.normalize or _Normalize((), ())
         for name, values, count in (
             ("labels", self.labels, outputs),
+            ("label_units", self.label_units, outputs),
             ("thresholds", self.thresholds, outputs),
             ("feature_names", self.feature_names, features),
             ("feature_units", self.feature_units, features),

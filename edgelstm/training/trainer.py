@@ -318,6 +318,7 @@ def _model(layers: tuple[Layer, ...], normalize: Normalize, config: Config, fit:
     return replace(
         _bare_model(layers, normalize, config),
         labels=fit.labels,
+        label_units=fit.label_units,
         feature_names=fit.feature_names,
         feature_units=fit.feature_units,
         sample_rate=fit.sample_rate,

@@ -200,3 +200,16 @@ def test_answers_that_overflow_are_no_decisions(value):
     answers = np.array([[0, 1], [value, 0]], np.float32)
     with pytest.raises(ValueError, match=r"^float32: answer 1 is not finite, the model overflows on these data$"):
         CLASSIFY.judge("float32", False, data(), [Said(np.array([n]), a[None]) for n, a in zip((6, 9), answers)])
+
+
+def test_what_is_measured_in_other_units_is_refused():
+    model = replace(made(), feature_units=("m", "m", "g"), label_units=("bar", ""))
+    told_units = {"feature_units": ("m", "", "g"), "label_units": ("bar", "m")}
+    assert match(model, data(**told_units)).feature_units == ("m", "", "g")  # what says nothing contradicts nothing
+    assert match(model, data()).features == 3
+    with pytest.raises(ValueError, match=r"walks: 'y' is in ft, the model knows it in m$"):
+        match_features(model, data(feature_units=("m", "ft", "g")))
+    swapped = data(feature_names=("z", "y", "x"), feature_units=("g", "m", "m"))
+    assert match_features(model, swapped).feature_units == ("m", "m", "g")
+    with pytest.raises(ValueError, match=r"walks: 'still' is in psi, the model knows it in bar$"):
+        match(model, data(label_units=("psi", "")))

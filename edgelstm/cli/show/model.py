@@ -25,13 +25,14 @@ def model(facts: Facts) -> str:
 def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     """(name, text); what is not known is left out."""
     rate, answer = facts.get("sample_rate"), facts.get("answer")
-    yield "input", _named(counted(facts["features"], "feature"), facts.get("feature_names"))
+    features, outputs = counted(facts["features"], "feature"), counted(facts["outputs"], "value")
+    yield "input", _named(features, facts.get("feature_names"), facts.get("feature_units"))
     if facts.get("input") == "int16":
         yield "frames", "become int16"
     yield "rate", show_rate(rate) if rate else "not known"
     if answer:
         yield "answer", _answer(answer)
-    yield "output", _named(f"{counted(facts['outputs'], 'value')}, {facts.get('activation')}", facts.get("labels"))
+    yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))
     yield "licence", str(facts.get("licence") or "not said")
     if facts.get("scales"):
         yield "scales", str(facts["scales"])
@@ -56,8 +57,12 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "trained on", str(provenance["data"])
 
 
-def _named(what: str, names: list[str] | None) -> str:
-    return f"{what}: {', '.join(names)}" if names else what
+def _named(what: str, names: list[str] | None, units: list[str] | None) -> str:
+    if not names:
+        return what
+    if units:
+        names = [f"{name} [{unit}]" if unit else name for name, unit in zip(names, units)]
+    return f"{what}: {', '.join(names)}"
 
 
 def _answer(answer: Facts) -> str:
