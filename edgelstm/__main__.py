@@ -14,7 +14,10 @@ def main() -> None:
     from edgelstm import cli
 
     signal.signal(signal.SIGINT, before)
-    cli.main()
+    try:
+        cli.main()
+    finally:  # nor is there anything to tell of what Python does when it ends
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

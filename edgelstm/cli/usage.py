@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import click
 
 _COLUMNS = 80
-_CONVERTED = re.compile(r"(?P<given>'.*'|[^' ]+) is not (?:a valid |in the range |one of |a valid$)", re.DOTALL)
+_CONVERTED = re.compile(r"(?P<given>'.*'|[^' ]+) is not (?:a valid |in the range |one of |')", re.DOTALL)
 _PATH = re.compile(r"(?:File|Directory|Path) (?P<rest>'.*' .*?)\.?", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<given>.*)\)", re.DOTALL)
 
@@ -82,7 +82,8 @@ def _expected(param: click.Parameter) -> str:
         number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
         if kind.min is not None and kind.max is not None:
             return f"{number}, {kind.min:,} to {kind.max:,}"
-        limits = (("of at least", kind.min), ("of at most", kind.max))
+        least, most = "above" if kind.min_open else "of at least", "below" if kind.max_open else "of at most"
+        limits = ((least, kind.min), (most, kind.max))
         return " ".join([number, *(f"{words} {limit:,}" for words, limit in limits if limit is not None)])
     return {click.INT.name: "a whole number", click.FLOAT.name: "a number"}.get(kind.name, "")
 

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Launcher:
         encoding: str = "utf-8",
     ) -> Ended:
         """out, err: a path to write to (a file of its own by default), or `closed`, or `left`: a pipe that nobody
-        reads."""
+        reads. encoding: of both; "locale" for that of the locale that the launcher was started in."""
         files = {name: self._folder / f"captured.{name}" for name in ("out", "err")}
         streams = {"out": str(out or files["out"]), "err": str(err or files["err"])}
         for path in files.values():
@@ -58,10 +58,13 @@ class Launcher:
 
 
 @contextmanager
-def launcher(folder: Path) -> Iterator[Launcher]:
-    """One that runs commands in `folder`."""
-    command = [sys.executable, __file__]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder) as program:
+def launcher(folder: Path, environment: Mapping[str, str] = {}, before: str = "") -> Iterator[Launcher]:
+    """One that runs commands in `folder`. environment: what they find in theirs besides this process's. before: what
+    each of them does first, as Python."""
+    command, known = [sys.executable, __file__, before], os.environ | environment
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii", cwd=folder, env=known
+    ) as program:
         yield Launcher(program, folder)
         assert program.stdin is not None
         program.stdin.close()
@@ -85,6 +88,7 @@ def _become(order: dict[str, str | Sequence[str]]) -> None:
     """The command, from its streams to its end."""
     from edgelstm.cli import main
 
+    exec(sys.argv[1], {})
     encoding = str(order["encoding"])
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

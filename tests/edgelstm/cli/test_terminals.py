@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,15 +13,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import ssh_board
+from counts import FULL, some
 from edgelstm.cli import COMMANDS
+from edgelstm.data import Dataset, save_dataset
 from forked import Launcher, launcher
 from inputs import write_inputs
+from random_models import random_signal
 
+BOARD = ["--board", "board", "--board-python", sys.executable, "--wheel", "wheels"]
 RUNS = {
     "help": (["--help"], ""),
-    "demo": (["demo", "--help"], ""),
     "data": (["data", "inspect", "data.npz"], ""),
     "init": (["init", "data.npz", "--force", "-o", "new.toml"], "new.toml"),
     "train": (["train", "recipe.toml", "-o", "new.npz"], "new.npz"),
@@ -31,12 +37,33 @@ RUNS = {
     "verify": (["verify", "m.elstm", "--against", "model.npz"], ""),
     "inspect": (["inspect", "m.elstm"], ""),
     "stream": (["stream", "m.elstm", "frames.csv"], ""),
-    "profile": (["profile", "m.elstm", "--predict", "pi-5", "--output", "new.json"], "new.json"),
+    "profile --predict": (["profile", "m.elstm", "--predict", "pi-5", "--output", "new.json"], "new.json"),
     "report": (["report", "report.json", "-o", "new.html"], "new.html"),
-    "deploy": (["deploy", "--help"], ""),
     "boards": (["boards"], ""),
 }
 """Command → (arguments, the file that it writes)."""
+
+LONG = {
+    "profile": (["profile", "m.elstm", "--frames", "10", "--pace", "flat", "--output", "new.json"], "new.json"),
+    "deploy --status": (["deploy", "--board", "board", "--board-python", sys.executable, "--status"], ""),
+    "deploy": (["deploy", "m.elstm", *BOARD, "--source", "/x", "--no-service"], ""),
+    "demo": (["demo", "--data", "watch-like.npz", "-o", "."], "watch.npz"),
+}
+"""Those that take seconds: everywhere in make test-all; in make test the first two, where it matters most."""
+
+SHORTER_DEMO = """
+from dataclasses import replace
+import edgelstm.devices, edgelstm.recipes
+recipe, profile = edgelstm.recipes.load_recipe, edgelstm.devices.profile
+def shorter(name):
+    whole = recipe(name)
+    model, training = replace(whole.model, units=(4,)), replace(whole.training, epochs=1, skip=2)
+    return replace(whole, model=model, training=training, data=replace(whole.data, window=8),
+                   answer=replace(whole.answer, window=8, hop=4))
+edgelstm.recipes.load_recipe = shorter
+edgelstm.devices.profile = lambda paths, plan, *more: profile(paths[:1], replace(plan, frames=10), *more)
+"""
+"""What the demo does, on less."""
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +71,52 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that the commands read."""
     folder = tmp_path_factory.mktemp("terminals")
     write_inputs(folder)
+    signals = tuple(random_signal(40, 6, seed) for seed in range(10))
+    groups = np.arange(10)
+    save_dataset(
+        Dataset(signals, groups % 2, ("raise", "rest"), groups, tuple("abcdef"), sample_rate=50),
+        folder / "watch-like.npz",
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
-def launched(folder: Path) -> Iterator[Launcher]:
-    with launcher(folder) as started:
+def environment(folder: Path) -> dict[str, str]:
+    """With a board where this machine can be one."""
+    if ssh_board.MISSING is not None:
+        return {}
+    (folder / "ssh").mkdir()
+    board = ssh_board.SshBoard(folder / "ssh")
+    board.login(f"export XDG_RUNTIME_DIR={board.home}/none")
+    if FULL:
+        (folder / "wheels").mkdir()
+        ssh_board.own_wheel(folder / "wheels")
+    return {"PATH": f"{board.bin}:{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def launched(folder: Path, environment: dict[str, str]) -> Iterator[Launcher]:
+    with launcher(folder, environment, SHORTER_DEMO) as started:
         yield started
 
 
-@pytest.fixture(params=RUNS)
-def run(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
+@pytest.fixture(scope="module")
+def launched_abroad(folder: Path, environment: dict[str, str]) -> Iterator[Launcher]:
+    """Where the locale's encoding is ISO 8859-1: one that is made for it, as few systems have one. Where none can be
+    made, for want of what locales are made of, ASCII, which the oldest locale of all has."""
+    made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE")]
+    is_made = shutil.which("localedef") and subprocess.run(made, capture_output=True, check=False).returncode == 0
+    locale = {"LOCPATH": str(folder), "LC_ALL": "de_DE"} if is_made else {"LC_ALL": "C"}
+    locale |= {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    with launcher(folder, environment | locale, SHORTER_DEMO) as started:
+        yield started
+
+
+def ready(name: str, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
     """(arguments, the file that the command will write, which is not there yet)."""
-    arguments, written = RUNS[request.param]
+    if name.startswith("deploy") and ssh_board.MISSING is not None:
+        pytest.skip(str(ssh_board.MISSING))
+    arguments, written = (RUNS | LONG)[name]
     path = folder / written if written else None
     if path is not None:
         path.unlink(missing_ok=True)
@@ -64,17 +124,27 @@ def run(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str
     assert not list(folder.glob("*.part"))
 
 
+@pytest.fixture(params=[*RUNS, *(LONG if FULL else ())])
+def run(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
+    yield from ready(request.param, folder)
+
+
+@pytest.fixture(params=[*RUNS, *some(LONG, 2)])
+def run_of_all(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
+    yield from ready(request.param, folder)
+
+
 Run = tuple[list[str], Path | None]
 
 
 def test_every_command_is_in_the_table() -> None:
-    assert set(COMMANDS) == {arguments[0] for arguments, _ in RUNS.values()} - {"--help"}
+    assert set(COMMANDS) == {arguments[0] for arguments, _ in (RUNS | LONG).values()} - {"--help"}
 
 
-def test_in_an_encoding_that_lacks_our_signs(launched: Launcher, run: Run) -> None:
-    arguments, path = run
-    ended = launched.run(*arguments, encoding="iso-8859-1")
-    assert (ended.code, ended.err.decode("iso-8859-1").count("edgelstm: ")) == (0, 0)
+def test_in_a_locale_that_lacks_our_signs(launched_abroad: Launcher, run_of_all: Run) -> None:
+    arguments, path = run_of_all
+    ended = launched_abroad.run(*arguments, encoding="locale")
+    assert (ended.code, ended.err.decode("iso-8859-1").count("edgelstm: ")) == (0, 0), ended.err
     assert path is None or path.stat().st_size
     if arguments[0] == "stream":
         ended.out.decode()  # JSON is UTF-8 everywhere
@@ -96,13 +166,13 @@ def test_without_anyone_who_reads(launched: Launcher, run: Run, out: str) -> Non
     assert path is None or path.stat().st_size
 
 
-def test_into_a_full_disk(launched: Launcher, run: Run) -> None:
-    """An error that names stdout, after the work."""
-    arguments, path = run
+def test_into_a_full_disk(launched: Launcher, run_of_all: Run) -> None:
+    """An error that names stdout, after the work; the demo prints as it goes, and ends there."""
+    arguments, path = run_of_all
     ended = launched.run(*arguments, out="/dev/full")
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == b"edgelstm: stdout: no space left on device"
-    assert path is None or path.stat().st_size
+    assert path is None or arguments[0] == "demo" or path.stat().st_size
 
 
 @pytest.mark.parametrize("err", ["closed", "/dev/full"])
@@ -179,10 +249,10 @@ def test_into_what_is_no_plain_file(launched: Launcher, run: Run, folder: Path, 
 
 
 def test_ctrl_c_is_one_line(folder: Path) -> None:
-    """While a command waits for its file."""
-    pipe = folder / "slow.npz"
+    """While a command waits for what its file holds."""
+    pipe = folder / "slow.json"
     os.mkfifo(pipe)
-    command = [sys.executable, "-m", "edgelstm", "inspect", str(pipe)]
+    command = [sys.executable, "-m", "edgelstm", "report", str(pipe)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program,
         pipe.open("wb"),  # which waits until the command has it open
