@@ -77,7 +77,7 @@ def test_the_runtime_needs_neither_trainer_nor_exporters(graph):
             assert not [other for other in reachable(graph, name) if other.startswith(upper)], name
 
 
-GROUND = {"edgelstm.files", "edgelstm.records", "edgelstm.plain", "edgelstm.delimited"}
+GROUND = {"edgelstm.files", "edgelstm.records", "edgelstm.plain", "edgelstm.delimited", "edgelstm.stamps"}
 
 
 def test_devices_need_the_runtime_alone(graph):
@@ -94,5 +94,6 @@ def test_nothing_imports_the_commands(graph):
 
 
 def test_the_ground_imports_nothing_above_it(graph):
-    assert graph["edgelstm.files"] == graph["edgelstm.plain"] == graph["edgelstm.delimited"] == set()
+    for name in ("files", "plain", "delimited", "stamps"):
+        assert graph[f"edgelstm.{name}"] == set()
     assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.plain"}

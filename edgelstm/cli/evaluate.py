@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
     from edgelstm.model import Model
     from edgelstm.quantization import QuantizedModel
+    from edgelstm.runtime.frame import Float32
     from edgelstm.runtime.pooling import PoolingKind
     from edgelstm.tasks import Task
 
@@ -133,6 +134,15 @@ def _missed(results: list[Evaluation], least: float | None, most: float | None) 
     return ""
 
 
+def _note_levels(dataset: Dataset, normalize: Mapping[str, Sequence[float] | Float32] | None) -> None:
+    """A line about each feature that is not as training had it. normalize: the mean and std that training saw."""
+    from edgelstm.data.levels import level_remarks
+
+    if normalize and len(normalize["mean"]):
+        for line in level_remarks(dataset.sequences, normalize["mean"], normalize["std"], dataset.feature_names):
+            click.echo(paragraph(f"{dataset.name}: {line}", "Note: ", "      "), err=True)
+
+
 def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
@@ -146,6 +156,7 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
         model = answering(model, **asked.answers, thresholds=asked.thresholds)
     provenance = dict(model.provenance)
     dataset = match(model, read_again(data, provenance, model.feature_names, model.task))
+    _note_levels(dataset, {"mean": model.normalize.mean, "std": model.normalize.std})
     if asked.streamed:
         check_streams(model.answer.hop)
     recordings = asked.recordings(dataset, provenance)
@@ -175,6 +186,7 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     stream = model.stream(**asked.answers)
     provenance, task = model.metadata.get("provenance"), task_of_file(model)
     dataset = match(model, read_again(data, provenance, model.feature_names, task))
+    _note_levels(dataset, model.metadata.get("normalize"))
     if asked.streamed:
         check_streams(stream.answering.hop)
     recordings = asked.recordings(dataset, provenance)

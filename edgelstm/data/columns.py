@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgelstm.stamps import is_time
+
 _NAMES = {
-    "time": ("time", "timestamp", "datetime", "date", "t", "seconds", "ts"),
+    "time": (),  # by the rules of edgelstm.stamps
     "label": ("label", "class", "target", "activity", "y", "annotation", "is_anomaly", "anomaly"),
     "group": ("group", "subject", "speaker", "person", "patient", "user", "site"),
     "series": ("series", "recording", "sequence", "session", "case", "id", "unit"),
@@ -42,7 +44,7 @@ def find_roles(header: Sequence[str], wanted: Roles, use: Sequence[str] = tuple(
         if name and name not in header:
             raise ValueError(f"no column {name!r} for {role}; found {', '.join(map(repr, header[:12]))}")
         if not name and role in use:
-            name = next((n for n in header if _plain(n) in _NAMES[role] and n not in found.values()), "")
+            name = next((n for n in header if _is_usual(role, n) and n not in found.values()), "")
         found[role] = name
     for name in wanted.features:
         if name not in header:
@@ -54,6 +56,10 @@ def unit_of(name: str) -> str:
     """The unit in a column's name, such as bar in `pressure [bar]`; "" where it has none."""
     match = _UNIT.search(name)
     return match[1] if match else ""
+
+
+def _is_usual(role: str, name: str) -> bool:
+    return is_time(name) if role == "time" else _plain(name) in _NAMES[role]
 
 
 def _plain(name: str) -> str:

@@ -15,6 +15,7 @@ from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
 from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, text_times
+from edgelstm.stamps import unit_of_time
 
 SUFFIXES = (".csv", ".tsv")
 
@@ -118,7 +119,7 @@ def _part(
     if roles.time:
         try:
             if roles.time in table.numbers:
-                seconds = number_times(table.numbers[roles.time][rows], unit_of(roles.time))
+                seconds = number_times(table.numbers[roles.time][rows], unit_of_time(roles.time))
             else:
                 seconds = text_times([table.texts[roles.time][row] for row in rows])
         except ValueError as error:
@@ -129,6 +130,8 @@ def _part(
         )  # fmt: skip
         if timing.back:
             notes.append(f"time goes back {timing.back} times; frames were put in order")
+        if timing.repeated:
+            notes.append(f"time stands still {timing.repeated} times; all frames stay")
     labels = [table.texts[roles.label][row] for row in rows] if roles.label else None
     groups = [table.texts[roles.group][row] for row in rows] if roles.group else None
     frames, places = _filled(file, frames, names, lines, holes, options, notes)

@@ -37,6 +37,18 @@ def whole_numbers(texts: Sequence[str]) -> list[int] | None:
     return [int(text) for text in texts] if all(map(_WHOLE.fullmatch, texts)) else None
 
 
+def alike(labels: Iterable[str]) -> list[str]:
+    """A line for each set of labels that differ in case, spaces and the like alone: most likely meant as one."""
+    seen: dict[str, dict[str, None]] = {}
+    for label in labels:
+        seen.setdefault(re.sub(r"[\s_-]+", "", label.casefold()), {})[label] = None
+    return [
+        f"{' and '.join(repr(printable(label, 40)) for label in same)} differ in case or spaces alone: one label?"
+        for same in seen.values()
+        if len(same) > 1
+    ]
+
+
 def labels_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, str]:
     """By file: the label that its folder or its name tells, for `paths` from the data's folder; empty where neither
     does. ValueError where a file lies in no folder of a label and the options ask for them."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm.data.frame_labels import FrameLabels
+from edgelstm.data.labels import alike
 from edgelstm.data.recordings import Recordings
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
@@ -85,7 +86,7 @@ def summarize(recordings: Recordings, data_format: str) -> Summary:
         columns,
         recordings.left_out,
         tuple(f"{r.name}: {note}" for r in recordings.recordings for note in r.notes),
-        tuple(_warnings(recordings, labels, columns)),
+        tuple(_warnings(recordings, labels, frame_labels, columns)),
     )
 
 
@@ -113,13 +114,16 @@ def _column(name: str, unit: str, values: Any) -> Column:
     return Column(name, unit, float(values.min()), float(median), float(values.max()), deviation, outliers, remark)
 
 
-def _warnings(recordings: Recordings, labels: Counter[str], columns: tuple[Column, ...]) -> list[str]:
+def _warnings(
+    recordings: Recordings, labels: Counter[str], frame_labels: Counter[str], columns: tuple[Column, ...]
+) -> list[str]:
     found = []
     unlabelled = sum(r.label is None and r.frame_labels is None for r in recordings.recordings)
     if 0 < unlabelled < len(recordings.recordings):
         found.append(f"{unlabelled} of {len(recordings.recordings)} recordings have no label")
     if len(labels) == 1:
         found.append(f"one class only ({next(iter(labels))}): there is nothing to tell apart")
+    found += [f"labels {words}" for words in alike([*labels, *frame_labels])]
     few = [label for label, count in labels.items() if count < 5]
     if few and len(labels) > 1:
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")

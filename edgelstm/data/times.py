@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgelstm.stamps import date_seconds
 
 Missing = Literal["refuse", "interpolate", "hold"]
 """What becomes of values and frames that are not there: an error, a straight line between their neighbours, or the
@@ -27,18 +28,18 @@ class Timing:
     order: NDArray[np.int64]  # places of the frames as time goes
     holes: tuple[tuple[int, int], ...]  # (place in order, frames that lack before it)
     back: int  # steps back in time
+    repeated: int  # stamps like one before, where stamps are not coarser than frames
 
 
-def number_times(values: NDArray[np.float64], unit: str = "") -> NDArray[np.float64]:
-    """Times in seconds, which numbers are, or what `unit` says (s, ms, us, ns), or with very large ones what they
-    count since 1970. ValueError("…", place) for the first that lacks."""
+def number_times(values: NDArray[np.float64], unit: float | None = None) -> NDArray[np.float64]:
+    """Times in seconds of numbers that count `unit` seconds each; where that is None, seconds, or with very large
+    ones what they count since 1970. ValueError("…", place) for the first that lacks."""
     lacking = np.flatnonzero(np.isnan(values))
     if lacking.size:
         raise ValueError("no time, expected one in each row", int(lacking[0]))
-    factor = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}.get(unit.lower())
-    if factor is None:
-        factor = next((f for least, f in _EPOCH_UNITS if abs(values[0]) > least), 1.0)
-    return values * factor
+    if unit is None:
+        unit = next((f for least, f in _EPOCH_UNITS if abs(values[0]) > least), 1.0)
+    return values * unit
 
 
 def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
@@ -46,13 +47,11 @@ def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
     that is none."""
     stamps = np.empty(len(cells))
     for place, cell in enumerate(cells):
-        try:
-            stamp = datetime.fromisoformat(cell)
-        except ValueError:
-            raise ValueError(
-                f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00", place
-            ) from None
-        stamps[place] = (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+        seconds = date_seconds(cell)
+        if seconds is None:
+            reason = f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00"
+            raise ValueError(reason, place)
+        stamps[place] = seconds
     return stamps
 
 
@@ -62,14 +61,15 @@ def read_timing(seconds: NDArray[np.float64]) -> Timing:
     steps = np.diff(seconds)
     back = int((steps < 0).sum())
     steps = np.diff(seconds[order])
+    repeated = int((steps == 0).sum())
     if not steps.size or not steps.any():
-        return Timing(0.0, order, (), back)
-    if (steps == 0).mean() > _COARSE:  # such as whole seconds at 50 Hz: no single step can be trusted
-        return Timing(_rounded(len(steps) / float(seconds[order[-1]] - seconds[order[0]])), order, (), back)
+        return Timing(0.0, order, (), back, repeated)
+    if repeated > _COARSE * len(steps):  # such as whole seconds at 50 Hz: no single step can be trusted
+        return Timing(_rounded(len(steps) / float(seconds[order[-1]] - seconds[order[0]])), order, (), back, 0)
     step = float(np.median(steps[steps > 0]))
     places = np.flatnonzero(steps > _HOLE * step)
     holes = tuple((int(place) + 1, max(round(float(steps[place]) / step) - 1, 1)) for place in places)
-    return Timing(_rounded(1 / step), order, holes, back)
+    return Timing(_rounded(1 / step), order, holes, back, repeated)
 
 
 def _rounded(rate: float) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.labels import alike
 from edgelstm.data.windows import shorter
 from edgelstm.judging.shares import listed
 from edgelstm.plain import printable
@@ -34,6 +35,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
         )
     if names := still(training):
         found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
+    found += [f"labels {words}" for words in alike(training.labels)]
     short = shorter(test, config.data.window)
     if short and not config.task.each_frame:
         found.append(

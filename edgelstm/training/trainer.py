@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.seen import feature_range
 from edgelstm.data.windows import cut
 from edgelstm.evaluation import pooled, some_at_a_time
 from edgelstm.judging import Figure, Said
@@ -26,7 +27,6 @@ from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.persistence import begin_at_persistence
-from edgelstm.training.seen import feature_range
 
 _TELLING = 16  # frames of a recording, of which no two are the same by chance
 

@@ -6,12 +6,11 @@ Nothing is refused for it: a stream goes on, and one remark says what was seen, 
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from edgelstm.plain import printable
+from edgelstm.stamps import UNITS, date_seconds, is_time, unit_of_time
 
 FEW = 20
 """Intervals by which the usual one is known."""
@@ -19,20 +18,15 @@ LINES_AFTER = 200
 """Lines that may follow a finding before it is told: others go into the same remark."""
 
 _HOLE = 2.5  # usual intervals
+_COARSE = 0.1  # share of times like the one before, above which they only count coarse time
 _RATES_DIFFER = 0.05
 _MOST_LISTED = 3
 _LEAST_AT_END = 5
-_NAME = re.compile(
-    r"(?:date[ _]?time|time[ _]?stamp|time|ts|t|(?P<prefix>milli|micro|nano)?(?P<seconds>sec(?:ond)?s?))"
-    r"(?:[ _\[(]+(?P<unit>s|sec|seconds|ms|us|µs|ns)[\])]?)?"
-)
-_UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "milli": 1e-3, "ms": 1e-3, "micro": 1e-6, "us": 1e-6, "µs": 1e-6}
-_UNITS |= {"nano": 1e-9, "ns": 1e-9}
 
 
 def time_column(names: Sequence[str]) -> str | None:
     """The first of these columns that has the name of one with times; None where there is none."""
-    return next((name for name in names if _NAME.fullmatch(name.strip().lower())), None)
+    return next(filter(is_time, names), None)
 
 
 class TimeCheck:
@@ -42,7 +36,7 @@ class TimeCheck:
     """
 
     def __init__(self, column: str, rate: float) -> None:
-        self._rate, self._unit = rate, _unit_of(column)
+        self._rate, self._unit = rate, unit_of_time(column)
         self._early: list[tuple[int, float]] = []  # (line, interval) before the usual interval is known
         self._usual: float | None = None  # interval, in the column's own unit
         self._mean = 0.0
@@ -50,6 +44,7 @@ class TimeCheck:
         self._before_step_back: float | None = None
         self._holes: list[tuple[int, float]] = []
         self._steps_back: list[tuple[int, float]] = []
+        self._repeats: list[int] = []  # lines
         self._is_off = False
         self._line = 0
         self._found_at: int | None = None
@@ -77,7 +72,8 @@ class TimeCheck:
             self._early.append((line, interval))
             if len(self._early) == FEW:
                 self._settle()
-        if self._found_at is None and (len(self._early) == FEW or self._steps_back or self._holes) and self._finds():
+        found = len(self._early) == FEW or self._steps_back or self._holes or self._repeats
+        if self._found_at is None and found and self._finds():
             self._found_at = line
 
     @property
@@ -99,7 +95,7 @@ class TimeCheck:
     def _settle(self) -> None:
         intervals = [interval for _, interval in self._early]
         usual = statistics.median(intervals)
-        if min(intervals) <= 0:  # a clock that is coarser than the frames: neither rate nor holes can be told
+        if intervals.count(0) > _COARSE * len(intervals):  # a clock coarser than the frames: nothing can be told
             self._usual = math.inf
             return
         self._usual = usual
@@ -114,9 +110,11 @@ class TimeCheck:
         """That by which the rate is nearest to the model's; None for a count of frames, and where that is unknown."""
         if not self._rate or (counts and not math.isclose(self._rate, 1.0)):
             return None
-        return min(set(_UNITS.values()), key=lambda unit: abs(math.log(self._rate * self._mean * unit)))
+        return min(set(UNITS.values()), key=lambda unit: abs(math.log(self._rate * self._mean * unit)))
 
     def _look(self, line: int, interval: float) -> None:
+        if interval == 0 and self._usual is not None and math.isfinite(self._usual):
+            self._repeats.append(line)
         if self._usual is not None and interval > _HOLE * self._usual:
             self._holes.append((line, interval - self._usual))
 
@@ -130,6 +128,10 @@ class TimeCheck:
             finds.append(self._listed(self._holes, "missing before line"))
         if self._steps_back:
             finds.append(self._listed(self._steps_back, "back at line"))
+        if self._repeats:
+            listed = ", ".join(map(str, self._repeats[:_MOST_LISTED]))
+            more = len(self._repeats) - _MOST_LISTED
+            finds.append(f"the same time again at line {listed}" + (f" and {more} more" if more > 0 else ""))
         return finds
 
     def _listed(self, found: list[tuple[int, float]], what: str) -> str:
@@ -142,14 +144,6 @@ class TimeCheck:
         return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
 
-def _unit_of(column: str) -> float | None:
-    """In seconds, as the column's name says it."""
-    match = _NAME.fullmatch(column.strip().lower())
-    if match is None or not any(match.groups()):
-        return None
-    return _UNITS[match["unit"] or match["prefix"] or "seconds"]
-
-
 def _number(given: object) -> tuple[float, bool] | None:
     """(time, whether it is a date's, in seconds); None for what is none."""
     is_date = False
@@ -157,12 +151,10 @@ def _number(given: object) -> tuple[float, bool] | None:
         try:
             number = float(given)
         except ValueError:
-            try:
-                date = datetime.fromisoformat(given.strip())
-            except ValueError:
+            seconds = date_seconds(given)
+            if seconds is None:
                 return None
-            number = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-            is_date = True
+            number, is_date = seconds, True
     elif isinstance(given, float) or (type(given) is int and abs(given) < 1 << 63):
         number = float(given)
     else:

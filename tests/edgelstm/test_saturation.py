@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from edgelstm.data import Dataset, save_dataset
+from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Normalize
 from edgelstm.model_file import save_model
 from edgelstm.quantization import calibrate, calibration_remarks, quantization_warnings, quantize, saturation
 from edgelstm.quantization.reference import IntegerStream
+from edgelstm.recalibration import recalibrated
 from random_models import random_model, random_signal
 
 
@@ -86,6 +88,34 @@ def test_odd_data_are_told_by_the_names_of_features(change: Callable[..., Any], 
     else:
         assert len(found) == 1
         assert found[0].startswith(line)
+
+
+def test_evaluate_notes_levels_in_the_words_of_export(command: Callable[..., Any], tmp_path: Path) -> None:
+    """The model and its file alike."""
+    model = replace(named(with_bias(0.5)), labels=("a", "b"))
+    save_model(model, tmp_path / "model.npz")
+    (tmp_path / "m.elstm").write_bytes(encode(model))
+    for shift, notes in ((0, 0), (900, 1)):
+        signal = (random_signal(1500, 2, 3) * [5, 1] + [100 + shift, 0]).astype(np.float32)
+        parts = tuple(np.split(signal, 10))
+        data = Dataset(parts, np.arange(10) % 2, ("a", "b"), np.arange(10), ("pressure", "level"))
+        save_dataset(data, tmp_path / "data.npz")
+        (line,) = calibration_remarks(model, parts) if notes else ("",)
+        for name in ("model.npz", "m.elstm"):
+            ended = command("evaluate", tmp_path / name, tmp_path / "data.npz", "--all")
+            assert ended.code == 0
+            assert ended.err.count("Note: ") == notes
+            assert line.removeprefix("calibration: ") in " ".join(ended.err.split())
+
+
+def test_a_model_that_does_not_know_its_ranges_learns_them() -> None:
+    signals = tuple((random_signal(900, 2, seed) * [5, 1] + [100, 0]).astype(np.float32) for seed in range(5))
+    data = Dataset(signals, np.zeros(5, np.int64), ("",), np.arange(5), ("pressure", "level"))
+    model = recalibrated(named(with_bias(0.5)), data)
+    (low, high), _ = model.feature_range
+    assert 75 < low < 95 < 105 < high < 125
+    known = replace(model, feature_range=((0.0, 1.0), (0.0, 1.0)))
+    assert recalibrated(known, data).feature_range == known.feature_range
 
 
 def test_data_in_which_nothing_moves_are_refused() -> None:

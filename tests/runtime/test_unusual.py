@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgelstm.data import Dataset
+from edgelstm.data.seen import feature_range
 from edgelstm.runtime.unusual import read_unusual
-from edgelstm.training.seen import feature_range
 
 RANGE = {"feature_range": [[-1.0, 1.0], [100.0, 300.0], [5.0, 5.0]]}
 STD = {"normalize": {"mean": [0.0, 200.0, 5.0], "std": [0.5, 50.0, 0.1]}}

@@ -81,6 +81,16 @@ def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -
         assert word in text
 
 
+def test_labels_that_are_most_likely_one_are_told(tmp_path: Path, command: Command) -> None:
+    rows = [f"{n},{n % 7},{label}" for label in ("Rest", "rest", "walk slow", "walk_slow", "run") for n in range(9)]
+    (tmp_path / "long.csv").write_text("\n".join(["series,x,label", *rows]) + "\n")
+    shown = command("data", "inspect", tmp_path / "long.csv")
+    said = " ".join((shown.out + shown.err).split())
+    assert "labels 'Rest' and 'rest' differ in case or spaces alone: one label?" in said
+    assert "labels 'walk slow' and 'walk_slow' differ" in said
+    assert "'run'" not in said
+
+
 def test_convert_keeps_what_was_read(recordings: Path, command: Command) -> None:
     path = recordings.parent / "swings.npz"
     assert command("data", "convert", recordings, "-o", path).code == 0

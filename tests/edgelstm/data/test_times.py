@@ -22,6 +22,7 @@ def test_dropped_frames_are_the_holes(frames: int, rate: float, start: float, da
     timing = read_timing(start + kept / rate)
     assert np.isclose(timing.rate, rate, rtol=1e-4)
     assert not timing.back
+    assert not timing.repeated
     values, places = open_holes(kept[:, None].astype(float), timing.holes)
     assert len(values) == frames
     np.testing.assert_array_equal(np.flatnonzero(places < 0), sorted(dropped))
@@ -44,9 +45,15 @@ def test_coarse_stamps_tell_the_rate_by_their_span() -> None:
 
 def test_units_and_epochs() -> None:
     seconds = np.array([1.0, 1.5])
-    np.testing.assert_allclose(number_times(seconds * 1000, "ms"), seconds)
+    np.testing.assert_allclose(number_times(seconds * 1000, 1e-3), seconds)
     now = 1.7e9 + seconds
     for factor in (1, 1e3, 1e6, 1e9):
         np.testing.assert_allclose(np.diff(number_times(now * factor)), [0.5], rtol=1e-3)
     np.testing.assert_allclose(text_times(["2024-03-01 00:00", "2024-02-29T23:59:59Z", "1970-01-02"])[2], 86400)
     assert np.diff(text_times(["2024-02-28 23:00", "2024-02-29 00:00"])) == [3600]
+
+
+def test_stamps_that_are_there_twice_are_counted() -> None:
+    timing = read_timing(np.array([*range(50), 49, 20], float) / 10)
+    assert (timing.repeated, timing.back, timing.rate) == (2, 1, 10)
+    assert read_timing(np.zeros(9)).repeated == 8

@@ -71,6 +71,7 @@ def test_nothing_is_said_of_what_is_well(train: Callable[..., Any]) -> None:
             "far fewer recordings than of 'left' (40): 'rare'; the accuracy says",
         ),
         (made({"left": 20, "right": 20, "up": 0}), "", "", "no recording to train on: 'up'"),
+        (made({"left": 20, "Left ": 20, "right": 20}), "", "", "labels 'left' and 'Left ' differ in case or spaces"),
     ],
 )
 def test_what_is_most_likely_not_meant_is_said(

@@ -1,0 +1,90 @@
+"""Time stamps: streams and recordings find the same columns, and read the same from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgelstm.data.columns import Roles, find_roles
+from edgelstm.data.options import DEFAULTS
+from edgelstm.data.read import read_recordings
+from edgelstm.runtime.sources.open import open_source
+from edgelstm.runtime.sources.source import FrameFormat
+from edgelstm.stamps import date_seconds, is_time, unit_of_time
+
+UNITS = {
+    "time": None,
+    "Time ": None,
+    "timestamp": None,
+    "time stamp": None,
+    "date_time": None,
+    "datetime": None,
+    "date": None,
+    "t": None,
+    "ts": None,
+    "t [ms]": 1e-3,
+    "time_ms": 1e-3,
+    "time (us)": 1e-6,
+    "timestamp_ns": 1e-9,
+    "seconds": 1.0,
+    "sec": 1.0,
+    "time [s]": 1.0,
+    "milliseconds": 1e-3,
+    "microseconds": 1e-6,
+    "nanosec": 1e-9,
+    "seconds [ms]": 1e-3,
+}
+
+
+@pytest.mark.parametrize(("name", "unit"), UNITS.items())
+def test_a_stream_and_a_reader_of_recordings_go_by_the_same_name(
+    name: str, unit: float | None, tmp_path: Path
+) -> None:
+    """100 frames per second by the stamps; the stream is told that they are 50."""
+    assert is_time(name)
+    assert unit_of_time(name) == unit
+    assert find_roles([name.strip(), "x"], Roles()).time == name.strip()
+    path = tmp_path / "r.csv"
+    lines = [f"{n * 0.01 / (unit or 1):.9g},{n % 7}" for n in range(50)]
+    path.write_text("\n".join([f"{name},x", *lines]) + "\n")
+    assert read_recordings(path).sample_rate == pytest.approx(100)
+    if unit is None:  # a stream takes that by which the rates are nearest
+        return
+    said: list[str] = []
+    with open_source("file", str(path), FrameFormat(1, ("x",), "auto", 50.0), said.append) as source:
+        assert len(list(source)) == 50
+    assert said == [f"{path}: column {name.strip()}: 100 frames per second, the model's rate is 50"]
+
+
+@pytest.mark.parametrize("name", ["temperature", "x", "ms", "update", "times", "time_of_flight", "tension [s]", "t2"])
+def test_other_columns_are_none(name: str) -> None:
+    assert not is_time(name)
+    assert find_roles([name, "x"], Roles()).time == ""
+
+
+def test_the_unit_of_a_column_that_somebody_named_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("clock_ms,x\n" + "".join(f"{n * 10},{n}\n" for n in range(30)))
+    options = replace(DEFAULTS, roles=Roles(time="clock_ms"))
+    assert read_recordings(path, options).sample_rate == pytest.approx(100)
+
+
+def test_dates_are_utc_unless_they_name_a_zone() -> None:
+    assert date_seconds("1970-01-02") == 86400
+    assert date_seconds(" 1970-01-01T01:00:00+01:00 ") == 0
+    for wrong in ("", "today", "12", "1970-13-01"):
+        assert date_seconds(wrong) is None, wrong
+
+
+def test_repeated_stamps_are_told_by_both(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("time,x\n" + "".join(f"{n / 50},{n}\n" for n in sorted([*range(60), 30])))
+    found = read_recordings(path).recordings[0]
+    assert found.notes == ("time stands still 1 times; all frames stay",)
+    assert len(found.frames) == 61
+    said: list[str] = []
+    with open_source("file", str(path), FrameFormat(1, ("x",), "auto", 50.0), said.append) as source:
+        assert len(list(source)) == 61
+    assert said == [f"{path}: column time: the same time again at line 33"]
