@@ -1,9 +1,9 @@
-/* Stream a CSV file through a model: stream_csv MODEL.elstm FRAMES.csv
+/* Stream a CSV file through a model: stream_csv MODEL.elstm FRAMES.csv [HOP]
  *
  * A line is one frame, its features in the model's order, separated by commas. A first line that
  * does not begin with a number is a header; where that begins with `time`, its column is passed
  * over. Each answer is printed as a line; of a model that answers only when asked, the one at the
- * end. */
+ * end. With HOP an answer comes after every so many frames, whatever the model's own hop is. */
 #include <edgelstm.h>
 
 #include <stdio.h>
@@ -106,9 +106,16 @@ static int stream_lines(FILE *csv, const char *path, const el_info *info, el_str
     return fflush(stdout) != 0 || ferror(stdout) ? fail("standard output", "cannot be written") : 0;
 }
 
+static int parse_hop(const char *text, uint32_t *hop) {
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    *hop = (uint32_t)value;
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && value <= UINT32_MAX;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 3)
-        return fail("usage", "stream_csv MODEL.elstm FRAMES.csv");
+    if (argc != 3 && argc != 4)
+        return fail("usage", "stream_csv MODEL.elstm FRAMES.csv [HOP]");
 
     static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
     size_t size = 0;
@@ -123,7 +130,10 @@ int main(int argc, char **argv) {
     el_info info;
     el_stream *stream;
     el_model_info(model, &info);
-    status = el_stream_init(aligned(info.stream_size), info.stream_size, model, NULL, &stream);
+    if (argc == 4 && !parse_hop(argv[3], &info.answer.hop))
+        return fail(argv[3], "no whole number of frames");
+    size = el_stream_size(model, &info.answer); /* 0 for answers that el_stream_init refuses */
+    status = el_stream_init(aligned(size ? size : 1), size, model, &info.answer, &stream);
     if (status != EL_OK)
         return fail("stream", el_status_message(status));
     FILE *csv = fopen(argv[2], "r");

@@ -104,11 +104,14 @@ def test_the_example_takes_headers_and_says_what_is_wrong(prefix: Path, tmp_path
     frames = np.round(random_signal(9, 3), 3).astype(np.float32)
     rows = [",".join(f"{value:.9g}" for value in frame) for frame in frames]
 
-    def streamed(text: str, answer: Answer, out: Path = tmp_path / "out") -> tuple[int, list[list[float]], str]:
+    def streamed(
+        text: str, answer: Answer, out: Path = tmp_path / "out", hop: str | None = None
+    ) -> tuple[int, list[list[float]], str]:
         model_file.write_bytes(encode(random_model(3, [5], [2], answer=answer, frames=20)))
         csv.write_text(text)
         with out.open("wb") as to:
-            done = subprocess.run([program, model_file, csv], env=environment, stdout=to, stderr=subprocess.PIPE)
+            command = [program, model_file, csv, *([] if hop is None else [hop])]
+            done = subprocess.run(command, env=environment, stdout=to, stderr=subprocess.PIPE)
         lines = out.read_text().splitlines() if out.is_file() else []
         answers = [np.array(line.split(","), np.float32).tolist() for line in lines]
         return done.returncode, answers, done.stderr.decode()
@@ -123,6 +126,12 @@ def test_the_example_takes_headers_and_says_what_is_wrong(prefix: Path, tmp_path
     stream = RuntimeModel(model_file).stream()
     stream.push(frames)
     assert answers == [stream.answer().tolist()]
+    status, answers, said = streamed(timed, Answer("mean", 0, 0), hop="2")
+    assert (status, said) == (0, "")
+    assert answers == RuntimeModel(model_file).stream(hop=2).push(frames).tolist()
+    refused = "stream: pooling, window or hop are none that this model's answers can have\n"
+    assert streamed(timed, Answer("mean", 20, 10), hop="3") == (1, [], refused)
+    assert streamed(timed, Answer(), hop="3x") == (1, [], "3x: no whole number of frames\n")
     few = f"{csv}: no answer: 9 frames, the first needs 10\n"
     assert streamed(timed, Answer("mean", 20, 10)) == (0, [], few)
     assert streamed("", Answer("last", 0, 0)) == (0, [], f"{csv}: no answer: 0 frames, the first needs 1\n")
