@@ -276,6 +276,14 @@ class Model:
         return self.answer.of_runs(self.stride)
 
     @property
+    def trained_window(self) -> int:
+        """Frames of a window in training, 0 where the model does not say."""
+        config = self.provenance.get("config")
+        data = config.get("data") if isinstance(config, dict) else None
+        window = data.get("window") if isinstance(data, dict) else None
+        return window if type(window) is int and window > 0 else 0
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """The quantities whose ranges int8 needs."""
         names = ["x"]

@@ -18,7 +18,7 @@ def recalibrated(model: Model, dataset: Dataset) -> Model:
     ValueError where nothing is long enough."""
     seen, proves = splits.every_fifth(dataset)
     fit = dataset.subset(seen)
-    unseen = kept.unseen(dataset.subset(proves), model.answer.hop) if proves.size else model.unseen
+    unseen = kept.unseen([dataset.subset(proves)], model) if proves.size else model.unseen
     seen_range = model.feature_range or feature_range(fit)
     model = replace(model, examples=kept.examples(fit), unseen=unseen, feature_range=seen_range)
     return calibrate(model, fit.sequences)

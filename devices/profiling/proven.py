@@ -17,6 +17,7 @@ class _Figures:
     answers: Annotated[int, Bounds(0)]
     share: Annotated[float, Bounds(0, 1)] | None
     error: Annotated[float, Bounds(0)]
+    independent: Annotated[int, Bounds(0)] | None = None  # proofs of before do not say
 
 
 @dataclass(frozen=True)
@@ -36,4 +37,5 @@ def agreement_of(path: Path) -> Agrees | Unavailable:
         return Unavailable("a proof beside the file that cannot be read")
     if proof.sha256 != hashlib.sha256(path.read_bytes()).hexdigest():
         return Unavailable("the proof beside the file is another one's")
-    return Agrees(proof.agrees.share, proof.agrees.answers, proof.agrees.error)
+    found = proof.agrees
+    return Agrees(found.share, found.answers, found.error, found.independent)

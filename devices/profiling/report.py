@@ -29,6 +29,7 @@ class Agrees:
     share: float | None  # of answers decided as the model decides; None where there is none to tell
     answers: int  # that it rests on
     error: float  # of scores, RMS, relative to that of the model's
+    independent: int | None = None  # so many independent answers those are worth; None: a proof of before
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def command(
     """Write MODEL (npz) for an engine, run the file there on real sequences, and compare.
 
     A file passes when it computes what its form says (same rounding), and agrees with the float model on recordings
-    that calibration never saw: 98 % of 200 answers or more are decided alike, and the scores are off by at most twice
-    what --list states. The proof is stored beside the file as FILE.proof.json.
+    that calibration never saw: 98 % of 200 answers or more, worth 100 independent ones, are decided alike, and the
+    scores are off by at most twice what --list states. The proof is stored beside the file as FILE.proof.json.
 
     The file's own answers are MODEL's, or as --hop, --window, --pooling and --threshold say; the proof judges those.
     """

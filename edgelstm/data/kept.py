@@ -2,45 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.model import Model
 
 Sequences = tuple[NDArray[np.float32], ...]
 
 EXAMPLES_BYTES, EXAMPLES = 64 << 10, 32
+EXAMPLE_FRAMES = 256
+"""Shortest piece of a longer recording."""
+
 UNSEEN_BYTES, UNSEEN = 1 << 20, 256
+UNSEEN_FRAMES = 50_000
 UNSEEN_ANSWERS = 300
-"""An export says what share of answers agrees from 200 on. The rest is for what recordings lose at their ends."""
+"""An export says what share of answers agrees from 200 on, as independent as 100: more than enough frames for most
+models. Where answers are rare, more frames are taken for so many of them."""
+
+UNSEEN_PIECE, UNSEEN_WINDOWS = 1024, 4
+"""Shortest piece of a longer recording, in frames and in windows of answers and of training."""
+
+WORK = 1 << 25
+"""Most rows of gates over all frames: the proof computes them in float64, side by side."""
 
 
 def examples(dataset: Dataset) -> Sequences:
-    """A few sequences, every class in turn: `EXAMPLES_BYTES` together; long ones lose their end."""
-    return _in_turn(dataset, EXAMPLES_BYTES // (dataset.features * 4), EXAMPLES)
+    """A few sequences of every class and group: `EXAMPLES_BYTES` together, long ones in pieces."""
+    return _chosen([dataset], EXAMPLES_BYTES // (dataset.features * 4), EXAMPLE_FRAMES, EXAMPLES)
 
 
-def unseen(dataset: Dataset, hop: int) -> Sequences:
-    """Sequences, every class in turn, over which a model that answers every `hop` frames gives `UNSEEN_ANSWERS`
-    answers, but no less than `EXAMPLES_BYTES` and no more than `UNSEEN_BYTES`. With a hop of 0 a sequence is an
-    answer, and as many are taken as there may be."""
-    frame = dataset.features * 4
-    most = UNSEEN_BYTES // frame
-    return _in_turn(dataset, min(max(hop * UNSEEN_ANSWERS, EXAMPLES_BYTES // frame), most) if hop else most, UNSEEN)
+def unseen_frames(model: Model) -> int:
+    """How many frames `unseen` wants for `model`: `UNSEEN_FRAMES`, or those of `UNSEEN_ANSWERS` answers, but no more
+    than `UNSEEN_BYTES` and `WORK` allow."""
+    rows = max(layer.b.size if hasattr(layer, "b") else 0 for layer in model.layers)
+    most = min(UNSEEN_BYTES // (model.features * 4), WORK // max(rows, 1))
+    return min(max(UNSEEN_FRAMES, model.answer.hop * UNSEEN_ANSWERS), most)
 
 
-def _in_turn(dataset: Dataset, frames: int, count: int) -> Sequences:
-    """At most `count` sequences of `frames` frames together. No class takes more than its share at a time."""
-    classes = np.unique(dataset.y)
-    longest = max(frames // len(classes), 1)
-    by_class = [np.flatnonzero(dataset.y == label) for label in classes]
-    rounds = (places[n] for n in range(len(dataset)) for places in by_class if n < len(places))
+def unseen(parts: Sequence[Dataset], model: Model) -> Sequences:
+    """Sequences of all `parts` together for the proof of the files of `model`: all where they are no more than
+    `unseen_frames`. Else of every class and group, in proportion, and long ones in pieces that lie evenly over them,
+    so that what happens in one of a hundred stretches of the data happens in one of a hundred of these."""
+    window = max(model.answer.window, model.answer.hop, model.trained_window, model.stride)
+    return _chosen(parts, unseen_frames(model), max(UNSEEN_PIECE, UNSEEN_WINDOWS * window), UNSEEN)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Sequences, and what they are of."""
+
+    sequences: Sequences
+    kinds: tuple[NDArray[np.int64], ...]  # (sequences,) each: their classes, their groups
+
+    @classmethod
+    def of(cls, parts: Sequence[Dataset]) -> _Pool:
+        classes = np.concatenate([part.y for part in parts])
+        groups = np.concatenate([part.groups for part in parts])
+        kinds = tuple(np.unique(of, return_inverse=True)[1] for of in (classes, groups))
+        return cls(tuple(x for part in parts for x in part.sequences), kinds)
+
+    def order(self, count: int) -> list[int]:
+        """`count` places, or all: next always one whose class and group have the least of their share so far."""
+        totals = [np.bincount(of) for of in self.kinds]
+        taken = [np.zeros(len(total)) for total in totals]
+        # Those that are alike come in an order of their own: what lies side by side was recorded side by side.
+        rest = np.random.default_rng(0).permutation(len(self.sequences))
+        order: list[int] = []
+        while len(rest) and len(order) < count:
+            have = sum(some[of[rest]] / total[of[rest]] for some, total, of in zip(taken, totals, self.kinds))
+            at = int(np.argmin(have))
+            place = int(rest[at])
+            order.append(place)
+            rest = np.delete(rest, at)
+            for some, of in zip(taken, self.kinds):
+                some[of[place]] += 1
+        return order
+
+
+def _chosen(parts: Sequence[Dataset], frames: int, piece: int, count: int) -> Sequences:
+    """At most `count` sequences of at most `frames` frames together; what is cut off a longer one has `piece` frames
+    or more, where `frames` allows."""
+    pool = _Pool.of(parts)
     chosen: list[NDArray[np.float32]] = []
     room = frames
-    for place in rounds:
-        x = dataset.sequences[place][:longest]
-        if len(x) > room or len(chosen) == count:
+    for place in pool.order(count):
+        x = pool.sequences[place]
+        if min(len(x), piece, frames) > room:
             break
         chosen.append(x)
-        room -= len(x)
-    return tuple(chosen)
+        room -= min(len(x), piece)
+    most = _even(np.array([len(x) for x in chosen]), frames)
+    pieces = [part for x in chosen for part in _spread(x, most, piece)]
+    return tuple(pieces[:count])
+
+
+def _even(lengths: NDArray[np.int64], frames: int) -> int:
+    """The largest number m such that at most m of each of `lengths` are at most `frames` together."""
+    least, most = 0, int(lengths.max())
+    while least < most:
+        middle = (least + most + 1) // 2
+        if np.minimum(lengths, middle).sum() <= frames:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _spread(x: NDArray[np.float32], frames: int, piece: int) -> list[NDArray[np.float32]]:
+    """`x`, or where it is longer than `frames` as many pieces of `piece` frames or more, evenly over it."""
+    if len(x) <= frames:
+        return [x]
+    count = max(frames // piece, 1)
+    length = frames // count
+    last = len(x) - length
+    starts = [n * last // (count - 1) for n in range(count)] if count > 1 else [last // 2]
+    return [x[start : start + length] for start in starts]

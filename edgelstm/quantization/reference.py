@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.forward import LONG, by_length
+from edgelstm.model import Model
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import Int64, Walker
 from edgelstm.quantization.quantized_model import QuantizedModel
@@ -89,8 +90,8 @@ def _run(quantized: QuantizedModel, walkers: list[Walker], x: Codes) -> list[Tra
     return [Trace(x[:, b], row(results, b), row(states, b), sums[:, b], scores[:, b]) for b in batch]
 
 
-def _batches(
-    quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int
+def traces(
+    quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int = 64
 ) -> Iterator[tuple[int, Trace]]:
     """(place, trace) of each raw sequence (T, features), every one from a fresh state, in any order.
 
@@ -102,19 +103,33 @@ def _batches(
         )
         for row, place in enumerate(places):
             x[: len(sequences[place]), row] = quantize_frames(quantized, sequences[place])
-        yield from zip(map(int, places), _run(quantized, _walkers(quantized, len(places)), x))
+        for place, trace in zip(map(int, places), _run(quantized, _walkers(quantized, len(places)), x)):
+            yield place, _up_to(trace, quantized.model, len(sequences[place]))
+
+
+def _up_to(trace: Trace, model: Model, frames: int) -> Trace:
+    """Of the first `frames` frames."""
+    runs = {at.name: frames // at.stride for at in model.road}
+    runs |= {name: frames // at.stride for at in model.road for name, _ in at.parts}
+    last = frames // model.stride
+    return Trace(
+        trace.x[:frames],
+        {name: values[: runs[name]] for name, values in trace.results.items()},
+        {name: values[: runs[name]] for name, values in trace.states.items()},
+        trace.sums[:last],
+        trace.scores[:last],
+    )
 
 
 def scores(
     quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32]], batch: int = 64
 ) -> list[NDArray[np.float32]]:
     """Scores (T // stride, outputs) of each raw sequence (T, features), every one from a fresh state."""
-    stride = quantized.model.stride
     lengths = np.array([len(sequence) for sequence in sequences])
     long, short = np.flatnonzero(lengths > LONG).tolist(), np.flatnonzero(lengths <= LONG).tolist()
     found = {place: IntegerStream(quantized).scores(sequences[place]) for place in long}
-    for place, trace in _batches(quantized, [sequences[n] for n in short], batch):
-        found[short[place]] = trace.scores[: len(sequences[short[place]]) // stride]
+    for place, trace in traces(quantized, [sequences[n] for n in short], batch):
+        found[short[place]] = trace.scores
     return [found[place] for place in range(len(sequences))]
 
 
@@ -123,9 +138,8 @@ def final_states(
 ) -> list[dict[str, NDArray[Any]]]:
     """The parts of the state by name, (values,) each, as of each layer's newest run in each raw sequence
     (T, features), which is at least as long as the model's stride."""
-    strides = {name: at.stride for at in quantized.model.road for name, _ in at.parts}
-    found = {}
-    for place, trace in _batches(quantized, sequences, batch):
-        frames = len(sequences[place])
-        found[place] = {name: values[frames // strides[name] - 1] for name, values in trace.states.items()}
+    found = {
+        place: {name: values[-1] for name, values in trace.states.items()}
+        for place, trace in traces(quantized, sequences, batch)
+    }
     return [found[place] for place in range(len(sequences))]

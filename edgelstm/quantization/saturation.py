@@ -14,6 +14,9 @@ from edgelstm.quantization.fixed_point import INT16_MAX, INT16_MIN
 from edgelstm.quantization.matrix import BIAS_LIMIT
 from edgelstm.quantization.quantized_model import QuantizedModel
 
+BATCH = 8
+"""Sequences side by side: longer ones of wide layers take much memory."""
+
 FEW_STEPS = 16
 """A row whose largest weight is fewer steps than this has lost most of what it was."""
 
@@ -30,8 +33,7 @@ def saturation(quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32
         at_end[name] = at_end.get(name, 0) + ends
         values[name] = values.get(name, 0) + codes.size
 
-    for sequence in sequences:
-        trace = reference.IntegerStream(quantized).push(sequence)
+    for _, trace in reference.traces(quantized, sequences, BATCH):
         count("x", trace.x, *_ends(quantized.input))
         for at, layer in zip(quantized.model.road[:-1], quantized.layers):
             if at.layer.columns:

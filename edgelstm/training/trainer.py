@@ -232,11 +232,14 @@ def _with_thresholds(model: Model, held_out: Dataset | None) -> Model:
 
 def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, watched: Dataset | None) -> Trained:
     """The model with sequences to calibrate on, and with others to prove its files with: of those that training was
-    watched by, or else every fifth of those that it learned from."""
-    if watched is None:
+    watched by, and where these are few or none every fifth of those that it learned from."""
+    parts = [] if watched is None else [watched]
+    if watched is None or watched.frames < kept.unseen_frames(model):
         seen, proves = splits.every_fifth(fit)
-        fit, watched = fit.subset(seen), fit.subset(proves) if proves.size else None
-    unseen = () if watched is None else kept.unseen(watched, model.answer.hop)
+        if proves.size:
+            parts.append(fit.subset(proves))
+            fit = fit.subset(seen)
+    unseen = kept.unseen(parts, model) if parts else ()
     return Trained(replace(model, examples=kept.examples(fit), unseen=unseen), history, fit.sequences)
 
 

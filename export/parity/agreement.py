@@ -6,9 +6,10 @@ recordings as a board does. Each of its answers is held against that of the mode
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +17,25 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.export.parity.checks import MAX_REPORTED
 from edgelstm.export.parity.expected import Expected, expected_answers
+from edgelstm.export.parity.independent import independent
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 from edgelstm.plain import printable
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.thresholds import USUAL
 
 Frames = Sequence[NDArray[np.float32]]
 Data = Literal["unseen", "given", "calibration"]
 """Recordings of the model that calibration never saw, those of the caller, or for want of them those that the model
 was calibrated on, which say nothing of decisions."""
 
-ENOUGH = 200
-"""Answers from which on a share of them is told and judged: one of fewer is more than half a percent."""
+ENOUGH, INDEPENDENT = 200, 100
+"""Answers from which on a share of them is told and judged, and how many independent ones they are worth at least:
+where none of 100 differs, a file that decides otherwise in 3 % of all is ruled out with 95 % certainty."""
+
+DOUBT, FEWEST = 3.0, 10
+"""A share of fewer answers is told where it lies this many standard deviations below what is asked, but of so many
+independent ones at least: that is no chance."""
 
 LEAST_SHARE = 0.98
 MOST_ERRORS = 2.0
@@ -35,6 +43,12 @@ MOST_ERRORS = 2.0
 
 _LEAST_SHOWN = 1e-5
 _MOST_NAMED, _MOST_LETTERS = 100, 40  # a model has up to 16,384 outputs, named at any length
+
+_FLOAT32_STEPS = 4
+"""By so many steps of float32 a file of floats may be off, wherever its answers lie."""
+
+_STILL = 1e-6
+"""Standard deviations of an output, relative to its largest answer, at which it stands still."""
 
 _LEAST_PROBABILITY = {"softmax": 1e-30, "sigmoid": 1e-3}
 """Scores are told from probabilities, which float32 holds down to 1e-38; those near 1 only within 6e-8."""
@@ -45,13 +59,22 @@ class Way:
     """What one way to run the recordings came to."""
 
     answers: int
+    independent: int  # answers that these are worth: see `edgelstm.export.parity.independent`
     agreeing: int | None  # answers decided as the model decides; None: linear, no decisions
     error: float  # RMS error of the answers' scores, relative to the RMS of the model's
+    worst_output: int | None = None  # linear: the one that is off the most for how far it moves
+    worst_error: float = 0.0  # its RMS error, relative to its own standard deviation
 
     @property
     def share(self) -> float | None:
         """None for too few answers, and without decisions."""
-        return None if self.agreeing is None or self.answers < ENOUGH else self.agreeing / self.answers
+        if self.agreeing is None or not self.answers:
+            return None
+        share = self.agreeing / self.answers
+        if self.answers >= ENOUGH and self.independent >= INDEPENDENT:
+            return share
+        chance = DOUBT * math.sqrt(LEAST_SHARE * (1 - LEAST_SHARE) / self.independent)
+        return share if self.independent >= FEWEST and share < LEAST_SHARE - chance else None
 
 
 @dataclass(frozen=True)
@@ -62,13 +85,16 @@ class Agreement:
     recordings: int
     frames: int
     answers: int  # that `share` rests on, or that are too few for one
+    independent: int  # as many independent ones they are worth
     share: float | None  # of answers decided as the model decides; None: no decisions, too few answers or seen ones
     error: float  # of scores: RMS, relative to that of the model's scores
     stated_error: float  # that the form states
     passed: bool
     fresh: Way
     streamed: Way | None  # None for a model that answers only when asked, at the end of a sequence
-    unanswered: int = 0  # labels that the model decides for in no answer, fresh or streamed
+    worst_output: str | None = None  # linear: the output that is off the most for how far it moves
+    worst_error: float = 0.0  # its RMS error, relative to its own standard deviation
+    unanswered: int = 0  # labels that the model decides for in no answer, fresh or streamed; linear: that never move
     unanswered_labels: tuple[str, ...] = ()  # the first 100 of them, of at most 40 letters; places without labels
 
     def problems(self) -> list[str]:
@@ -76,33 +102,47 @@ class Agreement:
         found = []
         if self.share is not None and self.share < LEAST_SHARE:
             least = f"at least {100 * LEAST_SHARE:g} %"
-            found.append(f"{show_share(self.share)} of {self.answers:,} answers agree, expected {least}")
+            found.append(f"{show_share(self.share)} of {self._counted()} agree, expected {least}")
         if self.error > MOST_ERRORS * self.stated_error:
             limit = show_error(MOST_ERRORS * self.stated_error)
             found.append(f"error of scores {show_error(self.error)}, expected at most {limit}")
+        if self.worst_error > MOST_ERRORS * self.stated_error:
+            limit = show_error(MOST_ERRORS * self.stated_error)
+            found.append(f"{self._worst()}, expected at most {limit}")
         return found
 
     def line(self) -> str:
         """For people, in one line."""
         error = f"error of scores {show_error(self.error)} (stated {show_error(self.stated_error)})"
         if self.fresh.agreeing is None:
-            return f"agrees: linear, no decisions; {error}"
+            worst = f"; {self._worst()}" if self.worst_output is not None else ""
+            note = f"; {self.note()}" if self.unanswered else ""
+            return f"agrees: linear, no decisions; {error}{worst}{note}"
         if self.data == "calibration":
             return f"agrees: no recordings that calibration did not see; on those that it saw, {error}"
         if self.share is None:
-            return f"agrees: too few to say ({self.answers}); {error}"
+            return f"agrees: too few to say ({self._counted()}); {error}"
         note = f"; {self.note()}" if self.unanswered else ""
-        decided = f"{show_share(self.share)} of {self.answers:,} answers decided as float32 decides"
+        decided = f"{show_share(self.share)} of {self._counted()} decided as float32 decides"
         return f"agrees: {decided}; {error}{note}"
+
+    def _worst(self) -> str:
+        return f"error of {self.worst_output} {show_error(self.worst_error)} of its standard deviation"
+
+    def _counted(self) -> str:
+        worth = f" ({self.independent:,} independent)" if self.independent < self.answers else ""
+        return f"{self.answers:,} answers{worth}"
 
     def note(self) -> str:
         """Of which labels the share says nothing; empty where it speaks of all, and without a share."""
-        if self.share is None or not self.unanswered:
+        linear = self.fresh.agreeing is None
+        if not self.unanswered or (self.share is None and not linear):
             return ""
         more = self.unanswered - len(self.unanswered_labels)
         names = ", ".join(self.unanswered_labels) + (f" and {more:,} more" if more else "")
         nothing = "nothing is said of it" if self.unanswered == 1 else "nothing is said of them"
-        return f"no answer on unseen recordings is: {names} ({nothing})"
+        found = "never moves on these recordings" if linear else "no answer on unseen recordings is"
+        return f"{found}: {names} ({nothing})"
 
 
 def show_share(share: float) -> str:
@@ -133,39 +173,48 @@ def agreement(model: Model, engine: EngineModel, recordings: Frames, data: Data,
     ways = [way for way in (fresh, streamed) if way is not None]
     # Too few answers of one way do not hide the other's; where both are too few, the more are told.
     told = [way for way in ways if way.share is not None and data != "calibration"]
-    worst = min(told, key=lambda way: way.share or 0.0) if told else max(ways, key=lambda way: way.answers)
+    worst = min(told, key=lambda way: way.share or 0.0) if told else max(ways, key=lambda way: way.independent)
     share = worst.share if told else None
     largest = max(way.error for way in ways)
     unanswered = _unanswered(model, expected)
+    worst_way = max(ways, key=lambda way: way.worst_error)
+    limit = MOST_ERRORS * error
     return Agreement(
         data=data,
         recordings=len(recordings),
         frames=sum(len(recording) for recording in recordings),
         answers=worst.answers,
+        independent=worst.independent,
         share=share,
         error=largest,
         stated_error=error,
-        passed=(share is None or share >= LEAST_SHARE) and largest <= MOST_ERRORS * error,
+        passed=(share is None or share >= LEAST_SHARE) and max(largest, worst_way.worst_error) <= limit,
         fresh=fresh,
         streamed=streamed,
+        worst_output=None if worst_way.worst_output is None else _name(model, worst_way.worst_output),
+        worst_error=worst_way.worst_error,
         unanswered=len(unanswered),
         unanswered_labels=tuple(unanswered[:_MOST_NAMED]),
     )
 
 
 def _unanswered(model: Model, expected: Expected) -> list[str]:
-    """Labels that `model` decides for in none of its answers: a file that never gives them agrees all the same."""
-    if model.activation == "linear":
-        return []
-    decided = np.zeros(model.outputs, bool)
+    """Labels that `model` decides for in none of its answers, or outputs of a linear one that never move: a file that
+    never gives them agrees all the same."""
+    met = np.zeros(model.outputs, bool)
     for scores in (expected.fresh, expected.streamed):
-        if scores is not None and len(scores):
-            found = _decisions(model, forward.activate(scores, model.activation))
-            decided |= (
-                np.isin(np.arange(model.outputs), found) if model.activation == "softmax" else found.any(axis=0)
-            )
-    names = model.labels or tuple(str(place) for place in range(model.outputs))
-    return [printable(names[place], _MOST_LETTERS) for place in np.flatnonzero(~decided)]
+        if scores is None or not len(scores):
+            continue
+        if model.activation == "linear":
+            met |= _moves(scores)
+            continue
+        found = _decisions(model, forward.activate(scores, model.activation))
+        met |= np.isin(np.arange(model.outputs), found) if model.activation == "softmax" else found.any(axis=0)
+    return [_name(model, place) for place in np.flatnonzero(~met).tolist()]
+
+
+def _name(model: Model, output: int) -> str:
+    return printable(model.labels[output] if model.labels else str(output), _MOST_LETTERS)
 
 
 def _fresh(stream: EngineStream, expected: Expected, hop: int) -> Floats:
@@ -183,20 +232,65 @@ def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     decides = model.activation != "linear"
     if found.shape != scores.shape or not len(scores):
         wrong = found.shape != scores.shape
-        return Way(len(scores), 0 if decides else None, MAX_REPORTED if wrong else 0.0)
+        return Way(len(scores), len(scores), 0 if decides else None, MAX_REPORTED if wrong else 0.0)
     wanted = forward.activate(scores, model.activation)
     finite = np.isfinite(found).all(axis=1)
     alike = finite & (_decisions(model, found) == _decisions(model, wanted)).all(axis=1)
     told, exact = _scores_of(model, found), _scores_of(model, wanted)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        error = np.sqrt(np.mean((told - exact) ** 2)) / np.sqrt(np.mean(exact**2)) if (told != exact).any() else 0.0
-    bounded = float(np.nan_to_num(error, nan=MAX_REPORTED, posinf=MAX_REPORTED))
-    return Way(len(scores), int(alike.sum()) if decides else None, min(bounded, MAX_REPORTED))
+    error = _bounded(_rms(told - exact) / _rms(exact)) if (told != exact).any() else 0.0
+    count = independent(_from_ties(model, scores), model.activation, error)
+    if decides:
+        return Way(len(scores), count, int(alike.sum()), error)
+    errors = _output_errors(told, exact)
+    worst = int(errors.argmax())
+    return Way(len(scores), count, None, error, worst, float(errors[worst]))
+
+
+def _output_errors(found: Floats, exact: Floats) -> NDArray[np.float64]:
+    """(outputs,) RMS errors of answers (answers, outputs), relative to each output's standard deviation. One that
+    never moves tells nothing, and what float32 cannot hold is no error."""
+    rounding = _FLOAT32_STEPS * np.spacing(np.abs(exact).max(axis=0).astype(np.float32)).astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.sqrt(np.mean((found - exact) ** 2, axis=0))
+    judged = _moves(exact) & ~(errors <= rounding)
+    return np.array(
+        [_bounded(error / std) if on else 0.0 for error, std, on in zip(errors, exact.std(axis=0), judged)]
+    )
+
+
+def _moves(exact: Floats) -> NDArray[np.bool_]:
+    """(outputs,): whether float32 can tell an output's answers apart."""
+    return np.asarray(exact.std(axis=0) > _STILL * np.abs(exact).max(axis=0))
+
+
+def _rms(values: Floats) -> np.float64:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.float64(np.sqrt(np.mean(values**2)))
+
+
+def _bounded(error: np.floating[Any]) -> float:
+    return min(float(np.nan_to_num(error, nan=MAX_REPORTED, posinf=MAX_REPORTED)), MAX_REPORTED)
 
 
 def _decisions(model: Model, answers: Floats) -> NDArray[np.int64]:
-    """(answers, decisions): the largest output, or of every output whether it is more likely than not."""
-    return answers.argmax(axis=1)[:, None] if model.activation == "softmax" else (answers > 0.5).astype(np.int64)
+    """(answers, decisions): the largest output, or of every output whether it reaches its threshold."""
+    if model.activation == "softmax":
+        return np.asarray(answers.argmax(axis=1)[:, None])
+    return np.asarray(answers >= _thresholds(model), np.int64)
+
+
+def _thresholds(model: Model) -> NDArray[np.float64]:
+    """(outputs,): the probabilities from which on labels are said."""
+    return np.array(model.thresholds or (USUAL,) * model.outputs)
+
+
+def _from_ties(model: Model, scores: Floats) -> Floats:
+    """Scores, of a sigmoid relative to those that its thresholds stand for: a decision changes at 0."""
+    if model.activation != "sigmoid":
+        return scores
+    least = _LEAST_PROBABILITY["sigmoid"]
+    at = np.clip(_thresholds(model), least, 1 - least)
+    return np.asarray(scores - np.log(at / (1 - at)))
 
 
 def _scores_of(model: Model, answers: Floats) -> Floats:

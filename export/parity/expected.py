@@ -52,7 +52,7 @@ def _expected(model: Model, frames: bytes, lengths: tuple[int, ...]) -> Expected
 def windows_of(model: Model, recordings: Frames) -> list[NDArray[np.float32]]:
     """Recordings cut, side by side, into windows as long as those of training, or those of an answer; what is left at
     an end is dropped. Recordings that are shorter stay whole, and so do all where the model knows no window."""
-    frames = max(trained_window(model) or model.answer.window, model.stride)
+    frames = max(model.trained_window or model.answer.window, model.stride)
     if frames == model.stride:
         return [recording for recording in recordings if len(recording) >= model.stride]
     windows: list[NDArray[np.float32]] = []
@@ -60,11 +60,3 @@ def windows_of(model: Model, recordings: Frames) -> list[NDArray[np.float32]]:
         starts = range(0, max(len(recording) - frames, 0) + 1, frames)
         windows += [recording[start : start + frames] for start in starts]
     return [window for window in windows if len(window) >= model.stride]
-
-
-def trained_window(model: Model) -> int:
-    """Frames of a window in training, 0 where the model does not say."""
-    config = model.provenance.get("config")
-    data = config.get("data") if isinstance(config, dict) else None
-    window = data.get("window") if isinstance(data, dict) else None
-    return window if type(window) is int and window > 0 else 0

@@ -44,10 +44,12 @@ def _agrees(found: Agrees | Unavailable) -> str:
     if isinstance(found, Unavailable):
         return f"unknown: {found.reason}"
     error = f"error of scores {100 * found.error:.2g} %"
+    fewer = (found.independent or found.answers) < found.answers
+    answers = f"{found.answers:,} answers" + (f" ({found.independent:,} independent)" if fewer else "")
     if found.share is None:
-        return f"no share to tell ({found.answers:,} answers), {error}"
+        return f"no share to tell ({answers}), {error}"
     # Never 100 % where one differs.
-    return f"{math.floor(1000 * found.share) / 10:.1f} % of {found.answers:,} answers with the float model, {error}"
+    return f"{math.floor(1000 * found.share) / 10:.1f} % of {answers} with the float model, {error}"
 
 
 def budget_row(name: str, verdict: Verdict) -> list[str | Markup]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from edgelstm.cli.show import style, text
@@ -33,10 +33,15 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
 
 def _what_agrees(results: Sequence[Export]) -> str:
     """What the column says, and how many answers it rests on."""
-    counts = sorted({result.proof.agrees.answers for result in results if result.proof and result.proof.agrees.share})
-    among = " to ".join(f"{count:,}" for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
-    of = f" of {among} answers" if among else " of answers"
-    return f"share{of} on unseen recordings that are decided as float32 decides"
+    told = [result.proof.agrees for result in results if result.proof and result.proof.agrees.share is not None]
+    of = f" of {_from_to(agrees.answers for agrees in told)} answers" if told else " of answers"
+    worth = f" ({_from_to(agrees.independent for agrees in told)} independent)" if told else ""
+    return f"share{of}{worth} on unseen recordings that are decided as float32 decides"
+
+
+def _from_to(counts: Iterable[int]) -> str:
+    ordered = sorted(set(counts))
+    return " to ".join(f"{count:,}" for count in dict.fromkeys([ordered[0], ordered[-1]]))
 
 
 def agrees_of(proof: Proof) -> str:
@@ -48,7 +53,7 @@ def agrees_of(proof: Proof) -> str:
         return show_share(agrees.share)
     if agrees.fresh.agreeing is None:
         return "linear"
-    return "no data" if agrees.data == "calibration" else f"too few ({agrees.answers})"
+    return "no data" if agrees.data == "calibration" else f"too few ({agrees.independent})"
 
 
 def error_of(proof: Proof) -> str:

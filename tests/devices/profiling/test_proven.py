@@ -14,7 +14,7 @@ from edgelstm.export import export_model
 from edgelstm.records import Unavailable, to_text
 from random_models import random_model, random_signal
 
-MODEL = replace(random_model(3, [6], [4]), unseen=(random_signal(300, 3, 9),))
+MODEL = replace(random_model(3, [6], [4]), unseen=(random_signal(1500, 3, 9),))
 
 
 @pytest.fixture
@@ -24,12 +24,16 @@ def exported(tmp_path):
 
 def test_the_report_has_the_figures_of_the_proof(exported, tmp_path):
     told = exported.proof.agrees
-    assert agreement_of(exported.path) == Agrees(told.share, told.answers, told.error) == Agrees(1.0, 300, told.error)
+    found = agreement_of(exported.path)
+    assert found == Agrees(told.share, told.answers, told.error, told.independent)
+    assert found == Agrees(1.0, 1500, told.error, told.independent)
+    assert 100 <= told.independent < 1500
     report = profile([exported.path], Plan(frames=50, seconds=0.1, pace="flat"))
-    assert report.runs[0].model.agrees == Agrees(1.0, 300, told.error)
-    assert "100.0 % of 300 answers with the float model, error of scores" in page([report])
+    assert report.runs[0].model.agrees == found
+    worth = f"({told.independent} independent)"
+    assert f"100.0 % of 1,500 answers {worth} with the float model, error of scores" in page([report])
     text = to_text(report.to_json())
-    assert parse_report(text, "r").runs[0].model.agrees == Agrees(1.0, 300, told.error)
+    assert parse_report(text, "r").runs[0].model.agrees == found
 
 
 def test_a_report_of_before_says_nothing_of_it(exported):

@@ -67,7 +67,8 @@ def test_a_file_that_does_not_agree_fails_unless_the_loss_is_accepted(
     save_model(wrecked(vowels_model), tmp_path / "m.npz")
     ended = command("export", tmp_path / "m.npz")
     assert ended.code == 3
-    assert "✗ agrees: too few to say (54); error of scores" in ended.out
+    assert re.search(r"✗ agrees: \d\.\d % of 54 answers", ended.out)
+    assert "error of scores" in ended.out
     assert "✓ h0, integers: 0 of" in ended.out
     path = tmp_path / "m-int8.elstm"
     assert not path.exists()
@@ -91,7 +92,8 @@ def test_all_keeps_the_forms_that_pass_and_names_the_others(
     failed = [line for line in ended.err.splitlines() if line.startswith("failed: ")]
     rounding = [form for form in FORMS if form.scales]
     assert len(failed) == len(rounding)
-    assert re.match(r"failed: elstm int8: error of scores .* expected at most 4 %: .*m-int8.failed.elstm$", failed[0])
+    expected = r"failed: elstm int8: .* expected at least 98 %; error of scores .* expected at most 4 %: .*"
+    assert re.match(rf"{expected}m-int8.failed.elstm$", failed[0])
     for form in FORMS:
         assert (tmp_path / f"m-{form.name}{form.suffix}").exists() == (form not in rounding), form.name
 
@@ -133,7 +135,8 @@ def test_a_glitch_in_the_data_is_not_proven_away(command: Command, watch_model: 
     assert proof["same_rounding"]["passed"]
     assert ended.code == (0 if proof["agrees"]["passed"] else 3)
     # A range that the glitch cannot stretch.
-    assert proof["agrees"]["share"] >= 0.98
+    fresh = proof["agrees"]["fresh"]
+    assert fresh["agreeing"] >= 0.98 * fresh["answers"]
 
 
 def test_inspect_reads_the_same_of_every_format(command: Command, source: Path) -> None:

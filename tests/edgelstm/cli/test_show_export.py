@@ -13,7 +13,7 @@ from edgelstm.export import Export, find_form
 from edgelstm.export.parity.agreement import Agreement, Way
 from edgelstm.export.parity.proof import Proof, SameRounding
 
-AGREES = Agreement("unseen", 3, 900, 281, 0.9964, 0.0123, 0.02, True, Way(281, 280, 0.0123), None)
+AGREES = Agreement("unseen", 3, 900, 281, 120, 0.9964, 0.0123, 0.02, True, Way(281, 120, 280, 0.0123), None)
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ AGREES = Agreement("unseen", 3, 900, 281, 0.9964, 0.0123, 0.02, True, Way(281, 2
         (AGREES, "agrees 99.6 %, error 1.2 %"),
         (replace(AGREES, share=0.99999, error=1e-7), "agrees 99.9 %, error < 0.001 %"),
         (replace(AGREES, share=1.0, error=2.5), "agrees 100.0 %, error 2.5 times"),
-        (replace(AGREES, share=None, answers=54), "agrees too few (54), error 1.2 %"),
+        (replace(AGREES, share=None, answers=2000, independent=54), "agrees too few (54), error 1.2 %"),
         (replace(AGREES, share=None, data="calibration"), "agrees no data, error 1.2 %"),
-        (replace(AGREES, share=None, fresh=Way(281, None, 0.0123)), "agrees linear, error 1.2 %"),
+        (replace(AGREES, share=None, fresh=Way(281, 120, None, 0.0123)), "agrees linear, error 1.2 %"),
     ],
 )
 def test_how_a_file_agrees_is_told(agrees: Agreement, expected: str) -> None:
