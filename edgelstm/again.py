@@ -26,8 +26,7 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...], 
     header have to have them all, and may have others.
     """
     options = options_of(provenance)
-    wanted = (*features, *(name for name in task.columns_to_tell if features and name not in features))
-    return read_dataset(path, replace(options, roles=replace(options.roles, features=wanted)), task)
+    return read_dataset(path, replace(options, roles=replace(options.roles, features=features)), task)
 
 
 def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -39,9 +40,13 @@ def read_task(values: object, where: str) -> Task:
 
 
 def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS, task: Task = CLASSIFY) -> Dataset:
-    """The recordings at `path` with what `task` makes of them. ValueError where they do not have it; else as
+    """The recordings at `path` with what `task` makes of them; where options name features, the columns that are to
+    be told are read beside them. ValueError where they do not have it; else as
     `edgelstm.data.read.read_recordings`."""
-    return task.dataset(read_recordings(path, options))
+    features = options.roles.features
+    if features:
+        features = (*features, *(name for name in task.columns_to_tell if name not in features))
+    return task.dataset(read_recordings(path, replace(options, roles=replace(options.roles, features=features))))
 
 
 __all__ = [
