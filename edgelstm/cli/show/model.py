@@ -33,6 +33,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     if answer:
         yield "answer", _answer(answer)
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))
+    if facts.get("thresholds"):
+        yield "thresholds", _thresholds(facts["thresholds"], facts.get("labels"))
     yield "licence", str(facts.get("licence") or "not said")
     if facts.get("scales"):
         yield "scales", str(facts["scales"])
@@ -63,6 +65,12 @@ def _named(what: str, names: list[str] | None, units: list[str] | None) -> str:
     if units:
         names = [f"{name} [{unit}]" if unit else name for name, unit in zip(names, units)]
     return f"{what}: {', '.join(names)}"
+
+
+def _thresholds(thresholds: list[float], labels: list[str] | None) -> str:
+    """From which probability on each label is said."""
+    names = labels or [str(place) for place in range(len(thresholds))]
+    return ", ".join(f"{name} from {threshold:g}" for name, threshold in zip(names, thresholds))
 
 
 def _answer(answer: Facts) -> str:

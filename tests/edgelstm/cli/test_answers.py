@@ -159,12 +159,15 @@ def test_an_exported_file_answers_as_was_asked_for_and_is_proven_so(run: Run, fo
     np.testing.assert_array_equal(opened.stream().push(FRAMES), expected)
 
 
-def test_thresholds_go_into_the_file_and_are_kept_in_the_model(run: Run) -> None:
+def test_thresholds_go_into_the_file_and_are_kept_in_the_model(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     source = replace(SOURCE, activation="sigmoid", thresholds=(0.5, 0.25, 0.5))
     save_model(source, "tags.npz")
     assert load_model("tags.npz").thresholds == source.thresholds
     assert run("export", "tags.npz", "--threshold", "class 2=0.7", "--json")[0] == 0
     assert open_model("tags-int8.elstm").metadata["thresholds"] == [0.5, 0.25, 0.7]
+    with pytest.raises(SystemExit):
+        main(["inspect", "tags-int8.elstm"])
+    assert "thresholds  class 0 from 0.5, class 1 from 0.25, class 2 from 0.7" in capfd.readouterr().out
     limits = {"class 0": 0.5, "class 1": 0.25, "class 2": 0.7}
     _, answers, _ = run("stream", "tags-int8.elstm", "frames.csv")
     for answer in answers:
