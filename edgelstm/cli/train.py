@@ -17,6 +17,7 @@ from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
+    from edgelstm.training.run_folder import RunFolder
 
 _WORSE = 0.1  # how much less is right as deployed, that it is worth a word
 _STREAMS_WORSE = (
@@ -55,6 +56,9 @@ _STREAMS_WORSE = (
 @click.option(
     "--no-examples", is_flag=True, help="Leave recordings out of the file; exports then need --data for their proof."
 )
+@click.option(
+    "--resume", is_flag=True, help="Go on from the last epoch of a run that was interrupted: the result is the same."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     config: Path,
@@ -63,9 +67,14 @@ def command(
     seed: int | None,
     changes: tuple[str, ...],
     no_examples: bool,
+    resume: bool,
     as_json: bool,
 ) -> None:
-    """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file."""
+    """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file.
+
+    The folder beside it, model.run for model.npz, holds the recipe, versions, the data's hash and how training went;
+    while it goes on also a checkpoint of its last epoch, for --resume.
+    """
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.model_file import save_model
@@ -73,6 +82,7 @@ def command(
     from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
     from edgelstm.training.remarks import remarks
+    from edgelstm.training.run_folder import RunFolder
 
     check_output(output, ".npz", [config])
     settings = load_config(config, data, changes)
@@ -81,16 +91,24 @@ def command(
         settings = replace(settings, training=replace(settings.training, seed=seed))
     with listed_problems():
         dataset = read_dataset(settings.data.file, settings.data.read_options(), settings.task)
+    run: RunFolder | None = None
     try:
         train_set, test_set = split(dataset, settings)
         test = evaluation_set(test_set, settings)
         odd = remarks(settings, train_set, test_set)
         for line in odd:
             click.echo(paragraph(line, "Note: "), err=True)
+        run = RunFolder(output.with_suffix(".run"), settings, dataset)
+        resumes = _resumes(run, resume)
+        run.begin()
         with TrainingBar() as bar:
-            trained = train(train_set, settings, on_epoch=bar.update)
+            trained = train(train_set, settings, bar.update, run.checkpoint, resumes)
     except RecipeError as error:
         raise ValueError(f"{config}: {error}") from None
+    except KeyboardInterrupt:
+        if run is not None and run.was_interrupted:
+            click.echo(f"{run.checkpoint.path}: the last epoch; --resume goes on", err=True)
+        raise
     with naming(settings.data.file):
         model = calibrate(trained.model, trained.calibration)
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
@@ -101,6 +119,7 @@ def command(
     except ValueError as error:  # a float model it is all the same
         odd.append(f"no int8: {error}")
         click.echo(paragraph(odd[-1], "Note: "), err=True)
+    run.finish(trained.history, [result.to_json() for result in (*results, *([streamed] if streamed else []))])
     if as_json:
         report = {
             "output": str(output),
@@ -122,6 +141,16 @@ def command(
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_STREAMS_WORSE, "  ! ", "    "))
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _resumes(run: RunFolder, asked: bool) -> bool:
+    """Whether there is a checkpoint to go on from, and somebody asked for it; a note where one of the two lacks."""
+    path = run.checkpoint.path
+    if asked and not run.was_interrupted:
+        click.echo(paragraph(f"{path}: not there, so training begins anew", "Note: "), err=True)
+    elif run.was_interrupted and not asked:
+        click.echo(paragraph(f"{path}: of an interrupted run, is replaced; --resume goes on", "Note: "), err=True)
+    return asked and run.was_interrupted
 
 
 def _print_keys(context: click.Context) -> None:

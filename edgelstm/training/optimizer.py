@@ -35,15 +35,15 @@ class Adam:
         self.parameters = parameters
         self.weight_decay = weight_decay
         self.steps = 0
-        self._first = {name: np.zeros_like(value) for name, value in parameters.items()}
-        self._second = {name: np.zeros_like(value) for name, value in parameters.items()}
+        self.first = {name: np.zeros_like(value) for name, value in parameters.items()}
+        self.second = {name: np.zeros_like(value) for name, value in parameters.items()}
 
     def step(self, gradients: Parameters, rate: float) -> None:
         """Change the parameters in place."""
         self.steps += 1
         unbias1, unbias2 = 1 - self.BETA1**self.steps, 1 - self.BETA2**self.steps
         for name, value in self.parameters.items():
-            gradient, first, second = gradients[name], self._first[name], self._second[name]
+            gradient, first, second = gradients[name], self.first[name], self.second[name]
             first += (1 - self.BETA1) * (gradient - first)
             second += (1 - self.BETA2) * (gradient * gradient - second)
             if value.ndim >= 2 and self.weight_decay:

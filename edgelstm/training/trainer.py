@@ -21,6 +21,7 @@ from edgelstm.layers import Layer
 from edgelstm.model import Model, Normalize
 from edgelstm.training.aims import Aims, find_aims
 from edgelstm.training.batches import Batch, batches, steps_per_epoch
+from edgelstm.training.checkpoint import Checkpoint, Epoch, Progress
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.layers import Memory
 from edgelstm.training.network import Network, Parameters, begin
@@ -29,19 +30,6 @@ from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, lear
 from edgelstm.training.persistence import begin_at_persistence
 
 _TELLING = 16  # frames of a recording, of which no two are the same by chance
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to."""
-
-    number: int  # from 1
-    epochs: int
-    loss: float  # mean over the epoch's batches, with dropout and augmentation
-    validation_loss: float | None  # of the answers on what is held out
-    score: Figure | None  # the headline of their evaluation
-    best: bool  # the best so far: its weights are kept
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +103,20 @@ def evaluation_set(dataset: Dataset, config: Config) -> Dataset:
         raise RecipeError(f"data.window: {error}") from None
 
 
-def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | None = None) -> Trained:
+def train(
+    dataset: Dataset,
+    config: Config,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    resumes: bool = False,
+) -> Trained:
     """Train on all of `dataset` except what the configuration holds out to stop early.
 
     The same data, configuration, machine and number of threads give the same weights. `on_epoch` is called
     after every epoch. Keep test sequences out of `dataset` (see `split`).
+
+    checkpoint: is saved after every epoch. resumes: go on from it; the weights are those of a run that was never
+    interrupted. ValueError for a loss that is not finite; the checkpoint then is that of the epoch before.
     """
     settings = config.training
     _check_lengths(dataset, config)
@@ -138,13 +135,20 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
     columns = None if fit.targets is None else fit.targets.columns_now
     if columns is not None and aims.scaling is not None:
         network = begin_at_persistence(network, parameters, normalize, aims.scaling, columns)
-    optimizer = Adam(parameters, settings.weight_decay)
-    average = Average(parameters, settings.averaging)
+    progress = Progress(
+        parameters,
+        {name: value.copy() for name, value in parameters.items()},
+        Adam(parameters, settings.weight_decay),
+        Average(parameters, settings.averaging),
+        rng,
+    )
+    if checkpoint is not None and resumes:
+        checkpoint.restore(progress)
+    optimizer, average, history = progress.optimizer, progress.average, progress.history
     steps = settings.epochs * steps_per_epoch(fit, config)
-    history: list[Epoch] = []
     memories = network.memories()
-    best, best_parameters = np.inf, parameters
-    for number in range(1, settings.epochs + 1):
+    while not _is_done(history, config):
+        number = len(history) + 1
         began = time.perf_counter()
         losses = []
         for batch in batches(fit, config, normalize, aims, rng):
@@ -154,23 +158,28 @@ def train(dataset: Dataset, config: Config, on_epoch: Callable[[Epoch], None] | 
             optimizer.step(gradients, rate)
             average.update(parameters)
             losses.append(loss)
+        if not np.isfinite(losses).all():
+            raise ValueError(
+                f"{dataset.name}: training fell apart in epoch {number}, its loss is not finite: a lower "
+                f"training.learning_rate ({settings.learning_rate:g} now) helps, or a lower training.clip"
+            )
         current = average.values if settings.averaging else parameters
         value, score = None, None
         if held_out is not None:
             value, score = _validate(network.to_layers(current), held_out, normalize, config, aims)
-        is_best = value is None or value < best
+        is_best = value is None or value < progress.least
         if is_best:
-            best = np.inf if value is None else value
-            best_parameters = {name: p.copy() for name, p in current.items()}
+            for name, kept_value in progress.best.items():
+                kept_value[...] = current[name]
         seconds = time.perf_counter() - began
         epoch = Epoch(number, settings.epochs, float(np.mean(losses)), value, score, is_best, seconds)
         history.append(epoch)
+        if checkpoint is not None:
+            checkpoint.save(progress)
         if on_epoch:
             on_epoch(epoch)
-        if settings.patience and number - _best(history).number >= settings.patience:
-            break
-    _silence(network, best_parameters, is_still(fit))
-    layers = network.to_layers(best_parameters)
+    _silence(network, progress.best, is_still(fit))
+    layers = network.to_layers(progress.best)
     carried = aims.scaling if config.task.carries_scale else None
     layers = layers if carried is None else carried.carried(layers)
     model = _finished(_model(layers, normalize, config, fit, _best(history)), watched, aims)
@@ -304,6 +313,14 @@ def _at_answers(aims: Aims, dataset: Dataset, place: int, said: Said) -> NDArray
     frames = np.repeat(said.at - 1, aims.stride)  # of which every last of a stride counts
     found = aims.rows(dataset, place, frames)
     return np.repeat(found, len(said.at), axis=0) if len(found) == 1 else found
+
+
+def _is_done(history: list[Epoch], config: Config) -> bool:
+    settings = config.training
+    if not history:
+        return False
+    waited = len(history) - _best(history).number
+    return len(history) >= settings.epochs or bool(settings.patience and waited >= settings.patience)
 
 
 def _best(history: list[Epoch]) -> Epoch:

@@ -1,0 +1,178 @@
+"""What a run goes on from: all that its next epoch depends on, in one file.
+
+| array | what |
+|---|---|
+| `header` | JSON as uint8: whose it is, how far the run came, the state of its random numbers |
+| `parameter.NAME`, `best.NAME` | weights now, and those of the best epoch |
+| `first.NAME`, `second.NAME` | Adam's moments |
+| `average.NAME` | averaged weights |
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.npz import read_npz, write_npz
+from edgelstm.judging import Figure
+from edgelstm.training.network import Parameters
+from edgelstm.training.optimizer import Adam, Average
+
+VERSION: Literal[1] = 1
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to."""
+
+    number: int  # from 1
+    epochs: int
+    loss: float  # mean over the epoch's batches, with dropout and augmentation
+    validation_loss: float | None  # of the answers on what is held out
+    score: Figure | None  # the headline of their evaluation
+    best: bool  # the best so far: its weights are kept
+    seconds: float
+
+
+@dataclass(eq=False)
+class Progress:
+    """A run between two epochs; arrays are changed in place."""
+
+    parameters: Parameters
+    best: Parameters
+    optimizer: Adam
+    average: Average
+    rng: np.random.Generator
+    history: list[Epoch] = field(default_factory=list)
+
+    @property
+    def least(self) -> float:
+        """The smallest validation loss; infinity where nothing is held out."""
+        losses = [epoch.validation_loss for epoch in self.history if epoch.validation_loss is not None]
+        return min(losses, default=math.inf)
+
+
+@dataclass(frozen=True)
+class _Header:
+    version: Literal[1]
+    config: dict[str, object]
+    data: str  # sha256
+    steps: int  # of the optimizer
+    averaged: int  # steps
+    random: dict[str, object]
+    history: tuple[Epoch, ...]
+
+
+class Checkpoint:
+    """The file of one run. What it is for: a configuration, and data."""
+
+    def __init__(self, path: Path, config: Mapping[str, Any], data: str) -> None:
+        self.path = path
+        self._config, self._data = dict(config), data
+
+    def save(self, progress: Progress) -> None:
+        """In place of the one before, which stays until this one is whole. OSError that names the file."""
+        state: Any = progress.rng.bit_generator.state
+        words = {name: str(value) for name, value in state["state"].items()}  # of 128 bits, which JSON's numbers lack
+        header = _Header(
+            version=VERSION,
+            config=self._config,
+            data=self._data,
+            steps=progress.optimizer.steps,
+            averaged=progress.average.steps,
+            random={**state, "state": words},
+            history=tuple(progress.history),
+        )
+        text = json.dumps(records.to_json(header), allow_nan=False)
+        arrays: dict[str, NDArray[Any]] = {"header": np.frombuffer(text.encode(), np.uint8)}
+        for kind, values in _arrays(progress).items():
+            arrays |= {f"{kind}.{name}": value for name, value in values.items()}
+        write_npz(self.path, arrays)
+
+    def restore(self, progress: Progress) -> None:
+        """Bring `progress` to where the file stands. FileNotFoundError without it; ValueError, with nothing changed,
+        for one that is damaged, of another configuration or of other data."""
+        found = read_npz(self.path)
+        try:
+            header = self._header(found)
+            kinds = _arrays(progress)
+            wanted = {f"{kind}.{name}": value for kind, values in kinds.items() for name, value in values.items()}
+            for name, value in wanted.items():
+                other = found.get(name)
+                if other is None or other.shape != value.shape or other.dtype != value.dtype:
+                    raise ValueError(f"{name}: missing or of another shape, expected {value.dtype} {value.shape}")
+            rng = _random(header.random)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from None
+        for name, value in wanted.items():
+            value[...] = found[name]
+        progress.rng.bit_generator.state = rng
+        progress.optimizer.steps, progress.average.steps = header.steps, header.averaged
+        progress.history[:] = header.history
+
+    def _header(self, arrays: Mapping[str, NDArray[Any]]) -> _Header:
+        if "header" not in arrays or arrays["header"].dtype != np.uint8:
+            raise ValueError("header: missing, expected a checkpoint of edgelstm train")
+        header = records.from_json(_Header, records.parse_json(arrays["header"].tobytes(), "header"), "header")
+        other = _difference(header.config, self._config)
+        if other:
+            raise ValueError(f"{other}: the recipe says something else now, expected the one that the run began with")
+        if header.data != self._data:
+            raise ValueError("of other data than these, expected those that the run began with")
+        return header
+
+
+def digest(dataset: Dataset) -> str:
+    """SHA-256 of everything that training reads of a data set."""
+    found = sha256()
+    for place, x in enumerate(dataset.sequences):
+        found.update(str(x.shape).encode() + x.tobytes())
+        if dataset.targets is not None:
+            found.update(dataset.targets[place].tobytes())
+    found.update(dataset.y.tobytes() + dataset.groups.tobytes())
+    found.update(json.dumps([dataset.labels, dataset.group_names, dataset.feature_names]).encode())
+    return found.hexdigest()
+
+
+def _arrays(progress: Progress) -> dict[str, Parameters]:
+    return {
+        "parameter": progress.parameters,
+        "best": progress.best,
+        "first": progress.optimizer.first,
+        "second": progress.optimizer.second,
+        "average": progress.average.values,
+    }
+
+
+def _random(values: Mapping[str, object]) -> dict[str, Any]:
+    """A generator's state. ValueError for what is none."""
+    words = values.get("state")
+    try:
+        state = {**values, "state": {name: int(value) for name, value in words.items()}}  # type: ignore[attr-defined]
+        np.random.default_rng().bit_generator.state = state
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        raise ValueError("header.random: no state of random numbers") from None
+    return state
+
+
+def _difference(one: Mapping[str, object], other: Mapping[str, object]) -> str:
+    """The first key, section.key, in which two configurations differ; nothing where they do not."""
+    for name in sorted({*one, *other}):
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            inner = _difference(a, b)
+            if inner:
+                return f"{name}.{inner}"
+        elif a != b:
+            return name
+    return ""

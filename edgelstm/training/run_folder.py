@@ -1,0 +1,65 @@
+"""The folder of a run, beside the model that it makes: what was trained by, on what, and how it went."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edgelstm
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.files import write_whole
+from edgelstm.training.checkpoint import Checkpoint, Epoch, digest
+from edgelstm.training.config import Config
+
+RUN, CHECKPOINT = "run.json", "checkpoint.npz"
+
+
+class RunFolder:
+    """`run.json` says all; `checkpoint.npz` is there until the run has ended."""
+
+    def __init__(self, path: Path, config: Config, dataset: Dataset) -> None:
+        """`config` and `dataset` of the run, all its recordings. ValueError where something lies at `path` that is no
+        folder."""
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path}: a file, expected the folder of a run, or nothing")
+        self.path = path
+        recipe = config.to_json()
+        recipe["data"].pop("file")  # data are known by what they hold
+        data = digest(dataset)
+        self.checkpoint = Checkpoint(path / CHECKPOINT, recipe, data)
+        self._told: dict[str, Any] = {
+            "edgelstm": edgelstm.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "data": {
+                "name": dataset.name,
+                "sha256": data,
+                "recordings": len(dataset),
+                "frames": dataset.frames,
+            },
+            "recipe": recipe,
+        }
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether an earlier run left a checkpoint."""
+        return self.checkpoint.path.exists()
+
+    def begin(self) -> None:
+        """Make the folder, and say what is trained. OSError where that cannot be written."""
+        self.path.mkdir(exist_ok=True)
+        self._write({"finished": False})
+
+    def finish(self, history: Sequence[Epoch], evaluations: Sequence[Mapping[str, Any]]) -> None:
+        """The model has been written."""
+        self._write({"finished": True, "history": records.to_json(tuple(history)), "evaluations": list(evaluations)})
+        self.checkpoint.path.unlink(missing_ok=True)
+
+    def _write(self, more: Mapping[str, Any]) -> None:
+        write_whole(self.path / RUN, records.to_text({**self._told, **more}).encode())
