@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.json' -o -name '*.[ch]' -o -name CMakeLists.txt)
 C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
-DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz
+DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
 .PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
 .DELETE_ON_ERROR:
@@ -95,6 +95,10 @@ data/japanese-vowels.npz: build/wheels/fetched | $(VENV)/installed
 data/weather.npz: build/wheels/fetched | $(VENV)/installed
 	@mkdir -p data
 	@$(BIN)/python -m edgelstm.data weather build/wheels/pvlib-*.whl $@
+
+data/pulse.npz: build/wheels/fetched | $(VENV)/installed
+	@mkdir -p data
+	@$(BIN)/python -m edgelstm.data pulse build/wheels/aeon-*.whl $@
 
 lint: $(VENV)/needs-test
 	$(BIN)/ruff format --check .

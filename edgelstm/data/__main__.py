@@ -12,6 +12,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.dataset_file import save_dataset
 from edgelstm.data.japanese_vowels import read_japanese_vowels
 from edgelstm.data.npz_writing import save_recordings
+from edgelstm.data.pulse import read_pulse
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.watch import read_watch
 from edgelstm.data.weather import read_weather
@@ -21,6 +22,7 @@ READERS: Mapping[str, Callable[[Path], Dataset | Recordings]] = {
     "watch": read_watch,
     "japanese-vowels": read_japanese_vowels,
     "weather": read_weather,
+    "pulse": read_pulse,
 }
 
 

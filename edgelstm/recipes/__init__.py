@@ -1,4 +1,4 @@
-"""Training configurations that ship with the package: `watch` (the demo's), `watch_gru` and `japanese_vowels`."""
+"""Recipes that ship with the package: `watch` (the demo's), `watch_gru`, `japanese_vowels` and `pulse`."""
 
 from __future__ import annotations
 

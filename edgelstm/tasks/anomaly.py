@@ -70,7 +70,7 @@ class Anomaly(Task):
     over: Frames = 5  # answers that are smoothed over; 1 = none
     settle: Annotated[int, Bounds(0, 1 << 20)] = 20  # first frames of a stream that are not judged
     quantile: Annotated[float, Bounds(above=0, most=1)] = 0.999  # of smoothed errors in normal data held out
-    margin: Annotated[float, Bounds(above=0, most=1000)] = 1.5  # the threshold is so many times that quantile
+    margin: Annotated[float, Bounds(above=0, most=1000)] = 2.0  # the threshold is so many times that quantile
     normal: Label = ""  # the label of what is normal; empty = a usual one
     slack: Annotated[int, Bounds(0, 1 << 20)] = 10  # frames about an event in which an alarm may begin
     learned: Learned | None = None  # scales and threshold: training finds them

@@ -78,7 +78,7 @@ def test_a_model_travels_with_its_threshold(model: Model, tmp_path) -> None:  # 
 
 def test_reconstruction_through_a_narrow_layer_breaks_where_columns_part() -> None:
     recipe = RECIPE.replace("units = [10]", "units = [10]\nhidden = [2]")
-    model, _ = learned(Anomaly(method="reconstruct", rows=3, settle=10, over=3), recipe)
+    model, _ = learned(Anomaly(method="reconstruct", rows=3, settle=10, over=3, margin=1.5), recipe)
     task = model.task
     assert isinstance(task, Anomaly)
     assert model.outputs == 6
@@ -114,9 +114,9 @@ def test_learns_from_normal_stretches_alone() -> None:
 
 def test_recordings_with_nothing_normal_are_tested_on() -> None:
     task = Anomaly(settle=5)
-    normal = [replace(waves(60, n), frame_labels=None, label="normal", group=None) for n in range(10)]
-    broken = [replace(one, label="bearing worn") for one in normal[:4]]
-    dataset = data(task, *normal, *broken)
+    labels = ["normal"] * 10 + ["bearing worn"] * 4
+    whole = [replace(waves(60, n), frame_labels=None, label=label, group=None) for n, label in enumerate(labels)]
+    dataset = data(task, *whole)
     fit, test = split(dataset, replace(parse_config(RECIPE), task=task))
     assert fit.y.max() == 0
     assert test.y.sum() == 4

