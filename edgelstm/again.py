@@ -30,9 +30,12 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...], 
 
 
 def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:
-    """The same for those who ask for no truth: labels are taken where there are some, for the sake of variety."""
+    """The same for those who ask for no truth: labels are taken where there are some, for the sake of variety, and no
+    column but those of features has to be there."""
     options = options_of(provenance)
-    recordings = read_recordings(path, replace(options, roles=replace(options.roles, features=features)))
+    roles = replace(options.roles, features=features)
+    free = replace(options, roles=roles, label_from="auto", may_lack=("time", "label", "group", "series"))
+    recordings = read_recordings(path, free)
     if all(recording.label is not None for recording in recordings.recordings):
         return labelled(recordings)
     return from_recordings(recordings, np.zeros(len(recordings.recordings), np.int64), ("",))

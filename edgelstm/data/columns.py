@@ -33,14 +33,19 @@ class Roles:
         return tuple(name for name in (self.time, self.label, self.group, self.series) if name)
 
 
-def find_roles(header: Sequence[str], wanted: Roles, use: Sequence[str] = tuple(_NAMES)) -> Roles:
+def find_roles(
+    header: Sequence[str], wanted: Roles, use: Sequence[str] = tuple(_NAMES), may_lack: Sequence[str] = ()
+) -> Roles:
     """What `wanted` names, and for roles that it leaves open the first column with a usual name for it.
 
-    use: the roles that may be found by a usual name. ValueError for a name that is not there.
+    use: the roles that may be found by a usual name. may_lack: roles that are left open too where what `wanted` names
+    is not there; for others that is a ValueError.
     """
     found: dict[str, str] = {}
     for role in _NAMES:
         name = getattr(wanted, role)
+        if role in may_lack and name not in header:
+            name = ""
         if name and name not in header:
             raise ValueError(f"no column {name!r} for {role}; found {', '.join(map(repr, header[:12]))}")
         if not name and role in use:

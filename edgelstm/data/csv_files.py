@@ -68,7 +68,7 @@ class _Part:
 def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) -> list[_Part]:
     header = read_header(path, name)
     try:
-        roles = find_roles(header, options.roles) if header else Roles()  # without names, all are features
+        roles = _roles(header, options)
     except ValueError as error:
         raise BadFilesError([Problem(name, None, str(error))]) from None
     table = read_table(path, name, (roles.label, roles.group, roles.series))
@@ -90,6 +90,16 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) 
         _part(name, table, roles, names, rows, series, options)
         for series, rows in _series(table, roles.series, Path(name).name)
     ]
+
+
+def _roles(header: Sequence[str], options: ReadOptions) -> Roles:
+    """ValueError for a column that is not there."""
+    if header:
+        return find_roles(header, options.roles, may_lack=options.may_lack)
+    for role in ("time", "label", "group", "series"):  # without names, all are features
+        if (name := getattr(options.roles, role)) and role not in options.may_lack:
+            raise ValueError(f"no header with names of columns, expected one with {name!r} for {role}")
+    return Roles()
 
 
 def _series(table: Table, column: str, whole: str) -> list[tuple[str, NDArray[np.int64]]]:

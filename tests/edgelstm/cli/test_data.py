@@ -70,6 +70,31 @@ def test_a_model_is_asked_about_data_in_any_format(recordings: Path, command: Co
     assert "no column 'angle [deg]' for features" in refused.err
 
 
+def test_calibrating_needs_no_labels_nor_any_column_but_features(recordings: Path, command: Command) -> None:
+    """Whatever the recipe named; verify takes the same data. evaluate needs what it judges by."""
+    recipe, model = recordings.parent / "recipe.toml", recordings.parent / "model.npz"
+    assert command("init", recordings, "-o", recipe).code == 0
+    named = ("data.time=time", "data.group=person", "training.epochs=1")
+    assert command("train", recipe, "-o", model, *(w for one in named for w in ("--set", one))).code == 0
+    for header in ("angle [deg]\n", ""):
+        bare = recordings.parent / f"bare{len(header)}"
+        bare.mkdir()
+        for number, path in enumerate(sorted(recordings.iterdir())):
+            angles = [line.split(";")[1].replace(",", ".") for line in path.read_text().splitlines()[1:]]
+            (bare / f"r{number}.csv").write_text(header + "\n".join(angles) + "\n")
+        file = recordings.parent / f"m{len(header)}.elstm"
+        exported = command("export", model, "--data", bare, "-o", file, "--accept-loss", "--json")
+        assert exported.code == 0, exported.err
+        assert json.loads(exported.out)[0]["proof"]["agrees"]["data"] == "unseen"
+        verified = command("verify", file, bare, "--against", model, "--calibrate", "--accept-loss")
+        assert verified.code == 0, verified.out + verified.err
+        refused = command("evaluate", model, bare)
+        assert (refused.code, refused.err.count("Traceback")) == (1, 0)
+    ended = command("data", "inspect", bare, "--label", "activity")
+    assert ended.code == 1
+    assert "r0.csv: no header with names of columns, expected one with 'activity' for label" in ended.err
+
+
 def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -> None:
     found = json.loads(command("data", "inspect", recordings, "--json").out)
     assert (found["recordings"], found["frames"], found["sample_rate"]) == (12, 1800, 50)
