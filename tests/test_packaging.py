@@ -74,11 +74,26 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def empty_environment(folder: Path) -> tuple[Path, Path]:
-    """The Python of a new environment, and where its packages lie."""
-    venv.create(folder / "venv", with_pip=True)
+    """The Python of a new environment, and where its packages lie. It is filled by the pip of this one."""
+    venv.create(folder / "venv")
     python = folder / "venv/bin/python"
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     return python, Path(run(python, "-c", where, cwd=folder).strip())
+
+
+def install(python: Path, *what: str | Path, cwd: Path) -> None:
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "--disable-pip-version-check",
+        "install",
+        "-q",
+        "--no-deps",
+    )
+    run(*pip, *what, cwd=cwd)
 
 
 def ours() -> list[Path]:
@@ -115,7 +130,7 @@ def test_a_board_needs_numpy_and_click_alone(wheel: Path, model_file: Path, tmp_
     python, packages = empty_environment(tmp_path)
     needed = [line for line in metadata(wheel) if line.startswith("Requires-Dist:") and "extra ==" not in line]
     assert sorted(re.split(r"[ :<>=]+", line)[1] for line in needed) == ["click", "numpy"]
-    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel, cwd=tmp_path)
+    install(python, wheel, cwd=tmp_path)
     for name in ("numpy", "numpy.libs", "click"):
         found = next((folder / name for folder in ours() if (folder / name).exists()), None)
         if found:
@@ -132,23 +147,9 @@ def test_a_board_needs_numpy_and_click_alone(wheel: Path, model_file: Path, tmp_
 def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Path) -> None:
     """With the dependencies of this environment: what is new is where the package comes from."""
     python, packages = empty_environment(tmp_path)
-    build = f"build-dir={tmp_path / 'build'}"
     (packages / "tools.pth").write_text("".join(f"{folder}\n" for folder in ours()))
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--ignore-installed",
-        "-C",
-        build,
-        "-e",
-        ROOT,
-        cwd=tmp_path,
-    )
+    settings = ("-C", f"build-dir={tmp_path / 'build'}", "-C", "cmake.build-type=Debug")
+    install(python, "--no-build-isolation", "--ignore-installed", *settings, "-e", ROOT, cwd=tmp_path)
     found = run(python, "-c", "import edgelstm.runtime as r; print(r.__file__)", cwd=tmp_path).strip()
     assert Path(found) == ROOT / "runtime/__init__.py"
     code = "import sys; from edgelstm.runtime import Model; print(Model(sys.argv[1]).stream().frames)"

@@ -34,7 +34,7 @@ def old():
 
 @pytest.fixture(scope="module")
 def model(watch_model):
-    return replace(watch_model, examples=tuple(sequence[:300] for sequence in watch_model.examples[:2]))
+    return replace(watch_model, examples=tuple(sequence[:300] for sequence in watch_model.examples[:2]), unseen=())
 
 
 @pytest.mark.parametrize(

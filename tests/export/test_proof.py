@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.export.parity.proof import prove
@@ -67,13 +68,14 @@ def failed(proof):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path):
-    sequences = [sequence[:400] for sequence in watch.sequences[-6:]]
+    sequences = [sequence[:400] for sequence in watch.sequences[-times(2, 6) :]]
     proof = proven(tmp_path, form, watch_model, sequences)
     assert proof.same_rounding.passed, proof.lines()
-    assert (proof.same_rounding.sequences, proof.same_rounding.frames) == (6, 2400)
+    frames = 400 * len(sequences)
+    assert (proof.same_rounding.sequences, proof.same_rounding.frames) == (len(sequences), frames)
     if FORMS[form][2] and form not in ROUNDING:
         exact = [check for check in proof.same_rounding.checks if check.name.endswith("integers")]
-        assert [(check.values, check.differing) for check in exact] == [(2400 * 24, 0)] * 2
+        assert [(check.values, check.differing) for check in exact] == [(frames * 24, 0)] * 2
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -89,7 +91,7 @@ def test_every_kind_of_answer_passes(form, activation, answer, tmp_path):
 
 @pytest.mark.slow
 def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowels, tmp_path):
-    sequences = vowels.sequences[-40:]
+    sequences = vowels.sequences[-times(20, 40) :]
     for form in FORMS:
         proof = proven(tmp_path, form, vowels_model, sequences)
         assert proof.passed, proof.lines()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from counts import some
 from edgelstm.cli import COMMANDS
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.model import Model
@@ -110,14 +111,14 @@ def test_evaluate_streams_through_whole_recordings_and_names_the_short_ones(
     command: Command, watch: Dataset, watch_model: Model, tmp_path: Path
 ) -> None:
     """Fresh windows beside one stream, of the model and of the C core's file alike."""
-    few = watch.subset([n for n in range(len(watch)) if watch.groups[n] == 5])
+    few = watch.subset([n for n in range(len(watch)) if watch.groups[n] == 5][:5])
     few = replace(few, sequences=(few.sequences[0][:150], *(x[:450] for x in few.sequences[1:])))
     save_dataset(few, tmp_path / "few.npz")
     save_model(watch_model, tmp_path / "m.npz")
     found = command("evaluate", tmp_path / "m.npz", tmp_path / "few.npz", "--window", 200, "--streamed", "--json")
     assert found.code == 0, found.err
     lines = " ".join(found.err.split())
-    assert lines == "note: 1 of 14 recordings are shorter than the window of 200 frames: left out"
+    assert lines == "note: 1 of 5 recordings are shorter than the window of 200 frames: left out"
     of_model = {(each["precision"], each["streamed"]): each for each in json.loads(found.out)}
     assert len(of_model) == 6
     assert of_model["float32", False]["sequences"] == sum(len(x) // 200 for x in few.sequences)
@@ -130,29 +131,6 @@ def test_evaluate_streams_through_whole_recordings_and_names_the_short_ones(
     shown = command("evaluate", *arguments).out
     assert f"found, of {of_file[0]['sequences']}" in shown
     assert f"streamed, of {of_file[1]['sequences']}" in shown
-
-
-@pytest.mark.slow
-def test_export_writes_every_form_and_proves_it(command: Command, folder: Path) -> None:
-    from edgelstm.export import FORMS
-
-    ended = command("export", folder / "model.npz", "--format", "all", "--json")
-    assert ended.code == 0, ended.err
-    files = json.loads(ended.out)
-    assert [(f["format"], f["precision"]) for f in files] == [(form.format, form.name) for form in FORMS]
-    assert {"elstm", "onnx", "tflite", "c"} == {f["format"] for f in files}
-    for file in files:
-        assert file["proof"]["passed"]
-        assert Path(file["path"]).stat().st_size == file["bytes"]
-        proof = json.loads(Path(f"{file['path']}.proof.json").read_text())
-        assert proof == file["proof"]
-        assert proof["file"] == Path(file["path"]).name
-        if file["format"] == "c":
-            assert Path(file["path"]).with_suffix(".h").exists()
-            continue
-        inspected = command("inspect", file["path"], "--json")
-        assert [layer["name"] for layer in json.loads(inspected.out)["layers"]] == ["lstm0", "dense0"]
-        assert command("inspect", file["path"]).out.startswith(file["path"])
 
 
 def test_export_lists_every_form(command: Command) -> None:
@@ -186,7 +164,7 @@ def test_a_failing_proof_leaves_the_good_file_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "form", ["elstm-int8", "onnx-float32", "onnx-int8-dynamic", "onnx-int8-exact", "tflite-int8"]
+    "form", some(["elstm-int8", "onnx-float32", "tflite-int8", "onnx-int8-dynamic", "onnx-int8-exact"], 3)
 )
 def test_verify_repeats_the_proof(command: Command, folder: Path, form: str) -> None:
     name, precision = form.split("-", 1)
