@@ -116,7 +116,7 @@ test-c: $(VENV)/needs-test
 	  $(BIN)/cmake -S runtime/core -B build/core-sanitize-$$1 -DEDGELSTM_TESTS=ON -DEDGELSTM_WERROR=ON \
 	    -DEDGELSTM_SANITIZE=$$1 --log-level=WARNING \
 	  && $(BIN)/cmake --build build/core-sanitize-$$1 --parallel 2 -- --quiet \
-	  && $(BIN)/ctest --test-dir build/core-sanitize-$$1 --output-on-failure --quiet \
+	  && $(BIN)/ctest --test-dir build/core-sanitize-$$1 --parallel 2 --output-on-failure --quiet \
 	  && echo "C tests passed (sanitizers $$1)"; \
 	}; \
 	test_core ON & \
