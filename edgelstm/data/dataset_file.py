@@ -29,14 +29,14 @@ import numpy as np
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import labelled
-from edgelstm.data.npz import MAX_BYTES
 from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.npz_writing import save_recordings
 from edgelstm.data.recordings import Recording, Recordings
 
 
-def load_dataset(path: Path | str, max_bytes: int = MAX_BYTES) -> Dataset:
-    """Read and check a data set with a class for each sequence. `max_bytes` bounds what the file may unpack to.
+def load_dataset(path: Path | str, max_bytes: int | None = None) -> Dataset:
+    """Read and check a data set with a class for each sequence. `max_bytes` bounds what the file may unpack
+    to; without it, the room on the disk does.
 
     Raises FileNotFoundError or OSError without the file, ValueError (one line: file, field, what was found,
     what would be right) for anything that is no such data set.

@@ -9,6 +9,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.store import chunked, joined
+
 
 @dataclass(frozen=True, eq=False)
 class FrameLabels(Sequence[str]):
@@ -26,15 +28,18 @@ class FrameLabels(Sequence[str]):
         codes = np.array([places.get(label, -1) for label in labels], np.int32)
         return cls(tuple(places), codes)
 
-    def places_in(self, labels: Sequence[str]) -> NDArray[np.int64]:
+    def places_in(self, labels: Sequence[str]) -> NDArray[np.integer[Any]]:
         """(frames,): the place in `labels` of each frame's, -1 = none. `labels` has all of them."""
-        places = np.array([list(labels).index(name) for name in self.names] + [-1], np.int64)
-        found: NDArray[np.int64] = places[self.codes]
-        return found
+        if self.names == tuple(labels[: len(self.names)]):
+            return self.codes
+        places = np.array([list(labels).index(name) for name in self.names] + [-1], np.int32)
+        return joined((places[part] for part in chunked(self.codes)), (), np.int32)
 
     def counts(self) -> dict[str, int]:
         """How many frames have each label; "" are those that have none."""
-        counts = np.bincount(np.asarray(self.codes) + 1, minlength=len(self.names) + 1)
+        counts = np.zeros(len(self.names) + 1, np.int64)
+        for part in chunked(self.codes):
+            counts += np.bincount(part + 1, minlength=len(counts))
         return {name: int(n) for name, n in zip(("", *self.names), counts) if n}
 
     def __len__(self) -> int:

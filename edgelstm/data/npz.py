@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from edgelstm.data.store import CHUNK, HELD, Growing, room, scratch_folder
 from edgelstm.files import whole_file
 from edgelstm.plain import printable
 
@@ -25,8 +26,8 @@ _MOST_SIDES = 8
 _LARGEST_SIDE = 1 << 40
 
 
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array. Its header must agree with the member's size before memory is taken for it."""
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, in_file: bool) -> NDArray[Any]:
+    """One array. Its header must agree with the member's size before memory is taken for it, or a file `in_file`."""
     with archive.open(info) as member:
         shape, fortran, dtype = _read_header(member)
         if dtype.hasobject or dtype.fields or dtype.subdtype or dtype.kind == "V":
@@ -34,12 +35,27 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]
         size = math.prod(shape) * dtype.itemsize
         if member.tell() + size != info.file_size:
             raise ValueError(f"shape {str(shape)[:40]} of {dtype} does not match its {info.file_size} bytes")
-        data = member.read(size)
-        if len(data) != size or member.read(1):
+        flat = _copied(member, size, dtype) if in_file and size else _held(member, size, dtype)
+        if flat.nbytes != size or member.read(1):
             raise ValueError("truncated")
     if not size:
         return np.zeros(shape, dtype=dtype)
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _held(member: IO[bytes], size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    data = member.read(size)
+    return np.frombuffer(data, dtype, len(data) // max(dtype.itemsize, 1) if size else 0)
+
+
+def _copied(member: IO[bytes], size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    growing = Growing((), np.uint8, held=0)
+    while size and (data := member.read(min(size, CHUNK))):
+        growing.add(np.frombuffer(data, np.uint8))
+        size -= len(data)
+    if size:
+        raise ValueError("truncated")
+    return growing.done().view(dtype)
 
 
 def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -66,18 +82,29 @@ def read_npz(path: Path | str, max_bytes: int = MAX_BYTES) -> dict[str, NDArray[
     Raises FileNotFoundError or OSError when there is no such file, ValueError (one line that names file and
     array) when it is no NPZ file, would unpack to more than `max_bytes`, or holds Python objects.
     """
-    path = Path(path)
+    return _read(Path(path), max_bytes, max_bytes)
+
+
+def map_npz(path: Path | str, max_bytes: int | None = None) -> dict[str, NDArray[Any]]:
+    """The same, but arrays beyond the first `store.HELD` bytes lie in files, see `edgelstm.data.store`. Without
+    `max_bytes` the file may unpack to as much as the disk has room for. OSError where that ends."""
+    return _read(Path(path), room() if max_bytes is None else max_bytes, HELD)
+
+
+def _read(path: Path, max_bytes: int, held: int) -> dict[str, NDArray[Any]]:
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return _read_all(archive, max_bytes)
+                return _read_all(archive, max_bytes, held)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+            if isinstance(error, OSError) and error.filename == scratch_folder():
+                raise
             raise ValueError(f"{path}: not a readable NPZ file ({_first_line(error)})") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
 
-def _read_all(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any]]:
+def _read_all(archive: zipfile.ZipFile, max_bytes: int, held: int) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     members = archive.infolist()
     total = sum(info.file_size for info in members)
@@ -88,7 +115,8 @@ def _read_all(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any
         if name == info.filename or name in arrays:
             raise ValueError(f"member {info.filename[:80]!r}, expected each once, ending in .npy")
         try:
-            arrays[name] = _read_array(archive, info)
+            arrays[name] = _read_array(archive, info, in_file=info.file_size > held)
+            held -= 0 if info.file_size > held else info.file_size
         except ValueError as error:
             raise ValueError(f"{printable(name, 80)}: {_first_line(error)}") from None
     return arrays

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.npz import MAX_BYTES, read_npz
+from edgelstm.data.npz import map_npz
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, one_text, texts
 from edgelstm.data.npz_truth import read_truth
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.store import in_rows, is_finite
 from edgelstm.plain import printable
 
 MAX_RATE = 1e9  # frames per second
@@ -23,13 +24,14 @@ KNOWN = (
 )  # fmt: skip
 
 
-def read_npz_file(path: Path, _options: ReadOptions = DEFAULTS, max_bytes: int = MAX_BYTES) -> Recordings:
-    """Its sequences with what is true of them. `max_bytes` bounds what the file may unpack to.
+def read_npz_file(path: Path, _options: ReadOptions = DEFAULTS, max_bytes: int | None = None) -> Recordings:
+    """Its sequences with what is true of them. `max_bytes` bounds what the file may unpack to; without it, the room
+    on the disk does.
 
     Raises FileNotFoundError or OSError without the file, ValueError (one line: file, array, what was found,
     what would be right) for anything that is no data set.
     """
-    arrays = read_npz(path, max_bytes)
+    arrays = map_npz(path, max_bytes)
     try:
         return _recordings(arrays, path.stem)
     except ValueError as error:
@@ -84,14 +86,12 @@ def _frames(arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     X = arrays["X"]
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X: dtype {X.dtype}, expected real numbers")
-    with np.errstate(over="ignore"):  # becomes infinity, which is refused
-        X = X.astype(np.float32)
     if "lengths" not in arrays:
         if X.ndim != 3 or 0 in X.shape:
             raise ValueError(
                 f"X: shape {X.shape}, expected (sequences, frames, features), 1 or more of each, or lengths beside it"
             )
-        return X.reshape(-1, X.shape[2]), np.full(len(X), X.shape[1], np.int64)
+        return _float32(X), np.full(len(X), X.shape[1], np.int64)
     lengths = arrays["lengths"]
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X: shape {X.shape}, expected (all frames, features) because lengths is there")
@@ -100,11 +100,17 @@ def _frames(arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     total = sum(lengths.tolist())
     if total != len(X):
         raise ValueError(f"lengths: they add up to {total}, expected the {len(X)} rows of X")
-    return X, lengths.astype(np.int64)
+    return _float32(X), lengths.astype(np.int64)
+
+
+def _float32(X: NDArray[Any]) -> NDArray[np.float32]:
+    """X (…, features) as frames in a row."""
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        return in_rows(X, X.shape[-1:], np.float32)
 
 
 def _check_finite(x: NDArray[np.float32], place: int) -> None:
-    if not np.isfinite(x).all():
+    if not is_finite(x):
         frame, feature = np.argwhere(~np.isfinite(x))[0]
         raise ValueError(f"X: sequence {place} holds NaN or infinity at frame {frame}, feature {feature}")
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, texts
+from edgelstm.data.store import chunked, in_rows, joined
+
+MOST_LABELS = 1 << 16
 
 _SHOWN = 40  # letters of a shape
 
@@ -21,7 +24,7 @@ class Truth:
     labels: tuple[str, ...] = ()  # in their order
     target_names: tuple[str, ...] = ()
     each_frame: bool = False
-    classes: NDArray[np.int64] | None = None  # (rows,) places in labels, -1 = none
+    classes: NDArray[np.int32] | None = None  # (rows,) places in labels, -1 = none
     values: NDArray[np.float32] | None = None  # (rows, target_names), NaN = not known
 
     def of(self, place: int, start: int, stop: int) -> _OfRecording:
@@ -100,26 +103,43 @@ def _numbers(y: NDArray[Any], layout: _Layout, labels: tuple[str, ...], names: t
         if given and len(given) != columns:
             raise ValueError(f"{name}: {len(given)}, expected {columns}: a name for each column of y")
     with np.errstate(over="ignore"):  # becomes infinity
-        values = y.astype(np.float32).reshape(-1, columns)
-    if np.isinf(values).any():
-        row = int(np.isinf(values).any(axis=1).argmax())
-        raise ValueError(f"y: row {row} holds infinity as float32, expected finite numbers, or NaN for none")
+        values = in_rows(y, (columns,), np.float32)
+    row = 0
+    for part in chunked(values):
+        if np.isinf(part).any():
+            row += int(np.isinf(part).any(axis=1).argmax())
+            raise ValueError(f"y: row {row} holds infinity as float32, expected finite numbers, or NaN for none")
+        row += len(part)
     usual = ("value",) if columns == 1 else tuple(str(n) for n in range(columns))
     return Truth((), names or labels or usual, layout.each_frame, values=values)
 
 
 def _classes(y: NDArray[Any], each_frame: bool, labels: tuple[str, ...]) -> Truth:
     if not labels or is_text(y):
-        found, places = np.unique(y, return_inverse=True)
+        found = _different(y)
         names = texts(found, "y") if is_text(y) else [str(label) for label in found.tolist()]
         order = labels or tuple(name for name in names if name)
         lost = next((name for name in names if name and name not in order), None)
         if lost is not None:
             raise ValueError(f"y: {lost[:40]!r}, expected one of labels")
-        return Truth(order, (), each_frame, np.array([order.index(n) if n else -1 for n in names], np.int64)[places])
+        places = np.array([order.index(n) if n else -1 for n in names], np.int32)
+        codes = joined((places[np.searchsorted(found, part)] for part in chunked(y)), (), np.int32)
+        return Truth(order, (), each_frame, codes)
     least, most = int(y.min()), int(y.max())
     if least < -1 or most >= len(labels):
         raise ValueError(
             f"y: {least} to {most}, expected places in labels, 0 to {len(labels) - 1}, or -1 where there is none"
         )
-    return Truth(labels, (), each_frame, y.astype(np.int64))
+    return Truth(labels, (), each_frame, in_rows(y, (), np.int32))
+
+
+def _different(y: NDArray[Any]) -> NDArray[Any]:
+    """The values of y (rows,), each once, in their order."""
+    found = y[:0]
+    for part in chunked(y):
+        found = np.unique(np.concatenate([found, part]))
+        if len(found) > MOST_LABELS:
+            raise ValueError(
+                f"y: more than {MOST_LABELS} different ones, expected classes; numbers to be told have target_names"
+            )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from edgelstm.data.labels import labels_of, whole_numbers
 from edgelstm.data.npz import write_npz
 from edgelstm.data.npz_texts import Arrays
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.store import joined
 
 
 def save_recordings(recordings: Recordings, path: Path | str) -> None:
@@ -19,7 +21,7 @@ def save_recordings(recordings: Recordings, path: Path | str) -> None:
     same recordings give the same bytes."""
     whole = recordings.recordings
     arrays: Arrays = {
-        "X": np.concatenate([r.frames for r in whole]),
+        "X": joined((r.frames for r in whole), (recordings.columns,), np.float32),
         "lengths": np.array([len(r.frames) for r in whole], np.int64),
         **_truth(recordings),
         "sample_rate": np.array(recordings.sample_rate, np.float64),
@@ -47,7 +49,7 @@ def _truth(recordings: Recordings) -> Arrays:
     if not labels:
         return {}
     each_frame = any(r.frame_labels is not None for r in recordings.recordings)
-    y = np.concatenate([_classes(r, labels, each_frame) for r in recordings.recordings])
+    y = joined((_classes(r, labels, each_frame) for r in recordings.recordings), (), np.int32)
     return {"y": y, "labels": np.array(labels, np.str_)}
 
 
@@ -55,11 +57,12 @@ def _targets(recordings: Recordings) -> NDArray[np.float32]:
     found = [(r, r.targets) for r in recordings.recordings if r.targets is not None]  # all have some
     if all(len(targets) == 1 for _, targets in found):
         return np.concatenate([targets for _, targets in found])
-    return np.concatenate([np.broadcast_to(t, (len(r.frames), t.shape[1])) for r, t in found])
+    rows = (np.broadcast_to(targets, (len(r.frames), targets.shape[1])) for r, targets in found)
+    return joined(rows, (len(recordings.target_names),), np.float32)
 
 
-def _classes(recording: Recording, labels: tuple[str, ...], each_frame: bool) -> NDArray[np.int64]:
+def _classes(recording: Recording, labels: tuple[str, ...], each_frame: bool) -> NDArray[np.integer[Any]]:
     if recording.frame_labels is not None:
         return FrameLabels.of(recording.frame_labels).places_in(labels)
     place = -1 if recording.label is None else labels.index(recording.label)
-    return np.full(len(recording.frames) if each_frame else 1, place, np.int64)
+    return np.broadcast_to(np.int32(place), (len(recording.frames) if each_frame else 1,))

@@ -12,8 +12,7 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -33,9 +32,9 @@ Array = NDArray[Any]
 class Growing:
     """An array whose rows come one chunk after another."""
 
-    def __init__(self, row: tuple[int, ...], dtype: DTypeLike):
-        """row: the shape of one."""
-        self._row, self._dtype = row, np.dtype(dtype)
+    def __init__(self, row: tuple[int, ...], dtype: DTypeLike, held: int | None = None):
+        """row: the shape of one. held: bytes that are held in memory, `HELD` where it is not said."""
+        self._row, self._dtype, self._held = row, np.dtype(dtype), HELD if held is None else held
         self._chunks: list[Array] = []
         self._file: IO[bytes] | None = None
         self._bytes = 0
@@ -44,7 +43,7 @@ class Growing:
         """rows (n, *row). OSError, naming the folder, where there is no room."""
         rows = np.ascontiguousarray(rows, self._dtype)
         self._bytes += rows.nbytes
-        if self._file is None and self._bytes <= HELD:
+        if self._file is None and self._bytes <= self._held:
             self._chunks.append(rows)
             return
         if self._file is None:
@@ -99,14 +98,11 @@ def chunked(array: Array) -> Iterator[Array]:
     return (array[part] for part in chunks(len(array), row_bytes))
 
 
-def converted(array: Array, dtype: DTypeLike) -> Array:
-    """`array` in another type, rows in C's order; itself where it is that already."""
+def in_rows(array: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """`array` in another type and the shape (-1, *shape), of which each of its rows is one or more rows."""
     if array.dtype == dtype and array.flags.c_contiguous:
-        return array
-    growing = Growing(array.shape[1:], dtype)
-    for chunk in chunked(array):
-        growing.add(chunk.astype(dtype))
-    return growing.done()
+        return array.reshape(-1, *shape)
+    return joined((chunk.astype(dtype).reshape(-1, *shape) for chunk in chunked(array)), shape, dtype)
 
 
 def is_finite(array: NDArray[np.floating[Any]]) -> bool:
@@ -114,13 +110,19 @@ def is_finite(array: NDArray[np.floating[Any]]) -> bool:
     return not array.size or bool(np.isfinite(array.min()) and np.isfinite(array.max()))
 
 
-def select_columns(arrays: Sequence[Array], columns: Sequence[int]) -> tuple[Array, ...]:
-    """These columns of each array (rows, all columns)."""
-    growing = Growing((len(columns),), arrays[0].dtype)
+def joined(arrays: Iterable[Array], row: tuple[int, ...], dtype: DTypeLike) -> Array:
+    """The rows of all arrays, one after another."""
+    growing = Growing(row, dtype)
     for array in arrays:
         for chunk in chunked(array):
-            growing.add(chunk[:, list(columns)])
-    return split(growing.done(), [len(array) for array in arrays])
+            growing.add(chunk)
+    return growing.done()
+
+
+def select_columns(arrays: Sequence[Array], columns: Sequence[int]) -> tuple[Array, ...]:
+    """These columns of each array (rows, all columns)."""
+    parts = (chunk[:, list(columns)] for array in arrays for chunk in chunked(array))
+    return split(joined(parts, (len(columns),), arrays[0].dtype), [len(array) for array in arrays])
 
 
 def every_nth(arrays: Sequence[Array], most: int) -> Array:
@@ -150,5 +152,5 @@ def _write(file: IO[bytes], rows: Array) -> None:
             error.errno,
             f"{error.strerror}: data that are larger than memory are kept there while they are used; set TMPDIR to a "
             "folder with more room",
-            str(Path(scratch_folder())),
+            scratch_folder(),
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,8 @@ class Frames(Task):
             )
         labels = labels_of(recordings)
         targets = tuple(_classes(r, labels) for r in whole)
-        most = [np.bincount(t[t >= 0], minlength=1).argmax() for t in targets]
-        return from_recordings(recordings, np.array(most, np.int64), labels, Kept(targets))
+        most = np.array([_most(r, labels) for r in whole], np.int64)
+        return from_recordings(recordings, most, labels, Kept(targets))
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
@@ -54,7 +55,15 @@ class Frames(Task):
         return decisions(precision, streamed, dataset.labels, truth, decided)
 
 
-def _classes(recording: Recording, labels: tuple[str, ...]) -> NDArray[np.int64]:
+def _classes(recording: Recording, labels: tuple[str, ...]) -> NDArray[np.integer[Any]]:
     if recording.frame_labels is None:
-        return np.full(len(recording.frames), labels.index(str(recording.label)), np.int64)
+        return np.broadcast_to(np.int32(labels.index(str(recording.label))), (len(recording.frames),))
     return FrameLabels.of(recording.frame_labels).places_in(labels)
+
+
+def _most(recording: Recording, labels: tuple[str, ...]) -> int:
+    """The label that most of its frames have."""
+    if recording.frame_labels is None:
+        return labels.index(str(recording.label))
+    counts = FrameLabels.of(recording.frame_labels).counts()
+    return max(range(len(labels)), key=lambda place: counts.get(labels[place], 0), default=0)

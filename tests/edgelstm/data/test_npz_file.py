@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgelstm.data import load_dataset
+from edgelstm.data import load_dataset, store
 from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.npz_writing import save_recordings
 from edgelstm.data.recordings import Recording, Recordings
@@ -156,12 +156,16 @@ def anything(draw: st.DrawFn) -> Recordings:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("held", [0, store.HELD])  # bytes in memory: all lies in files, or nothing
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recordings=anything())
-def test_what_was_written_is_read(recordings: Recordings, tmp_path: Path) -> None:
+def test_what_was_written_is_read(recordings: Recordings, held: int, tmp_path: Path) -> None:
     path = tmp_path / "r.npz"
     save_recordings(recordings, path)
-    again = read_npz_file(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "HELD", held)
+        patch.setattr("edgelstm.data.npz.HELD", held)
+        again = read_npz_file(path)
     for field in ("names", "units", "sample_rate", "name", "source", "target_names", "labels"):
         assert getattr(again, field) == getattr(recordings, field)
     each = any(r.targets is not None and len(r.targets) > 1 for r in recordings.recordings)
@@ -184,7 +188,8 @@ ARRAYS = hnp.arrays(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("held", [0, store.HELD])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     arrays=st.dictionaries(
         st.sampled_from(["X", "lengths", "y", "labels", "target_names", "group", "test", "sample_rate", "name"]),
@@ -192,14 +197,16 @@ ARRAYS = hnp.arrays(
     ),
     good=st.booleans(),
 )
-def test_any_arrays_are_recordings_or_one_line(arrays: dict[str, Any], good: bool, tmp_path: Path) -> None:
+def test_any_arrays_are_recordings_or_one_line(arrays: dict[str, Any], good: bool, held: int, tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     np.savez(path, **({"X": np.zeros((2, 3, 1)), **arrays} if good else arrays))
     message, found = "", None
-    try:
-        found = read_npz_file(path)
-    except ValueError as error:
-        message = str(error)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgelstm.data.npz.HELD", held)
+        try:
+            found = read_npz_file(path)
+        except ValueError as error:
+            message = str(error)
     assert (found is None) == message.startswith(f"{path}: ")
     assert "\n" not in message
     if found is None:

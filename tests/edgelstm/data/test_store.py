@@ -37,8 +37,8 @@ def test_rows_that_came_in_chunks_are_one_array() -> None:
     np.testing.assert_array_equal(np.concatenate(list(chunked(found))), wanted)
     one, other = select_columns([found[:20], found[20:]], [2, 0])
     np.testing.assert_array_equal(np.concatenate([one, other]), wanted[:, [2, 0]])
-    assert store.converted(found, np.float32) is found
-    np.testing.assert_array_equal(store.converted(found.T, np.float64), wanted.T)
+    np.testing.assert_array_equal(store.in_rows(found, (3,), np.float32), wanted)
+    np.testing.assert_array_equal(store.in_rows(found.T, (), np.float64), wanted.T.ravel())
 
 
 @pytest.mark.usefixtures("little")
