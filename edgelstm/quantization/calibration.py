@@ -20,7 +20,7 @@ from edgelstm.forward import by_length, walk
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 from edgelstm.quantization.choice import Seen, choose
-from edgelstm.quantization.features import see_features
+from edgelstm.quantization.features import Features, see_features
 from edgelstm.quantization.observing import Observer, Run
 
 PIECE = 1 << 14
@@ -46,18 +46,17 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later. ValueError without a sequence of the model's stride or more.
     """
-    chosen = _chosen(sequences, model.stride)
-    if not chosen:
+    pieces = _chosen(sequences, model.stride)
+    if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
-    features = see_features(model.normalize, chosen)
-    pieces = [features.clipped(piece) for piece in chosen]
+    features = see_features(model.normalize, pieces)
     frames = sum(map(len, pieces))
     observer, every = Observer(model, frames), max(frames // COVARIANCE_FRAMES, 1)
-    for place, run in _runs(model, pieces):
+    for place, run in _runs(model, pieces, features):
         observer.see(run)
         if place % every == 0:
             observer.see_columns(run)
-    for _, run in _runs(model, _streams(pieces)):
+    for _, run in _runs(model, _streams(pieces), features):
         observer.see_cells(run)
     ranges = choose(model, Seen(features, observer.results, observer.cells), pieces)
     return replace(model, ranges=ranges, covariances=observer.covariances())
@@ -82,12 +81,23 @@ def _chosen(sequences: Signals, stride: int) -> list[NDArray[np.float32]]:
 def _streams(pieces: Signals) -> list[NDArray[np.float32]]:
     """Sequences one after another, as a stream that nothing resets sees them; none where there is only one."""
     lanes = min(STREAMS, len(pieces) // 2)
-    return [np.concatenate(pieces[first::lanes])[:STREAM] for first in range(lanes)]
+    return [_begun(pieces[first::lanes], STREAM) for first in range(lanes)]
 
 
-def _runs(model: Model, pieces: Signals) -> Iterator[tuple[int, Run]]:
-    """(place, what the float model makes of it from a fresh state) of each piece; those of like length are computed
-    side by side."""
+def _begun(pieces: Signals, frames: int) -> NDArray[np.float32]:
+    """The first frames of all pieces one after another."""
+    taken = []
+    for piece in pieces:
+        taken.append(piece[:frames])
+        frames -= len(taken[-1])
+        if not frames:
+            break
+    return np.concatenate(taken)
+
+
+def _runs(model: Model, pieces: Signals, features: Features) -> Iterator[tuple[int, Run]]:
+    """(place, what the float model makes of it from a fresh state) of each piece without glitches; those of like
+    length are computed side by side."""
     normalize = model.normalize
     longest = max((len(piece) for piece in pieces), default=1)
     strides = {at.name: at.stride for at in model.road}
@@ -99,7 +109,7 @@ def _runs(model: Model, pieces: Signals) -> Iterator[tuple[int, Run]]:
     for places in by_length([len(piece) for piece in pieces], max(PIECE // longest, 1)):
         x = np.zeros((len(pieces[places[-1]]), len(places), model.features), np.float32)
         for row, place in enumerate(places):
-            x[: len(pieces[place]), row] = (pieces[place] - normalize.mean) / normalize.std
+            x[: len(pieces[place]), row] = (features.clipped(pieces[place]) - normalize.mean) / normalize.std
         results, states = walk(model, x)
         for row, place in enumerate(places):
             frames = len(pieces[place])

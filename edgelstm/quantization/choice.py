@@ -54,11 +54,11 @@ class Seen:
 
 
 def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -> Ranges:
-    """The ranges under which int8's scores over pieces of raw `sequences` are nearest to float's."""
+    """The ranges under which int8's scores over pieces of raw `sequences` without glitches are nearest to float's."""
     best = seen.ranges(0.0, 0.0)
     if sum(map(len, sequences)) < FEWEST:
         return best
-    pieces = _sample(model, sequences)
+    pieces = [seen.features.clipped(piece) for piece in _sample(model, sequences)]
     wanted = forward.scores(model, pieces)
     plain = replace(model, covariances={})
 

@@ -1,0 +1,84 @@
+"""Data larger than the memory that a process may take are trained on.
+
+The limit is RLIMIT_DATA: memory of the process's own. What the system maps of files does not count to it; it leaves
+that memory when others need it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+from counts import times
+
+LIMIT = 180 << 20
+"""Bytes; the interpreter with numpy and OpenBLAS takes half of it for data of any size."""
+FRAMES, FEATURES = 10_000, 64  # of a recording
+
+RECIPE = """
+[data]
+window = 200
+validation = 0.1
+[model]
+layers = [{ kind = "context", rows = 20, hop = 20 }, { kind = "lstm", units = 4 }]
+[training]
+epochs = 1
+loss = "mean"
+[answer]
+pooling = "mean"
+window = 200
+hop = 100
+"""
+
+
+def signals(count: int) -> np.ndarray:
+    """A recording, slow or fast swings in noise."""
+    noise = np.random.default_rng(count % 7).normal(size=(FRAMES, FEATURES))
+    swings = np.sin(np.arange(FRAMES) * (0.1 if count % 2 else 0.5) + count)
+    return (0.5 * noise + swings[:, None]).astype(np.float32)
+
+
+def write_npz(path: Path, size: int) -> None:
+    count = size // (FRAMES * FEATURES * 4) + 1
+    few = [signals(n) for n in range(10)]
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, FRAMES, FEATURES)}
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("X.npy", "w", force_zip64=True) as member:
+            npy.write_array_header_1_0(member, header)
+            for n in range(count):
+                member.write((few[n % 10] + np.float32(n / 1000)).tobytes())
+        with archive.open("y.npy", "w") as member:
+            npy.write_array(member, np.arange(count) % 2)
+
+
+def accuracy(data: Path, recipe: Path) -> float:
+    """Of what is trained on `data` in a process of its own, which may take `LIMIT` of memory."""
+    recipe.write_text(RECIPE)
+    model = recipe.with_suffix(".npz")
+    ended = subprocess.run(
+        [sys.executable, "-m", "edgelstm", "train", recipe, "--data", data, "-o", model, "--json"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)),
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        cwd=recipe.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    return min(result["accuracy"] for result in (*report["evaluations"], report["streamed"]))
+
+
+def test_an_npz_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "large.npz"
+    write_npz(path, times(LIMIT, 10 * LIMIT))
+    assert path.stat().st_size > LIMIT
+    assert accuracy(path, tmp_path / "recipe.toml") > 0.95
