@@ -36,7 +36,7 @@ def stretch(sequence: Floats, start: float, frames: int, speed: float) -> Floats
 
 
 def augment(x: Floats, config: Augment, std: Floats, rng: np.random.Generator) -> Floats:
-    """Mirroring, rotation, scale and noise on a batch x (B, T, features), which may be written over.
+    """Mirroring, rotation, scale, shift and noise on a batch x (B, T, features), which may be written over.
 
     A watch turned on the wrist turns all its sensors alike: the triads of one sequence share a rotation.
     """
@@ -50,6 +50,22 @@ def augment(x: Floats, config: Augment, std: Floats, rng: np.random.Generator) -
     if config.scale:
         for triad in config.triads:
             x[..., list(triad)] *= rng.uniform(1 - config.scale, 1 + config.scale, (len(x), 1, 1)).astype(x.dtype)
+    if config.shift:
+        x += std * config.shift * rng.standard_normal((len(x), 1, x.shape[2]), dtype=np.float32)
     if config.noise:
         x += std * config.noise * rng.standard_normal(x.shape, dtype=np.float32)
     return x
+
+
+def mixup(
+    x: Floats, targets: Floats, lengths: NDArray[np.int64], alpha: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Each sequence of a batch x (B, T, features), normalized, with another one, and their targets (…, B) likewise
+    (Zhang et al. 2018): its own share is half or more, of a Beta(alpha, alpha). What the other lacks at its end is 0,
+    the mean; what it has beyond the own length is left out."""
+    share = rng.beta(alpha, alpha, len(x)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    other = rng.permutation(len(x))
+    mixed = share[:, None, None] * x + (1 - share)[:, None, None] * x[other]
+    mixed[np.arange(x.shape[1]) >= lengths[:, None]] = 0
+    return mixed, share * targets + (1 - share) * targets[..., other]

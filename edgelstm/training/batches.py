@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.data.dataset import Dataset
 from edgelstm.model import Normalize
 from edgelstm.training.aims import Aims
-from edgelstm.training.augment import augment, stretch
+from edgelstm.training.augment import augment, mixup, stretch
 from edgelstm.training.config import Config
 
 Floats = NDArray[Any]
@@ -91,7 +91,10 @@ def _collate(
         raw[row, : len(x)] = x
     raw = (augment(raw, config.augment, normalize.std, rng) - normalize.mean) / normalize.std
     raw[np.arange(raw.shape[1]) >= lengths[:, None]] = 0
-    return Batch(np.ascontiguousarray(raw.transpose(1, 2, 0)), _side_by_side(targets, lengths, config), lengths)
+    target = _side_by_side(targets, lengths, config)
+    if config.augment.mixup:
+        raw, target = mixup(raw, target, lengths, config.augment.mixup, rng)
+    return Batch(np.ascontiguousarray(raw.transpose(1, 2, 0)), target, lengths)
 
 
 def _side_by_side(targets: list[Floats], lengths: NDArray[np.int64], config: Config) -> Floats:

@@ -132,6 +132,10 @@ class Augment:
     noise: Amount = 0.0  # standard deviation of white noise, in units of each feature's own
     scale: Fraction = 0.0  # each triad times 1 ± scale
     rotation: Annotated[float, Bounds(0, 180)] = 0.0  # largest angle in degrees, about any axis
+    shift: Amount = 0.0  # standard deviation of an offset, one for each feature and sequence, in units of its own
+    mixup: Annotated[float, Bounds(0, 10)] = (
+        0.0  # a and b of the Beta by which sequences, and what they are, are mixed
+    )
     speed: Annotated[float, Bounds(0, 0.5)] = 0.0  # time stretched by up to 1 ± speed
     mirror: tuple[Count, ...] = ()  # features that change sign together in half of the sequences: left for right
     triads: tuple[tuple[Count, Count, Count], ...] = ()  # features that are x, y, z of one sensor
@@ -198,6 +202,8 @@ class Config:
             raise ValueError(f"answer.hop: 0, expected answers along the recordings for {task.kind}")
         if not task.pools and self.answer.pooling != "last":
             raise ValueError(f"answer.pooling: {self.answer.pooling!r}, expected last for {task.kind}")
+        if self.augment.mixup and task.activation == "linear":
+            raise ValueError(f"augment.mixup: {self.augment.mixup:g}, expected 0: {task.kind} has no classes to mix")
         if training.balance != "none" and task.activation == "linear":
             raise ValueError(f"training.balance: {training.balance!r}, expected none: {task.kind} has no classes")
         if training.balance == "sampling" and task.kind != CLASSIFY.kind:

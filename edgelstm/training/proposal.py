@@ -242,7 +242,14 @@ def _training(proposal: Proposal) -> list[str]:
         "",
         "[augment]",
         "noise = 0.1  # of each feature's own deviation; 0 = off",
+        *_mixup(proposal),
     ]
+
+
+def _mixup(proposal: Proposal) -> list[str]:
+    if proposal.task.kind != CLASSIFY.kind or not proposal.window:
+        return []
+    return ["mixup = 0.4  # windows are mixed in pairs, and so is what they are; 0 = off"]
 
 
 def _patience(proposal: Proposal) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.training.augment import augment, random_rotations, stretch
+from edgelstm.training.augment import augment, mixup, random_rotations, stretch
 from edgelstm.training.config import Augment
 
 TRIADS = ((0, 1, 2), (3, 4, 5))
@@ -68,3 +68,29 @@ def test_a_stretched_ramp_has_another_slope(speed: float) -> None:
 def test_nothing_asked_changes_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(2, 5, 6)).astype(np.float32)
     assert np.array_equal(augment(x.copy(), Augment(), np.ones(6), np.random.default_rng(0)), x)
+
+
+def test_a_shift_is_one_offset_for_each_feature_and_sequence() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 7, 2)).astype(np.float32)
+    std = np.array([1, 10], np.float32)
+    moved = augment(x.copy(), Augment(shift=0.2), std, np.random.default_rng(1)) - x
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), atol=1e-5)
+    np.testing.assert_allclose(moved[:, 0].std(axis=0), 0.2 * std, rtol=0.1)
+
+
+@pytest.mark.parametrize("along", [False, True])
+def test_what_is_mixed_is_mixed_as_its_target_is(along: bool) -> None:
+    """Of sequences that are their own targets: mixed, they still are; what they are adds up to 1, half of it or more
+    their own."""
+    rng = np.random.default_rng(2)
+    own = np.eye(4, dtype=np.float32)[rng.integers(0, 4, 50)]
+    lengths = rng.integers(3, 7, 50)
+    x = np.where(np.arange(6)[:, None] < lengths[:, None, None], own[:, None], 0).astype(np.float32)
+    targets = np.tile(own.T, (6, 1, 1)) if along else own.T
+    mixed, found = mixup(x.copy(), targets, lengths, 0.4, rng)
+    first = found[0] if along else found
+    np.testing.assert_allclose(mixed[:, 0], first.T, atol=1e-6)
+    np.testing.assert_allclose(first.sum(axis=0), 1, atol=1e-6)
+    assert ((first * own.T).sum(axis=0) >= 0.5).all()
+    assert (first.max(axis=0) < 0.95).any()
+    assert not mixed[np.arange(6) >= lengths[:, None]].any()
