@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 HEADER = ("file", "size", "scales", "error", "agrees", "µs")
 EXPLAINED = (
-    "scales: of int8 weights. error: of scores, RMS relative to float32's. agrees: {agrees}. µs: of a frame, median "
-    "here, from Python; `edgelstm profile` measures with care."
+    "scales: of int8 weights. error: of scores, RMS relative to float32's{of}. agrees: {agrees}. µs: of a frame, "
+    "median here, from Python; `edgelstm profile` measures with care."
 )
 
 
@@ -23,7 +23,9 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     """One row for each file, marked where its proof passed, and what the columns mean."""
     rows = [_row(result, us) for result, us in zip(results, times, strict=True)]
     engines = ", ".join(dict.fromkeys(_engine(result) for result in results))
-    explained = f"{EXPLAINED.format(agrees=_what_agrees(results))} Engines: {engines}."
+    linear = any(result.proof and result.proof.agrees.worst_output is not None for result in results)
+    of = "; of the output that is off the most, relative to its own deviation" if linear else ""
+    explained = f"{EXPLAINED.format(agrees=_what_agrees(results), of=of)} Engines: {engines}."
     if any(result.proof and result.proof.accepted_loss for result in results):
         explained += " ·: loss accepted, the file agrees with float32 less than it should."
     notes = dict.fromkeys(result.proof.agrees.note() for result in results if result.proof)
@@ -57,10 +59,11 @@ def agrees_of(proof: Proof) -> str:
 
 
 def error_of(proof: Proof) -> str:
-    """By how much its scores are off, in a few columns."""
+    """By how much its scores are off, of a linear model the worst of its outputs, in a few columns."""
     from edgelstm.export.parity.agreement import show_error
 
-    return show_error(proof.agrees.error)
+    agrees = proof.agrees
+    return show_error(agrees.error if agrees.worst_output is None else agrees.worst_error)
 
 
 def marked(proof: Proof, text: str) -> str:
