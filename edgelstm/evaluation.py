@@ -58,36 +58,34 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
-def evaluate_file(stream: EngineStream, dataset: Dataset, thresholds: tuple[float, ...] | None = None) -> Evaluation:
+def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> Evaluation:
     """As `evaluate`, for an exported file in its own engine, with the answers that `stream` gives. thresholds:
-    (outputs,) of sigmoids' labels, else the file's own. ValueError where its metadata tell no task."""
+    (outputs,) of sigmoids' labels, or none."""
     model, hop = stream.model, stream.answering.hop
-    task = task_of_file(model)
     check_lengths(model, dataset)
     if task.each_frame:
         check_streams(hop)
-    said, limits = [], model.description.thresholds if thresholds is None else thresholds
+    said = []
     for sequence in dataset.sequences:
         stream.reset()
         emitted = stream.push(sequence)
         if task.each_frame:
-            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, limits))
+            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds))
         else:
-            said.append(Said(np.array([len(sequence)]), stream.answer()[None], limits))
+            said.append(Said(np.array([len(sequence)]), stream.answer()[None], thresholds))
     return task.judge(_engine(model), False, dataset, said)
 
 
 def evaluate_file_streamed(
-    stream: EngineStream, dataset: Dataset, thresholds: tuple[float, ...] | None = None
+    stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]
 ) -> Evaluation:
     """As `evaluate_streamed`, for an exported file in its own engine, see `evaluate_file`."""
     model, hop = stream.model, stream.answering.hop
-    limits = model.description.thresholds if thresholds is None else thresholds
     check_streams(hop)
     stream.reset()
     emitted = np.concatenate([stream.push(sequence) for sequence in dataset.sequences])
-    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, limits)
-    return task_of_file(model).judge(_engine(model), True, dataset, along_each(whole, dataset))
+    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds)
+    return task.judge(_engine(model), True, dataset, along_each(whole, dataset))
 
 
 def some_at_a_time(dataset: Dataset) -> Iterator[Sequence[NDArray[np.float32]]]:

@@ -11,6 +11,7 @@ from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.pooling import PoolingKind
 from edgelstm.runtime.thresholds import changed_thresholds
+from edgelstm.tasks import read_task
 
 
 def answering(
@@ -40,4 +41,5 @@ def answering_as(model: Model, file: Description) -> Model:
     shape it takes none: what differs shows."""
     if (file.stride, file.outputs, file.activation) != (model.stride, model.outputs, model.activation):
         return model
-    return replace(model, answer=Answer(file.pooling, file.window, file.hop), thresholds=file.thresholds)
+    task = model.task.limited_as(read_task(file.metadata.get("task"), "metadata: task"))
+    return replace(model, answer=Answer(file.pooling, file.window, file.hop), thresholds=file.thresholds, task=task)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
     from edgelstm.model import Model
     from edgelstm.quantization import QuantizedModel
+    from edgelstm.runtime.engines.engine import EngineModel
     from edgelstm.runtime.frame import Float32
     from edgelstm.runtime.pooling import PoolingKind
     from edgelstm.tasks import Task
@@ -176,21 +177,32 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.matching import match
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.proven import check_proven
-    from edgelstm.runtime.thresholds import thresholds_of
 
     check_proven(path)
     model = open_model(path)
+    task = task_of_file(model)
     with of_options(window="--answer-window"):
         model.answering(**asked.answers)
-        limits = thresholds_of(model, asked.thresholds) if asked.thresholds else None
+        task, limits = _limited(model, task, asked.thresholds)
     stream = model.stream(**asked.answers)
-    provenance, task = model.metadata.get("provenance"), task_of_file(model)
+    provenance = model.metadata.get("provenance")
     dataset = match(model, read_again(data, provenance, model.feature_names, task))
     _note_levels(dataset, model.metadata.get("normalize"))
     if asked.streamed:
         check_streams(stream.answering.hop)
     recordings = asked.recordings(dataset, provenance)
     windows = asked.windows(dataset, recordings, provenance, task)
-    yield evaluate_file(stream, windows, limits)
+    yield evaluate_file(stream, windows, task, limits)
     if asked.streamed:
-        yield evaluate_file_streamed(stream, recordings, limits)
+        yield evaluate_file_streamed(stream, recordings, task, limits)
+
+
+def _limited(model: EngineModel, task: Task, thresholds: tuple[str, ...]) -> tuple[Task, tuple[float, ...]]:
+    """An exported file's task and the thresholds of its labels, with those that are asked for. ValueError that begins
+    with "threshold" for what is none."""
+    from edgelstm.runtime.thresholds import thresholds_of
+
+    if not thresholds:
+        return task, model.description.thresholds
+    limited = task.limited(thresholds)
+    return (task, thresholds_of(model, thresholds)) if limited is None else (limited, ())

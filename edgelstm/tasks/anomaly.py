@@ -157,6 +157,11 @@ class Anomaly(Task):
             return None
         return replace(self, learned=replace(self.learned, threshold=self.learned.threshold * read_limit(asked)))
 
+    def limited_as(self, other: Task) -> Task:
+        if self.learned is None or not isinstance(other, Anomaly) or other.learned is None:
+            return self
+        return replace(self, learned=replace(self.learned, threshold=other.learned.threshold))
+
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
         if self.learned is None:

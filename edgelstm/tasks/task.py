@@ -67,6 +67,10 @@ class Task(ABC):
         that begins with "threshold" for what is none."""
         return None
 
+    def limited_as(self, _other: Task) -> Task:
+        """With the threshold of `other`, a task that may have been `limited`; itself where it has none."""
+        return self
+
     @property
     def chooses_thresholds(self) -> bool:
         """Whether `find_thresholds` is asked after training, of what was held out."""

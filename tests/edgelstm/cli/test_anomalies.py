@@ -16,6 +16,7 @@ from edgelstm.export.answering import answering
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.model import Answer
+from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.runtime.anomaly import read_scoring, scores_along
 from edgelstm.runtime.engines.open import open_model
@@ -124,6 +125,34 @@ def test_a_file_is_exported_with_another_threshold(run: Run) -> None:
     quiet, loud = (run("stream", name, "frames.csv")[1] for name in ("m.elstm", "loud.elstm"))
     for one, other in zip(quiet, loud):
         assert other["score"] == (None if one["score"] is None else pytest.approx(one["score"] / 2, rel=1e-5))
+
+
+def test_a_threshold_that_is_asked_for_is_judged_and_verified(run: Run) -> None:
+    """The model, its file, and a file that was exported with that threshold come to the same alarms."""
+    save_model(SOURCE, "m.npz")
+    asked = ("data", "--all", "--streamed", "--json", "--threshold", "0.5")
+    Path("data").mkdir()
+    for name, frames in {"one": FRAMES, "two": FRAMES[::-1]}.items():
+        rows = "".join(
+            f"{','.join(map(str, frame))},{int(40 <= n < 50)}\n" for n, frame in enumerate(frames.tolist())
+        )
+        Path(f"data/{name}.csv").write_text(f"a,b,c,is_anomaly\n{rows}")
+    usual = run("evaluate", "m.npz", *asked[:-2])[1][0]
+    code, (of_model,), err = run("evaluate", "m.npz", *asked)
+    assert code == 0, err
+    assert of_model != usual
+    assert (
+        run("export", "m.npz", "--precision", "float32", "--threshold", "0.5", "-o", "half.elstm", "--json")[0] == 0
+    )
+    assert run("verify", "half.elstm", "--against", "m.npz", "--json")[0] == 0
+    of_file = run("evaluate", "m.elstm", *asked)[1][0]
+    of_export = run("evaluate", "half.elstm", *asked[:-2])[1][0]
+    wanted = [one for one in of_model if one["precision"] == "float32"]
+    for found in (of_file, of_export):
+        for one, other in zip(found, wanted, strict=True):
+            for name in ("found", "false_alarms", "normal_frames_in_alarms"):
+                assert one[name] == other[name]
+            assert one["highest_normal_score"] == pytest.approx(other["highest_normal_score"], rel=1e-4)
 
 
 def test_answers_that_tell_of_no_frame_are_wrong_usage(run: Run) -> None:
