@@ -36,10 +36,11 @@ def answering(
     return model
 
 
-def answering_as(model: Model, file: Description) -> Model:
-    """`model` with the answers of a file that was made from it, maybe others than its own. From a file of another
-    shape it takes none: what differs shows."""
+def as_exported(model: Model, file: Description) -> Model:
+    """`model` as a file that was made from it has it, where export may change something: answers, thresholds, the
+    licence. From a file of another shape it takes nothing: what differs shows."""
     if (file.stride, file.outputs, file.activation) != (model.stride, model.outputs, model.activation):
         return model
     task = model.task.limited_as(read_task(file.metadata.get("task"), "metadata: task"))
-    return replace(model, answer=Answer(file.pooling, file.window, file.hop), thresholds=file.thresholds, task=task)
+    answer, licence = Answer(file.pooling, file.window, file.hop), str(file.metadata.get("licence") or model.licence)
+    return replace(model, answer=answer, thresholds=file.thresholds, task=task, licence=licence)

@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.answering import answering_as
+from edgelstm.export.answering import as_exported
 from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form, Source
 from edgelstm.export.forms import check_input, check_io, check_layers, find_form
@@ -140,7 +140,7 @@ def why_not_made(form: Form, model: Model, scales: Granularity | None, input_cod
 def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float32]] | None = None) -> Proof:
     """Repeat the proof of the exported file at `path`, made from `model`.
 
-    sequences: as in `export_model`. Answers are expected as the file says that it gives them. Integer models are made
+    sequences: as in `export_model`. Answers and licence are expected as the file tells them. Integer models are made
     anew from `model`, with the scales and the input that the file names. A file that answers wrongly gives a proof
     that has not passed; errors as `open_model` and `export_model` raise them.
     """
@@ -159,7 +159,7 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
                 raise ValueError(str(error).replace(str(held.path), str(path))) from None
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
-    model = answering_as(model, described.description)
+    model = as_exported(model, described.description)
     scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")
     return prove(path, form, _source(form, model, str(scales), input_codes), *_sequences(model, sequences))
 

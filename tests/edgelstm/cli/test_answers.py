@@ -142,7 +142,7 @@ def test_an_exported_file_answers_as_was_asked_for_and_is_proven_so(run: Run, fo
         pytest.importorskip("onnx")
         pytest.importorskip("onnxruntime")
     save_model(replace(SOURCE, answer=Answer("last", 0, 0)), "end.npz")
-    options = ("--pooling", "mean", "--window", 12, "--hop", 4)
+    options = ("--pooling", "mean", "--window", 12, "--hop", 4, "--licence", "MIT")
     code, _, err = run("export", "end.npz", "--format", form[0], "--precision", form[1], *options, "--json")
     assert code == 0, err
     written = Path(f"end-{form[1]}.{form[0]}")
