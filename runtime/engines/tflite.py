@@ -20,6 +20,7 @@ from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.bare import Arrays, BareModel, Call, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
+from edgelstm.runtime.engines.quiet import quiet_once
 from edgelstm.runtime.engines.tflite_file import check_seal, metadata_entry
 from edgelstm.runtime.metadata import read_metadata
 
@@ -31,18 +32,18 @@ class TfliteModel(GraphModel):
 
     def __init__(self, path: str | Path):
         path = Path(path)
-        package, self._module = _find_engine(path)
+        self._package, self._module = _find_engine(path)
         self._content = read_bounded(path)
         try:
             text = metadata_entry(self._content, KEY)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         if text is None:
-            raise NoMetadataError(path, KEY, lambda: _bare(path, package, self._module, self._content))
+            raise NoMetadataError(path, KEY, lambda: _bare(path, self._package, self._module, self._content))
         try:
             check_seal(self._content)
             description = read_metadata(text)
-            super().__init__(path, f"{package} {version(package)}", self._content, description)
+            super().__init__(path, f"{self._package} {version(self._package)}", self._content, description)
             self.tensors = _Tensors(self.interpreter(), self)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
@@ -53,8 +54,9 @@ class TfliteModel(GraphModel):
     def interpreter(self, **options: Any) -> Any:
         """A new interpreter over the file, its tensors allocated. ValueError when the engine refuses the file."""
         try:
-            interpreter = self._module.Interpreter(model_content=self._content, num_threads=1, **options)
-            interpreter.allocate_tensors()
+            with quiet_once(self._package):
+                interpreter = self._module.Interpreter(model_content=self._content, num_threads=1, **options)
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{self.engine} refuses it: {one_line(error)}") from None
         return interpreter
@@ -148,8 +150,9 @@ class TfliteStream(GraphStream):
 def _bare(path: Path, package: str, module: Any, content: bytes) -> BareModel:
     def interpreter() -> Any:
         try:
-            made = module.Interpreter(model_content=content, num_threads=1)
-            made.allocate_tensors()
+            with quiet_once(package):
+                made = module.Interpreter(model_content=content, num_threads=1)
+                made.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: {package} refuses it: {one_line(error)}") from None
         return made

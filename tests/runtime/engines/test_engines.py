@@ -283,6 +283,7 @@ def test_an_onnx_file_of_others_is_refused(tmp_path):
     ("name", "error", "said"),
     [
         ("missing.onnx", FileNotFoundError, "no such file"),
+        ("missing.pt", FileNotFoundError, "no such file"),
         ("folder.tflite", IsADirectoryError, "is a folder"),
         ("model.pt", ValueError, "expected one of .elstm, .onnx, .tflite"),
         ("model", ValueError, "suffix missing"),
@@ -290,6 +291,8 @@ def test_an_onnx_file_of_others_is_refused(tmp_path):
 )
 def test_a_path_that_leads_nowhere(tmp_path, name, error, said):
     (tmp_path / "folder.tflite").mkdir()
+    for there in ("model.pt", "model"):
+        (tmp_path / there).touch()
     with pytest.raises(error, match=said):
         open_model(tmp_path / name)
 
