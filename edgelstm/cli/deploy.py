@@ -141,13 +141,16 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
 
 
 def _check_answers(model: Path, settings: Settings) -> None:
-    """UsageError for answers that the model cannot give."""
+    """UsageError for answers that the model cannot give; a line on stderr where there may never be one."""
     from edgelstm.devices.deploy.service import new_stream
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.streaming import answers_at_the_end
 
     opened = open_model(model, bare=True)
     with of_options():
-        new_stream(opened, settings)
+        stream, *_ = new_stream(opened, settings)
+    if not stream.answering.hop:
+        click.echo(paragraph(answers_at_the_end(stream), "Note: ", "      "), err=True)
 
 
 def _is_given(value: object) -> bool:

@@ -141,6 +141,12 @@ def test_nonsense_gets_one_line(run, arguments, code, words):
     assert len(err.replace("connecting …\n", "").splitlines()) == 1
 
 
+def test_a_model_that_answers_at_the_end_alone_is_deployed_with_a_word(run):
+    code, _, err = run("deploy", "a.elstm", "--board", "refused", "--source", "/x", "--hop", "0")
+    assert code == 4
+    assert "Note: a.elstm: answers at the end of input alone; for others meanwhile: --hop N" in " ".join(err.split())
+
+
 def test_without_wheels_it_is_said_what_makes_them(run, tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     code, _, err = run("profile", folder / "a.elstm", "--board", "board")
