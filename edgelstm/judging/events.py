@@ -69,7 +69,7 @@ class Events(Evaluation):
 
     answers: int
     at_threshold: Count
-    highest_normal: float | None  # score
+    highest_normal: float | None  # score, of frames near no event, and where no event's score is still falling
     lowest_event: float | None  # of the highest scores of the events
     best: tuple[float, float] | None  # (threshold, F1) of those with the highest F1 the highest; None without events
     sample_rate: float  # frames per second; 0 = unknown
@@ -165,8 +165,8 @@ def events(
     normal, peaks = [], []
     for one in scored:
         known = np.isfinite(one.scores)
-        near = _near(one, slack)
-        normal.append(one.scores[known & ~near[one.at - 1] & (one.truth[one.at - 1] == NORMAL)])
+        near = _fading(one, _near(one, slack)[one.at - 1])
+        normal.append(one.scores[known & ~near & (one.truth[one.at - 1] == NORMAL)])
         peaks += [_peak(one, first - slack, last + slack) for first, last in runs(one.truth == ANOMALOUS)]
     highest = np.concatenate(normal).max(initial=-np.inf) if normal else -np.inf
     best = None
@@ -227,6 +227,16 @@ def _near(one: Scored, slack: int) -> NDArray[np.bool_]:
     found = np.zeros(len(one.truth), np.bool_)
     for first, last in runs(one.truth == ANOMALOUS):
         found[max(first - slack, 0) : last + slack + 1] = True
+    return found
+
+
+def _fading(one: Scored, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(answers,): `near`, and what follows as long as the smoothed score falls: it still speaks of the event."""
+    found = near.copy()
+    for _, last in runs(near):
+        after = one.scores[last + 1 :]
+        falls = np.flatnonzero(~(after < one.scores[last : last + len(after)]))
+        found[last + 1 : last + 1 + (falls[0] if falls.size else len(after))] = True
     return found
 
 

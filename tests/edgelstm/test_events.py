@@ -84,3 +84,9 @@ def test_every_precision_has_the_same_figures() -> None:
 
     quiet, loud = (events("x", False, [make(s, "..##..")], 1.0, 0, 1.0) for s in ("000000", "505050"))
     assert names(quiet) == names(loud)
+
+
+def test_a_score_that_falls_after_an_event_is_no_normal_one() -> None:
+    found = events("float32", False, [make("0100098765410300", "....##..........")], 5.0, 1, 0.0)
+    assert found.highest_normal == 3.0
+    assert found.at_threshold.alarmed == 3  # though these frames are normal, and in its alarm
