@@ -57,7 +57,7 @@ def judged(fit: Dataset, test: Dataset, recipe: Config) -> Iterator[Evaluation]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pulse.elstm"
         path.write_bytes(encode(integers))
-        yield evaluate_file_streamed(open_model(path).stream(), test)
+        yield evaluate_file_streamed(open_model(path).stream(), test, model.task, ())
 
 
 def rules(data: Path) -> Iterator[tuple[str, Evaluation]]:

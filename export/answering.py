@@ -27,6 +27,8 @@ def answering(
         own = Answering(model.answer.pooling, model.answer.window, model.answer.hop)
         asked = own.changed(pooling, window, hop)
         asked.check(model.stride, model.outputs)
+        if not model.task.pools and asked.pooling != "last":
+            raise ValueError(f"pooling: {asked.pooling}, expected last for {model.task.kind}")
         model = replace(model, answer=Answer(asked.pooling, asked.window, asked.hop))
     if thresholds and (task := model.task.limited(thresholds)) is not None:
         return replace(model, task=task)

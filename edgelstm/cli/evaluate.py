@@ -175,6 +175,7 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
     from edgelstm.evaluation import check_streams, evaluate_file, evaluate_file_streamed, task_of_file
     from edgelstm.matching import match
+    from edgelstm.runtime.anomaly import check_answering
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.proven import check_proven
 
@@ -184,7 +185,8 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     with of_options(window="--answer-window"):
         model.answering(**asked.answers)
         task, limits = _limited(model, task, asked.thresholds)
-    stream = model.stream(**asked.answers)
+        stream = model.stream(**asked.answers)
+        check_answering(stream)
     provenance = model.metadata.get("provenance")
     dataset = match(model, read_again(data, provenance, model.feature_names, task))
     _note_levels(dataset, model.metadata.get("normalize"))

@@ -30,6 +30,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.get("input") == "int16":
         yield "frames", "become int16"
     yield "rate", show_rate(rate) if rate else "not known"
+    if isinstance(task := facts.get("task"), dict) and task.get("kind"):
+        yield "task", str(task["kind"])[:40]
     if answer:
         yield "answer", _answer(answer)
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))

@@ -163,6 +163,8 @@ def test_answers_that_tell_of_no_frame_are_wrong_usage(run: Run) -> None:
         code, answers, err = run("stream", "m.elstm", "frames.csv", *options)
         assert (code, answers) == (2, [])
         assert wanted in err
+    with pytest.raises(ValueError, match=r"^pooling: mean, expected last for anomaly"):
+        answering(SOURCE, "mean", 6)
     settings = Settings("m.elstm", "0" * 64, source_file="x", pooling="mean", window=6)
     with pytest.raises(ValueError, match=r"^pooling: mean"):
         new_stream(open_model("m.elstm"), settings)
