@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class OfOutputs(Evaluation):
     units: tuple[str, ...]  # of the outputs, or none
     counts: NDArray[np.int64]  # (outputs,) answers with a truth
     spread: PerOutput  # standard deviation of the truth: the RMSE of its mean
+    guesses: Mapping[str, PerOutput]  # a guess's name → its error, RMSE or pinball loss
 
     @property
     def count(self) -> int:
@@ -47,15 +48,29 @@ class OfOutputs(Evaluation):
     def compared(self) -> Sequence[Compared]:
         """Figures of every output, in the order in which they are shown; the same names for every precision."""
 
-    def no_better(self, skills: Mapping[str, PerOutput]) -> list[str]:
+    def remarks(self) -> Sequence[str]:
+        found = self._no_better({guess: self.skill(guess) for guess in self.guesses})
+        if (self.counts == 0).any():
+            never = [output for output, count in zip(self.outputs, self.counts) if not count]
+            found.append(
+                f"nothing to judge by: {_listed(never)}; recordings are too short for what it tells ahead, or for "
+                "a guess to stand beside it"
+            )
+        return found
+
+    @abstractmethod
+    def skill(self, guess: str) -> PerOutput:
+        """How much better than a guess: 1 is perfect, 0 as good as the guess, less than 0 worse; NaN where the guess
+        is never wrong."""
+
+    def _no_better(self, skills: Mapping[str, PerOutput]) -> list[str]:
         """A remark on the outputs that are told no better than a guess, by their skills."""
         found = []
         for guess, skill in skills.items():
             worse = [output for output, of_output in zip(self.outputs, skill) if of_output <= 0]
             if worse:
-                more = f" and {len(worse) - _MOST_NAMED} more" if len(worse) > _MOST_NAMED else ""
                 found.append(
-                    f"no better than {guess}: {', '.join(worse[:_MOST_NAMED])}{more}; more epochs, a longer "
+                    f"no better than {guess}: {_listed(worse)}; more epochs, a longer "
                     "data.window or other columns may help, and what the data do not tell is best left out"
                 )
         return found
@@ -67,7 +82,6 @@ class Errors(OfOutputs):
 
     rmse: PerOutput
     mae: PerOutput
-    guesses: Mapping[str, PerOutput] = field(default_factory=dict)  # a guess's name → its RMSE
 
     @property
     def headline(self) -> Figure:
@@ -81,8 +95,7 @@ class Errors(OfOutputs):
         )
 
     def skill(self, guess: str) -> PerOutput:
-        """1 - MSE / MSE of the guess: 1 is perfect, 0 as good as the guess, less than 0 worse; NaN where the guess
-        is never wrong."""
+        """1 - MSE / MSE of the guess."""
         return 1 - _ratio(self.rmse**2, self.guesses[guess] ** 2)
 
     def to_json(self) -> dict[str, Any]:
@@ -107,9 +120,6 @@ class Errors(OfOutputs):
             },
         }
 
-    def remarks(self) -> Sequence[str]:
-        return self.no_better({guess: self.skill(guess) for guess in self.guesses})
-
 
 @dataclass(frozen=True, eq=False)
 class Quantiles(OfOutputs):
@@ -118,7 +128,6 @@ class Quantiles(OfOutputs):
     levels: PerOutput
     loss: PerOutput  # mean pinball loss (Koenker and Bassett 1978), smallest for the quantile itself
     below: PerOutput  # share of truths that are no larger than the answer: the level, if it is told well
-    guesses: Mapping[str, PerOutput] = field(default_factory=dict)  # a guess's name → its pinball loss
 
     @property
     def headline(self) -> Figure:
@@ -157,9 +166,6 @@ class Quantiles(OfOutputs):
                 for n, output in enumerate(self.outputs)
             },
         }
-
-    def remarks(self) -> Sequence[str]:
-        return self.no_better({guess: self.skill(guess) for guess in self.guesses})
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +230,11 @@ class Told:
         """Which count, and the truth, NaN where it does not."""
         known = self.known
         return known, np.where(known, self.truth, np.nan).astype(np.float64)
+
+
+def _listed(outputs: Sequence[str]) -> str:
+    more = f" and {len(outputs) - _MOST_NAMED} more" if len(outputs) > _MOST_NAMED else ""
+    return ", ".join(outputs[:_MOST_NAMED]) + more
 
 
 def _means(values: Floats) -> PerOutput:

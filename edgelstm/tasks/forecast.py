@@ -18,7 +18,7 @@ from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.errors import Told
 from edgelstm.judging.evaluation import Floats, check_finite, pairs
 from edgelstm.records import Bounds, Distinct, Length, Line
-from edgelstm.tasks.task import Task
+from edgelstm.tasks.task import Criterion, Task
 
 Column = Annotated[str, Line(1000)]
 Step = Annotated[int, Bounds(1, 1 << 20)]
@@ -40,6 +40,10 @@ class Forecast(Task):
     ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
     quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
     season: Season = 0  # frames after which all is alike, such as a day: judged beside what was then; 0 = none
+
+    @property
+    def usual_criterion(self) -> Criterion:
+        return "quantile" if self.quantiles else "mse"
 
     @property
     def each_frame(self) -> bool:

@@ -33,6 +33,11 @@ class Task(ABC):
     holds_out: ClassVar[float] = 0.0  # share that is held out of training where a recipe names none
 
     @property
+    def usual_criterion(self) -> Criterion:
+        """What training makes small where nobody says."""
+        return self.criteria[0]
+
+    @property
     def each_frame(self) -> bool:
         """Whether answers are judged as they come along the recordings, not one for each of them."""
         return False

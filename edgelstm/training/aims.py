@@ -125,7 +125,11 @@ def _fit_scaling(fit: Dataset) -> Scaling:
         count += np.isfinite(found).sum(axis=0)
         total += np.nansum(found, axis=0)
     if not count.all():
-        raise ValueError(f"{fit.name}: {fit.labels[int(count.argmin())]}: no value to learn from, expected some")
+        why = "expected some"
+        if fit.targets.columns_now is not None:
+            longest = max(len(x) for x in fit.sequences)
+            why = f"the longest recording has {longest} frames there, expected more than it looks ahead"
+        raise ValueError(f"{fit.name}: {fit.labels[int(count.argmin())]}: no value to learn from, {why}")
     mean = total / count
     squares = sum((np.nansum((part - mean) ** 2, axis=0) for part in _all_targets(fit)), np.zeros_like(mean))
     std = np.sqrt(squares / count)

@@ -193,7 +193,9 @@ class Config:
                 f"model.activation: {self.model.activation!r}, expected {task.activation} for {task.kind}"
             )
         if (self.criterion == "quantile") != (task.levels(1) is not None):
-            raise ValueError("task.quantiles: expected some with the criterion quantile, and with no other")
+            raise ValueError(
+                f"training.criterion: {self.criterion!r}, expected quantile with task.quantiles, and with these alone"
+            )
         if task.each_frame and training.loss != "frames":
             raise ValueError(
                 f"training.loss: {training.loss!r}, expected frames: {task.kind} tells something of each"
@@ -228,7 +230,7 @@ class Config:
         """What training makes small."""
         if self.training.criterion != "auto":
             return self.training.criterion
-        return "binary" if self.activation == "sigmoid" else self.task.criteria[0]
+        return "binary" if self.activation == "sigmoid" else self.task.usual_criterion
 
     def _check_stride(self) -> None:
         """What is counted in frames has to hold whole rows of scores."""
