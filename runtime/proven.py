@@ -1,6 +1,7 @@
 """Which file a proof is of: `FILE.proof.json`, which `edgelstm export` leaves beside FILE, names its SHA-256.
 
-ONNX and TFLite files have no checksum of their own: with a bit flipped they run, and answer otherwise.
+ONNX files have no checksum of their own: with a bit flipped they run, and answer otherwise. And a file of any kind
+may be another whole one.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -39,3 +40,16 @@ def agreement_of(path: Path) -> Agrees | Unavailable:
         return Unavailable("the proof beside the file is another one's")
     found = proof.agrees
     return Agrees(found.share, found.answers, found.error, found.independent)
+
+
+def show_agreement(found: Agrees | Unavailable) -> str:
+    """For people."""
+    if isinstance(found, Unavailable):
+        return f"unknown: {found.reason}"
+    error = f"error of scores {100 * found.error:.2g} %"
+    fewer = (found.independent or found.answers) < found.answers
+    answers = f"{found.answers:,} answers" + (f" ({found.independent:,} independent)" if fewer else "")
+    if found.share is None:
+        return f"no share to tell ({answers}), {error}"
+    # Never 100 % where one differs.
+    return f"{math.floor(1000 * found.share) / 10:.1f} % of {answers} with the float model, {error}"

@@ -27,9 +27,15 @@ def command(file: Path, as_json: bool) -> None:
       latency  frames that pass, at most, until layers run that do not run at
                every one; how far back a layer looks is no latency
       state    what a stream keeps from frame to frame, part by part
+      agrees   with the model it was made from, as FILE.proof.json beside it says
     """
+    from edgelstm.devices.profiling.proven import agreement_of
+    from edgelstm.records import to_json
+
     facts = _FACTS.get(file.suffix, _facts_of_export)(file)
     facts = {"file": str(file), "bytes": file.stat().st_size, **facts}
+    if file.suffix != ".npz":
+        facts["agrees"] = to_json(agreement_of(file))
     click.echo(json.dumps(facts, allow_nan=False) if as_json else show.model(facts))
 
 

@@ -45,7 +45,7 @@ def commands(name):
 
 @pytest.mark.parametrize("name", ["m.elstm", "m.onnx", "m.tflite"])
 def test_a_flipped_bit_of_a_weight_runs_nowhere(folder, name):
-    """Where engines see nothing of it: in ONNX and TFLite files no checksum would tell."""
+    """An engine sees nothing of it: in ONNX files no checksum tells."""
     whole = (folder / name).read_bytes()
     weight = next(layer.W for layer in MODEL.layers)[0, 0].tobytes()
     at = whole.find(weight) if weight in whole else len(whole) // 2
@@ -56,6 +56,9 @@ def test_a_flipped_bit_of_a_weight_runs_nowhere(folder, name):
             assert (ended.code, refused_well(ended)) == (1, True), (command, ended)
             assert f"{name}: not the file that {name}.proof.json is of" in ended.err
         if name == "m.onnx":
+            shown = run("inspect", name).out
+            assert "agrees       unknown: the proof beside the file is another one's" in shown
+        if name == "m.onnx":
             proof_path(name).rename("away")
             ended = run("stream", name, "frames.csv")
             assert (ended.code, ended.err) == (0, "")  # nobody else notices
@@ -63,6 +66,9 @@ def test_a_flipped_bit_of_a_weight_runs_nowhere(folder, name):
     finally:
         (folder / name).write_bytes(whole)
     assert run("stream", name, "frames.csv").code == 0
+    proof = json.loads(proof_path(name).read_text())["agrees"]
+    told = json.loads(run("inspect", name, "--json").out)["agrees"]
+    assert (told["answers"], told["error"]) == (proof["answers"], proof["error"])
 
 
 def test_links_and_files_without_proof_may_be_run(folder):

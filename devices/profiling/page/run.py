@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -12,7 +11,8 @@ from edgelstm.devices.profiling.histogram import FEWEST, SPREAD, figure
 from edgelstm.devices.profiling.measure import Interval, Phase
 from edgelstm.devices.profiling.page.charts import Bar, Counts, Line, bars, courses, histogram
 from edgelstm.devices.profiling.page.markup import Markup, table, tag
-from edgelstm.devices.profiling.report import Agrees, Report, Run, Verdict
+from edgelstm.devices.profiling.proven import show_agreement
+from edgelstm.devices.profiling.report import Report, Run, Verdict
 from edgelstm.devices.units import NONE, show_decimal, show_figure, show_hertz, show_number, show_size, show_time
 from edgelstm.records import Unavailable
 
@@ -40,18 +40,6 @@ def run_section(name: str, report: Report, run: Run) -> Markup:
     )
 
 
-def _agrees(found: Agrees | Unavailable) -> str:
-    if isinstance(found, Unavailable):
-        return f"unknown: {found.reason}"
-    error = f"error of scores {100 * found.error:.2g} %"
-    fewer = (found.independent or found.answers) < found.answers
-    answers = f"{found.answers:,} answers" + (f" ({found.independent:,} independent)" if fewer else "")
-    if found.share is None:
-        return f"no share to tell ({answers}), {error}"
-    # Never 100 % where one differs.
-    return f"{math.floor(1000 * found.share) / 10:.1f} % of {answers} with the float model, {error}"
-
-
 def budget_row(name: str, verdict: Verdict) -> list[str | Markup]:
     found, unit = verdict.found, verdict.unit
     return [
@@ -75,7 +63,7 @@ def _facts(board: Board, run: Run) -> Markup:
         ("system", f"{_text(board.system)}, {board.kernel}, Python {board.python}"),
         ("engine", f"{model.engine}, {model.precision}, kernel {_text(model.kernel)}"),
         ("file", f"{show_size(model.size)}, SHA-256 {model.sha256[:12]}"),
-        ("agrees", _agrees(model.agrees)),
+        ("agrees", show_agreement(model.agrees)),
         ("frames", run.input),
         ("core", f"pinned to {run.core}" if isinstance(run.core, int) else run.core.reason),
         ("open, stream", f"{show_time(1000 * run.open_ms)}, {show_time(run.stream_us)}"),

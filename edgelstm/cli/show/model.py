@@ -54,11 +54,22 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "saved state", f"{facts['snapshot_bytes']:,} bytes: {head} of header, and the parts below"
     for name, affine in (facts.get("io") or {}).items():
         yield name, f"int8, scale {affine['scale']:.6g}, zero point {affine['zero_point']}"
+    if "agrees" in facts:
+        yield "agrees", _agreement(facts["agrees"])
     if "engine" in facts:
         yield "engine", facts["engine"] + (f", kernel {facts['kernel']}" if facts.get("kernel") else "")
     provenance = facts.get("provenance")
     if isinstance(provenance, dict) and provenance.get("data"):
         yield "trained on", str(provenance["data"])
+
+
+def _agreement(found: Facts) -> str:
+    """Of the file with the model that it was made from."""
+    from edgelstm.devices.profiling.proven import show_agreement
+    from edgelstm.devices.profiling.report import Agrees
+    from edgelstm.records import Unavailable
+
+    return show_agreement(Unavailable(found["reason"]) if "reason" in found else Agrees(**found))
 
 
 def _named(what: str, names: list[str] | None, units: list[str] | None) -> str:
