@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from edgelstm.data.columns import Roles, find_roles, unit_of
 from edgelstm.data.csv_table import Table, read_header, read_table
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
-from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, text_times
+from edgelstm.data.store import Growing, chunks, joined
+from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, unit_of_numbers
 from edgelstm.stamps import unit_of_time
+
+_SHOWN = 5  # gaps of one file
+
+Rows = slice | NDArray[np.int64]  # of a table
 
 SUFFIXES = (".csv", ".tsv")
 
@@ -71,9 +77,9 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) 
         roles = _roles(header, options)
     except ValueError as error:
         raise BadFilesError([Problem(name, None, str(error))]) from None
-    table = read_table(path, name, (roles.label, roles.group, roles.series))
-    names = roles.features or tuple(n for n in table.header if n and n in table.numbers and n not in roles.others)
-    text = next((n for n in names if n in table.texts), None)
+    table = read_table(path, name, (roles.label, roles.group, roles.series), roles.time)
+    names = roles.features or tuple(n for n in table.header if n and table.is_number(n) and n not in roles.others)
+    text = next((n for n in names if not table.is_number(n)), None)
     if text is not None:
         raise BadFilesError([Problem(name, None, f"column {text!r} holds text, expected numbers for a feature")])
     if not names:
@@ -102,107 +108,141 @@ def _roles(header: Sequence[str], options: ReadOptions) -> Roles:
     return Roles()
 
 
-def _series(table: Table, column: str, whole: str) -> list[tuple[str, NDArray[np.int64]]]:
+def _series(table: Table, column: str, whole: str) -> list[tuple[str, Rows]]:
     """(name, rows) of each series, in order of appearance."""
     if not column:
-        return [(whole, np.arange(len(table.lines)))]
-    rows: dict[str, list[int]] = {}
-    for row, value in enumerate(table.texts[column]):
-        rows.setdefault(value, []).append(row)
-    return [(value or "(no series)", np.array(places)) for value, places in rows.items()]
+        return [(whole, slice(0, len(table.lines)))]
+    names, places = table.texts[column], table.numbers(column)
+    ends = [0]  # where the series changes
+    for part in chunks(len(places), 8):
+        here = places[part.start : part.stop + 1]
+        ends += (np.flatnonzero(here[1:] != here[:-1]) + part.start + 1).tolist()
+        if len(ends) > len(names):  # rows of several are mixed
+            order = np.argsort(places, kind="stable")
+            stops = np.searchsorted(places[order], np.arange(len(names)), side="right")
+            rows: list[Rows] = [order[start:stop] for start, stop in zip([0, *stops[:-1]], stops)]
+            break
+    else:
+        rows = [slice(start, stop) for start, stop in zip(ends, [*ends[1:], len(places)])]
+    return [(name or "(no series)", some) for name, some in zip(names, rows, strict=True)]
 
 
 def _part(
-    file: str,
-    table: Table,
-    roles: Roles,
-    names: tuple[str, ...],
-    rows: NDArray[np.int64],
-    name: str,
-    options: ReadOptions,
+    file: str, table: Table, roles: Roles, names: tuple[str, ...], rows: Rows, name: str, options: ReadOptions
 ) -> _Part:
-    lines = table.lines[rows]
-    frames = np.stack([table.numbers[column][rows] for column in names], axis=1)
     rate = 0.0
     holes: Sequence[tuple[int, int]] = ()
     notes: list[str] = []
     if roles.time:
-        try:
-            if roles.time in table.numbers:
-                seconds = number_times(table.numbers[roles.time][rows], unit_of_time(roles.time))
-            else:
-                seconds = text_times([table.texts[roles.time][row] for row in rows])
-        except ValueError as error:
-            raise BadFilesError([Problem(file, int(lines[error.args[1]]), error.args[0])]) from None
-        timing = read_timing(seconds)
-        rows, lines, frames, rate, holes = (
-            rows[timing.order], lines[timing.order], frames[timing.order], timing.rate, timing.holes
-        )  # fmt: skip
+        timing = read_timing(_seconds(file, table, roles.time, rows))
+        rate, holes = timing.rate, timing.holes
+        if timing.order is not None:
+            rows = (np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows)[timing.order]
         if timing.back:
             notes.append(f"time goes back {timing.back} times; frames were put in order")
         if timing.repeated:
             notes.append(f"time stands still {timing.repeated} times; all frames stay")
-    labels = [table.texts[roles.label][row] for row in rows] if roles.label else None
-    groups = [table.texts[roles.group][row] for row in rows] if roles.group else None
-    frames, places = _filled(file, frames, names, lines, holes, options, notes)
+    frames, places = _frames(file, table, rows, names, holes, options, notes)
+    labels = None if not roles.label else _labels(table, roles.label, rows, places)
+    groups = None if not roles.group else _labels(table, roles.group, rows, places)
     label = None
-    if labels is not None and len(set(labels)) == 1:
-        label, labels = labels[0] or None, None
-    if groups is not None and len(set(groups)) > 1:
-        raise BadFilesError(
-            [Problem(file, None, f"{name}: groups {', '.join(sorted(set(groups))[:5])}, expected one")]
-        )
+    if labels is not None and len(found := _without_holes(labels, places)) == 1:
+        label, labels = found[0] or None, None
+    if groups is not None and len(found := _without_holes(groups, places)) > 1:
+        raise BadFilesError([Problem(file, None, f"{name}: groups {', '.join(sorted(found)[:5])}, expected one")])
     recording = Recording(
         name,
-        frames.astype(np.float32),
+        frames,
         label,
-        None if labels is None else tuple(labels[at] if at >= 0 else "" for at in places),
-        groups[0] or None if groups else None,
+        labels,
+        None if groups is None else _without_holes(groups, places)[0] or None,
         notes=tuple(notes),
     )
     return _Part(file, recording, table, roles, names, rate)
 
 
-def _filled(
+def _parts(table: Table, rows: Rows, columns: Sequence[str]) -> Iterator[NDArray[np.float64]]:
+    """These columns of these rows, some rows at a time."""
+    places = [table.header.index(column) for column in columns]
+    count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+    for part in chunks(count, 8 * table.cells.shape[1]):
+        here = slice(rows.start + part.start, rows.start + part.stop) if isinstance(rows, slice) else rows[part]
+        yield table.cells[here][:, places]
+
+
+def _seconds(file: str, table: Table, column: str, rows: Rows) -> NDArray[np.float64]:
+    """(rows,): when each was recorded."""
+    unit = 1.0 if table.dated else unit_of_time(column)
+    growing, count = Growing((), np.float64), 0
+    for values in _parts(table, rows, [column]):
+        try:
+            unit = unit_of_numbers(float(values[0, 0])) if unit is None else unit
+            growing.add(number_times(values[:, 0], unit))
+        except ValueError as error:
+            line = int(table.lines[rows][count + error.args[1]])
+            raise BadFilesError([Problem(file, line, error.args[0])]) from None
+        count += len(values)
+    return growing.done()
+
+
+def _labels(table: Table, column: str, rows: Rows, places: NDArray[np.int64] | None) -> FrameLabels:
+    """The texts of a column in the frames that became of these rows; none where a frame was put in."""
+    texts = table.texts[column]
+    names = tuple(text for text in texts if text)
+    codes = np.array([names.index(text) if text else -1 for text in texts], np.int32)
+    found = joined((codes[part[:, 0].astype(np.int64)] for part in _parts(table, rows, [column])), (), np.int32)
+    return FrameLabels(names, found if places is None else np.where(places < 0, -1, found[places]))
+
+
+def _without_holes(labels: FrameLabels, places: NDArray[np.int64] | None) -> list[str]:
+    """What the frames that were recorded say, each once."""
+    return list((labels if places is None else FrameLabels(labels.names, labels.codes[places >= 0])).counts())
+
+
+def _frames(
     file: str,
-    frames: NDArray[np.float64],
+    table: Table,
+    rows: Rows,
     names: Sequence[str],
-    lines: NDArray[np.int64],
     holes: Sequence[tuple[int, int]],
     options: ReadOptions,
     notes: list[str],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Frames without NaN, and the place that each came from."""
-    places = np.arange(len(frames))
-    lacking = sum(count for _, count in holes)
-    empty = np.argwhere(np.isnan(frames))
-    remedy = "set missing to interpolate or hold to fill it"
+) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+    """Frames without NaN, and the place among the rows that each came from (-1: none); None where all are rows."""
+    empty: list[tuple[int, int]] = []  # the first of them
+    count, lost = 0, 0
+    growing = Growing((len(names),), np.float32)
+    for part in _parts(table, rows, names):
+        lacks = np.argwhere(np.isnan(part))
+        empty += [(count + row, column) for row, column in lacks[: _SHOWN - len(empty)].tolist()]
+        lost += len(lacks)
+        growing.add(part)
+        count += len(part)
+    if not lost and not holes:
+        return growing.done(), None
+    lacking = sum(frames for _, frames in holes)
     if options.missing == "refuse":
-        problems = [
-            Problem(file, int(lines[row]), f"column {names[column]}: no value ({remedy})")
-            for row, column in empty[:5]
-        ]
+        remedy = "set missing to interpolate or hold to fill it"
+        problems = [(row, f"column {names[column]}: no value ({remedy})") for row, column in empty]
         problems += [
-            Problem(file, int(lines[place]), f"{count} frames lack before this one by its time ({remedy})")
-            for place, count in holes[:5]
+            (place, f"{frames} frames lack before this one by its time ({remedy})")
+            for place, frames in holes[:_SHOWN]
         ]
-        if problems:
-            raise BadFilesError(problems)
-        return frames, places
-    if lacking > len(frames):
-        place, count = max(holes, key=lambda hole: hole[1])
-        reason = f"{count} frames lack before this one, more than were recorded; expected two recordings"
-        raise BadFilesError([Problem(file, int(lines[place]), reason)])
+        raise BadFilesError([Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems])
+    if lacking > count:
+        place, frames = max(holes, key=lambda hole: hole[1])
+        reason = f"{frames} frames lack before this one, more than were recorded; expected two recordings"
+        raise BadFilesError([Problem(file, int(table.lines[rows][place]), reason)])
     if holes:
-        frames, places = open_holes(frames, holes)
         notes.append(f"{lacking} frames lacked in {len(holes)} holes; filled ({options.missing})")
-    if len(empty):
-        notes.append(f"{len(empty)} values lacked; filled ({options.missing})")
-    frames = fill_values(frames, options.missing)
-    unknown = np.isnan(frames).all(axis=0)
+    if lost:
+        notes.append(f"{lost} values lacked; filled ({options.missing})")
+    found, places = open_holes(np.concatenate(list(_parts(table, rows, names))), holes)
+    filled = fill_values(found, options.missing)
+    unknown = np.isnan(filled).all(axis=0)
     if unknown.any():
         raise BadFilesError([Problem(file, None, f"column {names[int(unknown.argmax())]}: no value at all")])
-    return frames, places
+    return filled.astype(np.float32), places
 
 
 def _together(recordings: Sequence[Recording], parts: Sequence[_Part], name: str) -> Recordings:

@@ -2,87 +2,88 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.csv_lines import blocks
 from edgelstm.data.recordings import BadFilesError, Problem
+from edgelstm.data.store import Growing
+from edgelstm.data.times import text_times
 from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_missing, number, split
 
-LINE_LIMIT = 1 << 20  # bytes
 MOST_PROBLEMS = 5  # of one file
-_CHUNK = 1 << 13  # rows that are text at a time
 _LOOK = 50  # lines that settle delimiter and decimal sign
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """Columns by name. `numbers` hold NaN where a cell is missing, `texts` an empty text."""
+    """A table, which may be larger than memory. A cell of numbers that is missing is NaN, a missing text is empty."""
 
-    path: Path
     header: tuple[str, ...]  # the names in the file, or 1, 2 … where it has no header
     named: bool  # the file has a header
-    lines: NDArray[np.int64]  # of each row, counted from 1
-    numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    texts: dict[str, list[str]] = field(default_factory=dict)
+    lines: NDArray[np.int64]  # (rows,): of each row, counted from 1
+    cells: NDArray[np.float64]  # (rows, columns): numbers, seconds of dates, or places in `texts`
+    texts: Mapping[str, tuple[str, ...]]  # of each column of text that was asked for: what it may say
+    words: frozenset[str]  # the other columns of text
+    dated: bool  # the column of times holds dates
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """(rows,): a column of numbers, or of dates as seconds since 1970."""
+        return self.cells[:, self.header.index(column)]
+
+    def text(self, column: str) -> list[str]:
+        """A column of text that was asked for, row by row."""
+        texts = self.texts[column]
+        return [texts[int(place)] for place in self.numbers(column)]
+
+    def is_number(self, column: str) -> bool:
+        return column not in self.texts and column not in self.words
 
 
-def read_table(path: Path, name: str, text: Sequence[str] = ()) -> Table:
-    """Read a table. `name`: what errors call the file; `text`: columns that are kept as text whatever they hold.
+def read_table(path: Path, name: str, text: Sequence[str] = (), time: str = "") -> Table:
+    """Read a table. `name`: what errors call the file; `text`: columns that are kept as text whatever they hold;
+    `time`: the one that may hold dates.
 
     A column is text where its first cell that is not missing is no number. BadFilesError names each bad row.
     """
     with path.open("rb") as stream:
-        reader = _Reader(name, _lines(stream, name))
-        return reader.table(path, set(text))
+        return _Reader(name, blocks(stream, name)).table(set(text), time)
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
     """The names of the columns; none without a header. BadFilesError where the file is no table."""
     with path.open("rb") as stream:
-        reader = _Reader(name, _lines(stream, name))
+        reader = _Reader(name, blocks(stream, name))
         return reader.header if reader.named else ()
 
 
-def _lines(stream: object, name: str) -> Iterator[tuple[int, str]]:
-    """(number, text) of each line that is neither empty nor a remark above the table."""
-    begun = False
-    count = 0
-    while raw := stream.readline(LINE_LIMIT + 1):  # type: ignore[attr-defined]
-        count += 1
-        if len(raw) > LINE_LIMIT:
-            raise BadFilesError(
-                [Problem(name, count, f"longer than {LINE_LIMIT} bytes, expected one row on each line")]
-            )
-        if count == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        try:
-            text = raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            reason = f"byte 0x{raw[error.start]:02x} is not UTF-8, expected text (save the file as UTF-8)"
-            raise BadFilesError([Problem(name, count, reason)]) from None
-        if text.strip() and (begun or not text.startswith("#")):
-            begun = True
-            yield count, text
+Lines = list[tuple[int, str]]  # each with its number, counted from 1
 
 
 class _Reader:
     """Settles delimiter, decimal sign and header on the first lines, then takes the rows."""
 
-    def __init__(self, name: str, lines: Iterator[tuple[int, str]]) -> None:
-        self._name, self._rest = name, lines
+    def __init__(self, name: str, blocks: Iterator[tuple[int, list[str]]]) -> None:
+        self._name, self._rest = name, blocks
         self._problems: list[Problem] = []
-        self._first = [line for _, line in zip(range(_LOOK), lines)]
+        self._first: Lines = []
+        for first, texts in blocks:
+            lines = _useful(first, texts)
+            while not self._first and lines and lines[0][1].startswith("#"):  # a remark above the table
+                lines.pop(0)
+            self._first += lines
+            if len(self._first) >= _LOOK:
+                break
         if not self._first:
             raise BadFilesError([Problem(name, None, "no rows, expected a table")])
-        texts = [text for _, text in self._first]
-        self._delimiter = guess_delimiter(texts)
-        rows = [cells for _, cells in self._split(self._first)]
+        look = self._first[:_LOOK]
+        self._delimiter = guess_delimiter([text for _, text in look])
+        rows = [[cell.strip() for cell in cells] for _, cells in self._split(look)]
         self._raise_problems()
         self._decimal: DecimalSign = guess_decimal(rows) if self._delimiter != "," else "."
         self.named = not any(number(cell, self._decimal) is not None for cell in rows[0])
@@ -91,71 +92,155 @@ class _Reader:
         if doubled is not None:
             raise BadFilesError([Problem(name, self._first[0][0], f"column {doubled!r} occurs twice, expected once")])
 
-    def table(self, path: Path, text: set[str]) -> Table:
-        kinds: dict[int, str] = {n: "text" for n, column in enumerate(self.header) if column in text}
-        texts: dict[int, list[str]] = {n: [] for n in range(len(self.header))}
-        numbers: dict[int, list[NDArray[np.float64]]] = {n: [] for n in range(len(self.header))}
-        lines: list[int] = []
-        for places, rows in self._chunks():
-            lines += places
-            for n, cells in enumerate(zip(*rows)):
-                if n not in kinds:
-                    first = next((cell for cell in cells if not is_missing(cell)), None)
-                    if first is not None:
-                        kinds[n] = "text" if number(first, self._decimal) is None else "number"
-                if kinds.get(n) == "text":
-                    texts[n] += ["" if is_missing(cell) else sys.intern(cell) for cell in cells]
-                else:
-                    numbers[n].append(self._numbers(self.header[n], cells, places))
+    def table(self, text: set[str], time: str) -> Table:
+        columns = [_Column(name, name in text, name == time) for name in self.header]
+        cells, lines = Growing((len(columns),), np.float64), Growing((), np.int64)
+        for places, found in self._chunks():
+            chunk = np.empty((len(places), len(columns)))
+            for n, column in enumerate(found):
+                chunk[:, n] = self._read(columns[n], column, places)
+            cells.add(chunk)
+            lines.add(np.array(places, np.int64))
             self._raise_problems(MOST_PROBLEMS)
         self._raise_problems()
-        if not lines:
+        found_lines = lines.done()
+        if not len(found_lines):
             raise BadFilesError([Problem(self._name, None, "no rows after the header, expected some")])
-        table = Table(path, self.header, self.named, np.array(lines, np.int64))
-        for n, column in enumerate(self.header):
-            if kinds.get(n) == "text":
-                missing = len(lines) - len(texts[n])  # chunks in which nothing was there to tell the kind
-                table.texts[column] = [""] * missing + texts[n]
+        return Table(
+            self.header,
+            self.named,
+            found_lines,
+            cells.done(),
+            {column.name: tuple(column.places.texts) for column in columns if column.is_kept},
+            frozenset(column.name for column in columns if column.is_text and not column.is_kept),
+            any(column.is_time and column.is_text for column in columns),
+        )
+
+    def _read(
+        self, column: _Column, cells: Sequence[str], places: Sequence[int]
+    ) -> Sequence[float] | NDArray[np.float64]:
+        """What a column's cells are in a table."""
+        if column.is_kept:
+            return [column.places[cell] for cell in cells]
+        if not column.is_settled:
+            first = next((cell for cell in map(str.strip, cells) if not is_missing(cell)), None)
+            if first is not None:
+                column.is_settled, column.is_text = True, number(first, self._decimal) is None
+        if column.is_text and column.is_time:
+            return self._dates(cells, places)
+        return np.full(len(cells), np.nan) if column.is_text else self._numbers(column.name, cells, places)
+
+    def _dates(self, cells: Sequence[str], places: Sequence[int]) -> NDArray[np.float64]:
+        try:
+            return text_times([cell.strip() for cell in cells])
+        except ValueError as error:
+            self._note(places[error.args[1]], error.args[0])
+            return np.zeros(len(cells))
+
+    def _chunks(self) -> Iterator[tuple[Sequence[int], list[Sequence[str]]]]:
+        """(line numbers, the cells of each column) of rows that have all columns."""
+        yield from self._by_row(self._first[1:] if self.named else self._first)
+        for first, texts in self._rest:
+            columns = self._at_once(texts)
+            if columns is None:
+                yield from self._by_row(_useful(first, texts))
             else:
-                table.numbers[column] = np.concatenate(numbers[n])
-        return table
+                yield range(first, first + len(texts)), columns
 
-    def _chunks(self) -> Iterator[tuple[list[int], list[list[str]]]]:
-        """(line numbers, rows of equal width)."""
-        rows = self._rows()
-        while chunk := [row for _, row in zip(range(_CHUNK), rows)]:
-            yield [place for place, _ in chunk], [cells for _, cells in chunk]
+    def _at_once(self, texts: list[str]) -> list[Sequence[str]] | None:
+        """The columns of lines that are all plain rows; None where one is not."""
+        width, sign = len(self.header), self._delimiter
+        joined = sign.join(texts)
+        if width == 1 or '"' in joined or {text.count(sign) for text in texts} != {width - 1}:
+            return None
+        cells = joined.split(sign)
+        return [cells[n::width] for n in range(width)]
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+    def _by_row(self, lines: Lines) -> Iterator[tuple[Sequence[int], list[Sequence[str]]]]:
         width = len(self.header)
-        first = self._first[1:] if self.named else self._first
-        for lines in (first, self._rest):
-            for place, cells in self._split(lines):
-                if len(cells) == width:
-                    yield place, cells
-                elif len(self._problems) < MOST_PROBLEMS:
-                    self._problems.append(Problem(self._name, place, f"{len(cells)} columns, expected {width}"))
+        places, rows = [], []
+        for place, cells in self._split(lines):
+            if len(cells) == width:
+                places.append(place)
+                rows.append(cells)
+            else:
+                self._note(place, f"{len(cells)} columns, expected {width}")
+        if rows:
+            yield places, list(zip(*rows))
 
-    def _split(self, lines: Iterator[tuple[int, str]] | list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    def _split(self, lines: Lines) -> Iterator[tuple[int, list[str]]]:
+        """(line, cells) of each line; cells without quotes keep the blanks around them."""
         for place, text in lines:
+            if '"' not in text:
+                yield place, text.split(self._delimiter)
+                continue
             try:
                 yield place, split(text, self._delimiter)
             except ValueError as error:
                 self._problems.append(Problem(self._name, place, str(error)))
 
-    def _numbers(self, column: str, cells: Sequence[str], places: list[int]) -> NDArray[np.float64]:
-        values = [number(cell, self._decimal) for cell in cells]
-        for row, value in enumerate(values):
-            if value is None and not is_missing(cells[row]):
-                problem = f"column {column}: {cells[row][:40]!r} is not a number"
+    def _numbers(self, column: str, cells: Sequence[str], places: Sequence[int]) -> NDArray[np.float64]:
+        values = _all_numbers(cells, self._decimal)
+        if values is not None:
+            return values
+        stripped = [cell.strip() for cell in cells]
+        found = [number(cell, self._decimal) for cell in stripped]
+        for row, value in enumerate(found):
+            if value is None and not is_missing(stripped[row]):
+                self._note(places[row], f"column {column}: {stripped[row][:40]!r} is not a number")
             elif value is not None and abs(value) > _LARGEST:
-                problem = f"column {column}: {cells[row][:40]} is too large for float32 (at most 3.4e38)"
-            else:
-                continue
-            if len(self._problems) < MOST_PROBLEMS:
-                self._problems.append(Problem(self._name, places[row], problem))
-        return np.array(values, np.float64)  # None becomes NaN
+                self._note(
+                    places[row],
+                    f"column {column}: {stripped[row][:40]} is too large for float32 (at most 3.4e38)",
+                )
+        return np.array(found, np.float64)  # None becomes NaN
+
+    def _note(self, line: int, reason: str) -> None:
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(Problem(self._name, line, reason))
 
     def _raise_problems(self, least: int = 1) -> None:
         if len(self._problems) >= least:
             raise BadFilesError(self._problems)
+
+
+def _useful(first: int, texts: list[str]) -> Lines:
+    """The lines that are not empty."""
+    return [(first + n, text.rstrip("\r")) for n, text in enumerate(texts) if text.strip()]
+
+
+class _Column:
+    """What is known of one while a table is read."""
+
+    def __init__(self, name: str, is_kept: bool, is_time: bool):
+        self.name, self.is_kept, self.is_time = name, is_kept, is_time
+        self.is_settled = self.is_text = is_kept
+        self.places = _Places()
+
+
+class _Places(dict[str, int]):
+    """Cell → place of its text, in order of appearance; cells that say the same have one place."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, int] = {}
+
+    def __missing__(self, cell: str) -> int:
+        text = cell.strip()
+        place = self[cell] = self.texts.setdefault("" if is_missing(text) else text, len(self.texts))
+        return place
+
+
+def _all_numbers(cells: Sequence[str], decimal: DecimalSign) -> NDArray[np.float64] | None:
+    """Cells that all hold plain numbers of float32's range, as `number` reads them; None where one does not."""
+    text = "\n".join(cells)
+    if not text.isascii() or "_" in text:
+        return None
+    if decimal == ",":
+        if "." in text:
+            return None
+        cells = text.replace(",", ".").split("\n")
+    try:
+        values = np.array(list(map(float, cells)))
+    except ValueError:
+        return None
+    return values if bool((np.abs(values) <= _LARGEST).all()) else None

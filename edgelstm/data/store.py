@@ -53,6 +53,10 @@ class Growing:
             self._chunks = []
         _write(self._file, rows)
 
+    def __del__(self) -> None:
+        if self._file is not None:  # nobody asked for what had come
+            self._file.close()
+
     def done(self) -> Array:
         """All rows, (n, *row)."""
         if self._file is None:

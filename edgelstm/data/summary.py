@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import alike
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import chunked, every_nth
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
 _STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
+_MOST_VALUES = 1 << 21  # that medians are taken over: of more, every n-th frame's
 
 
 @dataclass(frozen=True)
@@ -93,25 +97,46 @@ def summarize(recordings: Recordings, data_format: str) -> Summary:
 def _columns(recordings: Recordings) -> tuple[Column, ...]:
     names = recordings.names or tuple(str(n + 1) for n in range(recordings.columns))
     units = recordings.units or ("",) * recordings.columns
+    arrays = [r.frames for r in recordings.recordings]
+    some = every_nth(arrays, _MOST_VALUES // recordings.columns + 1).astype(np.float64)
+    low, median, high = np.percentile(some, (25, 50, 75), axis=0)
+    spread = high - low
+    least, most = (
+        np.min([p.min(axis=0) for p in _parts(arrays)], axis=0),
+        np.max([p.max(axis=0) for p in _parts(arrays)], axis=0),
+    )
+    mean = sum(p.sum(axis=0, dtype=np.float64) for p in _parts(arrays)) / recordings.frames
+    deviation = np.sqrt(sum(((p - mean) ** 2).sum(axis=0) for p in _parts(arrays)) / recordings.frames)
+    far = sum((np.abs(p - median) > _FAR * spread).sum(axis=0) for p in _parts(arrays))
+    outliers = np.where(spread > 0, far, 0)
     return tuple(
-        _column(name, unit, np.concatenate([r.frames[:, n] for r in recordings.recordings]).astype(np.float64))
-        for n, (name, unit) in enumerate(zip(names, units))
+        Column(
+            names[n],
+            units[n],
+            float(least[n]),
+            float(median[n]),
+            float(most[n]),
+            float(deviation[n]),
+            int(outliers[n]),
+            _remark(float(least[n]), float(median[n]), float(most[n]), float(deviation[n])),
+        )
+        for n in range(recordings.columns)
     )
 
 
-def _column(name: str, unit: str, values: Any) -> Column:
-    low, median, high = np.percentile(values, (25, 50, 75))
-    spread = float(high - low)
-    outliers = int((np.abs(values - median) > _FAR * spread).sum()) if spread else 0
-    deviation = float(values.std())
-    remark = ""
-    if values.min() == values.max():
-        remark = f"is always {median:g}: it tells nothing"
-    elif deviation < _STEPS * float(np.spacing(np.float32(abs(median)))):
-        remark = (
+def _parts(arrays: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    return (part for array in arrays for part in chunked(array))
+
+
+def _remark(least: float, median: float, most: float, deviation: float) -> str:
+    """What makes a column useless, and what to do."""
+    if least == most:
+        return f"is always {median:g}: it tells nothing"
+    if deviation < _STEPS * float(np.spacing(np.float32(abs(median)))):
+        return (
             f"is {median:.6g} with a deviation of {deviation:.3g}, which float32 can hardly tell: subtract an offset"
         )
-    return Column(name, unit, float(values.min()), float(median), float(values.max()), deviation, outliers, remark)
+    return ""
 
 
 def _warnings(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.store import chunks
 from edgelstm.stamps import date_seconds
 
 Missing = Literal["refuse", "interpolate", "hold"]
@@ -17,6 +18,7 @@ value before."""
 
 _HOLE = 1.5  # steps; a longer one lacks frames
 _COARSE = 0.1  # share of stamps like the one before, above which they only count coarse time
+_MEDIAN_OF = 1 << 20  # steps
 _EPOCH_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))  # since 1970, in nano-, micro- and milliseconds
 
 
@@ -25,7 +27,7 @@ class Timing:
     """What the time stamps of one recording say."""
 
     rate: float  # frames per second by the median step; 0 = unknown
-    order: NDArray[np.int64]  # places of the frames as time goes
+    order: NDArray[np.int64] | None  # places of the frames as time goes; None = as they are
     holes: tuple[tuple[int, int], ...]  # (place in order, frames that lack before it)
     back: int  # steps back in time
     repeated: int  # stamps like one before, where stamps are not coarser than frames
@@ -37,9 +39,12 @@ def number_times(values: NDArray[np.float64], unit: float | None = None) -> NDAr
     lacking = np.flatnonzero(np.isnan(values))
     if lacking.size:
         raise ValueError("no time, expected one in each row", int(lacking[0]))
-    if unit is None:
-        unit = next((f for least, f in _EPOCH_UNITS if abs(values[0]) > least), 1.0)
-    return values * unit
+    return values * (unit_of_numbers(float(values[0])) if unit is None else unit)
+
+
+def unit_of_numbers(first: float) -> float:
+    """Seconds that a time counts by its size: very large ones are parts of a second since 1970."""
+    return next((unit for least, unit in _EPOCH_UNITS if abs(first) > least), 1.0)
 
 
 def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
@@ -56,20 +61,33 @@ def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
 
 
 def read_timing(seconds: NDArray[np.float64]) -> Timing:
-    """Rate, holes and disorder."""
-    order = np.argsort(seconds, kind="stable")
-    steps = np.diff(seconds)
-    back = int((steps < 0).sum())
-    steps = np.diff(seconds[order])
-    repeated = int((steps == 0).sum())
-    if not steps.size or not steps.any():
+    """Rate, holes and disorder. Stamps in order may be more than memory holds; the median is that of every n-th step
+    then."""
+    back = sum(int((steps < 0).sum()) for _, steps in _steps(seconds))
+    order = np.argsort(seconds, kind="stable") if back else None
+    if order is not None:
+        seconds = seconds[order]
+    count, span = len(seconds) - 1, float(seconds[-1] - seconds[0])
+    repeated = sum(int((steps == 0).sum()) for _, steps in _steps(seconds))
+    if repeated == count:
         return Timing(0.0, order, (), back, repeated)
-    if repeated > _COARSE * len(steps):  # such as whole seconds at 50 Hz: no single step can be trusted
-        return Timing(_rounded(len(steps) / float(seconds[order[-1]] - seconds[order[0]])), order, (), back, 0)
-    step = float(np.median(steps[steps > 0]))
-    places = np.flatnonzero(steps > _HOLE * step)
-    holes = tuple((int(place) + 1, max(round(float(steps[place]) / step) - 1, 1)) for place in places)
-    return Timing(_rounded(1 / step), order, holes, back, repeated)
+    if repeated > _COARSE * count:  # such as whole seconds at 50 Hz: no single step can be trusted
+        return Timing(_rounded(count / span), order, (), back, 0)
+    every = -(-count // _MEDIAN_OF)
+    some = np.concatenate([steps[-start % every :: every] for start, steps in _steps(seconds)])
+    step = float(np.median(some[some > 0]))
+    holes = [
+        (start + int(place) + 1, max(round(float(steps[place]) / step) - 1, 1))
+        for start, steps in _steps(seconds)
+        for place in np.flatnonzero(steps > _HOLE * step)
+    ]
+    return Timing(_rounded(1 / step), order, tuple(holes), back, repeated)
+
+
+def _steps(seconds: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """(place of the first, steps) of all steps between stamps, some at a time."""
+    for part in chunks(len(seconds) - 1, 8):
+        yield part.start, np.diff(seconds[part.start : part.stop + 1])
 
 
 def _rounded(rate: float) -> float:

@@ -65,7 +65,8 @@ def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
     column = next(name for name in table.header if name.strip().lower() in FILE_COLUMNS)
     roles = find_roles(table.header, options.roles, ("label", "group"), options.may_lack)
     table = read_table(path, path.name, (column, *roles.others))
-    files = table.texts[column]
+    files = table.text(column)
+    labels, groups = (table.text(name) if name else [] for name in (roles.label, roles.group))
     problems = [
         Problem(path.name, int(line), f"{file[:60]!r}, expected a {SUFFIX} file that is there")
         for line, file in zip(table.lines, files)
@@ -77,8 +78,8 @@ def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
     recordings = [
         replace(
             recording,
-            label=(table.texts[roles.label][row] or None) if roles.label else None,
-            group=(table.texts[roles.group][row] or None) if roles.group else None,
+            label=(labels[row] or None) if labels else None,
+            group=(groups[row] or None) if groups else None,
         )
         for row, recording in enumerate(_read_all(zip(paths, files)))
     ]

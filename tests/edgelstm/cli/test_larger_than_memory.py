@@ -15,9 +15,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.lib import format as npy
 
-from counts import times
+from counts import FULL, times
 
 LIMIT = 180 << 20
 """Bytes; the interpreter with numpy and OpenBLAS takes half of it for data of any size."""
@@ -59,6 +60,19 @@ def write_npz(path: Path, size: int) -> None:
             npy.write_array(member, np.arange(count) % 2)
 
 
+def write_csv(path: Path, size: int) -> None:
+    """Series one after another, until the file has `size` bytes."""
+    few = [[",".join(f"{value:.4f}" for value in frame) for frame in signals(n).tolist()] for n in range(10)]
+    with path.open("w") as file:
+        file.write(",".join(["series", "label", *(f"f{n}" for n in range(FEATURES))]) + "\n")
+        n = 0
+        while file.tell() <= size:
+            first = ",".join([f"{n / 1000:.3f}"] * FEATURES)  # no two are the same
+            begin = f"s{n},{('fast', 'slow')[n % 2]},"
+            file.writelines(f"{begin}{frame}\n" for frame in (first, *few[n % 10]))
+            n += 1
+
+
 def accuracy(data: Path, recipe: Path) -> float:
     """Of what is trained on `data` in a process of its own, which may take `LIMIT` of memory."""
     recipe.write_text(RECIPE)
@@ -81,4 +95,11 @@ def test_an_npz_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
     path = tmp_path / "large.npz"
     write_npz(path, times(LIMIT, 10 * LIMIT))
     assert path.stat().st_size > LIMIT
+    assert accuracy(path, tmp_path / "recipe.toml") > 0.95
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_a_csv_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    write_csv(path, 10 * LIMIT)
     assert accuracy(path, tmp_path / "recipe.toml") > 0.95

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.data import store
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.read import read_recordings
@@ -152,3 +153,39 @@ def test_roles_can_be_named(tmp_path: Path) -> None:
     assert (found.recordings[0].label, found.names) == ("on", ("b",))
     with pytest.raises(ValueError, match="no column 'who' for group"):
         read_recordings(path, ReadOptions(Roles(group="who")))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_lies_in_files_and_comes_in_blocks_is_the_same(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dates, two series, labels of frames, a group, cells in quotes, blank lines and what is missing: read at once,
+    and a few lines at a time into files."""
+    rng = np.random.default_rng(5)
+    lines = ["# made up", "time,series,label,user,note,a,b"]
+    for n in range(300):
+        when = f"2024-05-01 10:{n // 60:02}:{n % 60:02}"
+        note = '"well, said"' if n == 150 else f"n{n}"
+        cell = "NA" if n == 200 else f"{rng.normal():.5f}"
+        lines += [f"{when},{n // 200},{'up' if n % 90 > 40 else ''},eve,{note}, {cell} ,{n}"] + [""] * (n == 250)
+    path = tmp_path / "x.csv"
+    path.write_bytes(("\ufeff" + end.join(lines)).encode())
+    options = ReadOptions(missing="interpolate")
+    whole = read_recordings(path, options)
+    monkeypatch.setattr(store, "HELD", 0)
+    monkeypatch.setattr(store, "CHUNK", 600)
+    monkeypatch.setattr("edgelstm.data.csv_lines._BLOCK", 1000)
+    parts = read_recordings(path, options)
+    assert [len(r.frames) for r in whole.recordings] == [200, 100]
+    assert (whole.names, whole.sample_rate, whole.left_out) == (("a", "b"), 1.0, ("note",))
+    for one, other in zip(whole.recordings, parts.recordings, strict=True):
+        assert one.frames.tobytes() == other.frames.tobytes()
+        assert one.frame_labels == other.frame_labels
+        assert (one.group, one.notes) == (other.group, other.notes) != (None, ())
+    assert parts.sample_rate == 1.0
+
+
+def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"a,b\n1,2\n" + b"1" * (3 << 20))
+    with pytest.raises(BadFilesError, match=r"line 3: longer than 1048576 bytes"):
+        read_recordings(tmp_path / "x.csv")

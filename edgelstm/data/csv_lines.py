@@ -1,0 +1,41 @@
+"""The lines of a text file, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO
+
+from edgelstm.data.recordings import BadFilesError, Problem
+
+LINE_LIMIT = 1 << 20  # bytes
+_BLOCK = 1 << 18
+
+
+def blocks(stream: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first, lines without their ends) of as many whole lines as some `_BLOCK` bytes hold.
+
+    BadFilesError, by `name` and line, for one that is longer than `LINE_LIMIT` bytes or no UTF-8.
+    """
+    number, begun = 1, stream.read(3).removeprefix(b"\xef\xbb\xbf")
+    while data := stream.read(_BLOCK):
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            lines = _decoded(begun + whole, number, name).split("\n")
+            yield number, lines
+            number, begun = number + len(lines), rest
+        else:
+            begun += data
+        if len(begun) > LINE_LIMIT:
+            reason = f"longer than {LINE_LIMIT} bytes, expected one row on each line"
+            raise BadFilesError([Problem(name, number, reason)])
+    if begun:
+        yield number, _decoded(begun.removesuffix(b"\n"), number, name).split("\n")
+
+
+def _decoded(data: bytes, number: int, name: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = number + data.count(b"\n", 0, error.start)
+        reason = f"byte 0x{data[error.start]:02x} is not UTF-8, expected text (save the file as UTF-8)"
+        raise BadFilesError([Problem(name, line, reason)]) from None
