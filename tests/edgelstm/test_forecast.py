@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.judging import Errors, Quantiles, Said
@@ -22,7 +25,8 @@ from edgelstm.training import parse_config, split, train
 
 Command = Callable[..., object]
 
-WEATHER = Path(__file__).parents[2] / "data" / "weather.npz"
+ROOT = Path(__file__).parents[2]
+WEATHER = ROOT / "data" / "weather.npz"
 HOURS = ("temperature +1", "temperature +6", "temperature +24")
 
 
@@ -127,6 +131,20 @@ def test_the_temperature_is_told_better_than_it_stays_and_than_yesterday() -> No
         assert found.outputs == HOURS
         assert (found.skill("persistence") > (0.25, 0.4, 0.1)).all()
         assert (found.skill("season") > (0.9, 0.1, 0.1)).all()
+
+
+@pytest.mark.skipif(not WEATHER.exists(), reason="data/weather.npz is made by `make data`")
+def test_the_example_shows_the_guesses_as_numpy_has_them() -> None:
+    example = [sys.executable, str(ROOT / "examples" / "weather.py"), "--data", str(WEATHER), "--seeds"]
+    shown = subprocess.run(example, capture_output=True, text=True, check=True).stdout.splitlines()
+    rows = {line[:22].strip(): [float(n) for n in line[22:].split()] for line in shown[1:]}
+    x = [month.frames[:, 0].astype(float) for month in read_npz_file(WEATHER).recordings]
+    last = [month[-round(0.2 * len(month)) :] for month in x]
+    a_day = np.concatenate([month[24:] - month[:-24] for month in last])
+    six = np.concatenate([month[24:] - month[18:-6] for month in last])
+    assert rows["persistence"][1:] == pytest.approx([np.sqrt((six**2).mean()), np.sqrt((a_day**2).mean())], abs=6e-4)
+    assert rows["same hour yesterday"] == pytest.approx([np.sqrt((a_day**2).mean())] * 3, abs=6e-4)
+    assert (np.array(rows["linear, 24 hours"]) < rows["persistence"]).all()
 
 
 @pytest.mark.skipif(not WEATHER.exists(), reason="data/weather.npz is made by `make data`")

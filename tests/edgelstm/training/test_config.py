@@ -184,6 +184,7 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
         ("watch", "watch.npz"),
         ("watch_gru", "watch.npz"),
         ("japanese_vowels", "japanese-vowels.npz"),
+        ("weather", "weather.npz"),
         ("pulse", "pulse.npz"),
     ],
 )
