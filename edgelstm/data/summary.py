@@ -147,7 +147,8 @@ def _warnings(
     if 0 < unlabelled < len(recordings.recordings):
         found.append(f"{unlabelled} of {len(recordings.recordings)} recordings have no label")
     if len(labels) == 1:
-        found.append(f"one class only ({next(iter(labels))}): there is nothing to tell apart")
+        only = next(iter(labels))
+        found.append(f"one class only ({only}): nothing to tell apart, unless as normal from what is not (anomaly)")
     found += [f"labels {words}" for words in alike([*labels, *frame_labels])]
     few = [label for label, count in labels.items() if count < 5]
     if few and len(labels) > 1:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.devices.deploy.service import Settings, new_stream
+from edgelstm.devices.deploy.service import SETTINGS, Settings, new_stream, write
 from edgelstm.export.answering import answering
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
@@ -168,6 +172,35 @@ def test_answers_that_tell_of_no_frame_are_wrong_usage(run: Run) -> None:
     settings = Settings("m.elstm", "0" * 64, source_file="x", pooling="mean", window=6)
     with pytest.raises(ValueError, match=r"^pooling: mean"):
         new_stream(open_model("m.elstm"), settings)
+
+
+def test_a_deployed_service_tells_them_and_remembers(run: Run) -> None:
+    wanted = run("stream", "q.elstm", "frames.csv", "--threshold", "1.2")[1]
+    version = Path("name/versions/1").resolve()
+    version.mkdir(parents=True)
+    content = Path("q.elstm").read_bytes()
+    (version / "m.elstm").write_bytes(content)
+    os.mkfifo("pipe")
+    settings = Settings(
+        "m.elstm",
+        hashlib.sha256(content).hexdigest(),
+        source_file=str(Path("pipe").resolve()),
+        keep_state=True,
+        thresholds=("1.2",),
+    )
+    (version / SETTINGS).write_bytes(write(settings))
+    command = [sys.executable, "-P", "-m", "edgelstm.devices.deploy.service", str(version)]
+    found = []
+    lines = [",".join(map(repr, frame)) + "\n" for frame in FRAMES.tolist()]
+    for part in (lines[:33], lines[33:]):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service, Path("pipe").open("w") as pipe:
+            pipe.write("".join(part))
+            pipe.flush()
+            assert service.stdout is not None
+            found += [json.loads(service.stdout.readline()) for _ in part]
+            service.terminate()
+            assert service.wait(60) == 0
+    assert found == wanted
 
 
 @pytest.mark.parametrize(
