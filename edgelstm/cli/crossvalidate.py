@@ -11,10 +11,10 @@ import click
 
 from edgelstm.cli.common import listed_problems
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import plain, table
+from edgelstm.cli.show.text import WIDTH, plain, table
 
 if TYPE_CHECKING:
-    from edgelstm.judging import Figure
+    from edgelstm.judging import Evaluation, Figure
     from edgelstm.training.crossvalidation import Outcome
 
 _NAME_WIDTH = 24
@@ -85,10 +85,10 @@ def _columns(outcomes: list[Outcome]) -> list[str]:
 
 
 def _table(outcomes: list[Outcome]) -> str:
-    headline = outcomes[0].evaluations[0].headline
+    headline = _headline(outcomes)
     rows = [
         [plain(outcome.fold, _NAME_WIDTH), f"{outcome.evaluations[0].count:,}"]
-        + [style.figure(evaluation.headline) for evaluation in outcome.evaluations]
+        + [style.figure(_named(evaluation, headline)) for evaluation in outcome.evaluations]
         for outcome in outcomes
     ]
     means, spreads = ["mean", ""], ["deviation", ""]
@@ -96,22 +96,39 @@ def _table(outcomes: list[Outcome]) -> str:
         means.append("none" if values is None else style.figure(replace(headline, value=values[0])))
         spreads.append("none" if values is None else style.figure(replace(headline, value=values[1])))
     heads = [name.replace("int8 per-row", "int8") for name in _columns(outcomes)]
-    return table([f"fold: {headline.name}", "of", *heads], [*rows, means, spreads], indent="")
+    text = table([f"fold: {headline.name}", "of", *heads], [*rows, means, spreads], indent="")
+    if max(map(len, text.splitlines())) > WIDTH:
+        text = f"{headline.name}\n" + table(["fold", "of", *heads], [*rows, means, spreads], indent="")
+    return text
+
+
+def _headline(outcomes: list[Outcome]) -> Figure:
+    """The figure that all folds are told by: the headline of one of them that the others have too. A fold without
+    events has other headlines than one with some."""
+    first = [outcome.evaluations[0] for outcome in outcomes]
+    names = [{figure.name for figure in evaluation.figures()} for evaluation in first]
+    shared = (e.headline for e in first if all(e.headline.name in known for known in names))
+    return next(shared, first[0].headline)
+
+
+def _named(evaluation: Evaluation, headline: Figure) -> Figure:
+    missing = replace(headline, value=None, why="none")
+    return next((figure for figure in evaluation.figures() if figure.name == headline.name), missing)
 
 
 def _spreads(outcomes: list[Outcome]) -> list[tuple[str, tuple[float, float] | None]]:
     from edgelstm.training.crossvalidation import spread
 
+    headline = _headline(outcomes)
     return [
-        (name, spread([outcome.evaluations[n].headline.value for outcome in outcomes]))
+        (name, spread([_named(outcome.evaluations[n], headline).value for outcome in outcomes]))
         for n, name in enumerate(_columns(outcomes))
     ]
 
 
 def _to_json(outcomes: list[Outcome]) -> dict[str, Any]:
-    headline: Figure = outcomes[0].evaluations[0].headline
     return {
-        "figure": headline.name,
+        "figure": _headline(outcomes).name,
         "folds": [
             {"fold": outcome.fold, "evaluations": [evaluation.to_json() for evaluation in outcome.evaluations]}
             for outcome in outcomes

@@ -222,3 +222,25 @@ def test_hostile_metadata_are_one_line(run: Run, change: dict, monkeypatch: pyte
     assert (code, answers) == (1, [])
     assert f"bad.elstm: metadata: task: {next(iter(change))}" in err
     assert err.count("\n") == 1
+
+
+def test_folds_without_events_are_told_by_the_same_figure(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(2)
+    Path("runs").mkdir()
+    for n in range(4):
+        x = np.sin(np.arange(90) / 4 + n) + 0.05 * rng.standard_normal(90)
+        odd = [n == 2 and 50 <= t < 55 for t in range(90)]
+        text = "".join(f"{value:.4f},{int(is_odd)}\n" for value, is_odd in zip(x, odd))
+        Path(f"runs/{n}.csv").write_text("x,is_anomaly\n" + text)
+    Path("r.toml").write_text(
+        "[task]\nkind = 'anomaly'\nsettle = 5\n[data]\nfile = 'runs'\nwindow = 30\n[model]\nunits = [2]\n"
+        "[training]\nepochs = 1\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["crossvalidate", "r.toml", "--folds", "2", "--jobs", "1"])
+    assert not ended.value.code
+    name, head, *rows = capfd.readouterr().out.splitlines()
+    assert name == "false alarms per 1,000 frames"
+    assert head.startswith("fold")
+    assert max(map(len, (head, *rows))) <= 80
+    assert not any("%" in row for row in rows)
