@@ -68,7 +68,7 @@ def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds
     said = []
     for sequence in dataset.sequences:
         stream.reset()
-        emitted = stream.push(sequence)
+        emitted = np.concatenate([stream.push(part) for part in _long_parts([sequence])])
         if task.each_frame:
             said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds))
         else:
@@ -83,7 +83,7 @@ def evaluate_file_streamed(
     model, hop = stream.model, stream.answering.hop
     check_streams(hop)
     stream.reset()
-    emitted = np.concatenate([stream.push(sequence) for sequence in dataset.sequences])
+    emitted = np.concatenate([stream.push(part) for part in _long_parts(dataset.sequences)])
     whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds)
     return task.judge(_engine(model), True, dataset, along_each(whole, dataset))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.pieces import Pieces
+from edgelstm.data.pieces import Pieces, even_pieces
 
 
 def shorter(dataset: Dataset, frames: int) -> int:
@@ -28,3 +28,9 @@ def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     places = np.repeat(np.arange(len(dataset)), counts)
     starts = hop * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
     return dataset.pieces(Pieces(places, starts, starts + frames))
+
+
+def spread(dataset: Dataset, piece: int, least: int, most: int) -> Dataset:
+    """Pieces of at most `piece` frames, but of `least` or more, evenly over recordings of more than `most` frames
+    together, as many as are about so many; `dataset` itself where it has no more."""
+    return dataset if dataset.frames <= most else dataset.pieces(even_pieces(dataset.lengths, piece, least, most))

@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.pieces import Cut, even_pieces
 from edgelstm.forward import by_length, walk
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
@@ -67,15 +68,8 @@ def _chosen(sequences: Signals, stride: int) -> list[NDArray[np.float32]]:
     together."""
     length = max(PIECE // stride, 1) * stride
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    counts = lengths // length + (lengths % length >= stride)
-    places = np.repeat(np.arange(len(lengths)), counts)
-    starts = length * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
-    every = max(int(np.minimum(lengths[places] - starts, length).sum()) / FRAMES, 1.0)
-    taken = (np.arange(int(len(places) / every)) * every).astype(np.int64)
-    return [
-        np.asarray(sequences[place][start : start + length], np.float32)
-        for place, start in zip(places[taken].tolist(), starts[taken].tolist())
-    ]
+    pieces = even_pieces(lengths, length, stride, FRAMES)
+    return [np.asarray(piece, np.float32) for piece in Cut(sequences, pieces)]
 
 
 def _streams(pieces: Signals) -> list[NDArray[np.float32]]:

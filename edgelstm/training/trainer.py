@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
@@ -14,10 +14,11 @@ from edgelstm import forward
 from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
-from edgelstm.data.windows import cut
+from edgelstm.data.windows import cut, spread
 from edgelstm.evaluation import pooled, some_at_a_time
 from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
+from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Normalize
 from edgelstm.training.aims import Aims, find_aims
 from edgelstm.training.batches import Batch, batches, steps_per_epoch
@@ -28,6 +29,9 @@ from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
 from edgelstm.training.persistence import begin_at_persistence
+
+_WATCHED, _WATCHED_PIECE = 1 << 19, 1 << 14
+"""Most frames that the best epoch is chosen by, and those of a piece, where answers are judged along recordings."""
 
 _TELLING = 16  # frames of a recording, of which no two are the same by chance
 
@@ -126,6 +130,8 @@ def train(
     fit, watched = _hold_out(dataset, config, rng)
     aims = find_aims(fit, config)
     held_out = None if watched is None else evaluation_set(watched, config)
+    if held_out is not None and config.task.each_frame:
+        held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, _WATCHED)
     normalize = fit_normalize(fit)
     try:  # what cannot become a model is refused now
         network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
@@ -226,7 +232,7 @@ def _finished(model: Model, watched: Dataset | None, aims: Aims) -> Model:
     """With what the task finds in answers along what was held out, where these stay in deviations."""
     if watched is None or aims.scaling is None or model.task.carries_scale:
         return model
-    said = [pooled(s, model, along=True) for s in forward.scores(model, watched.sequences)]
+    said = [pooled(scores, model, along=True) for scores in _all_scores(model, watched)]
     return replace(model, task=model.task.finish(aims.scaling.mean, aims.scaling.std, watched, said))
 
 
@@ -234,7 +240,7 @@ def _with_thresholds(model: Model, held_out: Dataset | None) -> Model:
     """The model with the thresholds that its task finds in its answers on what was held out."""
     if held_out is None or not model.task.chooses_thresholds:
         return model
-    raw = [pooled(s, model, model.task.each_frame) for s in forward.scores(model, held_out.sequences)]
+    raw = [pooled(scores, model, model.task.each_frame) for scores in _all_scores(model, held_out)]
     said = [Said(one.at, forward.activate(one.answers, model.activation)) for one in raw]
     return replace(model, thresholds=model.task.find_thresholds(held_out, said))
 
@@ -293,8 +299,7 @@ def _validate(
 ) -> tuple[float, Figure | None]:
     """Loss and score of the answers on what was held out; no score where the task has still to learn of it."""
     model = _bare_model(layers, normalize, config)  # of values as they are learned
-    groups = (forward.scores(model, some) for some in some_at_a_time(held_out))
-    said = [pooled(scores, model, config.task.each_frame) for group in groups for scores in group]
+    said = [pooled(scores, model, config.task.each_frame) for scores in _all_scores(model, held_out)]
     total, known = 0.0, 0
     for place, one in enumerate(said):
         target = _at_answers(aims, held_out, place, one)
@@ -306,6 +311,10 @@ def _validate(
         said = [Said(one.at, aims.scaling.up(one.answers)) for one in said]
     said = [Said(one.at, forward.activate(one.answers, config.activation)) for one in said]
     return total / max(known, 1), config.task.judge("float32", False, held_out, said).headline
+
+
+def _all_scores(model: Model, dataset: Dataset) -> Iterator[Floats]:
+    return (scores for some in some_at_a_time(dataset) for scores in forward.scores(model, some))
 
 
 def _at_answers(aims: Aims, dataset: Dataset, place: int, said: Said) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.data import store
-from edgelstm.data.pieces import Cut, Piece, Pieces
+from edgelstm.data.pieces import Cut, Piece, Pieces, even_pieces
 from edgelstm.data.store import Growing, chunked, every_nth, is_finite, select_columns
 
 FULL = Path("/dev/full")
@@ -91,3 +91,22 @@ def test_pieces_of_pieces_are_pieces(data: st.DataObject) -> None:
     assert [x.tolist() for x in found] == [x.tolist() for x in wanted]
     assert [x.tolist() for x in found[1:]] == [x.tolist() for x in wanted[1:]]
     assert list(Pieces.of(inner)) == inner
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(1, 12), st.integers(1, 12), st.integers(1, 400)
+)
+def test_even_pieces_are_all_or_about_as_many_as_were_asked_for(
+    lengths: list[int], piece: int, least: int, most: int
+) -> None:
+    least = min(least, piece)
+    found = list(even_pieces(np.array(lengths), piece, least, most))
+    every = list(even_pieces(np.array(lengths), piece, least, 10_000))
+    covered = [(p.place, row) for p in every for row in range(p.start, p.stop)]
+    assert len(covered) == len(set(covered))
+    for place, length in enumerate(lengths):
+        rest = length % piece
+        assert sum(at == place for at, _ in covered) == length - (rest if rest < least else 0)
+    assert all(least <= p.stop - p.start <= piece for p in every)
+    assert set(found) <= set(every)
+    assert len(found) == (len(every) if len(covered) <= most else int(len(every) * most / len(covered)))
