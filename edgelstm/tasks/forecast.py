@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -23,7 +23,12 @@ from edgelstm.tasks.task import Criterion, Task
 Column = Annotated[str, Line(1000)]
 Step = Annotated[int, Bounds(1, 1 << 20)]
 Quantile = Annotated[float, Bounds(above=0, below=1)]
-Season = Annotated[int, Bounds(0, 1 << 24)]
+MAX_SEASON = 1 << 24
+Season = Annotated[int, Bounds(0, MAX_SEASON)]
+
+_DAY = 86_400  # seconds
+_WHOLE = 1e-4  # how far from a whole number of frames a day may be
+_FEWEST_SEASONS = 4  # in a recording, for it to be judged beside its last
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,15 @@ class Forecast(Task):
     ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
     quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
     season: Season = 0  # frames after which all is alike, such as a day: judged beside what was then; 0 = none
+
+    def suited(self, dataset: Dataset) -> Forecast:
+        """With a season of a day, where that is a whole number of frames and the recordings hold some of them."""
+        day = _DAY * dataset.sample_rate
+        frames = round(day)
+        few = _FEWEST_SEASONS * frames > min(map(len, dataset.sequences))
+        if self.season or frames < 2 or frames > MAX_SEASON or few or abs(day - frames) > _WHOLE * day:
+            return self
+        return replace(self, season=frames)
 
     @property
     def usual_criterion(self) -> Criterion:

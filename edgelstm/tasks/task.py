@@ -32,6 +32,10 @@ class Task(ABC):
     pools: ClassVar[bool] = True  # a mean of answers has a meaning
     holds_out: ClassVar[float] = 0.0  # share that is held out of training where a recipe names none
 
+    def suited(self, dataset: Dataset) -> Task:  # noqa: ARG002 - most have nothing to find in them
+        """The same with settings that nobody gave and the data suggest, for a recipe that is proposed."""
+        return self
+
     @property
     def usual_criterion(self) -> Criterion:
         """What training makes small where nobody says."""

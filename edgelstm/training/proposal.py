@@ -14,7 +14,7 @@ from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
 from edgelstm.plain import counted
-from edgelstm.tasks import CLASSIFY, Task
+from edgelstm.tasks import CLASSIFY, Forecast, Regress, Task
 from edgelstm.training.aims import class_counts
 
 _SECONDS = 4.0  # of a window, where the rate is known
@@ -60,7 +60,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     steps = -(-visits // batch)
     test, validation = _groups(dataset)
     return Proposal(
-        task=task,
+        task=task.suited(dataset),
         window=window,
         stack=stack,
         units=64 if dataset.frames > _FEW else 32,
@@ -241,9 +241,17 @@ def _training(proposal: Proposal) -> list[str]:
         *_patience(proposal),
         "",
         "[augment]",
-        "noise = 0.1  # of each feature's own deviation; 0 = off",
+        _noise(proposal),
         *_mixup(proposal),
     ]
+
+
+def _noise(proposal: Proposal) -> str:
+    if proposal.task.kind in (Forecast.kind, Regress.kind):
+        return (
+            "noise = 0  # of each feature's own deviation: numbers cannot be told closer than what they are told of"
+        )
+    return "noise = 0.1  # of each feature's own deviation; 0 = off"
 
 
 def _mixup(proposal: Proposal) -> list[str]:

@@ -110,3 +110,17 @@ def test_tasks_along_recordings_are_proposed(task: Task, found: tuple[str, ...])
     assert (train.frames, test.frames) == (720, 180)
     np.testing.assert_array_equal(np.concatenate([*train.sequences, *test.sequences]), dataset.sequences[0])
     assert config.training.balance == ("weights" if task.kind == "frames" else "none")
+
+
+@pytest.mark.parametrize(
+    ("rate", "hours", "season"),
+    [(1 / 3600, 900, 24), (1 / 600, 900, 144), (0.0, 900, 0), (50.0, 900, 0), (1 / 5000, 900, 0), (1 / 3600, 80, 0)],
+)
+def test_forecasts_are_judged_beside_yesterday_where_there_is_one(rate: float, hours: int, season: int) -> None:
+    frames = np.random.default_rng(0).normal(size=(hours, 2)).astype(np.float32)
+    task = Forecast(("a",), (1,))
+    dataset = task.dataset(Recordings((Recording("r", frames),), ("a", "b"), sample_rate=rate))
+    config = parse_config(recipe(dataset, propose(dataset, task), "a.csv", ReadOptions()))
+    assert isinstance(config.task, Forecast)
+    assert config.task.season == season
+    assert config.augment.noise == 0  # which would hide how near now the next frame is
