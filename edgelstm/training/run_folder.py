@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,9 +53,14 @@ class RunFolder:
         return self.checkpoint.path.exists()
 
     def begin(self) -> None:
-        """Make the folder, and say what is trained. OSError where that cannot be written."""
+        """Make the folder, and say what is trained. OSError where that cannot be written: then none is left."""
         self.path.mkdir(exist_ok=True)
-        self._write({"finished": False})
+        try:
+            self._write({"finished": False})
+        except OSError:
+            with contextlib.suppress(OSError):  # one that was there before holds a run
+                self.path.rmdir()
+            raise
 
     def finish(self, history: Sequence[Epoch], evaluations: Sequence[Mapping[str, Any]]) -> None:
         """The model has been written."""

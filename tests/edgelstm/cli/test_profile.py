@@ -163,7 +163,7 @@ def test_a_module_of_the_current_folder_is_not_imported(run, files, monkeypatch)
         (["int8.elstm", "--rate", "50", "--pace", "flat"], 2, "--rate: 50 with pace flat"),
         (["int8.elstm", "--duration", "1"], 2, "'1', expected a duration such as 90s"),
         (["int8.elstm", "--duration", "-1s"], 2, "'-1s', expected a duration"),
-        (["int8.elstm", "--core", "4000"], 1, "core 4000: this process may run on "),
+        (["int8.elstm", "--core", "4000"], 2, "--core 4000: this process may run on "),
         (["int8.elstm", "--core", "-1"], 2, "--core: -1"),
         (["int8.elstm", "--budget", "latncy_p99=2ms"], 2, "'latncy_p99': no such figure, perhaps 'latency_p99'"),
         (["int8.elstm", "--budget", "latency_p99=2"], 2, "latency_p99: '2', expected a time such as"),
