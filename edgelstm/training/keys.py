@@ -45,7 +45,7 @@ def recipe_keys() -> Iterator[Key]:
 
 
 def _keys(section: str, record: type) -> Iterator[Key]:
-    meanings = _comments(record)
+    meanings = comments(record)
     for field in dataclasses.fields(record):
         default = "" if field.default is MISSING else _as_toml(field.default)
         yield Key(section, field.name, default, meanings.get(field.name, ""))
@@ -55,7 +55,7 @@ def _as_toml(value: object) -> str:
     return "" if value is None else json.dumps(records.to_json(value), ensure_ascii=False)
 
 
-def _comments(record: type) -> dict[str, str]:
+def comments(record: type) -> dict[str, str]:
     """Field's name → the comment that ends its line, of a dataclass and those that it is made of."""
     found: dict[str, str] = {}
     for kind in reversed(record.__mro__):

@@ -16,6 +16,7 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.plain import counted
 from edgelstm.tasks import CLASSIFY, Forecast, Regress, Task
 from edgelstm.training.aims import class_counts
+from edgelstm.training.keys import comments
 
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
@@ -152,7 +153,7 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
 
 
 def _heading(dataset: Dataset) -> list[str]:
-    rate = f" at {dataset.sample_rate:g} frames per second" if dataset.sample_rate else ""
+    rate = f" at {dataset.sample_rate:g} a second" if dataset.sample_rate else ""
     what = "label" if class_counts(dataset) is not None else "output"
     return [
         f"# {counted(len(dataset), 'recording')}, {counted(dataset.frames, 'frame')} of "
@@ -163,10 +164,11 @@ def _heading(dataset: Dataset) -> list[str]:
 
 def _task(task: Task) -> list[str]:
     lines = ["[task]", f"kind = {_text(task.kind)}  # {task.summary}"]
+    meanings = comments(type(task))
     for key in fields(task):
         value = records.to_json(getattr(task, key.name))
         if not isinstance(value, dict) and value is not None:
-            lines.append(f"{key.name} = {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"{key.name} = {json.dumps(value, ensure_ascii=False)}  # {meanings[key.name]}")
     return lines
 
 
