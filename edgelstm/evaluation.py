@@ -17,7 +17,7 @@ from edgelstm.matching import match
 from edgelstm.model import Model
 from edgelstm.quantization import reference
 from edgelstm.quantization.quantized_model import QuantizedModel
-from edgelstm.tasks import Task, read_task
+from edgelstm.tasks import CLASSIFY, Task, read_task
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
@@ -163,11 +163,11 @@ def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
         )
 
 
-def kept_for_testing(dataset: Dataset, provenance: Any) -> Dataset:
+def kept_for_testing(dataset: Dataset, provenance: Any, task: Task = CLASSIFY) -> Dataset:
     """The recordings of `dataset` that a model's training kept for testing.
 
-    `provenance`: the model's; where it says nothing of this data set, the data set's own test split counts, else all
-    of it.
+    `provenance` and `task`: the model's; where the former says nothing of this data set, the data set's own test
+    split counts, else all of it.
     """
     data = _trained_on(dataset, provenance)
     groups, share = data.get("test_groups"), data.get("test")
@@ -178,7 +178,7 @@ def kept_for_testing(dataset: Dataset, provenance: Any) -> Dataset:
     if dataset.test is None and isinstance(share, float) and 0 < share < 1:
         if splits.is_by_time(dataset, data.get("split")):
             return splits.by_time(dataset, share)[1]
-        return dataset.subset(splits.by_share(dataset, share)[1])
+        return dataset.subset(splits.by_share(dataset, share, task.teaches(dataset))[1])
     return dataset
 
 

@@ -36,10 +36,10 @@ class _Asked:
     answers: Mapping[str, Any]  # pooling, window and hop, each None for the model's own
     thresholds: tuple[str, ...]
 
-    def recordings(self, dataset: Dataset, provenance: object) -> Dataset:
+    def recordings(self, dataset: Dataset, provenance: object, task: Task) -> Dataset:
         from edgelstm.evaluation import kept_for_testing
 
-        return dataset if self.use_all or self.window else kept_for_testing(dataset, provenance)
+        return dataset if self.use_all or self.window else kept_for_testing(dataset, provenance, task)
 
     def windows(self, dataset: Dataset, recordings: Dataset, provenance: object, task: Task) -> Dataset:
         """The `recordings` of `dataset` in windows; a line about those that are shorter than one."""
@@ -160,7 +160,7 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     _note_levels(dataset, {"mean": model.normalize.mean, "std": model.normalize.std})
     if asked.streamed:
         check_streams(model.answer.hop)
-    recordings = asked.recordings(dataset, provenance)
+    recordings = asked.recordings(dataset, provenance, model.task)
     windows = asked.windows(dataset, recordings, provenance, model.task)
     models: list[Model | QuantizedModel] = [model]
     if model.ranges is not None:
@@ -192,7 +192,7 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     _note_levels(dataset, model.metadata.get("normalize"))
     if asked.streamed:
         check_streams(stream.answering.hop)
-    recordings = asked.recordings(dataset, provenance)
+    recordings = asked.recordings(dataset, provenance, task)
     windows = asked.windows(dataset, recordings, provenance, task)
     yield evaluate_file(stream, windows, task, limits)
     if asked.streamed:

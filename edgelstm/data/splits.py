@@ -59,10 +59,13 @@ def hold_out(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tup
     return by_groups(dataset, [groups[n] for n in rng.permutation(len(groups))[:count]])
 
 
-def by_share(dataset: Dataset, share: float) -> tuple[Places, Places]:
+def by_share(dataset: Dataset, share: float, teaches: NDArray[np.bool_] | None = None) -> tuple[Places, Places]:
     """About `share` tests, as `hold_out` chooses. Whatever the seed of the weights it is the same: runs with several
-    seeds are told by the same recordings."""
-    return hold_out(dataset, share, np.random.default_rng(0))
+    seeds are told by the same recordings. teaches (sequences,): those that can train; all others test."""
+    train, test = hold_out(dataset, share, np.random.default_rng(0))
+    if teaches is None:
+        return train, test
+    return train[teaches[train]], np.union1d(test, np.flatnonzero(~teaches))
 
 
 def is_by_time(dataset: Dataset, split: object) -> bool:

@@ -58,9 +58,7 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
         elif dataset.test is not None:
             train, test = splits.given(dataset)
         else:
-            train, test = splits.by_share(dataset, config.data.test)
-            teaches = config.task.teaches(dataset)
-            train, test = train[teaches[train]], np.union1d(test, np.flatnonzero(~teaches))
+            train, test = splits.by_share(dataset, config.data.test, config.task.teaches(dataset))
     except ValueError as error:
         raise RecipeError(f"data.test_groups: {error}") from None
     if not (train.size and test.size):

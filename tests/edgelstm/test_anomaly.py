@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgelstm.data.recordings import Recording, Recordings
-from edgelstm.evaluation import evaluate, evaluate_streamed
+from edgelstm.evaluation import evaluate, evaluate_streamed, kept_for_testing
 from edgelstm.judging import Events, Said
 from edgelstm.model import Model
 from edgelstm.model_file import load_model, save_model
@@ -121,6 +121,9 @@ def test_recordings_with_nothing_normal_are_tested_on() -> None:
     assert fit.y.max() == 0
     assert test.y.sum() == 4
     assert len(fit) + len(test) == len(dataset)
+    provenance = {"data": dataset.name, "config": {"data": {"test": 0.2}}}
+    again = kept_for_testing(dataset, provenance, task)
+    assert [x.tobytes() for x in again.sequences] == [x.tobytes() for x in test.sequences]
     assert evaluation_set(test, replace(parse_config(RECIPE), task=task)) is test
 
 
