@@ -13,7 +13,6 @@ from edgelstm.data.columns import Roles
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings, labelled
 from edgelstm.data.options import DEFAULTS, LabelFrom, ReadOptions
-from edgelstm.data.read import read_recordings
 from edgelstm.data.times import Missing
 from edgelstm.tasks import Task, read_dataset
 
@@ -29,13 +28,13 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...], 
     return read_dataset(path, replace(options, roles=replace(options.roles, features=features)), task)
 
 
-def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...]) -> Dataset:
+def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...], task: Task) -> Dataset:
     """The same for those who ask for no truth: labels are taken where there are some, for the sake of variety, and no
     column but those of features has to be there."""
     options = options_of(provenance)
     roles = replace(options.roles, features=features)
     free = replace(options, roles=roles, label_from="auto", may_lack=("time", "label", "group", "series"))
-    recordings = read_recordings(path, free)
+    recordings = task.recordings(path, free)
     if all(recording.label is not None for recording in recordings.recordings):
         return labelled(recordings)
     return from_recordings(recordings, np.zeros(len(recordings.recordings), np.int64), ("",))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from edgelstm.records import check, from_json, load, to_json
 from edgelstm.runtime.pooling import PoolingKind
 from edgelstm.runtime.sources.source import Syntax
+from edgelstm.runtime.sources.written import syntax_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +157,8 @@ def serve(folder: Path) -> int:
             except ValueError as error:  # another model's
                 _say(f"starts afresh: {error}")
         try:
-            form = FrameFormat(model.features, model.feature_names, settings.syntax, model.sample_rate)
+            syntax = syntax_for(model.metadata, settings.syntax)
+            form = FrameFormat(model.features, model.feature_names, syntax, model.sample_rate)
             with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
                 _tell_systemd("READY=1")
                 answers = Answers(

@@ -131,7 +131,9 @@ def command(
         source = replace(source, licence=licence)
     if data is not None:
         with naming(data), listed_problems():
-            dataset = match_features(source, read_frames_again(data, source.provenance, source.feature_names))
+            dataset = match_features(
+                source, read_frames_again(data, source.provenance, source.feature_names, source.task)
+            )
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         source = recalibrated(source, dataset)

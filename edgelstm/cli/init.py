@@ -60,8 +60,9 @@ def command(
     DATA is a folder of CSV or WAV files, one CSV file, an sktime .ts file or an NPZ file (docs/data.md). The recipe
     has sizes that fit, a split, and a word on every key.
     """
-    from edgelstm.data.read import find_format, read_recordings
+    from edgelstm.data.read import find_format
     from edgelstm.data.summary import summarize
+    from edgelstm.data.texts import holds_texts
     from edgelstm.files import whole_file
     from edgelstm.training.config import parse_config
     from edgelstm.training.proposal import propose, recipe
@@ -70,9 +71,11 @@ def command(
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     options = to_options(given)
+    settings: dict[str, list[Any]] = {"columns": list(columns), "ahead": list(ahead)}
+    kind = kind or ("text" if holds_texts(data) else None)
     with listed_problems():
-        found = read_recordings(data, options)
-    task = _task(kind or _likely(found), {"columns": list(columns), "ahead": list(ahead)})
+        found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
+    task = _task(kind or _likely(found), settings)
     dataset = task.dataset(found)
     written = recipe(dataset, propose(dataset, task), os.path.relpath(data, output.parent), options)
     parse_config(written, str(output))
@@ -82,8 +85,8 @@ def command(
     if kind is None and task.kind != "classify":
         why = f"{task.kind}, as the frames have labels of their own; --task names another"
         click.echo(text.paragraph(why, "  · ", "    "))
-    summary = summarize(found, find_format(data).name)
-    for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings):
+    summary = summarize(found, find_format(data).name) if task.normalizes else None
+    for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")
 

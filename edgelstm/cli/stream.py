@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True), required=False)
-@syntax_option("How frames are written. auto: NDJSON when the first line begins with [ or {, else CSV.")
+@syntax_option(
+    "How frames are written. text: the symbols that features are named by. auto: text for models of texts, NDJSON "
+    "when the first line begins with [ or {, else CSV."
+)
 @click.option("--rate", is_flag=True, help="Take frames no faster than the model's sample rate, as a sensor would.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N answers.")
 @click.option(
@@ -99,6 +102,7 @@ def command(
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.sources.open import open_source
+    from edgelstm.runtime.sources.written import syntax_for
     from edgelstm.runtime.streaming import (
         Answers,
         StopSignal,
@@ -143,7 +147,8 @@ def command(
             opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, detector=detector
         )
         try:
-            form = FrameFormat(opened.features, opened.feature_names, syntax, opened.sample_rate)
+            way = syntax_for(opened.metadata, syntax)
+            form = FrameFormat(opened.features, opened.feature_names, way, opened.sample_rate)
             with stop_signals(), open_source(*_named(file), form, _tell) as source:
                 stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
         except StopSignal as stop:

@@ -44,7 +44,9 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     sequences = None
     if data is not None:
         with naming(data), listed_problems():
-            dataset = match_features(model, read_frames_again(data, model.provenance, model.feature_names))
+            dataset = match_features(
+                model, read_frames_again(data, model.provenance, model.feature_names, model.task)
+            )
         if calibrate:
             model = recalibrated(model, dataset)
         else:

@@ -10,7 +10,6 @@ from typing import Annotated
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import DEFAULTS, ReadOptions
-from edgelstm.data.read import read_recordings
 from edgelstm.records import Tagged
 from edgelstm.tasks.anomaly import Anomaly
 from edgelstm.tasks.classify import CLASSIFY, Classify
@@ -19,8 +18,11 @@ from edgelstm.tasks.frames import Frames
 from edgelstm.tasks.regress import Regress
 from edgelstm.tasks.tags import Tags
 from edgelstm.tasks.task import Task
+from edgelstm.tasks.text import Text
 
-TASKS: Mapping[str, type[Task]] = {task.kind: task for task in (Classify, Frames, Tags, Regress, Forecast, Anomaly)}
+TASKS: Mapping[str, type[Task]] = {
+    task.kind: task for task in (Classify, Frames, Tags, Regress, Forecast, Anomaly, Text)
+}
 
 TaskEntry = Annotated[Task, Tagged("kind", TASKS)]
 """For the records that hold a task: its kind, and the settings of its class."""
@@ -46,7 +48,7 @@ def read_dataset(path: Path | str, options: ReadOptions = DEFAULTS, task: Task =
     features = options.roles.features
     if features:
         features = (*features, *(name for name in task.columns_to_tell if name not in features))
-    return task.dataset(read_recordings(path, replace(options, roles=replace(options.roles, features=features))))
+    return task.dataset(task.recordings(path, replace(options, roles=replace(options.roles, features=features))))
 
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "Tags",
     "Task",
     "TaskEntry",
+    "Text",
     "read_dataset",
     "read_task",
 ]

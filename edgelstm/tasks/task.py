@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.options import ReadOptions
+from edgelstm.data.read import read_recordings
 from edgelstm.data.recordings import Recordings
 from edgelstm.judging import Evaluation, Said
 
@@ -26,6 +29,7 @@ class Task(ABC):
     kind: ClassVar[str]
     summary: ClassVar[str]  # in a few words
     activation: ClassVar[Activation] = "softmax"
+    normalizes: ClassVar[bool] = True  # features are brought to one mean and deviation
     criteria: ClassVar[tuple[Criterion, ...]] = ("cross-entropy",)  # what training may make small; the first is usual
     scaled: ClassVar[bool] = False  # learned in deviations of the targets
     carries_scale: ClassVar[bool] = True  # the last layer then carries these: answers are in the data's units
@@ -45,6 +49,20 @@ class Task(ABC):
     def each_frame(self) -> bool:
         """Whether answers are judged as they come along the recordings, not one for each of them."""
         return False
+
+    @property
+    def decides(self) -> bool:
+        """Whether the label that is most likely matters, rather than how likely each is."""
+        return True
+
+    @property
+    def counts_classes(self) -> bool:
+        """Whether classes of which there are few are worth a word."""
+        return True
+
+    def recordings(self, path: Path | str, options: ReadOptions) -> Recordings:
+        """The recordings at `path`. Errors as of `edgelstm.data.read.read_recordings`."""
+        return read_recordings(path, options)
 
     @abstractmethod
     def dataset(self, recordings: Recordings) -> Dataset:

@@ -133,9 +133,7 @@ class Augment:
     scale: Fraction = 0.0  # each triad times 1 ± scale
     rotation: Annotated[float, Bounds(0, 180)] = 0.0  # largest angle in degrees, about any axis
     shift: Amount = 0.0  # standard deviation of an offset, one for each feature and sequence, in units of its own
-    mixup: Annotated[float, Bounds(0, 10)] = (
-        0.0  # a and b of the Beta by which sequences, and what they are, are mixed
-    )
+    mixup: Annotated[float, Bounds(0, 10)] = 0.0  # a and b of the Beta by which sequences and labels are mixed
     speed: Annotated[float, Bounds(0, 0.5)] = 0.0  # time stretched by up to 1 ± speed
     mirror: tuple[Count, ...] = ()  # features that change sign together in half of the sequences: left for right
     triads: tuple[tuple[Count, Count, Count], ...] = ()  # features that are x, y, z of one sensor

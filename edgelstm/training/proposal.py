@@ -55,7 +55,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         raise ValueError(f"{dataset.name}: one class only ({label}), expected two or more to tell apart")
     lengths = np.array([len(x) for x in dataset.sequences])
     window = _window(dataset, lengths, task)
-    stack = _STACK if window and task.activation != "linear" else 1
+    stack = _STACK if window and task.normalizes and task.activation != "linear" else 1  # symbols come one by one
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
     batch = min(32, max(visits // 4 if task.each_frame else len(lengths) // 4, 4))
     steps = -(-visits // batch)
@@ -241,10 +241,7 @@ def _training(proposal: Proposal) -> list[str]:
         *lines,
         "averaging = 0.98  # of the weights, per step",
         *_patience(proposal),
-        "",
-        "[augment]",
-        _noise(proposal),
-        *_mixup(proposal),
+        *(["", "[augment]", _noise(proposal), *_mixup(proposal)] if proposal.task.normalizes else []),
     ]
 
 

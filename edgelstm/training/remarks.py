@@ -42,6 +42,8 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
             "do not count in the accuracy"
         )
+    if not config.task.counts_classes:
+        return found
     trained, tested = class_counts(training), class_counts(test)
     if trained is None or tested is None:
         return [*found, *_of_tags(training)] if config.task.activation == "sigmoid" else found

@@ -130,7 +130,7 @@ def train(
     held_out = None if watched is None else evaluation_set(watched, config)
     if held_out is not None and config.task.each_frame:
         held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, _WATCHED)
-    normalize = fit_normalize(fit)
+    normalize = fit_normalize(fit) if config.task.normalizes else _as_it_is(fit.features)
     try:  # what cannot become a model is refused now
         network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
         _bare_model(network.to_layers(parameters), normalize, config)
@@ -189,6 +189,10 @@ def train(
     model = _finished(_model(layers, normalize, config, fit, _best(history)), watched, aims)
     model = _with_thresholds(model, held_out)
     return _with_recordings(model, tuple(history), fit, watched)
+
+
+def _as_it_is(features: int) -> Normalize:
+    return Normalize(np.zeros(features, np.float32), np.ones(features, np.float32))
 
 
 def _silence(network: Network, parameters: Parameters, silent: NDArray[np.bool_]) -> None:

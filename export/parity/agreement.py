@@ -62,7 +62,7 @@ class Way:
 
     answers: int
     independent: int  # answers that these are worth: see `edgelstm.export.parity.independent`
-    agreeing: int | None  # answers decided as the model decides; None: linear, no decisions
+    agreeing: int | None  # answers decided as the model decides; None: no decisions
     error: float  # RMS error of the answers' scores, relative to the RMS of the model's
     worst_output: int | None = None  # linear: the one that is off the most for how far it moves
     worst_error: float = 0.0  # its RMS error, relative to its own standard deviation
@@ -119,7 +119,7 @@ class Agreement:
         if self.fresh.agreeing is None:
             worst = f"; {self._worst()}" if self.worst_output is not None else ""
             note = f"; {self.note()}" if self.unanswered else ""
-            return f"agrees: linear, no decisions; {error}{worst}{note}"
+            return f"agrees: no decisions; {error}{worst}{note}"
         if self.data == "calibration":
             return f"agrees: no recordings that calibration did not see; on those that it saw, {error}"
         if self.share is None:
@@ -204,6 +204,8 @@ def agreement(model: Model, engine: EngineModel, recordings: Frames, data: Data,
 def _unanswered(model: Model, expected: Expected) -> list[str]:
     """Labels that `model` decides for in none of its answers, or outputs of a linear one that never move: a file that
     never gives them agrees all the same."""
+    if model.activation != "linear" and not model.task.decides:
+        return []
     met = np.zeros(model.outputs, bool)
     for scores in (expected.fresh, expected.streamed):
         if scores is None or not len(scores):
@@ -232,7 +234,7 @@ def _fresh(stream: EngineStream, expected: Expected, hop: int) -> Floats:
 
 def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     """Answers (answers, outputs) of a file with pooled scores of the model."""
-    decides = model.activation != "linear"
+    decides = model.activation != "linear" and model.task.decides
     if found.shape != scores.shape or not len(scores):
         wrong = found.shape != scores.shape
         return Way(len(scores), len(scores), 0 if decides else None, MAX_REPORTED if wrong else 0.0)
@@ -244,6 +246,8 @@ def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     count = independent(_from_ties(model, scores), model.activation, error)
     if decides:
         return Way(len(scores), count, int(alike.sum()), error)
+    if model.activation != "linear":
+        return Way(len(scores), count, None, error)
     errors = _output_errors(told, exact)
     worst = int(errors.argmax())
     return Way(len(scores), count, None, error, worst, float(errors[worst]))

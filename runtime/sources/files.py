@@ -11,20 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgelstm.runtime.sources.source import FrameFormat, Source
-from edgelstm.runtime.sources.text import TextSource
+from edgelstm.runtime.sources.written import written
 
 
 @contextmanager
 def open_stdin(_: str, form: FrameFormat) -> Iterator[Source]:
     """Standard input, to its end."""
-    yield TextSource(sys.stdin.buffer, "stdin", form)
+    yield written(sys.stdin.buffer, "stdin", form)
 
 
 @contextmanager
 def open_file(where: str, form: FrameFormat) -> Iterator[Source]:
     """The file at `where`, to its end."""
     with Path(where).open("rb") as file:
-        yield TextSource(file, where, form)
+        yield written(file, where, form)
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def open_feed(where: str, form: FrameFormat) -> Iterator[Source]:
     with os.fdopen(os.open(where, mode), "rb") as file:
         is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
         try:
-            yield TextSource(file, where, form, in_midst=is_device)
+            yield written(file, where, form, in_midst=is_device)
         except OSError as error:
             # A device that was pulled out ends in one way or the other, as the moment has it.
             if error.errno != errno.EIO or not is_device:

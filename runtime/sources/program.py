@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgelstm.runtime.sources.source import FrameFormat, Source
-from edgelstm.runtime.sources.text import TextSource
+from edgelstm.runtime.sources.written import written
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def open_program(where: str, form: FrameFormat) -> Iterator[Source]:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
         try:
             assert program.stdout is not None
-            yield TextSource(program.stdout, name, form)  # type: ignore[arg-type]
+            yield written(program.stdout, name, form)  # type: ignore[arg-type]
             if program.wait():
                 raise ValueError(f"{name}: ended with {program.returncode}")
         finally:

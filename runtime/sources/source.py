@@ -9,8 +9,9 @@ from typing import Literal
 
 from edgelstm.runtime.frame import Float32
 
-Syntax = Literal["auto", "csv", "ndjson"]
-"""How frames are written as text; `edgelstm.runtime.sources.text` reads it."""
+Syntax = Literal["auto", "csv", "ndjson", "text"]
+"""How frames are written: as numbers, which `edgelstm.runtime.sources.text` reads, or as the symbols that name the
+features, which `edgelstm.runtime.sources.symbols` reads."""
 
 
 @dataclass(frozen=True)

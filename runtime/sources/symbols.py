@@ -1,0 +1,84 @@
+"""Frames from symbols: a text, character by character, or a symbol on each line, for models that take one 1 among
+zeros, a feature for each symbol."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol, cast
+
+import numpy as np
+
+from edgelstm.plain import printable
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
+
+OTHER = "other"
+"""The feature of all symbols that no other feature is named by."""
+
+_CHUNK = 1 << 16  # bytes
+_MOST = 4096  # bytes of a symbol on a line
+
+
+class _Stream(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
+class SymbolSource(Source):
+    """The frames that the symbols of `stream`, UTF-8, stand for, each as soon as it has come.
+
+    Where every feature is named by a character, symbols are characters; else each line is one. Carriage returns are
+    left out, as in training. ValueError for a symbol that the model does not have, where it has no `OTHER` either.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, form: FrameFormat) -> None:
+        super().__init__(name)
+        if not form.names:
+            raise ValueError(f"{name}: the model's features have no names, expected symbols to read text by")
+        self._stream, self._count = cast(_Stream, stream), 0
+        self._places = {symbol: place for place, symbol in enumerate(form.names)}
+        self._is_lines = any(len(symbol) != 1 for symbol in form.names if symbol != OTHER)
+
+    @property
+    def place(self) -> str:
+        return f"{self.name} {'line' if self._is_lines else 'character'} {self._count}"
+
+    def __iter__(self) -> Iterator[Float32]:
+        frames = np.eye(len(self._places), dtype=np.float32)
+        for symbol in self._lines() if self._is_lines else self._characters():
+            self._count += 1
+            place = self._places.get(symbol, self._places.get(OTHER))
+            if place is None:
+                raise ValueError(f"{self.place}: {printable(symbol, 20)!r} is no symbol of the model")
+            yield frames[place].copy()
+        if not self._count:
+            raise NoFramesError(f"{self.name}: no text, expected some")
+
+    def _characters(self) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        more = True
+        while more:
+            raw = self._stream.read1(_CHUNK)
+            more = bool(raw)
+            try:
+                text = decoder.decode(raw, final=not more)
+            except UnicodeDecodeError as error:
+                # What came before it in this piece is answered first.
+                yield from error.object[: error.start].decode("utf-8").replace("\r", "")
+                found = error.object[error.start]
+                raise ValueError(f"{self.place}: then byte 0x{found:02x} is not UTF-8, expected text") from None
+            yield from text.replace("\r", "")
+
+    def _lines(self) -> Iterator[str]:
+        text = ""
+        for character in self._characters():
+            if character == "\n":
+                if text.strip():
+                    yield text.strip()
+                text = ""
+            else:
+                text += character
+                if len(text) > _MOST:
+                    raise ValueError(f"{self.name} line {self._count + 1}: longer than {_MOST} characters")
+        if text.strip():
+            yield text.strip()
