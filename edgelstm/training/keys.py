@@ -56,13 +56,13 @@ def _as_toml(value: object) -> str:
 
 
 def comments(record: type) -> dict[str, str]:
-    """Field's name → the comment that ends its line, of a dataclass and those that it is made of."""
+    """Field's name → the comment in its lines, of a dataclass and those that it is made of."""
     found: dict[str, str] = {}
     for kind in reversed(record.__mro__):
         if not dataclasses.is_dataclass(kind):
             continue
         source = textwrap.dedent(inspect.getsource(kind))
-        comments = {
+        lines = {
             token.start[0]: token.string.lstrip("# ")
             for token in tokenize.generate_tokens(io.StringIO(source).readline)
             if token.type == tokenize.COMMENT
@@ -70,6 +70,7 @@ def comments(record: type) -> dict[str, str]:
         (body,) = ast.parse(source).body
         assert isinstance(body, ast.ClassDef)
         for node in body.body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.end_lineno in comments:
-                found[node.target.id] = comments[node.end_lineno]
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                own = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                found |= {node.target.id: lines[line] for line in own if line in lines}
     return found
