@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
-from edgelstm.data.store import Growing, chunks, joined
+from edgelstm.data.store import Growing, chunks, joined, split
 from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, unit_of_numbers
 from edgelstm.stamps import unit_of_time
 
@@ -37,9 +37,11 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
         raise ValueError(f"{folder}: no {' or '.join(SUFFIXES)} files, expected one for each recording")
     problems: list[Problem] = []
     parts: list[_Part] = []
+    frames = _Frames()
     for path in paths:
         try:
-            parts += _read_file(path, path.relative_to(folder).as_posix(), options, parts[0] if parts else None)
+            name = path.relative_to(folder).as_posix()
+            parts += _read_file(path, name, options, parts[0] if parts else None, frames)
         except BadFilesError as error:
             problems += error.problems
     if problems:
@@ -51,13 +53,35 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
         if label is None and part.recording.frame_labels is None:
             label = labels.get(part.file)
         recordings.append(replace(part.recording, label=label))
-    return _together(recordings, parts, folder.name)
+    return _together(recordings, parts, frames, folder.name)
 
 
 def read_csv_file(path: Path, options: ReadOptions) -> Recordings:
     """One long CSV file: a recording for each value of its series column, or a single one."""
-    parts = _read_file(path, path.name, options, None)
-    return _together([part.recording for part in parts], parts, path.stem)
+    frames = _Frames()
+    parts = _read_file(path, path.name, options, None, frames)
+    return _together([part.recording for part in parts], parts, frames, path.stem)
+
+
+class _Frames:
+    """Those of all recordings, one after another: many small recordings may be more than memory holds."""
+
+    def __init__(self) -> None:
+        self._growing: Growing | None = None
+        self._lengths: list[int] = []
+
+    def add(self, parts: Iterable[NDArray[np.float64]]) -> None:
+        """A recording's frames, some (frames, columns) at a time."""
+        self._lengths.append(0)
+        for part in parts:
+            self._growing = self._growing or Growing(part.shape[1:], np.float32)
+            self._growing.add(part)
+            self._lengths[-1] += len(part)
+
+    def done(self) -> tuple[NDArray[np.float32], ...]:
+        """Of each recording."""
+        assert self._growing is not None  # no table is without rows
+        return split(self._growing.done(), self._lengths)
 
 
 class _Part:
@@ -71,7 +95,7 @@ class _Part:
         self.left_out = tuple(n for n in table.header if n not in names and n not in roles.others)
 
 
-def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) -> list[_Part]:
+def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, frames: _Frames) -> list[_Part]:
     header = read_header(path, name)
     try:
         roles = _roles(header, options)
@@ -93,7 +117,7 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None) 
             raise BadFilesError([Problem(name, None, reason)])
         names = like.names
     return [
-        _part(name, table, roles, names, rows, series, options)
+        _part(name, table, roles, names, rows, series, options, frames)
         for series, rows in _series(table, roles.series, Path(name).name)
     ]
 
@@ -128,7 +152,14 @@ def _series(table: Table, column: str, whole: str) -> list[tuple[str, Rows]]:
 
 
 def _part(
-    file: str, table: Table, roles: Roles, names: tuple[str, ...], rows: Rows, name: str, options: ReadOptions
+    file: str,
+    table: Table,
+    roles: Roles,
+    names: tuple[str, ...],
+    rows: Rows,
+    name: str,
+    options: ReadOptions,
+    frames: _Frames,
 ) -> _Part:
     rate = 0.0
     holes: Sequence[tuple[int, int]] = ()
@@ -142,7 +173,7 @@ def _part(
             notes.append(f"time goes back {timing.back} times; frames were put in order")
         if timing.repeated:
             notes.append(f"time stands still {timing.repeated} times; all frames stay")
-    frames, places = _frames(file, table, rows, names, holes, options, notes)
+    places = _add_frames(frames, file, table, rows, names, holes, options, notes)
     labels = None if not roles.label else _labels(table, roles.label, rows, places)
     groups = None if not roles.group else _labels(table, roles.group, rows, places)
     label = None
@@ -152,7 +183,7 @@ def _part(
         raise BadFilesError([Problem(file, None, f"{name}: groups {', '.join(sorted(found)[:5])}, expected one")])
     recording = Recording(
         name,
-        frames,
+        np.empty((0, len(names)), np.float32),  # `_together` puts them there
         label,
         labels,
         None if groups is None else _without_holes(groups, places)[0] or None,
@@ -199,7 +230,8 @@ def _without_holes(labels: FrameLabels, places: NDArray[np.int64] | None) -> lis
     return list((labels if places is None else FrameLabels(labels.names, labels.codes[places >= 0])).counts())
 
 
-def _frames(
+def _add_frames(
+    frames: _Frames,
     file: str,
     table: Table,
     rows: Rows,
@@ -207,20 +239,20 @@ def _frames(
     holes: Sequence[tuple[int, int]],
     options: ReadOptions,
     notes: list[str],
-) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
-    """Frames without NaN, and the place among the rows that each came from (-1: none); None where all are rows."""
+) -> NDArray[np.int64] | None:
+    """Put a recording's frames without NaN to those of others. Returns the place among the rows that each came from
+    (-1: none); None where all are rows."""
     empty: list[tuple[int, int]] = []  # the first of them
     count, lost = 0, 0
-    growing = Growing((len(names),), np.float32)
     for part in _parts(table, rows, names):
         lacks = np.argwhere(np.isnan(part))
         empty += [(count + row, column) for row, column in lacks[: _SHOWN - len(empty)].tolist()]
         lost += len(lacks)
-        growing.add(part)
         count += len(part)
     if not lost and not holes:
-        return growing.done(), None
-    lacking = sum(frames for _, frames in holes)
+        frames.add(_parts(table, rows, names))
+        return None
+    lacking = sum(lack for _, lack in holes)
     if options.missing == "refuse":
         remedy = "set missing to interpolate or hold to fill it"
         problems = [(row, f"column {names[column]}: no value ({remedy})") for row, column in empty]
@@ -230,8 +262,8 @@ def _frames(
         ]
         raise BadFilesError([Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems])
     if lacking > count:
-        place, frames = max(holes, key=lambda hole: hole[1])
-        reason = f"{frames} frames lack before this one, more than were recorded; expected two recordings"
+        place, lack = max(holes, key=lambda hole: hole[1])
+        reason = f"{lack} frames lack before this one, more than were recorded; expected two recordings"
         raise BadFilesError([Problem(file, int(table.lines[rows][place]), reason)])
     if holes:
         notes.append(f"{lacking} frames lacked in {len(holes)} holes; filled ({options.missing})")
@@ -242,10 +274,11 @@ def _frames(
     unknown = np.isnan(filled).all(axis=0)
     if unknown.any():
         raise BadFilesError([Problem(file, None, f"column {names[int(unknown.argmax())]}: no value at all")])
-    return filled.astype(np.float32), places
+    frames.add([filled])
+    return places
 
 
-def _together(recordings: Sequence[Recording], parts: Sequence[_Part], name: str) -> Recordings:
+def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: _Frames, name: str) -> Recordings:
     first = parts[0]
     rates = np.array([part.rate for part in parts if part.rate])
     rate = float(np.median(rates)) if rates.size else 0.0
@@ -255,7 +288,7 @@ def _together(recordings: Sequence[Recording], parts: Sequence[_Part], name: str
             raise BadFilesError([Problem(part.file, None, reason)])
     units = tuple(unit_of(column) for column in first.names)
     return Recordings(
-        tuple(recordings),
+        tuple(replace(r, frames=x) for r, x in zip(recordings, frames.done(), strict=True)),
         first.names if first.named else (),
         units if first.named and any(units) else (),
         rate,
