@@ -72,5 +72,6 @@ def comments(record: type) -> dict[str, str]:
         for node in body.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 own = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-                found |= {node.target.id: lines[line] for line in own if line in lines}
+                if said := [lines[line] for line in own if line in lines]:
+                    found[node.target.id] = said[-1]
     return found
