@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
 from edgelstm.data.csv_files import read_csv_file, read_csv_folder
 from edgelstm.data.csv_table import read_header
 from edgelstm.data.npz_file import read_npz_file
+from edgelstm.data.numbers import places_of
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import select_columns
 from edgelstm.data.ts import read_ts, read_ts_pair
 from edgelstm.data.wav_files import is_wav_list, read_wav_folder, read_wav_list
 
@@ -84,4 +86,18 @@ def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Record
     line, for anything else.
     """
     path = Path(path)
-    return find_format(path).read(path, options)
+    return _with_features(find_format(path).read(path, options), options.roles.features)
+
+
+def _with_features(recordings: Recordings, features: Sequence[str]) -> Recordings:
+    """With these columns alone, in this order, where the data name theirs. ValueError for one that is not there."""
+    if not features or not recordings.names or recordings.names == tuple(features):
+        return recordings
+    places = places_of(recordings, features)
+    frames = select_columns([r.frames for r in recordings.recordings], places)
+    return replace(
+        recordings,
+        recordings=tuple(replace(r, frames=x) for r, x in zip(recordings.recordings, frames)),
+        names=tuple(features),
+        units=tuple(recordings.units[n] for n in places) if recordings.units else (),
+    )

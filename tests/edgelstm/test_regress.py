@@ -13,6 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm import forward
+from edgelstm.data.columns import Roles
+from edgelstm.data.npz_writing import save_recordings
+from edgelstm.data.options import ReadOptions
+from edgelstm.data.read import read_recordings
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.runtime.engines.open import open_model
@@ -166,3 +170,17 @@ def test_what_is_told_is_read_beside_the_features(tmp_path: Path) -> None:
     found = read_dataset(tmp_path / "tanks", config.data.read_options(), config.task)
     assert found.feature_names == ("in [l/s]", "out [l/s]")
     assert found.labels == ("level [m]",)
+
+
+def test_features_are_chosen_by_name_in_any_format(tmp_path: Path) -> None:
+    whole = recordings()
+    save_recordings(whole, tmp_path / "walks.npz")
+    options = ReadOptions(Roles(features=("c", "a")))
+    found = read_recordings(tmp_path / "walks.npz", options)
+    assert (found.names, found.units) == (("c", "a"), ("unit c", "unit a"))
+    for chosen, recording in zip(found.recordings, whole.recordings, strict=True):
+        np.testing.assert_array_equal(chosen.frames, recording.frames[:, [2, 0]])
+    told = read_dataset(tmp_path / "walks.npz", options, Regress(("b",), "frame"))
+    assert (told.feature_names, told.labels) == (("c", "a"), ("b",))
+    with pytest.raises(ValueError, match=r"no column 'x' of numbers, expected one of a, b, c$"):
+        read_recordings(tmp_path / "walks.npz", ReadOptions(Roles(features=("x",))))
