@@ -1,4 +1,5 @@
-"""Recipes that ship with the package: `watch` (the demo's), `watch_gru`, `japanese_vowels` and `pulse`."""
+"""Recipes that ship with the package: `watch` (the demo's), `watch_gru`, `japanese_vowels`, `weather`, `pulse` and
+`docstrings`."""
 
 from __future__ import annotations
 

@@ -186,6 +186,7 @@ def test_the_data_file_is_found_from_the_configuration(tmp_path: Path) -> None:
         ("japanese_vowels", "japanese-vowels.npz"),
         ("weather", "weather.npz"),
         ("pulse", "pulse.npz"),
+        ("docstrings", "docstrings"),
     ],
 )
 def test_the_recipes_are_valid(name: str, data: str) -> None:
