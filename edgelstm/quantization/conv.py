@@ -14,22 +14,19 @@ from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.dense import activated
 from edgelstm.quantization.fixed_point import clip8
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
-    Multipliers,
     product,
     quantize_bias,
-    real_bias,
-    refuse_overflow,
-    result_multipliers,
     smallest_scale,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.weighted import DenseProduct
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedConv(QuantizedLayer):
+class QuantizedConv(DenseProduct):
     kind = "conv"
 
     layer: Conv  # for its shape: taps, stride, dilation
@@ -40,33 +37,8 @@ class QuantizedConv(QuantizedLayer):
     output: Affine
 
     @property
-    def outputs(self) -> int:
-        return int(self.W.shape[0])
-
-    @property
     def activation(self) -> Activation:
         return self.layer.activation
-
-    @property
-    def multipliers(self) -> Multipliers:
-        """From int32 sums to int8 results."""
-        return result_multipliers(self.W_scale, self.input, self.output)
-
-    @property
-    def real_bias(self) -> NDArray[np.float32]:
-        """The bias with what rounding the weights gave it, for forms that add it in floats."""
-        return real_bias(self.bias, self.input, self.W_scale)
-
-    @property
-    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
-        return {"W": (self.W, self.bias)}
-
-    @property
-    def gives(self) -> Affine:
-        return self.output
-
-    def check(self, name: str) -> None:
-        refuse_overflow(name, self.W, self.input, self.multipliers, self.bias)
 
     def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - it has no state
         return _Walker(self, source)

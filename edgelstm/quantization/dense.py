@@ -13,22 +13,19 @@ from edgelstm.layers.layer import Activation, Floats
 from edgelstm.model import Placed, Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import clip8
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
-    Multipliers,
     product,
     quantize_bias,
-    real_bias,
-    refuse_overflow,
-    result_multipliers,
     smallest_scale,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.weighted import DenseProduct
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedDense(QuantizedLayer):
+class QuantizedDense(DenseProduct):
     """One integer dense layer. A model's last gives float32 scores from its int32 sums in `.elstm` and ONNX."""
 
     kind = "dense"
@@ -42,39 +39,10 @@ class QuantizedDense(QuantizedLayer):
     activation: Activation
 
     @property
-    def inputs(self) -> int:
-        return int(self.W.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        return int(self.W.shape[0])
-
-    @property
-    def multipliers(self) -> Multipliers:
-        """From int32 sums to int8 results."""
-        return result_multipliers(self.W_scale, self.input, self.output)
-
-    @property
     def score_scales(self) -> NDArray[np.float32]:
         """(outputs,) float32 factors from the last layer's int32 sums to scores."""
         scales: NDArray[np.float32] = self.input.scale * self.W_scale
         return scales
-
-    @property
-    def real_bias(self) -> NDArray[np.float32]:
-        """The bias with what rounding the weights gave it, for forms that add it in floats."""
-        return real_bias(self.bias, self.input, self.W_scale)
-
-    @property
-    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
-        return {"W": (self.W, self.bias)}
-
-    @property
-    def gives(self) -> Affine:
-        return self.output
-
-    def check(self, name: str) -> None:
-        refuse_overflow(name, self.W, self.input, self.multipliers, self.bias)
 
     def sums(self, x: Int64) -> Int64:
         """int8 codes (…, inputs) → int32 sums (…, outputs)."""

@@ -25,17 +25,17 @@ from edgelstm.quantization.fixed_point import (
     sigmoid16,
     tanh16,
 )
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     gate_multipliers,
     product,
     quantize_bias,
     real_bias,
-    refuse_overflow,
     smallest_scale,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, Scaled, rounded
+from edgelstm.quantization.weighted import GatedLayer
 
 
 def narrowing_multiplier(hidden: Affine) -> tuple[int, int]:
@@ -44,7 +44,7 @@ def narrowing_multiplier(hidden: Affine) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedGRU(QuantizedLayer):
+class QuantizedGRU(GatedLayer):
     """One integer GRU layer. Rows are stacked by gates z, r, n, as in `edgelstm.layers.GRU`."""
 
     kind = "gru"
@@ -61,17 +61,8 @@ class QuantizedGRU(QuantizedLayer):
     reset: Reset
 
     @property
-    def inputs(self) -> int:
-        return int(self.W.shape[1])
-
-    @property
-    def units(self) -> int:
-        return int(self.R.shape[1])
-
-    @property
-    def real_bias(self) -> NDArray[np.float32]:
-        """The bias with what rounding the weights gave it, for forms that add it in floats."""
-        return real_bias(self.bias, self.input, self.W_scale)
+    def back_bias(self) -> NDArray[np.int32]:
+        return self.R_bias
 
     @property
     def real_back(self) -> NDArray[np.float32]:
@@ -81,15 +72,6 @@ class QuantizedGRU(QuantizedLayer):
     @property
     def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
         return {"W": (self.W, self.bias), "R": (self.R, self.R_bias)}
-
-    @property
-    def gives(self) -> Affine:
-        return self.hidden
-
-    def check(self, name: str) -> None:
-        by_x, by_h = gate_multipliers(self.W_scale, self.input), gate_multipliers(self.R_scale, self.hidden)
-        refuse_overflow(f"{name}, W", self.W, self.input, by_x, self.bias)
-        refuse_overflow(f"{name}, R", self.R, self.hidden, by_h, self.R_bias)
 
     def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - of its own size
         return _Walker(self, batch)

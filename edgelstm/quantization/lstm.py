@@ -24,17 +24,16 @@ from edgelstm.quantization.fixed_point import (
     sigmoid16,
     tanh16,
 )
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     gate_multipliers,
     product,
     quantize_bias,
-    real_bias,
-    refuse_overflow,
     smallest_scale,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.weighted import GatedLayer
 
 CELL_MARGIN = 1.25
 """The cell's range is the next power of two above the largest |c| seen times this. A cell that saturates
@@ -63,7 +62,7 @@ def hidden_multiplier(hidden: Affine) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedLSTM(QuantizedLayer):
+class QuantizedLSTM(GatedLayer):
     """One integer LSTM layer. Rows are stacked by gates i, f, g, o, as in `edgelstm.layers.LSTM`."""
 
     kind = "lstm"
@@ -77,32 +76,6 @@ class QuantizedLSTM(QuantizedLayer):
     input: Affine
     hidden: Affine  # h, both as output and as what comes back through R; h starts at its zero point
     cell_exponent: int  # c is int16 with scale 2^cell_exponent, -15 to -5; c starts at 0
-
-    @property
-    def inputs(self) -> int:
-        return int(self.W.shape[1])
-
-    @property
-    def units(self) -> int:
-        return int(self.R.shape[1])
-
-    @property
-    def real_bias(self) -> NDArray[np.float32]:
-        """The bias with what rounding the weights gave it, for forms that add it in floats."""
-        return real_bias(self.bias, self.input, self.W_scale)
-
-    @property
-    def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:
-        return {"W": (self.W, self.bias)}
-
-    @property
-    def gives(self) -> Affine:
-        return self.hidden
-
-    def check(self, name: str) -> None:
-        by_x, by_h = gate_multipliers(self.W_scale, self.input), gate_multipliers(self.R_scale, self.hidden)
-        refuse_overflow(f"{name}, W", self.W, self.input, by_x, self.bias)
-        refuse_overflow(f"{name}, R", self.R, self.hidden, by_h, np.zeros_like(self.bias))
 
     def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - of its own size
         return _Walker(self, batch)
