@@ -247,7 +247,7 @@ def test_a_rate_paces_frames_as_the_sensor_would(run, monkeypatch):
         (["model.elstm"], "1,nan,3\n", 1, "stdin line 1, column 2 (accel_y): 'nan' is not a finite number"),
         (["model.elstm"], "1,2\n", 1, "stdin line 1: 2 columns, expected 3"),
         (["model.elstm"], "accel_x,accel_y\n1,2\n", 1, "stdin line 1: no column 'gyro_x'"),
-        (["model.elstm", "--format", "xml"], "", 2, "--format: 'xml', expected auto, csv or ndjson"),
+        (["model.elstm", "--format", "xml"], "", 2, "--format: 'xml', expected auto, csv, ndjson or text"),
         (["model.elstm", "--limit", "0"], "", 2, "--limit"),
         (["model.elstm", "--frobnicate"], "", 2, "--frobnicate"),
         ([], "", 2, "MODEL"),
