@@ -69,13 +69,16 @@ def command(data: Path, output: Path) -> None:
     model, test = _train(dataset, config, output)
     _evaluate(model, test, config)
     written = _export(model, output)
+    recording = output / _RECORDING
+    _write_csv(recording, model.feature_names, test.sequences[0])
+    streamed = next((path for form, path in written if form.format == "elstm"), None)
+    _stream(model, streamed, test)
     paths = [path for form, path in written if (form.format, form.name) in _USUAL]
-    recording = _stream(model, paths[0], test, output)
     _profile(paths, recording)
-    click.echo(style.heading(f"\nDone in {time.monotonic() - start:.0f} s. Next:"))
-    click.echo(f"  edgelstm stream {paths[0]} {recording} | head -3")
-    click.echo(f"  edgelstm inspect {paths[0]}")
-    click.echo(f"  edgelstm profile {' '.join(map(str, paths[:2]))} \\\n    --data {recording}")
+    commands = _next(streamed, paths, recording)
+    click.echo(style.heading(f"\nDone in {time.monotonic() - start:.0f} s." + " Next:" * bool(commands)))
+    for each in commands:
+        click.echo(f"  edgelstm {each}")
 
 
 def _check_outputs(output: Path, name: str, data: Path) -> None:
@@ -178,10 +181,16 @@ def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
     return written
 
 
-def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
-    """Every unseen recording through the C core with the state carried from its first frame to its last."""
+def _stream(model: Model, path: Path | None, test: Dataset) -> None:
+    """Every unseen recording through the C core with the state carried from its first frame to its last.
+
+    path: the .elstm file to run, None where no form of it has passed its proof.
+    """
     from edgelstm.runtime import Model as RuntimeModel
 
+    if path is None:
+        click.echo(style.heading("Stream") + "  left out: it runs .elstm files, and none has passed its proof")
+        return
     opened = RuntimeModel(path)
     stream = opened.stream(memory_limit=opened.stream_bytes)
     right = answers = frames = 0
@@ -197,15 +206,22 @@ def _stream(model: Model, path: Path, test: Dataset, output: Path) -> Path:
         spent += time.perf_counter() - started
         frames += len(sequence)
     rate = frames / spent
-    click.echo(style.heading("Stream") + f"  {len(test)} unseen recordings, {frames:,} frames one by one")
     click.echo(
-        f"  {answers:,} answers, {style.percent(right / answers)} right; "
-        f"state of {opened.snapshot_bytes:,} bytes carried\n"
+        style.heading("Stream") + f"  {path.name}: {len(test)} unseen recordings, {frames:,} frames one by one"
+    )
+    share = f"{answers:,} answers, {style.percent(right / answers)} right" if answers else "no answers"
+    click.echo(
+        f"  {share}; state of {opened.snapshot_bytes:,} bytes carried\n"
         f"  {rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
     )
-    recording = output / _RECORDING
-    _write_csv(recording, model.feature_names, test.sequences[0])
-    return recording
+
+
+def _next(streamed: Path | None, paths: list[Path], recording: Path) -> list[str]:
+    """Commands for files that have passed."""
+    commands = [f"stream {streamed} {recording} | head -3"] if streamed else []
+    if paths:
+        commands += [f"inspect {paths[0]}", f"profile {' '.join(map(str, paths[:2]))} \\\n    --data {recording}"]
+    return commands
 
 
 def _write_csv(path: Path, names: Sequence[str], frames: NDArray[Any]) -> None:
@@ -219,6 +235,9 @@ def _profile(paths: list[Path], recording: Path) -> None:
     from edgelstm.devices import Plan, profile
     from edgelstm.devices.units import show_size
 
+    if not paths:
+        click.echo(style.heading("Profile") + "  left out: no file that it runs has passed its proof")
+        return
     runs = profile(paths, Plan(frames=5_000, seconds=3.0, pace="flat", data=str(recording))).runs
     click.echo(style.heading("Profile") + "  this machine, µs per frame called from Python, and memory")
     rows = []
