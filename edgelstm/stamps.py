@@ -17,6 +17,10 @@ _NAME = re.compile(
     r"(?:date[ _]?time|time[ _]?stamp|date|time|ts|t|(?P<prefix>milli|micro|nano)?(?P<seconds>sec(?:ond)?s?))"
     rf"(?:{_UNIT})?"
 )
+_WRITTEN = re.compile(  # as many write them; not month/day/year, which nothing tells from day/month/year
+    r"(?:(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})|(?P<first>\d{1,2})\.(?P<middle>\d{1,2})\.(?P<last>\d{4}))"
+    r"(?:[ T]+(?P<hour>\d{1,2})(?P<rest>:.*))?"
+)
 _END = re.compile(rf".*{_UNIT}")
 
 
@@ -36,13 +40,32 @@ def unit_of_time(column: str) -> float | None:
 
 
 def date_seconds(cell: str) -> float | None:
-    """Seconds since 1970 of an ISO 8601 text such as 2024-05-01 13:00, in UTC where it names no zone; None for any
-    other."""
+    """Seconds since 1970 of an ISO 8601 text such as 2024-05-01 13:00, or of 2024/5/1 13:00 or 1.5.2024 13:00, in UTC
+    where it names no zone; None for any other. 5/1/2024 is none: it could be of January or of May."""
+    text = cell.strip()
+    if match := _WRITTEN.fullmatch(text):
+        year, month, day = (
+            match["year"] or match["last"],
+            match["month"] or match["middle"],
+            match["day"] or match["first"],
+        )
+        text = f"{year}-{month:0>2}-{day:0>2}"
+        if match["hour"]:
+            text += f" {match['hour']:0>2}{match['rest']}"
     try:
-        date = datetime.fromisoformat(cell.strip())
+        date = datetime.fromisoformat(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         return None
+
+
+def calendar_seconds(number: float) -> float | None:
+    """Seconds since 1970 of a number with the digits of a date, 20240501, or of a date and a time, 20240501130000;
+    None for any other, and outside of the years 1900 to 2100."""
+    if not (19000101 <= number < 21010101 or 19000101000000 <= number < 21010101000000) or number != int(number):
+        return None
+    digits = str(int(number))
+    return date_seconds(digits if len(digits) == 8 else f"{digits[:8]}T{digits[8:]}")
 
 
 def _plain(column: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,10 @@ def command(
     kind = kind or ("text" if holds_texts(data) else None)
     with listed_problems():
         found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
-    task = _task(kind or _likely(found), settings)
+    task = _task(kind or _likely(found), settings).proposed(found)
     dataset = task.dataset(found)
+    if task.kind == "classify" and found.label_from:  # one class alone does not tell where labels are
+        options = replace(options, label_from=found.label_from)
     written = recipe(dataset, propose(dataset, task), os.path.relpath(data, output.parent), options)
     parse_config(written, str(output))
     with whole_file(output) as file:

@@ -49,7 +49,8 @@ def find_roles(
         if name and name not in header:
             raise ValueError(f"no column {name!r} for {role}; found {', '.join(map(repr, header[:12]))}")
         if not name and role in use:
-            name = next((n for n in header if _is_usual(role, n) and n not in found.values()), "")
+            taken = {*found.values(), *wanted.features, *_axes(header)}
+            name = next((n for n in header if _is_usual(role, n) and n not in taken), "")
         found[role] = name
     for name in wanted.features:
         if name not in header:
@@ -65,6 +66,12 @@ def unit_of(name: str) -> str:
 
 def _is_usual(role: str, name: str) -> bool:
     return is_time(name) if role == "time" else _plain(name) in _NAMES[role]
+
+
+def _axes(header: Sequence[str]) -> list[str]:
+    """Columns named x, y, z of which there are several: y is an axis then, and no label."""
+    found = [name for name in header if _plain(name) in ("x", "y", "z")]
+    return found if len(found) > 1 else []
 
 
 def _plain(name: str) -> str:

@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 from edgelstm.data.columns import Roles, find_roles, unit_of
 from edgelstm.data.csv_table import Table, read_header, read_table
 from edgelstm.data.frame_labels import FrameLabels
-from edgelstm.data.labels import labels_of_places
+from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
 from edgelstm.data.store import Growing, chunks, joined, split
-from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, unit_of_numbers
+from edgelstm.data.times import (
+    calendar_times,
+    fill_values,
+    number_times,
+    open_holes,
+    read_timing,
+    unit_of_numbers,
+)
+from edgelstm.plain import printable
 from edgelstm.stamps import unit_of_time
 
 _SHOWN = 5  # gaps of one file
@@ -46,14 +54,15 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
             problems += error.problems
     if problems:
         raise BadFilesError(problems)
-    labels = labels_of_places([path.relative_to(folder) for path in paths], options)
-    recordings = []
-    for part in parts:
-        label = part.recording.label
-        if label is None and part.recording.frame_labels is None:
-            label = labels.get(part.file)
-        recordings.append(replace(part.recording, label=label))
-    return _together(recordings, parts, frames, folder.name)
+    recordings = [part.recording for part in parts]
+    if not any(r.label is None and r.frame_labels is None for r in recordings):
+        return _together(recordings, parts, frames, folder.name)
+    places = [path.relative_to(folder) for path in paths]
+    labels = labels_of_places(places, options)
+    for n, recording in enumerate(recordings):
+        if recording.label is None and recording.frame_labels is None:
+            recordings[n] = replace(recording, label=labels.get(parts[n].file))
+    return replace(_together(recordings, parts, frames, folder.name), label_from=place_of_labels(places, options))
 
 
 def read_csv_file(path: Path, options: ReadOptions) -> Recordings:
@@ -116,10 +125,20 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
             )
             raise BadFilesError([Problem(name, None, reason)])
         names = like.names
-    return [
+    parts = [
         _part(name, table, roles, names, rows, series, options, frames)
         for series, rows in _series(table, roles.series, Path(name).name)
     ]
+    if like is None and not roles.time and table.clock is not None:
+        first = parts[0].recording
+        parts[0].recording = replace(first, notes=(*first.notes, _unread(table.clock)))
+    return parts
+
+
+def _unread(clock: str) -> str:
+    if not clock:
+        return "a column without a name holds dates and is not read: name it time in the file"
+    return f"{printable(clock, 40)} holds dates and is not read: name it with --time"
 
 
 def _roles(header: Sequence[str], options: ReadOptions) -> Roles:
@@ -205,15 +224,27 @@ def _seconds(file: str, table: Table, column: str, rows: Rows) -> NDArray[np.flo
     """(rows,): when each was recorded."""
     unit = 1.0 if table.dated else unit_of_time(column)
     growing, count = Growing((), np.float64), 0
+    are_dates: bool | None = False if unit else None
     for values in _parts(table, rows, [column]):
+        if are_dates is None:
+            are_dates = _are_dates(values[:, 0])
         try:
             unit = unit_of_numbers(float(values[0, 0])) if unit is None else unit
-            growing.add(number_times(values[:, 0], unit))
+            growing.add(calendar_times(values[:, 0]) if are_dates else number_times(values[:, 0], unit))
         except ValueError as error:
             line = int(table.lines[rows][count + error.args[1]])
             raise BadFilesError([Problem(file, line, error.args[0])]) from None
         count += len(values)
     return growing.done()
+
+
+def _are_dates(values: NDArray[np.float64]) -> bool:
+    """Whether numbers are dates by their digits, each of them: of what counts, soon one is not."""
+    try:
+        calendar_times(values)
+        return True
+    except ValueError:
+        return False
 
 
 def _labels(table: Table, column: str, rows: Rows, places: NDArray[np.int64] | None) -> FrameLabels:

@@ -14,6 +14,7 @@ from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing
 from edgelstm.data.times import text_times
 from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_missing, number, split
+from edgelstm.stamps import date_seconds
 
 MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
@@ -31,6 +32,7 @@ class Table:
     texts: Mapping[str, tuple[str, ...]]  # of each column of text that was asked for: what it may say
     words: frozenset[str]  # the other columns of text
     dated: bool  # the column of times holds dates
+    clock: str | None  # the first of the other columns of text that begins with a date
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """(rows,): a column of numbers, or of dates as seconds since 1970."""
@@ -52,7 +54,7 @@ def read_table(path: Path, name: str, text: Sequence[str] = (), time: str = "") 
     A column is text where its first cell that is not missing is no number. BadFilesError names each bad row.
     """
     with path.open("rb") as stream:
-        return _Reader(name, blocks(stream, name)).table(set(text), time)
+        return _Reader(name, blocks(stream, name)).table(set(text) - {""}, time)
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ class _Reader:
             raise BadFilesError([Problem(name, self._first[0][0], f"column {doubled!r} occurs twice, expected once")])
 
     def table(self, text: set[str], time: str) -> Table:
-        columns = [_Column(name, name in text, name == time) for name in self.header]
+        columns = [_Column(name, name in text, name == time != "") for name in self.header]
         cells, lines = Growing((len(columns),), np.float64), Growing((), np.int64)
         for places, found in self._chunks():
             chunk = np.empty((len(places), len(columns)))
@@ -114,6 +116,7 @@ class _Reader:
             {column.name: tuple(column.places.texts) for column in columns if column.is_kept},
             frozenset(column.name for column in columns if column.is_text and not column.is_kept),
             any(column.is_time and column.is_text for column in columns),
+            next((column.name for column in columns if column.begins_with_date and not column.is_time), None),
         )
 
     def _read(
@@ -126,6 +129,7 @@ class _Reader:
             first = next((cell for cell in map(str.strip, cells) if not is_missing(cell)), None)
             if first is not None:
                 column.is_settled, column.is_text = True, number(first, self._decimal) is None
+                column.begins_with_date = column.is_text and date_seconds(first) is not None
         if column.is_text and column.is_time:
             return self._dates(cells, places)
         return np.full(len(cells), np.nan) if column.is_text else self._numbers(column.name, cells, places)
@@ -215,6 +219,7 @@ class _Column:
     def __init__(self, name: str, is_kept: bool, is_time: bool):
         self.name, self.is_kept, self.is_time = name, is_kept, is_time
         self.is_settled = self.is_text = is_kept
+        self.begins_with_date = False
         self.places = _Places()
 
 

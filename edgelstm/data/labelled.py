@@ -20,8 +20,9 @@ def labelled(recordings: Recordings) -> Dataset:
         why = "its label changes from frame to frame" if lost.frame_labels else "has no label"
         if recordings.target_names:
             why = f"has numbers ({printable(', '.join(recordings.target_names), 40)}) and no label"
-        texts = ", ".join(printable(name, 40) for name in recordings.left_out[:4])
-        column = f" --label {printable(recordings.left_out[0], 40)}, or" if len(recordings.left_out) == 1 else ""
+        named = [printable(name, 40) for name in recordings.left_out if name]
+        texts = ", ".join(named[:4])
+        column = f" --label {named[0]}, or" if len(named) == 1 else ""
         raise ValueError(
             f"{lost.name}: {why}; expected one label for each recording:{column} a label column (--label NAME"
             + (f"; columns of text are {texts}" if texts and not column else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.options import ReadOptions
@@ -41,7 +42,7 @@ def alike(labels: Iterable[str]) -> list[str]:
     """A line for each set of labels that differ in case, spaces and the like alone: most likely meant as one."""
     seen: dict[str, dict[str, None]] = {}
     for label in labels:
-        seen.setdefault(re.sub(r"[\s_-]+", "", label.casefold()), {})[label] = None
+        seen.setdefault(re.sub(r"(?!^-\d)[\s_-]+", "", label.casefold()), {})[label] = None  # -1 is not 1
     return [
         f"{' and '.join(repr(printable(label, 40)) for label in same)} differ in case or spaces alone: one label?"
         for same in seen.values()
@@ -49,24 +50,38 @@ def alike(labels: Iterable[str]) -> list[str]:
     ]
 
 
+def place_of_labels(paths: Sequence[Path], options: ReadOptions) -> Literal["", "folder", "name"]:
+    """Whether folders or names of files tell labels, for `paths` from the data's folder; "" where neither does."""
+    if options.label_from == "folder" or options.label_from == "name":
+        return options.label_from
+    folders, stems = _folders(paths), _stems(paths)
+    if options.label_from == "column":
+        return ""
+    if len(set(folders)) > 1 and "" not in folders:
+        return "folder"
+    return "name" if 1 < len(set(stems)) < len(stems) else ""
+
+
 def labels_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, str]:
     """By file: the label that its folder or its name tells, for `paths` from the data's folder; empty where neither
     does. ValueError where a file lies in no folder of a label and the options ask for them."""
     files = [path.as_posix() for path in paths]
-    folders = [path.parts[-2] if len(path.parts) > 1 else "" for path in paths]
     strange = next((file for file in files if not is_unicode(file)), None)
     if strange is not None:
         raise ValueError(f"{printable(strange)}: a name that is not UTF-8, expected one that is")
-    stems = [path.name.split(".", 1)[0] for path in paths]
-    source = options.label_from
-    if source == "auto":
-        if len(set(folders)) > 1 and "" not in folders:
-            source = "folder"
-        elif 1 < len(set(stems)) < len(stems):
-            source = "name"
+    source = place_of_labels(paths, options)
     if source == "folder":
+        folders = _folders(paths)
         if "" in folders:
             lost = files[folders.index("")]
             raise ValueError(f"{lost}: lies in no folder of a label, which label_from = folder needs")
         return dict(zip(files, folders))
-    return dict(zip(files, stems)) if source == "name" else {}
+    return dict(zip(files, _stems(paths))) if source == "name" else {}
+
+
+def _folders(paths: Sequence[Path]) -> list[str]:
+    return [path.parts[-2] if len(path.parts) > 1 else "" for path in paths]
+
+
+def _stems(paths: Sequence[Path]) -> list[str]:
+    return [path.name.split(".", 1)[0] for path in paths]

@@ -42,6 +42,16 @@ def numbers(recordings: Recordings, columns: Sequence[str], each_frame: bool) ->
     return Numbers(recordings, ("value",), (), labels)
 
 
+def change_within(recordings: Recordings, columns: Sequence[str]) -> bool:
+    """Whether what `numbers` tells changes within a recording. ValueError for a column that is not there."""
+    if columns:
+        told = select_columns([r.frames for r in recordings.recordings], places_of(recordings, columns))
+        return not all(map(_is_constant, told))
+    if recordings.target_names:
+        return not all(_is_constant(r.targets) for r in recordings.recordings if r.targets is not None)
+    return any(r.frame_labels is not None for r in recordings.recordings)
+
+
 def places_of(recordings: Recordings, columns: Sequence[str]) -> tuple[int, ...]:
     """The places of columns, by their names, or by their numbers from 0 where they have none."""
     names = recordings.names or tuple(str(n) for n in range(recordings.columns))
@@ -77,11 +87,15 @@ def _rows(recording: Recording, values: Float32, each_frame: bool) -> Float32:
     """`values` (1 or frames, n) as so many rows as are wanted."""
     if each_frame:
         return np.broadcast_to(values, (len(recording.frames), values.shape[1])) if len(values) == 1 else values
-    if not all(np.array_equal(v, np.broadcast_to(values[:1], v.shape), equal_nan=True) for v in chunked(values)):
+    if not _is_constant(values):
         raise ValueError(
             f'{recording.name}: what is to be told changes within it, expected one number, or per = "frame"'
         )
     return values[:1]
+
+
+def _is_constant(values: Float32) -> bool:
+    return all(np.array_equal(v, np.broadcast_to(values[:1], v.shape), equal_nan=True) for v in chunked(values))
 
 
 def _label(recording: Recording, each_frame: bool) -> Float32:

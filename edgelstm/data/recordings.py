@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class Recordings:
     left_out: tuple[str, ...] = field(default=())  # columns that are no numbers
     target_names: tuple[str, ...] = ()  # of the recordings' targets; empty = there are none
     labels: tuple[str, ...] = ()  # all that recordings and frames may have, in their order; empty = none is given
+    label_from: Literal["", "folder", "name"] = ""  # what of files told their labels; empty = something else
 
     def __post_init__(self) -> None:
         if not self.recordings:

@@ -82,7 +82,11 @@ def by_time(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
         early += [Piece(place, 0, middle)] * (middle > 0)
         late += [Piece(place, middle, len(x))] * (middle < len(x))
     if not (early and late):
-        raise ValueError(f"{dataset.name}: {share:g} of each recording's frames leaves a part empty")
+        longest = max(map(len, dataset.sequences))
+        raise ValueError(
+            f"{dataset.name}: the last {share:g} of each recording cannot be kept for a test: the longest has "
+            f"{longest} frames; expected longer recordings, or several of them"
+        )
     return dataset.pieces(early), dataset.pieces(late)
 
 

@@ -16,6 +16,7 @@ from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import chunked, every_nth
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
+_LEAST_STEPS = 8  # by which a column is known to count frames
 _STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
 _MOST_VALUES = 1 << 21  # that medians are taken over: of more, every n-th frame's
 
@@ -109,6 +110,7 @@ def _columns(recordings: Recordings) -> tuple[Column, ...]:
     deviation = np.sqrt(sum(((p - mean) ** 2).sum(axis=0) for p in _parts(arrays)) / recordings.frames)
     far = sum((np.abs(p - median) > _FAR * spread).sum(axis=0) for p in _parts(arrays))
     outliers = np.where(spread > 0, far, 0)
+    rise = _rise(arrays)
     return tuple(
         Column(
             names[n],
@@ -118,7 +120,7 @@ def _columns(recordings: Recordings) -> tuple[Column, ...]:
             float(most[n]),
             float(deviation[n]),
             int(outliers[n]),
-            _remark(float(least[n]), float(median[n]), float(most[n]), float(deviation[n])),
+            _remark(float(least[n]), float(median[n]), float(most[n]), float(deviation[n]), float(rise[n])),
         )
         for n in range(recordings.columns)
     )
@@ -128,13 +130,30 @@ def _parts(arrays: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     return (part for array in arrays for part in chunked(array))
 
 
-def _remark(least: float, median: float, most: float, deviation: float) -> str:
+def _rise(arrays: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """(columns,): by how much each rises from frame to frame where that is always the same whole number; else 0."""
+    least, most, count = np.inf, -np.inf, 0
+    for part in _parts(arrays):
+        steps = np.diff(part, axis=0)
+        if len(steps):
+            least, most = np.minimum(least, steps.min(axis=0)), np.maximum(most, steps.max(axis=0))
+        count += len(steps)
+    if count < _LEAST_STEPS:
+        return np.zeros(arrays[0].shape[1])
+    return np.where((least == most) & (least >= 1) & (least == np.rint(least)), least, 0.0)
+
+
+def _remark(least: float, median: float, most: float, deviation: float, rise: float) -> str:
     """What makes a column useless, and what to do."""
     if least == most:
         return f"is always {median:g}: it tells nothing"
     if deviation < _STEPS * float(np.spacing(np.float32(abs(median)))):
         return (
             f"is {median:.6g} with a deviation of {deviation:.3g}, which float32 can hardly tell: subtract an offset"
+        )
+    if rise:
+        return (
+            f"rises by {rise:g} at every frame: it counts, and measures nothing; name it with --time, or take it out"
         )
     return ""
 

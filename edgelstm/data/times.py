@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.store import chunks
-from edgelstm.stamps import date_seconds
+from edgelstm.stamps import calendar_seconds, date_seconds
 
 Missing = Literal["refuse", "interpolate", "hold"]
 """What becomes of values and frames that are not there: an error, a straight line between their neighbours, or the
@@ -47,6 +47,18 @@ def unit_of_numbers(first: float) -> float:
     return next((unit for least, unit in _EPOCH_UNITS if abs(first) > least), 1.0)
 
 
+def calendar_times(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times in seconds since 1970 of numbers with the digits of dates, such as 20240501. ValueError("…", place) for
+    the first that is none."""
+    stamps = np.empty(len(values))
+    for place, value in enumerate(values.tolist()):
+        seconds = calendar_seconds(value)
+        if seconds is None:
+            raise ValueError(f"time {value:.15g}, expected a date such as 20240501, as the first is", place)
+        stamps[place] = seconds
+    return stamps
+
+
 def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
     """Times in seconds since 1970 of ISO 8601 texts, such as 2024-05-01 13:00. ValueError("…", place) for the first
     that is none."""
@@ -54,7 +66,10 @@ def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
     for place, cell in enumerate(cells):
         seconds = date_seconds(cell)
         if seconds is None:
-            reason = f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00"
+            reason = (
+                f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00 (2024/05/01 and "
+                "01.05.2024 will do; a column that tells no times needs another name)"
+            )
             raise ValueError(reason, place)
         stamps[place] = seconds
     return stamps
@@ -81,13 +96,18 @@ def read_timing(seconds: NDArray[np.float64]) -> Timing:
         for start, steps in _steps(seconds)
         for place in np.flatnonzero(steps > _HOLE * step)
     ]
-    return Timing(_rounded(1 / step), order, tuple(holes), back, repeated)
+    return Timing(_rate_of(step), order, tuple(holes), back, repeated)
 
 
 def _steps(seconds: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """(place of the first, steps) of all steps between stamps, some at a time."""
     for part in chunks(len(seconds) - 1, 8):
         yield part.start, np.diff(seconds[part.start : part.stop + 1])
+
+
+def _rate_of(step: float) -> float:
+    """Rounded as people say it: frames per second, or seconds per frame where that is the larger number."""
+    return _rounded(1 / step) if step < 1 else 1 / _rounded(step)
 
 
 def _rounded(rate: float) -> float:

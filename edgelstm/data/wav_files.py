@@ -9,7 +9,7 @@ from pathlib import Path
 from edgelstm.data.audacity import labels_of_frames, read_label_track
 from edgelstm.data.columns import find_roles
 from edgelstm.data.csv_table import read_table
-from edgelstm.data.labels import labels_of_places
+from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
 from edgelstm.files import read_bounded
@@ -51,7 +51,8 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
                 test=recording.name in testing if testing else None,
             )
         )
-    return _together(recordings, paths, folder.name)
+    label_from = place_of_labels(names, options) if any(r.label for r in recordings) else ""
+    return replace(_together(recordings, paths, folder.name), label_from=label_from)
 
 
 def is_wav_list(header: Iterable[str]) -> bool:

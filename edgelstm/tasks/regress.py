@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
-from edgelstm.data.numbers import numbers
+from edgelstm.data.numbers import change_within, numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
@@ -42,6 +42,9 @@ class Regress(Task):
     @property
     def columns_to_tell(self) -> tuple[str, ...]:
         return self.columns
+
+    def proposed(self, recordings: Recordings) -> Task:
+        return replace(self, per="frame") if change_within(recordings, self.columns) else self
 
     def dataset(self, recordings: Recordings) -> Dataset:
         found = numbers(recordings, self.columns, self.each_frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
-from edgelstm.data.numbers import numbers
+from edgelstm.data.numbers import change_within, numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.tag_lists import tag_lists
 from edgelstm.data.targets import Kept
@@ -50,6 +50,9 @@ class Tags(Task):
     @property
     def chooses_thresholds(self) -> bool:
         return self.thresholds == "f1"
+
+    def proposed(self, recordings: Recordings) -> Task:
+        return replace(self, per="frame") if change_within(recordings, self.columns) else self
 
     def dataset(self, recordings: Recordings) -> Dataset:
         if self.columns or recordings.target_names:

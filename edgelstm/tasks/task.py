@@ -73,6 +73,11 @@ class Task(ABC):
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         """How good answers are, `said` along each sequence of `dataset`. ValueError for one that is not finite."""
 
+    def proposed(self, _recordings: Recordings) -> Task:
+        """This task as it is proposed for `recordings`, where what is not said depends on them. ValueError for a
+        column that is not there."""
+        return self
+
     def to_learn(self, dataset: Dataset) -> Dataset:
         """What of the data for training can be learned from. ValueError where that is nothing."""
         return dataset

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 
 from edgelstm.plain import printable
-from edgelstm.stamps import UNITS, date_seconds, is_time, unit_of_time
+from edgelstm.stamps import UNITS, calendar_seconds, date_seconds, is_time, unit_of_time
 
 FEW = 20
 """Intervals by which the usual one is known."""
@@ -46,12 +46,13 @@ class TimeCheck:
         self._steps_back: list[tuple[int, float]] = []
         self._repeats: list[int] = []  # lines
         self._is_off = False
+        self._are_dates: bool | None = None  # numbers with the digits of dates, by the first
         self._line = 0
         self._found_at: int | None = None
 
     def add(self, line: int, given: object) -> None:
         """The time in `line`. What is none ends the check."""
-        read = None if self._is_off else _number(given)
+        read = None if self._is_off else self._read(given)
         if read is None:
             self._is_off = True
             return
@@ -75,6 +76,18 @@ class TimeCheck:
         found = len(self._early) == FEW or self._steps_back or self._holes or self._repeats
         if self._found_at is None and found and self._finds():
             self._found_at = line
+
+    def _read(self, given: object) -> tuple[float, bool] | None:
+        """(time, whether it is a date's, in seconds); None for what is none."""
+        read = _number(given)
+        if read is None or read[1]:
+            return read
+        if self._are_dates is None:
+            self._are_dates = self._unit is None and calendar_seconds(read[0]) is not None
+        if not self._are_dates:
+            return read
+        seconds = calendar_seconds(read[0])
+        return None if seconds is None else (seconds, True)
 
     @property
     def is_due(self) -> bool:

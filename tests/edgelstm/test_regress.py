@@ -164,6 +164,18 @@ def test_a_column_is_told_frame_by_frame_along_the_whole_road(command: Command, 
     assert "no column 'level [m]'" in ended.err.splitlines()[0]
 
 
+def test_three_commands_learn_a_column_that_changes(command: Command, tmp_path: Path) -> None:
+    write_tanks(tmp_path / "tanks")
+    recipe, model = tmp_path / "r.toml", tmp_path / "m.npz"
+    begun = command("init", tmp_path / "tanks", "-o", recipe, "--task", "regress", "--columns", "level [m]")
+    assert begun.code == 0, begun.err
+    assert parse_config(recipe.read_text()).task == Regress(("level [m]",), "frame")
+    assert command("train", recipe, "-o", model, "--set", "training.epochs=2").code == 0
+    assert command("export", model, "-o", tmp_path / "m.elstm").code == 0
+    begun = command("init", tmp_path / "tanks", "-o", recipe, "--force", "--task", "regress", "--columns", "spare")
+    assert parse_config(recipe.read_text()).task == Regress(("spare",), "recording")
+
+
 def test_what_is_told_is_read_beside_the_features(tmp_path: Path) -> None:
     write_tanks(tmp_path / "tanks")
     config = parse_config(RECIPE)

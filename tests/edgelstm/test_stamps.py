@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgelstm.data.columns import Roles, find_roles
 from edgelstm.data.options import DEFAULTS
 from edgelstm.data.read import read_recordings
 from edgelstm.runtime.sources.open import open_source
 from edgelstm.runtime.sources.source import FrameFormat
-from edgelstm.stamps import date_seconds, is_time, unit_of_time
+from edgelstm.stamps import calendar_seconds, date_seconds, is_time, unit_of_time
 
 UNITS = {
     "time": None,
@@ -76,6 +80,43 @@ def test_dates_are_utc_unless_they_name_a_zone() -> None:
     assert date_seconds(" 1970-01-01T01:00:00+01:00 ") == 0
     for wrong in ("", "today", "12", "1970-13-01"):
         assert date_seconds(wrong) is None, wrong
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 12, 31)))
+def test_dates_are_known_as_they_are_written_elsewhere(when: datetime) -> None:
+    when = when.replace(microsecond=0)
+    seconds = when.replace(tzinfo=UTC).timestamp()
+    assert date_seconds(f"{when:%Y/%m/%d %H:%M:%S}") == seconds
+    assert date_seconds(f"{when.day}.{when.month}.{when.year} {when.hour}:{when:%M:%S}") == seconds
+    assert date_seconds(f"{when:%d.%m.%Y}") == seconds - seconds % 86400
+    assert calendar_seconds(float(f"{when:%Y%m%d%H%M%S}")) == seconds
+    assert calendar_seconds(float(f"{when:%Y%m%d}")) == seconds - seconds % 86400
+
+
+def test_what_could_be_two_dates_or_none_is_no_date() -> None:
+    for text in ("5/1/2024", "31.02.2024", "2024/13/01", "1.5", "1.5.24", "2024/01/01 25:00"):
+        assert date_seconds(text) is None, text
+    for number in (20241301.0, 20240101.5, 1714521600.0, 1714521600000.0, 0.0, -20240101.0, math.nan):
+        assert calendar_seconds(number) is None, number
+
+
+@pytest.mark.parametrize("written", ["%Y%m%d", "%d.%m.%Y", "%Y/%m/%d"])
+def test_days_are_days_for_recordings_and_for_streams(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "r.csv"
+    days = [datetime(2023, 12, 20) + timedelta(days=n) for n in range(40)]
+    path.write_text("date,x\n" + "".join(f"{day.strftime(written)},{n % 7}\n" for n, day in enumerate(days)))
+    assert 1 / read_recordings(path).sample_rate == 86400
+    for rate, remarks in ((1 / 86400, 0), (1 / 3600, 1)):
+        said: list[str] = []
+        with open_source("file", str(path), FrameFormat(1, ("x",), "auto", rate), said.append) as source:
+            assert len(list(source)) == 40
+        assert len(said) == remarks, said
+
+
+def test_a_count_that_passes_a_date_stays_a_count(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("t,x\n" + "".join(f"{20240120 + n},{n}\n" for n in range(40)))
+    assert read_recordings(path).sample_rate == 1
 
 
 def test_repeated_stamps_are_told_by_both(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _lines(found: Summary) -> list[tuple[str, str]]:
         lines.append(("split", f"{found.test} recordings to test on, as the data say"))
     if found.left_out:
         lines.append(
-            ("left out", ", ".join(text.plain(name, 32) for name in found.left_out[:_MOST]) + " (no numbers)")
+            ("left out", ", ".join(text.plain(name, 32) or "one without a name" for name in found.left_out[:_MOST]))
         )
     return lines
 

@@ -116,6 +116,42 @@ def test_labels_that_are_most_likely_one_are_told(tmp_path: Path, command: Comma
     assert "'run'" not in said
 
 
+def test_numbers_of_other_signs_are_other_labels(tmp_path: Path, command: Command) -> None:
+    rows = [f"{n},{n % 7},{label}" for n in range(12) for label in (1, -1)]
+    (tmp_path / "long.csv").write_text("\n".join(["series,x,label", *rows]) + "\n")
+    assert "differ" not in command("data", "inspect", tmp_path / "long.csv").out
+
+
+def test_columns_that_are_most_likely_times_are_told(tmp_path: Path, command: Command) -> None:
+    rows = "".join(f"2024-05-0{n % 9 + 1},{1700 + n},{n % 4}\n" for n in range(12))
+    for name, remedy in (("Zeit", "--time"), ("", "in the file")):
+        (tmp_path / "r.csv").write_text(f"{name},YEAR,x\n{rows}")
+        shown = " ".join(command("data", "inspect", tmp_path / "r.csv").out.split())
+        assert f"{name or 'a column without a name'} holds dates and is not read: name it" in shown
+        assert remedy in shown
+        assert "column YEAR rises by 1 at every frame" in shown
+        assert "column x rises" not in shown
+    assert "holds dates" not in command("data", "inspect", tmp_path / "r.csv", "--time", "YEAR", "--label", "x").err
+
+
+def test_new_data_of_one_label_alone_are_read_as_all_were(recordings: Path, command: Command) -> None:
+    folders = recordings.parent / "folders"
+    for path in sorted(recordings.iterdir()):
+        place = folders / path.name.split(".")[0] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    recipe, model = recordings.parent / "recipe.toml", recordings.parent / "model.npz"
+    for whole, alone in ((folders, "fast"), (recordings, "fast.1.csv")):
+        assert command("init", whole, "-o", recipe, "--force").code == 0
+        assert command("train", recipe, "-o", model, "--set", "training.epochs=2").code == 0
+        new = recordings.parent / f"new {alone}"
+        (new / alone).parent.mkdir()
+        (whole / alone).rename(new / alone)
+        ended = command("evaluate", model, new, "--all", "--json")
+        assert ended.code == 0, ended.err
+        assert json.loads(ended.out)[0]["sequences"] == (6 if alone == "fast" else 1)
+
+
 def test_convert_keeps_what_was_read(recordings: Path, command: Command) -> None:
     path = recordings.parent / "swings.npz"
     assert command("data", "convert", recordings, "-o", path).code == 0

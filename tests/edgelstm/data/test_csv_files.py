@@ -189,3 +189,30 @@ def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n1,2\n" + b"1" * (3 << 20))
     with pytest.raises(BadFilesError, match=r"line 3: longer than 1048576 bytes"):
         read_recordings(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "features", "label"),
+    [
+        ("time,x,y,z", ("x", "y", "z"), None),
+        ("X [g],Y [g],time", ("X [g]", "Y [g]"), None),
+        ("time,a,y,b", ("a", "b"), "2"),
+        ("time,a,label,b", ("a", "b"), "2"),
+    ],
+)
+def test_an_axis_is_no_label(tmp_path: Path, header: str, features: tuple[str, ...], label: str | None) -> None:
+    names = header.split(",")
+    rows = [[str(n) if name == "time" else "2" for name in names] for n in range(9)]
+    found = read_recordings(write(tmp_path / "r.csv", names, rows))
+    assert (found.names, found.recordings[0].label) == (features, label)
+
+
+def test_features_that_are_named_are_nothing_else(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", ["t", "y", "id"], [[n, 2 * n, n % 2] for n in range(9)])
+    found = read_recordings(path, ReadOptions(Roles(features=("y", "id"))))
+    assert (len(found.recordings), found.names, found.sample_rate) == (1, ("y", "id"), 1)
+
+
+def test_a_column_without_a_name_is_no_clock(tmp_path: Path) -> None:
+    found = read_recordings(write(tmp_path / "r.csv", ["", "x"], [[f"row {n}", n] for n in range(9)]))
+    assert (found.names, found.left_out) == (("x",), ("",))
