@@ -242,7 +242,8 @@ def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     finite = np.isfinite(found).all(axis=1)
     alike = finite & (_decisions(model, found) == _decisions(model, wanted)).all(axis=1)
     told, exact = _scores_of(model, found), _scores_of(model, wanted)
-    error = _bounded(_rms(told - exact) / _rms(exact)) if (told != exact).any() else 0.0
+    with np.errstate(divide="ignore"):  # scores that are 0 throughout: any error is boundless
+        error = _bounded(_rms(told - exact) / _rms(exact)) if (told != exact).any() else 0.0
     count = independent(_from_ties(model, scores), model.activation, error)
     if decides:
         return Way(len(scores), count, int(alike.sum()), error)

@@ -16,15 +16,17 @@ from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime.engines.open import open_model
 
 UNITS = 2
+WAITING = 10  # frames before it counts
 
 
 def uncalibrated(frames: int) -> Model:
-    """c rises by almost 1 in each of `frames` frames of 1, then falls; the answer is the difference of two such
-    cells, one of which goes the other way."""
+    """After a few frames of 0 c rises by almost 1 in each of `frames` frames of 1, then falls; the answer is the
+    difference of two such cells, one of which goes the other way: 0 before they count, and 1 from then on."""
     W, R, b = np.zeros((4 * UNITS, 1)), np.zeros((4 * UNITS, UNITS)), np.zeros(4 * UNITS)
     b[:UNITS], b[UNITS : 2 * UNITS], b[3 * UNITS :] = 8, 12, 8  # i, f and o near 1
     W[2 * UNITS : 3 * UNITS, 0] = [2, -2]
-    signal = np.concatenate([np.ones((frames, 1)), -np.ones((frames * 3 // 4, 1))]).astype(np.float32)
+    steps = [np.zeros((WAITING, 1)), np.ones((frames, 1)), -np.ones((frames * 3 // 4, 1))]
+    signal = np.concatenate(steps).astype(np.float32)
     layers = (LSTM(W, R, b), Dense(np.array([[0.5, -0.5]]), np.zeros(1)))
     return Model(
         Normalize(np.zeros(1), np.ones(1)),
@@ -56,8 +58,8 @@ def test_a_cell_that_counts_gives_the_answers_of_floats(frames: int, name: str, 
     if format_name == "c":
         return
     answers = open_model(exported.path).stream().push(model.examples[0])
-    assert (answers[2:] > 0.9).all()  # it never comes back to zero
-    np.testing.assert_allclose(answers[20:], 1, atol=0.01)
+    assert (answers[WAITING + 2 :] > 0.9).all()  # it never comes back to zero
+    np.testing.assert_allclose(answers[WAITING + 20 :], 1, atol=0.01)
 
 
 def test_the_integer_cell_follows_the_float_one() -> None:
