@@ -17,13 +17,10 @@ from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
+    from edgelstm.training.config import Config
     from edgelstm.training.run_folder import RunFolder
 
 _WORSE = 0.1  # how much less is right as deployed, that it is worth a word
-_STREAMS_WORSE = (
-    "a stream that nothing resets answers worse than fresh recordings do: train on windows (data.window), with the "
-    'loss on all scores or their mean (training.loss = "frames" or "mean"), or reset the stream between recordings'
-)
 
 
 @click.command(
@@ -139,8 +136,21 @@ def command(
         _tell("as deployed", streamed, " answers of one stream")
         here, there = results[0].headline.value, streamed.headline.value
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
-            click.echo(paragraph(_STREAMS_WORSE, "  ! ", "    "))
+            click.echo(paragraph(_streams_worse(settings), "  ! ", "    "))
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _streams_worse(settings: Config) -> str:
+    """That a stream is worse, and what of the recipe may help that it does not do yet."""
+    remedies = []
+    if not settings.data.window:
+        remedies.append("train on windows (data.window)")
+    if settings.training.loss == "last":
+        remedies.append('take the loss of all scores or their mean (training.loss = "frames" or "mean")')
+    if settings.data.window and not settings.augment.mixup and settings.task.activation != "linear":
+        remedies.append("mix windows in training (augment.mixup = 0.4)")
+    remedies.append("reset the stream between recordings")
+    return f"a stream that nothing resets answers worse than fresh recordings do: {', or '.join(remedies)}"
 
 
 def _resumes(run: RunFolder, asked: bool) -> bool:

@@ -13,8 +13,9 @@ from edgelstm import records
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
+from edgelstm.devices.units import show_duration, show_rate
 from edgelstm.plain import counted
-from edgelstm.tasks import CLASSIFY, Forecast, Regress, Task
+from edgelstm.tasks import CLASSIFY, Forecast, Regress, Tags, Task
 from edgelstm.training.aims import class_counts
 from edgelstm.training.keys import comments
 
@@ -153,7 +154,7 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
 
 
 def _heading(dataset: Dataset) -> list[str]:
-    rate = f" at {dataset.sample_rate:g} a second" if dataset.sample_rate else ""
+    rate = f", {show_rate(dataset.sample_rate)}" if dataset.sample_rate else ""
     what = "label" if class_counts(dataset) is not None else "output"
     return [
         f"# {counted(len(dataset), 'recording')}, {counted(dataset.frames, 'frame')} of "
@@ -182,7 +183,7 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         lines.append(f"label_from = {_text(options.label_from)}")
     lines.append(f'missing = "{options.missing}"  # refuse, interpolate or hold: what becomes of gaps')
     if proposal.window:
-        seconds = f": {proposal.window / dataset.sample_rate:g} seconds" if dataset.sample_rate else ""
+        seconds = f": {show_duration(proposal.window / dataset.sample_rate)}" if dataset.sample_rate else ""
         lines.append(f"window = {proposal.window}  # frames that are learned from at a time{seconds}")
     else:
         lines.append("window = 0  # whole recordings")
@@ -254,7 +255,7 @@ def _noise(proposal: Proposal) -> str:
 
 
 def _mixup(proposal: Proposal) -> list[str]:
-    if proposal.task.kind != CLASSIFY.kind or not proposal.window:
+    if proposal.task.kind not in (CLASSIFY.kind, Tags.kind) or proposal.task.each_frame or not proposal.window:
         return []
     return ["mixup = 0.4  # windows are mixed in pairs, and so is what they are; 0 = off"]
 
@@ -272,7 +273,7 @@ def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:
     if not proposal.window:
         return ["[answer]", 'pooling = "last"  # of the scores', "hop = 1  # an answer for every frame"]
     hop = proposal.window // 4
-    seconds = f", every {hop / dataset.sample_rate:g} seconds" if dataset.sample_rate else ""
+    seconds = f", every {show_duration(hop / dataset.sample_rate)}" if dataset.sample_rate else ""
     return [
         "[answer]",
         'pooling = "mean"  # of the scores',

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgelstm.data import Dataset, save_dataset
@@ -76,3 +77,28 @@ def test_what_cannot_be_is_said_in_one_line(
     assert ended.code == 1
     assert message in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (["training.loss=last"], {"data.window", "training.loss"}),
+        (["training.loss=frames", "data.window=25"], {"augment.mixup"}),
+        (["training.loss=frames", "data.window=25", "augment.mixup=0.2"], set()),
+    ],
+)
+def test_a_stream_that_is_worse_is_told_what_the_recipe_does_not_do_yet(
+    command: Command, tmp_path: Path, settings: list[str], named: set[str]
+) -> None:
+    """Whether there was a knock at the beginning: what was once heard is never forgotten, but by a reset."""
+    x = np.random.default_rng(0).normal(0, 0.1, (60, 30, 1)).astype(np.float32)
+    x[::2, 1] += 8
+    save_dataset(Dataset(x, np.arange(60) % 2, ("knock", "quiet"), np.arange(60), ("x",)), tmp_path / "vowels.npz")
+    (tmp_path / "r.toml").write_text(RECIPE.replace("LAYERS", "{kind = 'lstm', units = 8}"))
+    given = [word for setting in ("answer.hop=1", "training.epochs=60", *settings) for word in ("--set", setting)]
+    ended = command("train", tmp_path / "r.toml", "-o", tmp_path / "m.npz", *given)
+    assert ended.code == 0, ended.err
+    said = " ".join(ended.out.split())
+    assert "a stream that nothing resets answers worse" in said
+    assert {name for name in ("data.window", "training.loss", "augment.mixup") if name in said} == named
+    assert "reset the stream between recordings" in said

@@ -13,7 +13,7 @@ from edgelstm.data import Dataset
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
-from edgelstm.tasks import Forecast, Frames, Regress, Task
+from edgelstm.tasks import Forecast, Frames, Regress, Tags, Task
 from edgelstm.training import parse_config, split
 from edgelstm.training.proposal import propose, recipe
 
@@ -124,3 +124,23 @@ def test_forecasts_are_judged_beside_yesterday_where_there_is_one(rate: float, h
     assert isinstance(config.task, Forecast)
     assert config.task.season == season
     assert config.augment.noise == 0  # which would hide how near now the next frame is
+
+
+@pytest.mark.parametrize(("per", "label", "is_mixed"), [("recording", "a|b", True), ("frame", "a|b", False)])
+def test_tags_of_recordings_are_mixed_as_classes_are(per: str, label: str, is_mixed: bool) -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.normal(size=(200, 2)).astype(np.float32) for _ in range(12)]
+    labels = (label, "a", "|")
+    found = Recordings(tuple(Recording(f"r{n}", x, labels[n % 3]) for n, x in enumerate(frames)), ("x", "z"))
+    task = Tags(per=per)
+    dataset = task.dataset(found)
+    config = parse_config(recipe(dataset, propose(dataset, task), "a.csv", ReadOptions()))
+    assert bool(config.augment.mixup) == is_mixed
+
+
+def test_slow_rates_are_told_as_people_say_them() -> None:
+    data = made([400] * 8, 1 / 86400)
+    text = recipe(data, propose(data), "a.csv", ReadOptions())
+    assert "a frame every 24.0 h" in text
+    assert "e+" not in text
+    assert "e-" not in text
