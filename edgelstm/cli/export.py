@@ -167,6 +167,8 @@ def command(
         if as_json or len(results) > 1:
             for result in results:
                 show_failure(result)
+        elif remedy := _remedy(results[0], source, input_codes):
+            click.echo(paragraph(remedy, "Next: ", "      "))
         raise SystemExit(GATE_FAILED)
     path = results[0].path
     if path.suffix == ".c":
@@ -203,6 +205,19 @@ def show_failure(result: Export) -> None:
     if result.proof is not None and not result.proof.passed:
         form = f"{result.form.format} {result.form.name}"
         click.echo(f"failed: {form}: {result.proof.problem()}: {result.path}", err=True)
+
+
+def _remedy(result: Export, source: Model, input_codes: str) -> str:
+    """What to try where a file computes what it should, and that is too far from the model; "" for other faults."""
+    from edgelstm.layers import Context
+
+    proof = result.proof
+    if proof is None or not proof.same_rounding.passed or result.form.name == "float32":
+        return ""
+    finer = ""
+    if input_codes == "int8" and "int16" in result.form.inputs and not isinstance(source.layers[0], Context):
+        finer = "--input int16 takes frames in finer steps and a wider range; "
+    return f"{finer}--precision float32 loses nothing; --accept-loss keeps this file"
 
 
 def show_proof(line: str, proof: Proof) -> None:

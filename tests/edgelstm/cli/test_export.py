@@ -89,9 +89,12 @@ def test_a_file_that_does_not_agree_fails_unless_the_loss_is_accepted(
     assert re.search(r"✗ agrees: \d\.\d % of 54 answers", ended.out)
     assert "error of scores" in ended.out
     assert "✓ h0, integers: 0 of" in ended.out
+    assert "Next: --input int16 takes frames in finer steps" in ended.out
     path = tmp_path / "m-int8.elstm"
     assert not path.exists()
     assert json.loads((tmp_path / "m-int8.failed.elstm.proof.json").read_text())["same_rounding"]["passed"]
+    again = command("export", tmp_path / "m.npz", "--input", "int16", "-o", tmp_path / "again.elstm")
+    assert again.code == 0, again.err  # what was told helps
     ended = command("export", tmp_path / "m.npz", "--accept-loss")
     assert ended.code == 0, ended.err
     assert "the loss was accepted" in " ".join(ended.out.split())
