@@ -64,7 +64,9 @@ class _Asked:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--all", "use_all", is_flag=True, help="All of DATA, not only what training kept for testing.")
+@click.option(
+    "--all", "use_all", is_flag=True, help="All of DATA, whatever its name; not only what training kept for testing."
+)
 @click.option("--window", type=click.IntRange(1), help="Cut DATA into windows of this many frames.")
 @click.option(
     "--streamed",
@@ -101,8 +103,9 @@ def command(
     or by errors.
 
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
-    or .tflite file. Without --all and --window, DATA is split and cut as in the model's training. Columns and labels
-    are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
+    or .tflite file. Without --all and --window, DATA of the name that MODEL's data had in training (a file's without
+    its suffix, a folder's) are split and cut as they were there; DATA of another name are judged whole. Columns and
+    labels are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
     --answer-window, --pooling and --threshold say.
     """
     ask = _ask_model if model.suffix == ".npz" else _ask_file
