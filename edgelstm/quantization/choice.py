@@ -29,9 +29,10 @@ NEARLY = 1.15
 """Of candidates whose error is within this of the least, the plainest is chosen: signals to come are not quite those
 of calibration, and narrow ranges are the first to suffer."""
 
-PIECE, FRAMES, ROWS = 256, 2048, 1 << 19
+PIECE, FRAMES, ROWS, FEWEST_PIECES = 128, 4096, 1 << 20, 4
 """Frames of a piece; the most that are compared; and the most rows of gates and results that this computes, which for
-large models leaves fewer frames, but two pieces."""
+large models leaves fewer frames, but so many pieces. Many short pieces tell more of the signals than few long ones,
+and are computed side by side: their number takes chance out of the choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,6 @@ def _sample(model: Model, sequences: Sequence[NDArray[np.float32]]) -> list[NDAr
         if len(sequence) - start >= model.stride
     ]
     rows = sum(layer.b.size if hasattr(layer, "b") else 0 for layer in model.layers)
-    frames = max(min(ROWS // max(rows, 1), FRAMES), 2 * length)
+    frames = max(min(ROWS // max(rows, 1), FRAMES), FEWEST_PIECES * length)
     every = max(sum(map(len, pieces)) / frames, 1.0)
     return [pieces[int(n * every)] for n in range(int(len(pieces) / every))]
