@@ -39,7 +39,14 @@ class _Asked:
     def recordings(self, dataset: Dataset, provenance: object, task: Task) -> Dataset:
         from edgelstm.evaluation import kept_for_testing
 
-        return dataset if self.use_all or self.window else kept_for_testing(dataset, provenance, task)
+        if self.use_all or self.window:
+            return dataset
+        kept = kept_for_testing(dataset, provenance, task)
+        if kept.frames < dataset.frames:
+            part = f"{kept.frames:,} of {dataset.frames:,} frames"
+            text = f"{dataset.name} is what was trained on, by its name: {part}, kept for testing, are judged; --all"
+            click.echo(paragraph(f"{text}: all", "note: ", "      "), err=True)
+        return kept
 
     def windows(self, dataset: Dataset, recordings: Dataset, provenance: object, task: Task) -> Dataset:
         """The `recordings` of `dataset` in windows; a line about those that are shorter than one."""

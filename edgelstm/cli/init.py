@@ -45,6 +45,7 @@ _MOST_NOTES = 12
     metavar="N",
     help="Frames ahead, for a forecast; may be repeated.",
 )
+@click.option("--normal", default="", metavar="LABEL", help="The label of what is normal, for anomalies.")
 @read_options
 def command(
     data: Path,
@@ -53,6 +54,7 @@ def command(
     kind: str | None,
     columns: tuple[str, ...],
     ahead: tuple[int, ...],
+    normal: str,
     **given: str,
 ) -> None:
     """Look at DATA and write a recipe to train with.
@@ -71,7 +73,8 @@ def command(
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     options = to_options(given)
-    settings: dict[str, list[Any]] = {"columns": list(columns), "ahead": list(ahead)}
+    steps: Any = ahead[0] if kind == "anomaly" and len(ahead) == 1 else list(ahead)
+    settings: dict[str, Any] = {"columns": list(columns), "ahead": steps, "normal": normal}
     kind = kind or ("text" if holds_texts(data) else None)
     with listed_problems():
         found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
@@ -100,7 +103,7 @@ def _likely(recordings: Recordings) -> str:
     return "classify"
 
 
-def _task(kind: str, settings: dict[str, list[Any]]) -> Task:
+def _task(kind: str, settings: dict[str, Any]) -> Task:
     """UsageError for an option that the task has no key for."""
     known = {key.name for key in fields(TASKS[kind])}
     given = {key: value for key, value in settings.items() if value}

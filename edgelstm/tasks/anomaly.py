@@ -106,7 +106,7 @@ class Anomaly(Task):
         if labels and not meant:
             listed = ", ".join(repr(printable(label, 40)) for label in sorted(labels)[:6])
             raise ValueError(
-                f"{recordings.name}: labels {listed}, expected task.normal to say which of them is normal"
+                f"{recordings.name}: labels {listed}, expected task.normal (init --normal) to say which is normal"
             )
         return tuple(_truth(r, meant) for r in whole)
 

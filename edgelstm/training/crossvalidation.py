@@ -160,7 +160,8 @@ def _run(config: Config, count: int, by_groups: bool, number: int) -> Outcome:
         trained = train(fold.train, config)
         test = evaluation_set(fold.test, config)
     except RecipeError as error:
-        raise ValueError(f"fold {fold.name}: {error}") from None
+        fewer = "" if by_groups else f" (of {count}; fewer folds leave more in each)"
+        raise ValueError(f"fold {fold.name}{fewer}: {error}") from None
     model = trained.model
     quantized = quantize(calibrate(model, trained.calibration))
     found = [evaluate(model, test), evaluate(quantized, test)]

@@ -12,6 +12,7 @@ import pytest
 
 from edgelstm.data import load_dataset
 from edgelstm.tasks import read_dataset
+from edgelstm.training import load_config
 
 Command = Callable[..., Any]
 
@@ -229,3 +230,19 @@ def test_a_recipe_that_is_proposed_can_be_trained(tmp_path: Path, command: Comma
         return
     trained = command("train", recipe, "-o", model, "--set", "training.epochs=1")
     assert trained.code == 0, trained.err
+
+
+def test_what_is_normal_can_be_named(tmp_path: Path, command: Command) -> None:
+    rows = "\n".join(f"{n % 7},{'gut' if n < 350 else 'kaputt'}" for n in range(400))
+    (tmp_path / "pump.csv").write_text(f"x,label\n{rows}\n")
+    recipe = tmp_path / "r.toml"
+    refused = command("init", tmp_path / "pump.csv", "--task", "anomaly", "-o", recipe)
+    assert refused.code == 1
+    assert "expected task.normal (init --normal)" in refused.err
+    written = command(
+        "init", tmp_path / "pump.csv", "--task", "anomaly", "--normal", "gut", "--ahead", 2, "-o", recipe
+    )
+    assert written.code == 0, written.err
+    config = load_config(recipe)
+    assert (config.task.normal, config.task.ahead) == ("gut", 2)
+    assert command("init", tmp_path / "pump.csv", "--normal", "gut", "-o", recipe, "--force").code == 2
