@@ -114,8 +114,9 @@ def _load(data: Path) -> tuple[Dataset, Config]:
         raise click.UsageError(f"--data {data}: no such file; `make data`, or see edgelstm demo --help")
     dataset = read_watch(data) if data.suffix == ".whl" else load_dataset(data)
     people = len(set(dataset.groups.tolist()))
+    rate = f" at {dataset.sample_rate:g} Hz" if dataset.sample_rate else ""
     click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
-    click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels at {dataset.sample_rate:g} Hz")
+    click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels{rate}")
     click.echo(paragraph(", ".join(dataset.labels), "  "))
     return dataset, load_recipe("watch")
 
@@ -146,8 +147,9 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
     windows = evaluation_set(test, config)
     results = [evaluate(m, windows) for m in (model, quantize(model), quantize(model, "per-gate"))]
-    seconds = config.data.window / test.sample_rate
-    click.echo(style.heading("Test") + f"  {len(windows)} windows of {seconds:g} s from unseen people, right:")
+    frames, sensor = config.data.window, test.sample_rate
+    length = f"{frames / sensor:g} s" if sensor else f"{frames} frames"
+    click.echo(style.heading("Test") + f"  {len(windows)} windows of {length} from unseen people, right:")
     click.echo("  " + "    ".join(f"{result.precision} {style.figure(result.headline)}" for result in results))
 
 
@@ -210,10 +212,9 @@ def _stream(model: Model, path: Path | None, test: Dataset) -> None:
         style.heading("Stream") + f"  {path.name}: {len(test)} unseen recordings, {frames:,} frames one by one"
     )
     share = f"{answers:,} answers, {style.percent(right / answers)} right" if answers else "no answers"
-    click.echo(
-        f"  {share}; state of {opened.snapshot_bytes:,} bytes carried\n"
-        f"  {rate:,.0f} frames per second, {rate / model.sample_rate:,.0f} × the sensor's {model.sample_rate:g} Hz"
-    )
+    sensor = model.sample_rate
+    times = f", {rate / sensor:,.0f} × the sensor's {sensor:g} Hz" if sensor else ""
+    click.echo(f"  {share}; state of {opened.snapshot_bytes:,} bytes carried\n  {rate:,.0f} frames per second{times}")
 
 
 def _next(streamed: Path | None, paths: list[Path], recording: Path) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 import edgelstm.devices
 import edgelstm.export
 import edgelstm.recipes
-from edgelstm.data import Dataset, save_dataset
+from edgelstm.data import Dataset, load_dataset, save_dataset
 from edgelstm.export import Export, find_form
 from edgelstm.model import Model
 from edgelstm.training import Config
@@ -84,3 +84,12 @@ def test_the_demo_streams_a_file_that_has_passed(
     assert ("edgelstm stream out/" in after) == any(name.endswith(".elstm") for name in passed)
     assert ("edgelstm inspect out/" in after) == bool(passed)
     assert (folder / "out/recording.csv").exists()
+
+
+def test_the_demo_takes_data_of_an_unknown_rate(command: Callable[..., Any], folder: Path) -> None:
+    data = load_dataset(folder / "data.npz")
+    save_dataset(replace(data, sample_rate=0.0), folder / "data.npz")
+    ended = command("demo", "--data", folder / "data.npz", "--output", folder / "out")
+    assert ended.code == 0, ended.err
+    assert "windows of 8 frames from unseen people" in ended.out
+    assert "the sensor's" not in ended.out
