@@ -7,7 +7,7 @@
 
 #define TINY_FEATURES 3
 #define TINY_OUTPUTS 2
-#define TINY_MAX_SIZE (1 << 18)
+#define TINY_MAX_SIZE (1 << 20)
 /* Where the layer table lies, and in it the fields that tests change. */
 #define TINY_TABLE 128
 #define TINY_ENTRY 128
