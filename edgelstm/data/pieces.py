@@ -85,8 +85,8 @@ def even_pieces(lengths: Numbers, piece: int, least: int, most: int) -> Pieces:
     """Sequences of these lengths in pieces of `piece` rows, the last of each shorter, but no shorter than `least`; as
     many of them, evenly chosen, as are about `most` rows together."""
     counts = lengths // piece + (lengths % piece >= least)
-    places = np.repeat(np.arange(len(lengths)), counts)
-    starts = piece * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
+    places = np.repeat(np.arange(len(lengths)), counts.astype(np.intp))
+    starts = piece * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts.astype(np.intp)))
     stops = np.minimum(starts + piece, lengths[places])
     every = max(int((stops - starts).sum()) / most, 1.0)
     chosen = (np.arange(int(len(places) / every)) * every).astype(np.int64)

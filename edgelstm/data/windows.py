@@ -25,8 +25,8 @@ def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     if not counts.any():
         longest = lengths.max()
         raise ValueError(f"windows: {frames} frames, expected at most {longest}, the longest of {dataset.name}")
-    places = np.repeat(np.arange(len(dataset)), counts)
-    starts = hop * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts))
+    places = np.repeat(np.arange(len(dataset)), counts.astype(np.intp))
+    starts = hop * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts.astype(np.intp)))
     return dataset.pieces(Pieces(places, starts, starts + frames))
 
 
