@@ -54,7 +54,7 @@ def change_within(recordings: Recordings, columns: Sequence[str]) -> bool:
 
 def places_of(recordings: Recordings, columns: Sequence[str]) -> tuple[int, ...]:
     """The places of columns, by their names, or by their numbers from 0 where they have none."""
-    names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+    names = recordings.column_names
     for name in columns:
         if name not in names:
             listed = ", ".join(printable(n, 40) for n in names[:12]) + (", …" if len(names) > 12 else "")
@@ -68,7 +68,7 @@ def _from_columns(recordings: Recordings, places: tuple[int, ...], each_frame: b
     kept = [n for n in range(recordings.columns) if n not in places]
     if not kept:
         raise ValueError(f"{recordings.name}: every column is to be told, expected others to tell it from")
-    names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+    names = recordings.column_names
     units = recordings.units
     whole = recordings.recordings
     all_frames = [r.frames for r in whole]

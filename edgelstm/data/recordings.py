@@ -84,6 +84,11 @@ class Recordings:
         return int(self.recordings[0].frames.shape[-1])
 
     @property
+    def column_names(self) -> tuple[str, ...]:
+        """What columns are told by: their names, or their numbers from 0."""
+        return self.names or tuple(str(n) for n in range(self.columns))
+
+    @property
     def frames(self) -> int:
         """Of all recordings together."""
         return sum(len(recording.frames) for recording in self.recordings)

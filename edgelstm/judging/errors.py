@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ _MOST_NAMED = 4
 @dataclass(frozen=True, eq=False)
 class OfOutputs(Evaluation):
     """What is judged output by output, and the same answers as guessed simply."""
+
+    error_name: ClassVar[str]  # of what guesses are told by
 
     outputs: tuple[str, ...]
     units: tuple[str, ...]  # of the outputs, or none
@@ -63,6 +65,31 @@ class OfOutputs(Evaluation):
         """How much better than a guess: 1 is perfect, 0 as good as the guess, less than 0 worse; NaN where the guess
         is never wrong."""
 
+    @abstractmethod
+    def of_output(self, output: int) -> dict[str, float | None]:
+        """Its figures by their names in JSON; the one that guesses have too is called `error_name`."""
+
+    def to_json(self) -> dict[str, Any]:
+        skills = {guess: self.skill(guess) for guess in self.guesses}
+        return {
+            "precision": self.precision,
+            "streamed": self.streamed,
+            "answers": self.count,
+            "outputs": {
+                output: {
+                    "count": int(self.counts[n]),
+                    "unit": self.unit(n),
+                    **self.of_output(n),
+                    "deviation": known_or_none(self.spread[n]),
+                    "guesses": {
+                        guess: {self.error_name: known_or_none(errors[n]), "skill": known_or_none(skills[guess][n])}
+                        for guess, errors in self.guesses.items()
+                    },
+                }
+                for n, output in enumerate(self.outputs)
+            },
+        }
+
     def _no_better(self, skills: Mapping[str, PerOutput]) -> list[str]:
         """A remark on the outputs that are told no better than a guess, by their skills."""
         found = []
@@ -79,6 +106,8 @@ class OfOutputs(Evaluation):
 @dataclass(frozen=True, eq=False)
 class Errors(OfOutputs):
     """Root mean square and mean absolute error of each output."""
+
+    error_name = "rmse"
 
     rmse: PerOutput
     mae: PerOutput
@@ -98,32 +127,15 @@ class Errors(OfOutputs):
         """1 - MSE / MSE of the guess."""
         return 1 - _ratio(self.rmse**2, self.guesses[guess] ** 2)
 
-    def to_json(self) -> dict[str, Any]:
-        skills = {guess: self.skill(guess) for guess in self.guesses}
-        return {
-            "precision": self.precision,
-            "streamed": self.streamed,
-            "answers": self.count,
-            "outputs": {
-                output: {
-                    "count": int(self.counts[n]),
-                    "unit": self.unit(n),
-                    "rmse": known_or_none(self.rmse[n]),
-                    "mae": known_or_none(self.mae[n]),
-                    "deviation": known_or_none(self.spread[n]),
-                    "guesses": {
-                        guess: {"rmse": known_or_none(values[n]), "skill": known_or_none(skills[guess][n])}
-                        for guess, values in self.guesses.items()
-                    },
-                }
-                for n, output in enumerate(self.outputs)
-            },
-        }
+    def of_output(self, output: int) -> dict[str, float | None]:
+        return {"rmse": known_or_none(self.rmse[output]), "mae": known_or_none(self.mae[output])}
 
 
 @dataclass(frozen=True, eq=False)
 class Quantiles(OfOutputs):
     """How well each output tells a quantile of what was to come."""
+
+    error_name = "pinball_loss"
 
     levels: PerOutput
     loss: PerOutput  # mean pinball loss (Koenker and Bassett 1978), smallest for the quantile itself
@@ -144,27 +156,11 @@ class Quantiles(OfOutputs):
         """1 - loss / loss of the guess."""
         return 1 - _ratio(self.loss, self.guesses[guess])
 
-    def to_json(self) -> dict[str, Any]:
-        skills = {guess: self.skill(guess) for guess in self.guesses}
+    def of_output(self, output: int) -> dict[str, float | None]:
         return {
-            "precision": self.precision,
-            "streamed": self.streamed,
-            "answers": self.count,
-            "outputs": {
-                output: {
-                    "count": int(self.counts[n]),
-                    "unit": self.unit(n),
-                    "level": float(self.levels[n]),
-                    "below": known_or_none(self.below[n]),
-                    "pinball_loss": known_or_none(self.loss[n]),
-                    "deviation": known_or_none(self.spread[n]),
-                    "guesses": {
-                        guess: {"pinball_loss": known_or_none(values[n]), "skill": known_or_none(skills[guess][n])}
-                        for guess, values in self.guesses.items()
-                    },
-                }
-                for n, output in enumerate(self.outputs)
-            },
+            "level": float(self.levels[output]),
+            "below": known_or_none(self.below[output]),
+            "pinball_loss": known_or_none(self.loss[output]),
         }
 
 

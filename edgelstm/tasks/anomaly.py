@@ -84,7 +84,7 @@ class Anomaly(Task):
         return self.columns
 
     def dataset(self, recordings: Recordings) -> Dataset:
-        names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+        names = recordings.column_names
         places = places_of(recordings, self.columns) or tuple(range(recordings.columns))
         truth = self._truth(recordings)
         if self.method == "predict":

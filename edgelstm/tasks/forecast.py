@@ -68,7 +68,7 @@ class Forecast(Task):
         return self.columns
 
     def dataset(self, recordings: Recordings) -> Dataset:
-        names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+        names = recordings.column_names
         places = places_of(recordings, self.columns) or tuple(range(recordings.columns))
         of_quantile = [f" q{q:g}" for q in self.quantiles] or [""]
         labels = [f"{names[n]} +{step}{q}" for step in self.ahead for n in places for q in of_quantile]

@@ -57,7 +57,7 @@ class Text(Task):
     def dataset(self, recordings: Recordings) -> Dataset:
         if self.tell == "label":
             return CLASSIFY.dataset(recordings)
-        names = recordings.names or tuple(str(n) for n in range(recordings.columns))
+        names = recordings.column_names
         for recording in recordings.recordings:
             if not ((recording.frames != 0).sum(axis=1) == 1).all():
                 raise ValueError(
