@@ -34,7 +34,7 @@ def read_frames_again(path: Path | str, provenance: object, features: tuple[str,
     options = options_of(provenance)
     roles = replace(options.roles, features=features)
     free = replace(options, roles=roles, label_from="auto", may_lack=("time", "label", "group", "series"))
-    recordings = task.recordings(path, free)
+    recordings = task.taken(task.recordings(path, free))
     if all(recording.label is not None for recording in recordings.recordings):
         return labelled(recordings)
     return from_recordings(recordings, np.zeros(len(recordings.recordings), np.int64), ("",))

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from edgelstm.runtime.anomaly import Detector
+from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.kept_state import KeptState
@@ -41,9 +42,8 @@ def stream_frames(
         for count, frame in enumerate(source):
             if rate:
                 time.sleep(max(0.0, start + count / rate - time.monotonic()))
-            answers.see(frame)
             try:
-                answered = stream.step(frame)
+                answered = stream.step(answers.enter(frame))
                 answers.took(stream.frames, frame, stream.output if answered else None)
                 if answered:
                     answers.write(stream.frames, stream.output)
@@ -77,7 +77,8 @@ class Answers:
 
     tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
     thresholds: as `thresholds_of` gives them; else the model's own.
-    detector: what makes scores of the answers of a model that tells anomalies.
+    beside: what makes scores of the answers of a model that tells anomalies, or values of those of one that takes and
+    tells changes.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Answers:
         *,
         tells_unusual: bool = True,
         thresholds: Sequence[float] | None = None,
-        detector: Detector | None = None,
+        beside: Detector | Changes | None = None,
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -101,16 +102,21 @@ class Answers:
                 raise ValueError(f"{model.path}: {error}") from None
         self._labels = model.output_names
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
-        self._detector = detector
+        self._detector = beside if isinstance(beside, Detector) else None
+        self._changes = beside if isinstance(beside, Changes) else None
 
-    def see(self, frame: Float32) -> None:
-        """A raw frame (features,) that the stream is about to take."""
+    def enter(self, frame: Float32) -> Float32:
+        """What the stream is to take for a raw frame (features,)."""
+        taken = frame if self._changes is None else self._changes.enter(frame)
         if self._unusual is not None:
-            self._unusual.see(frame)
+            self._unusual.see(taken)
+        return taken
 
     def took(self, count: int, frame: Float32, output: Float32 | None) -> None:
         """The raw frame (features,) that the stream took as the `count`-th, and its answer (outputs,), if there is
         one. ValueError for one that is not finite."""
+        if self._changes is not None:
+            self._changes.took(frame)
         if self._detector is None:
             return
         if output is not None and not np.isfinite(output).all():
@@ -141,6 +147,8 @@ class Answers:
 
     def _told(self, output: Float32) -> dict[str, Any]:
         answer: dict[str, Any] = {}
+        if self._changes is not None:
+            output = self._changes.values(output)
         # the shortest decimals that give the same float32
         figures = dict(zip(self._labels, (float(str(value)) for value in output)))
         if self._activation == "softmax":

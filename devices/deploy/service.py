@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgelstm.runtime.anomaly import Detector
+    from edgelstm.runtime.changes import Changes
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 SETTINGS, SELF_TEST = "service.json", "self-test.json"
@@ -123,15 +124,18 @@ def open_version(folder: Path) -> tuple[EngineModel, Settings]:
     return open_model(path, bare=True), settings
 
 
-def new_stream(model: EngineModel, settings: Settings) -> tuple[EngineStream, tuple[float, ...], Detector | None]:
-    """As the settings want it, with the thresholds of what it says, and what tells anomalies. ValueError, beginning
-    with the setting's name, for answers that the model cannot give."""
+def new_stream(
+    model: EngineModel, settings: Settings
+) -> tuple[EngineStream, tuple[float, ...], Detector | Changes | None]:
+    """As the settings want it, with the thresholds of what it says, and what makes scores or values of that.
+    ValueError, beginning with the setting's name, for answers that the model cannot give."""
     from edgelstm.runtime.anomaly import check_answering, read_detector
+    from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.thresholds import thresholds_of
 
     stream = model.stream(pooling=settings.pooling, window=settings.window, hop=settings.hop)
     check_answering(stream)
-    return stream, thresholds_of(model, settings.thresholds), read_detector(stream)
+    return stream, thresholds_of(model, settings.thresholds), read_detector(stream) or read_changes(model)
 
 
 def serve(folder: Path) -> int:
@@ -141,7 +145,7 @@ def serve(folder: Path) -> int:
     from edgelstm.runtime.streaming import Answers, StopSignal, answers_at_the_end, stop_signals, stream_frames
 
     model, settings = open_version(folder)
-    stream, thresholds, detector = new_stream(model, settings)
+    stream, thresholds, beside = new_stream(model, settings)
     code = 0
     if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
         _say(answers_at_the_end(stream))
@@ -150,7 +154,7 @@ def serve(folder: Path) -> int:
         if settings.keep_state:
             path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
             kept = stack.enter_context(
-                KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=detector)
+                KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside)
             )
             try:
                 kept.load()
@@ -162,7 +166,7 @@ def serve(folder: Path) -> int:
             with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
                 _tell_systemd("READY=1")
                 answers = Answers(
-                    model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds, detector=detector
+                    model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds, beside=beside
                 )
                 stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
         except StopSignal:

@@ -98,6 +98,7 @@ def command(
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
+    from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
@@ -129,23 +130,21 @@ def command(
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
     with of_options():
         check_answering(stream)
-    detector = read_detector(stream)
+    beside = read_detector(stream) or read_changes(opened)
     if not stream.answering.hop and _is_live(file):
         _tell(answers_at_the_end(stream))
     with ExitStack() as stack:
         kept = None
         if state is not None:
             kept = KeptState(
-                stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell, beside=detector
+                stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell, beside=beside
             )
             stack.enter_context(kept).load()
         if sys.stdout is None:
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
-        answers = Answers(
-            opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, detector=detector
-        )
+        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, beside=beside)
         try:
             way = syntax_for(opened.metadata, syntax)
             form = FrameFormat(opened.features, opened.feature_names, way, opened.sample_rate)

@@ -17,6 +17,9 @@ Sequences = Sequence[NDArray[np.float32]]
 
 _PART = 1 << 15  # frames
 
+NONE_NOW = -1
+"""In the place of a column: what the output tells is nothing now, such as a change."""
+
 
 class Targets(ABC):
     """Of each sequence an array whose rows belong to its frames, or which has one row for all of them.
@@ -35,7 +38,7 @@ class Targets(ABC):
 
     @property
     def columns_now(self) -> tuple[int, ...] | None:
-        """For each output the column that it tells ahead; None where outputs tell something else."""
+        """For each output the column that it tells ahead, or `NONE_NOW`; None where outputs tell something else."""
         return None
 
     def parts(self, place: int, frames: int) -> Iterator[Values]:
@@ -97,31 +100,51 @@ class Kept(Targets):
 
 @dataclass(frozen=True, eq=False)
 class Ahead(Targets):
-    """What some columns will be, so many frames later: for each step every column, each `repeats` times."""
+    """What some columns will be, so many frames later: for each step every column, each `repeats` times. Of columns
+    that sequences hold as changes from frame to frame it is by how much they will have changed."""
 
     sequences: Sequences
     columns: tuple[int, ...]
     steps: tuple[int, ...]  # frames; 0 = the frame itself
     repeats: int = 1  # outputs that are to say the same
+    changes: tuple[bool, ...] = ()  # which columns are held as changes; none where none is
+    measured: Sequences = ()  # where some are: the columns as they were, each (frames, columns)
 
     def __getitem__(self, place: int) -> Values:
         return self.at(place, np.arange(len(self.sequences[place])))
 
+    def values(self, place: int) -> Values:
+        """(frames, columns): what was measured."""
+        return self.measured[place] if self.changes else self.sequences[place][:, list(self.columns)]
+
+    def now(self, place: int, frames: NDArray[np.int64]) -> Values:
+        """(rows, outputs): what is known at these frames of what outputs tell the change of; 0 for the others."""
+        known = self.values(place)[frames] * np.array(self.changes or False)
+        return self._of_outputs(np.repeat(known[:, None], len(self.steps), axis=1))
+
     def at(self, place: int, frames: NDArray[np.int64]) -> Values:
-        x = self.sequences[place]
+        x = self.measured[place] if self.changes else self.sequences[place]
+        columns = slice(None) if self.changes else list(self.columns)
         later = frames[:, None] + np.array(self.steps)
-        found = x[np.minimum(later, len(x) - 1)][..., list(self.columns)]
+        found: Values = x[np.minimum(later, len(x) - 1)][..., columns]
         found[later >= len(x)] = np.nan
-        return np.repeat(found.reshape(len(frames), -1), self.repeats, axis=1)
+        return self._of_outputs(found) - self.now(place, frames) if self.changes else self._of_outputs(found)
+
+    def _of_outputs(self, values: Values) -> Values:
+        """values (rows, steps, columns)."""
+        return np.repeat(values.reshape(len(values), -1), self.repeats, axis=1)
 
     @property
     def columns_now(self) -> tuple[int, ...] | None:
         if min(self.steps) < 1:
             return None
-        return tuple(np.repeat(np.tile(self.columns, len(self.steps)), self.repeats).tolist())
+        changes = self.changes or (False,) * len(self.columns)
+        now = [NONE_NOW if change else column for column, change in zip(self.columns, changes)]
+        return tuple(np.repeat(np.tile(now, len(self.steps)), self.repeats).tolist())
 
-    def pieces(self, _pieces: Sequence[Piece], sequences: Sequences) -> Ahead:
-        return replace(self, sequences=sequences)
+    def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Ahead:
+        measured = Cut(self.measured, Pieces.of(pieces)) if self.changes else ()
+        return replace(self, sequences=sequences, measured=measured)
 
     def reordered(self, order: Sequence[int], sequences: Sequences) -> Ahead:
         columns = tuple(list(order).index(column) for column in self.columns)

@@ -9,10 +9,12 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.changes import by_change, with_a_trend
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import places_of
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import select_columns
 from edgelstm.data.targets import Ahead
 from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.errors import Told
@@ -45,9 +47,16 @@ class Forecast(Task):
     ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
     quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
     season: Season = 0  # frames after which all is alike, such as a day: judged beside what was then; 0 = none
+    changes: Annotated[tuple[Column, ...], Distinct()] = ()  # with a trend: taken, and told, by how they change
 
     def suited(self, dataset: Dataset) -> Forecast:
-        """With a season of a day, where that is a whole number of frames and the recordings hold some of them."""
+        """With a season of a day, where that is a whole number of frames and the recordings hold some of them, and
+        with those columns by their changes that have a trend."""
+        names = dataset.feature_names or tuple(map(str, range(dataset.features)))
+        changes = self.changes or tuple(names[n] for n in with_a_trend(dataset))
+        return replace(self._with_season(dataset), changes=changes)
+
+    def _with_season(self, dataset: Dataset) -> Forecast:
         day = _DAY * dataset.sample_rate
         frames = round(day)
         few = _FEWEST_SEASONS * frames > min(map(len, dataset.sequences))
@@ -67,16 +76,24 @@ class Forecast(Task):
     def columns_to_tell(self) -> tuple[str, ...]:
         return self.columns
 
+    def taken(self, recordings: Recordings) -> Recordings:
+        return by_change(recordings, places_of(recordings, self.changes))
+
     def dataset(self, recordings: Recordings) -> Dataset:
         names = recordings.column_names
         places = places_of(recordings, self.columns) or tuple(range(recordings.columns))
+        by_changes = tuple(names[n] in self.changes for n in places)
         of_quantile = [f" q{q:g}" for q in self.quantiles] or [""]
         labels = [f"{names[n]} +{step}{q}" for step in self.ahead for n in places for q in of_quantile]
         units = recordings.units or ("",) * recordings.columns
         of_labels = [units[n] for _ in self.ahead for n in places for _ in of_quantile]
-        targets = Ahead(tuple(r.frames for r in recordings.recordings), places, self.ahead, len(of_quantile))
+        taken = self.taken(recordings)
+        targets = Ahead(tuple(r.frames for r in taken.recordings), places, self.ahead, len(of_quantile))
+        if any(by_changes):
+            measured = select_columns([r.frames for r in recordings.recordings], places)
+            targets = replace(targets, changes=by_changes, measured=measured)
         y = np.zeros(len(recordings.recordings), np.int64)
-        return from_recordings(recordings, y, tuple(labels), targets, tuple(of_labels))
+        return from_recordings(taken, y, tuple(labels), targets, tuple(of_labels))
 
     def levels(self, outputs: int) -> NDArray[np.float64] | None:
         return np.resize(np.array(self.quantiles), outputs) if self.quantiles else None
@@ -94,7 +111,11 @@ class Forecast(Task):
         guesses = {"persistence": at_answers([self._earlier(targets, place, 0) for place in places])}
         if self.season:
             guesses["season"] = at_answers([self._earlier(targets, place, self.season) for place in places])
-        told = Told(np.concatenate([one.answers for one in said]), truth, guesses)
+        answers = np.concatenate([one.answers for one in said])
+        if targets.changes:
+            now = np.concatenate([targets.now(place, one.at - 1) for place, one in enumerate(said)])
+            answers, truth = answers + now, truth + now
+        told = Told(answers, truth, guesses)
         levels = self.levels(len(dataset.labels))
         if levels is None:
             return told.errors(precision, streamed, dataset.labels, dataset.label_units)
@@ -103,7 +124,7 @@ class Forecast(Task):
     def _earlier(self, targets: Ahead, place: int, season: int) -> Floats:
         """(frames, outputs): for every output its column now, or, with a season, as it was a season before the frame
         that is told; NaN where that is not known yet."""
-        x = targets.sequences[place][:, list(targets.columns)]
+        x = targets.values(place)
         found = np.full((len(x), len(self.ahead), len(targets.columns)), np.nan, np.float32)
         for n, step in enumerate(self.ahead):
             back = -(-step // season) * season - step if season else 0  # the newest whole season before that is known

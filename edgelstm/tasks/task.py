@@ -64,6 +64,10 @@ class Task(ABC):
         """The recordings at `path`. Errors as of `edgelstm.data.read.read_recordings`."""
         return read_recordings(path, options)
 
+    def taken(self, recordings: Recordings) -> Recordings:
+        """Their frames as a model takes them. ValueError for a column that is not there."""
+        return recordings
+
     @abstractmethod
     def dataset(self, recordings: Recordings) -> Dataset:
         """What is to be learned from `recordings`. ValueError, naming recording or column, where they do not have

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.targets import Targets
+from edgelstm.data.targets import NONE_NOW, Targets
 from edgelstm.layers import Dense, Layer
 from edgelstm.training.config import Config
 from edgelstm.training.losses import Objective
@@ -145,5 +145,6 @@ def _changes(fit: Dataset, targets: Targets, columns: list[int]) -> Iterator[Flo
     for place, x in enumerate(fit.sequences):
         start = 0
         for part in targets.parts(place, len(x)):
-            yield part.astype(np.float64) - x[start : start + len(part), columns]
+            now = np.where(np.array(columns) == NONE_NOW, 0, x[start : start + len(part), columns])
+            yield part.astype(np.float64) - now
             start += len(part)

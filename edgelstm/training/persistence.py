@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgelstm.data.targets import NONE_NOW
 from edgelstm.model import Normalize
 from edgelstm.training.aims import Scaling
 from edgelstm.training.layers import Carried
@@ -23,10 +24,14 @@ def begin_at_persistence(
     network: Network, parameters: Parameters, normalize: Normalize, scaling: Scaling, columns: tuple[int, ...]
 ) -> Network:
     """Change first `parameters` such that every output says the newest value of its column, nearly; `columns` are
-    those of the features, one for each output. As they were where a layer has no room for the columns.
+    those of the features, one for each output, or `NONE_NOW` for one that tells a change: it begins at the mean. As
+    they were where a layer has no room for the columns.
 
     Returns the network, in which what carries them is never dropped."""
-    told = sorted(set(columns))
+    told = sorted(set(columns) - {NONE_NOW})
+    if not told:
+        parameters[f"{network.road[-1].name}.W"] *= _REST
+        return network
     first = {name: value.copy() for name, value in parameters.items()}
     road = _carried(network, first, Carried(np.array(told)))
     if not road:
@@ -34,13 +39,14 @@ def begin_at_persistence(
     carried = road[network.road[-2].name]
     last = network.road[-1].name
     W, b = first[f"{last}.W"], first[f"{last}.b"]
-    of_output = np.array([told.index(column) for column in columns])
-    mean, std = (np.asarray(v, np.float64)[list(columns)] for v in (normalize.mean, normalize.std))
-    gain = std / scaling.std / carried.factor
+    telling = np.flatnonzero(np.array(columns) != NONE_NOW)
+    now = [columns[output] for output in telling]
+    mean, std = (np.asarray(v, np.float64)[now] for v in (normalize.mean, normalize.std))
+    gain = std / scaling.std[telling] / carried.factor
     W *= _REST
     W[:, carried.places] = 0
-    W[np.arange(len(columns)), carried.places[of_output]] = gain
-    b[:] = (mean - scaling.mean) / scaling.std - gain * carried.offset
+    W[telling, carried.places[[told.index(column) for column in now]]] = gain
+    b[telling] = (mean - scaling.mean[telling]) / scaling.std[telling] - gain * carried.offset
     for name, value in first.items():
         parameters[name][...] = value
     return replace(network, carriers={name: one.places for name, one in road.items()})

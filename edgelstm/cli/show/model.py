@@ -32,6 +32,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "rate", show_rate(rate) if rate else "not known"
     if isinstance(task := facts.get("task"), dict) and task.get("kind"):
         yield "task", str(task["kind"])[:40]
+        if changes := task.get("changes"):
+            yield "changes", f"taken and told, not values, of {', '.join(map(str, changes))}; stream sees to both"
     if answer:
         yield "answer", _answer(answer)
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))
