@@ -4,7 +4,7 @@
 |---|---|
 | `header` | JSON as uint8: whose it is, how far the run came, the state of its random numbers |
 | `parameter.NAME`, `best.NAME` | weights now, and those of the best epoch |
-| `first.NAME`, `second.NAME` | Adam's moments |
+| `first.NAME`, `second.NAME`, or `velocity.NAME` | what Adam, or SGD, remembers of gradients |
 | `average.NAME` | averaged weights |
 """
 
@@ -26,7 +26,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.judging import Figure
 from edgelstm.training.network import Parameters
-from edgelstm.training.optimizer import Adam, Average
+from edgelstm.training.optimizer import Average, Optimizer
 
 VERSION: Literal[1] = 1
 
@@ -50,7 +50,7 @@ class Progress:
 
     parameters: Parameters
     best: Parameters
-    optimizer: Adam
+    optimizer: Optimizer
     average: Average
     rng: np.random.Generator
     history: list[Epoch] = field(default_factory=list)
@@ -148,8 +148,7 @@ def _arrays(progress: Progress) -> dict[str, Parameters]:
     return {
         "parameter": progress.parameters,
         "best": progress.best,
-        "first": progress.optimizer.first,
-        "second": progress.optimizer.second,
+        **progress.optimizer.moments,
         "average": progress.average.values,
     }
 

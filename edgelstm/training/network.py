@@ -10,10 +10,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.layers import Layer, Shape
 from edgelstm.model import Placed, place
-from edgelstm.training.layers import Arrays, Floats, Memory, Tape, Trainable
+from edgelstm.training.layers import Arrays, Floats, Memory, State, Tape, Trainable
 
 Parameters = dict[str, Floats]
 """By layer and field: `lstm0.W`, `lstm0.R`, `gru0.rb`, `conv0.W` …: shapes as in `edgelstm.layers`."""
+States = Mapping[str, State]
+"""By layer: what it carries from one piece of a recording to the next."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +60,23 @@ class Network:
         x: Floats,
         drops: Mapping[str, Floats] | None = None,
         memories: Mapping[str, Memory] | None = None,
+        before: States | None = None,
     ) -> Pass:
         """Forward over normalized frames x (T, features, B), T at least `stride`.
 
         drops: factors (values, B) or (runs, values, B) on the results of the layers that it names. With `memories`,
-        of every layer, the pass lives until the next one that uses them.
+        of every layer, the pass lives until the next one that uses them. before: instead of fresh states, what an
+        earlier pass over a multiple of `stride` frames left in `after`; no gradient passes into it.
         """
         drops = drops or {}
         memories = memories or self.memories()
+        states: States = before or {}
         tapes = []
         flow = x
         for layer, at in zip(self.layers, self.road, strict=True):
-            tape = layer.forward(weights_of(parameters, at.name), flow, at.source, memories[at.name])
+            tape = layer.forward(
+                weights_of(parameters, at.name), flow, at.source, memories[at.name], states.get(at.name)
+            )
             tapes.append(tape)
             flow = tape.result * drops[at.name] if at.name in drops else tape.result
         return Pass(self, flow, tapes, drops)
@@ -87,6 +94,10 @@ class Pass:
     scores: Floats  # (T // stride, outputs, B)
     _tapes: Sequence[Tape]
     _drops: Mapping[str, Floats]
+
+    def after(self) -> States:
+        """The states after the last frame, for the next piece of the same recordings; before `gradients`."""
+        return {at.name: tape.after() for at, tape in zip(self.network.road, self._tapes, strict=True)}
 
     def gradients(self, dscores: Floats) -> Parameters:
         """The gradient by every parameter, from the one by the scores, of their shape. Can be asked once."""

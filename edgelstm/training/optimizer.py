@@ -1,11 +1,14 @@
-"""Adam with decoupled weight decay, gradient clipping and the learning rate's course."""
+"""Adam and gradient descent, gradient clipping, averages of weights, and the learning rate's course."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
+from edgelstm.training.layers import Floats
 from edgelstm.training.network import Parameters
 
 
@@ -26,29 +29,71 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(steps - rising, 1)))
 
 
-class Adam:
-    """Kingma and Ba 2015, with the weight decay of Loshchilov and Hutter 2019 on weights, not on biases."""
+class Optimizer(ABC):
+    """Changes parameters, in place, by their gradients. Decay is decoupled from these (Loshchilov and Hutter 2019):
+    of weights, not of biases."""
+
+    def __init__(self, parameters: Parameters, moments: Sequence[str], weight_decay: float) -> None:
+        self.parameters = parameters
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self.moments = {
+            moment: {name: np.zeros_like(value) for name, value in parameters.items()} for moment in moments
+        }
+        """What it remembers of earlier gradients: moment → parameter → values of its shape."""
+
+    def begin(self) -> None:
+        """Forget all earlier gradients."""
+        self.steps = 0
+        for moment in self.moments.values():
+            for value in moment.values():
+                value[...] = 0
+
+    def step(self, gradients: Parameters, rate: float) -> None:
+        self.steps += 1
+        for name, value in self.parameters.items():
+            if value.ndim >= 2 and self.weight_decay:
+                value *= 1 - rate * self.weight_decay
+            value -= self._move(name, gradients[name], rate)
+
+    @abstractmethod
+    def _move(self, name: str, gradient: Floats, rate: float) -> Floats:
+        """What is taken from the parameter `name`."""
+
+
+class Adam(Optimizer):
+    """Kingma and Ba 2015."""
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
     def __init__(self, parameters: Parameters, weight_decay: float = 0.0) -> None:
-        self.parameters = parameters
-        self.weight_decay = weight_decay
-        self.steps = 0
-        self.first = {name: np.zeros_like(value) for name, value in parameters.items()}
-        self.second = {name: np.zeros_like(value) for name, value in parameters.items()}
+        super().__init__(parameters, ("first", "second"), weight_decay)
 
-    def step(self, gradients: Parameters, rate: float) -> None:
-        """Change the parameters in place."""
-        self.steps += 1
+    def _move(self, name: str, gradient: Floats, rate: float) -> Floats:
         unbias1, unbias2 = 1 - self.BETA1**self.steps, 1 - self.BETA2**self.steps
-        for name, value in self.parameters.items():
-            gradient, first, second = gradients[name], self.first[name], self.second[name]
-            first += (1 - self.BETA1) * (gradient - first)
-            second += (1 - self.BETA2) * (gradient * gradient - second)
-            if value.ndim >= 2 and self.weight_decay:
-                value *= 1 - rate * self.weight_decay
-            value -= rate / unbias1 * first / (np.sqrt(second / unbias2) + self.EPSILON)
+        first, second = self.moments["first"][name], self.moments["second"][name]
+        first += (1 - self.BETA1) * (gradient - first)
+        second += (1 - self.BETA2) * (gradient * gradient - second)
+        move: Floats = rate / unbias1 * first / (np.sqrt(second / unbias2) + self.EPSILON)
+        return move
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum (Polyak 1964), or Nesterov's as Sutskever et al. 2013 write it: the step is by
+    what the velocity will be."""
+
+    def __init__(
+        self, parameters: Parameters, weight_decay: float = 0.0, momentum: float = 0.9, nesterov: bool = False
+    ) -> None:
+        super().__init__(parameters, ("velocity",), weight_decay)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _move(self, name: str, gradient: Floats, rate: float) -> Floats:
+        velocity = self.moments["velocity"][name]
+        velocity *= self.momentum
+        velocity += gradient
+        move: Floats = rate * (gradient + self.momentum * velocity if self.nesterov else velocity)
+        return move
 
 
 class Average:
@@ -58,6 +103,10 @@ class Average:
         self.decay = decay
         self.steps = 0
         self.values = {name: value.copy() for name, value in parameters.items()}
+
+    def begin(self) -> None:
+        """Forget all earlier steps."""
+        self.steps = 0
 
     def update(self, parameters: Parameters) -> None:
         self.steps += 1

@@ -8,7 +8,7 @@ from edgelstm.training.layers.conv import TrainableConv
 from edgelstm.training.layers.dense import TrainableDense
 from edgelstm.training.layers.gru import TrainableGRU
 from edgelstm.training.layers.lstm import TrainableLSTM
-from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, Tape, Trainable, Width
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width
 
 KINDS: dict[str, type[Trainable]] = {
     kind.kind: kind for kind in (TrainableLSTM, TrainableGRU, TrainableContext, TrainableConv, TrainableDense)
@@ -20,6 +20,7 @@ __all__ = [
     "Carried",
     "Floats",
     "Memory",
+    "State",
     "Tape",
     "Trainable",
     "TrainableContext",

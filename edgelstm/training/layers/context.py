@@ -7,14 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgelstm.layers import Context, Shape
-from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, Tape, Trainable, Width
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width
 
 
 @dataclass(eq=False)
 class _Tape(Tape):
     sizes: TrainableContext
     frames: int  # of the input
+    joined: Floats  # (rows - hop + frames, values, B): the input behind what came before it
     result: Floats  # (runs, rows · values, B)
+
+    def after(self) -> State:
+        """The rows that the next result shares with the last one."""
+        rows, hop = self.sizes.rows, self.sizes.hop
+        end = self.frames // hop * hop
+        return {"rows": self.joined[end : end + rows - hop].copy()}
 
     def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
         if not want_dx:
@@ -58,12 +65,20 @@ class TrainableContext(Trainable):
         before the first."""
         return [slice(row, row + self.hop * (runs - 1) + 1, self.hop) for row in range(self.rows)]
 
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+    def forward(
+        self,
+        weights: Arrays,  # noqa: ARG002
+        x: Floats,
+        source: Shape,  # noqa: ARG002
+        memory: Memory,
+        before: State | None = None,
+    ) -> Tape:
         frames, size, B = x.shape
-        before, runs = self.rows - self.hop, frames // self.hop
-        joined = memory.take("joined", (before + frames, size, B), x.dtype)
-        joined[:before], joined[before:] = 0, x
+        kept, runs = self.rows - self.hop, frames // self.hop
+        joined = memory.take("joined", (kept + frames, size, B), x.dtype)
+        joined[:kept] = 0 if before is None else before["rows"]
+        joined[kept:] = x
         result = memory.take("result", (runs, self.rows, size, B), x.dtype)
         for row, reads in enumerate(self.reads(runs)):
             result[:, row] = joined[reads]
-        return _Tape(self, frames, result.reshape(runs, self.rows * size, B))
+        return _Tape(self, frames, joined, result.reshape(runs, self.rows * size, B))

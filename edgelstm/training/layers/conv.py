@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.layers import Conv, Shape
 from edgelstm.layers.layer import Activation
-from edgelstm.training.layers.trainable import Arrays, Floats, Memory, Tape, Trainable, Width, glorot
+from edgelstm.training.layers.trainable import Arrays, Floats, Memory, State, Tape, Trainable, Width, glorot
 
 
 @dataclass(eq=False)
@@ -66,7 +66,14 @@ class TrainableConv(Trainable):
             slice(first, first + span, self.stride) for first in range(0, self.taps * self.dilation, self.dilation)
         ]
 
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:
+    def forward(
+        self,
+        weights: Arrays,
+        x: Floats,
+        source: Shape,
+        memory: Memory,
+        before: State | None = None,  # noqa: ARG002
+    ) -> Tape:
         W, b = weights["W"], weights["b"]
         T, _, B = x.shape
         rows = (source.rows - (self.taps - 1) * self.dilation - 1) // self.stride + 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.layers import Dense, Shape
 from edgelstm.layers.layer import Activation
-from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, Tape, Trainable, Width, glorot
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width, glorot
 
 
 @dataclass(eq=False)
@@ -51,7 +51,14 @@ class TrainableDense(Trainable):
     def layer(self, weights: Arrays) -> Dense:
         return Dense(**weights, activation=self.activation)
 
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+    def forward(
+        self,
+        weights: Arrays,
+        x: Floats,
+        source: Shape,  # noqa: ARG002
+        memory: Memory,  # noqa: ARG002
+        before: State | None = None,  # noqa: ARG002
+    ) -> Tape:
         y = weights["W"] @ x
         y += weights["b"][:, None]
         if self.activation == "relu":

@@ -19,12 +19,14 @@ from edgelstm.training.layers.trainable import (
     Carried,
     Floats,
     Memory,
+    State,
     Tape,
     Trainable,
     Width,
     glorot,
     orthogonal,
     over_ones,
+    states_behind,
 )
 
 
@@ -35,17 +37,23 @@ class _Tape(Tape):
     x1: Floats  # (T, I + 1, B), the inputs above a row of ones
     gates: Floats  # (T, 3H, B): z, r, n; the backward pass writes over it
     m: Floats  # (T, H, B); the backward pass writes over it
-    result: Floats  # (T, H, B), h
+    h: Floats  # (T + 1, H, B), the first before the first run
+
+    def __post_init__(self) -> None:
+        self.result = self.h[1:]
+
+    def after(self) -> State:
+        return {"h": self.h[-1].copy()}
 
     def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
         W, R, rb = (self.weights[name] for name in ("W", "R", "rb"))
         T, H, B = self.result.shape
         through_reset = self._after if self.reset == "after" else self._before
-        start, dh = np.zeros((H, B), W.dtype), np.zeros((H, B), W.dtype)
+        dh = np.zeros((H, B), W.dtype)
         dR = np.zeros_like(R)
         for t in range(T - 1, -1, -1):
             dh += dresult[t]
-            h = self.result[t - 1] if t else start
+            h = self.h[t]
             z, r, n = self.gates[t, :H], self.gates[t, H : 2 * H], self.gates[t, 2 * H :]
             dh_old = dh * z
             # From here the gates' own memory takes their gradients, each when it has been read.
@@ -117,7 +125,14 @@ class TrainableGRU(Trainable):
     def layer(self, weights: Arrays) -> GRU:
         return GRU(**weights, reset=self.reset)
 
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+    def forward(
+        self,
+        weights: Arrays,
+        x: Floats,
+        source: Shape,  # noqa: ARG002
+        memory: Memory,
+        before: State | None = None,
+    ) -> Tape:
         W, R, b, rb = weights["W"], weights["R"], weights["b"], weights["rb"][:, None]
         T, _, B = x.shape
         H = self.units
@@ -128,9 +143,10 @@ class TrainableGRU(Trainable):
         gates = memory.take("gates", (T, 3 * H, B), W.dtype)
         np.matmul(np.column_stack([W, b]) * half, x1, out=gates)
         R = R * half
-        m, h = (memory.take(name, (T, H, B), W.dtype) for name in ("m", "h"))
-        old = np.zeros((H, B), W.dtype)
+        m = memory.take("m", (T, H, B), W.dtype)
+        h = states_behind("h", before, (T, H, B), W.dtype, memory)
         for t in range(T):
+            old = h[t]
             zr, n = gates[t, : 2 * H], gates[t, 2 * H :]
             zr += R[: 2 * H] @ old
             np.tanh(zr, out=zr)
@@ -144,7 +160,6 @@ class TrainableGRU(Trainable):
                 np.multiply(r, old, out=m[t])
                 n += R[2 * H :] @ m[t]
             np.tanh(n, out=n)
-            np.multiply(z, old - n, out=h[t])
-            h[t] += n
-            old = h[t]
+            np.multiply(z, old - n, out=h[t + 1])
+            h[t + 1] += n
         return _Tape(weights, self.reset, x1, gates, m, h)

@@ -14,12 +14,14 @@ from edgelstm.training.layers.trainable import (
     Carried,
     Floats,
     Memory,
+    State,
     Tape,
     Trainable,
     Width,
     glorot,
     orthogonal,
     over_ones,
+    states_behind,
 )
 
 
@@ -28,9 +30,15 @@ class _Tape(Tape):
     weights: Arrays
     x1: Floats  # (T, I + 1, B), the inputs above a row of ones
     gates: Floats  # (T, 4H, B), after their activations; the backward pass writes over it
-    c: Floats  # (T, H, B)
+    c: Floats  # (T + 1, H, B), the first before the first run
     tanh_c: Floats  # (T, H, B)
-    result: Floats  # (T, H, B), h
+    h: Floats  # (T + 1, H, B), likewise
+
+    def __post_init__(self) -> None:
+        self.result = self.h[1:]
+
+    def after(self) -> State:
+        return {"h": self.h[-1].copy(), "c": self.c[-1].copy()}
 
     def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
         W, R = self.weights["W"], self.weights["R"]
@@ -57,15 +65,12 @@ class _Tape(Tape):
             np.multiply(dc, g, out=i)
             g[...] = from_h
             np.multiply(dc, f, out=from_h)
-            if t:
-                np.multiply(dc, self.c[t - 1], out=f)
-            else:
-                f[...] = 0
+            np.multiply(dc, self.c[t], out=f)
             dc, from_h = from_h, dc
             a *= slope
+            dR += np.matmul(a, self.h[t].T, out=dR_t)
             if t:
                 np.matmul(R.T, a, out=dh)
-                dR += np.matmul(a, self.result[t - 1].T, out=dR_t)
         dz = self.gates
         dWb = np.matmul(dz, self.x1.transpose(0, 2, 1)).sum(axis=0)
         return (W.T @ dz if want_dx else None), {"W": dWb[:, :-1], "R": dR, "b": dWb[:, -1]}
@@ -103,7 +108,14 @@ class TrainableLSTM(Trainable):
     def layer(self, weights: Arrays) -> LSTM:
         return LSTM(**weights)
 
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:  # noqa: ARG002
+    def forward(
+        self,
+        weights: Arrays,
+        x: Floats,
+        source: Shape,  # noqa: ARG002
+        memory: Memory,
+        before: State | None = None,
+    ) -> Tape:
         W, R, b = weights["W"], weights["R"], weights["b"]
         T, _, B = x.shape
         H = self.units
@@ -114,21 +126,20 @@ class TrainableLSTM(Trainable):
         gates = memory.take("gates", (T, 4 * H, B), W.dtype)
         np.matmul(np.column_stack([W, b]) * half, x1, out=gates)
         R = R * half
-        c, tanh_c, h = (memory.take(name, (T, H, B), W.dtype) for name in ("c", "tanh_c", "h"))
+        c, h = (states_behind(name, before, (T, H, B), W.dtype, memory) for name in ("c", "h"))
+        tanh_c = memory.take("tanh_c", (T, H, B), W.dtype)
         recurrent = np.empty((4 * H, B), W.dtype)
         product = np.empty((H, B), W.dtype)
         for t in range(T):
             a = gates[t]
-            if t:
-                a += np.matmul(R, h[t - 1], out=recurrent)
+            a += np.matmul(R, h[t], out=recurrent)
             np.tanh(a, out=a)
             for sigmoid in (a[: 2 * H], a[3 * H :]):
                 sigmoid *= 0.5
                 sigmoid += 0.5
             i, f, g, o = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :]
-            np.multiply(i, g, out=c[t])
-            if t:
-                c[t] += np.multiply(f, c[t - 1], out=product)
-            np.tanh(c[t], out=tanh_c[t])
-            np.multiply(o, tanh_c[t], out=h[t])
+            np.multiply(i, g, out=c[t + 1])
+            c[t + 1] += np.multiply(f, c[t], out=product)
+            np.tanh(c[t + 1], out=tanh_c[t])
+            np.multiply(o, tanh_c[t], out=h[t + 1])
         return _Tape(weights, x1, gates, c, tanh_c, h)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -21,6 +22,8 @@ from edgelstm.records import Bounds
 Floats = NDArray[Any]
 Arrays = dict[str, Floats]
 """A layer's weights, or the gradients by them, by the names of the layer's fields: `W`, `R`, `b` …"""
+State = Mapping[str, Floats]
+"""What a layer carries from one piece of a recording to the next, by name: each (…, B)."""
 Width = Annotated[int, Bounds(1, 4096)]
 """Of anything that a recipe gives a layer a number of."""
 
@@ -60,11 +63,16 @@ class Tape(ABC):
 
     result: Floats  # (T, values, B)
 
+    def after(self) -> State:
+        """The state after the last run, copied; nothing of a layer that remembers nothing. Before `backward`."""
+        return {}
+
     @abstractmethod
     def backward(self, dresult: Floats, want_dx: bool) -> tuple[Floats | None, Arrays]:
         """(gradient by the layer's input, by its weights) from `dresult`, the one by its result, of its shape.
 
-        The first is None unless `want_dx`. Can be asked once: the tape's memory is used up.
+        The first is None unless `want_dx`. Can be asked once: the tape's memory is used up. What came before the
+        first run gets no gradient.
         """
 
 
@@ -93,8 +101,9 @@ class Trainable(ABC):
         """The layer of `edgelstm.layers` with these weights (copied)."""
 
     @abstractmethod
-    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory) -> Tape:
-        """Run over x (T, source.size, B) from a fresh state. The tape lives until `memory` is used again."""
+    def forward(self, weights: Arrays, x: Floats, source: Shape, memory: Memory, before: State | None = None) -> Tape:
+        """Run over x (T, source.size, B) from a fresh state, or from the one that another tape's `after` gave; T then
+        has to be a multiple of `every`. The tape lives until `memory` is used again."""
 
 
 def glorot(rng: np.random.Generator, fan_out: int, fan_in: int, shape: tuple[int, ...] = ()) -> Floats:
@@ -107,6 +116,17 @@ def orthogonal(rng: np.random.Generator, size: int) -> Floats:
     """Saxe et al. 2014: a random rotation (size, size) keeps the length of what comes back."""
     q, r = np.linalg.qr(rng.standard_normal((size, size)))
     return np.asarray(q * np.sign(np.diag(r)))
+
+
+def states_behind(
+    name: str, before: State | None, shape: tuple[int, int, int], dtype: DTypeLike, memory: Memory
+) -> Floats:
+    """Memory for the state `name` behind each run, and in front of them that of `before`: (T + 1, H, B), of which the
+    first is set. shape: (T, H, B)."""
+    T, H, B = shape
+    states = memory.take(name, (T + 1, H, B), dtype)
+    states[0] = 0 if before is None else before[name]
+    return states
 
 
 def over_ones(x: Floats, dtype: DTypeLike, memory: Memory) -> Floats:

@@ -96,6 +96,22 @@ def test_gradients_equal_finite_differences(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_from_a_carried_state_equal_finite_differences(name: str) -> None:
+    """What came before is given, so nothing of it moves with the weights."""
+    network, parameters = begun(NETWORKS[name])
+    x = np.random.default_rng(5).normal(size=(24, 3, 2))
+    before = network.run(parameters, x[:12]).after()
+    run = network.run(parameters, x[12:], before=before)
+    gradients = run.gradients(np.cos(run.scores))
+
+    def loss() -> float:
+        return float(np.sin(network.run(parameters, x[12:], before=before).scores).sum())
+
+    for key, value in parameters.items():
+        assert relative_error(gradients[key], by_differences(loss, value)) < 1e-6, key
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_by_the_input_equal_finite_differences(name: str) -> None:
     """A dense layer in front: what it gets comes back through all others, contexts first of all."""
     network, parameters = begun((TrainableDense(3, "linear"), *NETWORKS[name]))

@@ -57,6 +57,18 @@ def test_the_trainer_computes_what_the_model_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_pieces_with_carried_states_are_the_whole(name: str) -> None:
+    network, parameters = shaken(NETWORKS[name], np.float64)
+    x = np.random.default_rng(3).normal(size=(42, 3, 2))
+    whole, found, before = network.run(parameters, x).scores, [], None
+    for piece in (x[:6], x[6:30], x[30:36], x[36:]):
+        run = network.run(parameters, piece, before=before)
+        found.append(run.scores)
+        before = run.after()
+    np.testing.assert_allclose(np.concatenate(found), whole, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_padding_changes_nothing(name: str) -> None:
     network, parameters = shaken(NETWORKS[name], np.float64)
     x, target = np.random.default_rng(0).normal(size=(14, 3, 2)), np.eye(4)[:, [0, 2]]

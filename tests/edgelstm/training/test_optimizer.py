@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
+from edgelstm.training.optimizer import SGD, Adam, Average, clip_by_global_norm, learning_rate
 
 
 def test_adam_takes_the_published_steps() -> None:
@@ -50,3 +50,35 @@ def test_weights_decay_and_biases_do_not() -> None:
     parameters = {name: np.ones(shape) for name, shape in (("b", 3), ("W", (2, 3)), ("taps", (2, 3, 4)))}
     Adam(parameters, weight_decay=0.1).step({name: np.zeros_like(value) for name, value in parameters.items()}, 0.5)
     assert {name: float(value.max()) for name, value in parameters.items()} == {"b": 1, "W": 0.95, "taps": 0.95}
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_takes_the_published_steps(nesterov: bool) -> None:
+    """Equations 1 to 4 of Sutskever et al. 2013, whose velocity holds the rate: Nesterov's gradient is taken where
+    the velocity leads to. What is changed here are those leading points."""
+
+    def slope(theta: float) -> float:
+        return 3 * theta + 1
+
+    parameters = {"b": np.array([1.0])}
+    sgd = SGD(parameters, momentum=0.9, nesterov=nesterov)
+    theta, velocity = 1.0, 0.0
+    for _ in range(5):
+        leading = theta + 0.9 * velocity if nesterov else theta
+        assert parameters["b"][0] == pytest.approx(leading, rel=1e-12)
+        sgd.step({"b": np.array([slope(parameters["b"][0])])}, 0.01)
+        velocity = 0.9 * velocity - 0.01 * slope(leading)
+        theta += velocity
+
+
+@pytest.mark.parametrize("kind", [Adam, SGD])
+def test_an_optimizer_that_begins_anew_is_a_new_one(kind: type[Adam | SGD]) -> None:
+    parameters = {"b": np.array([1.0])}
+    optimizer = kind(parameters)
+    optimizer.step({"b": np.array([2.0])}, 0.1)
+    optimizer.begin()
+    parameters["b"][:] = 1
+    optimizer.step({"b": np.array([0.5])}, 0.1)
+    other = {"b": np.array([1.0])}
+    kind(other).step({"b": np.array([0.5])}, 0.1)
+    assert parameters["b"] == other["b"]
