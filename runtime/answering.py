@@ -21,6 +21,12 @@ class Answering:
     window: int
     hop: int
 
+    @property
+    def words(self) -> str:
+        """In some twenty columns."""
+        of = "" if self.pooling == "last" else f" of {self.window or 'all'}"
+        return f"{self.pooling}{of}, {f'every {self.hop}' if self.hop else 'when asked'}"
+
     def changed(
         self, pooling: PoolingKind | None = None, window: int | None = None, hop: int | None = None
     ) -> Answering:
@@ -52,3 +58,15 @@ class Answering:
             raise ValueError(f"window: {self.window}, expected a multiple of hop ({self.hop})")
         if self.window // self.hop * outputs > MAX_RING:
             raise ValueError(f"window: {self.window}, expected at most {MAX_RING // outputs} times hop ({self.hop})")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller asks of a stream's answers, each None for the model's own."""
+
+    pooling: PoolingKind | None = None
+    window: int | None = None  # in frames, as hop
+    hop: int | None = None
+
+
+OWN_ANSWER = Asked()

@@ -53,9 +53,8 @@ class Description:
         window, hop = answering.window // self.stride, answering.hop // self.stride
         return Pooling(answering.pooling, window, hop, self.outputs)
 
-    @property
-    def additions(self) -> tuple[int, float]:
-        """Of sums of scores: in the dearest frame, and in a frame on average."""
-        window, hop = self.window // self.stride, self.hop // self.stride
-        most, mean = additions(self.pooling, window, hop, self.outputs)
+    def additions(self, answering: Answering) -> tuple[int, float]:
+        """Of sums of scores, where a stream answers so: in the dearest frame, and in a frame on average."""
+        window, hop = answering.window // self.stride, answering.hop // self.stride
+        most, mean = additions(answering.pooling, window, hop, self.outputs)
         return most, mean / self.stride

@@ -19,6 +19,7 @@ from edgelstm.devices.predict.costs import Cost, costs
 from edgelstm.devices.predict.work import LayerWork, Work, work
 from edgelstm.records import Unavailable, to_json
 from edgelstm.runtime import Model
+from edgelstm.runtime.answering import OWN_ANSWER, Asked
 
 _CYCLES_OF_AN_ADDITION = 4
 """Of float64, each waiting for the one before: as long as the pipelines of most cores are."""
@@ -64,14 +65,15 @@ class Prediction:
         return {"kind": "prediction", "version": 2, **found}
 
 
-def predict(path: Path, board: BoardProfile) -> Prediction:
+def predict(path: Path, board: BoardProfile, asked: Asked = OWN_ANSWER) -> Prediction:
     """Estimate a frame of the model on each kind of core of the board, run as the first of its architectures, and
-    measure it here. ValueError for a file that is no `.elstm`, or where no core's cycles are known."""
-    found = work(path)
+    measure it here, in a stream that answers as `asked`. ValueError for a file that is no `.elstm`, where no core's
+    cycles are known, and for answers that the model cannot give."""
+    found = work(path, asked)
     estimates = tuple(_on_core(found, core) for core in board.cores)
     if all(isinstance(one, Unavailable) for one in estimates):
         raise ValueError(f"{board.id}: {'; '.join(one.reason for one in estimates if isinstance(one, Unavailable))}")
-    return Prediction(board.name, found, estimates, _here(path, found))
+    return Prediction(board.name, found, estimates, _here(path, found, asked))
 
 
 def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
@@ -154,9 +156,9 @@ def _added(found: Work) -> list[str]:
     return [f"the mean of scores: {found.additions:,} additions at most, {_CYCLES_OF_AN_ADDITION} cycles each"]
 
 
-def _here(path: Path, found: Work) -> Here:
+def _here(path: Path, found: Work, asked: Asked) -> Here:
     machine, model = detect(), Model(path)
-    return Here(machine.name, _on_this(machine, found, model.kernel), _measure(model))
+    return Here(machine.name, _on_this(machine, found, model.kernel), _measure(model, asked))
 
 
 def _on_this(machine: Board, found: Work, kernel: str) -> Estimate | Unavailable:
@@ -182,10 +184,10 @@ def _clock_now() -> float | Unavailable:
     return float(match[1]) if match else Unavailable("no cpufreq, and /proc/cpuinfo has no cpu MHz")
 
 
-def _measure(model: Model) -> float:
+def _measure(model: Model, asked: Asked) -> float:
     """µs of a frame, the mean of many, the least of some rounds."""
     frames = noise(model, -(-_MEASURED_FRAMES // model.stride) * model.stride)
-    stream, best = model.stream(), float("inf")
+    stream, best = model.stream(pooling=asked.pooling, window=asked.window, hop=asked.hop), float("inf")
     for _ in range(_MEASURED_ROUNDS):
         start = time.perf_counter_ns()
         stream.push(frames)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgelstm.runtime import Model
+from edgelstm.runtime.answering import OWN_ANSWER, Answering, Asked
 from edgelstm.runtime.pooling import rows_of_levels
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Work:
     unread_bytes: int  # of a stream: sums of a mean that no frame looks at
     additions: int  # of such sums, at most
     mean_additions: float
+    answer: Answering  # of the stream: how its scores become answers
 
     @property
     def stride(self) -> int:
@@ -62,8 +64,9 @@ class Work:
         return self.stream_bytes - self.unread_bytes
 
 
-def work(path: Path) -> Work:
-    """Operations and bytes of an `.elstm` file, layer by layer. ValueError for another file."""
+def work(path: Path, asked: Asked = OWN_ANSWER) -> Work:
+    """Operations and bytes of an `.elstm` file, layer by layer, of a stream that answers as `asked`. ValueError for
+    another file, and for answers that it cannot give."""
     if path.suffix != ".elstm":
         path.open("rb").close()
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
@@ -71,24 +74,29 @@ def work(path: Path) -> Work:
     multiple = 8 if model.precision == "int8" else 1
     passes = 2 if model.metadata.get("input") == "int16" else 1  # over W of the first layer: high and low bytes
     layers = tuple(_work(layer, multiple, passes if number == 0 else 1) for number, layer in enumerate(model.layers))
-    most, mean = model.description.additions
+    try:
+        answering = model.answering(asked.pooling, asked.window, asked.hop)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    most, mean = model.description.additions(answering)
     return Work(
         file=path.name,
         precision=model.precision,
         features=model.features,
         layers=layers,
-        stream_bytes=model.stream_bytes,
-        unread_bytes=_unread(model, most),
+        stream_bytes=model.stream_size(answering),
+        unread_bytes=_unread(model, answering, most),
         additions=most,
         mean_additions=mean,
+        answer=answering,
     )
 
 
-def _unread(model: Model, additions: int) -> int:
+def _unread(model: Model, answering: Answering, additions: int) -> int:
     """Bytes of float64 sums and totals that `additions` leave alone."""
     if not additions:
         return 0
-    rows = sum(rows_of_levels(model.window, model.hop))
+    rows = sum(rows_of_levels(answering.window, answering.hop))
     return max(0, rows * model.outputs - additions) * 8
 
 

@@ -25,7 +25,7 @@ from edgelstm.plain import file_name
 from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:  # what it costs to load is measured below
-    from edgelstm.runtime.engines.engine import EngineModel
+    from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 NOT_SAID = Unavailable("the engine does not say")
 _NO_RATE = Unavailable("neither the model nor the plan says how many frames a second come")
@@ -51,7 +51,7 @@ def profile_here(
     model, open_ms = _open(path)
     stages.end("model opened")
     start = time.perf_counter()
-    stream = model.stream()
+    stream = _new_stream(path, model, plan)
     stream_us = (time.perf_counter() - start) * 1e6
     stages.end("stream made")
 
@@ -65,7 +65,7 @@ def profile_here(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     run = Run(
-        model=_facts(path, model),
+        model=_facts(path, stream),
         input=kind,
         core=core,
         open_ms=open_ms,
@@ -100,6 +100,14 @@ def _open(path: Path) -> tuple[EngineModel, float]:
     start = time.perf_counter()
     model = open_model(path, bare=True)
     return model, (time.perf_counter() - start) * 1e3
+
+
+def _new_stream(path: Path, model: EngineModel, plan: Plan) -> EngineStream:
+    try:
+        return model.stream(pooling=plan.pooling, window=plan.window, hop=plan.hop)
+    except ValueError as error:
+        line = str(error)
+        raise ValueError(line if line.startswith(str(path)) else f"{path}: {line}") from None
 
 
 def _measure(measurement: Measurement, stages: _Stages) -> tuple[Latency, int | Unavailable]:
@@ -137,8 +145,9 @@ def check_core(core: int) -> None:
         raise ValueError(f"core {core}: this process may run on {', '.join(map(str, usable))}")
 
 
-def _facts(path: Path, model: EngineModel) -> ModelFacts:
-    content = path.read_bytes()
+def _facts(path: Path, stream: EngineStream) -> ModelFacts:
+    content, model = path.read_bytes(), stream.model
+    size = model.stream_size(stream.answering)
     return ModelFacts(
         file=file_name(path),
         size=len(content),
@@ -149,6 +158,7 @@ def _facts(path: Path, model: EngineModel) -> ModelFacts:
         features=model.features,
         outputs=model.outputs,
         sample_rate=float(model.sample_rate) or Unavailable("the model does not say"),
-        stream_bytes=NOT_SAID if model.stream_bytes is None else model.stream_bytes,
-        state_bytes=model.snapshot_bytes,
+        stream_bytes=NOT_SAID if size is None else size,
+        state_bytes=stream.snapshot_bytes,
+        answer=stream.answering,
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from edgelstm.devices.profiling.budget import parse_budget
 from edgelstm.records import Bounds, check, from_json, parse_json, to_json
+from edgelstm.runtime.pooling import PoolingKind
 
 MOST_SECONDS = 7 * 86_400.0
 
@@ -35,6 +36,9 @@ class Plan:
     paced_seconds: Seconds = 3.0
     duration: Annotated[float, Bounds(0, MOST_SECONDS)] = 0.0  # of soaking after that; 0 is none
     core: Annotated[int, Bounds(0, 4095)] | None = None  # the one to run on
+    pooling: PoolingKind | None = None  # of answers, as the next two; None: the model's own
+    window: int | None = None
+    hop: int | None = None
     data: str | None = None  # CSV or NDJSON with frames; None is noise in the range of the training data
     budget: tuple[str, ...] = ()  # such as latency_p99=2ms; they go before the model's own
     wait: Annotated[float, Bounds(0, 86_400)] = 20.0  # seconds for another profile on the same machine to end

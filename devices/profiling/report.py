@@ -14,10 +14,11 @@ from edgelstm.devices.profiling.budget import Unit
 from edgelstm.devices.profiling.measure import Latency
 from edgelstm.files import write_whole
 from edgelstm.records import Unavailable, from_json, load, parse_json, to_json, to_text
+from edgelstm.runtime.answering import Answering
 
 VERSION = 2
 _NOT_ASKED = Unavailable("not asked")
-"""Reports of before do not say how a file agrees."""
+"""Reports of before do not say how a file agrees, nor how its stream answered."""
 
 _MOST_BYTES = 64 << 20
 
@@ -48,6 +49,7 @@ class ModelFacts:
     stream_bytes: int | Unavailable  # all the memory of one stream
     state_bytes: int | Unavailable  # the part that must outlive a frame, as it is saved
     agrees: Agrees | Unavailable = _NOT_ASKED
+    answer: Answering | Unavailable = _NOT_ASKED  # how scores became answers, what `stream_bytes` are for
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _facts_of_export(path: Path) -> dict[str, Any]:
     return {
         **{name: value for name, value in model.metadata.items() if is_graph or name not in FILE_FIELDS},
         **_counted(model.layers, model.parts, model.frame_macs),
-        "frame_additions": model.description.additions[0],
+        "frame_additions": model.description.additions(model.description.answering)[0],
         "precision": model.precision,
         "features": model.features,
         "outputs": model.outputs,

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import BOARD_TROUBLE, FAILED, GATE_FAILED, check_output, checked, seconds, wheel_option
+from edgelstm.cli.common import (
+    BOARD_TROUBLE,
+    FAILED,
+    GATE_FAILED,
+    answer_options,
+    check_output,
+    checked,
+    seconds,
+    wheel_option,
+)
 from edgelstm.cli.show import style
 
 if TYPE_CHECKING:
@@ -55,6 +64,7 @@ _PACED_SECONDS = 3.0
     metavar="FILE",
     help="CSV or NDJSON with frames to give the models (the first 10,000 are used, again and again).",
 )
+@answer_options()
 @click.option(
     "--budget",
     "budgets",
@@ -98,6 +108,8 @@ def command(
     With --board everything that is needed goes to the board by your own ssh, is measured there and removed again;
     several boards are measured at the same time. A board that fails is a line on stderr, and the exit code is 4.
 
+    Streams answer as each MODEL does, or as --hop, --window and --pooling say: a window costs memory, an answer time.
+
     With --predict nothing runs on the board: from its description, the model's operations and the kernels as they
     are compiled comes an estimate, beside one for this machine and what is measured here.
 
@@ -121,7 +133,7 @@ def command(
     for model in models:
         check_proven(model)
     if predicted is not None:
-        return _predict(models, predicted, as_json=as_json, output=output)
+        return _predict(models, predicted, plan, as_json=as_json, output=output)
     # Python would die of SIGTERM at once and leave the measuring process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if hosts or boards_file is not None:
@@ -151,19 +163,21 @@ def _plan(models: Sequence[Path], *, budgets: Sequence[str], data: Path | None, 
         raise click.UsageError(f"--{option}:{problem}") from None
 
 
-def _predict(models: Sequence[Path], board_id: str, *, as_json: bool, output: Path | None) -> int:
+def _predict(models: Sequence[Path], board_id: str, plan: Plan, *, as_json: bool, output: Path | None) -> int:
     """Print, and write where asked to, what a frame of each model would cost on the board of that id."""
     from edgelstm.cli.show.prediction import describe
     from edgelstm.devices.boards.profile import board
     from edgelstm.devices.predict.prediction import predict
     from edgelstm.files import write_whole
     from edgelstm.records import to_text
+    from edgelstm.runtime.answering import Asked
 
     try:
         profile = board(board_id)
     except ValueError as error:
         raise click.UsageError(f"--predict: {error}") from None
-    found = [predict(model, profile) for model in models]
+    asked = Asked(plan.pooling, plan.window, plan.hop)
+    found = [predict(model, profile, asked) for model in models]
     text = to_text(_one_or_all([one.to_json() for one in found]))
     if output is not None:
         write_whole(output, text.encode())

@@ -55,6 +55,7 @@ class Anomaly(Task):
 
     kind = "anomaly"
     summary = "what is not as it always was"
+    says = "forecasts"
     activation = "linear"
     criteria = ("mse", "huber")
     scaled = True

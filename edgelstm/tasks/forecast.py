@@ -39,6 +39,7 @@ class Forecast(Task):
 
     kind = "forecast"
     summary = "what columns will be, so many frames later"
+    says = "forecasts"
     activation = "linear"
     criteria = ("mse", "huber", "quantile")
     scaled = True

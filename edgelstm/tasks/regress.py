@@ -28,6 +28,7 @@ class Regress(Task):
 
     kind = "regress"
     summary = "numbers, of each recording or frame"
+    says = "values"
     activation = "linear"
     criteria = ("mse", "huber")
     scaled = True

@@ -28,6 +28,7 @@ class Task(ABC):
 
     kind: ClassVar[str]
     summary: ClassVar[str]  # in a few words
+    says: ClassVar[str] = "labels"  # what answers are, in a word
     activation: ClassVar[Activation] = "softmax"
     normalizes: ClassVar[bool] = True  # features are brought to one mean and deviation
     criteria: ClassVar[tuple[Criterion, ...]] = ("cross-entropy",)  # what training may make small; the first is usual

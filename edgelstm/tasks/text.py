@@ -29,6 +29,7 @@ class Text(Task):
 
     kind = "text"
     summary = "texts, symbol by symbol: the next one, or the label of all"
+    says = "symbols"
     normalizes = False
 
     tell: Literal["next", "label"] = "next"  # the next symbol after each, or the label of each text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from edgelstm.export.parity.independent import independent
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 from edgelstm.plain import printable
+from edgelstm.records import Line
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.thresholds import USUAL
 
@@ -98,6 +99,7 @@ class Agreement:
     worst_error: float = 0.0  # its RMS error, relative to its own standard deviation
     unanswered: int = 0  # labels that the model decides for in no answer, fresh or streamed; linear: that never move
     unanswered_labels: tuple[str, ...] = ()  # the first 100 of them, of at most 40 letters; places without labels
+    says: Annotated[str, Line(20, least=0)] = ""  # where they decide nothing, in a word, what answers are
 
     def problems(self) -> list[str]:
         """What is not as it should be, a few words each."""
@@ -119,7 +121,8 @@ class Agreement:
         if self.fresh.agreeing is None:
             worst = f"; {self._worst()}" if self.worst_output is not None else ""
             note = f"; {self.note()}" if self.unanswered else ""
-            return f"agrees: no decisions; {error}{worst}{note}"
+            says = f"{self.says}, " if self.says else ""
+            return f"agrees: {says}no decisions; {error}{worst}{note}"
         if self.data == "calibration":
             return f"agrees: no recordings that calibration did not see; on those that it saw, {error}"
         if self.share is None:
@@ -197,8 +200,15 @@ def agreement(model: Model, engine: EngineModel, recordings: Frames, data: Data,
         worst_output=None if worst_way.worst_output is None else _name(model, worst_way.worst_output),
         worst_error=worst_way.worst_error,
         unanswered=len(unanswered),
+        says=_says(model) if fresh.agreeing is None else "",
         unanswered_labels=tuple(unanswered[:_MOST_NAMED]),
     )
+
+
+def _says(model: Model) -> str:
+    """What answers of a model that decides nothing are. An imported one may be of no task that has such."""
+    has_such = model.task.activation == "linear" or not model.task.decides
+    return model.task.says if has_such else "values"
 
 
 def _unanswered(model: Model, expected: Expected) -> list[str]:

@@ -92,6 +92,11 @@ class EngineModel(ABC):
         when the engine does not say what it needs.
         """
 
+    def stream_size(self, _answering: Answering) -> int | None:
+        """All the memory of one stream that gives these answers; None where the engine does not say. ValueError where
+        there is no such stream."""
+        return None
+
     def answering(
         self, pooling: PoolingKind | None = None, window: int | None = None, hop: int | None = None
     ) -> Answering:

@@ -71,6 +71,7 @@ def _facts(board: Board, run: Run) -> Markup:
             "first frame",
             f"{show_time(run.latency.first_us)}, warm-up p50 {show_time(run.latency.warm_up.p50_us)}",
         ),
+        ("answers", _text(model.answer if isinstance(model.answer, Unavailable) else model.answer.words)),
         ("stream", f"{show_size(model.stream_bytes)}, of which state {show_size(model.state_bytes)}"),
         ("clock's share", f"{show_time(run.latency.overhead_us)} of each time"),
     ]

@@ -38,6 +38,9 @@ def _what_agrees(results: Sequence[Export]) -> str:
     told = [result.proof.agrees for result in results if result.proof and result.proof.agrees.share is not None]
     of = f" of {_from_to(agrees.answers for agrees in told)} answers" if told else " of answers"
     worth = f" ({_from_to(agrees.independent for agrees in told)} independent)" if told else ""
+    says = next((result.proof.agrees.says for result in results if result.proof), "")
+    if says:
+        return f"{says} decide nothing; error tells"
     return f"share{of}{worth} on unseen recordings that are decided as float32 decides"
 
 
@@ -54,7 +57,7 @@ def agrees_of(proof: Proof) -> str:
     if agrees.share is not None:
         return show_share(agrees.share)
     if agrees.fresh.agreeing is None:
-        return "linear"
+        return agrees.says or "linear"
     return "no data" if agrees.data == "calibration" else f"too few ({agrees.independent})"
 
 
@@ -75,7 +78,8 @@ def marked(proof: Proof, text: str) -> str:
 
 def headline(proof: Proof) -> str:
     """What a proof found, in some thirty columns."""
-    return f"agrees {agrees_of(proof)}, error {error_of(proof)}"
+    agrees = proof.agrees.says or f"agrees {agrees_of(proof)}"
+    return f"{agrees}, error {error_of(proof)}"
 
 
 def _row(result: Export, us: float | None) -> tuple[str, ...]:

@@ -20,13 +20,14 @@ def describe(found: Prediction) -> str:
         for one in work.layers
     ]
     if work.additions:
-        rows.append(("mean of scores, additions", "", f"{work.additions:,}", show_size(8 * work.additions)))
+        rows.append(("pooling scores, additions", "", f"{work.additions:,}", show_size(8 * work.additions)))
     rows.append(("all, with the state", "", f"{work.macs:,}", show_size(work.bytes)))
     estimates = [_column(one.core, one) for one in found.estimates if not isinstance(one, Unavailable)]
     if not isinstance(here.estimate, Unavailable):
         estimates.append(_column("this machine", here.estimate))
     lines = [
         paragraph(style.heading(f"{work.file} on {found.board}: an estimate, nothing ran there")),
+        f"answers: {work.answer.words}",
         table(("layer", "runs", "multiply-accumulates", "reads"), rows, indent=""),
         "",
         columns(estimates),

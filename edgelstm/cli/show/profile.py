@@ -76,6 +76,7 @@ def _column(run: Run, board: str | None) -> Rows:
     stages = {stage.name: stage.memory.resident for stage in run.stages}
     last = run.stages[-1]
     usage = last.usage
+    answer = NONE if isinstance(model.answer, Unavailable) else model.answer.words
     return [
         *([("", _shortened(board))] if board is not None else []),
         ("", _shortened(model.file)),
@@ -91,6 +92,7 @@ def _column(run: Run, board: str | None) -> Rows:
         ("  growth after warm-up", show_size(run.growth)),
         ("  peak, shared fairly", f"{show_size(last.memory.peak)}, {show_size(last.memory.proportional)}"),
         ("faults: minor, major", f"{usage.minor_faults:,}, {usage.major_faults:,}"),
+        ("answers", answer),
         ("one stream, its state", f"{show_size(model.stream_bytes)}, {show_size(model.state_bytes)}"),
     ]
 

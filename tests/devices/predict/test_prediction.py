@@ -19,6 +19,7 @@ from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
+from edgelstm.runtime.answering import Answering, Asked
 from layer_lists import LISTS, layer_list
 from random_models import random_model
 
@@ -162,6 +163,20 @@ def test_a_mean_costs_its_additions_and_reads_no_more_of_its_ring(tmp_path):
         assert any("mean of scores" in note for note in estimate.assumptions) == (window > 0)
     assert found[200, 50][0].additions == 7 * (1 + 4)
     assert found[100_000, 1][0].stream_bytes > 100_000 * 7 * 8
+
+
+def test_answers_may_be_others_than_the_files_own(tmp_path):
+    paths = {}
+    for answer in (Answer("last", 0, 1), Answer("mean", 200, 50)):
+        paths[answer] = tmp_path / f"{answer.pooling}.elstm"
+        paths[answer].write_bytes(encode(random_model(6, (16,), (7,), answer=answer)))
+    last, mean = paths.values()
+    asked = work(last, Asked("mean", 200, 50))
+    own = work(mean)
+    assert replace(own, file="last.elstm") == replace(asked, layers=own.layers)
+    assert asked.stream_bytes == Model(last).stream_size(Answering("mean", 200, 50))
+    with pytest.raises(ValueError, match=r"last\.elstm: window: 10, expected a multiple of hop \(3\)$"):
+        work(last, Asked("mean", 10, 3))
 
 
 @pytest.mark.parametrize("name", LISTS)

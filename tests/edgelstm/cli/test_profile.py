@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
+from edgelstm.cli.show.profile import table
 from edgelstm.devices import Unavailable, detect, read_report
 from edgelstm.devices.profiling.lock import alone
 from edgelstm.devices.profiling.report import Report
@@ -115,6 +116,20 @@ def test_the_report_says_what_was_run(run, files, tmp_path):
     assert report.board == detect()
 
 
+def test_a_stream_is_measured_with_the_answers_that_are_asked_for(run, files):
+    asked = {"pooling": "mean", "window": 400, "hop": 2}
+    options = [word for name, value in asked.items() for word in (f"--{name}", value)]
+    code, out, _ = run("profile", "int8.elstm", "--frames", 50, "--pace", "flat", "--json", *options)
+    (one,) = Report.from_json(json.loads(out)).runs
+    stream = RuntimeModel(files / "int8.elstm").stream(**asked)
+    assert (code, one.model.answer) == (0, stream.answering)
+    assert (one.model.stream_bytes, one.model.state_bytes) == (
+        stream.model.stream_size(stream.answering),
+        stream.snapshot_bytes,
+    )
+    assert re.search(r"^answers +mean of 400, every 2$", table([Report.from_json(json.loads(out))]), re.MULTILINE)
+
+
 def test_a_short_time_gives_no_percentile_it_cannot_know(run):
     code, out, _ = run("profile", "int8.elstm", "--frames", 50, "--pace", "flat", "--json")
     steady = json.loads(out)["runs"][0]["latency"]["flat"]["spread"]
@@ -170,6 +185,8 @@ def test_a_module_of_the_current_folder_is_not_imported(run, files, monkeypatch)
         (["int8.elstm", "--budget", "rss=20ms"], 2, "rss: '20ms', expected a size such as"),
         (["int8.elstm", "--seconds", "0"], 2, "--seconds"),
         (["int8.elstm", "--frobnicate"], 2, "--frobnicate"),
+        (["int8.elstm", "--pooling", "median"], 2, "--pooling: 'median', expected one of last"),
+        (["int8.elstm", "--window", "9"], 1, "int8.elstm: window: 9, expected 0 with pooling last"),
         ([], 2, "MODEL"),
         (["int8.elstm", "--frames", "10", "--output", "no/such/r.json"], 2, "folder no/such does not exist"),
     ],

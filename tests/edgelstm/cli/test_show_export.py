@@ -25,6 +25,7 @@ AGREES = Agreement("unseen", 3, 900, 281, 120, 0.9964, 0.0123, 0.02, True, Way(2
         (replace(AGREES, share=None, answers=2000, independent=54), "agrees too few (54), error 1.2 %"),
         (replace(AGREES, share=None, data="calibration"), "agrees no data, error 1.2 %"),
         (replace(AGREES, share=None, fresh=Way(281, 120, None, 0.0123)), "agrees linear, error 1.2 %"),
+        (replace(AGREES, share=None, fresh=Way(281, 120, None, 0.0123), says="symbols"), "symbols, error 1.2 %"),
         (
             replace(
                 AGREES, share=None, fresh=Way(281, 120, None, 0.01, 1, 0.08), worst_output="level", worst_error=0.08
