@@ -84,7 +84,8 @@ def test_devices_need_the_runtime_alone(graph):
     for name in graph:
         if name.startswith("edgelstm.devices"):
             others = reachable(graph, name) - GROUND
-            assert all(other.startswith(("edgelstm.devices", "edgelstm.runtime")) for other in others), name
+            allowed = ("edgelstm.devices", "edgelstm.runtime", "edgelstm.page")
+            assert all(other.startswith(allowed) for other in others), name
 
 
 def test_nothing_imports_the_commands(graph):
@@ -97,3 +98,6 @@ def test_the_ground_imports_nothing_above_it(graph):
     for name in ("files", "plain", "delimited", "stamps"):
         assert graph[f"edgelstm.{name}"] == set()
     assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.plain"}
+    for name in graph:
+        if name.startswith("edgelstm.page"):
+            assert all(other.startswith("edgelstm.page") for other in reachable(graph, name)), name

@@ -1,7 +1,6 @@
 """Reports as one page of HTML: self-contained, without scripts, for a phone as for a screen.
 
-A report may come from a board that nobody vouches for: every text in it goes through `markup`, which escapes it,
-and the page forbids itself whatever it does not hold (Content-Security-Policy).
+A report may come from a board that nobody vouches for; `edgelstm.page` sees to it that it cannot write on the page.
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ from collections.abc import Callable, Sequence
 
 from edgelstm.devices.profiling.histogram import figure
 from edgelstm.devices.profiling.measure import Phase
-from edgelstm.devices.profiling.page.charts import Bar, Range, bars, ranges
-from edgelstm.devices.profiling.page.markup import Markup, join, table, tag
+from edgelstm.devices.profiling.page.charts import Range, ranges
 from edgelstm.devices.profiling.page.run import budget_row, run_section
-from edgelstm.devices.profiling.page.style import CSS
 from edgelstm.devices.profiling.report import Report, Run
 from edgelstm.devices.units import NONE, show_number, show_size, show_time
+from edgelstm.page.charts import Bar, bars
+from edgelstm.page.document import document
+from edgelstm.page.markup import Markup, join, table, tag
 from edgelstm.records import Unavailable
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _PERCENTILES = (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us"))
 
 
@@ -46,14 +45,8 @@ def page(reports: Sequence[Report]) -> str:
         *(run_section(name, report, run) for name, report, run in named),
         _footer(),
     ]
-    head = [
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("title", "EdgeLSTM profile: " + ", ".join(dict.fromkeys(name for name, _, _ in named))[:120]),
-        tag("style", Markup(CSS)),
-    ]
-    return f"<!doctype html>\n{tag('html', tag('head', *head), tag('body', *body), lang='en')}\n"
+    names = ", ".join(dict.fromkeys(name for name, _, _ in named))
+    return document(f"EdgeLSTM profile: {names}", body)
 
 
 def _named(reports: Sequence[Report]) -> list[tuple[str, Report, Run]]:

@@ -9,11 +9,12 @@ from edgelstm.devices.machine.conditions import Conditions, highest
 from edgelstm.devices.machine.detect import Board
 from edgelstm.devices.profiling.histogram import FEWEST, SPREAD, figure
 from edgelstm.devices.profiling.measure import Interval, Phase
-from edgelstm.devices.profiling.page.charts import Bar, Counts, Line, bars, courses, histogram
-from edgelstm.devices.profiling.page.markup import Markup, table, tag
+from edgelstm.devices.profiling.page.charts import Counts, Line, courses, histogram
 from edgelstm.devices.profiling.proven import show_agreement
 from edgelstm.devices.profiling.report import Report, Run, Verdict
 from edgelstm.devices.units import NONE, show_decimal, show_figure, show_hertz, show_number, show_size, show_time
+from edgelstm.page.charts import Bar, bars
+from edgelstm.page.markup import Markup, facts, table, tag
 from edgelstm.records import Unavailable
 
 T = TypeVar("T")
@@ -75,8 +76,7 @@ def _facts(board: Board, run: Run) -> Markup:
         ("stream", f"{show_size(model.stream_bytes)}, of which state {show_size(model.state_bytes)}"),
         ("clock's share", f"{show_time(run.latency.overhead_us)} of each time"),
     ]
-    listed = [part for term, text in rows for part in (tag("dt", term), tag("dd", text))]
-    return Markup(tag("h3", "Model and board") + tag("dl", *listed))
+    return Markup(tag("h3", "Model and board") + facts(rows))
 
 
 def _distributions(phases: Sequence[tuple[str, Phase]]) -> list[Markup]:
@@ -176,9 +176,9 @@ def _conditions(run: Run, intervals: Sequence[Interval]) -> Markup:
         ("load", lambda now: NONE if isinstance(now.load, Unavailable) else f"{now.load:.3g}"),
     ]
     rows: list[list[str | Markup]] = [[name, *(show(now) for _, now in moments)] for name, show in figures]
-    throttling = [part for name, now in moments for part in (tag("dt", name), tag("dd", _throttling(now)))]
+    throttling = facts((name, _throttling(now)) for name, now in moments)
     listed = table(["", *(name for name, _ in moments)], rows)
-    return Markup(tag("h3", "Clock, temperature") + listed + tag("h3", "Throttling") + tag("dl", *throttling))
+    return Markup(tag("h3", "Clock, temperature") + listed + tag("h3", "Throttling") + throttling)
 
 
 def _worst(course: Sequence[Conditions]) -> Conditions:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from edgelstm.devices import Plan
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.page import page
-from edgelstm.devices.profiling.page.markup import Markup, tag
 from edgelstm.devices.profiling.report import Report, Skipped, parse_report
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Normalize
+from edgelstm.page.markup import Markup, tag
 from edgelstm.records import Unavailable
 
 VOID = {"meta", "br"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-_VOID = {"meta", "line", "rect", "circle", "polyline", "path"}
+_VOID = {"meta", "line", "rect", "circle", "polyline"}
 
 
 class Markup(str):
@@ -30,8 +30,18 @@ def join(parts: Iterable[str | Markup]) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
 
 
-def table(header: list[str], rows: list[list[str | Markup]]) -> Markup:
+def table(header: Sequence[str], rows: Iterable[Sequence[str | Markup]]) -> Markup:
     """In a box of its own that scrolls where the screen is narrow; the first column stays."""
     head = tag("tr", *(tag("th", cell, scope="col") for cell in header))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
     return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")
+
+
+def facts(rows: Iterable[tuple[str, str | Markup]]) -> Markup:
+    """Terms and what they are."""
+    return tag("dl", *(part for term, text in rows for part in (tag("dt", term), tag("dd", text))))
+
+
+def cards(parts: Iterable[str | Markup]) -> Markup:
+    """Boxes beside one another where there is room; nothing is made of what is empty."""
+    return tag("div", *(tag("div", part, class_="card") for part in parts if part), class_="cards")
