@@ -68,7 +68,8 @@ def lines(
     for line in courses:
         places = " ".join(f"{of_x.place(a):.1f},{of_y.place(b):.1f}" for a, b in line.points)
         drawn.append(tag("polyline", points=places, class_=f"line {line.style}"))
-    legend = dict.fromkeys((one.name, one.style) for one in (*courses, *bands) if one.name)
+    named = [(line.name, line.style) for line in courses] + [(band.name, band.style) for band in bands]
+    legend = dict.fromkeys(one for one in named if one[0])
     return figure(title, bottom + 22, drawn, list(legend))
 
 
