@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,23 +36,44 @@ def stretch(sequence: Floats, start: float, frames: int, speed: float) -> Floats
     return mixed
 
 
-def augment(x: Floats, config: Augment, std: Floats, rng: np.random.Generator) -> Floats:
-    """Mirroring, rotation, scale, shift and noise on a batch x (B, T, features), which may be written over.
+def draw(count: int, features: int, config: Augment, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """What is done to all frames of a sequence alike, by name, of `count` sequences: each array (count, …).
 
     A watch turned on the wrist turns all its sensors alike: the triads of one sequence share a rotation.
     """
+    drawn: dict[str, Floats] = {}
     if config.mirror:
-        sign = np.where(rng.random((len(x), 1, 1)) < 0.5, -1, 1).astype(x.dtype)
-        x[..., list(config.mirror)] *= sign
+        drawn["sign"] = np.where(rng.random((count, 1, 1)) < 0.5, -1, 1)
     if config.rotation:
-        turn = random_rotations(len(x), config.rotation, rng).astype(x.dtype)
-        for triad in config.triads:
-            x[..., list(triad)] = x[..., list(triad)] @ turn
+        drawn["turn"] = random_rotations(count, config.rotation, rng)
     if config.scale:
-        for triad in config.triads:
-            x[..., list(triad)] *= rng.uniform(1 - config.scale, 1 + config.scale, (len(x), 1, 1)).astype(x.dtype)
+        drawn["scale"] = rng.uniform(1 - config.scale, 1 + config.scale, (len(config.triads), count, 1, 1)).swapaxes(
+            0, 1
+        )
     if config.shift:
-        x += std * config.shift * rng.standard_normal((len(x), 1, x.shape[2]), dtype=np.float32)
+        drawn["shift"] = config.shift * rng.standard_normal((count, 1, features), dtype=np.float32)
+    return {name: value.astype(np.float32) for name, value in drawn.items()}
+
+
+def augment(
+    x: Floats,
+    config: Augment,
+    std: Floats,
+    rng: np.random.Generator,
+    drawn: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Floats:
+    """Mirroring, rotation, scale, shift and noise on a batch x (B, T, features), which may be written over. drawn: of
+    `draw`, for its sequences, where they are pieces of longer ones."""
+    drawn = draw(len(x), x.shape[2], config, rng) if drawn is None else drawn
+    if "sign" in drawn:
+        x[..., list(config.mirror)] *= drawn["sign"]
+    for n, triad in enumerate(config.triads):
+        if "turn" in drawn:
+            x[..., list(triad)] = x[..., list(triad)] @ drawn["turn"]
+        if "scale" in drawn:
+            x[..., list(triad)] *= drawn["scale"][:, n]
+    if "shift" in drawn:
+        x += std * drawn["shift"]
     if config.noise:
         x += std * config.noise * rng.standard_normal(x.shape, dtype=np.float32)
     return x

@@ -42,6 +42,7 @@ class Epoch:
     score: Figure | None  # the headline of their evaluation
     best: bool  # the best so far: its weights are kept
     seconds: float
+    cycle: int = 1  # of the learning rate
 
 
 @dataclass(eq=False)

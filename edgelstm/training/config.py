@@ -106,12 +106,17 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Training:
-    """`[training]`: the loss and the optimizer (Adam with decoupled weight decay, cosine schedule)."""
+    """`[training]`: the loss and the optimizer, whose rate rises linearly and falls as a cosine in each cycle."""
 
     epochs: Positive = 30  # times that everything is seen
     batch: Positive = 64  # sequences, or windows, of a step
     learning_rate: Annotated[float, Bounds(above=0, most=1)] = 0.003  # at its highest
     warmup: Fraction = 0.1  # share of the steps in which the learning rate rises
+    second_epochs: Count = 0  # of a second cycle, that begins at the best weights of the first; 0 = none
+    second_rate: Annotated[float, Bounds(above=0, most=1)] = 0.002  # its learning rate at its highest
+    optimizer: Literal["adam", "sgd"] = "adam"  # sgd wants rates about a hundred times as high
+    momentum: Annotated[float, Bounds(0, below=1)] = 0.9  # of sgd
+    nesterov: bool = False  # sgd's gradient is taken where the momentum leads to
     weight_decay: Amount = 0.0  # of weights, not of biases
     clip: Annotated[float, Bounds(above=0, most=1e6)] = 1.0  # largest global norm of a gradient
     dropout: Fraction = 0.0  # share of each recurrent layer's results that is zeroed
@@ -120,6 +125,10 @@ class Training:
     criterion: Literal["auto", Criterion] = "auto"  # that rows of scores are held to; auto: the task's usual one
     balance: Balance = "none"  # rare classes weigh more, or are drawn more often
     skip: Count = 0  # first frames of a sequence without loss, for "frames" and "mean"
+    truncate: Count = (
+        0  # frames of a piece of long recordings: state goes on, gradients do not; 0 = windows, or wholes
+    )
+    buckets: Positive = 8  # batches that are sorted by length together, so that little is padded; 1 = none
     averaging: Annotated[float, Bounds(0, below=1)] = 0.0  # decay per step of the averaged weights; 0 = off
     patience: Count = 0  # epochs without improvement before stopping; 0 = never
     seed: Annotated[int, Bounds(0, (1 << 63) - 1)] = 1  # the same one gives the same weights on the same machine
@@ -134,7 +143,7 @@ class Augment:
     rotation: Annotated[float, Bounds(0, 180)] = 0.0  # largest angle in degrees, about any axis
     shift: Amount = 0.0  # standard deviation of an offset, one for each feature and sequence, in units of its own
     mixup: Annotated[float, Bounds(0, 10)] = 0.0  # a and b of the Beta by which sequences and labels are mixed
-    speed: Annotated[float, Bounds(0, 0.5)] = 0.0  # time stretched by up to 1 ± speed
+    speed: Annotated[float, Bounds(0, 0.5)] = 0.0  # time, of windows or whole sequences, stretched by up to 1 ± speed
     mirror: tuple[Count, ...] = ()  # features that change sign together in half of the sequences: left for right
     triads: tuple[tuple[Count, Count, Count], ...] = ()  # features that are x, y, z of one sensor
 
@@ -165,8 +174,6 @@ class Config:
     def __post_init__(self) -> None:
         if self.augment.triads == () and (self.augment.rotation or self.augment.scale):
             raise ValueError("augment.triads: empty, expected triples of features for rotation and scale")
-        if self.augment.speed and not self.data.window:
-            raise ValueError("augment.speed: expected 0 without data.window")
         if self.data.window and self.training.skip >= self.data.window:
             raise ValueError(f"training.skip: {self.training.skip}, expected less than data.window")
         if self.training.patience and not (
@@ -176,9 +183,41 @@ class Config:
                 f"training.patience: {self.training.patience}, expected 0 without data.validation and "
                 "data.validation_groups: nothing tells which epoch is better"
             )
+        self._check_optimizer()
+        self._check_truncation()
         self._check_task()
         self._check_stride()
         self._check_budget()
+
+    def _check_optimizer(self) -> None:
+        training = self.training
+        if training.nesterov and (training.optimizer != "sgd" or not training.momentum):
+            raise ValueError('training.nesterov: true, expected false without optimizer = "sgd" and its momentum')
+
+    def _check_truncation(self) -> None:
+        """What cannot be done to recordings whose pieces follow one another."""
+        training, frames, stride = self.training, self.training.truncate, self.model.stride
+        if not frames:
+            return
+        if frames % stride:
+            raise ValueError(
+                f"training.truncate: {frames}, expected a multiple of {stride}: the model's scores come every "
+                f"{stride} frames"
+            )
+        if training.loss != "frames":
+            raise ValueError(
+                f"training.loss: {training.loss!r}, expected frames with training.truncate: a piece has no end and "
+                "no mean of its own"
+            )
+        if training.skip >= frames:
+            raise ValueError(f"training.skip: {training.skip}, expected less than training.truncate ({frames})")
+        for key in ("mixup", "speed"):
+            if value := getattr(self.augment, key):
+                raise ValueError(f"augment.{key}: {value:g}, expected 0 with training.truncate: states are carried")
+        if training.balance == "sampling":
+            raise ValueError(
+                "training.balance: 'sampling', expected weights with training.truncate: all is seen once"
+            )
 
     def _check_task(self) -> None:
         """What does not go with the task."""

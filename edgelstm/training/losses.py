@@ -29,6 +29,15 @@ def row_weights(lengths: NDArray[np.int64], rows: int, last: bool, skip: int, dt
     return weights
 
 
+def piece_weights(lengths: NDArray[np.int64], rows: int, skips: NDArray[np.int64], dtype: Any) -> Floats:
+    """Weights (rows, B) of scores of pieces of recordings, 0 on padding and on the first `skips` of each: all others
+    alike, and 1 together."""
+    t = np.arange(rows)[:, None]
+    counted = (t >= skips) & (t < lengths)
+    weights: Floats = (counted / max(counted.sum(), 1)).astype(dtype)
+    return weights
+
+
 def _cross_entropy(scores: Floats, target: Floats) -> tuple[Floats, Floats]:
     shifted = scores - scores.max(axis=-2, keepdims=True)
     gradient = np.exp(shifted)
@@ -109,13 +118,19 @@ class Objective:
         gradient = np.where(error > 0, -level, 1 - level).astype(scores.dtype)
         return -error * gradient, gradient
 
-    def loss_and_gradient(self, scores: Floats, target: Floats, lengths: NDArray[np.int64]) -> tuple[float, Floats]:
+    def loss_and_gradient(
+        self, scores: Floats, target: Floats, lengths: NDArray[np.int64], begins: NDArray[np.bool_] | None = None
+    ) -> tuple[float, Floats]:
         """Mean loss of a batch and its gradient by scores (T, outputs, B): a row per frame, or per `stride` of them.
 
         target (outputs, B), or (T, outputs, B): what each output should say; NaN = not known. lengths (B,): rows of
-        each sequence, 1 or more.
+        each sequence, 1 or more. begins (B,): the sequences are pieces of longer ones, and these are the first of
+        theirs; the others skip no rows. For `over` frames.
         """
-        weights = row_weights(lengths, len(scores), self.over == "last", self.skip, scores.dtype) / len(lengths)
+        if begins is None:
+            weights = row_weights(lengths, len(scores), self.over == "last", self.skip, scores.dtype) / len(lengths)
+        else:
+            weights = piece_weights(lengths, len(scores), self.skip * begins, scores.dtype)
         if self.over == "mean":
             share = weights * len(lengths)
             pooled = (scores * share[:, None]).sum(axis=0)

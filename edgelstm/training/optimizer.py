@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgelstm.training.config import Training
 from edgelstm.training.layers import Floats
 from edgelstm.training.network import Parameters
 
@@ -94,6 +95,13 @@ class SGD(Optimizer):
         velocity += gradient
         move: Floats = rate * (gradient + self.momentum * velocity if self.nesterov else velocity)
         return move
+
+
+def optimizer_of(parameters: Parameters, settings: Training) -> Optimizer:
+    """The one that a recipe asks for."""
+    if settings.optimizer == "sgd":
+        return SGD(parameters, settings.weight_decay, settings.momentum, settings.nesterov)
+    return Adam(parameters, settings.weight_decay)
 
 
 class Average:

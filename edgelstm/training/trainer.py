@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
@@ -20,14 +20,15 @@ from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Normalize
+from edgelstm.training import cycles
 from edgelstm.training.aims import Aims, find_aims
-from edgelstm.training.batches import Batch, batches, steps_per_epoch
+from edgelstm.training.batches import batches, steps_per_epoch
 from edgelstm.training.checkpoint import Checkpoint, Epoch, Progress
 from edgelstm.training.config import Config, RecipeError
-from edgelstm.training.layers import Memory
+from edgelstm.training.learner import Learner
 from edgelstm.training.network import Network, Parameters, begin
 from edgelstm.training.normalizing import fit_normalize, is_still
-from edgelstm.training.optimizer import Adam, Average, clip_by_global_norm, learning_rate
+from edgelstm.training.optimizer import Average, clip_by_global_norm, learning_rate, optimizer_of
 from edgelstm.training.persistence import begin_at_persistence
 
 _WATCHED, _WATCHED_PIECE = 1 << 19, 1 << 14
@@ -142,30 +143,31 @@ def train(
     progress = Progress(
         parameters,
         {name: value.copy() for name, value in parameters.items()},
-        Adam(parameters, settings.weight_decay),
+        optimizer_of(parameters, settings),
         Average(parameters, settings.averaging),
         rng,
     )
     if checkpoint is not None and resumes:
         checkpoint.restore(progress)
     optimizer, average, history = progress.optimizer, progress.average, progress.history
-    steps = settings.epochs * steps_per_epoch(fit, config)
-    memories = network.memories()
-    while not _is_done(history, config):
+    learner = Learner(network, aims, settings.dropout, rng)
+    while cycle := cycles.current(history, settings):
+        cycles.begin(cycle, progress)
+        steps = cycle.epochs * steps_per_epoch(fit, config)
         number = len(history) + 1
         began = time.perf_counter()
         losses = []
         for batch in batches(fit, config, normalize, aims, rng):
-            loss, gradients = _gradients(network, parameters, batch, config, aims, rng, memories)
+            loss, gradients = learner.gradients(parameters, batch)
             clip_by_global_norm(gradients, settings.clip)
-            rate = learning_rate(optimizer.steps, steps, settings.learning_rate, settings.warmup)
+            rate = learning_rate(optimizer.steps, steps, cycle.rate, settings.warmup)
             optimizer.step(gradients, rate)
             average.update(parameters)
             losses.append(loss)
         if not np.isfinite(losses).all():
             raise ValueError(
                 f"{dataset.name}: training fell apart in epoch {number}, its loss is not finite: a lower "
-                f"training.learning_rate ({settings.learning_rate:g} now) helps, or a lower training.clip"
+                f"training.{cycle.rate_key} ({cycle.rate:g} now) helps, or a lower training.clip"
             )
         current = average.values if settings.averaging else parameters
         value, score = None, None
@@ -176,7 +178,8 @@ def train(
             for name, kept_value in progress.best.items():
                 kept_value[...] = current[name]
         seconds = time.perf_counter() - began
-        epoch = Epoch(number, settings.epochs, float(np.mean(losses)), value, score, is_best, seconds)
+        epochs = settings.epochs + settings.second_epochs
+        epoch = Epoch(number, epochs, float(np.mean(losses)), value, score, is_best, seconds, cycle.number)
         history.append(epoch)
         if checkpoint is not None:
             checkpoint.save(progress)
@@ -279,23 +282,6 @@ def _check_lengths(dataset: Dataset, config: Config) -> None:
         )
 
 
-def _gradients(
-    network: Network,
-    parameters: Parameters,
-    batch: Batch,
-    config: Config,
-    aims: Aims,
-    rng: np.random.Generator,
-    memories: Mapping[str, Memory],
-) -> tuple[float, Parameters]:
-    drops = network.drops(config.training.dropout, len(batch.lengths), rng, batch.x.dtype)
-    forward_pass = network.run(parameters, batch.x, drops, memories)
-    # Scores come every `stride` frames: lengths and the frames to skip are counted in rows of scores from here.
-    lengths = batch.lengths // network.stride
-    loss, dscores = aims.objective.loss_and_gradient(forward_pass.scores, batch.target, lengths)
-    return loss, forward_pass.gradients(dscores)
-
-
 def _validate(
     layers: tuple[Layer, ...], held_out: Dataset, normalize: Normalize, config: Config, aims: Aims
 ) -> tuple[float, Figure | None]:
@@ -324,14 +310,6 @@ def _at_answers(aims: Aims, dataset: Dataset, place: int, said: Said) -> NDArray
     frames = np.repeat(said.at - 1, aims.stride)  # of which every last of a stride counts
     found = aims.rows(dataset, place, frames)
     return np.repeat(found, len(said.at), axis=0) if len(found) == 1 else found
-
-
-def _is_done(history: list[Epoch], config: Config) -> bool:
-    settings = config.training
-    if not history:
-        return False
-    waited = len(history) - _best(history).number
-    return len(history) >= settings.epochs or bool(settings.patience and waited >= settings.patience)
 
 
 def _best(history: list[Epoch]) -> Epoch:

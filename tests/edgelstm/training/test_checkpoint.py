@@ -48,6 +48,30 @@ speed = 0.1
 """
 
 
+PIECES = """
+[model]
+layers = [{ kind = "context", rows = 3, hop = 2 }, { kind = "gru", units = 5 }]
+[training]
+epochs = 3
+second_epochs = 2
+batch = 4
+truncate = 6
+skip = 2
+dropout = 0.2
+optimizer = "sgd"
+nesterov = true
+learning_rate = 0.3
+second_rate = 0.05
+averaging = 0.9
+[augment]
+noise = 0.1
+shift = 0.1
+[answer]
+hop = 2
+"""
+"""Pieces of recordings with their states, gradient descent, a second cycle after three epochs."""
+
+
 class _StopError(Exception):
     pass
 
@@ -66,9 +90,19 @@ def checkpoint(folder: Path, config: Config, data: Dataset) -> Checkpoint:
     return Checkpoint(folder / "checkpoint.npz", config.to_json(), digest(data))
 
 
-@pytest.mark.parametrize("stops", [(1,), (4,), (2, 3, 7)])
-def test_a_run_that_was_stopped_comes_to_the_same(tmp_path: Path, stops: tuple[int, ...]) -> None:
-    data, config = made(), parse_config(RECIPE)
+@pytest.mark.parametrize(
+    ("recipe", "stops"),
+    [
+        (RECIPE, (1,)),
+        (RECIPE, (4,)),
+        (RECIPE, (2, 3, 7)),
+        (PIECES, (2,)),
+        (PIECES, (3, 4)),
+        (RECIPE.replace("patience = 6", "patience = 1\nsecond_epochs = 4"), (1, 5)),
+    ],
+)
+def test_a_run_that_was_stopped_comes_to_the_same(tmp_path: Path, recipe: str, stops: tuple[int, ...]) -> None:
+    data, config = made(), parse_config(recipe)
     whole = train(data, config)
     kept = checkpoint(tmp_path, config, data)
     for number, stop in enumerate(stops):
