@@ -61,6 +61,12 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
 def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> Evaluation:
     """As `evaluate`, for an exported file in its own engine, with the answers that `stream` gives. thresholds:
     (outputs,) of sigmoids' labels, or none."""
+    said = said_by_file(stream, dataset, task, thresholds)
+    return task.judge(_engine(stream.model), False, dataset, said)
+
+
+def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> list[Said]:
+    """What `evaluate_file` judges: of each sequence, from a fresh state."""
     model, hop = stream.model, stream.answering.hop
     check_lengths(model, dataset)
     if task.each_frame:
@@ -73,19 +79,25 @@ def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds
             said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds))
         else:
             said.append(Said(np.array([len(sequence)]), stream.answer()[None], thresholds))
-    return task.judge(_engine(model), False, dataset, said)
+    return said
 
 
 def evaluate_file_streamed(
     stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]
 ) -> Evaluation:
     """As `evaluate_streamed`, for an exported file in its own engine, see `evaluate_file`."""
-    model, hop = stream.model, stream.answering.hop
+    said = said_by_file_streamed(stream, dataset, thresholds)
+    return task.judge(_engine(stream.model), True, dataset, said)
+
+
+def said_by_file_streamed(stream: EngineStream, dataset: Dataset, thresholds: tuple[float, ...]) -> list[Said]:
+    """What `evaluate_file_streamed` judges: along each recording, the state carried from one to the next."""
+    hop = stream.answering.hop
     check_streams(hop)
     stream.reset()
     emitted = np.concatenate([stream.push(part) for part in _long_parts(dataset.sequences)])
     whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds)
-    return task.judge(_engine(model), True, dataset, along_each(whole, dataset))
+    return along_each(whole, dataset)
 
 
 def some_at_a_time(dataset: Dataset) -> Iterator[Sequence[NDArray[np.float32]]]:

@@ -146,7 +146,7 @@ class Anomaly(Task):
             )
         error = np.maximum(np.sqrt((counted**2).mean(axis=0)), _LEAST_ERROR)
         learned = Learned(_listed(mean), _listed(std), _listed(error), threshold=1.0)
-        scored = replace(self, learned=learned)._scored(held_out, said, False)
+        scored = replace(self, learned=learned).scored(held_out, said, False)
         scores = np.concatenate([one.scores[np.isfinite(one.scores)] for one in scored])
         threshold = max(self.margin * float(np.quantile(scores, self.quantile)), _LEAST_THRESHOLD)
         return replace(self, learned=replace(learned, threshold=threshold))
@@ -167,10 +167,12 @@ class Anomaly(Task):
         check_finite(precision, said)
         if self.learned is None:
             raise ValueError("task.learned: none, expected the threshold that training finds")
-        scored = self._scored(dataset, said, streamed)
+        scored = self.scored(dataset, said, streamed)
         return events(precision, streamed, scored, 1.0, self.slack, dataset.sample_rate)
 
-    def _scored(self, dataset: Dataset, said: Sequence[Said], streamed: bool) -> list[Scored]:
+    def scored(self, dataset: Dataset, said: Sequence[Said], streamed: bool) -> list[Scored]:
+        """Scores of answers `said` along each sequence of `dataset`, in units of the threshold that was learned,
+        beside what is true of its frames. streamed: by one stream through all of them."""
         own, sequences = _own(dataset), dataset.sequences
         answers, truth = [one.answers for one in said], list(own.truth)
         hop = _hop(said, [len(x) if streamed else 0 for x in sequences])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import labelled
@@ -29,9 +30,12 @@ class Classify(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
+        return decisions(precision, streamed, dataset.labels, *self.both(dataset, said))
+
+    def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Truth and decisions (answers,), places in the labels."""
         truth = np.repeat(dataset.y, [len(one.at) for one in said])
-        decided = np.concatenate([one.answers.argmax(axis=1) for one in said])
-        return decisions(precision, streamed, dataset.labels, truth, decided)
+        return truth, np.concatenate([one.answers.argmax(axis=1) for one in said])
 
 
 CLASSIFY = Classify()

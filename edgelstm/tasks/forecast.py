@@ -101,6 +101,14 @@ class Forecast(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
+        told, levels = self.told(dataset, said), self.levels(len(dataset.labels))
+        if levels is None:
+            return told.errors(precision, streamed, dataset.labels, dataset.label_units)
+        return told.quantiles(precision, streamed, dataset.labels, dataset.label_units, levels)
+
+    def told(self, dataset: Dataset, said: Sequence[Said]) -> Told:
+        """Answers `said` along the sequences of `dataset`, as columns are measured, beside what came and what simple
+        guesses would have been."""
         targets = dataset.targets
         assert isinstance(targets, Ahead)  # `dataset` gave them
         places = range(len(dataset))
@@ -116,11 +124,7 @@ class Forecast(Task):
         if targets.changes:
             now = np.concatenate([targets.now(place, one.at - 1) for place, one in enumerate(said)])
             answers, truth = answers + now, truth + now
-        told = Told(answers, truth, guesses)
-        levels = self.levels(len(dataset.labels))
-        if levels is None:
-            return told.errors(precision, streamed, dataset.labels, dataset.label_units)
-        return told.quantiles(precision, streamed, dataset.labels, dataset.label_units, levels)
+        return Told(answers, truth, guesses)
 
     def _earlier(self, targets: Ahead, place: int, season: int) -> Floats:
         """(frames, outputs): for every output its column now, or, with a season, as it was a season before the frame

@@ -47,12 +47,15 @@ class Frames(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
+        return decisions(precision, streamed, dataset.labels, *self.both(dataset, said))
+
+    def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Truth and decisions (answers,), places in the labels; -1 = not known."""
         assert dataset.targets is not None  # `dataset` gave them
         truths = [dataset.targets[place] for place in range(len(dataset))]
         both = list(pairs(said, truths))
         truth = np.concatenate([one for _, one in both])
-        decided = np.concatenate([answers.argmax(axis=1) for answers, _ in both])
-        return decisions(precision, streamed, dataset.labels, truth, decided)
+        return truth, np.concatenate([answers.argmax(axis=1) for answers, _ in both])
 
 
 def _classes(recording: Recording, labels: tuple[str, ...]) -> NDArray[np.integer[Any]]:

@@ -54,10 +54,13 @@ class Regress(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
+        return self.told(dataset, said).errors(precision, streamed, dataset.labels, dataset.label_units)
+
+    def told(self, dataset: Dataset, said: Sequence[Said]) -> Told:
+        """Answers `said` along the sequences of `dataset` beside the truth and its mean."""
         assert dataset.targets is not None  # `dataset` gave them
         truths = [dataset.targets[place] for place in range(len(dataset))]
         both = list(pairs(said, truths))
         answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
         mean = np.nanmean(truth, axis=0, keepdims=True) if np.isfinite(truth).any(axis=0).all() else truth[:1]
-        told = Told(answers, truth, {"their mean": np.broadcast_to(mean, truth.shape)})
-        return told.errors(precision, streamed, dataset.labels, dataset.label_units)
+        return Told(answers, truth, {"their mean": np.broadcast_to(mean, truth.shape)})

@@ -65,15 +65,15 @@ class Tags(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        answers, truth = self._both(dataset, said)
+        answers, truth = self.both(dataset, said)
         thresholds = next((one.thresholds for one in said if one.thresholds), ())
         return tagging(precision, streamed, dataset.labels, answers, truth, thresholds)
 
     def find_thresholds(self, dataset: Dataset, said: Sequence[Said]) -> tuple[float, ...]:
-        return best_thresholds(*self._both(dataset, said))
+        return best_thresholds(*self.both(dataset, said))
 
-    def _both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Answers and truths (answers, labels). A name that no list of the data has is false in all of them."""
+    def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Answers and truths (answers, labels), NaN = not known. A name that no list of the data has is false in all of them."""
         assert dataset.targets is not None  # `dataset` gave them
         both = list(pairs(said, [dataset.targets[place] for place in range(len(dataset))]))
         answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))

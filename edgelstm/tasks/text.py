@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
@@ -16,7 +17,7 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.texts import read_texts
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.evaluation import check_finite, pairs
+from edgelstm.judging.evaluation import Floats, check_finite, pairs
 from edgelstm.judging.symbols import symbols
 from edgelstm.records import Bounds, Line
 from edgelstm.tasks.classify import CLASSIFY
@@ -72,7 +73,11 @@ class Text(Task):
         if self.tell == "label":
             return CLASSIFY.judge(precision, streamed, dataset, said)
         check_finite(precision, said)
+        return symbols(precision, streamed, dataset.labels, *self.both(dataset, said))
+
+    def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[Floats, NDArray[np.int64]]:
+        """Probabilities (answers, labels) of what follows, and what did (answers,), places in the labels; -1 = the
+        text was at its end."""
         assert dataset.targets is not None  # `dataset` gave them
         both = list(pairs(said, [dataset.targets[place] for place in range(len(dataset))]))
-        answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
-        return symbols(precision, streamed, dataset.labels, answers, truth)
+        return np.concatenate([given for given, _ in both]), np.concatenate([truth for _, truth in both])
