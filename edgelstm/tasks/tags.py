@@ -73,7 +73,8 @@ class Tags(Task):
         return best_thresholds(*self.both(dataset, said))
 
     def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Answers and truths (answers, labels), NaN = not known. A name that no list of the data has is false in all of them."""
+        """Answers and truths (answers, labels), NaN = not known. A name that no list of the data has is
+        false in all of them."""
         assert dataset.targets is not None  # `dataset` gave them
         both = list(pairs(said, [dataset.targets[place] for place in range(len(dataset))]))
         answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
