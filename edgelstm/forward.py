@@ -1,7 +1,7 @@
 """The float reference: what a model's equations say, in numpy.
 
 Every engine is measured against this. `forward` shows every layer of one sequence; `scores` evaluates many
-sequences at once. Both start from h = c = 0, as a stream does after a reset.
+sequences at once. Both start from the layers' first states, as a stream does after a reset.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edgelstm.layers import Joining
 from edgelstm.layers.layer import Floats, sigmoid
 from edgelstm.model import Answer, Model, OutputActivation
+from edgelstm.road import INPUT
 
 LONG = 1 << 14
 """Frames of one sequence that are computed in one go; longer ones take no more memory."""
@@ -40,14 +42,18 @@ def walk(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Normalized frames x (T, B, features) through every layer: results by the layer's name and states by the part's,
     each (runs, B, values). From a fresh state, or from `begin`: part's name → (B, values), as of whole strides."""
-    results: dict[str, Floats] = {}
+    results: dict[str, Floats] = {INPUT: x}
     states: dict[str, Floats] = {}
-    flow = x
     for at in model.road:
         state = None if begin is None else {part.letter: begin[name] for name, part in at.parts}
+        flow = results[at.takes]
+        if isinstance(at.layer, Joining) and at.other is not None:
+            results[at.name] = at.layer.join(flow, at.source, results[at.joins], at.other)
+            continue
         run = at.layer.forward(flow, at.source, state)
-        results[at.name] = flow = run.result
+        results[at.name] = run.result
         states |= {name: run.states[part.letter] for name, part in at.parts}
+    del results[INPUT]
     return results, states
 
 

@@ -1,8 +1,8 @@
 """The float model: what training makes, importers read and exporters write.
 
-A model is a straight road: normalize → a list of layers → an output activation → an answer. Each layer takes the
-result of the one before; the last is a linear dense one, whose results are the scores. `edgelstm.layers` has
-the kinds.
+A model is a road: normalize → a list of layers → an output activation → an answer. Each layer takes the result of
+the one before, or of an earlier one that it names; the last is a linear dense one, or an affine one, whose results
+are the scores. `edgelstm.layers` has the kinds, `edgelstm.road` how they lie one behind the other.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import Any, Literal
 import numpy as np
 
 from edgelstm.covariance import Covariance
-from edgelstm.layers import Dense, Layer, Part, Shape
-from edgelstm.layers.layer import MAX_WIDTH, Float32, check_choice, check_whole, checked_array
+from edgelstm.layers import Affine, Dense, Layer
+from edgelstm.layers.layer import Float32, check_choice, check_whole, checked_array
+from edgelstm.road import MAX_STRIDE, Placed, check_road, lay
 from edgelstm.tasks import CLASSIFY, Task
 
 OutputActivation = Literal["softmax", "sigmoid", "linear"]
 Pooling = Literal["last", "mean"]
 
 MAX_LAYERS = 64
-MAX_POOLING = 1 << 20
-"""Largest number of frames that an answer's window or hop, or a model's stride, may have."""
+MAX_POOLING = MAX_STRIDE
+"""Largest number of frames that an answer's window or hop may have."""
 
 MAX_RATE = 1e9
 """Frames per second."""
@@ -120,48 +121,6 @@ class Ranges:
         return max(-low, high)
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A layer in its place on the road."""
-
-    name: str  # its kind, and how many of that kind come before it: lstm0, lstm1, dense0
-    layer: Layer
-    source: Shape  # what it takes
-    result: Shape  # what it gives
-    stride: int  # frames from one of its runs to the next
-    parts: tuple[tuple[str, Part], ...]  # its state: (name, part), such as h0, c0
-
-
-def place(features: int, layers: tuple[Layer, ...]) -> tuple[Placed, ...]:
-    """The road over frames of `features` values. ValueError, naming the layer, where two do not fit."""
-    road: list[Placed] = []
-    shape, stride = Shape(1, features), 1
-    kinds: dict[str, int] = {}
-    letters: dict[str, int] = {}
-    for number, layer in enumerate(layers):
-        count = kinds[layer.kind] = kinds.get(layer.kind, -1) + 1
-        name = f"{layer.kind}{count}"
-        try:
-            result = layer.result(shape)
-        except ValueError as error:
-            raise ValueError(f"Model: layer {number} ({name}): {error}") from None
-        if result.size > MAX_WIDTH:
-            raise ValueError(f"Model: layer {number} ({name}) is wider than {MAX_WIDTH}")
-        stride *= layer.every
-        if stride > MAX_POOLING:
-            raise ValueError(
-                f"Model: layer {number} ({name}) runs every {stride} frames, expected at most {MAX_POOLING}"
-            )
-        parts = layer.parts(shape)
-        if parts:
-            first = parts[0].letter
-            letters[first] = letters.get(first, -1) + 1
-        named = tuple((f"{part.letter}{letters[parts[0].letter]}", part) for part in parts)
-        road.append(Placed(name, layer, shape, result, stride, named))
-        shape = result
-    return tuple(road)
-
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """A trained float32 model with all that a board must know to use it."""
@@ -194,8 +153,13 @@ class Model:
             found = ", ".join(layer.kind for layer in self.layers) or "none"
             raise ValueError(f"Model: layers {found}, expected at least one that is recurrent (lstm or gru)")
         last = self.layers[-1]
-        if not isinstance(last, Dense) or last.activation != "linear":
-            raise ValueError("Model: the last layer must be a linear dense one; Model.activation follows it")
+        if not (isinstance(last, Affine) or (isinstance(last, Dense) and last.activation == "linear")):
+            raise ValueError(
+                "Model: the last layer must be a linear dense one, or an affine one; Model.activation follows it"
+            )
+        check_road(self.road)
+        if self.road[-1].result.rows != 1:
+            raise ValueError(f"Model: the last layer gives {self.road[-1].result.rows} rows, expected 1")
         self.answer.of_runs(self.stride)
         width = self.outputs
         check_choice("Model", "activation", self.activation, OutputActivation)
@@ -263,7 +227,7 @@ class Model:
     @cached_property
     def road(self) -> tuple[Placed, ...]:
         """The layers in their places, first to last."""
-        return place(self.features, self.layers)
+        return lay(self.features, self.layers)
 
     @property
     def stride(self) -> int:

@@ -12,14 +12,16 @@
 
 Sequences may be absent: `train --no-examples` leaves them out. Means and covariances stay: they are statistics.
 
-The header's `layers` lists the layers in their order: `{"kind": "context", "rows": 4, "hop": 4}`.
+The header's `layers` lists the layers in their order: `{"kind": "context", "rows": 4, "hop": 4}`. Settings that a
+kind's plain layer does not have stand there where they are set: `{"kind": "activation", "function": "relu",
+"of": "lstm0"}`. So do arrays: `layer0.h0`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,9 +77,7 @@ class _Header:
 
 def save_model(model: Model, path: Path | str) -> None:
     """Write `model`, beside first and then in place. The same model gives the same bytes."""
-    layers = tuple(
-        {"kind": layer.kind} | {name: getattr(layer, name) for name in layer.settings} for layer in model.layers
-    )
+    layers = tuple(map(_settings, model.layers))
     header = _Header(
         format="edgelstm-model",
         version=VERSION,
@@ -108,7 +108,7 @@ def save_model(model: Model, path: Path | str) -> None:
         "normalize.std": model.normalize.std,
     }
     for n, layer in enumerate(model.layers):
-        arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.arrays}
+        arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.held_arrays}
     for name, sequences in (("example", model.examples), ("unseen", model.unseen)):
         arrays |= {f"{name}{n}": sequence for n, sequence in enumerate(sequences)}
     for name, found in model.covariances.items():
@@ -137,17 +137,26 @@ def _header(array: NDArray[Any]) -> _Header:
     return records.from_json(_Header, values, "header")
 
 
-def _layer(n: int, entry: dict[str, Any], array: Callable[[str], NDArray[Any]]) -> Layer:
+def _settings(layer: Layer) -> dict[str, object]:
+    """A layer's entry in the header."""
+    plain = {field.name: field.default for field in fields(layer)}
+    further = (name for name in ("of", *layer.options) if getattr(layer, name) != plain[name])
+    return {"kind": layer.kind} | {name: getattr(layer, name) for name in (*layer.settings, *further)}
+
+
+def _layer(n: int, entry: dict[str, Any], array: Callable[[str], NDArray[Any]], has: Callable[[str], bool]) -> Layer:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"header: layers[{n}].kind: {kind!r:.40}, expected one of {', '.join(KINDS)}")
     made = KINDS[kind]
     settings = {name: value for name, value in entry.items() if name != "kind"}
-    if set(settings) != set(made.settings):
+    if set(settings) - {"of", *made.options} != set(made.settings):
         found, wanted = (", ".join(sorted(names)) or "nothing" for names in (settings, made.settings))
         raise ValueError(f"header: layers[{n}]: {found!r:.60}, expected {wanted} for {kind}")
+    held: tuple[str, ...] = made.arrays + tuple(name for name in made.own_arrays if has(f"layer{n}.{name}"))
     try:
-        return made(**{name: array(f"layer{n}.{name}") for name in made.arrays}, **settings)
+        given: dict[str, Any] = {name: array(f"layer{n}.{name}") for name in held}
+        return made(**given, **settings)
     except ValueError as error:
         raise ValueError(f"layer {n}: {error}") from None
 
@@ -161,7 +170,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
     header = _header(array("header"))
     return Model(
         normalize=Normalize(array("normalize.mean"), array("normalize.std")),
-        layers=tuple(_layer(n, entry, array) for n, entry in enumerate(header.layers)),
+        layers=tuple(_layer(n, entry, array, arrays.__contains__) for n, entry in enumerate(header.layers)),
         activation=header.activation,
         answer=Answer(header.answer.pooling, header.answer.window, header.answer.hop),
         task=read_task(header.task, "header: task"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,11 @@ def without_denormals(model: Model) -> Model:
 
 
 def _without_small(layer: Layer) -> Layer:
-    changed = {}
-    for name in layer.arrays:
+    changed: dict[str, Any] = {}
+    for name in layer.held_arrays:
         values = np.ascontiguousarray(getattr(layer, name))
         # By their bits: a thread whose processor takes denormals for zeros would find none.
         denormal = (values.view(np.uint32) & 0x7FFFFFFF) - np.uint32(1) < np.uint32(0x007FFFFF)
         if denormal.any():
             changed[name] = np.where(denormal, np.float32(0), values)
-    return replace(layer, **changed) if changed else layer  # type: ignore[type-var]  # every kind is a dataclass
+    return replace(layer, **changed) if changed else layer

@@ -18,8 +18,9 @@ from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.elstm_layers import ENTRY_SIZE, Entry
 from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.road import Placed
 
 MAGIC = b"\x89ELSTM\r\n"
 FORMAT_VERSION = 1

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edgelstm.export.elstm_blocks import blocks, interleaved, records, rows
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
-from edgelstm.model import Placed
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.conv import QuantizedConv
@@ -23,6 +22,7 @@ from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.gru import QuantizedGRU, narrowing_multiplier
 from edgelstm.quantization.lstm import QuantizedLSTM, hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
+from edgelstm.road import Placed
 
 ENTRY_SIZE = 128
 

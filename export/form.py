@@ -69,6 +69,7 @@ class Form(ABC):
     choose: str  # when to take this form
     beware: str
     kinds: Collection[str]  # of layers that it holds
+    extras: Collection[str] = ()  # of what they may have beyond plain ones (`Layer.extras`)
     limit: Limit | None = None
     scales: tuple[Granularity, ...] = ()  # that the integer model may have, the default first; none: made from floats
     inputs: tuple[InputCodes, ...] = ("int8",)  # what frames may become, where the form is made from integers
@@ -91,6 +92,9 @@ class Form(ABC):
         for at in model.road:
             if at.layer.kind not in self.kinds:
                 return f"no {at.layer.kind} layer ({at.name})"
+            for extra in at.extras:
+                if extra not in self.extras:
+                    return f"no {at.layer.kind} layer with {extra!r} of its own ({at.name})"
         return None if self.limit is None else self.limit.broken(model)
 
     def stated_error(self, source: Source) -> float:

@@ -1,16 +1,21 @@
-"""Convolution over the rows of a frame, without padding: what comes before them is for a `context` to bring.
+"""Convolution over the rows of a frame. What comes before them is for a `context` to bring; padding stands at the
+ends of the frame, and nothing looks beyond it.
 
-y[t] = activation(Σ_k W[:, k, :]·x[t·stride + k·dilation] + b)
+y[t] = activation(Σ_k W[:, k, :]·x[t·stride + k·dilation - before] + b)
+
+With groups, outputs and channels are cut into as many equal parts, and each part of the outputs sees its own
+channels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers.layer import (
+    MAX_ROWS,
     MAX_WIDTH,
     Activation,
     Float32,
@@ -24,6 +29,7 @@ from edgelstm.layers.layer import (
     check_whole,
     checked_array,
 )
+from edgelstm.layers.padding import Fill, padded
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +37,17 @@ class Conv(Layer):
     kind = "conv"
     arrays = ("W", "b")
     settings = ("stride", "dilation", "activation")
+    options = ("groups", "before", "after", "fill")
 
-    W: Float32  # (outputs, taps, channels)
+    W: Float32  # (outputs, taps, channels / groups)
     b: Float32  # (outputs,)
     stride: int = 1  # rows from one result to the next
     dilation: int = 1  # rows from one tap to the next
     activation: Activation = "linear"
+    groups: int = field(default=1, kw_only=True)
+    before: int = field(default=0, kw_only=True)  # rows of padding before those of the frame,
+    after: int = field(default=0, kw_only=True)  # and behind them
+    fill: Fill = field(default="zero", kw_only=True)  # what they hold
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "b", checked_array("Conv", "b", self.b, (None,)))
@@ -44,6 +55,12 @@ class Conv(Layer):
         check_whole("Conv", "stride", self.stride, 1, MAX_WIDTH)
         check_whole("Conv", "dilation", self.dilation, 1, MAX_WIDTH)
         check_choice("Conv", "activation", self.activation, Activation)
+        check_whole("Conv", "groups", self.groups, 1, self.outputs)
+        if self.outputs % self.groups:
+            raise ValueError(f"Conv.groups: {self.groups}, expected a divisor of its {self.outputs} outputs")
+        check_whole("Conv", "before", self.before, 0, MAX_ROWS)
+        check_whole("Conv", "after", self.after, 0, MAX_ROWS)
+        check_choice("Conv", "fill", self.fill, Fill)
         if self.taps * self.channels > MAX_WIDTH:
             raise ValueError(
                 f"Conv.W: {self.taps} taps of {self.channels} channels, expected at most {MAX_WIDTH} in all"
@@ -59,21 +76,25 @@ class Conv(Layer):
 
     @property
     def channels(self) -> int:
-        return int(self.W.shape[2])
+        """Of what it takes."""
+        return int(self.W.shape[2]) * self.groups
 
     @property
     def columns(self) -> int:
-        return self.taps * self.channels
+        return self.taps * self.channels // self.groups
 
     @property
     def matrix(self) -> Float32:
-        """(outputs, taps · channels): the weights as a dense layer over a window of rows."""
+        """(outputs, taps · channels / groups): the weights as a dense layer over a window of rows."""
         return self.W.reshape(self.outputs, -1)
 
     def result(self, source: Shape) -> Shape:
         if source.channels != self.channels:
             raise ValueError(f"Conv takes {self.channels} channels, the one before gives {source.channels}")
-        rows = (source.rows - (self.taps - 1) * self.dilation - 1) // self.stride + 1
+        if self.fill == "mirror" and max(self.before, self.after) >= source.rows:
+            raise ValueError(f"Conv mirrors {max(self.before, self.after)} rows, the one before gives {source.rows}")
+        within = self.before + source.rows + self.after
+        rows = (within - (self.taps - 1) * self.dilation - 1) // self.stride + 1
         if rows < 1:
             raise ValueError(
                 f"Conv spans {(self.taps - 1) * self.dilation + 1} rows, the one before gives {source.rows}: "
@@ -89,14 +110,19 @@ class Conv(Layer):
         return int(self.W.size) * self.result(source).rows
 
     def windows(self, source: Shape) -> NDArray[np.intp]:
-        """(rows of the result, taps): which row of the source each tap reads."""
+        """(rows of the result, taps): which row of the source, with its padding, each tap reads."""
         starts = self.stride * np.arange(self.result(source).rows)
         return np.asarray(starts[:, None] + self.dilation * np.arange(self.taps))
 
     def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
-        seen = x.reshape(frames, batch, source.rows, source.channels)[:, :, self.windows(source)]
-        y = seen.reshape(*seen.shape[:3], self.taps * self.channels) @ self.matrix.astype(x.dtype).T + self.b.astype(
-            x.dtype
-        )
+        rows = padded(x.reshape(frames, batch, source.rows, source.channels), self.before, self.after, self.fill)
+        seen = rows[:, :, self.windows(source)]  # (frames, batch, rows, taps, channels)
+        seen = seen.reshape(*seen.shape[:4], self.groups, -1)
+        if self.groups == 1:
+            y = seen.reshape(*seen.shape[:3], -1) @ self.matrix.astype(x.dtype).T
+        else:
+            W = self.W.astype(x.dtype).reshape(self.groups, -1, *self.W.shape[1:])
+            y = np.einsum("fbtkgc,gokc->fbtgo", seen, W).reshape(*seen.shape[:3], self.outputs)
+        y = y + self.b.astype(x.dtype)
         return Run(activated(y.reshape(frames, batch, self.result(source).size), self.activation))

@@ -6,49 +6,42 @@
     n = tanh(a_n + R_n·(r·h))           reset before it, as first published
     h' = z·h + (1 - z)·n
 
-(Cho et al. 2014; the reset after the product: Appleyard et al. 2016.)
+(Cho et al. 2014; the reset after the product: Appleyard et al. 2016.) `gate` stands for another function than
+sigmoid, `candidate` for another than tanh.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from edgelstm.layers.layer import (
-    Float32,
-    Floats,
-    Layer,
-    Part,
-    Run,
-    Shape,
-    States,
-    check_choice,
-    check_width,
-    checked_array,
-    sigmoid,
-)
+from edgelstm.layers.functions import FUNCTIONS
+from edgelstm.layers.layer import Float32, Floats, Shape, check_choice, checked_array
+from edgelstm.layers.recurrence import Recurrence
 
 GATES = 3
 Reset = Literal["after", "before"]
 
 
 @dataclass(frozen=True, eq=False)
-class GRU(Layer):
+class GRU(Recurrence):
     """One unidirectional layer of H units over I inputs. Gates are stacked by rows in the order z, r, n (update,
     reset, candidate); formats order them otherwise."""
 
     kind = "gru"
     arrays = ("W", "R", "b", "rb")
     settings = ("reset",)
-    recurrent = True
+    own_arrays = ("h0",)
+    letters = ("h",)
 
     W: Float32  # (3H, I) input weights
     R: Float32  # (3H, H) recurrent weights
     b: Float32  # (3H,); where a format has two biases for z and r, their sum
     rb: Float32  # (H,) bias of the candidate's recurrent product; zeros where the reset comes before it
     reset: Reset = "after"
+    h0: Float32 | None = field(default=None, kw_only=True)  # (H,) the state after a reset; None: zeros
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "b", checked_array("GRU", "b", self.b, (None,)))
@@ -61,6 +54,7 @@ class GRU(Layer):
         check_choice("GRU", "reset", self.reset, Reset)
         if self.reset == "before" and self.rb.any():
             raise ValueError("GRU.rb: not zero, expected zeros with reset 'before': put this bias into b")
+        self.check_recurrence("GRU")
 
     @property
     def inputs(self) -> int:
@@ -75,27 +69,20 @@ class GRU(Layer):
         """x and h; and the reset h beside them where that meets weights."""
         return self.inputs + self.units * (1 if self.reset == "after" else 2)
 
-    def result(self, source: Shape) -> Shape:
-        check_width("GRU", self.inputs, source)
-        return Shape(1, self.units)
+    def macs(self, source: Shape) -> int:
+        return int(self.W.size + self.R.size) * self.runs(source)
 
-    def parts(self, source: Shape) -> tuple[Part, ...]:  # noqa: ARG002 - of its own size
-        return (Part("h", (self.units,)),)
-
-    def macs(self, source: Shape) -> int:  # noqa: ARG002
-        return int(self.W.size + self.R.size)
-
-    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
-        frames, batch, _ = x.shape
-        H = self.units
+    def run(self, x: Floats, state: tuple[Floats, ...]) -> tuple[Floats, ...]:
+        steps, batch, _ = x.shape
+        H, gate, candidate = self.units, FUNCTIONS[self.gate], FUNCTIONS[self.candidate]
         R, b, rb = self.R.astype(x.dtype).T, self.b.astype(x.dtype), self.rb.astype(x.dtype)
         a = x @ self.W.astype(x.dtype).T + b
-        h = np.empty((frames, batch, H), x.dtype)
-        old = np.zeros((batch, H), x.dtype) if state is None else state["h"]
-        for t in range(frames):
+        h = np.empty((steps, batch, H), x.dtype)
+        (old,) = state
+        for t in range(steps):
             gates = a[t, :, : 2 * H] + old @ R[:, : 2 * H]
-            z, r = sigmoid(gates[:, :H]), sigmoid(gates[:, H:])
+            z, r = gate(gates[:, :H]), gate(gates[:, H:])
             back = r * (old @ R[:, 2 * H :] + rb) if self.reset == "after" else (r * old) @ R[:, 2 * H :]
-            h[t] = z * old + (1 - z) * np.tanh(a[t, :, 2 * H :] + back)
+            h[t] = z * old + (1 - z) * candidate(a[t, :, 2 * H :] + back)
             old = h[t]
-        return Run(h, {"h": h})
+        return (h,)

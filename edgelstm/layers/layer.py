@@ -1,14 +1,17 @@
 """What every kind of layer says of itself: its weights, the shape of its result, what it remembers, its equations.
 
-A layer's result is rows × channels: rows are steps of time that lie within one frame, oldest first. Only `context`
-and `conv` give more than one row; layers that ask for a vector take rows side by side, row after row.
+A layer's result is rows × channels: rows are steps of time that lie within one frame, oldest first. Layers that ask
+for a vector take rows side by side, row after row.
+
+A layer takes the result of the one before it, or the one that `of` names; a `Joining` layer takes the one that its
+`other` names as well. Names are those of results on a model's road: "lstm0", or "input" for the normalized frame.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -20,6 +23,9 @@ Activation = Literal["linear", "relu"]
 
 MAX_WIDTH = 1 << 14
 """Largest number of values that a layer takes or gives in a frame. With 14 bits the int8 sums stay inside int32."""
+
+MAX_ROWS = 1 << 12
+"""Of a result."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,25 @@ class Run:
     states: States = field(default_factory=dict)  # letter → (T, B, values), after each run
 
 
+@dataclass(frozen=True, eq=False)
 class Layer(ABC):
     """Subclasses are frozen dataclasses; their arrays are float32 and read-only."""
 
     kind: ClassVar[str]
     arrays: ClassVar[tuple[str, ...]] = ()  # names of the fields that hold weights
-    settings: ClassVar[tuple[str, ...]] = ()  # names of all other fields: JSON values
+    settings: ClassVar[tuple[str, ...]] = ()  # names of the other fields that every such layer has: JSON values
+    own_arrays: ClassVar[tuple[str, ...]] = ()  # names of further arrays, None where a layer has none
+    options: ClassVar[tuple[str, ...]] = ()  # names of further settings, which files name where they are set
     recurrent: ClassVar[bool] = False  # whether what it gives comes back to it
     measured: ClassVar[tuple[str, ...]] = ()  # letters of state parts whose range int8 needs
+
+    of: str = field(default="", kw_only=True)  # whose result it takes; empty: of the layer before
+
+    def extras(self, source: Shape) -> tuple[str, ...]:  # noqa: ARG002 - most have what is set
+        """Names of what it has beyond the plain layer of its kind."""
+        plain = {field.name: field.default for field in fields(self)}
+        names = ("of", *self.options, *self.own_arrays)
+        return tuple(name for name in names if getattr(self, name) is not None and getattr(self, name) != plain[name])
 
     @property
     def every(self) -> int:
@@ -74,6 +91,10 @@ class Layer(ABC):
     def parts(self, source: Shape) -> tuple[Part, ...]:  # noqa: ARG002 - most remember nothing
         """What it remembers."""
         return ()
+
+    def keeps_result(self, source: Shape) -> bool:  # noqa: ARG002
+        """Whether its result can be told from its state alone."""
+        return False
 
     @property
     def columns(self) -> int:
@@ -92,7 +113,58 @@ class Layer(ABC):
     @property
     def weights(self) -> int:
         """Number of trained weights and biases."""
-        return sum(int(getattr(self, name).size) for name in self.arrays)
+        return sum(int(getattr(self, name).size) for name in self.held_arrays)
+
+    @property
+    def held_arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that it has."""
+        return self.arrays + tuple(name for name in self.own_arrays if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Joining(Layer):
+    """A layer of two results: the one that it takes, and `other`."""
+
+    settings = ("other",)
+
+    other: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.other, str) or not self.other:
+            raise ValueError(f"{self.kind}.other: {self.other!r:.40}, expected the name of an earlier result")
+
+    @abstractmethod
+    def joined(self, source: Shape, other: Shape) -> Shape:
+        """The shape of what it gives. ValueError when it cannot take these two."""
+
+    @abstractmethod
+    def join(self, x: Floats, source: Shape, y: Floats, other: Shape) -> Floats:
+        """x (T, B, source.size), y (T, B, other.size) → its results."""
+
+    def result(self, source: Shape) -> Shape:  # noqa: ARG002
+        raise TypeError(f"{self.kind}: the shape of what it gives follows from both of its sources")
+
+    def macs(self, source: Shape) -> int:  # noqa: ARG002 - no product with weights
+        return 0
+
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
+        raise TypeError(f"{self.kind}: computed from both of its sources")
+
+
+class Stateless(Layer):
+    """What layers have in common that remember nothing and have no product with weights."""
+
+    def macs(self, source: Shape) -> int:  # noqa: ARG002
+        return 0
+
+    @abstractmethod
+    def computed(self, x: Floats, source: Shape) -> Floats:
+        """x (T, B, rows, channels) → its results (T, B, rows, channels), of its own rows and channels."""
+
+    def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
+        frames, batch, _ = x.shape
+        y = self.computed(x.reshape(frames, batch, source.rows, source.channels), source)
+        return Run(y.reshape(frames, batch, self.result(source).size))
 
 
 def checked_array(owner: str, name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Float32:
@@ -123,6 +195,24 @@ def check_whole(owner: str, name: str, value: object, low: int, high: int) -> No
     """ValueError unless `value` is a whole number from `low` to `high`."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{owner}.{name}: {value!r}, expected a whole number from {low} to {high}")
+
+
+def check_number(owner: str, name: str, value: object, low: float, high: float) -> None:
+    """ValueError unless `value` is a number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{owner}.{name}: {value!r:.40}, expected a number from {low:g} to {high:g}")
+
+
+def check_yes_no(owner: str, name: str, value: object) -> None:
+    """ValueError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{owner}.{name}: {value!r:.40}, expected true or false")
+
+
+def check_channels(owner: str, takes: int, source: Shape) -> None:
+    """ValueError unless rows of `source` have as many channels as a layer takes."""
+    if source.channels != takes:
+        raise ValueError(f"{owner} takes {takes} channels, the one before gives {source.channels}")
 
 
 def check_width(owner: str, takes: int, source: Shape) -> None:

@@ -23,6 +23,7 @@ from edgelstm.model import Model
 from edgelstm.quantization.choice import Seen, choose
 from edgelstm.quantization.features import Features, see_features
 from edgelstm.quantization.observing import Observer, Run
+from edgelstm.quantization.quantize import check_holds
 
 PIECE = 1 << 14
 """Longest run of frames from a fresh state, and about how many frames are computed side by side: longer sequences are
@@ -45,8 +46,10 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     each).
 
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
-    saturates it later. ValueError without a sequence of the model's stride or more.
+    saturates it later. ValueError without a sequence of the model's stride or more, and for layers that int8 does not
+    hold.
     """
+    check_holds(model)
     pieces = _chosen(sequences, model.stride)
     if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgelstm.layers import Context, Shape
-from edgelstm.model import Placed, Ranges
+from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity
 from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
 from edgelstm.quantization.rounding import Inputs
+from edgelstm.road import Placed
 
 
 @dataclass(frozen=True)

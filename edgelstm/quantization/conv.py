@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import Conv, Shape
 from edgelstm.layers.layer import Activation, Floats
-from edgelstm.model import Placed, Ranges
+from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.dense import activated
 from edgelstm.quantization.fixed_point import clip8
@@ -23,6 +23,7 @@ from edgelstm.quantization.matrix import (
 )
 from edgelstm.quantization.rounding import Inputs, rounded
 from edgelstm.quantization.weighted import DenseProduct
+from edgelstm.road import Placed
 
 
 @dataclass(frozen=True, eq=False)

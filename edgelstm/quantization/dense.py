@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import Dense, Shape
 from edgelstm.layers.layer import Activation, Floats
-from edgelstm.model import Placed, Ranges
+from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import clip8
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
@@ -22,6 +22,7 @@ from edgelstm.quantization.matrix import (
 )
 from edgelstm.quantization.rounding import Inputs, rounded
 from edgelstm.quantization.weighted import DenseProduct
+from edgelstm.road import Placed
 
 
 @dataclass(frozen=True, eq=False)

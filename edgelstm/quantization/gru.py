@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgelstm.layers import GRU, Shape
 from edgelstm.layers.gru import GATES, Reset
 from edgelstm.layers.layer import Floats, before, sigmoid
-from edgelstm.model import Placed, Ranges
+from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import (
     clip8,
@@ -36,6 +36,7 @@ from edgelstm.quantization.matrix import (
 )
 from edgelstm.quantization.rounding import Inputs, Scaled, rounded
 from edgelstm.quantization.weighted import GatedLayer
+from edgelstm.road import Placed
 
 
 def narrowing_multiplier(hidden: Affine) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.layers import LSTM, Shape
 from edgelstm.layers.layer import Floats, before
 from edgelstm.layers.lstm import GATES
-from edgelstm.model import Placed, Ranges
+from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
 from edgelstm.quantization.fixed_point import (
     MOST_TANH_BITS,
@@ -34,6 +34,7 @@ from edgelstm.quantization.matrix import (
 )
 from edgelstm.quantization.rounding import Inputs, rounded
 from edgelstm.quantization.weighted import GatedLayer
+from edgelstm.road import Placed
 
 CELL_MARGIN = 1.25
 """The cell's range is the next power of two above the largest |c| seen times this. A cell that saturates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,11 +60,21 @@ TAKES_WIDE = {
 """Whether each kind of layer can take an input of 16 bits."""
 
 
+def check_holds(model: Model) -> None:
+    """ValueError, naming the layer, unless int8 holds every layer of `model`."""
+    for at in model.road:
+        held = at.layer.kind in QUANTIZE
+        if not held or at.extras:
+            what = f"its {', '.join(map(repr, at.extras))}" if held else f"{at.layer.kind} layers"
+            raise ValueError(f"model {model.name}: {at.name}: int8 does not hold {what} yet: export it as float32")
+
+
 def quantize(model: Model, granularity: Granularity = "per-row", input_codes: InputCodes = "int8") -> QuantizedModel:
     """`model` in integers, which takes frames as int8 or int16. ValueError when it has no calibration ranges, and for
     int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
+    check_holds(model)
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
     factors = np.array(model.ranges.factors or [1.0] * model.features)
@@ -118,7 +128,8 @@ def _folded(layer: Layer, factors: NDArray[np.float64], inputs: Inputs | None) -
     wide = np.tile(factors, W.shape[-1] // len(factors))
     columns = np.ones(layer.columns)
     columns[: W[0].size] = np.tile(factors, W[0].size // len(factors))
-    folded: Layer = replace(layer, W=W * wide)  # type: ignore[type-var]
+    widened: dict[str, Any] = {"W": W * wide}
+    folded = replace(layer, **widened)
     return folded, None if inputs is None else inputs.over(columns)
 
 

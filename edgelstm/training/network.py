@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.layers import Layer, Shape
-from edgelstm.model import Placed, place
+from edgelstm.road import Placed, lay
 from edgelstm.training.layers import Arrays, Floats, Memory, State, Tape, Trainable
 
 Parameters = dict[str, Floats]
@@ -134,6 +134,6 @@ def begin(
     for layer in layers:
         weights = layer.initialize(road[-1].result if road else Shape(1, features), rng)
         built = (*built, layer.layer(weights))
-        road = place(features, built)
+        road = lay(features, built)
         parameters |= {f"{road[-1].name}.{array}": value.astype(dtype) for array, value in weights.items()}
     return Network(tuple(layers), road), parameters

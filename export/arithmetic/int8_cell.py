@@ -38,11 +38,11 @@ from edgelstm.export.arithmetic.twin import (
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.run import Run
 from edgelstm.layers.layer import sigmoid
-from edgelstm.model import Placed
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
+from edgelstm.road import Placed
 
 CELL_UNITS = {"lstm": 3.0, "gru": 8.0, "context": 8.0}
 CELL_SHARE = 0.03

@@ -40,11 +40,11 @@ from edgelstm.export.parity.run import Run
 from edgelstm.export.parity.tolerance import EDGE_MOST, SCORE_UNITS, magnitude, score_slack, terms_of_scores
 from edgelstm.layers import GRU, LSTM, Conv, Dense
 from edgelstm.layers.layer import sigmoid
-from edgelstm.model import Placed
 from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
+from edgelstm.road import Placed
 
 STEP_LIMIT, STEP_MOST = 1e-6, 0.05
 """Float gates between integers, by the file's own states: against float64, relative to the largest value and to the

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.export.arithmetic.dequantize import Floats, real
 from edgelstm.layers import Context, Conv
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.affine import Codes
+from edgelstm.road import Placed
 
 Sure = NDArray[np.bool_]
 States = Mapping[str, Floats]

@@ -26,7 +26,8 @@ from edgelstm.export.onnx.flow import Flow, Write, context, is_last, joined, num
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.layers import GRU, LSTM, Conv, Dense
 from edgelstm.layers.layer import Activation
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
+from edgelstm.road import Placed
 
 
 def encode(model: Model) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.layers import Context, Conv
-from edgelstm.model import Placed
+from edgelstm.road import Placed
 
 _END = np.iinfo(np.int64).max
 

@@ -22,7 +22,8 @@ from edgelstm.export.onnx.flow import Flow, Write, each_run, number, sequence
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import RAISED, raised_weights
 from edgelstm.layers import LSTM
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
+from edgelstm.road import Placed
 
 
 def encode(model: Model) -> bytes:

@@ -33,7 +33,6 @@ from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled,
 from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import integer_context, integer_input, product, raised_zero_point
-from edgelstm.model import Placed
 from edgelstm.quantization import (
     Affine,
     QuantizedConv,
@@ -47,6 +46,7 @@ from edgelstm.quantization.gru import narrowing_multiplier
 from edgelstm.quantization.lstm import hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
 from edgelstm.quantization.quantize import refuse_score_overflow
+from edgelstm.road import Placed
 from edgelstm.runtime.states import Io
 
 

@@ -49,7 +49,6 @@ from edgelstm.export.onnx.integers import (
     raised_zero_point,
 )
 from edgelstm.layers import GRU, LSTM, Conv, Dense
-from edgelstm.model import Placed
 from edgelstm.quantization import (
     Affine,
     QuantizedConv,
@@ -58,6 +57,7 @@ from edgelstm.quantization import (
     QuantizedLSTM,
     QuantizedModel,
 )
+from edgelstm.road import Placed
 from edgelstm.runtime.states import Io
 
 _LSTM_INPUTS = ["x", "x_zero", "h", "h_zero", "h_scale", "c", "W", "W_factor", "R", "R_factor", "bias"]

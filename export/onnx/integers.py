@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgelstm.export.onnx.flow import Flow, context
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.model import Placed
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.context import QuantizedContext
+from edgelstm.road import Placed
 from edgelstm.runtime.states import Io
 
 RAISED = 128

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from edgelstm.export.arithmetic.twin import windows_of
 from edgelstm.forward import Trace
 from edgelstm.layers import Dense
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer
+from edgelstm.road import Placed
 
 Slack = NDArray[np.float64]
 

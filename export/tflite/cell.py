@@ -24,7 +24,7 @@ import numpy as np
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.schema import ACTIVATION, Op
 from edgelstm.export.tflite.writer import Writer, each_run, joined
-from edgelstm.model import Placed
+from edgelstm.road import Placed
 
 _ALL = slice(None)
 

@@ -36,9 +36,10 @@ from edgelstm.export.tflite.integers import (
 from edgelstm.export.tflite.parts import float_conv, float_dense, graph, normalized
 from edgelstm.export.tflite.writer import Write, Writer, context, walk
 from edgelstm.layers import GRU, LSTM, Context
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
 from edgelstm.quantization import Affine, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.context import QuantizedContext
+from edgelstm.road import Placed
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io

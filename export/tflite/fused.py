@@ -40,9 +40,10 @@ from edgelstm.export.tflite.integers import (
 from edgelstm.export.tflite.parts import GATES, float_dense, fused_lstm, graph, normalized
 from edgelstm.export.tflite.writer import Write, Writer, walk
 from edgelstm.layers import LSTM, Dense
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
 from edgelstm.quantization import QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.lstm import cell_bits
+from edgelstm.road import Placed
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io

@@ -12,10 +12,10 @@ from edgelstm.export.tflite.parts import convolved, fully_connected
 from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Writer
 from edgelstm.forward import forward
-from edgelstm.model import Placed
 from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantize import refuse_score_overflow
+from edgelstm.road import Placed
 from edgelstm.runtime.states import Io
 
 

@@ -14,8 +14,9 @@ from edgelstm.export.tflite.schema import ACTIVATION, VALID, Op
 from edgelstm.export.tflite.writer import Value, Writer, reshaped
 from edgelstm.layers import Conv, Dense
 from edgelstm.layers.layer import Activation
-from edgelstm.model import Normalize, OutputActivation, Placed
+from edgelstm.model import Normalize, OutputActivation
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.road import Placed
 from edgelstm.runtime.description import KEY, Precision
 from edgelstm.runtime.engines.tflite_file import CHECKSUM_KEY
 from edgelstm.runtime.states import IO_FIELD, STATES_FIELD, Io, State

@@ -12,7 +12,8 @@ import numpy as np
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.schema import Op
 from edgelstm.layers import Context
-from edgelstm.model import Model, Placed
+from edgelstm.model import Model
+from edgelstm.road import Placed
 
 Value = Callable[[str, tuple[int, ...]], Tensor]
 """(name, shape) → a new tensor of the type that flows."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
-from edgelstm.layers import GRU, KINDS, LSTM, Context, Conv, Dense, Shape
+from edgelstm.layers import GRU, LSTM, Context, Conv, Dense, Shape
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.fixed_point import (
@@ -19,23 +19,11 @@ from edgelstm.quantization.fixed_point import (
 from edgelstm.quantization.gru import narrowing_multiplier
 from edgelstm.quantization.matrix import gate_multipliers
 from edgelstm.quantization.reference import IntegerStream, scores
-from random_layers import MAKE, random_layers
+from onnx_operators import run_onnx
+from random_layers import random_layers
 from random_models import random_signal
 
 RNG = np.random.default_rng(5)
-
-
-def run_onnx(operator, inputs, outputs, **attributes):
-    """One operator over named float32 arrays, in onnxruntime."""
-    onnx = pytest.importorskip("onnx")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    node = onnx.helper.make_node(operator, list(inputs), outputs, **attributes)
-    kinds = [onnx.helper.make_tensor_value_info(name, 1, None) for name in inputs if name]
-    results = [onnx.helper.make_tensor_value_info(name, 1, None) for name in outputs]
-    graph = onnx.helper.make_graph([node], "one", kinds, results)
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(outputs, {name: array.astype(np.float32) for name, array in inputs.items() if name})
 
 
 @pytest.mark.parametrize("reset", ["after", "before"])
@@ -69,10 +57,6 @@ def test_context_holds_the_newest_rows(rows, hop):
     found = Context(rows, hop).forward(x, Shape(1, 1)).result[:, 0]
     ends = range(hop, 24, hop)
     assert found.tolist() == [[max(end - k, 0) for k in range(rows - 1, -1, -1)] for end in ends]
-
-
-def test_every_kind_can_be_made_at_random():
-    assert set(MAKE) == set(KINDS)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense, Layer
-from edgelstm.model import Answer, Model, Normalize, place
+from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate
+from edgelstm.road import lay
 from random_models import random_signal
 
 LISTS = {
@@ -39,11 +40,11 @@ def layer_list(
     rng = np.random.default_rng([seed, features, units, outputs, *name.encode()])
     layers: list[Layer] = []
     for word in (*LISTS[name].split(), "scores"):
-        shape = place(features, tuple(layers))[-1].result if layers else None
+        shape = lay(features, tuple(layers))[-1].result if layers else None
         size, channels = (features, features) if shape is None else (shape.size, shape.channels)
         kind, *numbers = word.split("-") if not word.startswith("first") else ("first",)
         layers.append(_MAKE[kind](rng, size, channels, outputs if word == "scores" else units, *map(int, numbers)))
-    stride = place(features, tuple(layers))[-1].stride
+    stride = lay(features, tuple(layers))[-1].stride
     signal = random_signal(240, features, seed)
     model = Model(
         normalize=Normalize(signal.mean(axis=0), signal.std(axis=0)),

@@ -57,7 +57,7 @@ class TrainableConv(Trainable):
         return {"W": glorot(rng, fan_out, fan_in, shape), "b": np.zeros(self.filters)}
 
     def layer(self, weights: Arrays) -> Conv:
-        return Conv(**weights, stride=self.stride, dilation=self.dilation, activation=self.activation)
+        return Conv(weights["W"], weights["b"], self.stride, self.dilation, self.activation)
 
     def reads(self, rows: int) -> list[slice]:
         """For each tap the rows of the input that it reads, one for each of the result's `rows`."""

@@ -49,7 +49,7 @@ class TrainableDense(Trainable):
         return Carried(outputs, carried.factor, lift)
 
     def layer(self, weights: Arrays) -> Dense:
-        return Dense(**weights, activation=self.activation)
+        return Dense(weights["W"], weights["b"], self.activation)
 
     def forward(
         self,

@@ -123,7 +123,7 @@ class TrainableGRU(Trainable):
         return Carried(units, CARRIED / (1 + np.exp(-OPEN)))
 
     def layer(self, weights: Arrays) -> GRU:
-        return GRU(**weights, reset=self.reset)
+        return GRU(weights["W"], weights["R"], weights["b"], weights["rb"], self.reset)
 
     def forward(
         self,

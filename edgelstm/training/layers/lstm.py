@@ -106,7 +106,7 @@ class TrainableLSTM(Trainable):
         return Carried(units, CARRIED / (1 + np.exp(-OPEN)) ** 2)
 
     def layer(self, weights: Arrays) -> LSTM:
-        return LSTM(**weights)
+        return LSTM(weights["W"], weights["R"], weights["b"])
 
     def forward(
         self,
