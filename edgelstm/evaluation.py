@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.stretches import by_stretches
 from edgelstm.forward import LONG, FloatStream
 from edgelstm.judging import Evaluation, Said
 from edgelstm.matching import match
@@ -188,6 +189,8 @@ def kept_for_testing(dataset: Dataset, provenance: Any, task: Task = CLASSIFY) -
     if dataset.test is not None and dataset.test.any():
         return dataset.subset(dataset.test)
     if dataset.test is None and isinstance(share, float) and 0 < share < 1:
+        if data.get("split") == "stretches":
+            return by_stretches(dataset, share)[1]
         if splits.is_by_time(dataset, data.get("split")):
             return splits.by_time(dataset, share)[1]
         return dataset.subset(splits.by_share(dataset, share, task.teaches(dataset))[1])

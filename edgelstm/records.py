@@ -315,6 +315,12 @@ def _read_fields(kind: Any, value: Any, place: str, strict: bool) -> Any:
 def _read_tagged(tag: Tagged, value: Any, place: str, strict: bool) -> Any:
     found = dict(_expect(dict, "an object", value, place))
     kind = _read(Literal[tuple(tag.kinds)], found.pop(tag.key, None), _field(place, tag.key), strict)
+    names = [field.name for field in dataclasses.fields(tag.kinds[kind]) if field.init]
+    for name in found if strict else ():
+        if name not in names:
+            expected = near(name, names) or f", expected one of {', '.join(names)}"
+            wanted = f"{expected} for {kind}" if names else f", {kind} has none"
+            raise _WrongError(place, f"unknown field {name[:40]!r}{wanted}")
     return _read(tag.kinds[kind], found, place, strict)
 
 

@@ -25,7 +25,9 @@ _NAME_WIDTH = 24
     epilog="Example: edgelstm crossvalidate recipe.toml --folds 5, or --leave-one-out: a run for each person.",
 )
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--folds", "count", type=click.IntRange(2, 1000), default=5, show_default=True, help="Runs.")
+@click.option(
+    "--folds", "count", type=click.IntRange(2, 1000), help="Runs.  [default: 5, or fewer where the data have no more]"
+)
 @click.option("--leave-one-out", is_flag=True, help="A run for each group: all others train, it tests.")
 @click.option(
     "--data",
@@ -40,7 +42,7 @@ _NAME_WIDTH = 24
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     config: Path,
-    count: int,
+    count: int | None,
     leave_one_out: bool,
     data: Path | None,
     seed: int | None,
@@ -54,7 +56,7 @@ def command(
     than folds each is cut into stretches of time. The recipe's own test groups play no part. Nothing is written.
     """
     from edgelstm.training import load_config
-    from edgelstm.training.crossvalidation import crossvalidate
+    from edgelstm.training.crossvalidation import USUAL_FOLDS, crossvalidate
 
     settings = load_config(config, data, changes)
     if seed is not None:
@@ -71,6 +73,8 @@ def command(
             outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
     finally:
         style.announce(None)
+    if count is None and not leave_one_out and len(outcomes) < USUAL_FOLDS:
+        click.echo(f"Note: {len(outcomes)} folds: the data have no more groups, recordings or windows", err=True)
     if as_json:
         click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
     else:

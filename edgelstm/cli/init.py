@@ -66,6 +66,7 @@ def command(
     from edgelstm.data.summary import summarize
     from edgelstm.data.texts import holds_texts
     from edgelstm.files import whole_file
+    from edgelstm.judging.shares import listed
     from edgelstm.training.config import parse_config
     from edgelstm.training.proposal import propose, recipe
 
@@ -82,7 +83,13 @@ def command(
     dataset = task.dataset(found)
     if task.kind == "classify" and found.label_from:  # one class alone does not tell where labels are
         options = replace(options, label_from=found.label_from)
-    written = recipe(dataset, propose(dataset, task), os.path.relpath(data, output.parent), options)
+    try:
+        proposal = propose(dataset, task)
+    except ValueError as error:
+        if str(error).startswith("ahead: "):
+            raise click.UsageError(f"--{error}") from None
+        raise
+    written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options)
     parse_config(written, str(output))
     with whole_file(output) as file:
         file.write(written.encode())
@@ -90,6 +97,9 @@ def command(
     if kind is None and task.kind != "classify":
         why = f"{task.kind}, as the frames have labels of their own; --task names another"
         click.echo(text.paragraph(why, "  · ", "    "))
+    if proposal.lost:
+        why = f"split into stretches, as the last part, or the rest, lacks {listed(proposal.lost)}"
+        click.echo(text.paragraph(text.plain(why), "  · ", "    "))
     summary = summarize(found, find_format(data).name) if task.normalizes else None
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))

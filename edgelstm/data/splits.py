@@ -12,8 +12,9 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece
 
 Places = NDArray[np.int64]
-Split = Literal["auto", "groups", "time"]
-"""What is kept apart: whole groups, or the last part of each recording. auto: that of fewer than `FEW` recordings."""
+Split = Literal["auto", "groups", "time", "stretches"]
+"""What is kept apart: whole groups, the last part of each recording, or stretches of it (`edgelstm.data.stretches`).
+auto: the last part of fewer than `FEW` recordings."""
 
 FEW = 4
 

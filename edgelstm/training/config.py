@@ -56,7 +56,7 @@ class Data:
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
-    split: Split = "auto"  # whole groups apart, or the last part of each recording; auto: by time for fewer than four
+    split: Split = "auto"  # whole groups apart, or of each recording the last part, or stretches with every class
     test: Fraction = 0.2  # share of the groups, or of each class, to test on where neither says who
     validation: Fraction = 0.0  # share of the training groups held out to stop early; 0 = none
     validation_groups: tuple[int | str, ...] = ()  # these instead of a share

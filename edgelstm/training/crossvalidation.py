@@ -22,7 +22,8 @@ from edgelstm.tasks import read_dataset
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.trainer import evaluation_set, train
 
-_MIN_FOLDS = 2
+_MIN_FOLDS, USUAL_FOLDS = 2, 5
+_LEAST_STRETCH = 16  # frames that tell anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,15 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
     return [_stretch(dataset, n, count) for n in range(count)]
 
 
+def most_folds(dataset: Dataset, window: int) -> int:
+    """How many folds `dataset` has for: one for each group, or each recording that is its own; of a few long
+    recordings stretches that hold a training window of so many frames."""
+    groups = len(dataset.all_groups)
+    if 1 < groups < len(dataset):
+        return groups
+    return max(len(dataset), int(dataset.lengths.max()) // max(window, _LEAST_STRETCH))
+
+
 def _fold(dataset: Dataset, name: str, test: NDArray[np.int64]) -> Fold:
     rest = np.setdiff1d(np.arange(len(dataset)), test)
     return Fold(name, dataset.subset(rest), dataset.subset(test))
@@ -101,19 +111,23 @@ def _stretch(dataset: Dataset, number: int, count: int) -> Fold:
 
 def crossvalidate(
     config: Config,
-    count: int,
+    count: int | None = None,
     by_groups: bool = False,
     jobs: int = 0,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Train and test once for each fold of `config.data.file`, in `jobs` processes (0: one for each processor), and
-    give the outcomes in the order of the folds, whatever the number of processes the same.
+    give the outcomes in the order of the folds, whatever the number of processes the same. count: five where nobody
+    says, or as many as the data have for. ValueError for more than that.
 
     The recipe's own test groups play no part; a share of its validation is held out of each fold's training.
     on_outcome: called as each ends. Errors as of `train`.
     """
     config = _without_test(config)
-    names = [fold.name for fold in folds(_read(config), count, by_groups)]
+    dataset = _read(config)
+    count = _count(dataset, config, count, by_groups)
+    names = [fold.name for fold in folds(dataset, count, by_groups)]
+    del dataset
     jobs = min(jobs or os.cpu_count() or 1, len(names))
     done: dict[int, Outcome] = {}
     if jobs == 1:
@@ -136,6 +150,18 @@ def crossvalidate(
     finally:
         pool.shutdown(cancel_futures=True)
     return [done[n] for n in range(len(names))]
+
+
+def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool) -> int:
+    most = most_folds(dataset, config.data.window)
+    if by_groups or (asked or _MIN_FOLDS) <= most:
+        return asked or min(USUAL_FOLDS, most)
+    if 1 < len(dataset.all_groups) < len(dataset):
+        why = f"it has {most} groups"
+    else:
+        why = f"each tests on a recording, or on {max(config.data.window, _LEAST_STRETCH)} frames in a row"
+    wanted = f"at most {most}" if most >= _MIN_FOLDS else "more data"
+    raise ValueError(f"{dataset.name}: {asked or _MIN_FOLDS} folds, expected {wanted}: {why}")
 
 
 def _end_quietly() -> None:

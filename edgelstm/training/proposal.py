@@ -13,9 +13,12 @@ from edgelstm import records
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.splits import Split
+from edgelstm.data.stretches import STRETCHES, by_stretches, lost
 from edgelstm.devices.units import show_duration, show_rate
+from edgelstm.judging.shares import listed
 from edgelstm.plain import counted
-from edgelstm.tasks import CLASSIFY, Forecast, Regress, Tags, Task
+from edgelstm.tasks import CLASSIFY, Anomaly, Forecast, Regress, Tags, Task
 from edgelstm.training.aims import class_counts
 from edgelstm.training.keys import comments
 
@@ -41,6 +44,8 @@ class Proposal:
     units: int
     batch: int
     epochs: int
+    split: Split  # of recordings without a split of their own
+    lost: tuple[str, ...]  # labels that the last parts alone would lack, or all the rest
     test_groups: tuple[str, ...]  # empty: a share, or the data's own split
     validation_groups: tuple[str, ...]
     watches: bool  # some recordings are kept to choose the best epoch by
@@ -54,7 +59,9 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     if counts is not None and (counts > 0).sum() < 2:
         label = dataset.labels[int(counts.argmax())]
         raise ValueError(f"{dataset.name}: one class only ({label}), expected two or more to tell apart")
-    lengths = np.array([len(x) for x in dataset.sequences])
+    split, lost = _split(dataset)
+    _check_ahead(dataset, task, split)
+    lengths = dataset.lengths // (STRETCHES if split == "stretches" else 1)
     window = _window(dataset, lengths, task)
     stack = _STACK if window and task.normalizes and task.activation != "linear" else 1  # symbols come one by one
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
@@ -68,6 +75,8 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         units=64 if dataset.frames > _FEW else 32,
         batch=batch,
         epochs=int(np.clip(-(-_STEPS // steps), 10, 300)),
+        split=split,
+        lost=tuple(lost),
         test_groups=test,
         validation_groups=validation,
         watches=bool(validation) or _can_watch(dataset),
@@ -82,6 +91,31 @@ def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
     # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
     window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
     return window if window >= _WINDOWS[0] else 0
+
+
+def _split(dataset: Dataset) -> tuple[Split, list[str]]:
+    """How few long recordings are split, and the labels because of which it is not by time. ValueError where there is
+    nothing to learn from or to test on."""
+    if dataset.test is not None or not splits.is_by_time(dataset, "auto"):
+        return "groups", []
+    found = lost(*splits.by_time(dataset, _SHARE))
+    if found and dataset.frames >= STRETCHES:
+        instead = lost(*by_stretches(dataset, _SHARE))
+        if len(instead) < len(found):
+            return "stretches", [label for label in found if label not in instead]
+    return "time", []
+
+
+def _check_ahead(dataset: Dataset, task: Task, split: Split) -> None:
+    """ValueError that begins with the option's name where nobody would know what came."""
+    ahead = max(task.ahead) if isinstance(task, Forecast) else task.ahead if isinstance(task, Anomaly) else 0
+    longest = int(dataset.lengths.max())
+    what = "the longest recording"
+    if split == "time":
+        longest = round(_SHARE * (longest - round(_SHARE * longest)))  # the least of the three
+        what = "what the best epoch is chosen by"
+    if ahead >= longest:
+        raise ValueError(f"ahead: {ahead}, expected less than {longest}, the frames of {what}")
 
 
 def _can_watch(dataset: Dataset) -> bool:
@@ -191,7 +225,10 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         lines.append(f"test_groups = {_texts(proposal.test_groups)}  # never seen in training")
     elif dataset.test is not None:
         lines.append(f"# The data say which {int(dataset.test.sum())} recordings to test on.")
-    elif splits.is_by_time(dataset, "auto"):
+    elif proposal.split == "stretches":
+        lines.append(f'split = "stretches"  # tenths, as the last part, or the rest, lacks {listed(proposal.lost)}')
+        lines.append(f"test = {_SHARE}  # share of them that is never seen in training")
+    elif proposal.split == "time":
         lines.append('split = "time"  # the last part of each recording')
         lines.append(f"test = {_SHARE}  # share of each recording that is never seen in training")
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import forward
-from edgelstm.data import kept, splits
+from edgelstm.data import kept, splits, stretches
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
 from edgelstm.data.windows import cut, spread
@@ -53,6 +53,8 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
     groups = config.data.test_groups
     if not groups and dataset.test is None and splits.is_by_time(dataset, config.data.split):
         return _by_time(dataset, config.data.test, "data.test")
+    if not groups and dataset.test is None and config.data.split == "stretches":
+        return stretches.by_stretches(dataset, config.data.test)
     try:
         if groups:
             train, test = splits.by_groups(dataset, groups)
@@ -216,6 +218,8 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
     share = data.validation or config.task.holds_out
     if share and not data.validation_groups and splits.is_by_time(dataset, data.split):
         return _by_time(dataset, share, "data.validation")
+    if share and not data.validation_groups and data.split == "stretches":
+        return stretches.chosen(dataset, share)
     if data.validation_groups:
         try:
             fit, watch = splits.by_groups(dataset, data.validation_groups)

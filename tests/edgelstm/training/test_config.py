@@ -31,6 +31,11 @@ ROOT = Path(__file__).parents[3]
         ("[trainng]\nepochs = 3", "unknown field 'trainng', perhaps 'training'"),
         ("[training]\nepoch = 3", "training: unknown field 'epoch', perhaps 'epochs'"),
         ("[augment]\nrotaton = 3", "augment: unknown field 'rotaton', perhaps 'rotation'"),
+        ("[task]\nkind = 'classify'\nahead = 3", "task: unknown field 'ahead', classify has none"),
+        (
+            "[task]\nkind = 'regress'\nahead = 3",
+            "task: unknown field 'ahead', expected one of columns, per for regress",
+        ),
         ("[answer]\nxyz = 3", "answer: unknown field 'xyz', expected one of pooling, window, hop"),
         ("[training]\nepochs = 0", "training.epochs: 0, expected 1 to 1,048,576"),
         ("[training]\nepochs = 'many'", "training.epochs: 'many', expected a whole number"),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.data import Dataset, save_dataset
-from edgelstm.training.crossvalidation import folds
+from edgelstm.training.crossvalidation import folds, most_folds
 
 
 def made(lengths: list[int], groups: list[int] | None = None) -> Dataset:
@@ -89,4 +89,14 @@ def test_processes_change_nothing(command: Callable[..., Any], recipe: Path) -> 
 def test_what_cannot_be_folded_is_said_in_one_line(command: Callable[..., Any], recipe: Path) -> None:
     ended = command("crossvalidate", recipe, "--folds", "4")
     assert ended.code == 1
-    assert ended.err == "edgelstm: data: 3 groups, expected as many as folds (4) or more\n"
+    assert ended.err == "edgelstm: data: 4 folds, expected at most 3: it has 3 groups\n"
+    ended = command("crossvalidate", recipe, "--set", "training.epochs=1")
+    assert ended.code == 0
+    assert ended.err == "Note: 3 folds: the data have no more groups, recordings or windows\n"
+
+
+def test_stretches_hold_a_training_window() -> None:
+    whole = made([100, 90])
+    assert most_folds(whole, 30) == 3
+    assert most_folds(whole, 0) == 6  # of 16 frames
+    assert most_folds(made([10] * 7), 30) == 7

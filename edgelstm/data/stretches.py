@@ -1,0 +1,86 @@
+"""A split of few long recordings in which every class is on both sides, though it comes at some times alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.pieces import Pieces
+
+STRETCHES = 10  # of the longest recording
+
+Table = NDArray[np.float64]  # (stretches, classes): frames
+
+
+def by_stretches(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """(train, test): tenths of the longest recording, and as long ones of the others, of which about `share` test.
+    ValueError where one side would have none."""
+    return chosen(dataset.pieces(_stretches(dataset.lengths)), share)
+
+
+def chosen(stretches: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """(train, test): sequences as they are, of which about `share` of the frames test, in every class alike as far as
+    may be. What is in two or more of them is on both sides."""
+    test = _choose(_table(stretches), share)
+    if test.all() or not test.any():
+        raise ValueError(
+            f"{stretches.name}: {len(stretches)} stretches, expected some to test on and others to learn"
+        )
+    return stretches.subset(~test), stretches.subset(test)
+
+
+def lost(train: Dataset, test: Dataset) -> list[str]:
+    """The labels, among those that the data have, that are on one side alone."""
+    both = np.stack([_table(part).sum(axis=0) > 0 for part in (train, test)])
+    return [label for label, here, there in zip(train.labels, *both) if here != there] if both.shape[1] > 1 else []
+
+
+def _stretches(lengths: NDArray[np.int64]) -> Pieces:
+    each = -(-int(lengths.max()) // STRETCHES)
+    counts = np.maximum(np.rint(lengths / each), 1).astype(np.int64)
+    places = np.repeat(np.arange(len(lengths)), counts)
+    number = np.concatenate([np.arange(count) for count in counts])
+    starts, stops = (lengths[places] * n // counts[places] for n in (number, number + 1))
+    return Pieces(places, starts, stops)
+
+
+def _table(dataset: Dataset) -> Table:
+    """Frames of each class, or in which each label is true; all of a sequence where it tells numbers."""
+    rows = np.zeros((len(dataset), len(dataset.labels)))
+    for place, length in enumerate(dataset.lengths.tolist()):
+        if dataset.targets is None:
+            rows[place, dataset.y[place]] = length
+            continue
+        for found in dataset.targets.parts(place, length):
+            if found.ndim == 1:
+                rows[place] += np.bincount(found[found >= 0], minlength=rows.shape[1])
+            else:
+                rows[place] += (found == 1).sum(axis=0)
+    if dataset.targets is not None and dataset.targets.at(0, np.zeros(1, np.int64)).ndim > 1:
+        rows = np.column_stack([rows, dataset.lengths])  # where none is true there are frames too
+    return rows
+
+
+def _choose(table: Table, share: float) -> NDArray[np.bool_]:
+    """(stretches,): those that test. The rarest class first, then whatever comes nearest to the share of all."""
+    test = np.zeros(len(table), np.bool_)
+    in_stretches = (table > 0).sum(axis=0)
+    for label in np.argsort(in_stretches, kind="stable"):
+        if in_stretches[label] > 1 and not table[test, label].any():
+            _take(test, table, share, table[:, label] > 0)
+    while table[test].sum() < (share - share / 4) * table.sum() and _take(test, table, share, np.ones_like(test)):
+        pass
+    return test
+
+
+def _take(test: NDArray[np.bool_], table: Table, share: float, among: NDArray[np.bool_]) -> bool:
+    """Choose one more for the test, which leaves every class where it can be learned; False where none does."""
+    last = (table[~test] > 0).sum(axis=0) == 1  # classes that one stretch alone is left of
+    allowed = among & ~test & ~((table > 0) & last).any(axis=1)
+    if not allowed.any():
+        return False
+    wanted = np.maximum(share * table.sum(axis=0), 1)
+    far = ((((table[test].sum(axis=0) + table) / wanted) - 1) ** 2).sum(axis=1)
+    test[np.where(allowed, far, np.inf).argmin()] = True
+    return True
