@@ -148,6 +148,7 @@ class Emitter:
         self._answer = answer
         self._seen = 0  # rows of scores
         self._sums = np.zeros((1, outputs))  # of all rows before each of the newest of a window, and before the next
+        self._recent = np.empty((0, outputs))  # the newest rows of a window, or the largest scores of all
 
     def push(self, scores: Floats) -> Floats:
         """The rows (emitted, outputs) that are emitted while `scores` (T, outputs) pass."""
@@ -163,8 +164,29 @@ class Emitter:
         self._sums = sums[-(answer.window + 1) :].copy()
         frames = np.minimum(ends, answer.window or self._seen)
         earlier: NDArray[np.float64] | float = sums[ends - frames - first] if answer.window else 0.0
-        means: Floats = ((sums[ends - first] - earlier) / frames[:, None]).astype(scores.dtype)
-        return means
+        means = (sums[ends - first] - earlier) / frames[:, None]
+        if answer.pooling == "mean+max":
+            means = (means + self._most(scores)[ends - before - 1]) / 2
+        found: Floats = means.astype(scores.dtype)
+        return found
+
+    def _most(self, scores: Floats) -> NDArray[np.float64]:
+        """(T, outputs): the largest scores of the window that ends with each row of `scores` (T, outputs)."""
+        rows = np.concatenate([self._recent, scores])
+        window = self._answer.window
+        most = _running_max(rows, window) if window else np.maximum.accumulate(rows, axis=0)
+        self._recent = rows[-(window - 1) or len(rows) :].copy() if window else most[-1:].copy()
+        return most[len(rows) - len(scores) :]
+
+
+def _running_max(rows: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """(T, n): the maximum over the newest `window` of rows (T, n) as of each; over fewer where there are no more."""
+    most, width = rows, 1
+    while width < min(window, len(rows)):
+        step = min(width, window - width)
+        most = np.concatenate([most[:step], np.maximum(most[step:], most[:-step])])
+        width += step
+    return most
 
 
 def final_answer(scores: Floats, answer: Answer) -> Floats:
@@ -183,8 +205,11 @@ def final_answer(scores: Floats, answer: Answer) -> Floats:
     if answer.window:
         begun = frames % answer.hop
         frames = min(frames, begun + answer.window - (answer.hop if begun else 0))
-    mean: Floats = scores[-frames:].mean(axis=0, dtype=np.float64).astype(scores.dtype)
-    return mean
+    found = scores[-frames:].mean(axis=0, dtype=np.float64)
+    if answer.pooling == "mean+max":
+        found = (found + scores[-frames:].max(axis=0)) / 2
+    pooled: Floats = found.astype(scores.dtype)
+    return pooled
 
 
 def activate(scores: Floats, activation: OutputActivation) -> Floats:

@@ -22,7 +22,7 @@ from edgelstm.road import MAX_STRIDE, Placed, check_road, lay
 from edgelstm.tasks import CLASSIFY, Task
 
 OutputActivation = Literal["softmax", "sigmoid", "linear"]
-Pooling = Literal["last", "mean"]
+Pooling = Literal["last", "mean", "mean+max"]
 
 MAX_LAYERS = 64
 MAX_POOLING = MAX_STRIDE
@@ -56,12 +56,13 @@ class Normalize:
 class Answer:
     """How a stream's scores become answers.
 
-    pooling: `last` takes the newest scores, `mean` averages scores over frames.
-    window: frames that `mean` covers, a multiple of `hop`; 0 = all since reset. Always 0 for `last`.
+    pooling: `last` takes the newest scores, `mean` averages scores over frames, `mean+max` takes half the sum of
+    their mean and their maximum over frames, each output by itself.
+    window: frames that the latter two cover, a multiple of `hop`; 0 = all since reset. Always 0 for `last`.
     hop: an answer is emitted after every `hop` frames; 0 = only when asked for (one answer at the end).
 
-    In a model whose scores come every s-th frame, both are multiples of s. Before `window` frames have come, `mean`
-    covers those that have. Averages are taken over scores, before the output activation.
+    In a model whose scores come every s-th frame, both are multiples of s. Before `window` frames have come, those
+    that have are covered. Scores are pooled before the output activation.
     """
 
     pooling: Pooling = "last"

@@ -21,6 +21,7 @@ from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.road import Placed
+from edgelstm.runtime.pooling import POOLINGS
 
 MAGIC = b"\x89ELSTM\r\n"
 FORMAT_VERSION = 1
@@ -32,7 +33,6 @@ _IDENTITY = slice(24, 40)
 _IDENTITY_START = 40
 
 _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
-_POOLINGS = {"last": 0, "mean": 1}
 
 
 def encode(model: Model | QuantizedModel) -> bytes:
@@ -66,7 +66,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         source.outputs,
         len(entries),
         _ACTIVATIONS[source.activation],
-        _POOLINGS[answer.pooling],
+        POOLINGS.index(answer.pooling),
         answer.window,
         answer.hop,
         source.sample_rate,

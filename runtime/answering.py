@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
-from edgelstm.runtime.pooling import PoolingKind
+from edgelstm.runtime.pooling import POOLINGS, PoolingKind, values_of_row
 
 MAX_POOLING = 1 << 20
 """Largest number of frames of a window or a hop."""
 MAX_RING = 1 << 24
-"""Largest number of block sums that a window may hold, all outputs together."""
+"""Largest number of block sums and maxima that a window may hold, all outputs together."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class Answering:
 
     def check(self, stride: int, outputs: int) -> None:
         """ValueError, naming the field, for what no stream of a model with this stride and width can do."""
-        if self.pooling not in get_args(PoolingKind):
-            raise ValueError(f"pooling: {self.pooling!s:.40}, expected {' or '.join(get_args(PoolingKind))}")
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling: {self.pooling!s:.40}, expected one of {', '.join(POOLINGS)}")
         for name, value in (("window", self.window), ("hop", self.hop)):
             if type(value) is not int or not 0 <= value <= MAX_POOLING:
                 raise ValueError(f"{name}: {value!r:.40}, expected 0 to {MAX_POOLING} frames")
@@ -50,14 +49,15 @@ class Answering:
             self._check_window(outputs)
 
     def _check_window(self, outputs: int) -> None:
-        if self.pooling != "mean":
+        if self.pooling == "last":
             raise ValueError(f"window: {self.window}, expected 0 with pooling last; a mean has a window")
         if not self.hop:
             raise ValueError(f"window: {self.window}, expected 0 where hop is 0; with a window an answer has a hop")
         if self.window % self.hop:
             raise ValueError(f"window: {self.window}, expected a multiple of hop ({self.hop})")
-        if self.window // self.hop * outputs > MAX_RING:
-            raise ValueError(f"window: {self.window}, expected at most {MAX_RING // outputs} times hop ({self.hop})")
+        most = MAX_RING // values_of_row(self.pooling, outputs)
+        if self.window // self.hop > most:
+            raise ValueError(f"window: {self.window}, expected at most {most} times hop ({self.hop})")
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Activation = Literal["softmax", "sigmoid", "linear"]
-PoolingKind = Literal["last", "mean"]
+PoolingKind = Literal["last", "mean", "mean+max"]
 Float32 = NDArray[np.float32]
+
+POOLINGS: tuple[PoolingKind, ...] = get_args(PoolingKind)
+"""In the order of their numbers in files, snapshots and the C core."""
 
 MAX_SCORE = 3.4e38
 """No score is larger, as in the C core: a restored sum is held to so much for each run that it stands for."""
@@ -40,8 +43,9 @@ class Pooling:
 
     A run is what the last layer makes of a frame, or of several where it does not run at every one: window and hop
     count runs. pooling `last`: the newest scores. pooling `mean`: scores are added to a row of float64 sums; a window
-    is a ring of such rows, one for each block of `hop` runs, where a new block takes the place of the oldest. Above
-    the rows stand totals, a row for every 16 below, until at most 16 are left, which an answer adds up: a run costs
+    is a ring of such rows, one for each block of `hop` runs, where a new block takes the place of the oldest. pooling
+    `mean+max`: the largest score of each output in the block stands behind its sums, and goes the same way. Above the
+    rows stand totals, a row for every 16 below, until at most 16 are left, which an answer adds up: a run costs
     little more for a long window than for a short one. All is added in the order of the C core, to the same bits.
     """
 
@@ -50,7 +54,10 @@ class Pooling:
         self.runs = 0  # since reset
         self._last = np.zeros(outputs, np.float32) if pooling == "last" else None
         self._windowed = window > 0
-        self._levels = [np.zeros((rows, outputs)) for rows in rows_of_levels(window, hop)]  # the sums, then totals
+        self._outputs = outputs
+        self._has_most = pooling == "mean+max"
+        values = values_of_row(pooling, outputs)
+        self._levels = [np.zeros((rows, values)) for rows in rows_of_levels(window, hop)]  # the sums, then totals
 
     def _block(self) -> tuple[int, int]:
         """The block that took the newest run, from 0, and the runs that it has."""
@@ -68,17 +75,34 @@ class Pooling:
             return due
         block, runs = self._block()
         row = block % len(self._levels[0])
-        sums = self._levels[0][row]
+        values = self._levels[0][row]
+        sums = values[: self._outputs]
         np.add(0.0 if runs == 1 else sums, scores, out=sums)
+        if self._has_most:
+            score = np.add(0.0, scores, dtype=np.float64)  # one zero, not two: which is larger?
+            most = values[self._outputs :]
+            np.maximum(score if runs == 1 else most, score, out=most)
         if due and self._windowed:
             self._renew_above(row)
         return due
 
     def _renew_above(self, row: int) -> None:
         """Make the totals that row `row` of the sums is part of."""
+        used = self._used()
         for below, totals in pairwise(self._levels):
             row //= _FAN
-            totals[row] = _total(below[row * _FAN : (row + 1) * _FAN])
+            totals[row] = self._total(below[row * _FAN : min((row + 1) * _FAN, used)])
+            used = -(-used // _FAN)
+
+    def _used(self) -> int:
+        """Rows of the sums that blocks have come to, the first ones."""
+        return min(self._block()[0] + 1, len(self._levels[0])) if self.runs else 0
+
+    def _total(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of rows (n, values), at least one: sums, the first of them first, and maxima."""
+        # A reduction may choose another order.
+        total: NDArray[np.float64] = np.add.accumulate(rows[:, : self._outputs], axis=0)[-1]
+        return np.concatenate([total, rows[:, self._outputs :].max(axis=0)]) if self._has_most else total
 
     def scores(self) -> Float32:
         """The pooled scores (outputs,) now. Between two answers of a window, the block that is being filled
@@ -92,7 +116,14 @@ class Pooling:
         if self._windowed and runs < self.hop:
             self._renew_above(block % rows)
         covered = min(block, rows - 1) * self.hop + runs
-        return (_total(self._levels[-1]) / covered).astype(np.float32)
+        used = self._used()
+        for _ in self._levels[1:]:
+            used = -(-used // _FAN)
+        total = self._total(self._levels[-1][:used])
+        pooled = total[: self._outputs] / covered
+        if self._has_most:
+            pooled = (pooled + total[self._outputs :]) * 0.5
+        return pooled.astype(np.float32)
 
     def reset(self) -> None:
         self.runs = 0
@@ -107,16 +138,24 @@ class Pooling:
         """Go on after `runs` runs from copies of `arrays`. ValueError, with nothing changed, for what no pooling of
         finite scores comes to."""
         held = self.arrays()
-        limits = {"scores": np.array([[MAX_SCORE]]), "sums": MAX_SCORE * self._runs_in_rows(runs)[:, None]}
+        limits = {"scores": np.array([[MAX_SCORE]]), "sums": self._limits(runs)}
         for name in held:
             if not (np.abs(arrays[name].astype(np.float64)) <= limits[name]).all():
                 raise ValueError(f"{name}: NaN, infinity or a value that {runs} runs of scores do not come to")
         self.runs = runs
         for name, array in held.items():
             array[...] = arrays[name]
+        used = self._used()
         for below, totals in pairwise(self._levels):
-            for row in range(len(totals)):
-                totals[row] = _total(below[row * _FAN : (row + 1) * _FAN])
+            for row in range(-(-used // _FAN)):
+                totals[row] = self._total(below[row * _FAN : min((row + 1) * _FAN, used)])
+            used = -(-used // _FAN)
+
+    def _limits(self, runs: int) -> NDArray[np.float64]:
+        """(rows, values): how large each value of the sums may be after `runs` in all."""
+        in_rows = self._runs_in_rows(runs)
+        sums = np.tile(MAX_SCORE * in_rows[:, None], (1, self._outputs))
+        return np.concatenate([sums, np.minimum(sums, MAX_SCORE)], axis=1) if self._has_most else sums
 
     def _runs_in_rows(self, runs: int) -> NDArray[np.float64]:
         """Runs whose scores lie in each row of the sums, after `runs` in all."""
@@ -129,14 +168,13 @@ class Pooling:
         return found
 
 
-def _total(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of rows (n, outputs), the first of them first: a reduction may choose another order."""
-    total: NDArray[np.float64] = np.add.accumulate(rows, axis=0)[-1]
-    return total
+def values_of_row(pooling: PoolingKind, outputs: int) -> int:
+    """Of the sums: as many again where maxima stand behind them, none where there are no sums."""
+    return {"last": 0, "mean": outputs, "mean+max": 2 * outputs}[pooling]
 
 
 def rows_of_levels(window: int, hop: int) -> list[int]:
-    """Rows of the sums of a mean, then of each level of totals above them."""
+    """Rows of the sums, then of each level of totals above them."""
     rows = [window // hop if window else 1]
     while rows[-1] > _FAN:
         rows.append(-(-rows[-1] // _FAN))
@@ -144,10 +182,9 @@ def rows_of_levels(window: int, hop: int) -> list[int]:
 
 
 def additions(pooling: PoolingKind, window: int, hop: int, outputs: int) -> tuple[int, float]:
-    """Of float64 sums: in the dearest run there is, one that ends a block; and in a run on average. Window and hop
-    count runs."""
-    if pooling == "last":
-        return 0, 0.0
+    """Of float64 sums, a maximum counted as an addition: in the dearest run there is, one that ends a block; and in a
+    run on average. Window and hop count runs."""
+    values = values_of_row(pooling, outputs)
     *below, top = rows_of_levels(window, hop)
-    answer = outputs * (_FAN * len(below) + top)
-    return outputs + answer, outputs + (answer / hop if hop else 0.0)
+    answer = values * (_FAN * len(below) + top)
+    return values + answer, values + (answer / hop if hop else 0.0)

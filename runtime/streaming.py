@@ -66,7 +66,7 @@ def stream_frames(
 def answers_at_the_end(stream: EngineStream) -> str:
     """For who waits for answers of a stream without a hop, whose frames come live: what to do, in one line."""
     model = stream.model
-    window = " --window W" if stream.answering.pooling == "mean" else ""
+    window = " --window W" if stream.answering.pooling != "last" else ""
     of_rate = max(1, round(model.sample_rate / model.stride)) * model.stride
     second = f", {of_rate} for about 1 s" if model.sample_rate else ""
     return f"{model.path}: answers at the end of input alone; for others meanwhile: --hop N{window} (frames{second})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgelstm.runtime import Model
 from edgelstm.runtime.answering import OWN_ANSWER, Answering, Asked
-from edgelstm.runtime.pooling import rows_of_levels
+from edgelstm.runtime.pooling import rows_of_levels, values_of_row
 
 if TYPE_CHECKING:
     from edgelstm.runtime.layers import Layer
@@ -41,7 +41,7 @@ class Work:
     features: int
     layers: tuple[LayerWork, ...]
     stream_bytes: int
-    unread_bytes: int  # of a stream: sums of a mean that no frame looks at
+    unread_bytes: int  # of a stream: sums and maxima that no frame looks at
     additions: int  # of such sums, at most
     mean_additions: float
     answer: Answering  # of the stream: how its scores become answers
@@ -97,7 +97,7 @@ def _unread(model: Model, answering: Answering, additions: int) -> int:
     if not additions:
         return 0
     rows = sum(rows_of_levels(answering.window, answering.hop))
-    return max(0, rows * model.outputs - additions) * 8
+    return max(0, rows * values_of_row(answering.pooling, model.outputs) - additions) * 8
 
 
 def _work(layer: Layer, multiple: int, passes: int) -> LayerWork:

@@ -45,8 +45,13 @@ def answer_options(window: str = "--window") -> Callable[[Callable[..., Any]], C
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for name, kind, metavar, text in (
-            ("--pooling", str, "KIND", "last: answers are of the newest scores; mean: of their mean."),
-            (window, int, "N", "Frames that the mean covers, a multiple of the hop; 0: all."),
+            (
+                "--pooling",
+                str,
+                "KIND",
+                "last: answers are of the newest scores; mean: of their mean; mean+max: midway to their maximum.",
+            ),
+            (window, int, "N", "Frames that mean and maximum cover, a multiple of the hop; 0: all."),
             ("--hop", int, "N", "An answer after every N frames; 0: only when asked, or at the end."),
         ):
             function = click.option(name, type=kind, metavar=metavar, help=f"{text}  [default: MODEL's own]")(

@@ -23,7 +23,7 @@ def command(file: Path, as_json: bool) -> None:
 
     \b
       work     multiply-accumulates of a frame, on average over frames; and for
-               a mean of scores, additions at most
+               pooled scores, additions at most
       latency  frames that pass, at most, until layers run that do not run at
                every one; how far back a layer looks is no latency
       state    what a stream keeps from frame to frame, part by part

@@ -18,13 +18,13 @@ from edgelstm.data.options import LabelFrom, ReadOptions
 from edgelstm.data.splits import Split
 from edgelstm.data.times import Missing
 from edgelstm.files import read_bounded
-from edgelstm.model import MAX_LAYERS, Answer, OutputActivation
+from edgelstm.model import MAX_LAYERS, Answer, OutputActivation, Pooling
 from edgelstm.records import Bounds, Length, Line, Tagged
 from edgelstm.tasks import CLASSIFY, TaskEntry
 from edgelstm.tasks.task import Criterion
 from edgelstm.training.layers import KINDS, Trainable, TrainableDense, TrainableLSTM, Width
 
-Loss = Literal["frames", "last", "mean"]
+Loss = Literal["frames", "last", "mean", "mean+max"]
 Balance = Literal["none", "weights", "sampling"]
 Column = Annotated[str, Line(1000, least=0)]
 Count = Annotated[int, Bounds(0, 1 << 20)]
@@ -124,7 +124,7 @@ class Training:
     loss: Loss = "frames"  # "frames": of each row of scores, of which a model with strides has fewer than frames
     criterion: Literal["auto", Criterion] = "auto"  # that rows of scores are held to; auto: the task's usual one
     balance: Balance = "none"  # rare classes weigh more, or are drawn more often
-    skip: Count = 0  # first frames of a sequence without loss, for "frames" and "mean"
+    skip: Count = 0  # first frames of a sequence without loss, for all but "last"
     truncate: Count = (
         0  # frames of a piece of long recordings: state goes on, gradients do not; 0 = windows, or wholes
     )
@@ -152,8 +152,8 @@ class Augment:
 class AnswerConfig:
     """`[answer]`: as `edgelstm.model.Answer`."""
 
-    pooling: Literal["last", "mean"] = "last"  # answers are of the newest scores, or of their mean
-    window: Count = 0  # frames that the mean covers, a multiple of hop; 0 = all since a reset
+    pooling: Pooling = "last"  # answers are of the newest scores, their mean, or midway between mean and maximum
+    window: Count = 0  # frames that these cover, a multiple of hop; 0 = all since a reset
     hop: Count = 1  # frames from one answer to the next; 0 = only when asked
 
 

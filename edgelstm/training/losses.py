@@ -1,4 +1,4 @@
-"""What training makes small: a criterion of each row of scores, of the last one, or of their mean."""
+"""What training makes small: a criterion of each row of scores, of the last one, or of what they are pooled to."""
 
 from __future__ import annotations
 
@@ -131,14 +131,28 @@ class Objective:
             weights = row_weights(lengths, len(scores), self.over == "last", self.skip, scores.dtype) / len(lengths)
         else:
             weights = piece_weights(lengths, len(scores), self.skip * begins, scores.dtype)
-        if self.over == "mean":
-            share = weights * len(lengths)
-            pooled = (scores * share[:, None]).sum(axis=0)
-            loss, gradient = self.of_rows(pooled, target)
-            return float(loss.mean()), gradient * weights[:, None]
+        if self.over in ("mean", "mean+max"):
+            return self._of_pooled(scores, target, weights)
         loss, gradient = self.of_rows(scores, target)
         gradient *= weights[:, None]
         return float((loss * weights).sum()), gradient
+
+    def _of_pooled(self, scores: Floats, target: Floats, weights: Floats) -> tuple[float, Floats]:
+        """Of what scores are pooled to. weights (T, B) of the rows add up to 1 over the batch. A maximum is learned
+        in the first row that has it."""
+        batch = scores.shape[-1]
+        pooled = (scores * (weights * batch)[:, None]).sum(axis=0)
+        if self.over == "mean":
+            loss, gradient = self.of_rows(pooled, target)
+            return float(loss.mean()), gradient * weights[:, None]
+        places = np.where(weights[:, None] > 0, scores, -np.inf).argmax(axis=0)[None]
+        most = np.take_along_axis(scores, places, axis=0)[0]
+        loss, gradient = self.of_rows((pooled + most) / 2, target)
+        gradient = gradient / 2
+        dscores = gradient * weights[:, None]
+        of_most = np.take_along_axis(dscores, places, axis=0) + gradient / batch
+        np.put_along_axis(dscores, places, of_most, axis=0)
+        return float(loss.mean()), dscores
 
 
 def _weights(weights: NDArray[np.float64], scores: Floats) -> Floats:

@@ -9,9 +9,10 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.labels import alike
 from edgelstm.data.windows import shorter
 from edgelstm.judging.shares import listed
+from edgelstm.model import Pooling
 from edgelstm.plain import printable
 from edgelstm.training.aims import class_counts
-from edgelstm.training.config import Config
+from edgelstm.training.config import Config, Loss
 from edgelstm.training.normalizing import still
 
 _IMBALANCE = 20
@@ -21,11 +22,7 @@ _IMBALANCE = 20
 def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     """On a run before it begins. `training` and `test` are whole recordings, as `training.split` gives them."""
     found = []
-    if config.training.loss == "last" and config.answer.pooling == "mean":
-        found.append(
-            'training.loss: "last" trains the newest scores alone, but answer.pooling "mean" answers by the mean; '
-            '"frames" or "mean" fits it'
-        )
+    found += _of_pooling(config.training.loss, config.answer.pooling)
     found += _of_windows(config)
     longest = max(len(x) for x in training.sequences)
     if training.features > longest:
@@ -53,15 +50,28 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     return [*found, *_of_classes(training, trained, "frames" if config.task.each_frame else "recordings")]
 
 
+def _of_pooling(loss: Loss, pooling: Pooling) -> list[str]:
+    """On scores that are pooled otherwise in answers than in training."""
+    if loss == "last" and pooling != "last":
+        fits = '"frames" or "mean"' if pooling == "mean" else f'"{pooling}"'
+        return [
+            f'training.loss: "last" trains the newest scores alone, but answer.pooling "{pooling}" answers by the '
+            f"{pooling}; {fits} fits it"
+        ]
+    if "mean+max" in (loss, pooling) and loss != pooling:
+        return [f'training.loss: "{loss}" with answer.pooling "{pooling}"; "mean+max" fits itself alone']
+    return []
+
+
 def _of_windows(config: Config) -> list[str]:
     """On what is answered by the mean of other frames than are learned from."""
     trained, answered = config.data.window, config.answer.window
-    if config.answer.pooling != "mean" or not trained or config.task.each_frame or not config.answer.hop:
+    if config.answer.pooling == "last" or not trained or config.task.each_frame or not config.answer.hop:
         return []
     if not answered:
         return [
-            f"answer.window: 0, so the mean covers all frames since a reset, on a stream that nothing resets ever "
-            f"more; {trained} as in data.window fits it"
+            f"answer.window: 0, so it covers all frames since a reset, on a stream that nothing resets ever more; "
+            f"{trained} as in data.window fits it"
         ]
     if not trained / 2 <= answered <= trained * 2:
         return [f"answer.window: {answered} frames, but data.window trains on {trained}: alike fits best"]

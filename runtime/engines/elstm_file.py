@@ -20,13 +20,12 @@ from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.layers import LAYERS_FIELD, STRIDE_FIELD, Layer, Part, read_layers, shape_of_part
 from edgelstm.runtime.metadata import read_metadata_beside
-from edgelstm.runtime.pooling import Activation, PoolingKind
+from edgelstm.runtime.pooling import POOLINGS, Activation
 
 MAX_FILE_SIZE = (1 << 31) - 1
 HEAD_BYTES = 64
 """Of a saved state: what comes before its parts."""
 ACTIVATIONS: tuple[Activation, ...] = ("linear", "softmax", "sigmoid")  # as the C core numbers them
-POOLINGS: tuple[PoolingKind, ...] = ("last", "mean")
 DTYPES = ("float32", "int8", "int16", "float64")
 
 

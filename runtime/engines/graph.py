@@ -19,14 +19,13 @@ from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
 from edgelstm.runtime.engines.guard import new_guard
 from edgelstm.runtime.frame import Float32, check_frames, one_frame
 from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
-from edgelstm.runtime.pooling import Pooling, PoolingKind, activate
+from edgelstm.runtime.pooling import POOLINGS, Pooling, PoolingKind, activate
 from edgelstm.runtime.states import State, read_integer_io, read_states
 
 MAX_FILE_BYTES = 1 << 30
 _HEAD = struct.Struct("<4sI16sQ")  # magic, version, the model's identity, frames
 _ANSWER = struct.Struct("<III")  # and, where it is not the model's own: pooling, window, hop
 _MAGIC, _VERSION, _WITH_ANSWER = b"ELES", 3, 4
-_POOLINGS: tuple[PoolingKind, ...] = ("last", "mean")
 _MAX_FRAMES = 1 << 62
 
 
@@ -222,7 +221,7 @@ class GraphStream(EngineStream):
         if self._has_own_answer:
             return head
         asked = self.answering
-        return head + _ANSWER.pack(_POOLINGS.index(asked.pooling), asked.window, asked.hop)
+        return head + _ANSWER.pack(POOLINGS.index(asked.pooling), asked.window, asked.hop)
 
     def restore(self, snapshot: bytes) -> None:
         frames = self._read_head(snapshot)

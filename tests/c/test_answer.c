@@ -1,6 +1,6 @@
-/* Means over windows of any number of blocks are those of the scores, and the same bits after a
- * restore from any frame, whether they are the model's own answers or a stream is asked for them.
- * What a model cannot answer is refused. */
+/* Means and maxima over windows of any number of blocks are those of the scores, and the same bits
+ * after a restore from any frame, whether they are the model's own answers or a stream is asked for
+ * them. What a model cannot answer is refused. */
 #include "check.h"
 #include "tiny_model.h"
 
@@ -10,7 +10,7 @@
 
 #define FRAMES 1400
 
-static tiny_model plain, mean;
+static tiny_model plain, pooled;
 static float frames[FRAMES][TINY_FEATURES];
 static float scores[FRAMES][TINY_OUTPUTS];
 
@@ -33,20 +33,24 @@ static el_stream *new_stream(const el_model *model, const el_answer *asked) {
 }
 
 /* Between two answers the block that is being filled stands for the oldest one. */
-static void check_mean(unsigned end, uint32_t window, uint32_t hop, const float *answer) {
+static void check_pooled(unsigned end, const el_answer *asked, const float *answer) {
+    uint32_t window = asked->window, hop = asked->hop;
     unsigned partial = end % hop, covered = end;
     if (end > window - (partial ? hop : 0) + partial)
         covered = window - (partial ? hop : 0) + partial;
     for (unsigned k = 0; k < TINY_OUTPUTS; k++) {
-        double sum = 0.0;
-        for (unsigned n = end - covered; n < end; n++)
+        double sum = 0.0, most = -INFINITY;
+        for (unsigned n = end - covered; n < end; n++) {
             sum += (double)scores[n][k];
-        CHECK(fabs((double)answer[k] - sum / covered) <= 1e-6 * fabs(sum / covered) + 1e-7);
+            most = fmax(most, (double)scores[n][k]);
+        }
+        bool has_most = asked->pooling == EL_MEAN_MAX;
+        double expected = has_most ? (sum / covered + most) / 2 : sum / covered;
+        CHECK(fabs((double)answer[k] - expected) <= 1e-6 * fabs(expected) + 1e-7);
     }
 }
 
-static void check_window(const el_model *model, const el_answer *option, uint32_t window,
-                         uint32_t hop) {
+static void check_window(const el_model *model, const el_answer *option, const el_answer *gives) {
     float answer[TINY_OUTPUTS], asked[TINY_OUTPUTS], again[TINY_OUTPUTS];
     el_stream *stream = new_stream(model, option), *other = new_stream(model, option);
     size_t size = el_stream_save_size(model, option);
@@ -55,14 +59,14 @@ static void check_window(const el_model *model, const el_answer *option, uint32_
     for (unsigned n = 0; n < FRAMES; n++) {
         size_t emitted, emitted_too;
         CHECK_STATUS(el_stream_push(stream, frames[n], 1, answer, 1, &emitted), EL_OK);
-        CHECK(emitted == ((n + 1) % hop == 0));
+        CHECK(emitted == ((n + 1) % gives->hop == 0));
         bool asks = n % 3 == 0 || n < 20;
         if (asks) {
             CHECK_STATUS(el_stream_answer(stream, asked), EL_OK);
             CHECK(!emitted || memcmp(asked, answer, sizeof asked) == 0);
-            check_mean(n + 1, window, hop, asked);
+            check_pooled(n + 1, gives, asked);
         } else if (emitted) {
-            check_mean(n + 1, window, hop, answer);
+            check_pooled(n + 1, gives, answer);
         }
         if (n == 0 || n % 97 == 0) { /* the other never asks in between, and is restored */
             CHECK_STATUS(el_stream_save(stream, saved, size), EL_OK);
@@ -85,14 +89,16 @@ static void check_window(const el_model *model, const el_answer *option, uint32_
 static void check_refused(void) {
     static const tiny_layer layers[] = {
         {TINY_CONTEXT, 0, 0, {6, 6}}, {TINY_GRU, 3, 0, {0}}, {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
-    static const el_answer right[] = {{EL_LAST, 0, 0},        {EL_LAST, 0, 6},
-                                      {EL_MEAN, 0, 0},        {EL_MEAN, 0, 1048572},
-                                      {EL_MEAN, 1048572, 12}, {EL_MEAN, 12, 12}};
-    static const el_answer wrong[] = {{EL_MEAN + 1, 0, 6},
+    static const el_answer right[] = {
+        {EL_LAST, 0, 0},        {EL_LAST, 0, 6},   {EL_MEAN, 0, 0},     {EL_MEAN, 0, 1048572},
+        {EL_MEAN, 1048572, 12}, {EL_MEAN, 12, 12}, {EL_MEAN_MAX, 0, 0}, {EL_MEAN_MAX, 12, 6}};
+    static const el_answer wrong[] = {{EL_MEAN_MAX + 1, 0, 6},
                                       {UINT32_MAX, 0, 6},
                                       {EL_LAST, 6, 6},
                                       {EL_MEAN, 6, 0},
                                       {EL_MEAN, 9, 6},
+                                      {EL_MEAN_MAX, 6, 0},
+                                      {EL_MEAN_MAX, 9, 6},
                                       {EL_MEAN, 6, 12},
                                       {EL_LAST, 0, 7},
                                       {EL_MEAN, 0, 3},
@@ -129,11 +135,11 @@ static void check_too_large(void) {
     static const tiny_layer layers[] = {{TINY_GRU, 3, 0, {0}}, {TINY_DENSE, 200, 0, {0}}};
     static const el_answer largest = {EL_MEAN, 1 << 20, 1};
     el_stream *stream;
-    CHECK(el_stream_size(mean.model, &largest) > (sizeof(double) << 20) * TINY_OUTPUTS);
+    CHECK(el_stream_size(pooled.model, &largest) > (sizeof(double) << 20) * TINY_OUTPUTS);
     tiny_build(&plain, EL_INT8, (tiny_answer){EL_LAST, 0, 1}, TINY_FEATURES, layers, 2);
     CHECK_STATUS(tiny_open(&plain), EL_OK);
     CHECK(el_stream_size(plain.model, &largest) == 0);
-    CHECK_STATUS(el_stream_init(mean.memory, SIZE_MAX, plain.model, &largest, &stream),
+    CHECK_STATUS(el_stream_init(pooled.memory, SIZE_MAX, plain.model, &largest, &stream),
                  EL_ERROR_ANSWER);
 }
 
@@ -149,10 +155,12 @@ int main(void) {
     CHECK_STATUS(el_stream_push(stream, frames[0], FRAMES, scores[0], FRAMES, &n_scores), EL_OK);
     CHECK(n_scores == FRAMES);
     for (size_t n = 0; n < sizeof windows / sizeof *windows; n++) {
-        const el_answer option = {EL_MEAN, windows[n][0], windows[n][1]};
-        make(&mean, EL_MEAN, option.window, option.hop);
-        check_window(mean.model, NULL, option.window, option.hop);
-        check_window(plain.model, &option, option.window, option.hop);
+        for (el_pooling kind = EL_MEAN; kind <= EL_MEAN_MAX; kind++) {
+            const el_answer option = {kind, windows[n][0], windows[n][1]};
+            make(&pooled, kind, option.window, option.hop);
+            check_window(pooled.model, NULL, &option);
+            check_window(plain.model, &option, &option);
+        }
     }
     free(stream);
     check_refused();

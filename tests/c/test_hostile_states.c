@@ -43,8 +43,9 @@ static double fraction(void) {
 /* In runs of the last layer. */
 static tiny_answer some_answer(void) {
     uint32_t blocks = below(4) ? 1 + below(20) : 17 + below(300);
-    tiny_answer answer = {below(4) ? EL_MEAN : EL_LAST, 0, below(3) ? 1 + below(1000) : below(8)};
-    if (answer.pooling == EL_MEAN && below(4) && answer.hop != 0)
+    static const el_pooling kinds[] = {EL_LAST, EL_MEAN, EL_MEAN_MAX, EL_MEAN_MAX};
+    tiny_answer answer = {kinds[below(4)], 0, below(3) ? 1 + below(1000) : below(8)};
+    if (answer.pooling != EL_LAST && below(4) && answer.hop != 0)
         answer.window = answer.hop * (blocks < 174 ? blocks : 174); /* 2^20 is the most */
     return answer;
 }
@@ -114,11 +115,12 @@ static double some_sum(double count) {
 /* The sums of streams that are asked for `asked`: they end a snapshot. */
 static el_part_info find_sums(void) {
     uint32_t rows = info.answer.window ? info.answer.window / info.answer.hop : 1;
-    rows = info.answer.pooling == EL_MEAN ? rows : 0;
-    uint64_t size = rows * TINY_OUTPUTS * sizeof(double);
+    rows = info.answer.pooling == EL_LAST ? 0 : rows;
+    uint32_t values = TINY_OUTPUTS * (info.answer.pooling == EL_MEAN_MAX ? 2 : 1);
+    uint64_t size = rows * values * sizeof(double);
     return (el_part_info){.dtype = EL_DTYPE_FLOAT64,
                           .rows = rows,
-                          .channels = TINY_OUTPUTS,
+                          .channels = values,
                           .offset = info.snapshot_size - size,
                           .size = size};
 }

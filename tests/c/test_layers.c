@@ -214,8 +214,8 @@ static void check_laws(void) {
 static tiny_answer random_answer(const list *of) {
     uint32_t hops = (uint32_t)between(0, 3) * of->stride;
     uint32_t blocks = hops ? (uint32_t)between(0, 3) : 0;
-    tiny_answer made = {between(0, 1) ? EL_MEAN : EL_LAST, 0, hops};
-    if (made.pooling == EL_MEAN)
+    tiny_answer made = {(el_pooling)between(EL_LAST, EL_MEAN_MAX), 0, hops};
+    if (made.pooling != EL_LAST)
         made.window = blocks * hops;
     return made;
 }

@@ -127,6 +127,9 @@ int main(void) {
         check_law(precision, EL_MEAN, 4, 4);
         check_law(precision, EL_MEAN, 7, 1);
         check_law(precision, EL_MEAN, 20, 1); /* more blocks than one total stands for */
+        check_law(precision, EL_MEAN_MAX, 0, 1);
+        check_law(precision, EL_MEAN_MAX, 12, 4);
+        check_law(precision, EL_MEAN_MAX, 20, 1);
     }
     check_other_model();
     return 0;

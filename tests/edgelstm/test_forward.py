@@ -139,6 +139,23 @@ def test_windowed_means_are_what_a_ring_of_blocks_gives(frames: int, hop: int, b
     np.testing.assert_allclose(final_answer(rows, answer), ring.answer(), atol=1e-12)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 40),
+    hop=st.integers(1, 6),
+    blocks=st.integers(0, 9),
+    cuts=st.lists(st.integers(0, 40), max_size=3).map(sorted),
+)
+def test_maxima_are_those_of_the_windows(frames: int, hop: int, blocks: int, cuts: list[int]) -> None:
+    answer = Answer("mean+max", hop * blocks, hop)
+    rows = np.random.default_rng(frames).normal(-3, 1, (frames, 2))
+    windows = [rows[max(end - answer.window, 0) if blocks else 0 : end] for end in range(hop, frames + 1, hop)]
+    expected = [(window.mean(axis=0) + window.max(axis=0)) / 2 for window in windows]
+    emitter = Emitter(answer, 2)
+    found = np.concatenate([emitter.push(part) for part in np.split(rows, cuts)])
+    np.testing.assert_allclose(found, np.reshape(expected, (-1, 2)), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("answer", "emitted", "final"),
     [
@@ -147,6 +164,8 @@ def test_windowed_means_are_what_a_ring_of_blocks_gives(frames: int, hop: int, b
         (Answer("last", 0, 0), [], 4),
         (Answer("mean", 0, 2), [0.5, 1.5], 2),
         (Answer("mean", 0, 0), [], 2),
+        (Answer("mean+max", 0, 2), [0.75, 2.25], 3),
+        (Answer("mean+max", 4, 2), [0.75, 2.25], 3.5),
         (Answer("mean", 4, 2), [0.5, 1.5], 3),  # at the end: the block begun (4) and one full block (2, 3)
     ],
 )

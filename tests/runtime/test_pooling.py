@@ -12,11 +12,18 @@ from edgelstm.runtime import Model
 from edgelstm.runtime.pooling import Pooling, activate, additions
 from random_models import random_model, random_signal
 
+MEANS = st.sampled_from(["mean", "mean+max"])
+
+
+def windowed(kind: str, hop: int, blocks: int) -> Answer:
+    return Answer(kind, hop * blocks, hop)
+
+
 answers = st.one_of(
     st.builds(Answer, st.just("last"), st.just(0), st.integers(0, 5)),
-    st.builds(Answer, st.just("mean"), st.just(0), st.integers(0, 5)),
-    st.builds(lambda hop, blocks: Answer("mean", hop * blocks, hop), st.integers(1, 5), st.integers(1, 4)),
-    st.builds(lambda hop, blocks: Answer("mean", hop * blocks, hop), st.integers(1, 2), st.integers(15, 35)),
+    st.builds(Answer, MEANS, st.just(0), st.integers(0, 5)),
+    st.builds(windowed, MEANS, st.integers(1, 5), st.integers(1, 4)),
+    st.builds(windowed, MEANS, st.integers(1, 2), st.integers(15, 35)),
 )
 
 
@@ -25,7 +32,10 @@ def pooling_for(answer: Answer, outputs: int) -> Pooling:
 
 
 def scores_of(seed: int, frames: int, outputs: int = 3) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, 10, (frames, outputs)).astype(np.float32)
+    """The last output's are all below 0: a row that nothing has come to holds larger ones."""
+    found = np.random.default_rng(seed).normal(0, 10, (frames, outputs)).astype(np.float32)
+    found[:, -1] = -1 - np.abs(found[:, -1])
+    return found
 
 
 def held(pooling: Pooling) -> tuple[int, dict[str, bytes]]:
@@ -101,8 +111,30 @@ def test_sums_that_so_many_runs_do_not_come_to_are_refused_and_change_nothing(ru
     assert not runs or np.isfinite(pooling.scores()).all()
 
 
+@pytest.mark.parametrize(
+    ("runs", "place", "value"),
+    [(7, (1, 4), 3.5e38), (7, (1, 4), np.nan), (4, (2, 3), 1e-300), (0, (0, 3), -1e-300)],
+)
+def test_maxima_that_no_score_is_are_refused_and_change_nothing(runs, place, value):
+    pooling = pooling_for(Answer("mean+max", 6, 2), 3)
+    for scores in scores_of(2, 7):
+        pooling.add(scores)
+    before, sums = held(pooling), np.zeros((3, 6))
+    sums[place] = value
+    with pytest.raises(ValueError, match=r"^sums: "):
+        pooling.restore(runs, {"sums": sums})
+    assert held(pooling) == before
+    sums[place] = 3.3e38 if runs == 7 else 0.0
+    pooling.restore(runs, {"sums": sums})
+    assert not runs or np.isfinite(pooling.scores()).all()
+
+
 @pytest.mark.parametrize("outputs", [1, 2, 7])
-@pytest.mark.parametrize("answer", [Answer("mean", 200, 1), Answer("mean", 600, 2), Answer("mean", 200, 50)], ids=str)
+@pytest.mark.parametrize(
+    "answer",
+    [Answer("mean", 200, 1), Answer("mean", 600, 2), Answer("mean+max", 300, 1), Answer("mean+max", 200, 50)],
+    ids=str,
+)
 def test_means_are_those_of_the_c_core_in_every_bit(tmp_path, answer, outputs):
     scores_only = random_model(3, [5], [outputs], activation="linear", frames=20)
     (tmp_path / "scores.elstm").write_bytes(encode(scores_only))
@@ -126,6 +158,7 @@ def test_means_are_those_of_the_c_core_in_every_bit(tmp_path, answer, outputs):
         (Answer("mean", 200, 50), 1 + 4, 1 + 4 / 50),
         (Answer("mean", 200, 1), 1 + 16 + 13, 1 + 16 + 13),
         (Answer("mean", 1 << 20, 1), 1 + 5 * 16, 1 + 5 * 16),
+        (Answer("mean+max", 200, 50), 2 * (1 + 4), 2 * (1 + 4 / 50)),
     ],
 )
 def test_the_dearest_run_of_a_mean_is_bounded(answer, most, mean):

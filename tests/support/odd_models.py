@@ -15,7 +15,9 @@ from random_models import random_model, random_signal
 from with_layers import head_of, lstms_of, with_layers
 
 _WIDTHS = st.sampled_from([1, 2, 3, 5, 8, 15, 16, 17, 33])
-_ANSWERS = st.sampled_from([Answer("last", 0, 1), Answer("last", 0, 0), Answer("mean", 0, 3), Answer("mean", 6, 3)])
+_ANSWERS = st.sampled_from(
+    [Answer("last", 0, 1), Answer("last", 0, 0), Answer("mean", 0, 3), Answer("mean+max", 6, 3)]
+)
 
 
 @st.composite

@@ -90,4 +90,5 @@ def random_layers(seed: int, kinds: tuple[str, ...] = tuple(MAKE), *, calibrated
 def _answer(rng: np.random.Generator, stride: int) -> Answer:
     hop = stride * int(rng.integers(1, 4))
     ways = (Answer("last", 0, stride), Answer("last", 0, 0), Answer("last", 0, hop), Answer("mean", 0, hop))
-    return (*ways, Answer("mean", 3 * hop, hop), Answer("mean", 0, 0))[rng.integers(6)]
+    windows = (Answer("mean", 3 * hop, hop), Answer("mean+max", 3 * hop, hop))
+    return (*ways, *windows, Answer("mean", 0, 0))[rng.integers(7)]

@@ -91,8 +91,9 @@ def _thresholds(thresholds: list[float], labels: list[str] | None) -> str:
 def _answer(answer: Facts) -> str:
     """How an answer is made, in words."""
     pooling, window, hop = answer.get("pooling"), answer.get("window"), answer.get("hop")
-    if pooling == "mean":
-        what = f"mean of the last {window} frames' scores" if window else "mean of all frames' scores"
+    if pooling in ("mean", "mean+max"):
+        of = f"the last {window} frames' scores" if window else "all frames' scores"
+        what = f"mean of {of}" if pooling == "mean" else f"half of mean + maximum of {of}"
     else:
         what = "the newest scores"
     when = "only when asked" if not hop else "every frame" if hop == 1 else f"every {hop} frames"

@@ -78,7 +78,7 @@ typedef enum el_status {
 
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
 typedef enum el_activation { EL_LINEAR = 0, EL_SOFTMAX = 1, EL_SIGMOID = 2 } el_activation;
-typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1 } el_pooling;
+typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1, EL_MEAN_MAX = 2 } el_pooling;
 typedef enum el_dtype {
     EL_DTYPE_FLOAT32 = 0,
     EL_DTYPE_INT8 = 1,
@@ -94,11 +94,12 @@ enum {
 /* How a stream's scores become answers. A model has its own, and a stream may be made with others.
  *
  * EL_LAST takes the newest scores, EL_MEAN their mean over `window` frames; before as many have
- * come, over those that have. hop and window are multiples of info.stride, 2^20 at most; window is
- * a multiple of hop, and 0 with EL_LAST. */
+ * come, over those that have. EL_MEAN_MAX takes half the sum of their mean and their maximum over
+ * these, each output by itself. hop and window are multiples of info.stride, 2^20 at most; window
+ * is a multiple of hop, and 0 with EL_LAST. */
 typedef struct el_answer {
     uint32_t pooling; /* el_pooling of scores over frames */
-    uint32_t window;  /* frames that a mean covers; 0 = all since reset */
+    uint32_t window;  /* frames that a mean or maximum covers; 0 = all since reset */
     uint32_t hop;     /* an answer comes after every `hop` frames; 0 = only from el_stream_answer */
 } el_answer;
 

@@ -9,6 +9,10 @@
  * an endless stream. A mean over all frames keeps one row. Which row is in use follows from
  * stream->frames.
  *
+ * With EL_MEAN_MAX the largest score of each output in the block stands behind the sums of its row,
+ * exactly, and goes the same way: a maximum where they are added. Rows that no block has come to
+ * hold zeros and are not looked at.
+ *
  * Above the rows stand totals: a row for every FAN rows below, until at most FAN are left, which an
  * answer adds up. A block that is complete renews the totals above it alone, so a frame costs
  * FAN · log(rows) / log(FAN) additions at most. Totals follow from the sums, always added in the
@@ -74,12 +78,12 @@ static uint64_t totals_above(uint64_t rows) {
 }
 
 static el_status check_answer(const el_model *model, const el_answer *answer) {
-    if (answer->pooling > EL_MEAN)
+    if (answer->pooling > EL_MEAN_MAX)
         return EL_ERROR_FIELD;
     if (answer->window > EL_MAX_STRIDE || answer->hop > EL_MAX_STRIDE)
         return EL_ERROR_LIMIT;
     if (answer->window != 0 &&
-        (answer->pooling != EL_MEAN || answer->hop == 0 || answer->window % answer->hop != 0))
+        (answer->pooling == EL_LAST || answer->hop == 0 || answer->window % answer->hop != 0))
         return EL_ERROR_FIELD;
     return answer->hop % model->stride == 0 ? EL_OK : EL_ERROR_FIELD;
 }
@@ -89,14 +93,16 @@ el_status el_answer_plan(const el_model *model, const el_answer *asked, el_plan 
     if (status != EL_OK)
         return status;
     uint32_t rows = asked->window ? asked->window / asked->hop : 1u;
-    rows = asked->pooling == EL_MEAN ? rows : 0;
-    uint64_t row_size = (uint64_t)model->outputs * sizeof(double);
+    rows = asked->pooling == EL_LAST ? 0 : rows;
+    uint32_t values = model->outputs * (asked->pooling == EL_MEAN_MAX ? 2u : 1u);
+    uint64_t row_size = (uint64_t)values * sizeof(double);
     uint64_t totals = el_align(model->sums_offset + rows * row_size);
     uint64_t size = el_align(totals + totals_above(rows) * row_size);
     if (size > EL_MAX_STREAM_SIZE)
         return EL_ERROR_LIMIT;
     *plan = (el_plan){.answer = *asked,
                       .sums_blocks = rows,
+                      .sums_values = values,
                       .totals_offset = (uint32_t)totals,
                       .stream_size = (uint32_t)size,
                       .snapshot_size = model->layers_size + rows * (uint32_t)row_size};
@@ -113,44 +119,59 @@ el_status el_answer_choose(const el_model *model, const el_answer *asked, el_pla
 
 /* A level of rows, the sums or totals. */
 typedef struct level {
-    double *values; /* (rows, outputs) */
+    double *values; /* (rows, plan.sums_values) */
     uint64_t rows;
+    uint64_t used; /* the first of them, that blocks have come to */
 } level;
 
 static level sums_of(const el_stream *stream) {
-    return (level){el_stream_part(stream, stream->model->sums_offset), stream->plan.sums_blocks};
+    const el_plan *plan = &stream->plan;
+    uint64_t runs = runs_of(stream->model, stream->frames);
+    uint64_t blocks = runs == 0 ? 0 : find(stream, runs).block + 1;
+    return (level){.values = el_stream_part(stream, stream->model->sums_offset),
+                   .rows = plan->sums_blocks,
+                   .used = blocks < plan->sums_blocks ? blocks : plan->sums_blocks};
 }
 
 static level above(const el_stream *stream, level below) {
     const el_plan *plan = &stream->plan;
     double *values = below.rows == plan->sums_blocks
                          ? el_stream_part(stream, plan->totals_offset)
-                         : below.values + below.rows * stream->model->outputs;
-    return (level){values, rows_above(below.rows)};
+                         : below.values + below.rows * plan->sums_values;
+    return (level){values, rows_above(below.rows), rows_above(below.used)};
 }
 
-/* Sum of output `n` over the rows that total `row` stands for, the first of them first. */
-static double total(const el_model *model, level below, uint64_t row, uint32_t n) {
-    uint64_t rows = below.rows - row * FAN;
-    const double *value = below.values + row * FAN * model->outputs + n;
-    double sum = *value;
+/* Sum of value `n` over the rows that total `row` stands for, the first of them first; of a maximum
+ * the largest. One of them at least is used. */
+static double total(const el_stream *stream, level below, uint64_t row, uint32_t n) {
+    const uint32_t values = stream->plan.sums_values;
+    const bool adds = n < stream->model->outputs;
+    uint64_t rows = below.used - row * FAN;
+    const double *value = below.values + row * FAN * values + n;
+    double found = *value;
     for (uint64_t left = (rows < FAN ? rows : FAN) - 1; left > 0; left--) {
-        value += model->outputs;
-        sum += *value;
+        value += values;
+        if (adds)
+            found += *value;
+        else
+            found = *value > found ? *value : found;
     }
-    return sum;
+    return found;
 }
 
-static void renew(const el_model *model, level below, level totals, uint64_t row) {
-    for (uint32_t n = 0; n < model->outputs; n++)
-        totals.values[row * model->outputs + n] = total(model, below, row, n);
+static void renew(const el_stream *stream, level below, level totals, uint64_t row) {
+    const uint32_t values = stream->plan.sums_values;
+    for (uint32_t n = 0; n < values; n++)
+        totals.values[row * values + n] = total(stream, below, row, n);
 }
 
 void el_answer_add_up(const el_stream *stream) {
+    const el_plan *plan = &stream->plan;
+    memset(el_stream_part(stream, plan->totals_offset), 0, plan->stream_size - plan->totals_offset);
     for (level below = sums_of(stream); below.rows > FAN;) {
         level totals = above(stream, below);
-        for (uint64_t row = 0; row < totals.rows; row++)
-            renew(stream->model, below, totals, row);
+        for (uint64_t row = 0; row < totals.used; row++)
+            renew(stream, below, totals, row);
         below = totals;
     }
 }
@@ -161,32 +182,43 @@ static level add_up_above(const el_stream *stream, uint64_t row) {
     while (below.rows > FAN) {
         level totals = above(stream, below);
         row /= FAN;
-        renew(stream->model, below, totals, row);
+        renew(stream, below, totals, row);
         below = totals;
     }
     return below;
 }
 
 void el_answer_add(el_stream *stream, const float *scores) {
-    const el_model *model = stream->model;
+    const uint32_t outputs = stream->model->outputs;
     where at = find_newest(stream);
-    double *sums = sums_of(stream).values + (size_t)at.row * model->outputs;
-    for (uint32_t n = 0; n < model->outputs; n++)
-        sums[n] = (at.runs == 1 ? 0.0 : sums[n]) + (double)scores[n];
+    const bool begins = at.runs == 1;
+    double *sums = el_stream_part(stream, stream->model->sums_offset);
+    sums += (size_t)at.row * stream->plan.sums_values;
+    for (uint32_t n = 0; n < outputs; n++)
+        sums[n] = (begins ? 0.0 : sums[n]) + (double)scores[n];
+    double *most = sums + outputs;
+    for (uint32_t n = 0; n < stream->plan.sums_values - outputs; n++) {
+        double score = 0.0 + (double)scores[n]; /* one zero, not two: which is larger? */
+        most[n] = begins || score > most[n] ? score : most[n];
+    }
     if (at.runs == block_runs(stream))
         (void)add_up_above(stream, at.row);
 }
 
-static void mean_of_scores(const el_stream *stream, float *answer) {
-    const el_model *model = stream->model;
+static void pooled_scores(const el_stream *stream, float *answer) {
+    const uint32_t outputs = stream->model->outputs;
     where newest = find_newest(stream);
     uint64_t others = stream->plan.sums_blocks - 1u; /* complete */
     if (newest.block < others)
         others = newest.block;
     uint64_t covered = newest.runs + (others ? others * block_runs(stream) : 0);
     level top = add_up_above(stream, newest.row);
-    for (uint32_t n = 0; n < model->outputs; n++)
-        answer[n] = (float)(total(model, top, 0, n) / (double)covered);
+    for (uint32_t n = 0; n < outputs; n++) {
+        double pooled = total(stream, top, 0, n) / (double)covered;
+        if (stream->plan.answer.pooling == EL_MEAN_MAX)
+            pooled = (pooled + total(stream, top, 0, outputs + n)) * 0.5;
+        answer[n] = (float)pooled;
+    }
 }
 
 static void softmax(float *values, uint32_t count) {
@@ -203,10 +235,10 @@ static void softmax(float *values, uint32_t count) {
 
 void el_answer_read(const el_stream *stream, const float *scores, float *answer) {
     const el_model *model = stream->model;
-    if (stream->plan.answer.pooling == EL_MEAN)
-        mean_of_scores(stream, answer);
-    else
+    if (stream->plan.answer.pooling == EL_LAST)
         memcpy(answer, scores, model->outputs * sizeof *answer);
+    else
+        pooled_scores(stream, answer);
     if (model->activation == EL_SOFTMAX)
         softmax(answer, model->outputs);
     else if (model->activation == EL_SIGMOID)

@@ -21,13 +21,13 @@ uint64_t el_answer_is_in(uint32_t hop, uint64_t frames);
  * `frames`. */
 uint64_t el_answer_runs_in(const el_stream *stream, uint64_t frames, uint32_t row);
 
-/* Make the totals anew from the sums. Time linear in their number. */
+/* Make the totals anew from the sums and the count of frames. Time linear in their number. */
 void el_answer_add_up(const el_stream *stream);
 
-/* Add the newest frame's `scores` (outputs,) to the sums of a stream whose pooling is `mean`. */
+/* Add the newest frame's `scores` (outputs,) to the sums of a stream that has some. */
 void el_answer_add(el_stream *stream, const float *scores);
 
-/* Answer as of the newest run: the mean of the sums, or `scores` when pooling is `last`. There was
+/* Answer as of the newest run: what the sums come to, or `scores` when pooling is `last`. There was
  * a run. */
 void el_answer_read(const el_stream *stream, const float *scores, float *answer);
 

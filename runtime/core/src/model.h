@@ -59,7 +59,8 @@ typedef struct el_layer {
 /* How scores become answers, and the memory that this takes. */
 typedef struct el_plan {
     el_answer answer;
-    uint32_t sums_blocks;   /* rows of `outputs` float64 score sums; 0 when pooling is `last` */
+    uint32_t sums_blocks;   /* rows of float64 score sums; 0 when pooling is `last` */
+    uint32_t sums_values;   /* of a row: `outputs` sums; with `mean + max` as many maxima behind */
     uint32_t totals_offset; /* in a stream: what follows from the sums, see answer.c */
     uint32_t stream_size;
     uint32_t snapshot_size;

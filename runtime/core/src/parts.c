@@ -19,8 +19,8 @@ static bool find_sums(const el_model *model, const el_plan *plan, el_place *plac
     place->part = (el_part){.name = "sums",
                             .dtype = EL_DTYPE_FLOAT64,
                             .rows = plan->sums_blocks,
-                            .channels = model->outputs,
-                            .padded = plan->sums_blocks * model->outputs};
+                            .channels = plan->sums_values,
+                            .padded = plan->sums_blocks * plan->sums_values};
     place->offset = model->sums_offset;
     return true;
 }

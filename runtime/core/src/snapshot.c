@@ -102,14 +102,15 @@ static bool are_values(const el_place *place, const uint8_t *bytes) {
     return valid;
 }
 
-/* Sums that as many runs as they stand for come to; NaN is none. */
+/* Sums that as many runs as they stand for come to, and maxima behind them; NaN is none. */
 static bool are_sums(const el_stream *stream, const el_place *place, uint64_t frames,
                      const uint8_t *bytes) {
     bool valid = true;
     for (uint32_t row = 0; row < place->part.rows; row++) {
-        double most = (double)el_answer_runs_in(stream, frames, row) * MAX_SCORE;
+        uint64_t runs = el_answer_runs_in(stream, frames, row);
         for (uint32_t n = 0; n < place->part.channels; n++, bytes += sizeof(double)) {
-            double value;
+            uint64_t scores = n < stream->model->outputs || runs == 0 ? runs : 1;
+            double value, most = (double)scores * MAX_SCORE;
             memcpy(&value, bytes, sizeof value);
             valid = valid && value >= -most && value <= most;
         }

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         make_models();
     if (size < 1)
         return 0;
-    static const el_answer options[] = {{EL_MEAN, 54, 18}, {EL_MEAN, 0, 36}, {EL_LAST, 0, 18}};
+    static const el_answer options[] = {{EL_MEAN_MAX, 54, 18}, {EL_MEAN, 0, 36}, {EL_LAST, 0, 18}};
     const el_model *model = models[data[0] % MODELS].model;
     const el_answer *asked = data[0] / MODELS % 4 ? &options[data[0] / MODELS % 4 - 1] : NULL;
     data++;

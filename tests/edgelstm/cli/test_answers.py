@@ -74,7 +74,7 @@ def test_what_a_model_cannot_answer_is_wrong_usage(run: Run) -> None:
     for options, line in {
         ("--hop", 5): "--window: 12, expected a multiple of hop (5)",
         ("--hop", -1): "--hop: -1, expected 0 to 1048576 frames",
-        ("--pooling", "median"): "--pooling: median, expected last or mean",
+        ("--pooling", "median"): "--pooling: median, expected one of last, mean, mean+max",
         ("--threshold", 0.7): "--threshold: the answers are softmax, expected sigmoid",
     }.items():
         code, answers, err = run("stream", "mean.elstm", "frames.csv", *options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgelstm.forward import final_answer
+from edgelstm.model import Answer
 from edgelstm.training.losses import Objective, row_weights
 
 
@@ -21,6 +23,22 @@ def test_the_loss_of_undecided_scores_is_log_of_the_classes() -> None:
         np.zeros((4, 7, 2)), np.eye(7)[:, [0, 3]], np.array([4, 4])
     )
     assert loss == pytest.approx(np.log(7))
+
+
+def test_the_loss_of_mean_and_maximum_is_of_what_a_stream_answers() -> None:
+    rng = np.random.default_rng(2)
+    scores, lengths = rng.normal(-2, 1, (9, 4, 3)), np.array([9, 5, 2])
+    target = np.eye(4)[:, [1, 3, 0]]
+    found, gradient = Objective("cross-entropy", "mean+max", 3).loss_and_gradient(scores, target, lengths)
+    answers = [
+        final_answer(scores[min(3, length - 1) : length, :, place], Answer("mean+max", 0, 0))
+        for place, length in enumerate(lengths)
+    ]
+    logs = [answer - np.log(np.exp(answer).sum()) for answer in answers]
+    assert found == pytest.approx(-np.mean([log[label] for log, label in zip(logs, [1, 3, 0])]))
+    for place, length in enumerate(lengths):
+        assert not gradient[: min(3, length - 1), :, place].any()
+        assert not gradient[length:, :, place].any()
 
 
 VALUE_CRITERIA = ["mse", "huber", "quantile"]

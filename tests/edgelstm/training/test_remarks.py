@@ -58,6 +58,7 @@ def test_nothing_is_said_of_what_is_well(train: Callable[..., Any]) -> None:
     ("dataset", "keys", "tables", "said"),
     [
         (made(GOOD), "loss = 'last'", "[answer]\npooling = 'mean'", 'training.loss: "last" trains the newest scores'),
+        (made(GOOD), "loss = 'mean'", "[answer]\npooling = 'mean+max'\nhop = 0", '"mean+max" fits itself alone'),
         (
             made(GOOD, frames=6, features=9),
             "",

@@ -28,10 +28,10 @@ ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_l
 
 
 def in_runs(pooling: str, blocks: int, hop: int) -> Answer:
-    return Answer(pooling, blocks * hop if pooling == "mean" else 0, hop)  # type: ignore[arg-type]
+    return Answer(pooling, blocks * hop if pooling != "last" else 0, hop)  # type: ignore[arg-type]
 
 
-ANSWERS = st.builds(in_runs, st.sampled_from(["last", "mean"]), st.integers(0, 20), st.integers(0, 4))
+ANSWERS = st.builds(in_runs, st.sampled_from(["last", "mean", "mean+max"]), st.integers(0, 20), st.integers(0, 4))
 
 
 def over(source: SourceModel, answer: Answer) -> SourceModel:
@@ -90,7 +90,7 @@ def test_asked_for_they_are_a_models_own_through_any_split_and_save(
 
 
 @pytest.mark.parametrize("form", FORMS, ids=" ".join)
-@pytest.mark.parametrize(("own", "other"), [(("last", 0, 0), ("mean", 6, 2)), (("mean", 9, 3), ("last", 0, 1))])
+@pytest.mark.parametrize(("own", "other"), [(("last", 0, 0), ("mean", 6, 2)), (("mean", 9, 3), ("mean+max", 8, 2))])
 def test_in_every_engine(tmp_path: Path, form: tuple[str, str], own: tuple, other: tuple) -> None:
     source = next(model for model in map(random_layers, range(99)) if model.stride > 1)
     model = exported(over(source, in_runs(own[0], own[1] and 3, own[2])), form, tmp_path / "own")
@@ -141,7 +141,7 @@ def test_what_is_not_given_stays_the_models_own(tmp_path: Path, form: tuple[str,
         ({"hop": 4.0}, "hop: 4.0, expected 0 to 1048576 frames"),
         ({"window": 1 << 21}, "window: 2097152, expected 0 to 1048576 frames"),
         ({"pooling": "last", "window": 12}, "window: 12, expected 0 with pooling last; a mean has a window"),
-        ({"pooling": "median"}, "pooling: median, expected last or mean"),
+        ({"pooling": "median"}, "pooling: median, expected one of last, mean, mean+max"),
         ({"hop": 1, "window": 1 << 20}, "window: 1048576, expected at most 838860 times hop (1)"),
     ],
 )
