@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.stretches import by_stretches
 from edgelstm.forward import LONG, FloatStream
 from edgelstm.judging import Evaluation, Said
+from edgelstm.judging.gathering import Gathered
 from edgelstm.matching import match
 from edgelstm.model import Model
 from edgelstm.quantization import reference
@@ -35,14 +36,42 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     check_lengths(source, dataset)
     if task.each_frame:
         check_streams(source.answer.hop)
-    said = [
-        _said(scores, source, along=task.each_frame)
-        for some in some_at_a_time(dataset)
-        for scores in (
-            reference.scores(model, some) if isinstance(model, QuantizedModel) else forward.scores(model, some)
-        )
-    ]
-    return task.judge(_name(model), False, dataset, said)
+    return task.judge(_name(model), False, dataset, _said_fresh(model, dataset))
+
+
+def _said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
+    """Of each sequence from a fresh state. One alone that is long is computed in parts."""
+    source = _float(model)
+    along = source.task.each_frame
+    gathered = Gathered(source.thresholds)
+    for some in some_at_a_time(dataset):
+        if along and len(some[0]) > _SOME:
+            _gather(model, some, gathered)
+            gathered.end()
+            continue
+        found = reference.scores(model, some) if isinstance(model, QuantizedModel) else forward.scores(model, some)
+        for scores in found:
+            one = _said(scores, source, along)
+            gathered.add(one.at, one.answers)
+            gathered.end()
+    return gathered.done()
+
+
+def _gather(model: Model | QuantizedModel, sequences: Sequence[NDArray[np.float32]], gathered: Gathered) -> None:
+    """What `model` says in one stream through all these sequences."""
+    source = _float(model)
+    push = reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
+    emitter = forward.Emitter(source.run_answer, source.outputs)
+    emitted = (emitter.push(push(x)) for x in _long_parts(sequences))
+    _add_all(gathered, (forward.activate(answers, source.activation) for answers in emitted), source.answer.hop)
+
+
+def _add_all(gathered: Gathered, emitted: Iterable[NDArray[Any]], hop: int) -> None:
+    """Answers (answers, outputs), part by part, of which there is one for every `hop` frames."""
+    count = 0
+    for answers in emitted:
+        gathered.add(hop * np.arange(count + 1, count + len(answers) + 1), answers)
+        count += len(answers)
 
 
 def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
@@ -51,11 +80,10 @@ def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evalua
     source = _float(model)
     check_streams(source.answer.hop)
     dataset = match(source, dataset)
-    push = reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
-    emitter = forward.Emitter(source.run_answer, source.outputs)
-    emitted = np.concatenate([emitter.push(push(x)) for x in _long_parts(dataset.sequences)])
-    at = source.answer.hop * np.arange(1, len(emitted) + 1)
-    whole = Said(at, forward.activate(emitted, source.activation), source.thresholds)
+    gathered = Gathered(source.thresholds)
+    _gather(model, dataset.sequences, gathered)
+    gathered.end()
+    (whole,) = gathered.done()
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
@@ -72,15 +100,18 @@ def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds:
     check_lengths(model, dataset)
     if task.each_frame:
         check_streams(hop)
-    said = []
+    gathered = Gathered(thresholds)
     for sequence in dataset.sequences:
         stream.reset()
-        emitted = np.concatenate([stream.push(part) for part in _long_parts([sequence])])
+        emitted = (stream.push(part) for part in _long_parts([sequence]))
         if task.each_frame:
-            said.append(Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds))
+            _add_all(gathered, emitted, hop)
         else:
-            said.append(Said(np.array([len(sequence)]), stream.answer()[None], thresholds))
-    return said
+            for _ in emitted:
+                pass  # only the last answer counts
+            gathered.add(np.array([len(sequence)]), stream.answer()[None])
+        gathered.end()
+    return gathered.done()
 
 
 def evaluate_file_streamed(
@@ -96,8 +127,10 @@ def said_by_file_streamed(stream: EngineStream, dataset: Dataset, thresholds: tu
     hop = stream.answering.hop
     check_streams(hop)
     stream.reset()
-    emitted = np.concatenate([stream.push(part) for part in _long_parts(dataset.sequences)])
-    whole = Said(hop * np.arange(1, len(emitted) + 1), emitted, thresholds)
+    gathered = Gathered(thresholds)
+    _add_all(gathered, (stream.push(part) for part in _long_parts(dataset.sequences)), hop)
+    gathered.end()
+    (whole,) = gathered.done()
     return along_each(whole, dataset)
 
 

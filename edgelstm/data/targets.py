@@ -113,21 +113,22 @@ class Ahead(Targets):
     def __getitem__(self, place: int) -> Values:
         return self.at(place, np.arange(len(self.sequences[place])))
 
-    def values(self, place: int) -> Values:
-        """(frames, columns): what was measured."""
-        return self.measured[place] if self.changes else self.sequences[place][:, list(self.columns)]
+    def measured_at(self, place: int, frames: NDArray[np.int64]) -> Values:
+        """(*frames, columns): what was measured at these frames."""
+        if self.changes:
+            return self.measured[place][frames]
+        return self.sequences[place][frames][..., list(self.columns)]
 
     def now(self, place: int, frames: NDArray[np.int64]) -> Values:
         """(rows, outputs): what is known at these frames of what outputs tell the change of; 0 for the others."""
-        known = self.values(place)[frames] * np.array(self.changes or False)
+        known = self.measured_at(place, frames) * np.array(self.changes or False)
         return self._of_outputs(np.repeat(known[:, None], len(self.steps), axis=1))
 
     def at(self, place: int, frames: NDArray[np.int64]) -> Values:
-        x = self.measured[place] if self.changes else self.sequences[place]
-        columns = slice(None) if self.changes else list(self.columns)
+        length = len(self.sequences[place])
         later = frames[:, None] + np.array(self.steps)
-        found: Values = x[np.minimum(later, len(x) - 1)][..., columns]
-        found[later >= len(x)] = np.nan
+        found = self.measured_at(place, np.minimum(later, length - 1))
+        found[later >= length] = np.nan
         return self._of_outputs(found) - self.now(place, frames) if self.changes else self._of_outputs(found)
 
     def _of_outputs(self, values: Values) -> Values:

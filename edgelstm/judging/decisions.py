@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -120,10 +120,15 @@ class Decisions(Evaluation):
 
 
 def decisions(
-    precision: str, streamed: bool, labels: tuple[str, ...], truth: NDArray[np.int64], decided: NDArray[np.int64]
+    precision: str,
+    streamed: bool,
+    labels: tuple[str, ...],
+    both: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]],
 ) -> Decisions:
-    """Count `decided` (answers,) against `truth` (answers,), places in `labels`; a truth of -1 does not count."""
-    counted = truth >= 0
+    """Count in `both`, part by part, truth (answers,) and decisions (answers,), places in `labels`; a truth of -1
+    does not count."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(confusion, (truth[counted], decided[counted]), 1)
+    for truth, decided in both:
+        counted = truth >= 0
+        np.add.at(confusion, (truth[counted], decided[counted]), 1)
     return Decisions(precision, streamed, labels, confusion)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -180,62 +180,98 @@ class Told:
             known &= np.isfinite(guess)
         return known
 
-    def errors(self, precision: str, streamed: bool, outputs: tuple[str, ...], units: tuple[str, ...]) -> Errors:
-        """RMSE and MAE."""
-        known, truth = self._truth()
 
-        def root(values: Floats) -> PerOutput:
-            return np.sqrt(_means((values - truth) ** 2))
+def joined(parts: Iterable[Told]) -> Told:
+    """All of them in one piece."""
+    found = list(parts)
+    guesses = {name: np.concatenate([part.guesses[name] for part in found]) for name in found[0].guesses}
+    return Told(np.concatenate([p.answers for p in found]), np.concatenate([p.truth for p in found]), guesses)
 
-        return Errors(
-            precision,
-            streamed,
-            outputs,
-            units,
-            known.sum(axis=0),
-            root(_means(truth)),
-            rmse=root(self.answers),
-            mae=_means(np.abs(self.answers - truth)),
-            guesses={name: root(values) for name, values in self.guesses.items()},
-        )
 
-    def quantiles(
-        self, precision: str, streamed: bool, outputs: tuple[str, ...], units: tuple[str, ...], levels: PerOutput
-    ) -> Quantiles:
-        """Answers as quantiles; levels (outputs,)."""
-        known, truth = self._truth()
+Parts = Callable[[], Iterable[Told]]
+"""All that was told, part by part, each time that it is asked."""
 
-        def pinball(values: Floats) -> PerOutput:
-            error = truth - values
-            return _means(np.maximum(levels * error, (levels - 1) * error))
 
-        return Quantiles(
-            precision,
-            streamed,
-            outputs,
-            units,
-            known.sum(axis=0),
-            np.sqrt(_means((truth - _means(truth)) ** 2)),
-            levels=levels,
-            loss=pinball(self.answers),
-            below=_means(np.where(known, truth <= self.answers, np.nan)),
-            guesses={name: pinball(values) for name, values in self.guesses.items()},
-        )
+def errors(precision: str, streamed: bool, outputs: tuple[str, ...], units: tuple[str, ...], parts: Parts) -> Errors:
+    """RMSE and MAE of what was told."""
+    found = _Means(parts, len(outputs), lambda error: error**2)
+    mae = _Means(parts, len(outputs), np.abs, spreads=False).of_answers
+    return Errors(
+        precision,
+        streamed,
+        outputs,
+        units,
+        found.count,
+        found.spread,
+        rmse=np.sqrt(found.of_answers),
+        mae=mae,
+        guesses={name: np.sqrt(values) for name, values in found.of_guesses.items()},
+    )
 
-    def _truth(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Which count, and the truth, NaN where it does not."""
-        known = self.known
-        return known, np.where(known, self.truth, np.nan).astype(np.float64)
+
+def quantiles(
+    precision: str,
+    streamed: bool,
+    outputs: tuple[str, ...],
+    units: tuple[str, ...],
+    levels: PerOutput,
+    parts: Parts,
+) -> Quantiles:
+    """What was told as quantiles; levels (outputs,)."""
+    found = _Means(parts, len(outputs), lambda error: np.maximum(levels * error, (levels - 1) * error))
+    below = _Means(parts, len(outputs), lambda error: (error <= 0).astype(np.float64), spreads=False)
+    return Quantiles(
+        precision,
+        streamed,
+        outputs,
+        units,
+        found.count,
+        found.spread,
+        levels=levels,
+        loss=found.of_answers,
+        below=below.of_answers,
+        guesses=found.of_guesses,
+    )
+
+
+class _Means:
+    """Means over all answers that count: arrays are (outputs,), NaN where none does."""
+
+    def __init__(self, parts: Parts, outputs: int, loss: Callable[[Floats], Floats], spreads: bool = True) -> None:
+        """loss: of `truth - told`. spreads: whether the deviation of the truth is asked for."""
+        self.count = np.zeros(outputs, np.int64)
+        total, of_answers, of_guesses = np.zeros(outputs), np.zeros(outputs), dict[str, Floats]()
+        for told in parts():
+            known, truth = told.known, told.truth.astype(np.float64)
+
+            def summed(values: Floats, known: NDArray[np.bool_] = known) -> PerOutput:
+                sums: PerOutput = np.where(known, values, 0.0).sum(axis=0)
+                return sums
+
+            self.count += known.sum(axis=0)
+            total += summed(truth)
+            of_answers += summed(loss(truth - told.answers))
+            for name, guess in told.guesses.items():
+                of_guesses[name] = of_guesses.get(name, 0.0) + summed(loss(truth - guess))
+        self.of_answers = self._mean(of_answers)
+        self.of_guesses = {name: self._mean(sums) for name, sums in of_guesses.items()}
+        self.spread = self._spread(parts, self._mean(total)) if spreads else self.of_answers
+
+    def _mean(self, sums: PerOutput) -> PerOutput:
+        mean: PerOutput = np.divide(sums, self.count, out=np.full(len(sums), np.nan), where=self.count > 0)
+        return mean
+
+    def _spread(self, parts: Parts, mean: PerOutput) -> PerOutput:
+        squares = np.zeros(len(mean))
+        for told in parts():
+            squares += np.where(told.known, (told.truth - mean) ** 2, 0.0).sum(axis=0)
+        spread: PerOutput = np.sqrt(self._mean(squares))
+        return spread
 
 
 def _listed(outputs: Sequence[str]) -> str:
     more = f" and {len(outputs) - _MOST_NAMED} more" if len(outputs) > _MOST_NAMED else ""
     return ", ".join(outputs[:_MOST_NAMED]) + more
-
-
-def _means(values: Floats) -> PerOutput:
-    """(outputs,): of the rows that are known."""
-    return np.array([_mean(column) for column in values.T])
 
 
 def _mean(values: Floats) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgelstm.data.store import chunked
 
 Floats = NDArray[Any]
 
@@ -77,23 +79,17 @@ class Evaluation(ABC):
         return ()
 
 
-def pairs(said: Sequence[Said], truths: Iterable[Floats]) -> Iterator[tuple[Floats, Floats]]:
-    """(answers, truths), both a row for each answer: of truths (rows, …) of one sequence those at the answers'
-    frames, or the only one for all."""
-    for one, truth in zip(said, truths, strict=True):
-        yield one.answers, truth[one.at - 1] if len(truth) > 1 else np.repeat(truth, len(one.at), axis=0)
-
-
 def check_finite(precision: str, said: Iterable[Said]) -> None:
     """ValueError for an answer that is not finite."""
     count = 0
     for one in said:
-        wrong = np.flatnonzero(~np.isfinite(one.answers).all(axis=1))
-        if wrong.size:
-            raise ValueError(
-                f"{precision}: answer {count + wrong[0]} is not finite, the model overflows on these data"
-            )
-        count += len(one.answers)
+        for part in chunked(one.answers):
+            wrong = np.flatnonzero(~np.isfinite(part).all(axis=1))
+            if wrong.size:
+                raise ValueError(
+                    f"{precision}: answer {count + wrong[0]} is not finite, the model overflows on these data"
+                )
+            count += len(part)
 
 
 def known_or_none(value: float) -> float | None:

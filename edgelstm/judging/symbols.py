@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,23 +59,28 @@ class Bits(Evaluation):
 
 
 def symbols(
-    precision: str, streamed: bool, labels: tuple[str, ...], answers: Floats, truth: NDArray[np.int64]
+    precision: str, streamed: bool, labels: tuple[str, ...], both: Iterable[tuple[Floats, NDArray[np.int64]]]
 ) -> Bits:
-    """Judge probabilities (answers, labels) of what is next by `truth` (answers,), places in `labels`; -1 does not
-    count."""
-    counted = np.flatnonzero(truth >= 0)
-    truth = truth[counted]
-    if not len(truth):
+    """Judge, part by part, probabilities (answers, labels) of what is next by the truth (answers,), places in
+    `labels`; -1 does not count."""
+    bits, right, counts = 0.0, 0, np.zeros(len(labels), np.int64)
+    for answers, truth in both:
+        counted = np.flatnonzero(truth >= 0)
+        known = truth[counted]
+        given = answers[counted, known].astype(np.float64)
+        bits -= float(np.log2(np.maximum(given, _LEAST)).sum())
+        right += int((answers[counted].argmax(axis=1) == known).sum())
+        counts += np.bincount(known, minlength=len(labels))
+    count = int(counts.sum())
+    if not count:
         return Bits(precision, streamed, 0, 0.0, 0.0, 0.0, 0.0)
-    given = answers[counted, truth].astype(np.float64)
-    counts = np.bincount(truth, minlength=len(labels))
-    shares = counts[counts > 0] / counts.sum()
+    shares = counts[counts > 0] / count
     return Bits(
         precision,
         streamed,
-        len(truth),
-        bits=float(-np.log2(np.maximum(given, _LEAST)).mean()),
-        accuracy=float((answers[counted].argmax(axis=1) == truth).mean()),
+        count,
+        bits=bits / count,
+        accuracy=right / count,
         of_frequencies=float(-(shares * np.log2(shares)).sum()),
         majority=float(shares.max()),
     )

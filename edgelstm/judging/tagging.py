@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -112,44 +113,47 @@ class Tagging(Evaluation):
         return found
 
 
+Both = Iterable[tuple[Floats, Floats]]
+
+
 def tagging(
     precision: str,
     streamed: bool,
     labels: tuple[str, ...],
-    answers: Floats,
-    truth: Floats,
+    both: Callable[[], Both],
     thresholds: Sequence[float] = (),
 ) -> Tagging:
-    """Count probabilities `answers` (answers, labels) against `truth` of that shape: 1 or 0, NaN = not known, which
-    does not count. thresholds (labels,): from which probability on a label is said; none: 0.5."""
+    """Count probabilities (answers, labels) against their truth of that shape, 1 or 0, NaN = not known, which does
+    not count.
+
+    both: gives them part by part, each time that it is asked. thresholds (labels,): from which probability on a label
+    is said; none: 0.5.
+    """
     limits = tuple(thresholds) or (_HALF,) * len(labels)
-    is_known = ~np.isnan(truth)
-    true, said = truth == 1, (answers >= np.array(limits, answers.dtype)) & is_known
-    counted = is_known.any(axis=1)
-    usual = _most_frequent(true[counted], is_known[counted])
-    return Tagging(
-        precision,
-        streamed,
-        labels,
-        limits,
-        judged=is_known.sum(axis=0),
-        counts=true.sum(axis=0),
-        said=said.sum(axis=0),
-        right=(said & true).sum(axis=0),
-        exact=int((said == true)[counted].all(axis=1).sum()),
-        most=int(((usual == true) | ~is_known)[counted].all(axis=1).sum()),
-        answers=int(counted.sum()),
+    judged, counts, all_said, right = np.zeros((4, len(labels)), np.int64)
+    exact = answered = most = 0
+    sets: Counter[bytes] = Counter()  # of labels that are true together, where all is known
+    for answers, truth in both():
+        is_known, true = ~np.isnan(truth), truth == 1
+        said = (answers >= np.array(limits, answers.dtype)) & is_known
+        counted = is_known.any(axis=1)
+        judged += is_known.sum(axis=0)
+        counts += true.sum(axis=0)
+        all_said += said.sum(axis=0)
+        right += (said & true).sum(axis=0)
+        exact += int((said == true)[counted].all(axis=1).sum())
+        answered += int(counted.sum())
+        found, times = np.unique(true[is_known.all(axis=1)], axis=0, return_counts=True)
+        sets.update({row.tobytes(): int(n) for row, n in zip(found, times)})
+    usual = (
+        np.frombuffer(max(sets, key=lambda row: (sets[row], row)), np.bool_) if sets else np.zeros(len(labels), bool)
     )
-
-
-def _most_frequent(true: NDArray[np.bool_], is_known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(labels,): those that are true together most often, among the answers of which all is known."""
-    whole = true[is_known.all(axis=1)]
-    if not len(whole):
-        return np.zeros(true.shape[1], np.bool_)
-    found, counts = np.unique(whole, axis=0, return_counts=True)
-    usual: NDArray[np.bool_] = found[counts.argmax()]
-    return usual
+    for _, truth in both():
+        is_known = ~np.isnan(truth)
+        most += int(((usual == (truth == 1)) | ~is_known)[is_known.any(axis=1)].all(axis=1).sum())
+    return Tagging(
+        precision, streamed, labels, limits, judged, counts, all_said, right, exact=exact, most=most, answers=answered
+    )
 
 
 def best_thresholds(answers: Floats, truth: Floats) -> tuple[float, ...]:

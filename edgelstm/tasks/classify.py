@@ -30,7 +30,7 @@ class Classify(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        return decisions(precision, streamed, dataset.labels, *self.both(dataset, said))
+        return decisions(precision, streamed, dataset.labels, [self.both(dataset, said)])
 
     def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Truth and decisions (answers,), places in the labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -17,8 +17,9 @@ from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import select_columns
 from edgelstm.data.targets import Ahead
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.errors import Told
-from edgelstm.judging.evaluation import Floats, check_finite, pairs
+from edgelstm.judging.errors import Told, errors, joined, quantiles
+from edgelstm.judging.evaluation import Floats, check_finite
+from edgelstm.judging.gathering import parts
 from edgelstm.records import Bounds, Distinct, Length, Line
 from edgelstm.tasks.task import Criterion, Task
 
@@ -101,37 +102,34 @@ class Forecast(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        told, levels = self.told(dataset, said), self.levels(len(dataset.labels))
+        levels, names, units = self.levels(len(dataset.labels)), dataset.labels, dataset.label_units
         if levels is None:
-            return told.errors(precision, streamed, dataset.labels, dataset.label_units)
-        return told.quantiles(precision, streamed, dataset.labels, dataset.label_units, levels)
+            return errors(precision, streamed, names, units, lambda: self._parts(dataset, said))
+        return quantiles(precision, streamed, names, units, levels, lambda: self._parts(dataset, said))
 
     def told(self, dataset: Dataset, said: Sequence[Said]) -> Told:
         """Answers `said` along the sequences of `dataset`, as columns are measured, beside what came and what simple
         guesses would have been."""
+        return joined(self._parts(dataset, said))
+
+    def _parts(self, dataset: Dataset, said: Sequence[Said]) -> Iterator[Told]:
         targets = dataset.targets
         assert isinstance(targets, Ahead)  # `dataset` gave them
-        places = range(len(dataset))
+        for place, frames, answers in parts(said):
+            truth = targets.at(place, frames)
+            guesses = {"persistence": self._earlier(targets, place, frames, 0)}
+            if self.season:
+                guesses["season"] = self._earlier(targets, place, frames, self.season)
+            if targets.changes:
+                now = targets.now(place, frames)
+                answers, truth = answers + now, truth + now
+            yield Told(answers, truth, guesses)
 
-        def at_answers(rows: Sequence[Floats]) -> Floats:
-            return np.concatenate([truth for _, truth in pairs(said, rows)])
-
-        truth = at_answers([targets[place] for place in places])
-        guesses = {"persistence": at_answers([self._earlier(targets, place, 0) for place in places])}
-        if self.season:
-            guesses["season"] = at_answers([self._earlier(targets, place, self.season) for place in places])
-        answers = np.concatenate([one.answers for one in said])
-        if targets.changes:
-            now = np.concatenate([targets.now(place, one.at - 1) for place, one in enumerate(said)])
-            answers, truth = answers + now, truth + now
-        return Told(answers, truth, guesses)
-
-    def _earlier(self, targets: Ahead, place: int, season: int) -> Floats:
-        """(frames, outputs): for every output its column now, or, with a season, as it was a season before the frame
-        that is told; NaN where that is not known yet."""
-        x = targets.values(place)
-        found = np.full((len(x), len(self.ahead), len(targets.columns)), np.nan, np.float32)
-        for n, step in enumerate(self.ahead):
-            back = -(-step // season) * season - step if season else 0  # the newest whole season before that is known
-            found[back:, n] = x[: max(len(x) - back, 0)]
-        return np.repeat(found.reshape(len(x), -1), targets.repeats, axis=1)
+    def _earlier(self, targets: Ahead, place: int, frames: NDArray[np.int64], season: int) -> Floats:
+        """(answers, outputs): for every output its column as of these frames, or, with a season, as it was a season
+        before the frame that is told; NaN where that is not known yet."""
+        steps = np.array(self.ahead)
+        then = frames[:, None] - (-(-steps // season) * season - steps if season else 0 * steps)
+        found = targets.measured_at(place, np.maximum(then, 0))
+        found[then < 0] = np.nan
+        return np.repeat(found.reshape(len(frames), -1), targets.repeats, axis=1)

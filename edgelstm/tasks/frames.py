@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.decisions import decisions
-from edgelstm.judging.evaluation import check_finite, pairs
+from edgelstm.judging.evaluation import check_finite
+from edgelstm.judging.gathering import joined, true_parts
 from edgelstm.tasks.task import Task
 
 
@@ -47,15 +48,17 @@ class Frames(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        return decisions(precision, streamed, dataset.labels, *self.both(dataset, said))
+        return decisions(precision, streamed, dataset.labels, _parts(dataset, said))
 
     def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Truth and decisions (answers,), places in the labels; -1 = not known."""
-        assert dataset.targets is not None  # `dataset` gave them
-        truths = [dataset.targets[place] for place in range(len(dataset))]
-        both = list(pairs(said, truths))
-        truth = np.concatenate([one for _, one in both])
-        return truth, np.concatenate([answers.argmax(axis=1) for answers, _ in both])
+        return joined(_parts(dataset, said))
+
+
+def _parts(dataset: Dataset, said: Sequence[Said]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    assert dataset.targets is not None  # the task gave them
+    for answers, truth in true_parts(said, dataset.targets):
+        yield truth, answers.argmax(axis=1)
 
 
 def _classes(recording: Recording, labels: tuple[str, ...]) -> NDArray[np.integer[Any]]:

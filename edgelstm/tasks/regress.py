@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -14,8 +14,9 @@ from edgelstm.data.numbers import change_within, numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.errors import Told
-from edgelstm.judging.evaluation import check_finite, pairs
+from edgelstm.judging.errors import Told, errors, joined
+from edgelstm.judging.evaluation import check_finite
+from edgelstm.judging.gathering import true_parts
 from edgelstm.records import Distinct, Line
 from edgelstm.tasks.task import Task
 
@@ -54,13 +55,18 @@ class Regress(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        return self.told(dataset, said).errors(precision, streamed, dataset.labels, dataset.label_units)
+        return errors(precision, streamed, dataset.labels, dataset.label_units, lambda: self._parts(dataset, said))
 
     def told(self, dataset: Dataset, said: Sequence[Said]) -> Told:
         """Answers `said` along the sequences of `dataset` beside the truth and its mean."""
+        return joined(self._parts(dataset, said))
+
+    def _parts(self, dataset: Dataset, said: Sequence[Said]) -> Iterator[Told]:
         assert dataset.targets is not None  # `dataset` gave them
-        truths = [dataset.targets[place] for place in range(len(dataset))]
-        both = list(pairs(said, truths))
-        answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
-        mean = np.nanmean(truth, axis=0, keepdims=True) if np.isfinite(truth).any(axis=0).all() else truth[:1]
-        return Told(answers, truth, {"their mean": np.broadcast_to(mean, truth.shape)})
+        count, total = np.zeros(len(dataset.labels)), np.zeros(len(dataset.labels))
+        for _, truth in true_parts(said, dataset.targets):
+            count += np.isfinite(truth).sum(axis=0)
+            total += np.nansum(truth, axis=0, dtype=np.float64)
+        mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+        for answers, truth in true_parts(said, dataset.targets):
+            yield Told(answers, truth, {"their mean": np.broadcast_to(mean, truth.shape)})

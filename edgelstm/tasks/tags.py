@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -16,7 +16,8 @@ from edgelstm.data.recordings import Recordings
 from edgelstm.data.tag_lists import tag_lists
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.evaluation import check_finite, pairs
+from edgelstm.judging.evaluation import check_finite
+from edgelstm.judging.gathering import joined, true_parts
 from edgelstm.judging.tagging import best_thresholds, tagging
 from edgelstm.plain import printable
 from edgelstm.records import Distinct, Length, Line
@@ -65,9 +66,9 @@ class Tags(Task):
 
     def judge(self, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Evaluation:
         check_finite(precision, said)
-        answers, truth = self.both(dataset, said)
         thresholds = next((one.thresholds for one in said if one.thresholds), ())
-        return tagging(precision, streamed, dataset.labels, answers, truth, thresholds)
+        unnamed = self._unnamed(dataset, said)
+        return tagging(precision, streamed, dataset.labels, lambda: self._parts(dataset, said, unnamed), thresholds)
 
     def find_thresholds(self, dataset: Dataset, said: Sequence[Said]) -> tuple[float, ...]:
         return best_thresholds(*self.both(dataset, said))
@@ -75,12 +76,23 @@ class Tags(Task):
     def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Answers and truths (answers, labels), NaN = not known. A name that no list of the data has is
         false in all of them."""
+        return joined(self._parts(dataset, said, self._unnamed(dataset, said)))
+
+    def _parts(
+        self, dataset: Dataset, said: Sequence[Said], unnamed: NDArray[np.bool_]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         assert dataset.targets is not None  # `dataset` gave them
-        both = list(pairs(said, [dataset.targets[place] for place in range(len(dataset))]))
-        answers, truth = (np.concatenate([pair[n] for pair in both]) for n in (0, 1))
-        if not self.columns:
-            truth = np.where(np.isnan(truth).all(axis=0) & ~np.isnan(truth).all(axis=1)[:, None], 0, truth)
-        return answers, truth
+        for answers, truth in true_parts(said, dataset.targets):
+            listed = ~np.isnan(truth).all(axis=1, keepdims=True)
+            yield answers, np.where(unnamed & listed, np.float32(0), truth)
+
+    def _unnamed(self, dataset: Dataset, said: Sequence[Said]) -> NDArray[np.bool_]:
+        """(labels,): names that no list of the data has."""
+        assert dataset.targets is not None  # `dataset` gave them
+        found = np.full(len(dataset.labels), not self.columns)
+        for _, truth in true_parts(said, dataset.targets) if found.any() else ():
+            found &= np.isnan(truth).all(axis=0)
+        return found
 
 
 def _check_truths(recordings: Recordings, names: tuple[str, ...], targets: tuple[NDArray[np.float32], ...]) -> None:

@@ -17,7 +17,8 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.texts import read_texts
 from edgelstm.judging import Evaluation, Said
-from edgelstm.judging.evaluation import Floats, check_finite, pairs
+from edgelstm.judging.evaluation import Floats, check_finite
+from edgelstm.judging.gathering import joined, true_parts
 from edgelstm.judging.symbols import symbols
 from edgelstm.records import Bounds, Line
 from edgelstm.tasks.classify import CLASSIFY
@@ -73,11 +74,11 @@ class Text(Task):
         if self.tell == "label":
             return CLASSIFY.judge(precision, streamed, dataset, said)
         check_finite(precision, said)
-        return symbols(precision, streamed, dataset.labels, *self.both(dataset, said))
+        assert dataset.targets is not None  # `dataset` gave them
+        return symbols(precision, streamed, dataset.labels, true_parts(said, dataset.targets))
 
     def both(self, dataset: Dataset, said: Sequence[Said]) -> tuple[Floats, NDArray[np.int64]]:
         """Probabilities (answers, labels) of what follows, and what did (answers,), places in the labels; -1 = the
         text was at its end."""
         assert dataset.targets is not None  # `dataset` gave them
-        both = list(pairs(said, [dataset.targets[place] for place in range(len(dataset))]))
-        return np.concatenate([given for given, _ in both]), np.concatenate([truth for _, truth in both])
+        return joined(true_parts(said, dataset.targets))

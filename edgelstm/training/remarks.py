@@ -95,9 +95,11 @@ def _of_classes(training: Dataset, counts: NDArray[np.int64], what: str) -> list
 
 def _of_tags(training: Dataset) -> list[str]:
     assert training.targets is not None  # of every task without classes
-    rows = [training.targets[place] for place in range(len(training))]
-    true = np.array([(row == 1).sum(axis=0) for row in rows]).sum(axis=0)
-    false = np.array([(row == 0).sum(axis=0) for row in rows]).sum(axis=0)
+    true, false = np.zeros((2, len(training.labels)), np.int64)
+    for place, length in enumerate(training.lengths.tolist()):
+        for part in training.targets.parts(place, length):
+            true += (part == 1).sum(axis=0)
+            false += (part == 0).sum(axis=0)
     found = []
     for what, here, there in (("never", true, false), ("always", false, true)):
         if names := [label for label, one, other in zip(training.labels, here, there) if other and not one]:

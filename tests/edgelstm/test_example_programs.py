@@ -11,7 +11,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from edgelstm.data import load_dataset
+from edgelstm.tasks import Frames
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+WATCH = EXAMPLES.parent / "data" / "watch.npz"
 
 
 def example(name: str) -> ModuleType:
@@ -58,3 +62,27 @@ def test_recordings_of_gait_are_stretches_of_the_experiment(tmp_path: Path) -> N
     assert high[64 * 8] > 50 * low[64 * 8]
     assert low[-1] > 50 * high[-1]
     assert freezing.f1(np.array([1, 1, 0], bool), np.array([1, 0, 0], bool)) == pytest.approx(2 / 3)
+
+
+@pytest.mark.skipif(not WATCH.exists(), reason="data/watch.npz is made by `make data`")
+def test_sessions_hold_every_recording_once_and_linear_rules_are_judged() -> None:
+    sessions = example("sessions")
+    watch = load_dataset(WATCH)
+    for task in sessions.TASKS.values():
+        data = sessions.sessions(watch, task)
+        assert data.all_groups == watch.all_groups
+        for place in range(len(data)):
+            rows = np.concatenate([watch.sequences[n] for n in np.flatnonzero(watch.in_groups([data.group(place)]))])
+            assert np.array_equal(np.sort(data.sequences[place], axis=0), np.sort(rows, axis=0))
+        some, test = data.subset(~data.in_groups([1, 3])), data.subset(data.in_groups([1]))
+        linear = sessions.judged_linear(1, some, data.subset(data.in_groups([3])), test, task)
+        assert 0.6 < linear.headline.value < 0.99
+    counts = np.bincount(sessions.sessions(watch, Frames()).targets[0])
+    assert counts.tolist() == [
+        sum(
+            len(watch.sequences[n])
+            for n in np.flatnonzero(watch.in_groups(["1"]))
+            if watch.labels[watch.y[n]] == label
+        )
+        for label in sorted(watch.labels)
+    ]

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,9 +74,9 @@ def write_csv(path: Path, size: int) -> None:
             n += 1
 
 
-def accuracy(data: Path, recipe: Path) -> float:
-    """Of what is trained on `data` in a process of its own, which may take `LIMIT` of memory."""
-    recipe.write_text(RECIPE)
+def trained(data: Path, recipe: Path, text: str = RECIPE) -> list[dict[str, Any]]:
+    """How good what is trained on `data` is, in a process of its own, which may take `LIMIT` of memory."""
+    recipe.write_text(text)
     model = recipe.with_suffix(".npz")
     ended = subprocess.run(
         [sys.executable, "-m", "edgelstm", "train", recipe, "--data", data, "-o", model, "--json"],
@@ -88,7 +89,11 @@ def accuracy(data: Path, recipe: Path) -> float:
     )
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
-    return min(result["accuracy"] for result in (*report["evaluations"], report["streamed"]))
+    return [*report["evaluations"], report["streamed"]]
+
+
+def accuracy(data: Path, recipe: Path) -> float:
+    return min(result["accuracy"] for result in trained(data, recipe))
 
 
 def test_an_npz_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
@@ -96,6 +101,70 @@ def test_an_npz_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
     write_npz(path, times(LIMIT, 10 * LIMIT))
     assert path.stat().st_size > LIMIT
     assert accuracy(path, tmp_path / "recipe.toml") > 0.95
+
+
+ALONG = """
+[task]
+kind = "frames"
+[data]
+window = 200
+validation = 0.1
+[model]
+layers = [{ kind = "context", rows = 20, hop = 20 }, { kind = "lstm", units = 4 }]
+[training]
+epochs = 1
+[answer]
+hop = 20
+"""
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_data_larger_than_memory_are_judged_along_them(tmp_path: Path) -> None:
+    path = tmp_path / "large.npz"
+    write_npz(path, 10 * LIMIT)
+    assert min(result["accuracy"] for result in trained(path, tmp_path / "recipe.toml", ALONG)) > 0.9
+    ahead = ALONG.replace('"frames"', '"forecast"\ncolumns = ["0"]\nahead = [1]')
+    for result in trained(path, tmp_path / "recipe.toml", ahead):
+        assert result["answers"] > 0.1 * path.stat().st_size / (4 * FEATURES * 20)
+
+
+GATHER = """
+import numpy as np
+from edgelstm.data.dataset import Dataset
+from edgelstm.judging.gathering import Gathered
+from edgelstm.tasks import Frames
+from edgelstm.data.targets import Kept
+
+LONG, COUNT = 1_000_000, {count}
+classes = np.arange(LONG) % 3
+kept = Gathered()
+for sequence in range(COUNT):
+    for start in range(0, LONG, 20_000):
+        at = np.arange(start, start + 20_000)
+        kept.add(at + 1, np.eye(3, dtype=np.float32)[np.where(at % 10, classes[at], 0)])
+    kept.end()
+x = tuple(np.broadcast_to(np.float32(0), (4, 1)) for _ in range(COUNT))
+data = Dataset(x, np.zeros(COUNT, int), ("a", "b", "c"), np.arange(COUNT), (), targets=Kept([classes] * COUNT))
+found = Frames().judge("float32", False, data, kept.done())
+print(found.count, found.accuracy)
+"""
+
+
+def test_answers_larger_than_memory_are_judged() -> None:
+    """Each 28 bytes with its place: at full count ten times what the process may take."""
+    count = times(2, 80)
+    ended = subprocess.run(
+        [sys.executable, "-c", GATHER.format(count=count)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answers, accuracy = ended.stdout.split()
+    at = np.arange(1_000_000)
+    assert int(answers) == count * 1_000_000
+    assert float(accuracy) == pytest.approx(((at % 10 > 0) | (at % 3 == 0)).mean())
 
 
 @pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
