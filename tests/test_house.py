@@ -24,6 +24,7 @@ NAMES_KINDS = (
     "edgelstm/layers/",
     "edgelstm/quantization/",
     "edgelstm/training/layers/",
+    "edgelstm/importers/",
     "export/",
     "runtime/layers.py",
     "devices/predict/",

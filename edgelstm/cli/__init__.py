@@ -31,6 +31,8 @@ COMMANDS = {
     "train": "Train a model as a TOML file says: data → model.npz.",
     "crossvalidate": "Tell how good a recipe is, each recording tested on once.",
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
+    "import": "Read a model that was trained elsewhere, as model.npz.",
+    "calibrate": "Teach a model on recordings what int8 has to hold.",
     "export": "Write a model for an engine, and prove the file there.",
     "verify": "Repeat the proof of an exported file.",
     "inspect": "What is in a model file: layers, sizes, memory per stream.",
@@ -41,6 +43,9 @@ COMMANDS = {
     "boards": "Known boards, which one this is, and which kernels it runs.",
 }
 """Name → summary. The command `NAME` is the object `command` of the module edgelstm.cli.NAME."""
+
+_MODULES = {"import": "import_model"}
+"""Where Python has a word of that name."""
 
 _BEGIN = "edgelstm: "
 _MOST_LETTERS = 600  # of an error
@@ -60,7 +65,7 @@ class _Commands(NearestGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"edgelstm.cli.{cmd_name}").command
+        command: click.Command = import_module(f"edgelstm.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:

@@ -13,12 +13,14 @@ from edgelstm.model import Answer
 from edgelstm.model_file import save_model
 from made_up_report import REPORT
 from random_models import random_model, random_signal
+from torch_files import write_zip
 
 RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 1\n"
 
 
 def write_inputs(folder: Path) -> None:
-    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json."""
+    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; net.pt, an LSTM of 3 features, as
+    PyTorch writes it."""
     model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
     save_model(model, folder / "model.npz")
     export_model(model, folder / "m.elstm", precision="int8")
@@ -27,4 +29,6 @@ def write_inputs(folder: Path) -> None:
     save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
     (folder / "recipe.toml").write_text(RECIPE)
     (folder / "frames.csv").write_text("1,2,3\n" * 8)
+    sides = {"weight_ih": (8, 3), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}
+    write_zip(folder / "net.pt", {f"rnn.{name}_l0": np.ones(shape, np.float32) for name, shape in sides.items()})
     write_report(REPORT, folder / "report.json")

@@ -32,6 +32,8 @@ RUNS = {
     "train": (["train", "recipe.toml", "-o", "new.npz"], "new.npz"),
     "crossvalidate": (["crossvalidate", "recipe.toml", "--folds", "2", "--jobs", "1"], ""),
     "evaluate": (["evaluate", "model.npz", "data.npz", "--all"], ""),
+    "import": (["import", "net.pt", "--layers", "rnn", "--stream", "-o", "new.npz"], "new.npz"),
+    "calibrate": (["calibrate", "model.npz", "data.npz", "-o", "new.npz"], "new.npz"),
     "export": (["export", "model.npz", "-o", "new.elstm"], "new.elstm"),
     "export --list": (["export", "--list"], ""),
     "verify": (["verify", "m.elstm", "--against", "model.npz"], ""),

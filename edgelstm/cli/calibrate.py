@@ -1,0 +1,73 @@
+"""`edgelstm calibrate`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+
+from edgelstm.cli.common import check_output, listed_problems, naming
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph
+from edgelstm.plain import counted
+
+
+@click.command(
+    "calibrate",
+    epilog="Example: edgelstm calibrate model.npz recordings -o model-int8.npz, then edgelstm export.",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="[default: MODEL's name with -calibrated behind it]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None:
+    """Teach MODEL (npz) on recordings what int8 has to hold, as training does at its end.
+
+    Four of five recordings of DATA, in any format, or of fewer than five the first four fifths of each, say how far
+    each quantity goes. The model then carries a few of them, and some of the others, which calibration never saw, for
+    the proofs of what is exported from it. A model that takes raw frames learns their mean and deviation too; its
+    answers stay.
+    """
+    from edgelstm.again import read_frames_again
+    from edgelstm.matching import match_features
+    from edgelstm.model_file import load_model, save_model
+    from edgelstm.quantization import calibration_remarks, quantization_warnings, quantize
+    from edgelstm.recalibration import normalized, recalibrated
+
+    output = model.with_name(f"{model.stem}-calibrated.npz") if output is None else output
+    check_output(output, ".npz", [model, data])
+    source = load_model(model)
+    with naming(data), listed_problems():
+        dataset = match_features(
+            source, read_frames_again(data, source.provenance, source.feature_names, source.task)
+        )
+        scaled = normalized(source, dataset)
+        remarks = calibration_remarks(scaled, dataset.sequences)
+        made = recalibrated(scaled, dataset, by_time=True)
+    with naming(model):
+        remarks = (*remarks, *quantization_warnings(quantize(made)))
+    save_model(made, output)
+    for line in remarks:
+        click.echo(paragraph(line, "Note: ", "      "), err=True)
+    if as_json:
+        report = {
+            "output": str(output),
+            "recordings": len(dataset),
+            "frames": dataset.frames,
+            "examples": len(made.examples),
+            "unseen": len(made.unseen),
+            "normalized": made.normalize is not source.normalize,
+            "remarks": list(remarks),
+        }
+        click.echo(json.dumps(report, allow_nan=False))
+        return
+    text = f"{output}: calibrated on {counted(len(dataset), 'recording')}, {dataset.frames:,} frames"
+    click.echo(style.passed(paragraph(text, "", "  ")))
+    if made.normalize is not source.normalize:
+        click.echo("  · the mean and deviation of each feature are in its normalization now")
+    click.echo(f"  · {counted(len(made.unseen), 'recording')} that calibration never saw kept for proofs")
+    click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")

@@ -1,0 +1,57 @@
+"""What a file does not say, and the user does: the options of `edgelstm import`. Nothing of it is guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Gates = Literal["sigmoid", "hard-sigmoid"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """layers: names of the file's layers in the order in which they run, and what stands between them; empty: as the
+    file says. part: which of several models or members of a checkpoint. gates: the activation of the gates.
+    stream: states are carried from frame to frame. window: the model starts anew after every so many frames.
+    The others are fields of `Model`, empty where nobody gives them.
+    """
+
+    layers: tuple[str, ...] = ()
+    part: str = ""
+    gates: Gates | None = None
+    stream: bool = False
+    window: int = 0
+    labels: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    sample_rate: float = 0.0
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When a model starts anew, and what it answers. window: frames after which it does; 0: a stream, it does not.
+    mean: a window's answer is that of the mean of its scores."""
+
+    window: int = 0
+    mean: bool = False
+
+
+class UndecidedError(ValueError):
+    """Something that the file does not say was not said by an option either. The line begins with the option."""
+
+
+def timing(choices: Choices, said: Timing | None = None) -> Timing:
+    """As the options say, or else the file. UndecidedError where neither does."""
+    mean = said is not None and said.mean
+    if choices.stream:
+        if mean:
+            raise ValueError("--stream: the model answers with a mean over its window, expected --window N")
+        return Timing()
+    if choices.window:
+        return Timing(choices.window, mean)
+    if said is None or (said.mean and not said.window):
+        raise UndecidedError(
+            "--stream or --window N: not given, and the file does not say whether the model keeps its state from "
+            "frame to frame or starts anew for every window of N frames; expected one of them"
+        )
+    return said

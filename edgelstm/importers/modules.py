@@ -1,0 +1,253 @@
+"""Tensors under PyTorch's names as layers: `lstm.weight_ih_l0`, `fc.weight`.
+
+Such names say which layer a tensor belongs to, and by its shape of what kind that is. In which order layers run and
+what stands between them is in the program that made them, so that `--layers` has to say it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.importers import cells
+from edgelstm.importers.choices import Choices, UndecidedError
+from edgelstm.importers.road import Scale, Step, Word
+from edgelstm.layers import Context, Conv, Dense
+from edgelstm.plain import counted, printable
+from edgelstm.records import near
+
+Array = NDArray[Any]
+_RECURRENT = re.compile(
+    r"(?P<module>(?:.*\.)?)(?P<what>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?P<rest>_l\d+)?"
+    r"(?P<back>_reverse)?$"
+)
+_WORDS: Mapping[str, Word] = {"relu": "relu", "softmax": "softmax", "sigmoid": "sigmoid"}
+_EPSILON = 1e-5  # torch.nn.BatchNorm1d's own, which a state_dict does not hold
+
+
+class View(Protocol):
+    """A tensor that is read when it is needed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def array(self) -> Array: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """An array as a view of itself."""
+
+    values: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def array(self) -> Array:
+        return self.values
+
+
+Views = Mapping[str, View]
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A layer, or several of one kind that run one after another."""
+
+    name: str
+    words: str  # what it is, for people
+    features: int  # what it takes; 0 where the layer before it says
+    steps: Callable[[Mapping[str, str]], Sequence[Step]]  # settings as `--layers` gives them → its layers
+
+
+def modules(tensors: Views) -> list[Module]:
+    """Those of a file, in its order. A name that all share the beginning of goes by the rest."""
+    owners: dict[str, dict[str, View]] = {}
+    for name, view in tensors.items():
+        found = _RECURRENT.fullmatch(name)
+        owner = (found["module"] or "").rstrip(".") if found else name.rpartition(".")[0]
+        owners.setdefault(owner, {})[name[len(owner) + 1 if owner else 0 :]] = view
+    shared = _shared_beginning(list(owners))
+    made = (_module(owner[len(shared) :] or "weights", parts) for owner, parts in owners.items())
+    return [module for module in made if module is not None]
+
+
+def _shared_beginning(names: Sequence[str]) -> str:
+    """`model.` of model.lstm and model.fc."""
+    split = [name.split(".")[:-1] for name in names]
+    count = 0
+    while split and all(len(parts) > count and parts[count] == split[0][count] for parts in split):
+        count += 1
+    return "".join(f"{part}." for part in split[0][:count]) if split else ""
+
+
+def _module(name: str, parts: Mapping[str, View]) -> Module | None:
+    shown = printable(name, 60)
+    if any(_RECURRENT.fullmatch(part) for part in parts):
+        return _recurrent(shown, parts)
+    weight = parts.get("weight")
+    if weight is None:
+        return None
+    if {"running_mean", "running_var"} <= parts.keys():
+        width = weight.shape[0] if weight.shape else 0
+        return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)])
+    if len(weight.shape) == 2:
+        outputs, inputs = weight.shape
+        return Module(shown, f"dense {inputs} to {outputs}", inputs, lambda _: [_dense(parts)])
+    if len(weight.shape) == 3:
+        outputs, channels, taps = weight.shape
+        words = f"conv of {taps} taps, {channels} to {outputs}"
+        return Module(shown, words, 0, lambda said: [_conv(parts, said)])
+    return Module(shown, f"weights of shape {weight.shape}", 0, lambda _: _refuse(shown, weight.shape))
+
+
+def _refuse(name: str, shape: tuple[int, ...]) -> list[Step]:
+    raise ValueError(
+        f"{name}: weights of shape {shape}, expected those of an LSTM, a GRU, a dense layer, a convolution "
+        "over time or batch norm"
+    )
+
+
+def _array(parts: Mapping[str, View], name: str) -> Array | None:
+    return parts[name].array() if name in parts else None
+
+
+def _dense(parts: Mapping[str, View]) -> Dense:
+    W, b = parts["weight"].array(), _array(parts, "bias")
+    return Dense(W, np.zeros(len(W), np.float32) if b is None else b)
+
+
+def _conv(parts: Mapping[str, View], said: Mapping[str, str]) -> Conv:
+    W, b = parts["weight"].array().transpose(0, 2, 1), _array(parts, "bias")
+    bias = np.zeros(len(W), np.float32) if b is None else b
+    return Conv(W, bias, _count(said, "stride", 1), _count(said, "dilation", 1))
+
+
+def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
+    mean, var, weight = (parts[name].array().astype(np.float64) for name in ("running_mean", "running_var", "weight"))
+    bias = _array(parts, "bias")
+    try:
+        epsilon = float(said.get("epsilon", _EPSILON))
+    except ValueError:
+        raise ValueError(f"--layers: epsilon={said['epsilon']!r:.20}, expected a number such as 1e-5") from None
+    if not (var + epsilon > 0).all():
+        raise ValueError("batch norm: a variance that is not positive")
+    factor = weight / np.sqrt(var + epsilon)
+    return Scale(factor, (np.zeros_like(mean) if bias is None else bias) - mean * factor)
+
+
+def _count(said: Mapping[str, str], name: str, default: int) -> int:
+    text = said.get(name, str(default))
+    if not text.isdecimal() or not 0 < int(text[:9]) < 1 << 14:
+        raise ValueError(f"--layers: {name}={text!r:.20}, expected a whole number above 0")
+    return int(text)
+
+
+def _recurrent(name: str, parts: Mapping[str, View]) -> Module:
+    """One or several layers of torch.nn.LSTM, GRU or a cell."""
+    found = [match for match in map(_RECURRENT.fullmatch, parts) if match]
+    kinds = {match["what"] for match in found}
+    if any(match["back"] for match in found):
+        return _refused(name, "bidirectional", "a stream has no end to read back from")
+    if "weight_hr" in kinds:
+        return _refused(name, "with a projection (proj_size)", "not held by a model")
+    endings = sorted({match["rest"] or "" for match in found}, key=lambda end: int(end[2:] or 0))
+    first, back = parts.get(f"weight_ih{endings[0]}"), parts.get(f"weight_hh{endings[0]}")
+    if first is None or back is None or len(first.shape) != 2 or len(back.shape) != 2 or not back.shape[1]:
+        return _refused(name, "without weight_ih and weight_hh of two sides", "damaged")
+    blocks, rest = divmod(back.shape[0], back.shape[1])
+    if rest or blocks not in (3, 4):
+        kind = "a plain RNN" if (blocks, rest) == (1, 0) else f"weight_hh of shape {back.shape}"
+        return _refused(name, kind, "expected an LSTM or a GRU")
+    several = "" if len(endings) == 1 else f"{len(endings)} layers of "
+    words = f"{'LSTM' if blocks == 4 else 'GRU'} {first.shape[1]} to {several}{back.shape[1]}"
+    return Module(name, words, first.shape[1], lambda _: [_cell(parts, end, blocks) for end in endings])
+
+
+def _cell(parts: Mapping[str, View], end: str, blocks: int) -> Step:
+    W, R = (_array(parts, f"weight_{which}{end}") for which in ("ih", "hh"))
+    b, rb = (_array(parts, f"bias_{which}{end}") for which in ("ih", "hh"))
+    if W is None or R is None:
+        raise ValueError(f"weight_ih{end} or weight_hh{end} is missing")
+    return cells.lstm(W, R, b, rb) if blocks == 4 else cells.gru(W, R, b, rb, gates="rzn")
+
+
+def _refused(name: str, what: str, why: str) -> Module:
+    def steps(_: Mapping[str, str]) -> Sequence[Step]:
+        raise ValueError(f"{name}: {what}; {why}")
+
+    return Module(name, f"recurrent, {what}", 0, steps)
+
+
+def steps_of(found: Sequence[Module], choices: Choices) -> tuple[list[Step], int, list[str]]:
+    """(the layers in the order of `--layers`, features, names of modules that it leaves out). UndecidedError without
+    it, ValueError for a name that the file does not have."""
+    if not found:
+        raise ValueError("no weights of layers, expected names such as lstm.weight_ih_l0 and fc.weight")
+    names = [module.name for module in found]
+    if not choices.layers:
+        held = ", ".join(f"{module.name} ({module.words})" for module in found[:12])
+        more = f" and {counted(len(found) - 12, 'more')}" if len(found) > 12 else ""
+        raise UndecidedError(
+            "--layers: not given, and the file does not say in which order its layers run and what stands between "
+            f"them; it holds {held}{more}; expected their names with {', '.join(_WORDS)} or context:ROWS where the "
+            f"model has them, such as --layers {','.join(names[:12])}"
+        )
+    features, steps = 0, list[Step]()
+    for text in choices.layers:
+        step_features, more_steps = _named(text, found, names)
+        if not steps:
+            features = step_features
+        steps += more_steps
+    if not features:
+        features = _features(choices, found, names)
+    used = {text.partition(":")[0] for text in choices.layers}
+    return steps, features, [name for name in names if name not in used]
+
+
+def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[int, Sequence[Step]]:
+    """(features that it takes, 0 where it takes any; its layers) of one word of `--layers`."""
+    name, _, rest = text.partition(":")
+    if name in names:
+        module = found[names.index(name)]
+        said = dict(_settings(text, rest))
+        return module.features, list(module.steps(said))
+    if name in _WORDS and not rest:
+        return 0, [_WORDS[name]]
+    if name == "context":
+        rows, _, hop = rest.partition(":")
+        counts = {"rows": rows, "hop": hop or "1"}
+        return 0, [Context(_count(counts, "rows", 1), _count(counts, "hop", 1))]
+    known = [*names, *_WORDS, "context"]
+    raise ValueError(f"--layers: {text!r:.40}: no such layer{near(name, known)}")
+
+
+def _settings(text: str, rest: str) -> Iterator[tuple[str, str]]:
+    for part in rest.split(":") if rest else ():
+        name, equals, value = part.partition("=")
+        if not equals or name not in ("stride", "dilation", "epsilon"):
+            raise ValueError(f"--layers: {text!r:.40}: expected NAME:stride=N, NAME:dilation=N or NAME:epsilon=E")
+        yield name, value
+
+
+def _features(choices: Choices, found: Sequence[Module], names: Sequence[str]) -> int:
+    """Of frames that something else than a layer with a size takes first."""
+    for text in choices.layers:
+        name = text.partition(":")[0]
+        if name in names:
+            module = found[names.index(name)]
+            for step in module.steps(dict(_settings(text, text.partition(":")[2]))):
+                if isinstance(step, Conv):
+                    return step.channels
+                if isinstance(step, Scale):
+                    return int(step.factor.size)
+            break
+    raise ValueError(
+        f"--layers: begins with {choices.layers[0]!r:.40}, expected a layer that says how wide frames are"
+    )

@@ -1,0 +1,110 @@
+"""The one table of formats that are read, and who takes a file: by what it begins with, not by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgelstm.files import kind_at, read_bounded
+from edgelstm.importers import safetensors_file
+from edgelstm.importers.choices import Choices
+from edgelstm.importers.imported import Imported
+from edgelstm.plain import file_name
+
+MAX_BYTES = 1 << 30
+_HEAD = 64
+_OURS = {".npz": "it is a model of EdgeLSTM or recordings", ".elstm": "it is a model that EdgeLSTM exported"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """takes: whether a file of this name and beginning is one."""
+
+    name: str
+    summary: str
+    takes: Callable[[Path, bytes], bool]
+    read: Callable[[Path, Choices], Imported]
+
+
+def _zip_with(member: str) -> Callable[[Path, bytes], bool]:
+    def takes(path: Path, head: bytes) -> bool:
+        if not head.startswith(b"PK"):
+            return False
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith(member) for name in archive.namelist())
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+            return False
+
+    return takes
+
+
+def _torch_zip(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.weights_files import read_torch
+
+    return read_torch(path, choices)
+
+
+def _safetensors(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.weights_files import read_safetensors
+
+    return read_safetensors(path, choices)
+
+
+FORMATS = (
+    Format("pytorch", "PyTorch's state_dict or TorchScript (.pt, .pth)", _zip_with("data.pkl"), _torch_zip),
+    Format(
+        "pytorch-stream",
+        "PyTorch's older form",
+        lambda _, head: head[:1] == b"\x80" and b"\x8a\x0a" in head,
+        _torch_zip,
+    ),
+    Format("safetensors", "safetensors", lambda _, head: safetensors_file.looks_like(head), _safetensors),
+)
+"""Asked in this order; the first that takes a file reads it."""
+
+
+def read_model(path: Path | str, choices: Choices) -> Imported:
+    """The model in `path`, whatever wrote it; it knows where it comes from.
+
+    FileNotFoundError without the file; UndecidedError, which begins with an option, for what the file does not say;
+    ValueError, one line that names file and field, for what is no model or holds what none of ours can.
+    """
+    path = Path(path)
+    found = find_format(path)
+    try:
+        imported = found.read(path, choices)
+    except ValueError as error:
+        line = str(error)
+        raise type(error)(line if line.startswith("--") or str(path) in line else f"{path}: {line}") from None
+    source = {"format": imported.format, "file": file_name(path), "sha256": _sha256(path)}
+    provenance = {**imported.model.provenance, "imported": source}
+    if choices.window:
+        provenance["config"] = {"data": {"window": choices.window}}
+    return replace(imported, model=replace(imported.model, provenance=provenance))
+
+
+def find_format(path: Path) -> Format:
+    """How the model in `path` lies there. FileNotFoundError without it, ValueError where no format takes it."""
+    if not path.is_file():
+        if path.is_dir():
+            raise IsADirectoryError(f"{path}: is a folder, expected a model file")
+        raise (ValueError if path.exists() else FileNotFoundError)(
+            f"{path}: {kind_at(path) or 'no such file'}, expected a model file"
+        )
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    for one in FORMATS:
+        if one.takes(path, head):
+            return one
+    if path.suffix in _OURS:
+        raise ValueError(f"{path}: {_OURS[path.suffix]}: there is nothing to import")
+    wanted = ", ".join(one.summary for one in FORMATS)
+    raise ValueError(f"{path}: none of the formats that are read, expected {wanted}")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(read_bounded(path, MAX_BYTES)).hexdigest()

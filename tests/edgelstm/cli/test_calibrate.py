@@ -1,0 +1,73 @@
+"""An imported model is calibrated, and leaves as int8 with its proof."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.data import Dataset, save_dataset
+from edgelstm.forward import forward
+from edgelstm.model_file import load_model
+from in_process import Ended, run
+from random_models import random_signal
+from torch_files import write_zip
+
+FEATURES, UNITS = 3, 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """net.npz, imported; data of eight recordings and of one, whose features are far from 0 and of other sizes."""
+    rng = np.random.default_rng(3)
+    sizes = np.array([1, 20, 400])
+    sides = {"weight_ih": (4 * UNITS, FEATURES), "weight_hh": (4 * UNITS, UNITS)}
+    tensors = {f"rnn.{name}_l0": rng.normal(0, 0.6, shape) for name, shape in sides.items()}
+    tensors["rnn.weight_ih_l0"] /= sizes
+    tensors |= {"rnn.bias_ih_l0": rng.normal(0, 0.3, 4 * UNITS), "rnn.bias_hh_l0": np.zeros(4 * UNITS)}
+    tensors |= {"fc.weight": rng.normal(size=(4, UNITS)), "fc.bias": np.zeros(4)}
+    write_zip(tmp_path / "net.pt", {name: value.astype(np.float32) for name, value in tensors.items()})
+    monkeypatch.chdir(tmp_path)
+    assert run("import", "net.pt", "--layers", "rnn,fc,softmax", "--stream").code == 0
+    for count, name in ((8, "data"), (1, "one")):
+        signals = tuple((random_signal(400, FEATURES, n) + 0.5) * sizes.astype(np.float32) for n in range(count))
+        save_dataset(Dataset(signals, np.zeros(count, np.int64), ("a",), np.arange(count), ()), Path(f"{name}.npz"))
+    return tmp_path
+
+
+def calibrated(name: str) -> Ended:
+    return run("calibrate", "net.npz", f"{name}.npz", "-o", "new.npz", "--json")
+
+
+@pytest.mark.parametrize("name", ["data", "one"])
+def test_it_answers_as_before_and_knows_recordings_for_its_proof(folder: Path, name: str) -> None:
+    ended = calibrated(name)
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    before, after = load_model("net.npz"), load_model("new.npz")
+    assert report["normalized"]
+    assert len(after.unseen) == report["unseen"] > 0
+    assert after.ranges is not None
+    assert after.normalize.std[2] > 50 * after.normalize.std[0]
+    x = after.unseen[0]
+    np.testing.assert_allclose(forward(after, x).scores, forward(before, x).scores, atol=2e-6)
+
+
+def test_it_leaves_as_int8_with_a_proof(folder: Path) -> None:
+    assert calibrated("data").code == 0
+    ended = run("export", "new.npz", "-o", "new.elstm", "--json")
+    assert ended.code == 0, ended
+    proof = json.loads(ended.out)[0]["proof"]
+    assert proof["passed"]
+    assert proof["agrees"]["data"] == "unseen"
+    assert run("verify", "new.elstm", "--against", "new.npz").code == 0
+
+
+def test_without_a_name_it_lies_beside(folder: Path) -> None:
+    assert run("calibrate", "net.npz", "data.npz").code == 0
+    assert (folder / "net-calibrated.npz").exists()
+    ended = run("calibrate", "net.npz", "data.npz", "-o", "net.npz")
+    assert ended.code == 2
+    assert "--output net.npz: the same file as net.npz, which is read" in ended.err
