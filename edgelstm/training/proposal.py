@@ -26,10 +26,14 @@ _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
 _UNKNOWN_RATE = 100  # frames of a window then
 _ALONG = 240  # frames of a window at least, where answers are judged along it
-_STACK = 4  # frames side by side: a quarter of the steps, and better on what was tried (docs/recipes.md)
+_STACK = 4  # frames side by side at most: a quarter of the steps, and better on what was tried (docs/recipes.md)
+_ENOUGH = 12.5  # frames a second, that movements were told by best: frames of higher rates are put side by side
 _STEPS = 1500  # of the optimizer, that most small sets are learned in
 _FEW = 20_000  # frames, below which a small layer is enough
 _CHOICES = 50  # of groups that are looked at
+_CARRIED = 4  # pieces of a long recording at least, for a state that is carried along it to be worth it
+_BUCKETS, _MANY = 8, 64  # batches that are sorted by length together: the recipe's default, and at most
+_LITTLE = 1000  # recordings, below which each is changed in more ways
 _RARE = 4  # times more of the most frequent class than of a rare one
 _SHARE = 0.2  # of the groups or recordings, for each of validation and test
 
@@ -40,6 +44,8 @@ class Proposal:
 
     task: Task
     window: int  # frames; 0 = whole recordings
+    truncate: bool  # states are carried along recordings, in pieces of `window` frames
+    buckets: int  # batches that are sorted by length together; 0: all recordings are as long
     stack: int  # frames that the first layer puts side by side; 1 = none
     units: int
     batch: int
@@ -50,6 +56,7 @@ class Proposal:
     validation_groups: tuple[str, ...]
     watches: bool  # some recordings are kept to choose the best epoch by
     is_balanced: bool  # no class is rare
+    is_little: bool  # few recordings
 
 
 def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
@@ -63,7 +70,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     _check_ahead(dataset, task, split)
     lengths = dataset.lengths // (STRETCHES if split == "stretches" else 1)
     window = _window(dataset, lengths, task)
-    stack = _STACK if window and task.normalizes and task.activation != "linear" else 1  # symbols come one by one
+    stack = _stack(dataset) if window and task.normalizes and task.activation != "linear" else 1
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
     batch = min(32, max(visits // 4 if task.each_frame else len(lengths) // 4, 4))
     steps = -(-visits // batch)
@@ -71,6 +78,10 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     return Proposal(
         task=task.suited(dataset),
         window=window,
+        truncate=_truncates(dataset, task, window, batch),
+        buckets=0
+        if window or lengths.min() == lengths.max()
+        else int(np.clip(len(lengths) // batch, _BUCKETS, _MANY)),
         stack=stack,
         units=64 if dataset.frames > _FEW else 32,
         batch=batch,
@@ -81,7 +92,21 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         validation_groups=validation,
         watches=bool(validation) or _can_watch(dataset),
         is_balanced=counts is None or counts.max() < _RARE * counts[counts > 0].min(),
+        is_little=len(dataset) < _LITTLE,
     )
+
+
+def _stack(dataset: Dataset) -> int:
+    """How many frames come side by side: a power of two, as a quarter of a window holds whole ones."""
+    if not dataset.sample_rate:
+        return _STACK
+    return int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK)))
+
+
+def _truncates(dataset: Dataset, task: Task, window: int, batch: int) -> bool:
+    """Whether recordings are long enough to be learned along, of a task that answers along them; symbols of a text
+    depend on so little before them that windows at random places do."""
+    return bool(window and task.each_frame and task.normalizes and dataset.frames >= _CARRIED * window * batch)
 
 
 def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
@@ -216,7 +241,9 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
     if options.label_from != "auto":
         lines.append(f"label_from = {_text(options.label_from)}")
     lines.append(f'missing = "{options.missing}"  # refuse, interpolate or hold: what becomes of gaps')
-    if proposal.window:
+    if proposal.truncate:
+        lines.append("window = 0  # recordings are learned along, see truncate")
+    elif proposal.window:
         seconds = f": {show_duration(proposal.window / dataset.sample_rate)}" if dataset.sample_rate else ""
         lines.append(f"window = {proposal.window}  # frames that are learned from at a time{seconds}")
     else:
@@ -251,10 +278,16 @@ def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
         *lines,
         "layers = [",
         f'    {{ kind = "context", rows = {proposal.stack}, hop = {proposal.stack} }},  '
-        f"# {proposal.stack} frames side by side: what follows runs every {proposal.stack}th frame",
+        f"# {proposal.stack} frames side by side: {_rows_told(dataset, proposal.stack)}",
         f'    {{ kind = "lstm", units = {proposal.units} }},',
         "]",
     ]
+
+
+def _rows_told(dataset: Dataset, stack: int) -> str:
+    if not dataset.sample_rate:
+        return f"what follows runs every {stack}th frame"
+    return f"what follows runs at {show_rate(dataset.sample_rate / stack)}"
 
 
 def _training(proposal: Proposal) -> list[str]:
@@ -275,11 +308,19 @@ def _training(proposal: Proposal) -> list[str]:
         lines.append('balance = "weights"  # rare classes weigh more')
     if proposal.window:
         lines.append(f"skip = {proposal.window // 10}  # frames in which the state settles")
+    if proposal.truncate:
+        lines.append(f"truncate = {proposal.window}  # frames of a piece: from one to the next the state goes on")
+    if proposal.buckets:
+        lines.append(f"buckets = {proposal.buckets}  # batches that are sorted by length together: little is padded")
     return [
         *lines,
         "averaging = 0.98  # of the weights, per step",
         *_patience(proposal),
-        *(["", "[augment]", _noise(proposal), *_mixup(proposal)] if proposal.task.normalizes else []),
+        *(
+            ["", "[augment]", _noise(proposal), *_mixup(proposal), *_shift(proposal)]
+            if proposal.task.normalizes
+            else []
+        ),
     ]
 
 
@@ -292,9 +333,23 @@ def _noise(proposal: Proposal) -> str:
 
 
 def _mixup(proposal: Proposal) -> list[str]:
-    if proposal.task.kind not in (CLASSIFY.kind, Tags.kind) or proposal.task.each_frame or not proposal.window:
+    if not _tells_wholes(proposal) or not (proposal.window or proposal.is_little):
         return []
-    return ["mixup = 0.4  # windows are mixed in pairs, and so is what they are; 0 = off"]
+    what = "windows" if proposal.window else "recordings"
+    return [f"mixup = 0.4  # {what} are mixed in pairs, and so is what they are; 0 = off"]
+
+
+def _shift(proposal: Proposal) -> list[str]:
+    if not _tells_wholes(proposal) or proposal.window or not proposal.is_little:
+        return []
+    return [
+        "shift = 0.2  # each feature of a recording, by as many of its deviations; 0 where its level tells the label"
+    ]
+
+
+def _tells_wholes(proposal: Proposal) -> bool:
+    """Whether labels of whole recordings, or windows, are told."""
+    return proposal.task.kind in (CLASSIFY.kind, Tags.kind) and not proposal.task.each_frame
 
 
 def _patience(proposal: Proposal) -> list[str]:

@@ -138,6 +138,36 @@ def test_tags_of_recordings_are_mixed_as_classes_are(per: str, label: str, is_mi
     assert bool(config.augment.mixup) == is_mixed
 
 
+@pytest.mark.parametrize(("frames", "truncate"), [(900, 0), (40_000, 240)])
+@pytest.mark.parametrize("task", [Forecast(("a",), (1,)), Regress(("b",), "frame"), Frames()])
+def test_long_recordings_are_learned_along(task: Task, frames: int, truncate: int) -> None:
+    x = np.random.default_rng(0).normal(size=(frames, 2)).astype(np.float32)
+    sides = tuple(np.where(x[:, 0] > 1, "on", "off").tolist())
+    dataset = task.dataset(Recordings((Recording("r", x, frame_labels=sides),), ("a", "b")))
+    config = parse_config(recipe(dataset, propose(dataset, task), "a.csv", ReadOptions()))
+    assert config.training.truncate == truncate
+    assert bool(config.data.window) == (truncate == 0)
+
+
+def test_frames_are_put_side_by_side_where_the_rate_is_high() -> None:
+    found = []
+    for rate in (1.0, 12.5, 25.0, 50.0, 1000.0, 0.0):
+        data = made([2000] * 8, rate)
+        config = parse_config(recipe(data, propose(data), "a.csv", ReadOptions()))
+        found.append(config.model.stride)
+        assert config.answer.hop * 4 == config.answer.window == config.data.window
+    assert found == [1, 1, 2, 4, 4, 4]
+
+
+def test_few_recordings_are_changed_and_lengths_are_sorted() -> None:
+    little, much = made([*range(7, 30)] * 4, 0.0), made([*range(7, 30)] * 200, 0.0)
+    found = [parse_config(recipe(data, propose(data), "a.csv", ReadOptions())) for data in (little, much)]
+    assert [(one.augment.mixup, one.augment.shift) for one in found] == [(0.4, 0.2), (0, 0)]
+    assert [one.training.buckets for one in found] == [8, 64]
+    same = made([20] * 40, 0.0)
+    assert "buckets" not in recipe(same, propose(same), "a.csv", ReadOptions())
+
+
 def test_slow_rates_are_told_as_people_say_them() -> None:
     data = made([400] * 8, 1 / 86400)
     text = recipe(data, propose(data), "a.csv", ReadOptions())

@@ -1,0 +1,77 @@
+"""Does int8 drift from float32 while a stream goes on? Root mean square of what the states h differ by, over frames
+9,000 to 10,000 of a stream beside its frames 500 to 1,500. The stream is the test recordings one after the other, and
+again from the first where they are fewer.
+
+    python benchmarks/streaming_drift.py watch_gru weather pulse [--seeds 1 2 3]
+
+trains by these recipes of `edgelstm.recipes`, on what `make data` puts into data/ (or --data FOLDER).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data import Dataset
+from edgelstm.forward import forward
+from edgelstm.model import Model
+from edgelstm.quantization import calibrate, quantize
+from edgelstm.quantization.reference import IntegerStream
+from edgelstm.recipes import load_recipe
+from edgelstm.tasks import read_dataset
+from edgelstm.training import Config, split, train
+
+FRAMES = 10_000
+EARLY, LATE = (500, 1500), (9000, 10_000)
+
+
+def trained(config: Config) -> tuple[Model, Dataset]:
+    """(calibrated model, recordings to test on)."""
+    fit, test = split(read_dataset(config.data.file, config.data.read_options(), config.task), config)
+    found = train(fit, config)
+    return calibrate(found.model, found.calibration), test
+
+
+def joined(dataset: Dataset) -> NDArray[np.float32]:
+    """(FRAMES, features)."""
+    whole = np.concatenate(list(dataset.sequences))
+    return np.tile(whole, (-(-FRAMES // len(whole)), 1))[:FRAMES]
+
+
+def errors(model: Model, frames: NDArray[np.float32]) -> Iterator[tuple[str, float, float]]:
+    """(layer, RMS of int8 h against float32 early, late) of every recurrent layer."""
+    quantized = quantize(model)
+    exact, found = forward(model, frames, np.float32), IntegerStream(quantized).push(frames)
+    for at, layer in zip(model.road, quantized.layers):
+        if not at.layer.recurrent:
+            continue
+        h = (found.results[at.name].astype(np.float64) - layer.gives.zero_point) * layer.gives.scale
+        error = h - exact.results[at.name]
+        rows = (error[start // at.stride : stop // at.stride] for start, stop in (EARLY, LATE))
+        early, late = (float(np.sqrt(np.mean(some**2))) for some in rows)
+        yield at.name, early, late
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="+")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    options = parser.parse_args()
+    print("| recipe | seed | layer | frames 500 to 1,500 | 9,000 to 10,000 | ratio |\n|---|---|---|---|---|---|")
+    for name in options.recipes:
+        for seed in options.seeds:
+            config = load_recipe(name)
+            data = replace(config.data, file=str(options.data / Path(config.data.file).name))
+            model, test = trained(replace(config, data=data, training=replace(config.training, seed=seed)))
+            for layer, early, late in errors(model, joined(test)):
+                print(f"| {name} | {seed} | {layer} | {early:.5f} | {late:.5f} | {late / early:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
