@@ -26,7 +26,13 @@ _RECURRENT = re.compile(
     r"(?P<module>(?:.*\.)?)(?P<what>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?P<rest>_l\d+)?"
     r"(?P<back>_reverse)?$"
 )
-_WORDS: Mapping[str, Word] = {"relu": "relu", "softmax": "softmax", "sigmoid": "sigmoid"}
+_WORDS: Mapping[str, Word] = {
+    "relu": "relu",
+    "tanh": "tanh",
+    "softmax": "softmax",
+    "sigmoid": "sigmoid",
+    "hard_sigmoid": "hard_sigmoid6",  # PyTorch's
+}
 _EPSILON = 1e-5  # torch.nn.BatchNorm1d's own, which a state_dict does not hold
 
 

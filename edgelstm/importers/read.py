@@ -54,6 +54,12 @@ def _safetensors(path: Path, choices: Choices) -> Imported:
     return read_safetensors(path, choices)
 
 
+def _json(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.json_files import read
+
+    return read(path, choices)
+
+
 FORMATS = (
     Format("pytorch", "PyTorch's state_dict or TorchScript (.pt, .pth)", _zip_with("data.pkl"), _torch_zip),
     Format(
@@ -63,6 +69,7 @@ FORMATS = (
         _torch_zip,
     ),
     Format("safetensors", "safetensors", lambda _, head: safetensors_file.looks_like(head), _safetensors),
+    Format("json", "JSON of RTNeural or of a capture (.nam)", lambda _, head: head.lstrip()[:1] == b"{", _json),
 )
 """Asked in this order; the first that takes a file reads it."""
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.importers.choices import Choices, Timing
-from edgelstm.layers import GRU, LSTM, Conv, Dense, Layer
+from edgelstm.layers import GRU, LSTM, Activation, Conv, Dense, Layer
+from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
 from edgelstm.model import Answer, Model, Normalize, OutputActivation
 from edgelstm.road import lay
 from edgelstm.tasks import CLASSIFY, Regress, Tags, Task
 
-Word = Literal["relu", "softmax", "sigmoid"]
+Word = Function
 Floats = NDArray[np.floating[Any]]
 
 
@@ -104,7 +105,8 @@ def _layers(steps: list[Step], features: int) -> list[Layer]:
             waiting = None
             _add_relu(layers, features)
         else:
-            raise ValueError(f"{step} between layers: not held by a model, expected it at the end")
+            layers += [*([] if waiting is None else [_diagonal(waiting)]), Activation(step)]
+            waiting = None
     return layers if waiting is None else [*layers, _diagonal(waiting)]
 
 
