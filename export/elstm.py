@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +12,16 @@ from numpy.typing import NDArray
 from edgelstm.export import elstm_layers
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
-from edgelstm.export.elstm_layers import ENTRY_SIZE, Entry
+from edgelstm.export.elstm_entry import ENTRY_SIZE, Entry
+from edgelstm.export.elstm_places import aligned, place_results, sources_of
 from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
 from edgelstm.quantization.quantized_model import QuantizedModel
-from edgelstm.road import Placed
 from edgelstm.runtime.pooling import POOLINGS
 
 MAGIC = b"\x89ELSTM\r\n"
 FORMAT_VERSION = 1
-ALIGNMENT = 64
 HEADER_SIZE = 128
 
 _CHECKSUM_START = 16
@@ -41,14 +37,14 @@ def encode(model: Model | QuantizedModel) -> bytes:
     entries = _entries(model)
     wide = isinstance(model, QuantizedModel) and model.input.bits == 16
     value = 1 if isinstance(model, QuantizedModel) else 4
-    places = _place(source.features * (2 if wide else value), source.road, entries, value)
+    places = place_results(source.features * (2 if wide else value), source.road, entries, value)
     sections = _Sections(HEADER_SIZE + ENTRY_SIZE * len(entries))
     scale, offset = _input_step(model)
     input_offset = sections.add(scale.astype("<f4").tobytes() + offset.astype("<f4").tobytes())
     mean_offset = sections.add(model.input_mean.astype("<f4").tobytes()) if isinstance(model, QuantizedModel) else 0
     table = b"".join(
-        entry.pack(at, n, place, tuple(map(sections.add, entry.tensors)))
-        for n, (entry, at, place) in enumerate(zip(entries, source.road, places.results))
+        entry.pack(at, sources_of(source.road, at), place, tuple(map(sections.add, entry.tensors)))
+        for entry, at, place in zip(entries, source.road, places.results)
     )
     text = metadata_json(model).encode()
     metadata_offset = sections.add(text)
@@ -88,7 +84,7 @@ def _entries(model: Model | QuantizedModel) -> list[Entry]:
     if isinstance(model, QuantizedModel):
         hidden = [elstm_layers.INT8[layer.kind](layer) for layer in model.layers[:-1]]
         return [*hidden, elstm_layers.scores_int8(model.last)]
-    return [elstm_layers.FLOAT32[layer.kind](layer) for layer in model.layers]
+    return [elstm_layers.FLOAT32[at.layer.kind](at.layer, at) for at in model.road]
 
 
 def _input_step(model: Model | QuantizedModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -96,33 +92,6 @@ def _input_step(model: Model | QuantizedModel) -> tuple[NDArray[np.float32], NDA
     if isinstance(model, QuantizedModel):
         return model.input_scale, model.input_offset
     return (1 / model.normalize.std.astype(np.float64)).astype(np.float32), model.normalize.mean
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Offsets among a stream's results; 0 for those that lie elsewhere."""
-
-    input: int
-    results: list[int]
-    size: int
-
-
-def _place(input_size: int, road: Sequence[Placed], entries: Sequence[Entry], value: int) -> _Places:
-    """The lowest place for the input of so many bytes, and for each result, that nothing holds which is still read. A
-    result is read by the next layer alone; the scores, and what is a part of a state, have places of their own."""
-    sizes = [_aligned(input_size)]
-    sizes += [0 if entry.in_state else _aligned(at.result.size * value) for entry, at in zip(entries, road)]
-    sizes[-1] = 0
-    offsets = [0]
-    for before, size in pairwise(sizes):
-        free = size == 0 or offsets[-1] >= size
-        offsets.append(0 if free else offsets[-1] + before)
-    ends = [offset + size for offset, size in zip(offsets, sizes)]
-    return _Places(offsets[0], offsets[1:], max(ends))
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 class _Sections:
@@ -136,7 +105,7 @@ class _Sections:
         """Append `data`; returns its offset in the file, 0 for none."""
         if not data:
             return 0
-        offset = _aligned(self.end)
+        offset = aligned(self.end)
         self._parts += [bytes(offset - self.end), data]
         self.end = offset + len(data)
         return offset
@@ -171,6 +140,7 @@ FLOAT32 = FloatForm(
     choose="where int8 costs too much accuracy, or to see what it costs",
     beware="four times the size of int8",
     kinds=elstm_layers.FLOAT32,
+    extras=elstm_layers.EXTRAS,
     write=encode,
     computes=Float32,
 )

@@ -1,19 +1,21 @@
 """Entries of an `.elstm` file's layer table: one function for each kind of layer, in floats and in integers.
 
-A new kind is one function in each of the two tables, and its number in `NUMBERS`.
+A new kind is one function in each of the two tables, or in that of `elstm_floats.py` where it is floats alone, and
+its number in `elstm_entry.py`.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.export import elstm_floats
 from edgelstm.export.elstm_blocks import blocks, interleaved, records, rows
+from edgelstm.export.elstm_entry import Entry
+from edgelstm.export.elstm_floats import first_states, recurrence
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.context import QuantizedContext
@@ -24,42 +26,7 @@ from edgelstm.quantization.lstm import QuantizedLSTM, hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
 from edgelstm.road import Placed
 
-ENTRY_SIZE = 128
-
-NUMBERS = {"lstm": 1, "dense": 2, "context": 3, "conv": 4, "gru": 5}
 _LSTM_GATES, _GRU_GATES = 4, 3
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a layer brings to the table, but for where things lie."""
-
-    weights: bytes = b""
-    rows: bytes = b""
-    recurrent: bytes = b""
-    recurrent_rows: bytes = b""
-    input_zero_point: int = 0
-    output_zero_point: int = 0
-    output_scale: float = 0.0
-    multiplier: tuple[int, int] = (0, 0)  # mantissa, shift: from a state to int8 codes
-    own: tuple[int, int, int] = (0, 0, 0)  # what only this kind has
-    relu: bool = False
-    in_state: bool = False  # its result is a part of its state
-
-    @property
-    def tensors(self) -> tuple[bytes, ...]:
-        return self.weights, self.rows, self.recurrent, self.recurrent_rows
-
-    def pack(self, at: Placed, source: int, result: int, offsets: tuple[int, ...]) -> bytes:
-        """The layer's 128 bytes. `source`: 0 = the normalized input, else 1 + index of the layer that it reads;
-        `result`: offset of its result among the results; `offsets`: of its tensors in the file."""
-        header = (NUMBERS[at.layer.kind], source, 0, int(self.relu), at.result.rows, at.result.channels, result, 0)
-        places = (n for pair in zip(offsets, map(len, self.tensors)) for n in pair)
-        zero_points = (self.input_zero_point, self.output_zero_point)
-        packed = struct.pack(
-            "<16I2if5i", *header, *places, *zero_points, self.output_scale, *self.multiplier, *self.own
-        )
-        return packed.ljust(ENTRY_SIZE, b"\0")
 
 
 def _integers(x: Affine, y: Affine) -> dict[str, Any]:
@@ -75,9 +42,12 @@ def _matrix_rows(bias: NDArray[np.int32], W: NDArray[np.int8], by: Multipliers, 
     return records(fields, gates).tobytes()
 
 
-def _lstm_float32(layer: LSTM) -> Entry:
+def _lstm_float32(layer: LSTM, at: Placed) -> Entry:
     weights = interleaved(blocks(layer.W, _LSTM_GATES), blocks(layer.R, _LSTM_GATES))
-    return Entry(weights, interleaved(rows(layer.b.astype("<f4"), _LSTM_GATES)), in_state=True)
+    biases = interleaved(rows(layer.b.astype("<f4"), _LSTM_GATES))
+    return Entry(
+        weights, biases, further=first_states(layer), own=(0, *recurrence(layer, at)), in_state=at.keeps_result
+    )
 
 
 def _lstm_int8(layer: QuantizedLSTM) -> Entry:
@@ -104,15 +74,16 @@ def _lstm_int8(layer: QuantizedLSTM) -> Entry:
     )
 
 
-def _gru_float32(layer: GRU) -> Entry:
+def _gru_float32(layer: GRU, at: Placed) -> Entry:
     no_bias = np.zeros(2 * layer.units, "<f4")
     return Entry(
         blocks(layer.W, _GRU_GATES).tobytes(),
         rows(layer.b.astype("<f4"), _GRU_GATES).tobytes(),
         blocks(layer.R, _GRU_GATES).tobytes(),
         rows(np.concatenate([no_bias, layer.rb.astype("<f4")]), _GRU_GATES).tobytes(),
-        own=(int(layer.reset == "before"), 0, 0),
-        in_state=True,
+        further=first_states(layer),
+        own=(int(layer.reset == "before"), *recurrence(layer, at)),
+        in_state=at.keeps_result,
     )
 
 
@@ -129,8 +100,8 @@ def _gru_int8(layer: QuantizedGRU) -> Entry:
     )
 
 
-def _context_float32(layer: Context) -> Entry:
-    return Entry(own=(layer.rows, layer.hop, 0), in_state=True)
+def _context_float32(layer: Context, at: Placed) -> Entry:
+    return Entry(own=(layer.rows, layer.hop, layer.brought(at.source) if layer.channels else 0), in_state=True)
 
 
 def _context_int8(layer: QuantizedContext) -> Entry:
@@ -138,11 +109,13 @@ def _context_int8(layer: QuantizedContext) -> Entry:
     return Entry(own=own, in_state=True, **_integers(layer.input, layer.input))
 
 
-def _conv_float32(layer: Conv) -> Entry:
+def _conv_float32(layer: Conv, _: Placed) -> Entry:
+    grouped = layer.groups > 1
+    padding = (layer.before, layer.after, int(layer.fill == "mirror"))
     return Entry(
-        blocks(layer.matrix).tobytes(),
-        rows(layer.b.astype("<f4")).tobytes(),
-        own=(layer.taps, layer.stride, layer.dilation),
+        layer.W.astype("<f4").tobytes() if grouped else blocks(layer.matrix).tobytes(),
+        layer.b.astype("<f4").tobytes() if grouped else rows(layer.b.astype("<f4")).tobytes(),
+        own=(layer.taps, layer.stride, layer.dilation, layer.groups if grouped else 0, *padding),
         relu=layer.activation == "relu",
     )
 
@@ -158,7 +131,7 @@ def _conv_int8(layer: QuantizedConv) -> Entry:
     )
 
 
-def _dense_float32(layer: Dense) -> Entry:
+def _dense_float32(layer: Dense, _: Placed) -> Entry:
     relu = layer.activation == "relu"
     return Entry(blocks(layer.W).tobytes(), rows(layer.b.astype("<f4")).tobytes(), relu=relu)
 
@@ -187,7 +160,14 @@ FLOAT32: dict[str, Callable[..., Entry]] = {
     "context": _context_float32,
     "conv": _conv_float32,
     "dense": _dense_float32,
+    **elstm_floats.FLOAT32,
 }
+EXTRAS = (
+    *("of", "h0", "c0", "gate", "candidate", "carry", "rows"),
+    *("channels", "groups", "before", "after", "fill", "sign"),
+)
+"""What layers of float32 files may have beyond plain ones."""
+
 INT8: dict[str, Callable[..., Entry]] = {
     "lstm": _lstm_int8,
     "gru": _gru_int8,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from edgelstm.layers import Context, Layer
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.road import Placed
 from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"
@@ -24,9 +27,15 @@ _SETTINGS: dict[str, dict[str, str]] = {
     "context": {"hop": "hop"},
     "conv": {"taps": "taps", "step": "stride", "dilation": "dilation", "activation": "activation"},
     "dense": {"activation": "activation"},
+    "activation": {"function": "function"},
+    "mean": {"over": "over"},
+    "spectrum": {"size": "size", "step": "hop"},
 }
 """Fields of a layer that only its kind has, and what the layer calls them: a convolution's stride counts rows, the
-file's counts frames."""
+file's counts frames. Kinds that are not here have none."""
+
+_FURTHER = ("gate", "candidate", "carry", "groups", "before", "after", "fill", "sign")
+"""Fields that stand there where a layer is not the plain one of its kind."""
 
 
 def metadata(model: Model | QuantizedModel, precision: Precision | None = None) -> dict[str, Any]:
@@ -61,17 +70,32 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
 
 def layers_of(model: Model) -> list[dict[str, Any]]:
     """As `edgelstm.runtime.layers` reads them."""
-    return [
-        {
-            "name": at.name,
-            "kind": at.layer.kind,
-            "rows": at.result.rows,
-            "channels": at.result.channels,
-            "stride": at.stride,
-            **{field: getattr(at.layer, setting) for field, setting in _SETTINGS[at.layer.kind].items()},
-        }
-        for at in model.road
-    ]
+    return [_entry(at) for at in model.road]
+
+
+def _entry(at: Placed) -> dict[str, Any]:
+    layer = at.layer
+    further = {name: getattr(layer, name) for name in _FURTHER if name in layer.options and _is_set(layer, name)}
+    if "carry" in further:
+        further["carry"] = 0
+    if isinstance(layer, Context) and layer.channels:
+        further["brought"] = layer.brought(at.source)
+    return {
+        "name": at.name,
+        "kind": layer.kind,
+        **({"of": layer.of} if layer.of else {}),
+        **({"other": at.joins} if at.joins else {}),
+        "rows": at.result.rows,
+        "channels": at.result.channels,
+        "stride": at.stride,
+        **{field: getattr(layer, setting) for field, setting in _SETTINGS.get(layer.kind, {}).items()},
+        **further,
+    }
+
+
+def _is_set(layer: Layer, name: str) -> bool:
+    plain = next(field.default for field in fields(layer) if field.name == name)
+    return bool(getattr(layer, name) != plain)
 
 
 def metadata_json(

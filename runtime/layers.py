@@ -1,150 +1,24 @@
 """The layers of a model, as its file lists them, and the parts that a stream's state has.
 
-`KINDS` is the one place here that knows kinds of layers. Lists come from files that nobody vouches for: every
+Lists come from files that nobody vouches for: every
 number is held against the layers before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import prod
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from edgelstm.runtime.layer import MAX_ROWS, MAX_WIDTH, Layer, Shape
+from edgelstm.runtime.layer_kinds import KINDS, Given, Kind
 
 LAYERS_FIELD, STRIDE_FIELD = "layers", "stride"
+INPUT = "input"
+"""The name of the normalized frame, where layers name results."""
 
 MAX_LAYERS = 64
-MAX_WIDTH = 1 << 14  # values of a frame, or of a layer's result
-MAX_ROWS = 1 << 12
 MAX_STRIDE = 1 << 20
-
-Shape = tuple[int, ...]
-Setting = int | str
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a stream's state."""
-
-    name: str  # "h0"
-    layer: str  # whose it is, "lstm0"; empty where it is the stream's own
-    dtype: str  # numpy's name
-    shape: Shape
-
-    @property
-    def count(self) -> int:
-        return prod(self.shape)
-
-    @property
-    def bytes(self) -> int:
-        return self.count * np.dtype(self.dtype).itemsize
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer. Its result is rows × channels values, a new one after every `stride` frames."""
-
-    name: str  # kind and place among those of its kind: "lstm0"
-    kind: str
-    rows: int
-    channels: int
-    stride: int  # in frames of the model's input
-    macs: int  # multiply-accumulates of one run
-    inputs: int  # values that it reads
-    settings: Mapping[str, Setting] = field(default_factory=dict)  # the kind's own: {"activation": "relu"}
-    weight_bytes: int | None = None  # in the file, with what belongs to rows; None where that does not say
-
-    @property
-    def shape(self) -> tuple[str, int, int, int]:
-        return self.name, self.rows, self.channels, self.stride
-
-    def to_json(self) -> dict[str, Any]:
-        """The entry in the metadata's list."""
-        sizes = {"rows": self.rows, "channels": self.channels, "stride": self.stride}
-        return {"name": self.name, "kind": self.kind, **sizes, **self.settings}
-
-
-@dataclass(frozen=True)
-class _Given:
-    """A layer's sizes and settings, and the rows and channels that it reads."""
-
-    rows: int
-    channels: int
-    settings: Mapping[str, Any]
-    source_rows: int
-    source_channels: int
-
-    @property
-    def inputs(self) -> int:
-        return self.source_rows * self.source_channels
-
-
-def _one_row(given: _Given) -> tuple[int, int]:
-    return 1, given.channels
-
-
-def _rows_of_source(given: _Given) -> tuple[int, int]:
-    return given.rows, given.inputs
-
-
-def _windows(given: _Given) -> tuple[int, int]:
-    taps, step, dilation = (given.settings[name] for name in ("taps", "step", "dilation"))
-    return (given.source_rows - (taps - 1) * dilation - 1) // step + 1, given.channels
-
-
-def _of_each_unit(*letters: str) -> Callable[[Layer], dict[str, Shape]]:
-    return lambda layer: dict.fromkeys(letters, (layer.channels,))
-
-
-def _past(layer: Layer) -> dict[str, Shape]:
-    hop = int(layer.settings.get("hop", 1))
-    waiting: dict[str, Shape] = {"pending": (hop - 1, layer.channels)} if hop > 1 else {}
-    return {"past": (layer.rows, layer.channels), **waiting}
-
-
-def _past_of_a_call(layer: Layer) -> dict[str, Shape]:
-    kept = layer.rows - int(layer.settings.get("hop", 1))
-    return {"past": (kept, layer.channels)} if kept else {}
-
-
-def _none(_: Layer) -> dict[str, Shape]:
-    return {}
-
-
-@dataclass(frozen=True)
-class _Kind:
-    settings: Mapping[str, range | tuple[str, ...]]  # its own fields, and what each may hold
-    follows: Callable[[_Given], tuple[int, int]]  # rows and channels of the result, as the rest has it
-    macs: Callable[[_Given], int]
-    parts: Callable[[Layer], dict[str, Shape]] = _none  # letter → shape of what a stream of the C core keeps
-    parts_of_a_call: Callable[[Layer], dict[str, Shape]] = _none  # of what a file keeps that takes `stride` frames
-    keeps_rows: bool = False
-
-
-def _gated(gates: int) -> Callable[[_Given], int]:
-    return lambda given: gates * given.channels * (given.inputs + given.channels)
-
-
-_HIDDEN = _of_each_unit("h")
-_HIDDEN_AND_CELL = _of_each_unit("h", "c")
-_ACTIVATION = ("linear", "relu")
-_COUNT = range(1, MAX_WIDTH + 1)
-
-KINDS: Mapping[str, _Kind] = {
-    "lstm": _Kind({}, _one_row, _gated(4), _HIDDEN_AND_CELL, _HIDDEN_AND_CELL),
-    "gru": _Kind({"reset": ("after", "before")}, _one_row, _gated(3), _HIDDEN, _HIDDEN),
-    "dense": _Kind({"activation": _ACTIVATION}, _one_row, lambda given: given.channels * given.inputs),
-    "context": _Kind(
-        {"hop": range(1, MAX_ROWS + 1)}, _rows_of_source, lambda _: 0, _past, _past_of_a_call, keeps_rows=True
-    ),
-    "conv": _Kind(
-        {"taps": _COUNT, "step": _COUNT, "dilation": _COUNT, "activation": _ACTIVATION},
-        _windows,
-        lambda given: given.rows * given.channels * given.settings["taps"] * given.source_channels,
-    ),
-}
 
 
 def shape_of_part(kind: str, rows: int, channels: int) -> Shape:
@@ -159,12 +33,11 @@ def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LAYERS:
         raise ValueError(f"metadata: {LAYERS_FIELD}: expected a list of 1 to {MAX_LAYERS} layers")
     layers: list[Layer] = []
+    results = {INPUT: _Result(1, features, 1)}
     for place, entry in enumerate(entries):
-        rows, channels, stride = (
-            (layers[-1].rows, layers[-1].channels, layers[-1].stride) if layers else (1, features, 1)
-        )
-        where = f"metadata: {LAYERS_FIELD}[{place}]"
-        layers.append(_read_layer(entry, where, rows, channels, stride, layers))
+        layer = _read_layer(entry, f"metadata: {LAYERS_FIELD}[{place}]", results, layers)
+        layers.append(layer)
+        results[layer.name] = _Result(layer.rows, layer.channels, layer.stride)
     if layers[-1].rows * layers[-1].channels != outputs:
         found = f"{layers[-1].rows} × {layers[-1].channels}"
         raise ValueError(f"metadata: {LAYERS_FIELD}: the last one's result is {found}, expected {outputs} scores")
@@ -174,7 +47,14 @@ def read_layers(values: Mapping[str, Any], features: int, outputs: int) -> tuple
     return tuple(layers)
 
 
-def _read_layer(entry: Any, where: str, rows: int, channels: int, stride: int, before: Sequence[Layer]) -> Layer:
+@dataclass(frozen=True)
+class _Result:
+    rows: int
+    channels: int
+    stride: int
+
+
+def _read_layer(entry: Any, where: str, results: Mapping[str, _Result], before: Sequence[Layer]) -> Layer:
     kind_name = entry.get("kind") if isinstance(entry, dict) else None
     kind = KINDS.get(kind_name) if isinstance(kind_name, str) else None
     if kind is None:
@@ -182,17 +62,43 @@ def _read_layer(entry: Any, where: str, rows: int, channels: int, stride: int, b
     name = f"{kind_name}{sum(layer.kind == kind_name for layer in before)}"
     if entry.get("name") != name:
         raise ValueError(f"{where}.name: {str(entry.get('name'))[:40]!r}, expected {name!r}")
+    of, other = _read_source(entry, where, "of", results), _read_source(entry, where, "other", results)
+    source = results[of or list(results)[-1]]
+    if bool(other) != kind.joins or (other and results[other].stride != source.stride):
+        expected = f"a result that comes every {source.stride} frames" if kind.joins else "nothing"
+        raise ValueError(f"{where}.other: {other!r}, expected {expected}")
+    second = results[other] if other else None
     bounds = {"rows": range(1, MAX_ROWS + 1), "channels": range(1, MAX_WIDTH + 1), **kind.settings}
+    bounds |= {setting: allowed for setting, allowed in kind.further.items() if setting in entry}
     found = {setting: _read_setting(entry, where, setting, allowed) for setting, allowed in bounds.items()}
-    given = _Given(found.pop("rows"), found.pop("channels"), found, rows, channels)
+    beside = (second.rows, second.channels) if second else (0, 0)
+    given = Given(found.pop("rows"), found.pop("channels"), found, source.rows, source.channels, *beside)
     _expect(entry, where, dict(zip(("rows", "channels"), kind.follows(given))))
-    hop = found.get("hop", 1)
+    hop, stride = found.get("hop", 1), source.stride
     if hop > given.rows or given.rows * given.channels > MAX_WIDTH or stride * hop > MAX_STRIDE:
         limits = f"hop at most rows, {MAX_WIDTH} values and {MAX_STRIDE} frames at most"
         raise ValueError(f"{where}: {given.rows} × {given.channels} values with hop {hop}, expected {limits}")
     _expect(entry, where, {"stride": stride * hop})
-    macs = kind.macs(given)
-    return Layer(name, str(kind_name), given.rows, given.channels, stride * hop, macs, given.inputs, found)
+    inputs = given.source_channels if kind.by_rows and given.rows > 1 else given.inputs
+    return Layer(
+        name=name,
+        kind=str(kind_name),
+        rows=given.rows,
+        channels=given.channels,
+        stride=stride * hop,
+        macs=kind.macs(given),
+        inputs=inputs,
+        settings=found,
+        of=of,
+        other=other,
+    )
+
+
+def _read_source(entry: Mapping[str, Any], where: str, name: str, results: Mapping[str, _Result]) -> str:
+    found = entry.get(name, "")
+    if found and found not in results:
+        raise ValueError(f"{where}.{name}: {str(found)[:40]!r}, expected one of {', '.join(results)}"[:200])
+    return str(found)
 
 
 def _read_setting(entry: Mapping[str, Any], where: str, name: str, allowed: range | tuple[str, ...]) -> Any:
@@ -233,7 +139,7 @@ def parts_of_calls(layers: Sequence[Layer]) -> dict[str, tuple[str, Shape]]:
 
 
 def _parts(
-    layers: Sequence[Layer], of: Callable[[_Kind], Callable[[Layer], dict[str, Shape]]]
+    layers: Sequence[Layer], of: Callable[[Kind], Callable[[Layer], dict[str, Shape]]]
 ) -> dict[str, tuple[str, Shape]]:
     """A part's number counts the layers before it whose first part has the same letter as its own layer's."""
     counts: dict[str, int] = {}

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from edgelstm.records import Bounds, from_json, parse_json
 from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description, Precision
-from edgelstm.runtime.layers import MAX_STRIDE, MAX_WIDTH
+from edgelstm.runtime.layer import MAX_WIDTH
+from edgelstm.runtime.layers import MAX_STRIDE
 from edgelstm.runtime.pooling import Activation
 
 MAX_JSON_BYTES = 1 << 22

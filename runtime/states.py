@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.records import Bounds, from_json
-from edgelstm.runtime.layers import Layer, Shape, parts_of_calls
+from edgelstm.runtime.layer import Layer, Shape
+from edgelstm.runtime.layers import parts_of_calls
 
 Io = Literal["float32", "int8"]
 """What a caller feeds and gets: raw frames and float scores, or the model's own integers."""

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from edgelstm.export import FORMS
+from edgelstm.export.elstm_entry import NUMBERS
 from edgelstm.layers import KINDS
 from edgelstm.quantization.quantize import QUANTIZE
 from edgelstm.runtime.engines.open import SUFFIXES
-from edgelstm.runtime.layers import KINDS as READ
+from edgelstm.runtime.layer_kinds import KINDS as READ
 from edgelstm.training.layers import KINDS as TRAINED
 from random_layers import MAKE
 
@@ -26,7 +27,7 @@ NAMES_KINDS = (
     "edgelstm/training/layers/",
     "edgelstm/importers/",
     "export/",
-    "runtime/layers.py",
+    "runtime/layer_kinds.py",
     "devices/predict/",
 )
 """Where a kind of layer may be named: its own files, and each room's table."""
@@ -37,12 +38,13 @@ ALSO_WORDS = {"activation", "last", "mean"}
 
 def test_every_room_knows_every_kind():
     core = set(re.findall(r"&el_layer_(\w+)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
-    assert set(QUANTIZE) == set(READ) == set(TRAINED) == set(MAKE) == core <= set(KINDS)
+    assert set(QUANTIZE) == set(TRAINED) == set(MAKE) <= set(KINDS) == set(READ) == set(NUMBERS) == core
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_a_file_and_in_the_documents(kind):
     assert (ROOT / f"edgelstm/layers/{kind}.py").exists()
+    assert (ROOT / f"runtime/core/src/layers/{kind}.c").exists()
     assert f"`{kind}`" in (DOCS / "architecture.md").read_text()
 
 

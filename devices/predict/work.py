@@ -11,7 +11,7 @@ from edgelstm.runtime.answering import OWN_ANSWER, Answering, Asked
 from edgelstm.runtime.pooling import rows_of_levels, values_of_row
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.layers import Layer
+    from edgelstm.runtime.layer import Layer
 
 GATES = {"lstm": 4, "gru": 3}
 """Kind → products of each unit with the input, and again with the state. Other kinds have no units."""

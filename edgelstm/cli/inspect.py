@@ -12,7 +12,7 @@ import click
 from edgelstm.cli.show import model as show
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.layers import Layer, Part
+    from edgelstm.runtime.layer import Layer, Part
 
 
 @click.command("inspect", epilog="Example: edgelstm inspect model-int8.elstm")
@@ -42,7 +42,8 @@ def command(file: Path, as_json: bool) -> None:
 def _facts_of_model(path: Path) -> dict[str, Any]:
     from edgelstm.export.metadata import metadata
     from edgelstm.model_file import load_model
-    from edgelstm.runtime.layers import Part, frame_macs, parts_of_streams, read_layers
+    from edgelstm.runtime.layer import Part
+    from edgelstm.runtime.layers import frame_macs, parts_of_streams, read_layers
     from edgelstm.runtime.pooling import additions
 
     model = load_model(path)

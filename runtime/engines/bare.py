@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line
-from edgelstm.runtime.layers import MAX_STRIDE, MAX_WIDTH
+from edgelstm.runtime.layer import MAX_WIDTH
+from edgelstm.runtime.layers import MAX_STRIDE
 from edgelstm.runtime.states import State
 
 MOST_VALUES = 1 << 24

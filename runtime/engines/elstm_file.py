@@ -18,7 +18,8 @@ from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines import library as core
 from edgelstm.runtime.engines.engine import EngineModel
-from edgelstm.runtime.layers import LAYERS_FIELD, STRIDE_FIELD, Layer, Part, read_layers, shape_of_part
+from edgelstm.runtime.layer import Layer, Part
+from edgelstm.runtime.layers import LAYERS_FIELD, STRIDE_FIELD, read_layers, shape_of_part
 from edgelstm.runtime.metadata import read_metadata_beside
 from edgelstm.runtime.pooling import POOLINGS, Activation
 
@@ -107,7 +108,9 @@ class ElstmFile(EngineModel):
                 raise ValueError(f"metadata: {LAYERS_FIELD}: others than the file's own")
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}") from None
-        return tuple(replace(layer, settings=other.settings) for layer, other in zip(found, said))
+        return tuple(
+            replace(layer, settings=told.settings, of=told.of, other=told.other) for layer, told in zip(found, said)
+        )
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

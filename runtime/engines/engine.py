@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.layers import Layer, Part
+from edgelstm.runtime.layer import Layer, Part
 from edgelstm.runtime.pooling import PoolingKind
 
 if TYPE_CHECKING:  # not every engine needs what reads them

@@ -18,7 +18,8 @@ from edgelstm.runtime.description import Description
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream, no_answer
 from edgelstm.runtime.engines.guard import new_guard
 from edgelstm.runtime.frame import Float32, check_frames, one_frame
-from edgelstm.runtime.layers import Layer, Part, frame_macs, parts_of_calls, read_layers
+from edgelstm.runtime.layer import Layer, Part
+from edgelstm.runtime.layers import frame_macs, parts_of_calls, read_layers
 from edgelstm.runtime.pooling import POOLINGS, Pooling, PoolingKind, activate
 from edgelstm.runtime.states import State, read_integer_io, read_states
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALIGNMENT = 64
-MODEL_SIZE = 256 + 192 * 64
+MODEL_SIZE = 256 + 256 * 64
 SKIP_CHECKSUM = 1
 
 OK = 0

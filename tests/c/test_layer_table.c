@@ -66,7 +66,9 @@ static el_status with(size_t at, uint32_t value) {
 
 static void check_refusals(void) {
     CHECK_STATUS(with(field(LSTM, KIND), 0), EL_ERROR_FIELD);
-    CHECK_STATUS(with(field(LSTM, KIND), 6), EL_ERROR_FIELD);
+    CHECK_STATUS(with(field(LSTM, KIND), 20), EL_ERROR_FIELD);
+    for (uint32_t kind = 6; kind < 20; kind++) /* of floats alone */
+        CHECK_STATUS(with(field(DENSE, KIND), kind), EL_ERROR_FIELD);
     CHECK_STATUS(with(field(LSTM, OTHER), 1), EL_ERROR_FIELD);
     CHECK_STATUS(with(field(LSTM, ACTIVATION), 1), EL_ERROR_FIELD); /* ReLU of an LSTM */
     CHECK_STATUS(with(field(DENSE, ACTIVATION), 2), EL_ERROR_FIELD);

@@ -2,15 +2,8 @@
 
 import pytest
 
-from edgelstm.runtime.layers import (
-    MAX_LAYERS,
-    Layer,
-    Part,
-    frame_macs,
-    parts_of_calls,
-    parts_of_streams,
-    read_layers,
-)
+from edgelstm.runtime.layer import Layer, Part
+from edgelstm.runtime.layers import MAX_LAYERS, frame_macs, parts_of_calls, parts_of_streams, read_layers
 
 
 def entry(name, rows, channels, stride, **settings):
@@ -105,7 +98,7 @@ def changed(place, **fields):
         (changed(1, dilation=None), r"layers\[1\]\.dilation"),
         (changed(1, activation="tanh"), r"layers\[1\]\.activation: 'tanh', expected one of linear, relu"),
         (changed(2, reset=1), r"layers\[2\]\.reset"),
-        (changed(4, rows=2), r"layers\[4\]\.rows: '2', expected 1"),
+        (changed(4, rows=2), r"layers\[4\]\.rows: '2', expected 3"),
         (changed(5, channels=3), r"the last one's result is 1 × 3, expected 2 scores"),
         (ROAD[:-1], r"expected 2 scores"),
         ([ROAD[4], entry("dense0", 1, 2, 1, activation="linear")], r"layers\[0\]\.stride: '6', expected 1"),

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from edgelstm.runtime.layers import Layer
+from edgelstm.runtime.layer import Layer
 from edgelstm.runtime.states import State, read_integer_io, read_states
 
 LAYERS = (Layer("lstm0", "lstm", 1, 3, 1, 0, 2), Layer("dense0", "dense", 1, 2, 1, 6, 3, {"activation": "linear"}))

@@ -4,6 +4,7 @@ within a frame, states to begin with."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -180,6 +181,7 @@ def _grown(rng: np.random.Generator, features: int, layers: list[Layer]) -> list
     return grown if fits else layers
 
 
+@lru_cache(100)
 def random_float_layers(seed: int) -> Model:
     """Up to nine layers of any kind, at least one of them recurrent, and a dense or an affine one at the end."""
     for trial in range(TRIES):

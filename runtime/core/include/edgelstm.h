@@ -41,7 +41,7 @@ extern "C" {
 /* Bytes of memory for one el_model, a multiple of EL_ALIGNMENT: enough for any model, and for one
  * of so many layers. */
 #define EL_MODEL_SIZE EL_MODEL_SIZE_OF(EL_MAX_LAYERS)
-#define EL_MODEL_SIZE_OF(layers) (256 + 192 * (layers))
+#define EL_MODEL_SIZE_OF(layers) (256 + 256 * (layers))
 /* Largest number of features, units of a layer, or outputs. */
 #define EL_MAX_WIDTH 16384
 /* Largest number of layers. */

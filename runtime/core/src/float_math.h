@@ -71,4 +71,41 @@ static inline float el_tanh(float x) {
     return x < 0 ? -magnitude : magnitude;
 }
 
+/* Square root, relative error below 1.2e-7: Newton's steps for 1/sqrt(x) from its bits, and one of
+ * Heron's. For x from 0 to 1e38; what is below 1e-37 may become 0. */
+static inline float el_sqrt(float x) {
+    uint32_t bits;
+    float y;
+    memcpy(&bits, &x, sizeof bits);
+    bits = 0x5F3759DFu - (bits >> 1);
+    memcpy(&y, &bits, sizeof y);
+    float half = 0.5f * x;
+    y = y * (1.5f - half * y * y);
+    y = y * (1.5f - half * y * y);
+    y = y * (1.5f - half * y * y);
+    float root = x * y;
+    return root + 0.5f * y * (x - root * root);
+}
+
+/* Natural logarithm of a normal number above 0, error below 1.5e-7 of its size or absolute: x =
+ * m·2^e with m in [sqrt(1/2), sqrt(2)], ln m = 2·artanh(s), s = (m - 1) / (m + 1). */
+static inline float el_log(float x) {
+    uint32_t bits, shifted;
+    float m;
+    memcpy(&bits, &x, sizeof bits);
+    shifted = bits - 0x3F3504F3u; /* of sqrt(1/2) */
+    int32_t e = (int32_t)(shifted >> 23);
+    e = e >= 256 ? e - 512 : e;
+    bits -= (uint32_t)e << 23;
+    memcpy(&m, &bits, sizeof m);
+    float s = (m - 1.0f) / (m + 1.0f), z = s * s;
+    float p = 2.0f / 9.0f;
+    p = p * z + 2.0f / 7.0f;
+    p = p * z + 2.0f / 5.0f;
+    p = p * z + 2.0f / 3.0f;
+    float n = (float)e;
+    /* ln 2 in two parts, the first with few bits, so that n times it is exact */
+    return n * 0.693359375f + (n * -2.12194440e-4f + (s * z * p + 2.0f * s));
+}
+
 #endif

@@ -24,15 +24,18 @@ enum {
     L_MULTIPLIER = 76,
     L_SHIFT = 80,
     L_OWN = 84,
-    L_RESERVED = 96
+    L_FURTHER = 96,
+    L_MORE_OWN = 104
 };
+
+#define FIRST_OWN 3 /* fields at L_OWN; the others are at L_MORE_OWN */
 
 static el_tensor tensor(const uint8_t *at) {
     return (el_tensor){el_u32(at), el_u32(at + 4)};
 }
 
 static el_entry read_entry(const uint8_t *at, size_t file_size) {
-    return (el_entry){
+    el_entry entry = {
         .file_size = file_size,
         .activation = el_u32(at + L_ACTIVATION),
         .result = el_u32(at + L_RESULT),
@@ -44,15 +47,28 @@ static el_entry read_entry(const uint8_t *at, size_t file_size) {
         .output_zero_point = el_i32(at + L_OUTPUT_ZERO_POINT),
         .multiplier = el_i32(at + L_MULTIPLIER),
         .shift = el_i32(at + L_SHIFT),
-        .own = {el_i32(at + L_OWN), el_i32(at + L_OWN + 4), el_i32(at + L_OWN + 8)},
+        .further = tensor(at + L_FURTHER),
     };
+    for (size_t n = 0; n < EL_OWN; n++)
+        entry.own[n] =
+            el_i32(n < FIRST_OWN ? at + L_OWN + 4 * n : at + L_MORE_OWN + 4 * (n - FIRST_OWN));
+    return entry;
+}
+
+/* What this kind has no use for is 0. */
+static bool is_of_kind(const el_model *model, const el_layer_type *type, const el_entry *entry) {
+    uint32_t used = type->own_fields > FIRST_OWN ? type->own_fields : FIRST_OWN;
+    bool valid = !type->is_float || !el_is_int8(model);
+    for (uint32_t n = used; n < EL_OWN; n++)
+        valid = valid && entry->own[n] == 0;
+    return valid && (entry->further.size == 0 || (type->may_go_further && !el_is_int8(model)));
 }
 
 /* A tensor that is not there has neither offset nor size; a float32 file has no integers. */
 static bool is_plausible(const el_model *model, const el_entry *entry) {
     const el_tensor tensors[] = {entry->weights, entry->row_records, entry->recurrent,
-                                 entry->recurrent_rows};
-    for (size_t n = 0; n < 4; n++)
+                                 entry->recurrent_rows, entry->further};
+    for (size_t n = 0; n < sizeof tensors / sizeof *tensors; n++)
         if (tensors[n].size == 0 && tensors[n].offset != 0)
             return false;
     if (el_is_int8(model))
@@ -61,14 +77,22 @@ static bool is_plausible(const el_model *model, const el_entry *entry) {
            entry->multiplier == 0 && entry->shift == 0;
 }
 
-/* Every layer reads the input or one before it. */
-static el_status read_source(el_model *model, uint32_t index, uint32_t source) {
+static uint32_t stride_of(const el_model *model, uint32_t source) {
+    return source == 0 ? 1 : model->layers[source - 1].stride;
+}
+
+/* Every layer reads the input or one before it; two where its kind joins them, which come as often.
+ */
+static el_status read_source(el_model *model, uint32_t index, uint32_t source, uint32_t other) {
     el_layer *layer = &model->layers[index];
-    if (source > index)
+    if (source > index || other > index + 1 || (other != 0) != layer->type->joins)
         return EL_ERROR_FIELD;
     layer->source = source;
-    layer->period = source == 0 ? 1 : model->layers[source - 1].stride;
+    layer->other = other;
+    layer->period = stride_of(model, source);
     layer->stride = layer->period;
+    if (other != 0 && stride_of(model, other - 1) != layer->period)
+        return EL_ERROR_FIELD;
     layer->wide = source == 0 && model->wide_input;
     if (layer->wide && !layer->type->may_be_wide)
         return EL_ERROR_FIELD;
@@ -93,23 +117,23 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
     el_layer *layer = &model->layers[index];
     el_entry entry = read_entry(at, file_size);
     layer->type = el_layer_type_of(el_u32(at + L_KIND));
-    if (layer->type == NULL || el_u32(at + L_OTHER_SOURCE) != 0 || entry.activation > 1 ||
-        el_u32(at + L_ZERO) != 0 || !el_all_zero(at + L_RESERVED, EL_ENTRY_SIZE - L_RESERVED) ||
-        !is_plausible(model, &entry))
+    if (layer->type == NULL || entry.activation > 1 || el_u32(at + L_ZERO) != 0 ||
+        !is_of_kind(model, layer->type, &entry) || !is_plausible(model, &entry))
         return EL_ERROR_FIELD;
     layer->rows = el_u32(at + L_RESULT_ROWS);
     layer->channels = el_u32(at + L_CHANNELS);
     if (layer->rows < 1 || layer->rows > EL_MAX_ROWS || layer->channels < 1 ||
         layer->channels > EL_MAX_WIDTH)
         return EL_ERROR_LIMIT;
-    el_status status = read_source(model, index, el_u32(at + L_SOURCE));
+    el_status status =
+        read_source(model, index, el_u32(at + L_SOURCE), el_u32(at + L_OTHER_SOURCE));
     if (status != EL_OK)
         return status;
     layer->relu = entry.activation == 1;
     layer->gives_scores = index + 1 == model->n_layers;
     layer->zero_point = entry.output_zero_point;
     layer->weights_size = entry.weights.size + entry.row_records.size + entry.recurrent.size +
-                          entry.recurrent_rows.size;
+                          entry.recurrent_rows.size + entry.further.size;
     if (layer->gives_scores && (!layer->type->may_give_scores || layer->relu || layer->rows != 1 ||
                                 layer->channels != model->outputs))
         return EL_ERROR_FIELD;
@@ -127,7 +151,7 @@ typedef struct life {
 static uint32_t last_reader(const el_model *model, uint32_t source) {
     uint32_t last = source;
     for (uint32_t n = source; n < model->n_layers; n++)
-        if (model->layers[n].source == source)
+        if (model->layers[n].source == source || model->layers[n].other == source + 1)
             last = n + 1;
     return last;
 }
@@ -157,18 +181,37 @@ static bool results_overlap(const el_model *model) {
     return false;
 }
 
+static bool has_state(const el_model *model, const el_layer *layer) {
+    el_part parts[EL_MAX_PARTS];
+    return layer->type->parts != NULL && layer->type->parts(model, layer, parts) != 0;
+}
+
+/* Whether the head may read this result: it is made there, or a state has it. */
+static bool feed_head(el_model *model, uint32_t head, uint32_t source) {
+    if (source > head)
+        return true;
+    if (source == 0)
+        return false;
+    el_layer *layer = &model->layers[source - 1];
+    layer->feeds_head = true;
+    return layer->keeps_result || (layer->type->recall != NULL && el_is_int8(model));
+}
+
 /* Behind the last layer that has a state, layers run only where scores are wanted; then they are
- * made from that state, so they may read nothing of before. */
+ * made from the state, so they may read nothing else of before. */
 static bool find_head(el_model *model) {
     uint32_t head = 0;
     for (uint32_t n = 0; n < model->n_layers; n++)
-        if (model->layers[n].type->parts != NULL)
+        if (has_state(model, &model->layers[n]))
             head = n + 1;
-    for (uint32_t n = head; n < model->n_layers; n++)
-        if (model->layers[n].source < head)
-            return false;
     model->head = head;
-    return head != 0;
+    bool valid = head != 0;
+    for (uint32_t n = head; n < model->n_layers; n++) {
+        const el_layer *layer = &model->layers[n];
+        valid = valid && feed_head(model, head, layer->source) &&
+                (layer->other == 0 || feed_head(model, head, layer->other - 1));
+    }
+    return valid;
 }
 
 /* Multiply-accumulates of a frame, averaged over a stride and rounded up. */

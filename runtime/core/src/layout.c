@@ -28,6 +28,8 @@ static void place_results(el_model *model) {
         el_layer *layer = &model->layers[n];
         layer->x_offset =
             layer->source == 0 ? model->flow_offset : model->layers[layer->source - 1].y_offset;
+        layer->other_offset =
+            layer->other <= 1 ? model->flow_offset : model->layers[layer->other - 2].y_offset;
         if (layer->gives_scores)
             layer->y_offset = model->work_offset;
         else if (layer->keeps_result)

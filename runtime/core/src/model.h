@@ -18,27 +18,71 @@ typedef struct el_kernels el_kernels;
 #define EL_MAX_PARTS 2
 
 typedef struct el_context {
-    uint32_t rows; /* that are kept */
-    uint32_t hop;  /* results of the source between two of its own */
+    uint32_t rows;    /* that are kept */
+    uint32_t hop;     /* results of the source between two of its own */
+    uint32_t brought; /* rows that a result of the source brings */
 } el_context;
 
+/* What lies beside the rows, or samples, of a frame. */
+typedef struct el_padding {
+    uint32_t before, after;
+    bool mirror; /* the frame's own backwards, without its end; else zeros */
+} el_padding;
+
 typedef struct el_conv {
-    el_matrix matrix; /* taps · channels columns */
+    el_matrix matrix; /* taps · channels columns; with groups, no blocks: see conv.c */
+    el_padding padding;
     uint32_t taps;
     uint32_t stride;
     uint32_t dilation;
+    uint32_t groups;
 } el_conv;
+
+/* What an LSTM or GRU has beyond the plain one. */
+typedef struct el_recurrence {
+    const float *first_h, *first_c; /* (units,) after a reset; null for zeros */
+    uint32_t runs;                  /* rows that it takes one after another in a frame */
+    uint8_t gate, candidate;        /* functions, see layers/functions.h */
+    bool anew;                      /* it begins every frame with the first state */
+    bool plain;                     /* one run, sigmoid, tanh, and a state that lasts */
+} el_recurrence;
+
+typedef struct el_activate {
+    const float *slope;
+    uint32_t function;
+    uint32_t slopes;
+    float low, high;
+} el_activate;
+
+/* A number per channel, and another one. */
+typedef struct el_channels {
+    const float *scale, *offset;
+    float epsilon;
+} el_channels;
+
+typedef struct el_spectrum {
+    const float *table; /* cos, then sin, of 2πk/size, (size / 2,) each */
+    const float *taper; /* (size,), or null */
+    el_padding padding;
+    uint32_t size, hop;
+} el_spectrum;
+
+typedef struct el_logarithm {
+    float scale, floor;
+} el_logarithm;
 
 typedef struct el_layer {
     const el_layer_type *type;
-    uint32_t source;   /* 0 = the normalized input, else 1 + index of the layer that it reads */
-    uint32_t inputs;   /* values of the source's result */
-    uint32_t rows;     /* of the result, */
-    uint32_t channels; /* and their width */
-    uint32_t period;   /* frames between two results of the source: it takes each of them */
-    uint32_t stride;   /* frames between two results of its own */
-    uint32_t x_offset; /* in a stream: the source's result */
-    uint32_t y_offset; /* in a stream: the result */
+    uint32_t source;       /* 0 = the normalized input, else 1 + index of the layer that it reads */
+    uint32_t other;        /* 0 = none, else 1 + the same of the second one that it reads */
+    uint32_t inputs;       /* values of the source's result */
+    uint32_t rows;         /* of the result, */
+    uint32_t channels;     /* and their width */
+    uint32_t period;       /* frames between two results of the source: it takes each of them */
+    uint32_t stride;       /* frames between two results of its own */
+    uint32_t x_offset;     /* in a stream: the source's result, */
+    uint32_t other_offset; /* and the other one's */
+    uint32_t y_offset;     /* in a stream: the result */
     uint32_t part_offset[EL_MAX_PARTS]; /* in a stream: the state */
     uint32_t weights_size;              /* bytes in the file, row records included */
     int32_t zero_point;                 /* of the result */
@@ -46,13 +90,21 @@ typedef struct el_layer {
     bool gives_scores; /* the last layer: its results are float32 scores */
     bool keeps_result; /* the result is the first part of the state */
     bool wide;         /* reads the input in 16 bits */
+    bool feeds_head;   /* a layer behind the last one with a state reads the result */
     uint64_t macs;     /* multiply-accumulates of one run */
+    el_recurrence recurrence;
     union {
         el_lstm lstm;
         el_matrix dense;
         el_context context;
         el_conv conv;
         el_gru gru;
+        el_activate activate;
+        el_channels channel;
+        el_spectrum spectrum;
+        el_logarithm logarithm;
+        uint32_t over_channels; /* of a mean */
+        uint32_t subtracts;     /* of an add */
     };
 } el_layer;
 

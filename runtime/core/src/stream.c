@@ -46,8 +46,12 @@ el_status el_stream_reset(el_stream *stream) {
     el_walk walk = {0, 0};
     el_place place;
     stream->frames = 0;
-    while (el_next_part(stream->model, &stream->plan, &walk, &place))
-        memset(el_stream_part(stream, place.offset), place.part.initial, place.memory);
+    while (el_next_part(stream->model, &stream->plan, &walk, &place)) {
+        void *part = el_stream_part(stream, place.offset);
+        memset(part, place.part.initial, place.memory);
+        if (place.part.first != NULL)
+            memcpy(part, place.part.first, place.size);
+    }
     el_answer_add_up(stream);
     return EL_OK;
 }
@@ -141,9 +145,12 @@ static const float *run_head(const el_stream *stream) {
 
 /* Scores as of the newest run, from the state alone. */
 static const float *scores_of_state(const el_stream *stream) {
-    const el_layer *last = &stream->model->layers[stream->model->head - 1];
-    if (last->type->recall != NULL)
-        last->type->recall(stream, last);
+    const el_model *model = stream->model;
+    for (uint32_t n = 0; n < model->head; n++) {
+        const el_layer *layer = &model->layers[n];
+        if (layer->feeds_head && layer->type->recall != NULL)
+            layer->type->recall(stream, layer);
+    }
     return run_head(stream);
 }
 

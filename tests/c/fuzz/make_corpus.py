@@ -17,6 +17,7 @@ from edgelstm.model import Model as ModelOfLayers
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import TAKES_WIDE
 from edgelstm.runtime import Model
+from random_float_layers import random_float_layers
 from random_layers import random_layers
 from random_models import random_model, random_signal
 
@@ -56,9 +57,12 @@ def main(folder: Path) -> None:
         random_model(features, units, outputs, answer=answer, frames=20)
         for features, units, outputs, answer in SHAPES
     ]
-    for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS)]):
-        files = {"float32": encode(model), "int8": encode(quantize(model))}
-        if TAKES_WIDE[model.road[0].layer.kind]:
+    floats = list(map(random_float_layers, LISTS))
+    for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats]):
+        files = {"float32": encode(model)}
+        if model not in floats:
+            files["int8"] = encode(quantize(model))
+        if model.ranges is not None and TAKES_WIDE[model.road[0].layer.kind]:
             files["int16"] = encode(quantize(model, "per-row", "int16"))
         for name, content in files.items():
             path = models / f"{n}-{name}.elstm"

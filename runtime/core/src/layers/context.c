@@ -11,10 +11,14 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return EL_ERROR_LIMIT;
     if ((uint64_t)layer->period * (uint32_t)entry->own[1] > EL_MAX_STRIDE)
         return EL_ERROR_LIMIT;
-    layer->context = (el_context){(uint32_t)entry->own[0], (uint32_t)entry->own[1]};
-    if (layer->rows != layer->context.rows || layer->channels != layer->inputs ||
-        entry->activation != 0 || entry->result != 0 || entry->own[2] != 0 ||
-        entry->multiplier != 0 || entry->shift != 0 ||
+    if (entry->own[2] < 0 || entry->own[2] > entry->own[0] ||
+        (entry->own[2] != 0 && entry->own[1] != 1))
+        return EL_ERROR_LIMIT;
+    uint32_t brought = entry->own[2] == 0 ? 1 : (uint32_t)entry->own[2];
+    layer->context = (el_context){(uint32_t)entry->own[0], (uint32_t)entry->own[1], brought};
+    if (layer->rows != layer->context.rows ||
+        (uint64_t)layer->channels * brought != layer->inputs || entry->activation != 0 ||
+        entry->result != 0 || entry->multiplier != 0 || entry->shift != 0 ||
         entry->input_zero_point != entry->output_zero_point || entry->weights.size != 0 ||
         entry->row_records.size != 0 || entry->recurrent.size != 0 ||
         entry->recurrent_rows.size != 0)
@@ -64,13 +68,13 @@ static void step(const el_stream *stream, const el_layer *layer) {
             return;
         }
     }
-    size_t kept = (context->rows - context->hop) * row;
-    memmove(past, past + context->hop * row, kept);
+    size_t kept = (context->rows - context->hop * context->brought) * row;
+    memmove(past, past + context->hop * context->brought * row, kept);
     if (pending != NULL) {
         memcpy(past + kept, pending, waiting * row);
         memset(pending, layer->zero_point, waiting * row);
     }
-    memcpy(past + kept + waiting * row, x, row);
+    memcpy(past + kept + waiting * row, x, context->brought * row);
 }
 
 const el_layer_type el_layer_context = {

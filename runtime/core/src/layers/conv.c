@@ -1,66 +1,133 @@
 /* Convolution over the rows of its source, without a memory of its own: one product for each
- * position. */
-#include "matrix.h"
+ * position. With groups, which float32 files have, weights are no blocks: taps · channels of the
+ * group for each output, one after the other. */
+#include "float_math.h"
+#include "floats.h"
+#include "padding.h"
 
 #include <string.h>
 
-static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+static el_status check_sizes(const el_model *model, el_layer *layer, const el_entry *entry) {
     el_shape source = el_source_shape(model, layer);
+    el_conv *conv = &layer->conv;
     for (size_t n = 0; n < 3; n++)
         if (entry->own[n] < 1 || entry->own[n] > EL_MAX_WIDTH)
             return EL_ERROR_LIMIT;
-    if ((uint32_t)entry->own[0] > source.rows)
+    if (entry->own[3] < 0 || !el_read_padding(entry, 4, source.rows, &conv->padding))
+        return EL_ERROR_FIELD;
+    uint64_t within = (uint64_t)conv->padding.before + source.rows + conv->padding.after;
+    if ((uint32_t)entry->own[0] > within)
         return EL_ERROR_LIMIT;
-    el_conv *conv = &layer->conv;
     conv->taps = (uint32_t)entry->own[0];
     conv->stride = (uint32_t)entry->own[1];
     conv->dilation = (uint32_t)entry->own[2];
+    conv->groups = entry->own[3] == 0 ? 1 : (uint32_t)entry->own[3];
     uint64_t reach = (uint64_t)(conv->taps - 1) * conv->dilation + 1;
-    if (reach > source.rows || layer->rows != (source.rows - reach) / conv->stride + 1 ||
-        entry->multiplier != 0 || entry->shift != 0 || entry->recurrent.size != 0 ||
-        entry->recurrent_rows.size != 0)
+    bool is_plain = entry->own[3] == 0 && within == source.rows && !conv->padding.mirror;
+    if (reach > within || layer->rows != (within - reach) / conv->stride + 1 ||
+        (el_is_int8(model) && !is_plain) || source.channels % conv->groups != 0 ||
+        layer->channels % conv->groups != 0 || entry->multiplier != 0 || entry->shift != 0 ||
+        entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
-    uint64_t columns = (uint64_t)conv->taps * source.channels;
-    if (columns > EL_MAX_WIDTH)
-        return EL_ERROR_LIMIT;
-    layer->macs = columns * layer->channels * layer->rows;
-    return el_check_matrix(model, entry, entry->weights, entry->row_records,
-                           el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS,
-                           (uint32_t)columns, false, &conv->matrix);
+    return (uint64_t)conv->taps * source.channels > EL_MAX_WIDTH ? EL_ERROR_LIMIT : EL_OK;
+}
+
+static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+    el_conv *conv = &layer->conv;
+    el_status status = check_sizes(model, layer, entry);
+    if (status != EL_OK)
+        return status;
+    uint32_t columns = conv->taps * (el_source_shape(model, layer).channels / conv->groups);
+    layer->macs = (uint64_t)columns * layer->channels * layer->rows;
+    if (conv->groups == 1)
+        return el_check_matrix(model, entry, entry->weights, entry->row_records,
+                               el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS, columns,
+                               false, &conv->matrix);
+    const float *weights, *bias;
+    conv->matrix.columns = columns;
+    status = el_check_values(model, entry, entry->weights, (uint64_t)columns * layer->channels,
+                             &weights);
+    if (status == EL_OK)
+        status = el_check_values(model, entry, entry->row_records, layer->channels, &bias);
+    conv->matrix.weights = weights;
+    conv->matrix.rows = bias;
+    return status;
 }
 
 /* Sums, then the rows of a window side by side. */
+static uint64_t sums_size(const el_layer *layer) {
+    return layer->conv.groups == 1 ? el_matrix_work(&layer->conv.matrix) : 0;
+}
+
 static uint64_t work(const el_model *model, const el_layer *layer) {
-    const el_matrix *matrix = &layer->conv.matrix;
-    return el_matrix_work(matrix) + (uint64_t)matrix->columns * el_value_size(model);
+    el_shape source = el_source_shape(model, layer);
+    uint64_t window = (uint64_t)layer->conv.taps * source.channels;
+    uint64_t columns = layer->conv.matrix.columns;
+    return sums_size(layer) + (window > columns ? window : columns) * el_value_size(model);
+}
+
+/* One result of a convolution with groups from its window. */
+static void run_groups(const el_layer *layer, const float *window, uint32_t channels, float *y) {
+    const el_conv *conv = &layer->conv;
+    const float *weights = conv->matrix.weights, *bias = conv->matrix.rows;
+    uint32_t each = layer->channels / conv->groups, width = channels / conv->groups;
+    for (uint32_t n = 0; n < layer->channels; n++) {
+        const float *x = window + n / each * width;
+        float sum = bias[n];
+        for (uint32_t tap = 0; tap < conv->taps; tap++, x += channels)
+            for (uint32_t k = 0; k < width; k++)
+                sum += *weights++ * x[k];
+        y[n] = el_clamp(sum, layer->relu ? 0.0f : -EL_MAX_HIDDEN, EL_MAX_HIDDEN);
+    }
+}
+
+/* The rows that the taps of result `n` meet. */
+static void gather(const el_layer *layer, const uint8_t *x, uint32_t rows, size_t row, uint32_t n,
+                   uint8_t *to) {
+    const el_conv *conv = &layer->conv;
+    for (uint32_t tap = 0; tap < conv->taps; tap++, to += row) {
+        int32_t at = el_padded_row(&conv->padding, rows, n * conv->stride + tap * conv->dilation);
+        if (at < 0)
+            memset(to, 0, row);
+        else
+            memcpy(to, x + (size_t)at * row, row);
+    }
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
     const el_conv *conv = &layer->conv;
-    uint32_t source_rows = el_source_shape(model, layer).rows;
-    size_t value = el_value_size(model), row = layer->inputs / source_rows * value;
+    const el_padding *padding = &conv->padding;
+    el_shape source = el_source_shape(model, layer);
+    size_t value = el_value_size(model), row = source.channels * value;
     const uint8_t *x = el_stream_part(stream, layer->x_offset);
     uint8_t *y = el_stream_part(stream, layer->y_offset);
     uint8_t *sums = el_stream_part(stream, model->work_offset);
-    uint8_t *gathered = sums + el_matrix_work(&conv->matrix);
+    uint8_t *gathered = sums + sums_size(layer);
     /* A window of neighbours is contiguous, but the padding of its columns must not reach behind
      * what the source owns. */
-    size_t window = conv->matrix.columns * value, owned = (size_t)el_align(source_rows * row);
+    size_t window = conv->matrix.columns * value, owned = (size_t)el_align(source.rows * row);
+    bool direct = conv->dilation == 1 && conv->groups == 1;
     for (uint32_t n = 0; n < layer->rows; n++, y += layer->channels * value) {
-        size_t start = (size_t)n * conv->stride * row;
-        const uint8_t *from = x + start;
-        if (conv->dilation > 1 || start + window > owned) {
-            for (uint32_t tap = 0; tap < conv->taps; tap++)
-                memcpy(gathered + tap * row, from + (size_t)tap * conv->dilation * row, row);
-            from = gathered;
-        }
-        el_matrix_run(model, layer, &conv->matrix, from, sums, y);
+        uint32_t first = n * conv->stride;
+        const uint8_t *from = gathered;
+        if (direct && first >= padding->before &&
+            first + conv->taps <= padding->before + source.rows &&
+            (first - padding->before) * row + window <= owned)
+            from = x + (first - padding->before) * row;
+        else
+            gather(layer, x, source.rows, row, n, gathered);
+        if (conv->groups == 1)
+            el_matrix_run(model, layer, &conv->matrix, from, sums, y);
+        else
+            run_groups(layer, (const float *)(const void *)from, source.channels,
+                       (float *)(void *)y);
     }
 }
 
 const el_layer_type el_layer_conv = {
     .name = "conv",
+    .own_fields = 7,
     .check = check,
     .work = work,
     .step = step,

@@ -1,10 +1,11 @@
 /* GRU: gates z, r, n as two products and what follows element by element. An int8 layer's state is
  * h in Q0.15; its result, and what R meets, are codes of it. */
 #include "fields.h"
+#include "functions.h"
 #include "kernels/kernels.h"
-#include "matrix.h"
+#include "recurrence.h"
 
-#define MAX_STATE 16777216.0f
+#define LETTERS 1 /* h */
 
 /* From Q0.15 to codes: more than 15 bits to the left would leave int32. */
 static bool is_narrowing(int32_t mantissa, int32_t shift) {
@@ -13,14 +14,18 @@ static bool is_narrowing(int32_t mantissa, int32_t shift) {
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     bool int8 = el_is_int8(model);
-    if (entry->activation != 0 || layer->rows != 1 || entry->own[0] < 0 || entry->own[0] > 1 ||
-        entry->own[1] != 0 || entry->own[2] != 0)
+    if (entry->activation != 0 || entry->own[0] < 0 || entry->own[0] > 1)
         return EL_ERROR_FIELD;
-    if (int8 ? !is_narrowing(entry->multiplier, entry->shift) : entry->result != 0)
+    el_status status = el_read_recurrence(model, layer, entry, LETTERS);
+    if (status != EL_OK)
+        return status;
+    layer->keeps_result = !int8 && layer->recurrence.runs == 1 && !layer->recurrence.anew;
+    if ((int8 && !is_narrowing(entry->multiplier, entry->shift)) ||
+        (layer->keeps_result && entry->result != 0))
         return EL_ERROR_FIELD;
     uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
-    layer->keeps_result = !int8;
-    layer->macs = (uint64_t)layer->channels * EL_GRU_GATES * (layer->inputs + layer->channels);
+    layer->macs = (uint64_t)layer->channels * EL_GRU_GATES * (layer->inputs + layer->channels) *
+                  layer->recurrence.runs;
     layer->gru = (el_gru){
         .groups = groups,
         .before = entry->own[0] == 1,
@@ -28,8 +33,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         .output_multiplier = entry->multiplier,
         .output_shift = entry->shift,
     };
-    el_status status = el_check_matrix(model, entry, entry->weights, entry->row_records,
-                                       EL_GRU_GATES * groups, layer->inputs, false, &layer->gru.w);
+    status = el_check_matrix(model, entry, entry->weights, entry->row_records,
+                             EL_GRU_GATES * groups, layer->inputs, false, &layer->gru.w);
     if (status == EL_OK)
         status = el_check_matrix(model, entry, entry->recurrent, entry->recurrent_rows,
                                  EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
@@ -40,12 +45,15 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    if (layer->recurrence.anew)
+        return 0;
     out[0] = (el_part){.name = "h",
                        .dtype = el_is_int8(model) ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32,
                        .rows = 1,
                        .channels = layer->channels,
                        .padded = layer->gru.groups * EL_BLOCK_ROWS,
-                       .limit = MAX_STATE};
+                       .limit = EL_MAX_STATE,
+                       .first = layer->recurrence.first_h};
     return 1;
 }
 
@@ -73,7 +81,8 @@ static places places_of(const el_layer *layer, void *work) {
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
     return 2 * el_matrix_work(&layer->gru.w) + reset_size(layer) +
-           (layer->wide ? el_wide_work(&layer->gru.w) : 0);
+           (layer->wide ? el_wide_work(&layer->gru.w) : 0) +
+           sizeof(float) * el_anew_work(layer, LETTERS, layer->gru.groups * EL_BLOCK_ROWS);
 }
 
 /* Codes of h. */
@@ -108,23 +117,69 @@ static void step_int8(const el_stream *stream, const el_layer *layer, const void
     kernels->gru_int8(gru, at->from_x, at->from_h, h, codes);
 }
 
-static void step_float32(const el_stream *stream, const el_layer *layer, const void *x, float *h,
-                         const places *at) {
-    const el_model *model = stream->model;
+/* r·h, with a gate of any kind. */
+static void reset_floats(const el_layer *layer, const float *from_x, const float *from_h,
+                         const float *h, float *reset) {
+    uint32_t units = layer->gru.groups * EL_BLOCK_ROWS;
+    for (uint32_t n = 0; n < units; n++)
+        reset[n] = el_apply(layer->recurrence.gate, from_x[units + n] + from_h[units + n]) * h[n];
+}
+
+/* The new h, with functions of any kind. */
+static void update_floats(const el_layer *layer, const float *from_x, const float *from_h,
+                          float *h) {
+    const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
+    uint32_t units = layer->gru.groups * EL_BLOCK_ROWS;
+    for (uint32_t n = 0; n < units; n++) {
+        float z = el_apply(gate, from_x[n] + from_h[n]), r = 1.0f;
+        if (!layer->gru.before)
+            r = el_apply(gate, from_x[units + n] + from_h[units + n]);
+        float let_in = el_apply(candidate, from_x[2 * units + n] + r * from_h[2 * units + n]);
+        h[n] = el_held_state(z * h[n] + (1.0f - z) * let_in);
+    }
+}
+
+static void run_float32(const el_model *model, const el_layer *layer, const void *x, float *h,
+                        const places *at) {
     const el_kernels *kernels = model->kernels;
     const el_gru *gru = &layer->gru;
+    bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
     kernels->dense_float32(&gru->w, x, at->from_x);
     if (gru->before) {
         el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
         float *from_h = at->from_h;
         kernels->dense_float32(&gates, h, from_h);
-        kernels->gru_reset_float32(gru, at->from_x, from_h, h, at->reset);
+        if (usual)
+            kernels->gru_reset_float32(gru, at->from_x, from_h, h, at->reset);
+        else
+            reset_floats(layer, at->from_x, from_h, h, at->reset);
         kernels->dense_float32(&candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
     } else {
         kernels->dense_float32(&gru->r, h, at->from_h);
     }
-    kernels->gru_float32(gru, at->from_x, at->from_h, h);
+    if (usual)
+        kernels->gru_float32(gru, at->from_x, at->from_h, h);
+    else
+        update_floats(layer, at->from_x, at->from_h, h);
+}
+
+static void step_float32(const el_stream *stream, const el_layer *layer, const float *x, float *h,
+                         const places *at) {
+    const uint32_t padded = layer->gru.groups * EL_BLOCK_ROWS;
+    float *y = el_stream_part(stream, layer->y_offset);
+    if (layer->recurrence.anew) {
+        h = at->wide; /* which only int8 layers need otherwise */
+        el_begin_anew(layer, LETTERS, padded, h);
+    }
+    for (uint32_t run = 0; run < layer->recurrence.runs; run++) {
+        run_float32(stream->model, layer, x, h, at);
+        x += layer->inputs;
+        if (!layer->keeps_result) {
+            memcpy(y, h, layer->channels * sizeof *y);
+            y += layer->channels;
+        }
+    }
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
@@ -140,6 +195,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 const el_layer_type el_layer_gru = {
     .name = "gru",
     .may_be_wide = true,
+    .may_go_further = true,
     .check = check,
     .parts = parts,
     .work = work,

@@ -11,6 +11,8 @@ typedef struct el_tensor {
     uint32_t size;   /* bytes */
 } el_tensor;
 
+#define EL_OWN 9
+
 typedef struct el_entry {
     size_t file_size;
     uint32_t activation;
@@ -21,7 +23,8 @@ typedef struct el_entry {
     int32_t output_zero_point;
     int32_t multiplier;
     int32_t shift;
-    int32_t own[3]; /* what only this kind has */
+    el_tensor further;   /* first states; the taper of a spectrum */
+    int32_t own[EL_OWN]; /* what only this kind has */
 } el_entry;
 
 /* A part of a layer's state: rows × channels values. */
@@ -30,9 +33,10 @@ typedef struct el_part {
     el_dtype dtype;
     uint32_t rows;
     uint32_t channels;
-    uint32_t padded; /* values in memory, whole groups of units */
-    int32_t initial; /* value of every byte in the initial state */
-    float limit;     /* largest size of a float32 value */
+    uint32_t padded;    /* values in memory, whole groups of units */
+    int32_t initial;    /* value of every byte in the initial state */
+    float limit;        /* largest size of a float32 value */
+    const float *first; /* float32: (rows · channels,) in the initial state; null for zeros */
 } el_part;
 
 /* Frames that several streams of a pool take together. */
@@ -44,6 +48,14 @@ struct el_layer_type {
     bool may_give_scores;
     /* May read the input in 16 bits. */
     bool may_be_wide;
+    /* Only float32 files have it. */
+    bool is_float;
+    /* Reads a second result. */
+    bool joins;
+    /* May have a tensor beyond the four that all may have. */
+    bool may_go_further;
+    /* How many of its own fields are not the same for all: three, or more. */
+    uint32_t own_fields;
     /* The result's rows and channels, `source` and `inputs` are known; model->layers holds the
      * layers before. Checks the entry and fills the rest, but for offsets in streams. */
     el_status (*check)(el_model *model, el_layer *layer, const el_entry *entry);
@@ -64,6 +76,20 @@ extern const el_layer_type el_layer_dense;
 extern const el_layer_type el_layer_context;
 extern const el_layer_type el_layer_conv;
 extern const el_layer_type el_layer_gru;
+extern const el_layer_type el_layer_activation;
+extern const el_layer_type el_layer_affine;
+extern const el_layer_type el_layer_layer_norm;
+extern const el_layer_type el_layer_l2;
+extern const el_layer_type el_layer_mean;
+extern const el_layer_type el_layer_last;
+extern const el_layer_type el_layer_add;
+extern const el_layer_type el_layer_multiply;
+extern const el_layer_type el_layer_concat;
+extern const el_layer_type el_layer_spectrum;
+extern const el_layer_type el_layer_inverse_spectrum;
+extern const el_layer_type el_layer_magnitude;
+extern const el_layer_type el_layer_log;
+extern const el_layer_type el_layer_overlap_add;
 
 /* The kind with that number in files; null for none. */
 const el_layer_type *el_layer_type_of(uint32_t number);
@@ -74,6 +100,9 @@ typedef struct el_shape {
 } el_shape;
 
 el_shape el_source_shape(const el_model *model, const el_layer *layer);
+
+/* The same of the second result; {0, 0} where there is none. */
+el_shape el_other_shape(const el_model *model, const el_layer *layer);
 
 /* Whether the layer takes its source's newest result at the stream's newest frame. */
 static inline bool el_layer_is_due(const el_layer *layer, uint64_t frames) {

@@ -1,11 +1,11 @@
 /* LSTM: gates i, f, g, o; the result is h. */
 #include "fields.h"
+#include "functions.h"
 #include "kernels/kernels.h"
-#include "matrix.h"
+#include "recurrence.h"
 #include "turn.h"
 
-/* |h| ≤ 1; |c| grows by at most 1 a frame and no longer at 2^24, where float32 cannot add 1. */
-#define MAX_STATE 16777216.0f
+#define LETTERS 2 /* h, c */
 
 static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t *sums_r) {
     bool valid = true;
@@ -42,8 +42,7 @@ static el_status check_int8(el_layer *layer) {
 }
 
 static el_status check_fields(const el_model *model, const el_layer *layer, const el_entry *entry) {
-    if (entry->activation != 0 || layer->rows != 1 || entry->result != 0 || entry->own[1] != 0 ||
-        entry->own[2] != 0 || (entry->recurrent.size != 0) != layer->wide ||
+    if (entry->activation != 0 || (entry->recurrent.size != 0) != layer->wide ||
         entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     if (!el_is_int8(model))
@@ -72,8 +71,13 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     bool int8 = el_is_int8(model);
     uint32_t pad = int8 ? EL_COLUMN_PAD : 1, units = layer->channels;
     el_status status = check_fields(model, layer, entry);
+    if (status == EL_OK)
+        status = el_read_recurrence(model, layer, entry, LETTERS);
     if (status != EL_OK)
         return status;
+    layer->keeps_result = layer->recurrence.runs == 1 && !layer->recurrence.anew;
+    if (layer->keeps_result && entry->result != 0)
+        return EL_ERROR_FIELD;
     if (layer->inputs > EL_MAX_WIDTH)
         return EL_ERROR_LIMIT;
     el_lstm *lstm = &layer->lstm;
@@ -102,8 +106,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return status;
     lstm->weights = model->file + entry->weights.offset;
     lstm->rows = model->file + entry->row_records.offset;
-    layer->keeps_result = true;
-    layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units);
+    layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units) * layer->recurrence.runs;
     if (int8)
         return check_int8(layer);
     status = el_check_floats(lstm->weights, elements);
@@ -111,6 +114,9 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    const el_recurrence *recurrence = &layer->recurrence;
+    if (recurrence->anew)
+        return 0;
     bool int8 = el_is_int8(model);
     uint32_t padded = layer->lstm.groups * EL_BLOCK_ROWS;
     out[0] = (el_part){.name = "h",
@@ -119,18 +125,31 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
                        .channels = layer->channels,
                        .padded = padded,
                        .initial = layer->zero_point,
-                       .limit = MAX_STATE};
+                       .limit = EL_MAX_STATE,
+                       .first = recurrence->first_h};
     out[1] = out[0];
     out[1].name = "c";
+    out[1].first = recurrence->first_c;
     out[1].dtype = int8 ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32;
     out[1].initial = 0;
     return 2;
+}
+
+/* What a layer of floats that is not plain needs: the next h; the sums of gates, a register
+ * further; x and h side by side; states that begin anew. */
+static uint64_t floats_work(const el_layer *layer) {
+    const el_lstm *lstm = &layer->lstm;
+    uint32_t padded = lstm->groups * EL_BLOCK_ROWS;
+    return (uint64_t)padded * (1 + EL_GATES) + EL_BLOCK_ROWS + lstm->columns_w + lstm->columns_r +
+           el_anew_work(layer, LETTERS, padded);
 }
 
 /* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
     const el_matrix *w = &layer->lstm.w;
+    if (!layer->recurrence.plain)
+        return floats_work(layer) * sizeof(float);
     return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
 
@@ -165,9 +184,66 @@ static void step_wide(const el_stream *stream, const el_layer *layer, const plac
     model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
 }
 
+/* One run with functions of any kind. `work` is that of floats_work behind the next h. */
+static void run_floats(const el_model *model, const el_layer *layer, const float *x, float *h,
+                       float *c, float *work) {
+    const el_lstm *lstm = &layer->lstm;
+    const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
+    const el_matrix matrix = {.weights = lstm->weights,
+                              .rows = lstm->rows,
+                              .columns = lstm->columns_w + lstm->columns_r,
+                              .groups = lstm->groups * EL_GATES};
+    float *sums = work, *both = work + (size_t)matrix.groups * EL_BLOCK_ROWS + EL_BLOCK_ROWS;
+    memcpy(both, x, lstm->columns_w * sizeof *both);
+    memcpy(both + lstm->columns_w, h, lstm->columns_r * sizeof *both);
+    model->kernels->dense_float32(&matrix, both, sums);
+    for (uint32_t group = 0; group < lstm->groups; group++, sums += EL_GATES * EL_BLOCK_ROWS)
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h++) {
+            const float *of = sums + n;
+            float in = el_apply(gate, of[0]), kept = el_apply(gate, of[EL_BLOCK_ROWS]);
+            float cell = el_apply(candidate, of[2 * EL_BLOCK_ROWS]);
+            *c = el_held_state(kept * *c + in * cell);
+            *h = el_held_state(el_apply(gate, of[3 * EL_BLOCK_ROWS]) * el_apply(candidate, *c));
+        }
+}
+
+/* A layer of floats that is not plain: row after row, from the state or anew. */
+static void step_floats(const el_stream *stream, const el_layer *layer) {
+    const el_model *model = stream->model;
+    const el_recurrence *recurrence = &layer->recurrence;
+    const el_lstm *lstm = &layer->lstm;
+    const uint32_t padded = lstm->groups * EL_BLOCK_ROWS, units = layer->channels;
+    const float *x = el_stream_part(stream, layer->x_offset);
+    float *h_next = el_stream_part(stream, model->work_offset), *work = h_next + padded;
+    float *anew = h_next + floats_work(layer) - el_anew_work(layer, LETTERS, padded);
+    float *h = el_stream_part(stream, layer->part_offset[0]);
+    float *c = el_stream_part(stream, layer->part_offset[1]);
+    float *y = el_stream_part(stream, layer->y_offset);
+    if (recurrence->anew) {
+        el_begin_anew(layer, LETTERS, padded, anew);
+        h = anew;
+        c = anew + padded;
+    }
+    bool usual = recurrence->gate == EL_F_SIGMOID && recurrence->candidate == EL_F_TANH;
+    for (uint32_t run = 0; run < recurrence->runs; run++, x += layer->inputs, y += units) {
+        if (usual) {
+            model->kernels->lstm_float32(lstm, x, h, h_next, c);
+            memcpy(h, h_next, padded * sizeof *h);
+        } else {
+            run_floats(model, layer, x, h, c, work);
+        }
+        if (!layer->keeps_result)
+            memcpy(y, h, units * sizeof *y);
+    }
+}
+
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_kernels *kernels = stream->model->kernels;
     places at = places_of(stream, layer);
+    if (!layer->recurrence.plain) {
+        step_floats(stream, layer);
+        return;
+    }
     if (layer->wide)
         step_wide(stream, layer, &at);
     else if (el_is_int8(stream->model))
@@ -227,7 +303,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
     uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
-    if (layer->wide) {
+    if (layer->wide || !layer->recurrence.plain) {
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
             step(stream, layer);
         return;
@@ -253,6 +329,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
 const el_layer_type el_layer_lstm = {
     .name = "lstm",
     .may_be_wide = true,
+    .may_go_further = true,
     .check = check,
     .parts = parts,
     .work = work,

@@ -1,0 +1,68 @@
+"""An entry of an `.elstm` file's layer table."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from edgelstm.road import Placed
+
+ENTRY_SIZE = 128
+MOST_OWN = 9
+
+NUMBERS = {
+    "lstm": 1,
+    "dense": 2,
+    "context": 3,
+    "conv": 4,
+    "gru": 5,
+    "activation": 6,
+    "affine": 7,
+    "layer_norm": 8,
+    "l2": 9,
+    "mean": 10,
+    "last": 11,
+    "add": 12,
+    "multiply": 13,
+    "concat": 14,
+    "spectrum": 15,
+    "inverse_spectrum": 16,
+    "magnitude": 17,
+    "log": 18,
+    "overlap_add": 19,
+}
+"""Of the kinds of layers."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a layer brings to the table, but for where things lie."""
+
+    weights: bytes = b""
+    rows: bytes = b""
+    recurrent: bytes = b""
+    recurrent_rows: bytes = b""
+    input_zero_point: int = 0
+    output_zero_point: int = 0
+    output_scale: float = 0.0
+    multiplier: tuple[int, int] = (0, 0)  # mantissa, shift: from a state to int8 codes
+    further: bytes = b""  # first states; the taper of a spectrum
+    own: tuple[int, ...] = ()  # what only this kind has, at most 9 numbers
+    relu: bool = False
+    in_state: bool = False  # its result is a part of its state
+
+    @property
+    def tensors(self) -> tuple[bytes, ...]:
+        return self.weights, self.rows, self.recurrent, self.recurrent_rows, self.further
+
+    def pack(self, at: Placed, sources: tuple[int, int], result: int, offsets: tuple[int, ...]) -> bytes:
+        """The layer's 128 bytes. `sources`: 0 = the normalized input, else 1 + index of the layer that it reads, and
+        1 + such a number, or 0, for the second one; `result`: offset of its result among the results; `offsets`: of
+        its tensors in the file."""
+        header = (NUMBERS[at.layer.kind], *sources, int(self.relu), at.result.rows, at.result.channels, result, 0)
+        *places, further = zip(offsets, map(len, self.tensors))
+        zero_points = (self.input_zero_point, self.output_zero_point)
+        integers = (*zero_points, self.output_scale, *self.multiplier)
+        own = self.own + (0,) * (MOST_OWN - len(self.own))
+        flat = (n for pair in places for n in pair)
+        return struct.pack("<16I2if5i2I6i", *header, *flat, *integers, *own[:3], *further, *own[3:])

@@ -1,0 +1,63 @@
+#include "recurrence.h"
+
+#include "fields.h"
+#include "floats.h"
+#include "functions.h"
+
+el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_entry *entry,
+                             uint32_t letters) {
+    el_recurrence *recurrence = &layer->recurrence;
+    el_shape source = el_source_shape(model, layer);
+    uint32_t flags = (uint32_t)entry->own[2];
+    if (entry->own[1] < 0 || entry->own[1] > 1 || flags >= 2 * EL_ANEW_BIT ||
+        (el_is_int8(model) && (entry->own[1] != 0 || flags != 0)))
+        return EL_ERROR_FIELD;
+    *recurrence = (el_recurrence){
+        .runs = entry->own[1] == 1 ? source.rows : 1,
+        .gate = (uint8_t)(flags & EL_GATE_BITS),
+        .candidate = (uint8_t)(flags >> EL_CANDIDATE_SHIFT & EL_GATE_BITS),
+        .anew = (flags & EL_ANEW_BIT) != 0,
+    };
+    if (recurrence->gate == 0) /* a sigmoid, and tanh: as files of before have it */
+        recurrence->gate = EL_F_SIGMOID;
+    if (recurrence->candidate == 0)
+        recurrence->candidate = EL_F_TANH;
+    else if (recurrence->candidate == EL_GATE_BITS)
+        recurrence->candidate = EL_F_LINEAR;
+    if (recurrence->gate >= EL_FUNCTIONS || recurrence->candidate >= EL_FUNCTIONS ||
+        layer->rows != recurrence->runs)
+        return EL_ERROR_FIELD;
+    recurrence->plain = recurrence->runs == 1 && recurrence->gate == EL_F_SIGMOID &&
+                        recurrence->candidate == EL_F_TANH && !recurrence->anew;
+    if (recurrence->runs > 1)
+        layer->inputs = source.channels;
+    if (entry->further.size == 0)
+        return EL_OK;
+    const float *first;
+    el_status status =
+        el_check_values(model, entry, entry->further, (uint64_t)letters * layer->channels, &first);
+    if (status != EL_OK)
+        return status;
+    for (uint32_t n = 0; n < letters * layer->channels; n++)
+        if (!el_is_finite_up_to(first[n], EL_MAX_STATE))
+            return EL_ERROR_WEIGHTS;
+    recurrence->first_h = first;
+    recurrence->first_c = letters > 1 ? first + layer->channels : NULL;
+    return EL_OK;
+}
+
+uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded) {
+    return layer->recurrence.anew ? (uint64_t)letters * padded : 0;
+}
+
+void el_begin_anew(const el_layer *layer, uint32_t letters, uint32_t padded, float *states) {
+    const float *first[] = {layer->recurrence.first_h, layer->recurrence.first_c};
+    memset(states, 0, (size_t)letters * padded * sizeof *states);
+    for (uint32_t n = 0; n < letters; n++)
+        if (first[n] != NULL)
+            memcpy(states + (size_t)n * padded, first[n], layer->channels * sizeof *states);
+}
+
+float el_held_state(float value) {
+    return el_state(el_clamp(value, -EL_MAX_STATE, EL_MAX_STATE));
+}
