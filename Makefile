@@ -20,6 +20,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.json' -o -name '*.[ch]' -o -name CMakeLists.txt)
 C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
+# More processes than two cores: a good part of the tests waits, for servers and for the disk.
+PYTEST := $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
 .PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
@@ -28,7 +30,9 @@ DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 demo: $(VENV)/installed data/watch.npz
 	@$(BIN)/edgelstm demo --data data/watch.npz --output out
 
-test: lint types test-c test-python
+test: lint environment $(DATA)
+	@$(MAKE) --no-print-directory --jobs 2 types test-c
+	$(PYTEST)
 
 # What breaks first when something breaks: the laws of streams, the integers, the proofs, records, output.
 LATER := $(addprefix tests/edgelstm/test_,calibration.py hostile_files.py rounding.py saturation.py tanks.py)
@@ -39,7 +43,7 @@ QUICK := tests/test_house.py tests/test_imports.py $(filter-out $(LATER),$(wildc
   tests/export/test_elstm.py tests/export/test_proof.py
 
 quick: lint environment $(DATA)
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not slow" $(QUICK)
+	$(PYTEST) -m "not slow" $(QUICK)
 
 # The environment, in three steps: an empty one; what the project needs; the project itself. Each is repeated
 # only when what it is made from has changed.
@@ -125,13 +129,13 @@ test-c: $(VENV)/needs-test
 	wait $$! && exit $$plain
 
 test-python: environment $(DATA)
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(PYTEST)
 
 # Every form of export with every kind of model, where test-python takes each pair of their values once; examples
 # drawn anew and more of them.
 test-all: export EDGELSTM_ALL = 1
 test-all: lint types test-c environment $(DATA)
-	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile
+	$(PYTEST)
 
 FRESH := bookworm trixie
 

@@ -88,13 +88,14 @@ def _installed(name: str, requirements: Iterable[str]) -> str:
 
 @cache
 def package_copy() -> Path:
-    """A folder with a copy of the installed package, or of what an editable install gathers, and the library."""
+    """A folder with a copy of the installed package, or of what an editable install gathers, and the library. With the
+    bytecode that lies there: compiling it all takes longer than most programs of tests."""
     folder = Path(tempfile.mkdtemp(prefix="edgelstm-package-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for package in PACKAGES:
         into = folder.joinpath(*package.split("."))
         with as_file(files(package) / "__init__.py") as first:
-            kept_out = shutil.ignore_patterns("__pycache__", "core", "binding")
+            kept_out = shutil.ignore_patterns("core", "binding")
             shutil.copytree(first.parent, into, ignore=kept_out, dirs_exist_ok=True)
     with as_file(files("edgelstm.runtime") / "libedgelstm.so") as library:
         shutil.copy2(library, folder / "edgelstm" / "runtime")

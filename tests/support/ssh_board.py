@@ -114,7 +114,7 @@ def own_wheel(folder: Path, architecture: str | None = None) -> Path:
     package = package_copy()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         wheel.writestr(f"edgelstm-{edgelstm.__version__}.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
-        for file in sorted(path for path in package.rglob("*") if path.is_file()):
+        for file in sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"):
             wheel.write(file, str(file.relative_to(package)))
     return path
 

@@ -139,6 +139,13 @@ def run_of_all(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[l
 Run = tuple[list[str], Path | None]
 
 
+def in_turn(arguments: list[str], turn: int, *kinds: str) -> str:
+    """One kind for each command, `stream` the last one: `make test` takes turn 0, which has every kind."""
+    commands = [known for known, _ in (RUNS | LONG).values()]
+    first = commands.index(RUNS["stream"][0]) + 1
+    return kinds[(commands.index(arguments) - first + turn) % len(kinds)]
+
+
 def test_every_command_is_in_the_table() -> None:
     assert set(COMMANDS) == {arguments[0] for arguments, _ in (RUNS | LONG).values()} - {"--help"}
 
@@ -155,10 +162,11 @@ def test_in_a_locale_that_lacks_our_signs(launched_abroad: Launcher, run_of_all:
         assert "✓".encode() not in ended.out
 
 
-@pytest.mark.parametrize("out", ["left", "closed"])
-def test_without_anyone_who_reads(launched: Launcher, run: Run, out: str) -> None:
+@pytest.mark.parametrize("turn", some(range(2)))
+def test_without_anyone_who_reads(launched: Launcher, run: Run, turn: int) -> None:
     """What works goes on; what only prints has nothing more to do."""
     arguments, path = run
+    out = in_turn(arguments, turn, "left", "closed")
     ended = launched.run(*arguments, out=out)
     if (arguments[0], out) == ("stream", "closed"):
         assert ended.code == 2
@@ -177,10 +185,10 @@ def test_into_a_full_disk(launched: Launcher, run_of_all: Run) -> None:
     assert path is None or arguments[0] == "demo" or path.stat().st_size
 
 
-@pytest.mark.parametrize("err", ["closed", "/dev/full"])
-def test_stderr_decides_nothing(launched: Launcher, run: Run, err: str) -> None:
+@pytest.mark.parametrize("turn", some(range(2)))
+def test_stderr_decides_nothing(launched: Launcher, run: Run, turn: int) -> None:
     arguments, path = run
-    ended = launched.run(*arguments, err=err)
+    ended = launched.run(*arguments, err=in_turn(arguments, turn, "closed", "/dev/full"))
     assert ended.code == 0
     assert ended.out
     assert path is None or path.stat().st_size
@@ -240,9 +248,10 @@ def read_all(reader: int, into: bytearray) -> None:
     os.close(reader)
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe", "terminal"])
-def test_into_what_is_no_plain_file(launched: Launcher, run: Run, folder: Path, kind: str) -> None:
+@pytest.mark.parametrize("turn", some(range(3)))
+def test_into_what_is_no_plain_file(launched: Launcher, run: Run, folder: Path, turn: int) -> None:
     arguments, path = run
+    kind = in_turn(arguments, turn, "link", "pipe", "terminal")
     with special(kind, folder) as (where, got):
         ended = launched.run(*arguments, out=where)
     assert ended.code == 0, ended.err
