@@ -53,8 +53,8 @@ def with_int8_weights(path):
     onnx.save(proto, path)
 
 
-# To start it all takes most of the time, emulated as it is: both files in one program. Frames at the ends of int8 cost
-# accuracy; what is asked is whether the integers are right.
+# To start it all takes most of the time, emulated as it is: both files in one program. Frames at the ends of int8
+# cost accuracy; what is asked is whether the integers are right.
 VERIFY = """
 import sys
 from edgelstm.cli import main

@@ -42,7 +42,7 @@ def run(*command: str | Path, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The core, installed; then moved, as a package or a board's root file system would be. How it is found is asked
-    here, not how fast it runs: kernels of instruction sets and what a compiler does for speed take most of a build."""
+    here, not how fast it runs: kernels of instruction sets and what is done for speed take most of a build."""
     folder = tmp_path_factory.mktemp("core")
     run(tool("cmake"), "-S", ROOT / "runtime/core", "-B", folder / "build", *QUICKLY_BUILT)
     run("cmake", "--build", folder / "build", "--parallel", "2")

@@ -88,8 +88,8 @@ def _installed(name: str, requirements: Iterable[str]) -> str:
 
 @cache
 def package_copy() -> Path:
-    """A folder with a copy of the installed package, or of what an editable install gathers, and the library. With the
-    bytecode that lies there: compiling it all takes longer than most programs of tests."""
+    """A folder with a copy of the installed package, or of what an editable install gathers, and the library. With
+    the bytecode that lies there: compiling it all takes longer than most programs of tests."""
     folder = Path(tempfile.mkdtemp(prefix="edgelstm-package-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for package in PACKAGES:
