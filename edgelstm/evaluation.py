@@ -24,7 +24,7 @@ from edgelstm.tasks import CLASSIFY, Task, read_task
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
-_SOME = 1 << 18  # frames
+_SOME = 1 << 18  # frames, of fewer than 8 features; of more in proportion fewer
 
 
 def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
@@ -45,7 +45,7 @@ def _said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
     along = source.task.each_frame
     gathered = Gathered(source.thresholds)
     for some in some_at_a_time(dataset):
-        if along and len(some[0]) > _SOME:
+        if along and len(some) == 1 and len(some[0]) > LONG:
             _gather(model, some, gathered)
             gathered.end()
             continue
@@ -137,10 +137,11 @@ def said_by_file_streamed(stream: EngineStream, dataset: Dataset, thresholds: tu
 def some_at_a_time(dataset: Dataset) -> Iterator[Sequence[NDArray[np.float32]]]:
     """All sequences in their order, so many together that little memory is taken by what a model makes of them."""
     ends = np.cumsum(dataset.lengths)
+    most = _SOME // max(dataset.features // 4, 1)
     start = 0
     while start < len(dataset):
         before = ends[start - 1] if start else 0
-        stop = max(int(np.searchsorted(ends, before + _SOME, side="right")), start + 1)
+        stop = max(int(np.searchsorted(ends, before + most, side="right")), start + 1)
         yield dataset.sequences[start:stop]
         start = stop
 

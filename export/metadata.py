@@ -61,7 +61,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "task": source.task.to_json(),
         "answer": {"pooling": source.answer.pooling, "window": source.answer.window, "hop": source.answer.hop},
         "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
-        "provenance": dict(source.provenance),
+        "provenance": {name: value for name, value in source.provenance.items() if name != "seen"},  # no board asks
         **({"label_units": list(source.label_units)} if source.label_units else {}),
         **({"thresholds": list(source.thresholds)} if source.thresholds else {}),
         **({"feature_range": [list(pair) for pair in source.feature_range]} if source.feature_range else {}),

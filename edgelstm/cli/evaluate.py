@@ -156,6 +156,7 @@ def _note_levels(dataset: Dataset, normalize: Mapping[str, Sequence[float] | Flo
 
 def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
+    from edgelstm.data.known import known
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
     from edgelstm.export import answering
     from edgelstm.matching import match
@@ -171,6 +172,9 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     if asked.streamed:
         check_streams(model.answer.hop)
     recordings = asked.recordings(dataset, provenance, model.task)
+    if count := known(recordings, provenance.get("seen")):
+        text = f"{count} of {len(recordings)} recordings begin as some that were learned from: it knows them already"
+        click.echo(paragraph(text, "note: ", "      "), err=True)
     windows = asked.windows(dataset, recordings, provenance, model.task)
     models: list[Model | QuantizedModel] = [model]
     if model.ranges is not None:

@@ -73,6 +73,7 @@ def command(
     while it goes on also a checkpoint of its last epoch, for --resume.
     """
     from edgelstm.cli.show.progress import TrainingBar
+    from edgelstm.data.known import marks_of
     from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
@@ -108,6 +109,9 @@ def command(
         raise
     with naming(settings.data.file):
         model = calibrate(trained.model, trained.calibration)
+    # Parts of a recording tell of the whole.
+    learned = train_set if len(train_set) + len(test_set) == len(dataset) else dataset
+    model = replace(model, provenance={**model.provenance, "seen": marks_of(learned)})
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
     results = [evaluate(model, test)]
     streamed = evaluate_streamed(model, test_set) if model.answer.hop else None

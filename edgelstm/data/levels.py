@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgelstm.data.store import every_nth
 from edgelstm.plain import printable
 
 FAR = 10.0
 """Deviations from the mean of training, of a feature's median, beyond which the data are of another kind."""
+
+_MOST = 1 << 18  # frames that are looked at, evenly chosen of more
 
 SPREAD = 20.0
 """How many times more or less than in training a feature may vary."""
@@ -21,7 +24,7 @@ def level_remarks(
 ) -> list[str]:
     """A line for each feature of raw `sequences` (frames, features) that lies far from training's `mean` (features,),
     varies by far more or less than its `deviation` (features,), or does not move; features by their `names`."""
-    frames = np.concatenate(sequences).astype(np.float64)
+    frames = every_nth(sequences, _MOST).astype(np.float64)
     mean = np.asarray(mean, np.float64)
     x = (frames - mean) / np.asarray(deviation, np.float64)
     # Quartiles: a glitch is nothing that the rest of the data must answer for.

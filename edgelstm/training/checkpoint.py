@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.npz import read_npz, write_npz
+from edgelstm.data.store import chunked
 from edgelstm.judging import Figure
 from edgelstm.training.network import Parameters
 from edgelstm.training.optimizer import Average, Optimizer
@@ -137,9 +138,11 @@ def digest(dataset: Dataset) -> str:
     """SHA-256 of everything that training reads of a data set."""
     found = sha256()
     for place, x in enumerate(dataset.sequences):
-        found.update(str(x.shape).encode() + x.tobytes())
-        if dataset.targets is not None:
-            found.update(dataset.targets[place].tobytes())
+        found.update(str(x.shape).encode())
+        for part in chunked(x):
+            found.update(part.tobytes())
+        for part in dataset.targets.parts(place, len(x)) if dataset.targets is not None else ():
+            found.update(part.tobytes())
     found.update(dataset.y.tobytes() + dataset.groups.tobytes())
     found.update(json.dumps([dataset.labels, dataset.group_names, dataset.feature_names]).encode())
     return found.hexdigest()
