@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, connection, get_context, parent_process
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +138,7 @@ def crossvalidate(
                 on_outcome(done[n])
         return [done[n] for n in range(len(names))]
     # Threads of libraries do not survive a fork.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_quietly)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         waiting = {pool.submit(_run, config, count, by_groups, n): n for n in range(len(names))}
         while waiting:
@@ -147,6 +148,10 @@ def crossvalidate(
                     on_outcome(outcome)
     except BrokenProcessPool:
         raise ValueError("the process of a fold was killed, most likely for memory: fewer jobs need less") from None
+    except BaseException:
+        for worker in active_children():  # else the end would wait for the folds that run
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     return [done[n] for n in range(len(names))]
@@ -164,9 +169,18 @@ def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool)
     raise ValueError(f"{dataset.name}: {asked or _MIN_FOLDS} folds, expected {wanted}: {why}")
 
 
-def _end_quietly() -> None:
-    """Ctrl-C reaches every process of a terminal: this one has nothing to say then."""
+def _end_with_parent() -> None:
+    """Ctrl-C reaches every process of a terminal: this one has nothing to say then. However the parent ends, killed
+    too, this process does."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = parent_process()
+    assert parent is not None  # of every worker
+    Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def _read(config: Config) -> Dataset:

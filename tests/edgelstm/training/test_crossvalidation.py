@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +90,52 @@ def test_processes_change_nothing(command: Callable[..., Any], recipe: Path) -> 
     accuracies = [fold["evaluations"][0]["accuracy"] for fold in found["folds"]]
     assert found["spread"]["float32"]["mean"] == pytest.approx(np.mean(accuracies))
     assert found["spread"]["float32"]["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def _group(leader: int) -> list[int]:
+    """Processes of a process group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(group) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted by /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_over(recipe: Path, number: signal.Signals) -> None:
+    """The signal reaches the first process alone, while folds train that would take for ever."""
+    line = [sys.executable, "-m", "edgelstm", "crossvalidate", str(recipe), "--jobs", "2", "--leave-one-out"]
+    running = subprocess.Popen(
+        [*line, "--set", "training.epochs=1000000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        # The first, its helper that tracks resources, and the two that train.
+        assert _within(60, lambda: len(_group(running.pid)) == 4)
+        running.send_signal(number)
+        said = running.communicate(timeout=60)[1].decode()
+        assert _within(60, lambda: not _group(running.pid))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    if number == signal.SIGINT:
+        assert running.returncode == 130
+        assert said.strip() == "edgelstm: interrupted"
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def test_what_cannot_be_folded_is_said_in_one_line(command: Callable[..., Any], recipe: Path) -> None:
