@@ -76,8 +76,8 @@ class Layer(ABC):
     def extras(self, source: Shape) -> tuple[str, ...]:  # noqa: ARG002 - most have what is set
         """Names of what it has beyond the plain layer of its kind."""
         plain = {field.name: field.default for field in fields(self)}
-        names = ("of", *self.options, *self.own_arrays)
-        return tuple(name for name in names if getattr(self, name) is not None and getattr(self, name) != plain[name])
+        options = tuple(name for name in ("of", *self.options) if getattr(self, name) != plain[name])
+        return options + tuple(name for name in self.own_arrays if getattr(self, name) is not None)
 
     @property
     def every(self) -> int:

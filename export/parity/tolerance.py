@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.twin import windows_of
 from edgelstm.forward import Trace
-from edgelstm.layers import Dense
+from edgelstm.layers import Affine, Dense
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.road import Placed
+from edgelstm.road import INPUT, Placed
 
 Slack = NDArray[np.float64]
 
@@ -76,11 +76,23 @@ def rounded_limit(exact: NDArray[Any], rough: NDArray[Any], size: float) -> floa
 
 def terms_of_scores(model: Model, trace: Trace) -> float:
     """The largest sum of magnitudes that a score of `trace` was made of: what roundings of it are relative to."""
-    last = model.layers[-1]
-    assert isinstance(last, Dense)
-    before = trace.results[model.road[-2].name]
-    terms = np.abs(before.astype(np.float64)) @ np.abs(last.W.astype(np.float64)).T + np.abs(last.b)
+    at = model.road[-1]
+    before = np.abs((trace.x if at.takes == INPUT else trace.results[at.takes]).astype(np.float64))
+    terms = _TERMS[at.layer.kind](at.layer, before)
     return float(terms.max(initial=np.finfo(np.float32).tiny))
+
+
+def _terms_of_dense(last: Dense, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    terms: NDArray[np.float64] = before @ np.abs(last.W.astype(np.float64)).T + np.abs(last.b)
+    return terms
+
+
+def _terms_of_affine(last: Affine, before: NDArray[np.float64]) -> NDArray[np.float64]:
+    return before * np.abs(last.scale) + np.abs(last.offset)
+
+
+_TERMS: dict[str, Callable[..., NDArray[np.float64]]] = {"dense": _terms_of_dense, "affine": _terms_of_affine}
+"""(the last layer, magnitudes of what it takes) → the same of what its scores are made of."""
 
 
 def answer_limit(model: Model, of_scores: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
+from edgelstm.export import export_model
 from edgelstm.export.elstm import HEADER_SIZE, encode
 from edgelstm.export.elstm_entry import ENTRY_SIZE
 from edgelstm.export.elstm_places import numbers
@@ -46,6 +48,16 @@ def test_floats_are_the_equations(seed: int, tmp_path: Path) -> None:
     size = max(1.0, float(np.abs(exact).max()))
     np.testing.assert_allclose(found, expected, atol=2e-6 * size)
     np.testing.assert_allclose(stream.answer(), forward.final_answer(exact, model.run_answer), atol=2e-6 * size)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("suffix", [".elstm", ".c"])
+def test_exports_are_proven(seed: int, suffix: str, tmp_path: Path) -> None:
+    model = random_float_layers(seed)
+    model = replace(model, examples=(random_signal(FRAMES, model.features, seed + 1),))
+    exported = export_model(model, tmp_path / f"model{suffix}", precision="float32")
+    assert exported.proof is not None
+    assert exported.proof.passed
 
 
 @pytest.mark.parametrize("seed", SEEDS)
