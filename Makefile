@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.json' -o -name '*.[ch]' -o -name CMakeLists.txt)
-C_FILES := $(shell find runtime tests/c examples benchmarks -name '*.[ch]')
+C_FILES := $(shell find runtime edgelstm tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 # More processes than two cores: a good part of the tests waits, for servers and for the disk.
 PYTEST := $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal

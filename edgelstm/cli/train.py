@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,11 @@ _WORSE = 0.1  # how much less is right as deployed, that it is worth a word
 @click.option(
     "--resume", is_flag=True, help="Go on from the last epoch of a run that was interrupted: the result is the same."
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    help="Of training in C; by default one for each processor. The result is the same with any number.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     config: Path,
@@ -65,6 +71,7 @@ def command(
     changes: tuple[str, ...],
     no_examples: bool,
     resume: bool,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file.
@@ -79,10 +86,14 @@ def command(
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
+    from edgelstm.training.kernels import description
     from edgelstm.training.remarks import remarks
     from edgelstm.training.run_folder import RunFolder
 
     check_output(output, ".npz", [config])
+    if threads is not None:
+        os.environ["EDGELSTM_THREADS"] = str(threads)
+    computes = description()
     settings = load_config(config, data, changes)
     check_output(output, inputs=[settings.data.file])
     if seed is not None:
@@ -130,10 +141,12 @@ def command(
             "evaluations": [result.to_json() for result in results],
             "streamed": None if streamed is None else streamed.to_json(),
             "remarks": odd,
+            "computed_by": computes,
         }
         click.echo(json.dumps(report, allow_nan=False))
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
+    click.echo(f"  {'trained by':<13} {computes}")
     for result in results:
         _tell(result.precision, result, "")
     if streamed is not None:

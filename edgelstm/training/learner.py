@@ -35,7 +35,7 @@ class Learner:
                 }
                 for layer, state in self._states.items()
             }
-        run = self._network.run(parameters, batch.x, drops, self._memories, before)
+        run = self._network.run(parameters, batch.x, drops, self._memories, before, batch.lengths)
         if batch.begins is not None:
             self._states, self._drops = run.after(), drops
         # Scores come every `stride` frames: lengths and the frames to skip are counted in rows of scores from here.

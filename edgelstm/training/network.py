@@ -10,12 +10,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.layers import Layer, Shape
 from edgelstm.road import Placed, lay
-from edgelstm.training.layers import Arrays, Floats, Memory, State, Tape, Trainable
+from edgelstm.training.kernels import Compiled, compiled
+from edgelstm.training.layers import Arrays, Floats, Memory, Tape, Trainable
+from edgelstm.training.passes import Parameters, Pass, States
 
-Parameters = dict[str, Floats]
-"""By layer and field: `lstm0.W`, `lstm0.R`, `gru0.rb`, `conv0.W` …: shapes as in `edgelstm.layers`."""
-States = Mapping[str, State]
-"""By layer: what it carries from one piece of a recording to the next."""
+__all__ = ["Memories", "Network", "Parameters", "Pass", "States", "begin", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -59,48 +58,63 @@ class Network:
         parameters: Parameters,
         x: Floats,
         drops: Mapping[str, Floats] | None = None,
-        memories: Mapping[str, Memory] | None = None,
+        memories: Memories | None = None,
         before: States | None = None,
+        lengths: NDArray[np.int64] | None = None,
     ) -> Pass:
         """Forward over normalized frames x (T, features, B), T at least `stride`.
 
         drops: factors (values, B) or (runs, values, B) on the results of the layers that it names. With `memories`,
-        of every layer, the pass lives until the next one that uses them. before: instead of fresh states, what an
-        earlier pass over a multiple of `stride` frames left in `after`; no gradient passes into it.
+        the pass lives until the next one that uses them, and is in C where it can be. before: instead of fresh
+        states, what an earlier pass over a multiple of `stride` frames left in `after`; no gradient passes into it.
+        lengths (B,): frames that count, 1 or more each. Scores that end behind them are arbitrary, and so may states
+        be that are asked for as of there; their gradient has to be 0.
         """
         drops = drops or {}
-        memories = memories or self.memories()
         states: States = before or {}
+        kernels = memories.compiled if memories else None
+        if kernels and kernels.takes(parameters, x, drops):
+            return kernels.run(parameters, x, drops, states, lengths)
+        memories = memories or Memories()
         tapes = []
         flow = x
         for layer, at in zip(self.layers, self.road, strict=True):
             tape = layer.forward(
-                weights_of(parameters, at.name), flow, at.source, memories[at.name], states.get(at.name)
+                weights_of(parameters, at.name), flow, at.source, memories.of(at.name), states.get(at.name)
             )
             tapes.append(tape)
             flow = tape.result * drops[at.name] if at.name in drops else tape.result
-        return Pass(self, flow, tapes, drops)
+        return _TapedPass(self, flow, tapes, drops)
 
-    def memories(self) -> dict[str, Memory]:
-        """Working memory for every layer, for `run`."""
-        return {at.name: Memory() for at in self.road}
+    def memories(self) -> Memories:
+        """Working memory for `run`."""
+        return Memories(compiled(self.layers, self.road))
+
+
+class Memories:
+    """What passes of one network work in, one after the other: the C library's memory where it can be used, or else
+    some for each layer."""
+
+    def __init__(self, kernels: Compiled | None = None) -> None:
+        self.compiled = kernels
+        self._layers: dict[str, Memory] = {}
+
+    def of(self, layer: str) -> Memory:
+        """That of one layer, by its name."""
+        return self._layers.setdefault(layer, Memory())
 
 
 @dataclass(eq=False)
-class Pass:
-    """One forward pass over a batch, ready to go backward."""
-
+class _TapedPass(Pass):
     network: Network
-    scores: Floats  # (T // stride, outputs, B)
+    scores: Floats
     _tapes: Sequence[Tape]
     _drops: Mapping[str, Floats]
 
     def after(self) -> States:
-        """The states after the last frame, for the next piece of the same recordings; before `gradients`."""
         return {at.name: tape.after() for at, tape in zip(self.network.road, self._tapes, strict=True)}
 
     def gradients(self, dscores: Floats) -> Parameters:
-        """The gradient by every parameter, from the one by the scores, of their shape. Can be asked once."""
         road = self.network.road
         first = next(n for n, at in enumerate(road) if at.layer.arrays)  # what lies before has nothing to learn
         gradients: Parameters = {}

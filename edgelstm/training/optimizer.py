@@ -9,14 +9,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgelstm.training.config import Training
+from edgelstm.training.kernels import AdamSettings, MomentumSettings, Steps, steps_of
 from edgelstm.training.layers import Floats
 from edgelstm.training.network import Parameters
 
 
 def clip_by_global_norm(gradients: Parameters, largest: float) -> float:
     """Scale all gradients, in place, so that their common norm is at most `largest`; the norm before."""
-    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values()))
-    if norm > largest:
+    kernels = steps_of(gradients)
+    norm = math.sqrt(kernels.squares() if kernels else sum(float(np.vdot(g, g)) for g in gradients.values()))
+    if norm > largest and kernels:
+        kernels.scale(largest / norm)
+    elif norm > largest:
         for gradient in gradients.values():
             gradient *= largest / norm
     return norm
@@ -52,10 +56,18 @@ class Optimizer(ABC):
 
     def step(self, gradients: Parameters, rate: float) -> None:
         self.steps += 1
+        kernels = steps_of(self.parameters, gradients, *self.moments.values())
+        if kernels:
+            self._step_in_c(kernels, gradients, rate)
+            return
         for name, value in self.parameters.items():
             if value.ndim >= 2 and self.weight_decay:
                 value *= 1 - rate * self.weight_decay
             value -= self._move(name, gradients[name], rate)
+
+    @abstractmethod
+    def _step_in_c(self, kernels: Steps, gradients: Parameters, rate: float) -> None:
+        """The same for all parameters at once."""
 
     @abstractmethod
     def _move(self, name: str, gradient: Floats, rate: float) -> Floats:
@@ -78,6 +90,17 @@ class Adam(Optimizer):
         move: Floats = rate / unbias1 * first / (np.sqrt(second / unbias2) + self.EPSILON)
         return move
 
+    def _step_in_c(self, kernels: Steps, gradients: Parameters, rate: float) -> None:
+        settings = AdamSettings(
+            rate=rate / (1 - self.BETA1**self.steps),
+            first=1 - self.BETA1,
+            second=1 - self.BETA2,
+            unbias=1 / (1 - self.BETA2**self.steps),
+            epsilon=self.EPSILON,
+            keep=1 - rate * self.weight_decay,
+        )
+        kernels.adam(gradients, self.moments["first"], self.moments["second"], settings)
+
 
 class SGD(Optimizer):
     """Gradient descent with momentum (Polyak 1964), or Nesterov's as Sutskever et al. 2013 write it: the step is by
@@ -95,6 +118,12 @@ class SGD(Optimizer):
         velocity += gradient
         move: Floats = rate * (gradient + self.momentum * velocity if self.nesterov else velocity)
         return move
+
+    def _step_in_c(self, kernels: Steps, gradients: Parameters, rate: float) -> None:
+        settings = MomentumSettings(
+            rate=rate, momentum=self.momentum, keep=1 - rate * self.weight_decay, nesterov=self.nesterov
+        )
+        kernels.descend(gradients, self.moments["velocity"], settings)
 
 
 def optimizer_of(parameters: Parameters, settings: Training) -> Optimizer:
@@ -119,5 +148,9 @@ class Average:
     def update(self, parameters: Parameters) -> None:
         self.steps += 1
         keep = min(self.decay, (self.steps - 1) / self.steps)
+        kernels = steps_of(self.values, parameters)
+        if kernels:
+            kernels.average(parameters, 1 - keep)
+            return
         for name, value in self.values.items():
             value += (1 - keep) * (parameters[name] - value)

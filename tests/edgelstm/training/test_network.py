@@ -16,7 +16,7 @@ from edgelstm.training.layers import (
     TrainableLSTM,
 )
 from edgelstm.training.losses import Objective
-from edgelstm.training.network import Network, Parameters, begin
+from edgelstm.training.network import Memories, Network, Parameters, begin
 
 SCORES = TrainableDense(4, "linear")
 NETWORKS: dict[str, tuple[Trainable, ...]] = {
@@ -86,7 +86,7 @@ def test_padding_changes_nothing(name: str) -> None:
 
 def test_memory_that_is_used_again_changes_nothing() -> None:
     network, parameters = shaken(NETWORKS["strides"])
-    memories = network.memories()
+    memories = Memories()
     rng = np.random.default_rng(0)
     for frames, batch in ((30, 4), (12, 2), (36, 3)):
         x = rng.normal(size=(frames, 3, batch)).astype(np.float32)

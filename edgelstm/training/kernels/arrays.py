@@ -1,0 +1,35 @@
+"""Arrays of numpy as the C library takes them. A pointer lives as long as the array that it is to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ctypes import c_uint64, c_void_p
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from edgelstm.training.kernels.library import Array
+from edgelstm.training.layers import Floats
+
+Table: TypeAlias = Any  # of ctypes, whose arrays have a type for each length
+
+
+def is_plain(value: Floats) -> bool:
+    """Whether C can read its numbers one after the other."""
+    return value.dtype == np.float32 and value.flags.c_contiguous
+
+
+def pointers(values: Sequence[Floats | None]) -> Table:
+    """A table of pointers, NULL for None."""
+    return (c_void_p * len(values))(*(None if value is None else value.ctypes.data for value in values))
+
+
+def sizes(values: Iterable[Floats]) -> Table:
+    """A table of how many numbers each has."""
+    counts = [value.size for value in values]
+    return (c_uint64 * len(counts))(*counts)
+
+
+def strided(value: Floats) -> Array:
+    """float32 (frames, values, sequences) wherever its numbers lie."""
+    return Array(value.ctypes.data, *(step // value.itemsize for step in value.strides))

@@ -1,0 +1,3 @@
+#include "body.h"
+
+const struct el_set el_set_neon = {"neon", EL_FUNCTIONS};

@@ -1,0 +1,233 @@
+"""Training in C against the same in numpy, which finite differences hold (test_gradients.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgelstm.layers import Shape
+from edgelstm.training.kernels import description, threads
+from edgelstm.training.kernels.library import library
+from edgelstm.training.kernels.sizes import KINDS
+from edgelstm.training.layers import (
+    Floats,
+    Trainable,
+    TrainableContext,
+    TrainableConv,
+    TrainableDense,
+    TrainableGRU,
+    TrainableLSTM,
+)
+from edgelstm.training.network import Memories, Network, Parameters, begin
+from edgelstm.training.optimizer import SGD, Adam, Average, Optimizer, clip_by_global_norm
+
+SCORES = TrainableDense(4, "linear")
+WIDTHS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 33, 70])
+
+
+@pytest.fixture(autouse=True)
+def _library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGELSTM_TRAINING", raising=False)
+    if library() is None:
+        pytest.skip("this installation has no C library for training")
+
+
+@st.composite
+def layer_lists(draw: st.DrawFn) -> tuple[Trainable, ...]:
+    """One to four layers of any kind that C has, each of which takes what the one before gives, and scores."""
+    layers: list[Trainable] = []
+    shape = Shape(1, 3)
+    for kind in draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4)):
+        if kind == "context":
+            rows = draw(st.integers(1, 5))
+            layers.append(TrainableContext(rows, draw(st.integers(1, rows))))
+            shape = Shape(rows, shape.size)
+        elif kind == "conv":
+            dilation = draw(st.integers(1, 2))
+            taps = draw(st.integers(1, (shape.rows - 1) // dilation + 1))
+            stride, activation = draw(st.integers(1, 2)), draw(st.sampled_from(["linear", "relu"]))
+            layers.append(TrainableConv(draw(WIDTHS), taps, stride, dilation, activation))
+            rows = (shape.rows - (taps - 1) * dilation - 1) // stride + 1
+            shape = Shape(rows, layers[-1].filters)
+        else:
+            made = {
+                "lstm": lambda: TrainableLSTM(draw(WIDTHS)),
+                "gru": lambda: TrainableGRU(draw(WIDTHS), draw(st.sampled_from(["after", "before"]))),
+                "dense": lambda: TrainableDense(draw(WIDTHS), draw(st.sampled_from(["linear", "relu"]))),
+            }
+            layers.append(made[kind]())
+            shape = Shape(1, layers[-1].units)
+    return (*layers, SCORES)
+
+
+def begun(layers: tuple[Trainable, ...], rng: np.random.Generator, features: int = 3) -> tuple[Network, Parameters]:
+    network, parameters = begin(layers, features, rng)
+    for value in parameters.values():
+        value += (0.2 * rng.standard_normal(value.shape)).astype(np.float32)
+    return network, parameters
+
+
+def in_c(network: Network) -> Memories:
+    memories = network.memories()
+    assert memories.compiled is not None
+    return memories
+
+
+def near(found: Floats, expected: Floats, most: float = 1e-5) -> None:
+    """Within 1e-5 of the largest value."""
+    assert found.shape == expected.shape
+    if expected.size:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=most * max(np.abs(expected).max(), 1e-3))
+
+
+@given(layer_lists(), st.integers(1, 40), st.integers(1, 3), st.integers(0, 2**32), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_c_computes_what_numpy_does(
+    layers: tuple[Trainable, ...], sequences: int, count: int, seed: int, dropping: bool, carrying: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    network, parameters = begun(layers, rng)
+    frames = network.stride * int(rng.integers(1, 12))
+    x = rng.normal(size=(frames, 3, sequences)).astype(np.float32)
+    drops = network.drops(0.3, sequences, rng, np.float32) if dropping else {}
+    before = network.run(parameters, x[::-1]).after() if carrying else None
+    lengths = rng.integers(1, frames + 1, sequences)
+    plain = network.run(parameters, x, drops, before=before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGELSTM_THREADS", str(count))
+        memories = in_c(network)
+        for ends in (None, lengths):
+            run = network.run(parameters, x, drops, memories, before, ends)
+            rows = (np.full(sequences, frames) if ends is None else ends) // network.stride
+            counts = np.arange(len(plain.scores))[:, None, None] < rows
+            assert np.isfinite(run.scores).all()
+            near(run.scores * counts, plain.scores * counts)
+            if ends is None:
+                for name, state in plain.after().items():
+                    for part, value in state.items():
+                        near(run.after()[name][part], value)
+            dscores = (rng.normal(size=plain.scores.shape) * counts).astype(np.float32)
+            expected = network.run(parameters, x, drops, before=before).gradients(dscores)
+            found = run.gradients(dscores)
+            assert found.keys() == expected.keys()
+            for name, gradient in expected.items():
+                near(found[name], gradient, 2e-5)
+
+
+def runs(count: int, patch: pytest.MonkeyPatch) -> Iterator[Floats]:
+    """Three steps of a network too large for one chunk, with this many threads: all that they give."""
+    patch.setenv("EDGELSTM_THREADS", str(count))
+    rng = np.random.default_rng(3)
+    network, parameters = begun((TrainableContext(3, 3), TrainableLSTM(130), TrainableDense(20), SCORES), rng)
+    memories, adam, average = in_c(network), Adam(parameters, 0.1), Average(parameters, 0.9)
+    for _ in range(3):
+        x = rng.normal(size=(12, 3, 50)).astype(np.float32)
+        run = network.run(parameters, x, network.drops(0.2, 50, rng, np.float32), memories)
+        gradients = run.gradients(rng.normal(size=run.scores.shape).astype(np.float32))
+        yield np.array(clip_by_global_norm(gradients, 1.0))
+        adam.step(gradients, 0.01)
+        average.update(parameters)
+        yield run.scores
+    yield from parameters.values()
+    yield from average.values.values()
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in zip(*([*runs(count, monkeypatch)] for count in (1, 2, 3)), strict=True):
+        for other in found[1:]:
+            np.testing.assert_array_equal(other, found[0])
+
+
+def test_a_state_given_as_of_a_sequences_end_goes_on_from_there() -> None:
+    network, parameters = begun(
+        (TrainableLSTM(9), TrainableContext(3, 2), TrainableLSTM(5), SCORES), np.random.default_rng(4)
+    )
+    x = np.random.default_rng(5).normal(size=(20, 3, 3)).astype(np.float32)
+    lengths, memories = np.array([8, 14, 20]), in_c(network)
+    states = network.run(parameters, x, {}, memories, None, lengths).after()
+    for column, length in enumerate(lengths):
+        whole = network.run(parameters, x[:length, :, column : column + 1]).after()
+        for name, state in whole.items():
+            for part, value in state.items():
+                near(states[name][part][..., column : column + 1], value)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda p: Adam(p, 0.1), lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, nesterov=True)]
+)
+def test_the_optimizers_steps_are_numpys(
+    make: Callable[[Parameters], Optimizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = {"W": (70, 33), "b": (129,), "taps": (3, 2, 5)}
+    results = []
+    for how in ("c", "numpy"):
+        monkeypatch.setenv("EDGELSTM_TRAINING", how)
+        rng = np.random.default_rng(6)
+        parameters = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+        optimizer = make(parameters)
+        average = Average(parameters, 0.9)
+        norms = []
+        for _ in range(4):
+            gradients = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+            norms.append(clip_by_global_norm(gradients, 1.0))
+            optimizer.step(gradients, 0.01)
+            average.update(parameters)
+        results.append((norms, parameters, average.values))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    for mine, expected in zip(results[0][1:], results[1][1:]):
+        for name in shapes:
+            near(mine[name], expected[name])
+
+
+def test_tanh_is_within_five_units_in_the_last_place() -> None:
+    a = np.concatenate([np.linspace(-12, 12, 1 << 16), np.geomspace(1e-30, 1e-3, 1 << 12)]).astype(np.float32)
+    found = np.empty_like(a)
+    loaded = library()
+    assert loaded is not None
+    loaded.el_tanh(a.size, a.ctypes.data, found.ctypes.data)
+    expected = np.tanh(a.astype(np.float64))
+    units = np.abs(found - expected) / np.spacing(np.abs(expected).astype(np.float32))
+    assert units.max() <= 5
+
+
+def test_a_loss_that_is_no_number_stays_one() -> None:
+    network, parameters = begun((TrainableLSTM(5), SCORES), np.random.default_rng(7))
+    x = np.full((4, 3, 2), np.nan, np.float32)
+    assert np.isnan(network.run(parameters, x, memories=in_c(network)).scores).all()
+
+
+def test_what_an_earlier_batch_left_changes_nothing() -> None:
+    rng = np.random.default_rng(9)
+    layers = (TrainableContext(4, 2), TrainableConv(5, 2, 1, 2), TrainableLSTM(9), TrainableDense(5), SCORES)
+    network, parameters = begun(layers, rng)
+    clean, dirty = in_c(network), in_c(network)
+    x = rng.normal(size=(8, 3, 20)).astype(np.float32)
+    wrong = network.run(parameters, np.full_like(x, np.nan), memories=dirty)
+    wrong.gradients(np.full_like(wrong.scores, np.nan))
+    runs = [network.run(parameters, x, memories=memories) for memories in (clean, dirty)]
+    np.testing.assert_array_equal(runs[0].scores, runs[1].scores)
+    found = [run.gradients(np.ones_like(run.scores)) for run in runs]
+    for name in parameters:
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+
+
+def test_what_c_cannot_take_goes_through_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, parameters = begin((TrainableLSTM(5), SCORES), 3, np.random.default_rng(8), np.float64)
+    assert network.run(parameters, np.zeros((4, 3, 2)), memories=network.memories()).scores.dtype == np.float64
+    monkeypatch.setenv("EDGELSTM_TRAINING", "numpy")
+    assert network.memories().compiled is None
+    assert description() == "numpy"
+
+
+def test_variables_say_what_is_wrong_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("0", "-1", "two", "257"):
+        monkeypatch.setenv("EDGELSTM_THREADS", wrong)
+        with pytest.raises(ValueError, match=rf"EDGELSTM_THREADS: '{wrong}', expected 1 to 256"):
+            threads()
+    monkeypatch.setenv("EDGELSTM_TRAINING", "fortran")
+    with pytest.raises(ValueError, match="EDGELSTM_TRAINING: 'fortran', expected c or numpy"):
+        library()
