@@ -188,7 +188,7 @@ EL_API el_status el_model_info(const el_model *model, el_info *info);
 EL_API el_status el_model_layer(const el_model *model, size_t index, el_layer_info *info);
 
 /* Describe part `index` of the state, of which there are info.parts, in the order of snapshots: the
- * parts of each layer, then the sums of scores where the model's own answers are means.
+ * parts of each layer, then the sums of scores where the model's own answers pool them.
  * EL_ERROR_ARGUMENT for others. */
 EL_API el_status el_model_part(const el_model *model, size_t index, el_part_info *info);
 
