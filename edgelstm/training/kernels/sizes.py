@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from edgelstm.layers import Shape
 from edgelstm.training.kernels.library import Sizes
-from edgelstm.training.layers import Trainable, TrainableContext, TrainableConv, TrainableDense, TrainableLSTM
+from edgelstm.training.layers import (
+    Trainable,
+    TrainableContext,
+    TrainableConv,
+    TrainableDense,
+    TrainableGRU,
+    TrainableLSTM,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,17 @@ def _lstm(layer: Trainable, source: Shape) -> Sizes:
 def _lstm_states(layer: Trainable, source: Shape) -> dict[str, tuple[int, ...]]:  # noqa: ARG001
     assert isinstance(layer, TrainableLSTM)
     return {"h": (layer.units,), "c": (layer.units,)}
+
+
+def _gru(layer: Trainable, source: Shape) -> Sizes:
+    assert isinstance(layer, TrainableGRU)
+    before = layer.reset == "before"
+    return Sizes(kind=1, rows=source.rows, channels=source.channels, units=layer.units, reset_before=before)
+
+
+def _gru_states(layer: Trainable, source: Shape) -> dict[str, tuple[int, ...]]:  # noqa: ARG001
+    assert isinstance(layer, TrainableGRU)
+    return {"h": (layer.units,)}
 
 
 def _context(layer: Trainable, source: Shape) -> Sizes:
@@ -68,6 +86,7 @@ def _dense(layer: Trainable, source: Shape) -> Sizes:
 
 KINDS: dict[str, Kind] = {
     "lstm": Kind(("W", "R", "b"), _lstm, _lstm_states),
+    "gru": Kind(("W", "R", "b", "rb"), _gru, _gru_states),
     "context": Kind((), _context, _context_states),
     "conv": Kind(("W", "b"), _conv, _none),
     "dense": Kind(("W", "b"), _dense, _none),
