@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -176,6 +177,28 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_kept(tmp_path: Path
         train(data, config, spoil, kept)
     header = json.loads(read_npz(kept.path)["header"].tobytes())
     assert [epoch["number"] for epoch in header["history"]] == [1, 2]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    """Files may grow to 1,000 bytes: less than any checkpoint has."""
+    data, config = made(), parse_config(RECIPE)
+    whole, kept = train(data, config), checkpoint(tmp_path, config, data)
+
+    def until(epoch: Epoch) -> None:
+        if epoch.number == 2:
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(OSError, match=r"too large: '.*checkpoint.npz"):
+            train(data, config, until, kept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+    assert len(json.loads(read_npz(kept.path)["header"].tobytes())["history"]) == 2
+    resumed = train(data, config, checkpoint=kept, resumes=True)
+    np.testing.assert_array_equal(weights(resumed.model), weights(whole.model))
 
 
 @pytest.mark.slow
