@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import check_output
+from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 
 if TYPE_CHECKING:
     from edgelstm.importers import Gates, Imported
+    from edgelstm.importers.proof import ImportProof
+    from edgelstm.runtime.frame import Float32
 
 
 def _names(_context: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -44,6 +46,8 @@ def _names(_context: click.Context, _param: click.Parameter, value: str | None) 
 @click.option("--features", callback=_names, metavar="NAMES", help="Of the columns of a frame, in their order.")
 @click.option("--rate", type=click.FloatRange(0, 1e9), default=0.0, metavar="HZ", help="Frames per second.")
 @click.option("--licence", default="", help="Of the weights, such as Apache-2.0.")
+@click.option("--data", type=click.Path(path_type=Path), help="Recordings of any format to compare on.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the model with FILE in its own engine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     file: Path,
@@ -57,14 +61,21 @@ def command(
     features: tuple[str, ...],
     rate: float,
     licence: str,
+    data: Path | None,
+    no_verify: bool,
     as_json: bool,
 ) -> None:
     """Read a model that was trained elsewhere and write it as model.npz, which export takes.
 
-    Files of PyTorch and safetensors are read, without these installed, and without running what is in them.
+    No framework has to be installed, and nothing that is in FILE runs here. ONNX files are run in their own engine
+    beside the model: frame by frame, with states carried, after a reset. The proof is stored as NAME.npz.proof.json.
+    Where a format has no engine, the model is "read, not proven".
     """
+    from edgelstm.files import write_whole
     from edgelstm.importers import Choices, read_model
+    from edgelstm.importers.proof import prove
     from edgelstm.model_file import save_model
+    from edgelstm.runtime.proven import proof_path
 
     if stream and window:
         raise click.UsageError(f"--stream: goes not with --window {window}, expected one of them")
@@ -72,25 +83,53 @@ def command(
     choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence)
     check_output(output, ".npz", [file])
     imported = read_model(file, choices)
+    proof = None
+    if imported.origin is not None and not no_verify:
+        with naming(file):
+            proof = prove(imported, _recordings(imported, data))
+    proof_path(output).unlink(missing_ok=True)  # of another model, if there is one
     save_model(imported.model, output)
+    if proof is not None:
+        write_whole(proof_path(output), proof.content(output))
     if as_json:
-        click.echo(json.dumps(_to_json(imported, output), allow_nan=False))
+        click.echo(json.dumps(_to_json(imported, output, proof), allow_nan=False))
     else:
-        _show(imported, output)
+        _show(imported, output, proof)
+    if proof is not None and not proof.passed:
+        raise SystemExit(GATE_FAILED)
 
 
-def _show(imported: Imported, output: Path) -> None:
+def _recordings(imported: Imported, data: Path | None) -> list[Float32]:
+    from edgelstm.again import read_frames_again
+    from edgelstm.matching import match_features
+
+    if data is None:
+        return []
+    model = imported.model
+    with naming(data), listed_problems():
+        dataset = match_features(model, read_frames_again(data, {}, model.feature_names, model.task))
+    return list(dataset.sequences)
+
+
+def _show(imported: Imported, output: Path, proof: ImportProof | None) -> None:
     model = imported.model
     road = ", ".join(f"{at.name} {at.result.size}" for at in model.road)
-    click.echo(style.accepted(paragraph(f"{output}: {model.weights:,} weights, read, not proven", "", "  ")))
+    text = f"{output}: {model.weights:,} weights"
+    if proof is None:
+        click.echo(style.accepted(paragraph(f"{text}, read, not proven", "", "  ")))
+    else:
+        says = "answers as the file does" if proof.passed else "answers otherwise than the file does"
+        click.echo(style.mark(proof.passed, paragraph(f"{text}, {says}", "", "  ")))
     click.echo(paragraph(f"frames of {model.features}, {road}, {model.activation}", "  ", "    "))
     for note in imported.notes:
         click.echo(paragraph(note, "  · ", "    "))
-    click.echo(paragraph(imported.unproven, "  · not proven: ", "    "))
-    click.echo(f"Next: edgelstm calibrate {shlex.quote(str(output))} recordings")
+    for line in proof.lines() if proof else [f"· not proven: {imported.unproven or '--no-verify'}"]:
+        click.echo(paragraph(line, "  ", "    "))
+    if proof is None or proof.passed:
+        click.echo(f"Next: edgelstm calibrate {shlex.quote(str(output))} recordings")
 
 
-def _to_json(imported: Imported, output: Path) -> dict[str, Any]:
+def _to_json(imported: Imported, output: Path, proof: ImportProof | None) -> dict[str, Any]:
     model = imported.model
     return {
         "output": str(output),
@@ -100,6 +139,6 @@ def _to_json(imported: Imported, output: Path) -> dict[str, Any]:
         "outputs": model.outputs,
         "layers": [{"name": at.name, "kind": at.layer.kind, "values": at.result.size} for at in model.road],
         "notes": list(imported.notes),
-        "proof": None,
+        "proof": None if proof is None else proof.to_json(),
         "unproven": imported.unproven,
     }

@@ -20,10 +20,19 @@ def reordered(array: Array, found: str, wanted: str) -> Array:
     return np.concatenate([blocks[letter] for letter in wanted])
 
 
-def lstm(W: Array, R: Array, b: Array | None, rb: Array | None = None, gates: str = "ifgo") -> LSTM:
-    """W (4H, I), R (4H, H) and one bias or two, (4H,), their rows in blocks as `gates` says; no bias is zeros."""
-    whole = _sum(b, rb, len(W))
-    return LSTM(*(reordered(array, gates, "ifgo") for array in (W, R, whole)))
+def lstm(
+    W: Array,
+    R: Array,
+    b: Array | None,
+    rb: Array | None = None,
+    gates: str = "ifgo",
+    h0: Array | None = None,
+    c0: Array | None = None,
+) -> LSTM:
+    """W (4H, I), R (4H, H) and one bias or two, (4H,), their rows in blocks as `gates` says; no bias is zeros, and so
+    are no states to begin with, (H,)."""
+    arrays = (reordered(array, gates, "ifgo") for array in (W, R, _sum(b, rb, len(W))))
+    return LSTM(*arrays, h0=h0, c0=c0)
 
 
 def gru(
@@ -33,6 +42,7 @@ def gru(
     rb: Array | None = None,
     gates: str = "zrn",
     reset: Literal["after", "before"] = "after",
+    h0: Array | None = None,
 ) -> GRU:
     """W (3H, I), R (3H, H), the bias b and the recurrent one rb, (3H,), their rows in blocks as `gates` says. The
     candidate's two biases stay apart where the reset comes after the product."""
@@ -46,7 +56,7 @@ def gru(
     both = 3 * H if reset == "before" else 2 * H
     whole[:both] += rb[:both]
     last = np.zeros(H) if reset == "before" else rb[2 * H :]
-    return GRU(W, R, whole.astype(np.float32), last.astype(np.float32), reset)
+    return GRU(W, R, whole.astype(np.float32), last.astype(np.float32), reset, h0=h0)
 
 
 def _sum(b: Array | None, rb: Array | None, rows: int) -> Array:

@@ -69,8 +69,8 @@ def _nam(values: Mapping[str, object]) -> tuple[list[Step], int, float]:
     steps: list[Step] = []
     for _ in range(config.num_layers):
         both, bias = flat.take(4 * H, width + H), flat.take(4 * H)
-        layer = cells.lstm(both[:, :width], both[:, width:], bias)
-        steps.append(replace(layer, h0=single(flat.take(H)), c0=single(flat.take(H))))
+        h0, c0 = single(flat.take(H)), single(flat.take(H))
+        steps.append(cells.lstm(both[:, :width], both[:, width:], bias, h0=h0, c0=c0))
         width = H
     steps.append(Dense(single(flat.take(1, H)), single(flat.take(1))))
     flat.end()

@@ -60,6 +60,12 @@ def _json(path: Path, choices: Choices) -> Imported:
     return read(path, choices)
 
 
+def _onnx(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.onnx_file import read
+
+    return read(path, choices)
+
+
 FORMATS = (
     Format("pytorch", "PyTorch's state_dict or TorchScript (.pt, .pth)", _zip_with("data.pkl"), _torch_zip),
     Format(
@@ -70,6 +76,7 @@ FORMATS = (
     ),
     Format("safetensors", "safetensors", lambda _, head: safetensors_file.looks_like(head), _safetensors),
     Format("json", "JSON of RTNeural or of a capture (.nam)", lambda _, head: head.lstrip()[:1] == b"{", _json),
+    Format("onnx", "ONNX (.onnx)", lambda path, _: path.suffix.lower() == ".onnx", _onnx),
 )
 """Asked in this order; the first that takes a file reads it."""
 

@@ -1,0 +1,80 @@
+"""Parsers written in C run in a process of their own, with limits: whatever a file does to them, it is one line here.
+
+The child writes plain arrays and a JSON object, which are checked as those of a stranger.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import records
+from edgelstm.data.npz import read_npz
+from edgelstm.plain import printable
+
+SECONDS = 60
+MEMORY = 8 << 30
+"""Of addresses; engines map much that they never touch."""
+MAX_BYTES = 1 << 30
+HEADER = "header"
+
+
+def in_child(module: str, *arguments: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What `module`, run as a program with `arguments` and the name of a file to write, says: a JSON object and
+    arrays. ValueError, one line, for what it refuses and for its end."""
+    with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
+        target = Path(folder) / "found.npz"
+        call = [sys.executable, "-P", "-m", module, *map(str, arguments), str(target)]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own module
+                call, capture_output=True, check=False, timeout=SECONDS, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired:
+            raise ValueError(f"its parser took more than {SECONDS} s, expected a small file") from None
+        if done.returncode:
+            raise ValueError(_why(done.returncode, done.stderr))
+        arrays = read_npz(target, MAX_BYTES)
+    header = records.parse_json(arrays.pop(HEADER).tobytes(), "what the parser found")
+    return header, arrays
+
+
+def _why(code: int, errors: bytes) -> str:
+    lines = [line for line in errors.decode("utf-8", "replace").splitlines() if line.strip()]
+    said = [line.removeprefix(_MARK) for line in lines if line.startswith(_MARK)]
+    if said:
+        return printable(said[-1], 400)
+    if code < 0:
+        return f"its parser was ended by signal {-code}: damaged, or it takes too much memory"
+    return f"its parser failed: {printable(lines[-1], 200) if lines else 'no word'}"
+
+
+_MARK = "refused: "
+
+
+def limit() -> None:
+    """For the child, before it reads: no more memory and time than a model needs."""
+    import resource
+
+    for kind, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def refuse(problem: object) -> None:
+    """For the child: says why, and ends."""
+    print(_MARK + " ".join(str(problem).split())[:400], file=sys.stderr)
+    sys.exit(1)
+
+
+def tell(target: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """For the child: what it found."""
+    text = np.frombuffer(records.to_text(header).encode(), np.uint8)
+    with Path(target).open("wb") as file:
+        np.savez(file, **{HEADER: text}, **arrays)  # type: ignore[arg-type]

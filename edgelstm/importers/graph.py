@@ -1,0 +1,47 @@
+"""A graph of operators as plain data, whichever format it comes from; operators go by ONNX's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    op: str
+    name: str
+    inputs: tuple[str, ...]  # "" where an optional one is absent
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def input(self, place: int) -> str:
+        """The name at `place`, "" where there is none."""
+        return self.inputs[place] if place < len(self.inputs) else ""
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.op} {self.name or self.outputs[0]!r:.60}"
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Array]
+    inputs: Mapping[str, tuple[int, ...]]  # name → shape, in their order
+    outputs: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]  # of every result that is known
+
+    @cached_property
+    def makers(self) -> Mapping[str, Node]:
+        """Name of a result → the node that gives it."""
+        return {name: node for node in self.nodes for name in node.outputs if name}
+
+    def constant(self, name: str) -> Array | None:
+        return self.constants.get(name)
