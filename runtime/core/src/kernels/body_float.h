@@ -57,21 +57,21 @@ INLINE vf state_float(vf x) {
 /* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers. */
 INLINE void add_products_float(const float *weights, size_t block_size, const int blocks,
                                uint32_t columns, const float *x, vf (*sums)[PARTS]) {
-    vf totals[EL_GATES][PARTS]; /* sums of its own: only those stay in registers */
-    for (int block = 0; block < blocks; block++)
-        for (int part = 0; part < PARTS; part++)
-            totals[block][part] = sums[block][part];
-    for (uint32_t column = 0; column < columns; column++, weights += 16) {
-        vf value = splat_float(x[column]);
+    for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
+        uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
+        vf totals[EL_GATES][PARTS] = {{{0}}}; /* of their own: only those stay in registers */
+        for (uint32_t column = from; column < to; column++, weights += 16) {
+            vf value = splat_float(x[column]);
+            for (int block = 0; block < blocks; block++)
+                for (int part = 0; part < PARTS; part++)
+                    totals[block][part] =
+                        fuse(load_float(weights + (size_t)block * block_size + part * LANES32),
+                             value, totals[block][part]);
+        }
         for (int block = 0; block < blocks; block++)
             for (int part = 0; part < PARTS; part++)
-                totals[block][part] =
-                    fuse(load_float(weights + (size_t)block * block_size + part * LANES32), value,
-                         totals[block][part]);
+                sums[block][part] += totals[block][part];
     }
-    for (int block = 0; block < blocks; block++)
-        for (int part = 0; part < PARTS; part++)
-            sums[block][part] = totals[block][part];
 }
 
 INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,

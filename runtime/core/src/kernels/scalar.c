@@ -140,9 +140,15 @@ static void gru_int8(const el_gru *gru, const int32_t *from_x, const int32_t *fr
 #ifndef EL_NO_FLOAT32
 static const float *add_products_float32(const float *weights, uint32_t columns, const float *x,
                                          float sums[EL_BLOCK_ROWS]) {
-    for (uint32_t column = 0; column < columns; column++, weights += EL_BLOCK_ROWS)
+    for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
+        uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
+        float totals[EL_BLOCK_ROWS] = {0};
+        for (uint32_t column = from; column < to; column++, weights += EL_BLOCK_ROWS)
+            for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+                totals[row] += weights[row] * x[column];
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
-            sums[row] += weights[row] * x[column];
+            sums[row] += totals[row];
+    }
     return weights;
 }
 
