@@ -16,6 +16,7 @@ from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.data.options import ReadOptions
+    from edgelstm.data.recordings import Recordings
 
 
 @click.group("data", cls=NearestGroup, epilog="Example: edgelstm data inspect recordings/")
@@ -60,14 +61,13 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
 def inspect(data: Path, as_json: bool, **given: str) -> None:
     """Show what is understood of DATA: recordings, labels, groups, the range of every column, holes.
 
-    DATA is a folder of CSV or WAV files, one CSV file, an sktime .ts file or an NPZ file.
+    DATA is a folder of CSV, WAV or text files, one CSV file, an sktime .ts file or an NPZ file.
     """
     from edgelstm.cli.show.data import print_summary
-    from edgelstm.data.read import find_format, read_recordings
     from edgelstm.data.summary import summarize
 
     with listed_problems():
-        found = summarize(read_recordings(data, to_options(given)), find_format(data).name)
+        found = summarize(*_read(data, given))
     if as_json:
         click.echo(json.dumps(found.to_json(), allow_nan=False))
     else:
@@ -83,13 +83,12 @@ def convert(data: Path, output: Path, force: bool, **given: str) -> None:
     """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
     from edgelstm.data.labels import labels_of
     from edgelstm.data.npz_writing import save_recordings
-    from edgelstm.data.read import read_recordings
 
     check_output(output, ".npz", [data])
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     with listed_problems():
-        found = read_recordings(data, to_options(given))
+        found, _ = _read(data, given)
     save_recordings(found, output)
     told = (
         counted(len(found.target_names), "target") if found.target_names else counted(len(labels_of(found)), "label")
@@ -97,6 +96,19 @@ def convert(data: Path, output: Path, force: bool, **given: str) -> None:
     click.echo(
         style.passed(f"{output}: {counted(len(found.recordings), 'recording')}, {found.frames:,} frames, {told}")
     )
+
+
+def _read(data: Path, given: dict[str, str]) -> tuple[Recordings, str]:
+    """The recordings, and the name of the format in which they lie there. Texts are symbols, as the task `text` takes
+    them."""
+    from edgelstm.cli.show.data import TEXTS
+    from edgelstm.data.read import find_format, read_recordings
+    from edgelstm.data.texts import holds_texts
+    from edgelstm.tasks import Text
+
+    if data.exists() and holds_texts(data):
+        return Text().recordings(data, to_options(given)), TEXTS
+    return read_recordings(data, to_options(given)), find_format(data).name
 
 
 def to_options(given: dict[str, str]) -> ReadOptions:

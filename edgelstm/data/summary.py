@@ -17,6 +17,7 @@ from edgelstm.data.store import chunked, every_nth
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
 _LEAST_STEPS = 8  # by which a column is known to count frames
+_EVEN = 0.01  # of a step, by which steps of a counter may differ
 _STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
 _MOST_VALUES = 1 << 21  # that medians are taken over: of more, every n-th frame's
 
@@ -131,16 +132,18 @@ def _parts(arrays: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
 
 
 def _rise(arrays: list[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """(columns,): by how much each rises from frame to frame where that is always the same whole number; else 0."""
-    least, most, count = np.inf, -np.inf, 0
+    """(columns,): by how much each rises from frame to frame where that is always the same, nearly; else 0."""
+    least, most, coarse, count = np.inf, -np.inf, 0.0, 0
     for part in _parts(arrays):
         steps = np.diff(part, axis=0)
         if len(steps):
             least, most = np.minimum(least, steps.min(axis=0)), np.maximum(most, steps.max(axis=0))
+            coarse = np.maximum(coarse, np.spacing(np.abs(part).max(axis=0)))
         count += len(steps)
     if count < _LEAST_STEPS:
         return np.zeros(arrays[0].shape[1])
-    return np.where((least == most) & (least >= 1) & (least == np.rint(least)), least, 0.0)
+    rise = np.where(np.isfinite(least), least + most, 0) / 2
+    return np.where((least > 0) & (most - least <= _EVEN * rise + 2 * coarse), rise, 0.0)
 
 
 def _remark(least: float, median: float, most: float, deviation: float, rise: float) -> str:
@@ -153,7 +156,8 @@ def _remark(least: float, median: float, most: float, deviation: float, rise: fl
         )
     if rise:
         return (
-            f"rises by {rise:g} at every frame: it counts, and measures nothing; name it with --time, or take it out"
+            f"rises by {rise:.4g} at every frame: it counts, and measures nothing; name it with --time, or take it "
+            "out"
         )
     return ""
 

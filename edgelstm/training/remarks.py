@@ -30,9 +30,10 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"{training.name}: {training.features} features, but at most {longest} frames in a recording; if X is "
             "(cases, channels, time), give X.transpose(0, 2, 1)"
         )
-    if names := still(training):
+    if config.task.normalizes and (names := still(training)):  # a symbol may be missing
         found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
-    found += [f"labels {words}" for words in alike(training.labels)]
+    if config.task.counts_classes:
+        found += [f"labels {words}" for words in alike(training.labels)]
     short = shorter(test, config.data.window)
     if short and not config.task.each_frame:
         found.append(

@@ -199,3 +199,16 @@ def test_a_recipe_is_proposed_for_texts(command: Command, tmp_path: Path) -> Non
     assert "noise" not in recipe
     dataset = read_dataset(data, DEFAULTS, Text())
     assert dataset.labels == dataset.feature_names
+
+
+def test_texts_are_looked_at_and_converted(command: Command, tmp_path: Path) -> None:
+    for n, words in enumerate(("abba", "A bad cab", "dad")):
+        (tmp_path / "texts").mkdir(exist_ok=True)
+        (tmp_path / "texts" / f"{n}.txt").write_text(words)
+    shown = command("data", "inspect", tmp_path / "texts").out
+    assert "recordings  3 of 3 to 9 frames" in shown
+    assert "symbols     7:   A a b c d other" in shown
+    assert "tells nothing" not in shown
+    assert command("data", "convert", tmp_path / "texts", "-o", tmp_path / "t.npz").code == 0
+    first = Text().dataset(Text().recordings(tmp_path / "t.npz", DEFAULTS)).sequences[0]
+    assert "".join(" Aabcd"[n] for n in first.argmax(axis=1)) == "abba"

@@ -13,6 +13,9 @@ from edgelstm.devices.units import show_rate
 if TYPE_CHECKING:
     from edgelstm.data.summary import Summary
 
+TEXTS = "txt"
+"""The format whose columns are symbols."""
+
 _MOST = 12  # names, notes
 
 
@@ -20,6 +23,8 @@ def print_summary(found: Summary) -> None:
     """Counts, labels and groups, a table of columns, then what was noted."""
     click.echo(style.heading(text.plain(found.name, 60)))
     click.echo(text.named(_lines(found), indent="  "))
+    if found.format == TEXTS:
+        return
     click.echo()
     rows = [
         [
@@ -56,6 +61,8 @@ def _lines(found: Summary) -> list[tuple[str, str]]:
     lines.append(("groups", _counted(found.groups, "recordings") or "none: each recording is its own"))
     if found.test is not None:
         lines.append(("split", f"{found.test} recordings to test on, as the data say"))
+    if found.format == TEXTS:
+        lines.append(("symbols", f"{len(found.columns)}: {' '.join(text.plain(c.name, 8) for c in found.columns)}"))
     if found.left_out:
         lines.append(
             ("left out", ", ".join(text.plain(name, 32) or "one without a name" for name in found.left_out[:_MOST]))
