@@ -23,7 +23,8 @@ SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*
 C_FILES := $(shell find runtime edgelstm tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
 # More processes than two cores: a good part of the tests waits, for servers and for the disk.
-PYTEST := $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
+# Bytecode is kept, whatever the shell says: to make it anew costs each of them ten seconds.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
 .PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data models environment clean

@@ -150,7 +150,7 @@ def test_a_machine_without_wheels_is_told(tmp_path, architecture, libc, expected
         ("linux_aarch64", {"x": b"\0" * (65 << 20)}, None, "over 2000 files or 64 MiB"),
         ("linux_aarch64", {str(n): b"" for n in range(2001)}, None, "over 2000 files or 64 MiB"),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=lambda value: f"{len(value)} files" if isinstance(value, dict) else str(value)[:30],
 )
 def test_a_wheel_that_is_not_what_it_says_is_refused(tmp_path, tag, contents, said, expected):
     path = make_wheel(tmp_path, tag, contents, said=said)
