@@ -96,8 +96,8 @@ def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds
 
 def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> list[Said]:
     """What `evaluate_file` judges: of each sequence, from a fresh state."""
-    model, hop = stream.model, stream.answering.hop
-    check_lengths(model, dataset)
+    hop = stream.answering.hop
+    check_lengths(stream.model, dataset)
     if task.each_frame:
         check_streams(hop)
     gathered = Gathered(thresholds)
@@ -112,6 +112,13 @@ def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds:
             gathered.add(np.array([len(sequence)]), stream.answer()[None])
         gathered.end()
     return gathered.done()
+
+
+def said_along(stream: EngineStream, sequence: NDArray[np.float32], thresholds: tuple[float, ...]) -> Said:
+    """The answers that `stream` emits along one sequence (frames, features), from a fresh state."""
+    stream.reset()
+    emitted = np.concatenate([stream.push(part) for part in _long_parts([sequence])])
+    return Said(stream.answering.hop * np.arange(1, len(emitted) + 1), emitted, thresholds)
 
 
 def evaluate_file_streamed(

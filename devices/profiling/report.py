@@ -154,12 +154,16 @@ def read_report(path: str | Path) -> Report:
 
 def read_reports(path: str | Path) -> list[Report]:
     """A file with one report, or with a list of them as `edgelstm profile --json` prints for several boards."""
-    value = load(path, _MOST_BYTES)
+    return parse_reports(load(path, _MOST_BYTES), str(path))
+
+
+def parse_reports(value: Any, where: str) -> list[Report]:
+    """Of JSON as `read_reports` finds it in the file `where`."""
     if not isinstance(value, list):
-        return [Report.from_json(value, str(path))]
+        return [Report.from_json(value, where)]
     if not value:
-        raise ValueError(f"{path}: an empty list, expected reports")
-    return [Report.from_json(one, f"{path}[{n}]") for n, one in enumerate(value)]
+        raise ValueError(f"{where}: an empty list, expected reports")
+    return [Report.from_json(one, f"{where}[{n}]") for n, one in enumerate(value)]
 
 
 def write_report(report: Report, path: str | Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation
+    from edgelstm.model import Model
+    from edgelstm.report import Asked
+    from edgelstm.training import Epoch
     from edgelstm.training.config import Config
     from edgelstm.training.run_folder import RunFolder
 
@@ -54,6 +58,7 @@ _WORSE = 0.1  # how much less is right as deployed, that it is worth a word
 @click.option(
     "--no-examples", is_flag=True, help="Leave recordings out of the file; exports then need --data for their proof."
 )
+@click.option("--no-report", is_flag=True, help="Write no report.html and report.json into the run's folder.")
 @click.option(
     "--resume", is_flag=True, help="Go on from the last epoch of a run that was interrupted: the result is the same."
 )
@@ -70,6 +75,7 @@ def command(
     seed: int | None,
     changes: tuple[str, ...],
     no_examples: bool,
+    no_report: bool,
     resume: bool,
     threads: int | None,
     as_json: bool,
@@ -77,13 +83,15 @@ def command(
     """Train a model as CONFIG (TOML) says and write it, calibrated for int8, as an NPZ file.
 
     The folder beside it, model.run for model.npz, holds the recipe, versions, the data's hash and how training went;
-    while it goes on also a checkpoint of its last epoch, for --resume.
+    while it goes on also a checkpoint of its last epoch, for --resume, and then report.html, which shows how good the
+    model is (docs/reports.md).
     """
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data.known import marks_of
     from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
+    from edgelstm.report import Asked
     from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
     from edgelstm.training.kernels import description
@@ -131,10 +139,15 @@ def command(
     except ValueError as error:  # a float model it is all the same
         odd.append(f"no int8: {error}")
         click.echo(paragraph(odd[-1], "Note: "), err=True)
-    run.finish(trained.history, [result.to_json() for result in (*results, *([streamed] if streamed else []))])
+    run.finish(
+        output, trained.history, [result.to_json() for result in (*results, *([streamed] if streamed else []))]
+    )
+    asked = Asked(test_set, test, "what training kept for testing", tuple(odd))
+    page = None if no_report else _report(output, model, run, asked, trained.history)
     if as_json:
         report = {
             "output": str(output),
+            "report": None if page is None else str(page),
             "weights": model.weights,
             "epochs": len(trained.history),
             "seconds": sum(epoch.seconds for epoch in trained.history),
@@ -154,7 +167,22 @@ def command(
         here, there = results[0].headline.value, streamed.headline.value
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_streams_worse(settings), "  ! ", "    "))
+    if page is not None:
+        click.echo(f"  report        {page}")
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _report(output: Path, model: Model, run: RunFolder, asked: Asked, history: Sequence[Epoch]) -> Path | None:
+    """The page in the run's folder; None, with a note, where none could be made: the model is there all the same."""
+    from edgelstm.cli.reporting import PAGE, RECORD, history_of, make_report, write
+
+    page = run.path / PAGE
+    try:
+        write(make_report(output, model, asked, history_of(run.told, history)), page, run.path / RECORD)
+    except (OSError, ValueError) as error:
+        click.echo(paragraph(f"no report: {' '.join(str(error).split())}", "Note: "), err=True)
+        return None
+    return page
 
 
 def _streams_worse(settings: Config) -> str:

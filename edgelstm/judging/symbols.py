@@ -67,8 +67,7 @@ def symbols(
     for answers, truth in both:
         counted = np.flatnonzero(truth >= 0)
         known = truth[counted]
-        given = answers[counted, known].astype(np.float64)
-        bits -= float(np.log2(np.maximum(given, _LEAST)).sum())
+        bits += float(bits_of(answers[counted], known).sum())
         right += int((answers[counted].argmax(axis=1) == known).sum())
         counts += np.bincount(known, minlength=len(labels))
     count = int(counts.sum())
@@ -84,3 +83,11 @@ def symbols(
         of_frequencies=float(-(shares * np.log2(shares)).sum()),
         majority=float(shares.max()),
     )
+
+
+def bits_of(answers: Floats, truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(answers,): what each symbol cost that came, `truth` (answers,), by the probabilities (answers, labels) of what
+    would come; those of a truth of -1 mean nothing."""
+    given = answers[np.arange(len(truth)), truth].astype(np.float64)
+    bits: NDArray[np.float64] = -np.log2(np.maximum(given, _LEAST))
+    return bits

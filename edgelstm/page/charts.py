@@ -48,17 +48,19 @@ def lines(
     span: tuple[float, float] | None = None,
     log: bool = False,
     bands: Sequence[Band] = (),
+    limit: float | None = None,
     height: int = 130,
 ) -> Markup:
     """Courses over one another. Nothing where there are fewer than two points.
 
     x, y: labels of ticks. span: of the y axis, else what the points reach. log: y is logarithmic, and positive.
+    limit: a line across, which is always seen.
     """
     courses = [line for line in courses if line.points]
     if max((len(line.points) for line in courses), default=0) < 2:
         return Markup("")
     at = [place for line in courses for place, _ in line.points]
-    values = [value for line in courses for _, value in line.points]
+    values = [value for line in courses for _, value in line.points] + ([] if limit is None else [limit])
     top, bottom = 8, height + 8
     low, high = span or (min(values), max(values)) if log else span or padded(values, _LEAST_SPAN)
     of_y = logarithmic(low, high, bottom, top, y) if log else linear(low, high, bottom, top, y)
@@ -69,6 +71,9 @@ def lines(
         places = " ".join(f"{of_x.place(a):.1f},{of_y.place(b):.1f}" for a, b in line.points)
         drawn.append(tag("polyline", points=places, class_=f"line {line.style}"))
     named = [(line.name, line.style) for line in courses] + [(band.name, band.style) for band in bands]
+    if limit is not None:
+        place = f"{of_y.place(limit):.1f}"
+        drawn.append(tag("line", x1=_LEFT, x2=WIDTH - RIGHT, y1=place, y2=place, class_="rule"))
     legend = dict.fromkeys(one for one in named if one[0])
     return figure(title, bottom + 22, drawn, list(legend))
 

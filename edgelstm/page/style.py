@@ -79,6 +79,8 @@ tbody th { max-width: 46vw; white-space: normal; min-width: 150px; }
 .card th, .card td { padding: 4px 5px; }
 .card th:first-child { padding-left: 0; }
 .card tbody th { min-width: 0; white-space: nowrap; }
+.card .dense { font-size: .78rem; } .card .dense td, .card .dense th { padding: 4px 3px; }
+.card .dense th:first-child { white-space: normal; padding-left: 0; }
 td.words { white-space: normal; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; margin: 0; font-size: .88rem; }
 dt { color: var(--soft); } dd { margin: 0; }

@@ -44,6 +44,7 @@ class Epoch:
     best: bool  # the best so far: its weights are kept
     seconds: float
     cycle: int = 1  # of the learning rate
+    rate: float | None = None  # of learning, at its last step
 
 
 @dataclass(eq=False)

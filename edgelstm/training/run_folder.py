@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from collections.abc import Mapping, Sequence
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edgelstm.training.checkpoint import Checkpoint, Epoch, digest
 from edgelstm.training.config import Config
 
 RUN, CHECKPOINT = "run.json", "checkpoint.npz"
+_MOST_BYTES = 64 << 20
 
 
 class RunFolder:
@@ -62,10 +64,37 @@ class RunFolder:
                 self.path.rmdir()
             raise
 
-    def finish(self, history: Sequence[Epoch], evaluations: Sequence[Mapping[str, Any]]) -> None:
-        """The model has been written."""
-        self._write({"finished": True, "history": records.to_json(tuple(history)), "evaluations": list(evaluations)})
+    def finish(self, model: Path, history: Sequence[Epoch], evaluations: Sequence[Mapping[str, Any]]) -> None:
+        """The model has been written, to the file `model`."""
+        more = {"history": records.to_json(tuple(history)), "evaluations": list(evaluations)}
+        self._write({"finished": True, "model_sha256": _digest_of(model), **more})
         self.checkpoint.path.unlink(missing_ok=True)
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Versions, data and recipe, as JSON values."""
+        return self._told
 
     def _write(self, more: Mapping[str, Any]) -> None:
         write_whole(self.path / RUN, records.to_text({**self._told, **more}).encode())
+
+
+def read_run(folder: Path, model: Path) -> tuple[dict[str, Any], tuple[Epoch, ...]]:
+    """(what it was trained by, how it went) of the run in `folder` that made the file `model`. OSError where there is
+    none, ValueError, one line, where it is of another file, damaged, or not at its end."""
+    path = folder / RUN
+    told = records.load(path, _MOST_BYTES)
+    if not isinstance(told, dict) or not isinstance(told.get("history"), list):
+        raise ValueError(f"{path}: not the run of a model that was written, expected its history")
+    if told.get("model_sha256") != _digest_of(model):
+        raise ValueError(f"{path}: of another model than {model.name}, expected the run that made it")
+    epochs = tuple(
+        records.from_json(Epoch, epoch, f"{path}: history[{n}]", strict=False)
+        for n, epoch in enumerate(told["history"])
+    )
+    return told, epochs
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

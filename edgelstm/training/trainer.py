@@ -158,7 +158,7 @@ def train(
         steps = cycle.epochs * steps_per_epoch(fit, config)
         number = len(history) + 1
         began = time.perf_counter()
-        losses = []
+        losses, rate = [], 0.0
         for batch in batches(fit, config, normalize, aims, rng):
             loss, gradients = learner.gradients(parameters, batch)
             clip_by_global_norm(gradients, settings.clip)
@@ -181,7 +181,7 @@ def train(
                 kept_value[...] = current[name]
         seconds = time.perf_counter() - began
         epochs = settings.epochs + settings.second_epochs
-        epoch = Epoch(number, epochs, float(np.mean(losses)), value, score, is_best, seconds, cycle.number)
+        epoch = Epoch(number, epochs, float(np.mean(losses)), value, score, is_best, seconds, cycle.number, rate)
         history.append(epoch)
         if checkpoint is not None:
             checkpoint.save(progress)

@@ -6,7 +6,8 @@ A report may come from a board that nobody vouches for; `edgelstm.page` sees to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from edgelstm.devices.profiling.histogram import figure
 from edgelstm.devices.profiling.measure import Phase
@@ -22,8 +23,19 @@ from edgelstm.records import Unavailable
 _PERCENTILES = (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us"))
 
 
-def page(reports: Sequence[Report]) -> str:
-    """The whole page for at least one report."""
+@dataclass(frozen=True)
+class Quality:
+    """How good the model is that was run, as its own report says."""
+
+    figure: str  # accuracy, RMSE …
+    fresh: str  # its value, each recording from a fresh state
+    streamed: str | None
+    data: str  # that it was judged on
+    page: str  # where that report is: a link that is relative to this page
+
+
+def page(reports: Sequence[Report], qualities: Mapping[str, Quality] | None = None) -> str:
+    """The whole page for at least one report. qualities: SHA-256 of a file that was run → what is known of it."""
     named = _named(reports)
     boards = "board" if len(reports) == 1 else "boards"
     models = "model" if len(named) == 1 else "models"
@@ -38,7 +50,7 @@ def page(reports: Sequence[Report]) -> str:
         ),
         *_warnings(reports),
         tag("h2", "Side by side"),
-        _summary(named),
+        _summary(named, qualities or {}),
         *_skipped(reports),
         tag("div", *_comparison(named), class_="cards"),
         *_budgets(named),
@@ -76,7 +88,7 @@ def _warnings(reports: Sequence[Report]) -> list[Markup]:
     ]
 
 
-def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
+def _summary(named: Sequence[tuple[str, Report, Run]], qualities: Mapping[str, Quality]) -> Markup:
     columns: list[tuple[str, Callable[[Run], str]]] = [
         ("p50", lambda run: _figure(run.latency.flat, "p50_us")),
         ("p99", lambda run: _figure(run.latency.flat, "p99_us")),
@@ -89,8 +101,20 @@ def _summary(named: Sequence[tuple[str, Report, Run]]) -> Markup:
         ("engine", lambda run: run.model.engine),
         ("precision", lambda run: run.model.precision),
     ]
-    rows: list[list[str | Markup]] = [[name, *(show(run) for _, show in columns)] for name, _, run in named]
-    return table(["", *(title for title, _ in columns)], rows)
+    known = [qualities.get(run.model.sha256) for _, _, run in named]
+    scores = ["score", "streamed", "score on"] if any(known) else []
+    rows: list[list[str | Markup]] = [
+        [name, *(_scores(quality) if scores else []), *(show(run) for _, show in columns)]
+        for (name, _, run), quality in zip(named, known)
+    ]
+    return table(["", *scores, *(title for title, _ in columns)], rows)
+
+
+def _scores(quality: Quality | None) -> list[str | Markup]:
+    if quality is None:
+        return [NONE] * 3
+    link = tag("a", f"{quality.figure} {quality.fresh}", href=quality.page)
+    return [link, quality.streamed or NONE, quality.data]
 
 
 def _figure(phase: Phase | Unavailable, field: str) -> str:
