@@ -38,7 +38,7 @@ COMMANDS = {
     "inspect": "What is in a model file: layers, sizes, memory per stream.",
     "stream": "Frames in, predictions out: one line of JSON each.",
     "profile": "Latency percentiles and memory, on this machine or on boards.",
-    "report": "Profiles of boards and engines as one page.",
+    "report": "How good a model is, or what frames cost, as one page.",
     "deploy": "Put a model on a board as a service, watch it, roll back, remove.",
     "boards": "Known boards, which one this is, and which kernels it runs.",
 }

@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -19,41 +18,7 @@ from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Normalize
 from edgelstm.page.markup import Markup, tag
 from edgelstm.records import Unavailable
-
-VOID = {"meta", "br"}
-
-
-class Reader(HTMLParser):
-    """Every element with its attributes and the text of the page; refuses what is not well nested."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.elements, self.words = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, name, attributes):
-        self.elements.append((name, dict(attributes)))
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_startendtag(self, name, attributes):
-        self.elements.append((name, dict(attributes)))
-
-    def handle_endtag(self, name):
-        assert self.open.pop() == name
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return "\n".join(self.words)
-
-    def count(self, name):
-        return sum(found == name for found, _ in self.elements)
+from pages import Page
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +36,7 @@ def report(tmp_path_factory):
 
 def test_one_page_that_needs_nothing_else(report):
     text = page([report])
-    reader = Reader(text)
+    reader = Page(text)
     names = {name for name, _ in reader.elements}
     assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a"}
     assert not re.search(r"url\(|@import|https?:|src=|href=|\bon\w+=", text)
@@ -85,7 +50,7 @@ def test_one_page_that_needs_nothing_else(report):
 
 
 def test_the_figures_are_there(report):
-    reader = Reader(page([report]))
+    reader = Page(page([report]))
     (run,) = report.runs
     text = reader.text
     for expected in (
@@ -164,13 +129,13 @@ def test_several_boards_stand_side_by_side(report):
         board=replace(report.board, name="Raspberry Pi Zero 2 W", emulated=True),
         skipped=(Skipped("big.onnx", "needs onnxruntime"),),
     )
-    text = Reader(page([report, other, other])).text
+    text = Page(page([report, other, other])).text
     assert f"small.elstm · {report.board.name}" in text
     assert "Raspberry Pi Zero 2 W is emulated: its times mean nothing" in text
     assert "small.elstm · Raspberry Pi Zero 2 W · " in text  # twice the same board: told apart by when
     assert text.count("(emulated)") >= 2
     assert "big.onnx on Raspberry Pi Zero 2 W was not measured: needs onnxruntime" in text
-    assert "is emulated" not in Reader(page([report])).text
+    assert "is emulated" not in Page(page([report])).text
 
 
 EVIL = "</style><script>alert(1)</script><img src=x onerror='x'>\"'&amp;"
@@ -191,7 +156,7 @@ def test_no_text_of_a_report_is_read_as_html(report):
     for board in (fields, evil):
         board["runs"][0]["after"]["temperature_c"] = {EVIL: 1.0}
     assert json.dumps(evil).count("alert(1)") > 40
-    found, expected = (Reader(page([parse_report(json.dumps(one), "r.json")])) for one in (evil, fields))
+    found, expected = (Page(page([parse_report(json.dumps(one), "r.json")])) for one in (evil, fields))
     assert [(name, set(attributes)) for name, attributes in found.elements] == [
         (name, set(attributes)) for name, attributes in expected.elements
     ]
@@ -224,7 +189,7 @@ def test_whatever_figures_a_report_holds_there_is_a_page(report, data):
     except ValueError:
         return
     text = page([read])
-    Reader(text)
+    Page(text)
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL))
 
 
@@ -241,6 +206,6 @@ def test_a_report_with_little_in_it_has_a_page_too(report):
         stages=run.stages[:1],
         budget=(),
     )
-    text = Reader(page([Report(report.measured_at, report.board, (bare,), ())])).text
+    text = Page(page([Report(report.measured_at, report.board, (bare,), ())])).text
     assert "Budgets" not in text
     assert "over time" not in text

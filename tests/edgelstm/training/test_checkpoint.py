@@ -230,4 +230,4 @@ def test_killed_anywhere_and_resumed_it_is_the_same_model(tmp_path: Path, comman
     whole, resumed = (load_model(tmp_path / f"{name}.npz") for name in ("whole", "model"))
     np.testing.assert_array_equal(weights(resumed), weights(whole))
     assert not path.exists()
-    assert sorted(p.name for p in path.parent.iterdir()) == ["run.json"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["report.html", "report.json", "run.json"]
