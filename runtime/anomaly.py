@@ -215,6 +215,11 @@ class Detector:
             self._smooth += (error - self._smooth) / self.scoring.over
 
     @property
+    def memory_bytes(self) -> int:
+        """What it remembers takes so many."""
+        return self._HEAD.size + sum(array.nbytes for array in self._arrays)
+
+    @property
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self._past, self._told, self._errors
 
@@ -225,9 +230,8 @@ class Detector:
     def restore(self, saved: bytes, frames: int) -> None:
         """Go on from what `save` gave, for a stream that stands at `frames`. ValueError, with nothing changed, for
         what is damaged or of another model."""
-        size = self._HEAD.size + sum(array.nbytes for array in self._arrays)
-        if len(saved) != size:
-            raise ValueError(f"scores: {len(saved)} bytes, expected {size}")
+        if len(saved) != self.memory_bytes:
+            raise ValueError(f"scores: {len(saved)} bytes, expected {self.memory_bytes}")
         count, smooth = self._HEAD.unpack_from(saved)
         found, offset = [], self._HEAD.size
         for array in self._arrays:

@@ -95,6 +95,11 @@ class Changes:
         self._frames = 0
         self._before[:] = self._known[:] = 0
 
+    @property
+    def memory_bytes(self) -> int:
+        """What it remembers takes so many."""
+        return self._HEAD.size + self._before.nbytes + self._known.nbytes
+
     def save(self) -> bytes:
         """All that it remembers, little-endian."""
         return self._HEAD.pack(self._frames) + self._before.tobytes() + self._known.tobytes()
@@ -102,9 +107,8 @@ class Changes:
     def restore(self, saved: bytes, frames: int) -> None:
         """Go on from what `save` gave, for a stream that stands at `frames`. ValueError, with nothing changed, for
         what is damaged or of another model."""
-        size = self._HEAD.size + self._before.nbytes + self._known.nbytes
-        if len(saved) != size:
-            raise ValueError(f"changes: {len(saved)} bytes, expected {size}")
+        if len(saved) != self.memory_bytes:
+            raise ValueError(f"changes: {len(saved)} bytes, expected {self.memory_bytes}")
         (count,) = self._HEAD.unpack_from(saved)
         found = np.frombuffer(saved, "<f4", offset=self._HEAD.size)
         if count != frames or not np.isfinite(found).all():

@@ -131,6 +131,14 @@ def command(
     with of_options():
         check_answering(stream)
     beside = read_detector(stream) or read_changes(opened)
+    if memory_limit is not None and beside is not None:
+        try:
+            opened.stream(max(memory_limit - beside.memory_bytes, 0), pooling=pooling, window=window, hop=hop)
+        except ValueError:
+            raise ValueError(
+                f"{model}: a stream, and the {beside.memory_bytes:,} bytes that are remembered beside it, take more "
+                f"than the memory limit of {memory_limit:,}"
+            ) from None
     if not stream.answering.hop and _is_live(file):
         _tell(answers_at_the_end(stream))
     with ExitStack() as stack:

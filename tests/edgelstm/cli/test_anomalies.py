@@ -22,7 +22,7 @@ from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.model import Answer
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
-from edgelstm.runtime.anomaly import read_scoring, scores_along
+from edgelstm.runtime.anomaly import read_detector, read_scoring, scores_along
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.tasks import Anomaly
 from edgelstm.tasks.anomaly import Learned
@@ -244,3 +244,14 @@ def test_folds_without_events_are_told_by_the_same_figure(folder: Path, capfd: p
     assert head.startswith("fold")
     assert max(map(len, (head, *rows))) <= 80
     assert not any("%" in row for row in rows)
+
+
+def test_a_memory_limit_counts_what_is_remembered_for_scores(run: Run) -> None:
+    model = open_model("m.elstm")
+    beside = read_detector(model.stream()).memory_bytes
+    needs = model.stream_bytes + beside
+    assert run("stream", "m.elstm", "frames.csv", "--memory-limit", str(needs))[0] == 0
+    code, _, err = run("stream", "m.elstm", "frames.csv", "--memory-limit", str(needs - 1))
+    said = f"a stream, and the {beside:,} bytes that are remembered beside it, take more than the memory limit of"
+    assert code == 1
+    assert said in " ".join(err.split())
