@@ -14,7 +14,8 @@ from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 
 if TYPE_CHECKING:
-    from edgelstm.importers import Gates, Imported
+    from edgelstm.importers.choices import Gates
+    from edgelstm.importers.imported import Imported
     from edgelstm.importers.proof import ImportProof
     from edgelstm.runtime.frame import Float32
 
@@ -72,8 +73,9 @@ def command(
     Where a format has no engine, the model is "read, not proven".
     """
     from edgelstm.files import write_whole
-    from edgelstm.importers import Choices, read_model
+    from edgelstm.importers.choices import Choices
     from edgelstm.importers.proof import prove
+    from edgelstm.importers.read import read_model
     from edgelstm.model_file import save_model
     from edgelstm.runtime.proven import proof_path
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import GRU, LSTM
+from edgelstm.layers.functions import Candidate, Gate
 
 Array = NDArray[Any]
 
@@ -28,11 +29,13 @@ def lstm(
     gates: str = "ifgo",
     h0: Array | None = None,
     c0: Array | None = None,
+    gate: Gate = "sigmoid",
+    candidate: Candidate = "tanh",
 ) -> LSTM:
     """W (4H, I), R (4H, H) and one bias or two, (4H,), their rows in blocks as `gates` says; no bias is zeros, and so
     are no states to begin with, (H,)."""
     arrays = (reordered(array, gates, "ifgo") for array in (W, R, _sum(b, rb, len(W))))
-    return LSTM(*arrays, h0=h0, c0=c0)
+    return LSTM(*arrays, h0=h0, c0=c0, gate=gate, candidate=candidate)
 
 
 def gru(
@@ -43,6 +46,8 @@ def gru(
     gates: str = "zrn",
     reset: Literal["after", "before"] = "after",
     h0: Array | None = None,
+    gate: Gate = "sigmoid",
+    candidate: Candidate = "tanh",
 ) -> GRU:
     """W (3H, I), R (3H, H), the bias b and the recurrent one rb, (3H,), their rows in blocks as `gates` says. The
     candidate's two biases stay apart where the reset comes after the product."""
@@ -56,7 +61,7 @@ def gru(
     both = 3 * H if reset == "before" else 2 * H
     whole[:both] += rb[:both]
     last = np.zeros(H) if reset == "before" else rb[2 * H :]
-    return GRU(W, R, whole.astype(np.float32), last.astype(np.float32), reset, h0=h0)
+    return GRU(W, R, whole.astype(np.float32), last.astype(np.float32), reset, h0=h0, gate=gate, candidate=candidate)
 
 
 def _sum(b: Array | None, rb: Array | None, rows: int) -> Array:

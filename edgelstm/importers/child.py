@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import records
-from edgelstm.data.npz import read_npz
 from edgelstm.plain import printable
 
 SECONDS = 60
@@ -29,6 +28,8 @@ HEADER = "header"
 def in_child(module: str, *arguments: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """What `module`, run as a program with `arguments` and the name of a file to write, says: a JSON object and
     arrays. ValueError, one line, for what it refuses and for its end."""
+    from edgelstm.data.npz import read_npz  # the child itself need not wait for it
+
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
         target = Path(folder) / "found.npz"
         call = [sys.executable, "-P", "-m", module, *map(str, arguments), str(target)]

@@ -66,6 +66,12 @@ def _onnx(path: Path, choices: Choices) -> Imported:
     return read(path, choices)
 
 
+def _keras(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.keras_file import read
+
+    return read(path, choices)
+
+
 FORMATS = (
     Format("pytorch", "PyTorch's state_dict or TorchScript (.pt, .pth)", _zip_with("data.pkl"), _torch_zip),
     Format(
@@ -76,6 +82,8 @@ FORMATS = (
     ),
     Format("safetensors", "safetensors", lambda _, head: safetensors_file.looks_like(head), _safetensors),
     Format("json", "JSON of RTNeural or of a capture (.nam)", lambda _, head: head.lstrip()[:1] == b"{", _json),
+    Format("keras", "Keras's .keras", _zip_with("model.weights.h5"), _keras),
+    Format("keras-h5", "Keras's .h5", lambda _, head: head.startswith(b"\x89HDF\r\n"), _keras),
     Format("onnx", "ONNX (.onnx)", lambda path, _: path.suffix.lower() == ".onnx", _onnx),
 )
 """Asked in this order; the first that takes a file reads it."""

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edgelstm.forward import activate, forward
-from edgelstm.importers import Choices, read_model
+from edgelstm.importers.choices import Choices
+from edgelstm.importers.read import read_model
 from in_process import refused_well, run
 
 H, FRAMES = 4, 50

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from edgelstm.forward import forward
-from edgelstm.importers import Choices, UndecidedError, read_model
+from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.proof import prove
+from edgelstm.importers.read import read_model
 from edgelstm.model import Answer
 from edgelstm.model_file import load_model
 from in_process import refused_well, run

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgelstm.forward import activate, forward
-from edgelstm.importers import Choices, UndecidedError, read_model
+from edgelstm.importers.choices import Choices, UndecidedError
+from edgelstm.importers.read import read_model
 from edgelstm.layers import Context, Conv, Dense
 from in_process import refused_well, run
 from torch_files import Call, Raw, write_stream, write_zip

@@ -1,0 +1,236 @@
+"""Keras's files of all ages, written here with h5py, against Keras's equations in float64."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgelstm.forward import activate, forward
+from edgelstm.importers.choices import Choices, UndecidedError
+from edgelstm.importers.read import read_model
+from in_process import refused_well, run
+
+h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+
+F, H, OUT, T = 3, 4, 2, 20
+Arrays = dict[str, np.ndarray]
+
+
+def some(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(0, 0.6, shape).astype(np.float32)
+
+
+LSTM = {"kernel": some(F, 4 * H), "recurrent_kernel": some(H, 4 * H), "bias": some(4 * H)}
+GRU = {"kernel": some(H, 3 * H), "recurrent_kernel": some(H, 3 * H), "bias": some(2, 3 * H)}
+HEAD = {"kernel": some(H, OUT), "bias": some(OUT)}
+WEIGHTS: dict[str, Arrays] = {"lstm": LSTM, "gru": GRU, "dense": HEAD}
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
+def computed(x: np.ndarray, gate: Any = sigmoid) -> np.ndarray:
+    """softmax(dense(gru(lstm(x)))): i f c o; z r h, the reset after the product."""
+    h, c, g = np.zeros(H), np.zeros(H), np.zeros(H)
+    rows = []
+    for row in x.astype(np.float64):
+        i, f, new, o = np.split(row @ LSTM["kernel"] + h @ LSTM["recurrent_kernel"] + LSTM["bias"], 4)
+        c = gate(f) * c + gate(i) * np.tanh(new)
+        h = gate(o) * np.tanh(c)
+        (z, r, n), (rz, rr, rn) = (
+            np.split(one, 3)
+            for one in (h @ GRU["kernel"] + GRU["bias"][0], g @ GRU["recurrent_kernel"] + GRU["bias"][1])
+        )
+        z = gate(z + rz)
+        g = z * g + (1 - z) * np.tanh(n + gate(r + rr) * rn)
+        rows.append(g)
+    scores = np.array(rows) @ HEAD["kernel"] + HEAD["bias"]
+    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def config(gate: str = "sigmoid", **more: Any) -> dict[str, Any]:
+    layers = [
+        ("InputLayer", {"name": "in", "batch_shape": [None, T, F]}),
+        ("LSTM", {"name": "lstm", "activation": "tanh", "recurrent_activation": gate, **more}),
+        ("Dropout", {"name": "drop", "rate": 0.5}),
+        ("GRU", {"name": "gru", "activation": "tanh", "recurrent_activation": gate}),
+        ("Dense", {"name": "dense", "activation": "softmax"}),
+    ]
+    return {
+        "class_name": "Sequential",
+        "config": {"layers": [{"class_name": kind, "config": inner} for kind, inner in layers]},
+    }
+
+
+def keras(path: Path, settings: dict[str, Any], weights: dict[str, Arrays] = WEIGHTS) -> Path:
+    """Keras 3: a zip; variables go by numbers, layers by class and count."""
+    held = io.BytesIO()
+    with h5py.File(held, "w") as file:
+        for name, arrays in weights.items():
+            inner = "vars" if name == "dense" else "cell/vars"
+            for number, array in enumerate(arrays.values()):
+                file[f"layers/{name}/{inner}/{number}"] = array
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(settings))
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", held.getvalue())
+    return path
+
+
+AGES = ("{layer}/{name}:0", "{layer}/{layer}_cell/{name}:0", "sequential/{layer}/{layer}_cell/{name}")
+
+
+def h5(path: Path, age: str, settings: dict[str, Any] | None, version: str = "2.15.0") -> Path:
+    with h5py.File(path, "w") as file:
+        top = file if settings is None else file.create_group("model_weights")
+        if settings is not None:
+            file.attrs["model_config"] = json.dumps(settings)
+        top.attrs["layer_names"] = [name.encode() for name in WEIGHTS]
+        top.attrs["keras_version"] = version
+        for layer, arrays in WEIGHTS.items():
+            names = {age.format(layer=layer, name=name): array for name, array in arrays.items()}
+            group = top.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, array in names.items():
+                group[name] = array
+    return path
+
+
+def answers(path: Path, x: np.ndarray, choices: Choices) -> np.ndarray:
+    model = read_model(path, choices).model
+    return activate(forward(model, x).scores, model.activation)
+
+
+STREAM = Choices(stream=True)
+X = np.random.default_rng(0).normal(size=(60, F)).astype(np.float32)
+
+
+def test_keras_3_answers_as_its_equations(tmp_path: Path) -> None:
+    path = keras(tmp_path / "m.keras", config())
+    np.testing.assert_allclose(answers(path, X, STREAM), computed(X), atol=1e-6)
+    assert read_model(path, Choices()).model.answer.hop == T  # the length is in the file
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_every_age_of_h5_answers_as_its_equations(tmp_path: Path, age: str) -> None:
+    np.testing.assert_allclose(answers(h5(tmp_path / "m.h5", age, config()), X, STREAM), computed(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(("version", "slope"), [("2.2.4", 0.2), ("3.4.0", 1 / 6)])
+def test_hard_sigmoids_are_those_of_their_version(tmp_path: Path, version: str, slope: float) -> None:
+    path = h5(tmp_path / "m.h5", AGES[0], config("hard_sigmoid"), version)
+    expected = computed(X, lambda z: np.clip(slope * z + 0.5, 0, 1))
+    np.testing.assert_allclose(answers(path, X, STREAM), expected, atol=1e-6)
+
+
+def test_weights_alone_are_asked_about(tmp_path: Path) -> None:
+    path = h5(tmp_path / "m.h5", AGES[1], None)
+    with pytest.raises(
+        UndecidedError, match=r"^--layers: not given.*lstm \(LSTM 3 to 4\), gru \(GRU 4 to 4\), dense"
+    ):
+        read_model(path, STREAM)
+    layers = ("lstm", "gru", "dense", "softmax")
+    with pytest.raises(UndecidedError, match=r"^--gates: not given"):
+        read_model(path, Choices(layers, stream=True))
+    found = answers(path, X, Choices(layers, gates="sigmoid", stream=True))
+    np.testing.assert_allclose(found, computed(X), atol=1e-6)
+
+
+def test_a_cudnn_layer_is_its_blocks_transposed(tmp_path: Path) -> None:
+    """As Keras 2 converts between the two: each gate's block (I, H) is the transposed kernel in the same shape."""
+    kernel = np.concatenate([g.T.reshape(F, H) for g in np.split(LSTM["kernel"], 4, axis=1)], axis=1)
+    recurrent = np.concatenate([g.T for g in np.split(LSTM["recurrent_kernel"], 4, axis=1)], axis=1)
+    bias = np.concatenate([LSTM["bias"] / 2, LSTM["bias"] / 2])
+    cudnn = {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias}
+    settings = config()
+    path = keras(tmp_path / "m.keras", settings, WEIGHTS | {"lstm": cudnn})
+    np.testing.assert_allclose(answers(path, X, STREAM), computed(X), atol=1e-6)
+
+
+def linked(path: Path, link: Any) -> Path:
+    keras(path, config())
+    held = io.BytesIO(zipfile.ZipFile(path).read("model.weights.h5"))
+    with h5py.File(held, "a") as file:
+        del file["layers/dense/vars/0"]
+        link(file["layers/dense/vars"])
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config()))
+        archive.writestr("model.weights.h5", held.getvalue())
+    return path
+
+
+def _virtual(group: Any) -> None:
+    layout = h5py.VirtualLayout(shape=(H, OUT), dtype="f4")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape=(H, OUT))
+    group.create_virtual_dataset("0", layout)
+
+
+def _external(group: Any) -> None:
+    group.create_dataset("0", (H, OUT), "f4", external=[("/etc/hostname", 0, H * OUT * 4)])
+
+
+def _link(group: Any) -> None:
+    group["0"] = h5py.ExternalLink("/etc/hostname", "x")
+
+
+def _bomb(group: Any) -> None:
+    group.create_dataset("0", (1 << 20, 1 << 16), "f4", chunks=(1024, 1024), compression="gzip")
+
+
+def packed(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps(config()))
+        archive.writestr("model.weights.h5", bytes(1 << 24))
+    return path
+
+
+def changed(path: Path, place: int, kind: str, **settings: Any) -> Path:
+    made = config()
+    made["config"]["layers"][place] = {"class_name": kind, "config": {"name": "odd", **settings}}
+    return keras(path, made)
+
+
+BAD: dict[str, tuple[Any, str]] = {
+    "external link": (lambda p: linked(p, _link), "a link to elsewhere"),
+    "external data": (lambda p: linked(p, _external), "its values are in another file"),
+    "virtual data": (lambda p: linked(p, _virtual), "its values are in another file"),
+    "bomb": (lambda p: linked(p, _bomb), "more than 268,435,456 values"),
+    "zip bomb": (packed, "unpacks to far more than its size"),
+    "bidirectional": (lambda p: changed(p, 1, "Bidirectional"), "'odd' (Bidirectional): a stream has no end"),
+    "unknown": (lambda p: changed(p, 2, "Attention"), "'odd' (Attention): not held by a model"),
+    "activation": (lambda p: changed(p, 2, "Activation", activation="swish"), "activation 'swish', expected one of"),
+    "backwards": (lambda p: keras(p, config(go_backwards=True)), "'lstm' (LSTM): go_backwards"),
+    "missing": (lambda p: keras(p, config(), {"lstm": LSTM, "dense": HEAD}), "'gru' (GRU): kernel: missing"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_one_line(tmp_path: Path, name: str) -> None:
+    write, words = BAD[name]
+    ended = run("import", write(tmp_path / "m.keras"), "--stream")
+    assert refused_well(ended)
+    assert ended.code == 1
+    assert words in ended.err, ended.err
+
+
+def test_weights_of_keras_3_alone_say_too_little(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "m.weights.h5", "w") as file:
+        file["layers/lstm/cell/vars/0"] = LSTM["kernel"]
+    ended = run("import", tmp_path / "m.weights.h5", "--stream")
+    assert refused_well(ended)
+    assert "has no layer names or settings, expected a whole model: save it as .keras" in ended.err
+
+
+def test_a_file_cut_short_is_one_line(tmp_path: Path) -> None:
+    path = h5(tmp_path / "m.h5", AGES[0], config())
+    path.write_bytes(path.read_bytes()[:3000])
+    ended = run("import", path, "--stream")
+    assert refused_well(ended)
+    assert ended.code == 1
