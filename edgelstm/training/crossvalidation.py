@@ -21,6 +21,7 @@ from edgelstm.judging import Evaluation
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.tasks import read_dataset
 from edgelstm.training.config import Config, RecipeError
+from edgelstm.training.kernels import threads as kernel_threads
 from edgelstm.training.trainer import evaluation_set, train
 
 _MIN_FOLDS, USUAL_FOLDS = 2, 5
@@ -138,7 +139,8 @@ def crossvalidate(
                 on_outcome(done[n])
         return [done[n] for n in range(len(names))]
     # Threads of libraries do not survive a fork.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    each = max(kernel_threads() // jobs, 1)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(each,))
     try:
         waiting = {pool.submit(_run, config, count, by_groups, n): n for n in range(len(names))}
         while waiting:
@@ -167,6 +169,12 @@ def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool)
         why = f"each tests on a recording, or on {max(config.data.window, _LEAST_STRETCH)} frames in a row"
     wanted = f"at most {most}" if most >= _MIN_FOLDS else "more data"
     raise ValueError(f"{dataset.name}: {asked or _MIN_FOLDS} folds, expected {wanted}: {why}")
+
+
+def _begin_worker(threads: int) -> None:
+    """Processes share the processors: each trains with its part of the threads."""
+    os.environ["EDGELSTM_THREADS"] = str(threads)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -117,8 +117,8 @@ def train(
 ) -> Trained:
     """Train on all of `dataset` except what the configuration holds out to stop early.
 
-    The same data, configuration, machine and number of threads give the same weights. `on_epoch` is called
-    after every epoch. Keep test sequences out of `dataset` (see `split`).
+    The same data, configuration and machine give the same weights, with any number of threads of the C library.
+    `on_epoch` is called after every epoch. Keep test sequences out of `dataset` (see `split`).
 
     checkpoint: is saved after every epoch. resumes: go on from it; the weights are those of a run that was never
     interrupted. ValueError for a loss that is not finite; the checkpoint then is that of the epoch before.
