@@ -19,6 +19,7 @@ from edgelstm.model import Answer, Model
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.runtime.engines.open import open_model
+from random_float_layers import random_float_layers
 from random_layers import random_layers
 from random_models import random_model
 
@@ -51,6 +52,15 @@ def files(model: Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 def facts(command: Command, path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(command("inspect", path, "--json").out)
     return found
+
+
+@pytest.mark.parametrize("seed", [2, 17, 20, 28])
+def test_layers_of_floats_fit_into_a_line(command: Command, tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "model.npz"
+    save_model(random_float_layers(seed), path)
+    shown = command("inspect", path).out
+    assert max(map(len, shown.splitlines()[1:])) <= 80  # the first names the file
+    assert all(layer.kind in shown for layer in random_float_layers(seed).layers)
 
 
 def test_every_format_tells_the_same_layers_work_and_latency(

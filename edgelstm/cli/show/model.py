@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from edgelstm.cli.show import style
@@ -107,27 +108,41 @@ def _latency(frames: int, rate: float | None) -> str:
     return f"up to {counted(frames, 'frame')}{time}: the last layer runs at one in {frames + 1}"
 
 
+SETTINGS_WIDTH = 34
+"""Of what is said of a layer in a line, beside its sizes."""
+
+
 def _layers(facts: Facts) -> str:
-    settings = [_settings(layer) for layer in facts["layers"]]
-    width = max(map(len, settings), default=0)  # of words, which stand to the left
-    rows = [
-        [
-            layer["name"],
-            f"{layer['rows']} × {layer['channels']}",
-            "frame" if layer["stride"] == 1 else f"{layer['stride']} frames",
-            f"{layer['macs']:,}",
-            setting.ljust(width),
-        ]
-        for layer, setting in zip(facts["layers"], settings)
-    ]
+    settings = [wrap(_settings(layer), SETTINGS_WIDTH) or [""] for layer in facts["layers"]]
+    width = max(len(line) for lines in settings for line in lines)  # of words, which stand to the left
+    rows = []
+    for layer, (first, *others) in zip(facts["layers"], settings):
+        size = f"{layer['rows']} × {layer['channels']}"
+        every = "frame" if layer["stride"] == 1 else f"{layer['stride']} frames"
+        rows.append([layer["name"], size, every, f"{layer['macs']:,}", first.ljust(width)])
+        rows += [["", "", "", "", other.ljust(width)] for other in others]
     return table(["layer", "result", "every", "MACs a run", ""], rows)
+
+
+_PLAIN = {"step": 1, "dilation": 1, "before": 0, "after": 0, "fill": "zero"}
+"""What goes without saying."""
 
 
 def _settings(layer: Facts) -> str:
     """What only its kind has."""
-    common = ("name", "kind", "rows", "channels", "stride", "macs")
-    own = {name: value for name, value in layer.items() if name not in common}
-    return ", ".join(str(value) if name == "activation" else f"{name} {value}" for name, value in own.items())
+    common = ("name", "kind", "rows", "channels", "stride", "macs", "before", "after")
+    own = {name: value for name, value in layer.items() if name not in common and value != _PLAIN.get(name)}
+    words = [_WORDS.get((name, value)) or f"{name} {value}" for name, value in own.items()]
+    padding = [layer.get(name, 0) for name in ("before", "after")]
+    return ", ".join([*words, f"pad {padding[0]} + {padding[1]}"] if any(padding) else words)
+
+
+_WORDS = {
+    ("activation", "linear"): "linear",
+    ("activation", "relu"): "relu",
+    ("fill", "mirror"): "mirrored",
+    ("carry", 0): "anew every frame",
+}
 
 
 def _state(facts: Facts) -> str:
