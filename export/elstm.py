@@ -17,6 +17,7 @@ from edgelstm.export.elstm_places import aligned, place_results, sources_of
 from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
+from edgelstm.quantization.quantize import EXTRAS
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.pooling import POOLINGS
 
@@ -128,6 +129,7 @@ INT8 = IntegerForm(
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
     kinds=elstm_layers.INT8,
+    extras=EXTRAS,
     write=lambda quantized, _: encode(quantized),
     computes=Int8,
 )

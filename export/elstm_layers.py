@@ -37,6 +37,11 @@ def _integers(x: Affine, y: Affine) -> dict[str, Any]:
     }
 
 
+def _codes(values: NDArray[np.signedinteger[Any]] | None) -> bytes:
+    """Little-endian; none for none."""
+    return b"" if values is None else values.astype(values.dtype.newbyteorder("<")).tobytes()
+
+
 def _matrix_rows(bias: NDArray[np.int32], W: NDArray[np.int8], by: Multipliers, gates: int = 1) -> bytes:
     fields = {"bias": bias, "sum_w": W.sum(axis=1, dtype=np.int32), "multiplier_w": by.mantissa, "shift_w": by.shift}
     return records(fields, gates).tobytes()
@@ -68,6 +73,7 @@ def _lstm_int8(layer: QuantizedLSTM) -> Entry:
         interleaved(records(fields, _LSTM_GATES)),
         interleaved(W) if wide else b"",
         multiplier=hidden_multiplier(layer.hidden),
+        further=_codes(layer.h0) + _codes(layer.c0),
         own=(layer.cell_exponent, 0, 0),
         in_state=True,
         **_integers(layer.input, layer.hidden),
@@ -95,6 +101,7 @@ def _gru_int8(layer: QuantizedGRU) -> Entry:
         blocks(layer.R, _GRU_GATES).tobytes(),
         _matrix_rows(layer.R_bias, layer.R, by_h, _GRU_GATES),
         multiplier=narrowing_multiplier(layer.hidden),
+        further=_codes(layer.h0),
         own=(int(layer.reset == "before"), 0, 0),
         **_integers(layer.input, layer.hidden),
     )

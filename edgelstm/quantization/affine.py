@@ -35,6 +35,10 @@ class Affine:
         """Largest |q - zero point|."""
         return max(-1 - self.lowest - self.zero_point, self.zero_point - self.lowest)
 
+    def of_reals(self, values: NDArray[np.floating[Any]]) -> Codes:
+        """Real numbers → the codes nearest to them."""
+        return self.codes(np.rint(values.astype(np.float64) / float(self.scale)) + self.zero_point)
+
     def codes(self, rounded: NDArray[np.floating[Any]]) -> Codes:
         """Whole numbers → the codes nearest to them."""
         clipped: NDArray[np.floating[Any]] = np.clip(rounded, self.lowest, -1 - self.lowest)
@@ -51,6 +55,13 @@ def affine_from_range(low: float, high: float) -> Affine:
     low, high = min(low, 0.0), max(high, 0.0)
     scale = np.float32(1 / 255 if holds_nothing(low, high) else (high - low) / 255)
     return Affine(scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
+
+
+def around(span: tuple[float, float], values: NDArray[np.floating[Any]] | None) -> tuple[float, float]:
+    """`span`, widened to hold `values` too."""
+    if values is None:
+        return span
+    return min(span[0], float(values.min())), max(span[1], float(values.max()))
 
 
 WIDE_HEADROOM = 4

@@ -15,7 +15,7 @@ from edgelstm.layers import GRU, Shape
 from edgelstm.layers.gru import GATES, Reset
 from edgelstm.layers.layer import Floats, before, sigmoid
 from edgelstm.model import Ranges
-from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
 from edgelstm.quantization.fixed_point import (
     clip8,
     clip16,
@@ -60,6 +60,7 @@ class QuantizedGRU(GatedLayer):
     input: Affine
     hidden: Affine  # h in int8: the result, and what meets R; h starts at 0
     reset: Reset
+    h0: NDArray[np.int16] | None = None  # (H,) codes that h starts at instead
 
     @property
     def back_bias(self) -> NDArray[np.int32]:
@@ -93,7 +94,7 @@ def quantize(
     layer: GRU, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
 ) -> QuantizedGRU:
     """`layer` in integers over inputs of the affine `x`."""
-    hidden = affine_from_range(*ranges[at.name])
+    hidden, h0 = affine_from_range(*around(ranges[at.name], layer.h0)), _first_codes(layer)
     groups = GATES if granularity == "per-gate" else len(layer.b)
     R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
     W = with_scales(layer.W, groups, smallest_scale(layer.b, x))
@@ -101,7 +102,17 @@ def quantize(
     W_codes, R_codes, gained, R_gained = _rounded(layer, W, R, inputs)
     bias = quantize_bias(layer.b + gained, x, W.scale)
     back = quantize_bias(R_bias + R_gained, hidden, R.scale)
-    return QuantizedGRU(W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset)
+    return QuantizedGRU(W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset, h0)
+
+
+def _first_codes(layer: GRU) -> NDArray[np.int16] | None:
+    """h after a reset; none for zeros. ValueError for what Q0.15 does not hold."""
+    if layer.h0 is None:
+        return None
+    largest = float(np.abs(layer.h0).max())
+    if largest > 1:
+        raise ValueError(f"h0 reaches {largest:.4g}, more than the 1 that int8 holds; choose float32")
+    return np.clip(np.rint(layer.h0.astype(np.float64) * (1 << 15)), -(1 << 15), (1 << 15) - 1).astype(np.int16)
 
 
 def _rounded(
@@ -139,6 +150,8 @@ class _Walker(Walker):
         self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
         self.by = narrowing_multiplier(layer.hidden)
         self.h: Int64 = np.zeros((batch, layer.units), np.int64)
+        if layer.h0 is not None:
+            self.h[:] = layer.h0
 
     def narrow(self, values: Int64) -> Int64:
         """Q0.15 → int8 codes."""

@@ -13,7 +13,7 @@ from edgelstm.layers import LSTM, Shape
 from edgelstm.layers.layer import Floats, before
 from edgelstm.layers.lstm import GATES
 from edgelstm.model import Ranges
-from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
 from edgelstm.quantization.fixed_point import (
     MOST_TANH_BITS,
     clip8,
@@ -77,6 +77,8 @@ class QuantizedLSTM(GatedLayer):
     input: Affine
     hidden: Affine  # h, both as output and as what comes back through R; h starts at its zero point
     cell_exponent: int  # c is int16 with scale 2^cell_exponent, -15 to -5; c starts at 0
+    h0: NDArray[np.int8] | None = None  # (H,) codes that h starts at instead; with c0
+    c0: NDArray[np.int16] | None = None  # (H,) the same of c
 
     def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - of its own size
         return _Walker(self, batch)
@@ -95,9 +97,23 @@ def quantize(
     W, R = with_scales(layer.W, groups, smallest_scale(layer.b, x)), with_scales(layer.R, groups)
     (W_codes, R_codes), gained = rounded((W, R), inputs)
     (_, _), (cell, _) = at.parts
-    hidden, exponent = affine_from_range(*ranges[at.name]), cell_exponent(ranges.largest(cell))
+    hidden = affine_from_range(*around(ranges[at.name], layer.h0))
+    exponent = cell_exponent(max(map(abs, around(ranges[cell], layer.c0))))
     bias = quantize_bias(layer.b + gained, x, W.scale)
-    return QuantizedLSTM(W_codes, R_codes, bias, W.scale, R.scale, x, hidden, exponent)
+    first = _first_codes(layer, hidden, exponent)
+    return QuantizedLSTM(W_codes, R_codes, bias, W.scale, R.scale, x, hidden, exponent, *first)
+
+
+def _first_codes(
+    layer: LSTM, hidden: Affine, exponent: int
+) -> tuple[NDArray[np.int8] | None, NDArray[np.int16] | None]:
+    """h and c after a reset; none for zeros."""
+    if layer.h0 is None and layer.c0 is None:
+        return None, None
+    zeros = np.zeros(layer.units, np.float32)
+    h, c = (zeros if values is None else values for values in (layer.h0, layer.c0))
+    cells = np.clip(np.rint(c.astype(np.float64) * 2.0**-exponent), -(1 << 15), (1 << 15) - 1)
+    return hidden.of_reals(h).astype(np.int8), cells.astype(np.int16)
 
 
 class _Walker(Walker):
@@ -109,6 +125,8 @@ class _Walker(Walker):
         self.h_multiplier = hidden_multiplier(layer.hidden)
         self.h: Int64 = np.full((batch, layer.units), layer.hidden.zero_point, np.int64)
         self.c: Int64 = np.zeros((batch, layer.units), np.int64)
+        if layer.h0 is not None and layer.c0 is not None:
+            self.h[:], self.c[:] = layer.h0, layer.c0
 
     def run(self, x: Int64) -> IntegerRun:
         layer = self.layer

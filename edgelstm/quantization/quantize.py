@@ -60,12 +60,16 @@ TAKES_WIDE = {
 """Whether each kind of layer can take an input of 16 bits."""
 
 
+EXTRAS = ("h0", "c0")
+"""What layers may have beyond plain ones."""
+
+
 def check_holds(model: Model) -> None:
     """ValueError, naming the layer, unless int8 holds every layer of `model`."""
     for at in model.road:
-        held = at.layer.kind in QUANTIZE
-        if not held or at.extras:
-            what = f"its {', '.join(map(repr, at.extras))}" if held else f"{at.layer.kind} layers"
+        held, extras = at.layer.kind in QUANTIZE, [extra for extra in at.extras if extra not in EXTRAS]
+        if not held or extras:
+            what = f"its {', '.join(map(repr, extras))}" if held else f"{at.layer.kind} layers"
             raise ValueError(f"model {model.name}: {at.name}: int8 does not hold {what} yet: export it as float32")
 
 

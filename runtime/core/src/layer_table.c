@@ -61,7 +61,7 @@ static bool is_of_kind(const el_model *model, const el_layer_type *type, const e
     bool valid = !type->is_float || !el_is_int8(model);
     for (uint32_t n = used; n < EL_OWN; n++)
         valid = valid && entry->own[n] == 0;
-    return valid && (entry->further.size == 0 || (type->may_go_further && !el_is_int8(model)));
+    return valid && (entry->further.size == 0 || type->may_go_further);
 }
 
 /* A tensor that is not there has neither offset nor size; a float32 file has no integers. */

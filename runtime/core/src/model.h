@@ -40,11 +40,11 @@ typedef struct el_conv {
 
 /* What an LSTM or GRU has beyond the plain one. */
 typedef struct el_recurrence {
-    const float *first_h, *first_c; /* (units,) after a reset; null for zeros */
-    uint32_t runs;                  /* rows that it takes one after another in a frame */
-    uint8_t gate, candidate;        /* functions, see layers/functions.h */
-    bool anew;                      /* it begins every frame with the first state */
-    bool plain;                     /* one run, sigmoid, tanh, and a state that lasts */
+    const void *first_h, *first_c; /* (units,) of the state's dtype after a reset; null for zeros */
+    uint32_t runs;                 /* rows that it takes one after another in a frame */
+    uint8_t gate, candidate;       /* functions, see layers/functions.h */
+    bool anew;                     /* it begins every frame with the first state */
+    bool plain;                    /* one run, sigmoid, tanh, and a state that lasts */
 } el_recurrence;
 
 typedef struct el_activate {

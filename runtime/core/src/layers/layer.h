@@ -33,10 +33,10 @@ typedef struct el_part {
     el_dtype dtype;
     uint32_t rows;
     uint32_t channels;
-    uint32_t padded;    /* values in memory, whole groups of units */
-    int32_t initial;    /* value of every byte in the initial state */
-    float limit;        /* largest size of a float32 value */
-    const float *first; /* float32: (rows · channels,) in the initial state; null for zeros */
+    uint32_t padded;   /* values in memory, whole groups of units */
+    int32_t initial;   /* value of every byte in the initial state */
+    float limit;       /* largest size of a float32 value */
+    const void *first; /* (rows · channels,) of its dtype in the initial state; null for zeros */
 } el_part;
 
 /* Frames that several streams of a pool take together. */

@@ -4,6 +4,35 @@
 #include "floats.h"
 #include "functions.h"
 
+static el_status read_first_floats(const el_model *model, el_layer *layer, const el_entry *entry,
+                                   uint32_t letters) {
+    const float *first;
+    el_status status =
+        el_check_values(model, entry, entry->further, (uint64_t)letters * layer->channels, &first);
+    if (status != EL_OK)
+        return status;
+    for (uint32_t n = 0; n < letters * layer->channels; n++)
+        if (!el_is_finite_up_to(first[n], EL_MAX_STATE))
+            return EL_ERROR_WEIGHTS;
+    layer->recurrence.first_h = first;
+    layer->recurrence.first_c = letters > 1 ? first + layer->channels : NULL;
+    return EL_OK;
+}
+
+/* int8: h of an LSTM in 8 bits, then c in 16; h of a GRU in 16. Any codes are a state. */
+static el_status read_first_codes(const el_model *model, el_layer *layer, const el_entry *entry,
+                                  uint32_t letters) {
+    uint64_t of_h = (uint64_t)layer->channels * (letters > 1 ? 1u : sizeof(int16_t));
+    uint64_t of_c = letters > 1 ? (uint64_t)layer->channels * sizeof(int16_t) : 0;
+    el_status status = el_check_sized(model, entry->file_size, entry->further, of_h + of_c);
+    if (status != EL_OK)
+        return status;
+    const uint8_t *first = model->file + entry->further.offset;
+    layer->recurrence.first_h = first;
+    layer->recurrence.first_c = letters > 1 ? first + of_h : NULL;
+    return EL_OK;
+}
+
 el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_entry *entry,
                              uint32_t letters) {
     el_recurrence *recurrence = &layer->recurrence;
@@ -33,17 +62,8 @@ el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_en
         layer->inputs = source.channels;
     if (entry->further.size == 0)
         return EL_OK;
-    const float *first;
-    el_status status =
-        el_check_values(model, entry, entry->further, (uint64_t)letters * layer->channels, &first);
-    if (status != EL_OK)
-        return status;
-    for (uint32_t n = 0; n < letters * layer->channels; n++)
-        if (!el_is_finite_up_to(first[n], EL_MAX_STATE))
-            return EL_ERROR_WEIGHTS;
-    recurrence->first_h = first;
-    recurrence->first_c = letters > 1 ? first + layer->channels : NULL;
-    return EL_OK;
+    return el_is_int8(model) ? read_first_codes(model, layer, entry, letters)
+                             : read_first_floats(model, layer, entry, letters);
 }
 
 uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded) {
@@ -51,7 +71,7 @@ uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded) 
 }
 
 void el_begin_anew(const el_layer *layer, uint32_t letters, uint32_t padded, float *states) {
-    const float *first[] = {layer->recurrence.first_h, layer->recurrence.first_c};
+    const void *first[] = {layer->recurrence.first_h, layer->recurrence.first_c};
     memset(states, 0, (size_t)letters * padded * sizeof *states);
     for (uint32_t n = 0; n < letters; n++)
         if (first[n] != NULL)

@@ -1,4 +1,4 @@
-/* What LSTM and GRU layers may have beyond the plain ones, in float32 files: states to begin with,
+/* What LSTM and GRU layers may have beyond the plain ones: states to begin with; in float32 files
  * other functions, rows within a frame one after another, frames that begin anew. */
 #ifndef EL_RECURRENCE_H
 #define EL_RECURRENCE_H
