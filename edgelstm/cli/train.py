@@ -179,8 +179,9 @@ def _report(output: Path, model: Model, run: RunFolder, asked: Asked, history: S
     page = run.path / PAGE
     try:
         write(make_report(output, model, asked, history_of(run.told, history)), page, run.path / RECORD)
-    except (OSError, ValueError) as error:
-        click.echo(paragraph(f"no report: {' '.join(str(error).split())}", "Note: "), err=True)
+    except (OSError, ValueError, MemoryError) as error:
+        why = "out of memory" if isinstance(error, MemoryError) else " ".join(str(error).split())
+        click.echo(paragraph(f"no report: {why}", "Note: "), err=True)
         return None
     return page
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MOST_FRAMES = 300_000
 """About how many frames are judged, evenly chosen where there are more."""
 
-_MOST_VALUES = 1 << 24  # of all answers of one precision
+_MOST_VALUES = 1 << 23  # of all answers of one precision
 _PIECE = 1 << 14  # frames
 _SATURATED_FRAMES = 8_000
 _MOST_GROUPS = 60

@@ -11,6 +11,8 @@ from edgelstm.report.page.drawn import chart
 from edgelstm.report.page.text import number, share, sign, way
 from edgelstm.report.record import Chart, Course, EventCounts, Numbers, Result, TagFigures
 
+_HALF_MARK = 0.006  # of a threshold
+
 
 def tag_sections(results: Sequence[Result]) -> list[Markup]:
     counted = [(way(result), result.tags) for result in results if result.tags]
@@ -55,7 +57,7 @@ def _curve(row: TagFigures) -> Markup:
             ("F1", "three", curve.f1),
         )
     ]
-    band = Band("", "event", row.threshold, row.threshold)
+    band = Band("", "event", row.threshold - _HALF_MARK, row.threshold + _HALF_MARK)
     return lines(row.label, drawn, span=(-0.03, 1.03), bands=[band])
 
 

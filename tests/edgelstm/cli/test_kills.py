@@ -67,7 +67,7 @@ WRITERS = {
 
 def contents(folder: Path) -> dict[str, bytes]:
     for run in folder.glob("*.run"):  # says how long training took: never the same
-        assert [path.name for path in run.iterdir()] == ["run.json"]
+        assert sorted(path.name for path in run.iterdir()) == ["report.html", "report.json", "run.json"]
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
