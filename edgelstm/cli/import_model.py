@@ -117,7 +117,7 @@ def _show(imported: Imported, output: Path, proof: ImportProof | None) -> None:
     model = imported.model
     road = ", ".join(f"{at.name} {at.result.size}" for at in model.road)
     text = f"{output}: {model.weights:,} weights"
-    if proof is None:
+    if proof is None or (proof.passed and not proof.decided):
         click.echo(style.accepted(paragraph(f"{text}, read, not proven", "", "  ")))
     else:
         says = "answers as the file does" if proof.passed else "answers otherwise than the file does"
