@@ -370,8 +370,12 @@ def test_a_hostile_board_is_refused(board, wheel, model, tmp_path, answer, words
 def test_a_connection_that_falls_silent_is_given_up(board, wheel, model, monkeypatch):
     """As when a cable is pulled: nobody says that it is over."""
     monkeypatch.setattr(session, "_PING_SECONDS", 0.2)
-    monkeypatch.setattr(session, "_ANSWER_SECONDS", 1.0)
-    text = cut_while_measuring(board, wheel, model, lambda: os.kill(board.server, signal.SIGSTOP))
+
+    def fall_silent():
+        monkeypatch.setattr(session, "_ANSWER_SECONDS", 1.0)  # not before: beside a load, starting takes longer
+        os.kill(board.server, signal.SIGSTOP)
+
+    text = cut_while_measuring(board, wheel, model, fall_silent)
     os.kill(board.server, signal.SIGCONT)
     assert "the connection was cut while measuring a model.elstm (no word for 1 s)" in text
 
