@@ -57,8 +57,7 @@ class ImportProof:
             "version": VERSION,
             "file": file_name(path),
             "sha256": digest,
-            **to_json(self),
-            "passed": self.passed,
+            **self.to_json(),
         }
         return to_text(values).encode()
 

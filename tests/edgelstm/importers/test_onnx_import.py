@@ -146,7 +146,7 @@ def test_the_command_proves_and_writes_it_down(tmp_path: Path) -> None:
     ended = run("import", path, "--json")
     assert ended.code == 0, ended
     proof = json.loads((tmp_path / "m.npz.proof.json").read_text())
-    assert proof["passed"]
+    assert (proof["passed"], proof["decided"]) == (True, True)
     assert proof["source"]["file"] == "m.onnx"
     assert proof["engine"].startswith("onnxruntime ")
     assert load_model(tmp_path / "m.npz").activation == "sigmoid"
