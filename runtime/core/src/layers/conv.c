@@ -59,6 +59,10 @@ static uint64_t sums_size(const el_layer *layer) {
     return layer->conv.groups == 1 ? el_matrix_work(&layer->conv.matrix) : 0;
 }
 
+static bool has_groups(const el_model *model, const el_layer *layer) {
+    return !el_is_int8(model) && layer->conv.groups != 1;
+}
+
 static uint64_t work(const el_model *model, const el_layer *layer) {
     el_shape source = el_source_shape(model, layer);
     uint64_t window = (uint64_t)layer->conv.taps * source.channels;
@@ -107,7 +111,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     /* A window of neighbours is contiguous, but the padding of its columns must not reach behind
      * what the source owns. */
     size_t window = conv->matrix.columns * value, owned = (size_t)el_align(source.rows * row);
-    bool direct = conv->dilation == 1 && conv->groups == 1;
+    bool direct = conv->dilation == 1 && !has_groups(model, layer);
     for (uint32_t n = 0; n < layer->rows; n++, y += layer->channels * value) {
         uint32_t first = n * conv->stride;
         const uint8_t *from = gathered;
@@ -117,11 +121,11 @@ static void step(const el_stream *stream, const el_layer *layer) {
             from = x + (first - padding->before) * row;
         else
             gather(layer, x, source.rows, row, n, gathered);
-        if (conv->groups == 1)
-            el_matrix_run(model, layer, &conv->matrix, from, sums, y);
-        else
+        if (has_groups(model, layer))
             run_groups(layer, (const float *)(const void *)from, source.channels,
                        (float *)(void *)y);
+        else
+            el_matrix_run(model, layer, &conv->matrix, from, sums, y);
     }
 }
 

@@ -148,7 +148,7 @@ static uint64_t floats_work(const el_layer *layer) {
 static uint64_t work(const el_model *model, const el_layer *layer) {
     uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
     const el_matrix *w = &layer->lstm.w;
-    if (!layer->recurrence.plain)
+    if (!el_is_plain(layer))
         return floats_work(layer) * sizeof(float);
     return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
@@ -240,7 +240,7 @@ static void step_floats(const el_stream *stream, const el_layer *layer) {
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_kernels *kernels = stream->model->kernels;
     places at = places_of(stream, layer);
-    if (!layer->recurrence.plain) {
+    if (!el_is_plain(layer)) {
         step_floats(stream, layer);
         return;
     }
@@ -303,7 +303,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
     uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
-    if (layer->wide || !layer->recurrence.plain) {
+    if (layer->wide || !el_is_plain(layer)) {
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
             step(stream, layer);
         return;

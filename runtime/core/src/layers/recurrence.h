@@ -18,6 +18,16 @@ enum { EL_GATE_BITS = 15, EL_CANDIDATE_SHIFT = 4, EL_ANEW_BIT = 256 };
 el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_entry *entry,
                              uint32_t letters);
 
+/* One row a frame, sigmoid and tanh, from the state: as all of int8 models are. */
+static inline bool el_is_plain(const el_layer *layer) {
+#ifdef EL_NO_FLOAT32
+    (void)layer;
+    return true;
+#else
+    return layer->recurrence.plain;
+#endif
+}
+
 /* Floats of work for the states of a layer that begins anew, and these states: parts of `padded`
  * values. */
 uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded);
