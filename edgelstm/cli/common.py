@@ -154,7 +154,7 @@ def check_output(
     """UsageError for an output that cannot be written, before any work is done.
 
     That is one of another suffix; one in a folder that is not there or that takes no files; one where something lies
-    that is no regular file, or that is one of `inputs`, the files that the command reads.
+    that is no regular file, or that is one of `inputs`, the files that the command reads, or in a folder of these.
     """
     if output is None:
         return
@@ -164,13 +164,22 @@ def check_output(
         if not folder.is_dir():
             raise click.UsageError(f"{option} {output}: folder {folder} does not exist")
     try:
-        check_target(output, (one for one in inputs if one is not None))
+        check_target(output, files_read(inputs))
     except ValueError as error:
         raise click.UsageError(f"{option} {error}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise click.UsageError(
             f"{option} {output}: no files can be made in the folder {folder}, expected one to write in"
         )
+
+
+def files_read(inputs: Iterable[str | Path | None]) -> Iterator[Path]:
+    """Every file that is read where `inputs` are given: of folders and lists of recordings those in them too."""
+    from edgelstm.data.inside import files_of  # brings numpy; asked for where an output is there already
+
+    for one in inputs:
+        if one is not None:
+            yield from files_of(Path(one))
 
 
 @contextmanager

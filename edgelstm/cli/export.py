@@ -15,6 +15,7 @@ from edgelstm.cli.common import (
     GATE_FAILED,
     answer_options,
     check_output,
+    files_read,
     listed_problems,
     naming,
     of_options,
@@ -351,7 +352,7 @@ def _check_outputs(files: dict[Form, Path], inputs: list[Path]) -> None:
         check_output(path, inputs=inputs)
     try:
         for form, path in files.items():
-            check_names(path, form.companions, inputs)
+            check_names(path, form.companions, list(files_read(inputs)))
         check_apart(name for form, path in files.items() for name in names_of(path, form.companions))
     except ValueError as error:
         raise click.UsageError(f"--output: {error}") from None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from edgelstm.model import Model
     from edgelstm.report import Asked, History
 
+_PAGE = ".html"
+_DEPLOYED = (".elstm", ".onnx", ".tflite")
+
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -51,6 +54,11 @@ def command(files: tuple[Path, ...], output: Path | None, use_all: bool) -> None
         return
     if use_all:
         raise click.UsageError("--all: goes with a model and its data")
+    for one in files:
+        if one.suffix in _DEPLOYED:
+            raise click.UsageError(f"{one}: a file that was exported; expected MODEL.npz and its DATA")
+        if one.suffix == ".npz" or one.is_dir():
+            raise click.UsageError(f"{one}: no profile; expected MODEL.npz and then its DATA, or profiles alone")
     _report_profiles(files, output or Path("report.html"))
 
 
@@ -62,10 +70,13 @@ def _report_model(path: Path, data: Path, output: Path | None, use_all: bool) ->
     model = load_model(path)
     page = output or path.with_suffix(".run") / PAGE
     record = page.with_suffix(".json")
+    check_output(output, _PAGE)
     if output is None:
         page.parent.mkdir(exist_ok=True)
     for one in (page, record):
         check_output(one, inputs=[path, data])
+    if page.resolve() == record.resolve():
+        raise click.UsageError(f"--output {page}: the same file as {record}, which is written too")
     with naming(data, path), listed_problems():
         asked = _asked(model, data, use_all)
         report = make_report(path, model, asked, _history(path))
@@ -110,7 +121,7 @@ def _report_profiles(paths: tuple[Path, ...], output: Path) -> None:
     from edgelstm.devices.units import show_size
     from edgelstm.files import write_whole
 
-    check_output(output, inputs=paths)
+    check_output(output, _PAGE, paths)
     profiles, found = read_all(paths)
     content = page([profile.report for profile in profiles], qualities(profiles, found, output)).encode()
     write_whole(output, content)

@@ -30,6 +30,11 @@ WRITERS = {
     "export --data": (["export", "model.npz", "--data", "data.npz", "-o"], ".elstm", ["model.npz", "data.npz"]),
     "export to C": (["export", "model.npz", "--format", "c", "-o"], ".c", ["model.npz"]),
     "data convert": (["data", "convert", "data.npz", "-o"], ".npz", ["data.npz"]),
+    "data convert, a folder": (["data", "convert", "many", "-o"], ".npz", ["many/in/b.csv"]),
+    "export --data, a folder": (["export", "model.npz", "--data", "many", "-o"], ".elstm", ["many/a.csv"]),
+    "calibrate": (["calibrate", "model.npz", "many", "-o"], ".npz", ["model.npz", "many/a.csv"]),
+    "calibrate by a list": (["calibrate", "model.npz", "list.csv", "-o"], ".npz", ["list.csv", "sound/one.wav"]),
+    "report of a model": (["report", "model.npz", "many", "-o"], ".html", ["model.npz", "many/a.csv"]),
     "report": (["report", "a.json", "b.json", "-o"], ".html", ["a.json", "b.json"]),
     "profile": (
         ["profile", "m.elstm", "--data", "frames.csv", "--output"],
@@ -60,6 +65,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_model(model, tmp_path / "model.npz")
     (tmp_path / "m.elstm").write_bytes(encode(model))
     (tmp_path / "frames.csv").write_text("1,2,3\n" * 5)
+    for name in ("many/a.csv", "many/in/b.csv", "sound/one.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x,y,z\n" + "1,2,3\n" * 5)
+    (tmp_path / "list.csv").write_text("file,label\nsound/one.wav,a\n")
     for name in ("a.json", "b.json"):
         write_report(REPORT, tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -103,6 +112,15 @@ def test_what_is_no_regular_file_is_refused(command: Command, folder: Path, writ
     refused(command, folder, [*arguments, f"node{suffix}"], f"node{suffix}: a device, expected a regular file")
 
 
+def test_what_goes_beside_a_page_is_not_written_over_either(command: Command, folder: Path) -> None:
+    arguments = ["report", "model.npz", "many", "-o", "many/page.html"]
+    os.link("many/a.csv", "many/page.json")
+    refused(command, folder, arguments, "many/page.json: the same file as many/a.csv, which is read")
+    (folder / "many/page.json").unlink()
+    (folder / "many/page.json").symlink_to("page.html")
+    refused(command, folder, arguments, "many/page.html: the same file as many/page.json, which is written too")
+
+
 @pytest.mark.parametrize("how", ["itself", "link", "hard link"])
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_is_read_is_not_written_over(command: Command, folder: Path, writer: str, how: str) -> None:
@@ -110,11 +128,12 @@ def test_what_is_read_is_not_written_over(command: Command, folder: Path, writer
     for name in inputs:
         output = Path(name) if how == "itself" else folder / f"{name}-out{suffix}"
         if how == "link":
-            output.symlink_to(name)
+            output.symlink_to(folder / name)
         elif how == "hard link":
             os.link(name, output)
-        elif output.suffix != suffix and writer.startswith(("train", "export")):
-            continue  # refused by its suffix
+        elif output.suffix != suffix and writer.startswith(("train", "export", "data", "calibrate", "report")):
+            refused(command, folder, [*arguments, str(output)], f"expected {suffix}")
+            continue
         refused(command, folder, [*arguments, str(output)], f"{output}: the same file as {name}, which is read")
 
 
