@@ -12,6 +12,7 @@ from edgelstm.data.seen import feature_range
 from edgelstm.layers import GRU, LSTM, Dense
 from edgelstm.model import Model
 from edgelstm.quantization.calibration import calibrate
+from edgelstm.quantization.quantize import why_not_held
 from edgelstm.training.normalizing import fit_normalize
 
 _LATER = 0.2  # share of each recording that proves where there are few
@@ -21,7 +22,8 @@ def recalibrated(model: Model, dataset: Dataset, *, by_time: bool = False) -> Mo
     """`model` with the ranges of four of five recordings of `dataset`, whose features are those of the model. It then
     carries a few of them, and some of the others for the proof. Data of fewer than five recordings all calibrate, and
     those that the model had for its proof stay; `by_time`, the last fifth of each does not calibrate, and proves. A
-    model that does not know what range its features had learns that too. ValueError where nothing is long enough."""
+    model that does not know what range its features had learns that too. One that int8 does not hold has recordings
+    alone, and no ranges. ValueError where nothing is long enough."""
     seen, proves = splits.every_fifth(dataset)
     fit, later = dataset.subset(seen), dataset.subset(proves) if proves.size else None
     if later is None and by_time:
@@ -29,7 +31,7 @@ def recalibrated(model: Model, dataset: Dataset, *, by_time: bool = False) -> Mo
     unseen = model.unseen if later is None else kept.unseen([later], model)
     seen_range = model.feature_range or feature_range(fit)
     model = replace(model, examples=kept.examples(fit), unseen=unseen, feature_range=seen_range)
-    return calibrate(model, fit.sequences)
+    return calibrate(model, fit.sequences) if why_not_held(model) is None else model
 
 
 def normalized(model: Model, dataset: Dataset) -> Model:

@@ -30,7 +30,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
     Four of five recordings of DATA, in any format, or of fewer than five the first four fifths of each, say how far
     each quantity goes. The model then carries a few of them, and some of the others, which calibration never saw, for
     the proofs of what is exported from it. A model that takes raw frames learns their mean and deviation too; its
-    answers stay.
+    answers stay. One with layers that int8 does not hold keeps the recordings alone, for the proofs of float32.
     """
     from edgelstm.again import read_frames_again
     from edgelstm.matching import match_features
@@ -47,11 +47,13 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
         )
         scaled = normalized(source, dataset)
         remarks = calibration_remarks(scaled, dataset.sequences)
+    with naming(model):
         made = recalibrated(scaled, dataset, by_time=True)
+    has_int8 = True
     try:
         remarks = (*remarks, *quantization_warnings(quantize(made)))
     except ValueError as error:  # for float32 it is calibrated all the same
-        remarks = (*remarks, f"no int8: {error}")
+        remarks, has_int8 = (*remarks, f"no int8: {error}"), False
     save_model(made, output)
     for line in remarks:
         click.echo(paragraph(line, "Note: ", "      "), err=True)
@@ -62,14 +64,16 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
             "frames": dataset.frames,
             "examples": len(made.examples),
             "unseen": len(made.unseen),
+            "int8": has_int8,
             "normalized": made.normalize is not source.normalize,
             "remarks": list(remarks),
         }
         click.echo(json.dumps(report, allow_nan=False))
         return
-    text = f"{output}: calibrated on {counted(len(dataset), 'recording')}, {dataset.frames:,} frames"
+    done = "keeps some of" if made.ranges is None else "calibrated on"
+    text = f"{output}: {done} {counted(len(dataset), 'recording')}, {dataset.frames:,} frames"
     click.echo(style.passed(paragraph(text, "", "  ")))
     if made.normalize is not source.normalize:
         click.echo("  · the mean and deviation of each feature are in its normalization now")
     click.echo(f"  · {counted(len(made.unseen), 'recording')} that calibration never saw kept for proofs")
-    click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")
+    click.echo(f"Next: edgelstm export {shlex.quote(str(output))}{'' if has_int8 else ' --precision float32'}")

@@ -137,7 +137,8 @@ def command(
             )
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
-        source = recalibrated(source, dataset)
+        with naming(model):
+            source = recalibrated(source, dataset)
     if "all" in formats:
         files = {form: files[form] for form in _made_of(source, model, forms, scales, input_codes)}
     shown = source.examples or (np.zeros((1, source.features), np.float32),)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgelstm.importers.choices import Gates
     from edgelstm.importers.imported import Imported
     from edgelstm.importers.proof import ImportProof
+    from edgelstm.model import Model
     from edgelstm.runtime.frame import Float32
 
 
@@ -128,7 +129,18 @@ def _show(imported: Imported, output: Path, proof: ImportProof | None) -> None:
     for line in proof.lines() if proof else [f"· not proven: {imported.unproven or '--no-verify'}"]:
         click.echo(paragraph(line, "  ", "    "))
     if proof is None or proof.passed:
-        click.echo(f"Next: edgelstm calibrate {shlex.quote(str(output))} recordings")
+        click.echo(_next(model, shlex.quote(str(output))))
+
+
+def _next(model: Model, output: str) -> str:
+    """What to do with it; `output` as a shell takes it."""
+    from edgelstm.quantization.quantize import why_not_held
+
+    why_not = why_not_held(model)
+    if why_not is None:
+        return f"Next: edgelstm calibrate {output} recordings"
+    click.echo(paragraph(f"{why_not}: float32 alone", "  · ", "    "))
+    return f"Next: edgelstm export {output} --precision float32 --data recordings"
 
 
 def _to_json(imported: Imported, output: Path, proof: ImportProof | None) -> dict[str, Any]:

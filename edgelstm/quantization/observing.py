@@ -29,13 +29,19 @@ class Observer:
 
     def __init__(self, model: Model, frames: int):
         """`frames`: that `see` will be given in all."""
-        self.road = model.road
+        self.model, self.road = model.name, model.road
         self.results = {at.name: Tails(1, frames // at.stride * at.result.size) for at in self.road}
         self.cells = {name: (0.0, 0.0) for name in model.measured if name != "x" and name not in self.results}
         self._sums = {at.name: _Sums(at.layer.columns) for at in self.road if 0 < at.layer.columns <= MAX_COLUMNS}
 
     def see(self, run: Run) -> None:
+        """ValueError, naming the layer, for a result that is not finite."""
         for name, values in run.results.items():
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"model {self.model}: {name}: its values overflow on these recordings, expected smaller weights, "
+                    "as training leaves them"
+                )
             self.results[name].add(values.reshape(-1, 1))
         self.see_cells(run)
 

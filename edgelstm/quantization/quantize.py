@@ -66,11 +66,19 @@ EXTRAS = ("h0", "c0")
 
 def check_holds(model: Model) -> None:
     """ValueError, naming the layer, unless int8 holds every layer of `model`."""
+    why_not = why_not_held(model)
+    if why_not is not None:
+        raise ValueError(f"model {model.name}: {why_not}: export it as float32")
+
+
+def why_not_held(model: Model) -> str | None:
+    """The layer of `model` that int8 does not hold, and what of it; None where it holds every one."""
     for at in model.road:
         held, extras = at.layer.kind in QUANTIZE, [extra for extra in at.extras if extra not in EXTRAS]
         if not held or extras:
             what = f"its {', '.join(map(repr, extras))}" if held else f"{at.layer.kind} layers"
-            raise ValueError(f"model {model.name}: {at.name}: int8 does not hold {what} yet: export it as float32")
+            return f"{at.name}: int8 does not hold {what} yet"
+    return None
 
 
 def quantize(model: Model, granularity: Granularity = "per-row", input_codes: InputCodes = "int8") -> QuantizedModel:

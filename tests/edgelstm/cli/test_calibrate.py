@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.forward import forward
-from edgelstm.model_file import load_model
+from edgelstm.model_file import load_model, save_model
 from in_process import Ended, run
 from random_models import random_signal
 from torch_files import write_zip
@@ -71,3 +72,34 @@ def test_without_a_name_it_lies_beside(folder: Path) -> None:
     ended = run("calibrate", "net.npz", "data.npz", "-o", "net.npz")
     assert ended.code == 2
     assert "--output net.npz: the same file as net.npz, which is read" in ended.err
+
+
+def test_what_int8_does_not_hold_leaves_as_float32_with_a_proof(folder: Path) -> None:
+    ended = run("import", "net.pt", "--layers", "rnn,tanh,fc,softmax", "--stream", "-o", "tanh.npz")
+    assert ended.code == 0, ended
+    assert ended.out.splitlines()[-1] == "Next: edgelstm export tanh.npz --precision float32 --data recordings"
+    direct = run("export", "tanh.npz", "--precision", "float32", "--data", "data.npz", "-o", "a.elstm", "--json")
+    assert direct.code == 0, direct
+    ended = run("calibrate", "tanh.npz", "data.npz", "-o", "kept.npz")
+    assert ended.code == 0, ended
+    assert "activation0: int8 does not hold activation layers" in " ".join(ended.err.split())
+    assert ended.out.splitlines()[-1] == "Next: edgelstm export kept.npz --precision float32"
+    kept = run("export", "kept.npz", "--precision", "float32", "-o", "b.elstm", "--json")
+    assert kept.code == 0, kept
+    for proof in (json.loads(one.out)[0]["proof"] for one in (direct, kept)):
+        assert proof["passed"]
+        assert proof["agrees"]["data"] == "unseen"
+    refused = run("export", "kept.npz", "-o", "c.elstm")
+    assert refused.code == 1
+    assert refused.err.startswith("edgelstm: kept.npz: elstm int8 holds no activation layer"), refused.err
+
+
+def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:
+    model = load_model("net.npz")
+    first, last = model.layers
+    huge = replace(last, W=last.W * np.float32(1e38))  # type: ignore[type-var]
+    save_model(replace(model, layers=(first, replace(huge, b=huge.b + np.float32(3e38)))), Path("huge.npz"))
+    ended = run("calibrate", "huge.npz", "data.npz")
+    assert ended.code == 1
+    assert ended.err.startswith("edgelstm: huge.npz: model"), ended.err
+    assert "data.npz" not in ended.err
