@@ -194,7 +194,8 @@ def held(path: str | Path) -> Iterator[bool]:
     cannot be locked: there everybody may. ValueError, one line, where somebody else holds it. OSError as `open`.
     """
     lock = _lock_beside(path)
-    descriptor, is_locked = _taken(lock, path)
+    with _said_of(Path(path)):
+        descriptor, is_locked = _taken(lock, path)
     _own.add(lock.name)
     try:
         yield is_locked

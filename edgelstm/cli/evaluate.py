@@ -137,12 +137,19 @@ def _missed(results: list[Evaluation], least: float | None, most: float | None) 
         if limit is not None and headlines[0].is_share != is_share:
             other = "--max-error" if is_share else "--min-accuracy"
             raise click.UsageError(f"{option}: the model is judged by {name}, expected {other}")
-    values = [headline.value for headline in headlines if headline.value is not None]
-    if least is not None and min(values, default=0.0) < least:
-        return f"{name} {min(values, default=0.0):.4f} is below --min-accuracy {least}"
-    if most is not None and max(values, default=most + 1) > most:
-        return f"{name} {max(values, default=most + 1):.6g} is above --max-error {most:g}"
+    known = [(result.headline.value, _way(result)) for result in results if result.headline.value is not None]
+    if not known:
+        return f"there is no {name} to hold against a limit" if (least, most) != (None, None) else ""
+    if least is not None and (worst := min(known))[0] < least:
+        return f"{name} {worst[0]:.4f} of {worst[1]} is below --min-accuracy {least}"
+    if most is not None and (worst := max(known))[0] > most:
+        return f"{name} {worst[0]:.6g} of {worst[1]} is above --max-error {most:g}"
     return ""
+
+
+def _way(result: Evaluation) -> str:
+    """Which of the figures that are shown, in words."""
+    return f"{result.precision}, streamed" if result.streamed else result.precision
 
 
 def _note_levels(dataset: Dataset, normalize: Mapping[str, Sequence[float] | Float32] | None) -> None:

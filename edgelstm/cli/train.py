@@ -89,6 +89,7 @@ def command(
     from edgelstm.cli.show.progress import TrainingBar
     from edgelstm.data.known import marks_of
     from edgelstm.evaluation import evaluate, evaluate_streamed
+    from edgelstm.files import held
     from edgelstm.model_file import save_model
     from edgelstm.quantization import calibrate, quantize
     from edgelstm.report import Asked
@@ -108,14 +109,17 @@ def command(
         settings = replace(settings, training=replace(settings.training, seed=seed))
     with listed_problems():
         dataset = read_dataset(settings.data.file, settings.data.read_options(), settings.task)
-    run: RunFolder | None = None
+    click.get_current_context().with_resource(held(output))  # one training at a time
+    run = RunFolder(output.with_suffix(".run"), settings, dataset)
+    if resume and run.made(output):
+        _tell_finished(output, run, as_json)
+        return
     try:
         train_set, test_set = split(dataset, settings)
         test = evaluation_set(test_set, settings)
         odd = remarks(settings, train_set, test_set)
         for line in odd:
             click.echo(paragraph(line, "Note: "), err=True)
-        run = RunFolder(output.with_suffix(".run"), settings, dataset)
         resumes = _resumes(run, resume)
         run.begin()
         with TrainingBar() as bar:
@@ -123,7 +127,7 @@ def command(
     except RecipeError as error:
         raise ValueError(f"{config}: {error}") from None
     except KeyboardInterrupt:
-        if run is not None and run.was_interrupted:
+        if run.was_interrupted:
             click.echo(f"{run.checkpoint.path}: the last epoch; --resume goes on", err=True)
         raise
     with naming(settings.data.file):
@@ -144,6 +148,7 @@ def command(
     )
     asked = Asked(test_set, test, "what training kept for testing", tuple(odd))
     page = None if no_report else _report(output, model, run, asked, trained.history)
+    run.close()
     if as_json:
         report = {
             "output": str(output),
@@ -199,11 +204,21 @@ def _streams_worse(settings: Config) -> str:
     return f"a stream that nothing resets answers worse than fresh recordings do: {', or '.join(remedies)}"
 
 
+def _tell_finished(output: Path, run: RunFolder, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"output": str(output), "finished": True}, allow_nan=False))
+        return
+    click.echo(style.passed(f"{output}: finished already, {run.path} is of this recipe and data"))
+
+
 def _resumes(run: RunFolder, asked: bool) -> bool:
-    """Whether there is a checkpoint to go on from, and somebody asked for it; a note where one of the two lacks."""
+    """Whether there is a checkpoint to go on from, and somebody asked for it; a note where one of the two lacks.
+    ValueError, of usage, where no run was interrupted that could go on."""
     path = run.checkpoint.path
+    if asked and not run.has_begun:
+        raise ValueError(f"--resume: {path} is not there, expected that of a run that was interrupted")
     if asked and not run.was_interrupted:
-        click.echo(paragraph(f"{path}: not there, so training begins anew", "Note: "), err=True)
+        click.echo(paragraph(f"{path}: not there yet when the run ended, so it begins anew", "Note: "), err=True)
     elif run.was_interrupted and not asked:
         click.echo(paragraph(f"{path}: of an interrupted run, is replaced; --resume goes on", "Note: "), err=True)
     return asked and run.was_interrupted

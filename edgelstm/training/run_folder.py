@@ -18,12 +18,13 @@ from edgelstm.files import write_whole
 from edgelstm.training.checkpoint import Checkpoint, Epoch, digest
 from edgelstm.training.config import Config
 
-RUN, CHECKPOINT = "run.json", "checkpoint.npz"
+RUN, RUNNING, CHECKPOINT = "run.json", "running.json", "checkpoint.npz"
 _MOST_BYTES = 64 << 20
 
 
 class RunFolder:
-    """`run.json` says all; `checkpoint.npz` is there until the run has ended."""
+    """`run.json` says all of the run that made the model. Until a run has ended, `running.json` says what is trained,
+    and `checkpoint.npz` holds its last epoch: the model that lies there, and its `run.json`, stay till then."""
 
     def __init__(self, path: Path, config: Config, dataset: Dataset) -> None:
         """`config` and `dataset` of the run, all its recordings. ValueError where something lies at `path` that is no
@@ -54,11 +55,26 @@ class RunFolder:
         """Whether an earlier run left a checkpoint."""
         return self.checkpoint.path.exists()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an earlier run began that did not end, be it before its first checkpoint."""
+        return self.was_interrupted or (self.path / RUNNING).exists()
+
+    def made(self, model: Path) -> bool:
+        """Whether a run of this recipe on these data has ended, and the file `model` is what it made."""
+        try:
+            told, _ = read_run(self.path, model)
+        except (OSError, ValueError):
+            return False
+        data = told.get("data")
+        of_these = isinstance(data, dict) and data.get("sha256") == self._told["data"]["sha256"]
+        return of_these and told.get("recipe") == self._told["recipe"] and not self.was_interrupted
+
     def begin(self) -> None:
         """Make the folder, and say what is trained. OSError where that cannot be written: then none is left."""
         self.path.mkdir(exist_ok=True)
         try:
-            self._write({"finished": False})
+            self._write(RUNNING, {"finished": False})
         except OSError:
             with contextlib.suppress(OSError):  # one that was there before holds a run
                 self.path.rmdir()
@@ -67,7 +83,11 @@ class RunFolder:
     def finish(self, model: Path, history: Sequence[Epoch], evaluations: Sequence[Mapping[str, Any]]) -> None:
         """The model has been written, to the file `model`."""
         more = {"history": records.to_json(tuple(history)), "evaluations": list(evaluations)}
-        self._write({"finished": True, "model_sha256": _digest_of(model), **more})
+        self._write(RUN, {"finished": True, "model_sha256": _digest_of(model), **more})
+
+    def close(self) -> None:
+        """All that the run writes is there: nothing is left to go on from."""
+        (self.path / RUNNING).unlink(missing_ok=True)
         self.checkpoint.path.unlink(missing_ok=True)
 
     @property
@@ -75,8 +95,8 @@ class RunFolder:
         """Versions, data and recipe, as JSON values."""
         return self._told
 
-    def _write(self, more: Mapping[str, Any]) -> None:
-        write_whole(self.path / RUN, records.to_text({**self._told, **more}).encode())
+    def _write(self, name: str, more: Mapping[str, Any]) -> None:
+        write_whole(self.path / name, records.to_text({**self._told, **more}).encode())
 
 
 def read_run(folder: Path, model: Path) -> tuple[dict[str, Any], tuple[Epoch, ...]]:
