@@ -17,7 +17,7 @@ from edgelstm.judging.evaluation import known_or_none
 from edgelstm.judging.events import ANOMALOUS, Scored
 from edgelstm.judging.symbols import Bits, bits_of
 from edgelstm.judging.tagging import tagging
-from edgelstm.report.drawing import course, rounded, title
+from edgelstm.report.drawing import course, moved, origin, rounded, title
 from edgelstm.report.record import (
     Chart,
     ClassCounts,
@@ -165,7 +165,8 @@ def _events(scored: Sequence[Scored], dataset: Dataset) -> EventCounts:
     """Courses of recordings with events first, then of the others."""
     order = sorted(range(len(scored)), key=lambda n: (not (scored[n].truth == ANOMALOUS).any(), n))
     courses = [
-        ScoreCourse(title(dataset, n), score_chart(scored[n], 0, len(scored[n].truth))) for n in order[:_MOST_COURSES]
+        ScoreCourse(title(dataset, n), moved(score_chart(scored[n], 0, len(scored[n].truth)), origin(dataset, n)[1]))
+        for n in order[:_MOST_COURSES]
     ]
     return EventCounts(tuple(courses), max(len(scored) - _MOST_COURSES, 0))
 

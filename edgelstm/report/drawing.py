@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,7 +38,8 @@ def course(
     """Of values (n,) at frames (n,), rising; those that are not finite are left out."""
     known = np.flatnonzero(np.isfinite(values))
     kept = known[thinned(at[known], values[known])]
-    return Course(name, hue % HUES, manner, rounded(at[kept]), rounded(values[kept]))
+    frames = tuple(float(frame) for frame in at[kept].tolist())  # whole, and far into a long recording too
+    return Course(name, hue % HUES, manner, frames, rounded(values[kept]))
 
 
 def thinned(at: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
@@ -55,13 +57,26 @@ def thinned(at: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
 
 def title(dataset: Dataset, place: int, first: int = 0, last: int | None = None) -> str:
     """Where a sequence lies in the data that it was cut out of, or its frames from `first` to before `last`."""
-    sequences, start = dataset.sequences, 0
     group = f", group {dataset.group(place)}" if len(dataset.all_groups) > 1 else ""
     stop = int(dataset.lengths[place]) if last is None else last
-    if isinstance(sequences, Cut):
-        piece = sequences.pieces[place]
-        place, start = piece.place, piece.start
-    return f"recording {place + 1}{group}, frames {start + first + 1:,} to {start + stop:,}"
+    recording, start = origin(dataset, place)
+    return f"recording {recording + 1}{group}, frames {start + first + 1:,} to {start + stop:,}"
+
+
+def origin(dataset: Dataset, place: int) -> tuple[int, int]:
+    """(place of the recording that a sequence was cut out of, the frame of it that the sequence begins with)."""
+    sequences = dataset.sequences
+    if not isinstance(sequences, Cut):
+        return place, 0
+    piece = sequences.pieces[place]
+    return piece.place, piece.start
+
+
+def moved(chart: Chart, frames: int) -> Chart:
+    """`chart`, of a sequence, over the frames of the recording that it begins so many frames into."""
+    courses = [replace(one, at=tuple(at + frames for at in one.at)) for one in chart.courses]
+    stretches = [replace(one, first=one.first + frames, last=one.last + frames) for one in chart.stretches]
+    return replace(chart, courses=tuple(courses), stretches=tuple(stretches))
 
 
 def input_charts(

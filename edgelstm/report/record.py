@@ -146,7 +146,7 @@ class Sample:
     title: str
     why: str  # it was chosen
     is_right: bool | None  # None where that is a matter of degree
-    first: Count  # frames of its sequence
+    first: Count  # frames of its recording
     last: Count
     verdict: tuple[tuple[str, str], ...]  # what is true, and what each precision said
     input: tuple[Chart, ...]

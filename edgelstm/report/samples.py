@@ -17,7 +17,7 @@ from edgelstm.judging.symbols import bits_of
 from edgelstm.model import Model
 from edgelstm.report.chosen import Chosen, choose
 from edgelstm.report.counts import score_chart
-from edgelstm.report.drawing import HUES, MOST_CHANNELS, course, input_charts, title
+from edgelstm.report.drawing import HUES, MOST_CHANNELS, course, input_charts, moved, origin, title
 from edgelstm.report.record import Chart, Course, Sample, Sign, Stretch
 from edgelstm.tasks import Anomaly, Forecast, Frames, Regress, Tags, Text
 
@@ -58,16 +58,19 @@ def _sample(model: Model, dataset: Dataset, voices: Sequence[Voice], chosen: Cho
     names, units = dataset.feature_names, dataset.feature_units
     spelled = isinstance(task, Text) and task.tell == "next"
     is_text = isinstance(task, Text)
+    _, start = origin(dataset, place)
+    inputs = () if is_text else input_charts(frames, chosen.first, names, units)
+    answers = () if spelled else _answers(model, one, along, voices, chosen)
     return Sample(
         title=title(dataset, chosen.place, chosen.first, chosen.last),
         why=chosen.why,
         is_right=chosen.is_right,
-        first=chosen.first,
-        last=chosen.last,
+        first=start + chosen.first,
+        last=start + chosen.last,
         verdict=() if task.each_frame else _verdict(model, one, [voice.said[place] for voice in voices], voices),
-        input=() if is_text else input_charts(frames, chosen.first, names, units),
+        input=tuple(moved(chart, start) for chart in inputs),
         channels_left_out=0 if is_text else max(dataset.features - MOST_CHANNELS, 0),
-        answers=() if spelled else _answers(model, one, along, voices, chosen),
+        answers=tuple(moved(chart, start) for chart in answers),
         text=_text(task, one, along, chosen) if isinstance(task, Text) and spelled else (),
     )
 

@@ -66,4 +66,5 @@ class Clock:
         return frame * self._scale
 
     def label(self, time: float) -> str:
-        return f"{time:.4g}" if self.unit == "frames" else f"{time:.4g} {self.unit}"
+        shown = f"{time:,.10g}"  # ticks are round, and far from 0 they differ in late digits
+        return shown if self.unit == "frames" else f"{shown} {self.unit}"

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from edgelstm.cli.reporting import make_report, write
+from edgelstm.data.pieces import Piece
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.model_file import save_model
 from edgelstm.quantization import quantize
 from edgelstm.report import Asked, History, ModelReport, read_report
 from edgelstm.report.building import MOST_FRAMES
 from edgelstm.report.page import page
+from edgelstm.report.page.text import Clock
 from edgelstm.report.record import EpochFacts
 from pages import Page
 from reported import TASKS, reported
@@ -218,3 +220,32 @@ def cost(link):
 def test_a_record_is_checked_field_by_field():
     with pytest.raises(ValueError, match="made_at"):
         ModelReport.from_json({"kind": "model-report", "version": 1}, "r.json")
+
+
+@pytest.mark.parametrize("kind", ["frames", "forecast", "anomaly", "classify"])
+def test_charts_count_frames_from_where_the_titles_do(tmp_path, kind):
+    """Of pieces that begin far into recordings, as a split by time leaves them: input is that of the title."""
+    found = reported(kind, recordings=2, frames=90)
+    pieces = found.dataset.pieces([Piece(n, 40, 90) for n in range(2)])
+    path = tmp_path / "model.npz"
+    save_model(found.model, path)
+    report = make_report(path, found.model, Asked(pieces, pieces, "all"), History(why="nobody trained it"))
+    whole = found.dataset.sequences
+    for sample in report.samples:
+        recording, first, last = map(int, re.findall(r"\d+", re.sub(",|group [^,]*", "", sample.title)))
+        assert (first, last) == (sample.first + 1, sample.last)
+        assert first > 40
+        for chart in (*sample.input, *sample.answers):
+            for course in chart.courses:
+                assert all(sample.first <= at <= sample.last for at in course.at)
+        one = sample.input[0].courses[0]
+        assert one.values == pytest.approx([whole[recording - 1][int(at), 0] for at in one.at], rel=1e-4)
+        assert all(first - 1 <= s.first <= s.last <= last for chart in sample.answers for s in chart.stretches)
+    for course in report.results[0].events.courses if report.results[0].events else ():
+        assert min(course.chart.courses[0].at) > 40
+
+
+def test_ticks_far_into_a_recording_differ():
+    clock = Clock(0.0, 200)
+    assert [clock.label(clock.time(at)) for at in (123_400, 123_450)] == ["123,400", "123,450"]
+    assert Clock(50.0, 500).label(5156.2) == "5,156.2 s"
