@@ -33,6 +33,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
     answers stay. One with layers that int8 does not hold keeps the recordings alone, for the proofs of float32.
     """
     from edgelstm.again import read_frames_again
+    from edgelstm.cli.reporting import forget
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model, save_model
     from edgelstm.quantization import calibration_remarks, quantization_warnings, quantize
@@ -54,6 +55,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
         remarks = (*remarks, *quantization_warnings(quantize(made)))
     except ValueError as error:  # for float32 it is calibrated all the same
         remarks, has_int8 = (*remarks, f"no int8: {error}"), False
+    forget(output)
     save_model(made, output)
     for line in remarks:
         click.echo(paragraph(line, "Note: ", "      "), err=True)

@@ -73,6 +73,7 @@ def command(
     beside the model: frame by frame, with states carried, after a reset. The proof is stored as NAME.npz.proof.json.
     Where a format has no engine, the model is "read, not proven".
     """
+    from edgelstm.cli.reporting import forget
     from edgelstm.files import write_whole
     from edgelstm.importers.choices import Choices
     from edgelstm.importers.proof import prove
@@ -91,6 +92,7 @@ def command(
         with naming(file):
             proof = prove(imported, _recordings(imported, data))
     proof_path(output).unlink(missing_ok=True)  # of another model, if there is one
+    forget(output)
     save_model(imported.model, output)
     if proof is not None:
         write_whole(proof_path(output), proof.content(output))

@@ -38,6 +38,13 @@ def write(report: ModelReport, page_path: Path, record_path: Path) -> int:
     return len(content)
 
 
+def forget(model: Path) -> None:
+    """Another model is about to be at `model`: what tells of the one before it goes from the folder of its run, so
+    that, however the command ends, no report lies beside a model that it is not of. OSError where it stays."""
+    for name in (PAGE, RECORD):
+        (model.with_suffix(".run") / name).unlink(missing_ok=True)
+
+
 def history_of(told: Mapping[str, Any], epochs: Sequence[Epoch]) -> History:
     """What a run's folder says: `told` of what it was trained by, and its epochs."""
     from dataclasses import replace

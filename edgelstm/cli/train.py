@@ -135,6 +135,7 @@ def command(
     # Parts of a recording tell of the whole.
     learned = train_set if len(train_set) + len(test_set) == len(dataset) else dataset
     model = replace(model, provenance={**model.provenance, "seen": marks_of(learned)})
+    _forget_report(output)
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
     results = [evaluate(model, test)]
     streamed = evaluate_streamed(model, test_set) if model.answer.hop else None
@@ -175,6 +176,17 @@ def command(
     if page is not None:
         click.echo(f"  report        {page}")
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
+
+
+def _forget_report(output: Path) -> None:
+    """No report of an earlier model stays beside the one that is about to be written; a note where it has to."""
+    from edgelstm.cli.reporting import forget
+
+    try:
+        forget(output)
+    except OSError as error:  # no reason to lose what was trained
+        line = f"{error.filename}: {error.strerror}; if it is a report, it is of an earlier model"
+        click.echo(paragraph(line, "Note: "), err=True)
 
 
 def _report(output: Path, model: Model, run: RunFolder, asked: Asked, history: Sequence[Epoch]) -> Path | None:

@@ -148,6 +148,32 @@ def test_no_report_where_none_is_wanted(trained, command):
     assert [path.name for path in (trained / "other.run").iterdir()] == ["run.json"]
 
 
+@pytest.mark.parametrize("how", ["no report", "killed before the report", "calibrated"])
+def test_no_report_stays_beside_another_model(trained, command, monkeypatch, how):
+    line = ["train", trained / "recipe.toml", "-o", trained / "model.npz", "--set", "training.epochs=1"]
+    before = (trained / "model.npz").read_bytes()
+    if how == "no report":
+        assert command(*line, "--no-report").code == 0
+    elif how == "calibrated":
+        (trained / "old.npz").write_bytes(before)
+        assert command("calibrate", trained / "old.npz", trained / "data", "-o", trained / "model.npz").code == 0
+    else:
+        monkeypatch.setattr("edgelstm.training.run_folder.RunFolder.finish", _interrupt)
+        assert command(*line).code != 0
+    assert (trained / "model.npz").read_bytes() != before
+    assert not {"report.html", "report.json"} & {path.name for path in (trained / "model.run").iterdir()}
+
+
+def test_a_run_that_ends_without_a_model_leaves_the_report_of_the_one_there(trained, command, monkeypatch):
+    monkeypatch.setattr("edgelstm.training.train", _interrupt)
+    assert command("train", trained / "recipe.toml", "-o", trained / "model.npz").code != 0
+    assert (trained / "model.run" / "report.html").is_file()
+
+
+def _interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_curves_are_of_the_very_model(trained, command):
     weights = (trained / "model.npz").read_bytes()
     line = ("train", trained / "recipe.toml", "-o", trained / "other.npz", "--set", "training.epochs=1")
