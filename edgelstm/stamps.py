@@ -11,22 +11,33 @@ from datetime import UTC, datetime
 UNITS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 """Unit in lower case → seconds."""
 
+_LONG = {
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+}
+
 _PREFIXES = {"milli": 1e-3, "micro": 1e-6, "nano": 1e-9}
-_UNIT = rf"[ _\[(]+(?P<unit>{'|'.join(UNITS)})[\])]?"
+_ALL_UNITS = UNITS | _LONG
+_UNIT = rf"[ _\[(]+(?P<unit>{'|'.join(_ALL_UNITS)})[\])]?"
 _NAME = re.compile(
     r"(?:date[ _]?time|time[ _]?stamp|date|time|ts|t|(?P<prefix>milli|micro|nano)?(?P<seconds>sec(?:ond)?s?))"
     rf"(?:{_UNIT})?"
 )
+_SHORT_NAME = re.compile(rf"ts?[ _]+(?:{'|'.join(_LONG)})")  # t_min is the least of temperatures
 _WRITTEN = re.compile(  # as many write them; not month/day/year, which nothing tells from day/month/year
     r"(?:(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})|(?P<first>\d{1,2})\.(?P<middle>\d{1,2})\.(?P<last>\d{4}))"
     r"(?:[ T]+(?P<hour>\d{1,2})(?P<rest>:.*))?"
 )
-_END = re.compile(rf".*{_UNIT}")
+_END = re.compile(rf".*{_UNIT}|(?P<whole>{'|'.join(_LONG)})")
 
 
 def is_time(column: str) -> bool:
-    """Whether a column has the name of one with times: time, timestamp, datetime, t, seconds, time_ms, …"""
-    return _NAME.fullmatch(_plain(column)) is not None
+    """Whether a column has the name of one with times: time, timestamp, datetime, t, seconds, time_ms, …
+
+    Hours and days alone are not: they may be those of a clock or a calendar."""
+    name = _plain(column)
+    return _NAME.fullmatch(name) is not None and _SHORT_NAME.fullmatch(name) is None
 
 
 def unit_of_time(column: str) -> float | None:
@@ -35,8 +46,17 @@ def unit_of_time(column: str) -> float | None:
     match = _NAME.fullmatch(name)
     if match is not None and match["unit"] is None and match["seconds"] is not None:
         return _PREFIXES.get(match["prefix"] or "", 1.0)
-    match = match or _END.fullmatch(name)  # one that somebody named, such as clock_ms
-    return UNITS[match["unit"]] if match is not None and match["unit"] else None
+    if match is None:
+        match = _END.fullmatch(name)  # one that somebody named, such as clock_ms or hours
+        unit = match and (match["unit"] or match["whole"])
+    else:
+        unit = match["unit"]
+    return _ALL_UNITS[unit] if unit else None
+
+
+def may_be_dates(unit: float | None) -> bool:
+    """Whether numbers in a column with that `unit` may be dates by their digits: 20240501 in one called "day" is."""
+    return unit is None or unit > 1
 
 
 def date_seconds(cell: str) -> float | None:

@@ -25,7 +25,7 @@ from edgelstm.data.times import (
     unit_of_numbers,
 )
 from edgelstm.plain import printable
-from edgelstm.stamps import unit_of_time
+from edgelstm.stamps import may_be_dates, unit_of_time
 
 _SHOWN = 5  # gaps of one file
 
@@ -224,7 +224,7 @@ def _seconds(file: str, table: Table, column: str, rows: Rows) -> NDArray[np.flo
     """(rows,): when each was recorded."""
     unit = 1.0 if table.dated else unit_of_time(column)
     growing, count = Growing((), np.float64), 0
-    are_dates: bool | None = False if unit else None
+    are_dates: bool | None = None if may_be_dates(unit) else False
     for values in _parts(table, rows, [column]):
         if are_dates is None:
             are_dates = _are_dates(values[:, 0])

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 
 from edgelstm.plain import printable
-from edgelstm.stamps import UNITS, calendar_seconds, date_seconds, is_time, unit_of_time
+from edgelstm.stamps import UNITS, calendar_seconds, date_seconds, is_time, may_be_dates, unit_of_time
 
 FEW = 20
 """Intervals by which the usual one is known."""
@@ -83,7 +83,7 @@ class TimeCheck:
         if read is None or read[1]:
             return read
         if self._are_dates is None:
-            self._are_dates = self._unit is None and calendar_seconds(read[0]) is not None
+            self._are_dates = may_be_dates(self._unit) and calendar_seconds(read[0]) is not None
         if not self._are_dates:
             return read
         seconds = calendar_seconds(read[0])

@@ -39,6 +39,12 @@ UNITS = {
     "microseconds": 1e-6,
     "nanosec": 1e-9,
     "seconds [ms]": 1e-3,
+    "time [h]": 3600.0,
+    "time_h": 3600.0,
+    "Time (hours)": 3600.0,
+    "time_min": 60.0,
+    "t [min]": 60.0,
+    "timestamp [days]": 86400.0,
 }
 
 
@@ -62,7 +68,9 @@ def test_a_stream_and_a_reader_of_recordings_go_by_the_same_name(
     assert said == [f"{path}: column {name.strip()}: 100 frames per second, the model's rate is 50"]
 
 
-@pytest.mark.parametrize("name", ["temperature", "x", "ms", "update", "times", "time_of_flight", "tension [s]", "t2"])
+@pytest.mark.parametrize(
+    "name", ["temperature", "x", "ms", "update", "times", "time_of_flight", "tension [s]", "t2", "hour", "t_min"]
+)
 def test_other_columns_are_none(name: str) -> None:
     assert not is_time(name)
     assert find_roles([name, "x"], Roles()).time == ""
@@ -73,6 +81,17 @@ def test_the_unit_of_a_column_that_somebody_named_is_known(tmp_path: Path) -> No
     path.write_text("clock_ms,x\n" + "".join(f"{n * 10},{n}\n" for n in range(30)))
     options = replace(DEFAULTS, roles=Roles(time="clock_ms"))
     assert read_recordings(path, options).sample_rate == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("hours", 3600), ("hour", 3600), ("minutes", 60), ("day", 86400), ("t_min", 60), ("x_h", 3600)]
+)
+def test_hours_and_days_that_somebody_named_are_none_of_seconds(tmp_path: Path, name: str, step: float) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(f"{name},x\n" + "".join(f"{n},{n % 7}\n" for n in range(30)))
+    assert 1 / read_recordings(path, replace(DEFAULTS, roles=Roles(time=name))).sample_rate == pytest.approx(step)
+    path.write_text(f"{name},x\n" + "".join(f"{20240501 + n},{n % 7}\n" for n in range(30)))
+    assert 1 / read_recordings(path, replace(DEFAULTS, roles=Roles(time=name))).sample_rate == 86400
 
 
 def test_dates_are_utc_unless_they_name_a_zone() -> None:
