@@ -72,6 +72,22 @@ def answers_at_the_end(stream: EngineStream) -> str:
     return f"{model.path}: answers at the end of input alone; for others meanwhile: --hop N{window} (frames{second})"
 
 
+def window_carried(model: EngineModel) -> str | None:
+    """For a model that was imported as one that starts anew for every window: that a stream does not, in one line."""
+    provenance = model.metadata.get("provenance")
+    if not isinstance(provenance, dict) or "imported" not in provenance:
+        return None
+    config = provenance.get("config")
+    data = config.get("data") if isinstance(config, dict) else None
+    window = data.get("window") if isinstance(data, dict) else None
+    if type(window) is not int:
+        return None
+    return (
+        f"{model.path}: imported for windows of {window} frames, each from a fresh state; this stream carries its "
+        "state on from window to window, so that answers after the first are others"
+    )
+
+
 class Answers:
     """Writes each answer as one line of JSON, at once.
 

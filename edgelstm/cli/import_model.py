@@ -26,6 +26,15 @@ def _names(_context: click.Context, _param: click.Parameter, value: str | None) 
     return tuple(name.strip() for name in value.split(",")) if value else ()
 
 
+def _unlike_names(context: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """The same, of which no two may be alike."""
+    names = _names(context, param, value)
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise click.UsageError(f"--{param.name}: {name!r:.60} twice, expected names that differ")
+    return names
+
+
 @click.command(
     "import",
     epilog="Example: edgelstm import model.pt --layers lstm,fc,softmax --window 128 -o model.npz. What FILE does not "
@@ -44,8 +53,10 @@ def _names(_context: click.Context, _param: click.Parameter, value: str | None) 
 @click.option("--gates", type=click.Choice(["sigmoid", "hard-sigmoid"]), help="The activation of the gates.")
 @click.option("--stream", is_flag=True, help="The model keeps its state from frame to frame.")
 @click.option("--window", type=click.IntRange(1), metavar="N", help="It starts anew for every window of N frames.")
-@click.option("--labels", callback=_names, metavar="NAMES", help="Of the outputs, with commas between.")
-@click.option("--features", callback=_names, metavar="NAMES", help="Of the columns of a frame, in their order.")
+@click.option("--labels", callback=_unlike_names, metavar="NAMES", help="Of the outputs, with commas between.")
+@click.option(
+    "--features", callback=_unlike_names, metavar="NAMES", help="Of the columns of a frame, in their order."
+)
 @click.option("--rate", type=click.FloatRange(0, 1e9), default=0.0, metavar="HZ", help="Frames per second.")
 @click.option("--licence", default="", help="Of the weights, such as Apache-2.0.")
 @click.option("--data", type=click.Path(path_type=Path), help="Recordings of any format to compare on.")
@@ -83,6 +94,8 @@ def command(
 
     if stream and window:
         raise click.UsageError(f"--stream: goes not with --window {window}, expected one of them")
+    if data is not None and not data.exists():
+        raise click.UsageError(f"--data: {data}: no such file or folder, expected recordings")
     output = file.with_suffix(".npz") if output is None else output
     choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence)
     check_output(output, ".npz", [file])

@@ -111,6 +111,7 @@ def command(
         end_by,
         stop_signals,
         stream_frames,
+        window_carried,
     )
     from edgelstm.runtime.thresholds import thresholds_of
 
@@ -141,6 +142,9 @@ def command(
             ) from None
     if not stream.answering.hop and _is_live(file):
         _tell(answers_at_the_end(stream))
+    carried = window_carried(opened)
+    if carried is not None:
+        _tell(carried)
     with ExitStack() as stack:
         kept = None
         if state is not None:

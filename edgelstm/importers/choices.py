@@ -40,6 +40,19 @@ class UndecidedError(ValueError):
     """Something that the file does not say was not said by an option either. The line begins with the option."""
 
 
+def leave_out(choices: Choices, origin: str, *options: str) -> None:
+    """ValueError, which begins with the option, for one of `options` (layers, part, gates) that was given for files
+    of `origin`, which say it themselves or know no such thing."""
+    whys = {
+        "layers": "the file says its layers itself",
+        "part": "the file holds one model",
+        "gates": "the format says the activation of its gates",
+    }
+    for option in options:
+        if getattr(choices, option):
+            raise ValueError(f"--{option}: goes not with {origin}: {whys[option]}")
+
+
 def timing(choices: Choices, said: Timing | None = None) -> Timing:
     """As the options say, or else the file. UndecidedError where neither does."""
     mean = said is not None and said.mean

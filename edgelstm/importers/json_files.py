@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgelstm import records
 from edgelstm.files import read_bounded
 from edgelstm.importers import cells, json_layers
-from edgelstm.importers.choices import Choices, Timing, timing
+from edgelstm.importers.choices import Choices, Timing, leave_out, timing
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.json_layers import array, single, skipping
 from edgelstm.importers.modules import Held, modules
@@ -32,6 +32,7 @@ def read(path: Path, choices: Choices) -> Imported:
         raise ValueError("a list or a number, expected an object")
     for field, (name, read_one) in _KINDS.items():
         if field in values:
+            leave_out(choices, name, "layers", "part", "gates")
             steps, features, rate = read_one(values)
             said = replace(choices, sample_rate=choices.sample_rate or rate)
             model = build(steps, features, timing(choices, Timing()), said, path.stem)

@@ -11,7 +11,7 @@ from typing import Any
 from edgelstm import records
 from edgelstm.importers import keras_layers as layers_of
 from edgelstm.importers.child import in_child
-from edgelstm.importers.choices import Choices, Timing, UndecidedError, timing
+from edgelstm.importers.choices import Choices, Timing, UndecidedError, leave_out, timing
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.keras_layers import NAMES, WORDS, Array, Arrays
 from edgelstm.importers.modules import Module, steps_of
@@ -37,6 +37,7 @@ def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for what is no such model. ImportError without h5py."""
     from importlib.util import find_spec
 
+    leave_out(choices, "Keras", "part")
     if find_spec("h5py") is None:
         raise ImportError("Keras's files need h5py; install it: pip install 'edgelstm[toolchain]'")
     raw, held = in_child("edgelstm.importers.keras_child", path)
@@ -44,6 +45,7 @@ def read(path: Path, choices: Choices) -> Imported:
     arrays = {name: held[f"c{place}"] for place, name in enumerate(header.paths)}
     if not header.config:
         return _weights_alone(path, header, arrays, choices)
+    leave_out(choices, "a whole model of Keras", "layers", "gates")
     config = records.parse_json(header.config, "config")
     entries = list(_entries(config))
     steps: list[Step] = []
@@ -217,6 +219,8 @@ def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module
                     "--gates: not given, and weights alone do not say their activation; expected sigmoid or "
                     "hard-sigmoid, which was usual before Keras 2.3"
                 )
+            if is_cudnn and choices.gates == "hard-sigmoid":
+                raise ValueError(f"--gates: hard-sigmoid, expected sigmoid: {shown} was made for cuDNN")
             gate = _gate((choices.gates or "sigmoid").replace("-", "_"), version)
             return [(layers_of.lstm if is_lstm else layers_of.gru)(arrays, gate)]
 

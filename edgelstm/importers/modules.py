@@ -70,6 +70,7 @@ class Module:
     words: str  # what it is, for people
     features: int  # what it takes; 0 where the layer before it says
     steps: Callable[[Mapping[str, str]], Sequence[Step]]  # settings as `--layers` gives them → its layers
+    settings: tuple[str, ...] = ()  # that it has
 
 
 def modules(tensors: Views) -> list[Module]:
@@ -102,14 +103,14 @@ def _module(name: str, parts: Mapping[str, View]) -> Module | None:
         return None
     if {"running_mean", "running_var"} <= parts.keys():
         width = weight.shape[0] if weight.shape else 0
-        return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)])
+        return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)], ("epsilon",))
     if len(weight.shape) == 2:
         outputs, inputs = weight.shape
         return Module(shown, f"dense {inputs} to {outputs}", inputs, lambda _: [_dense(parts)])
     if len(weight.shape) == 3:
         outputs, channels, taps = weight.shape
         words = f"conv of {taps} taps, {channels} to {outputs}"
-        return Module(shown, words, 0, lambda said: [_conv(parts, said)])
+        return Module(shown, words, 0, lambda said: [_conv(parts, said)], ("stride", "dilation"))
     return Module(shown, f"weights of shape {weight.shape}", 0, lambda _: _refuse(shown, weight.shape))
 
 
@@ -121,22 +122,32 @@ def _refuse(name: str, shape: tuple[int, ...]) -> list[Step]:
 
 
 def _array(parts: Mapping[str, View], name: str) -> Array | None:
-    return parts[name].array() if name in parts else None
+    return _weights(parts, name) if name in parts else None
+
+
+def _weights(parts: Mapping[str, View], name: str) -> Array:
+    """ValueError, which names the tensor, for integers: without their scales they are no weights."""
+    values = parts[name].array()
+    if values.dtype.kind != "f":
+        raise ValueError(f"{name}: of {values.dtype}, expected weights in float: a quantized model cannot be read")
+    return values
 
 
 def _dense(parts: Mapping[str, View]) -> Dense:
-    W, b = parts["weight"].array(), _array(parts, "bias")
+    W, b = _weights(parts, "weight"), _array(parts, "bias")
     return Dense(W, np.zeros(len(W), np.float32) if b is None else b)
 
 
 def _conv(parts: Mapping[str, View], said: Mapping[str, str]) -> Conv:
-    W, b = parts["weight"].array().transpose(0, 2, 1), _array(parts, "bias")
+    W, b = _weights(parts, "weight").transpose(0, 2, 1), _array(parts, "bias")
     bias = np.zeros(len(W), np.float32) if b is None else b
     return Conv(W, bias, _count(said, "stride", 1), _count(said, "dilation", 1))
 
 
 def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
-    mean, var, weight = (parts[name].array().astype(np.float64) for name in ("running_mean", "running_var", "weight"))
+    mean, var, weight = (
+        _weights(parts, name).astype(np.float64) for name in ("running_mean", "running_var", "weight")
+    )
     bias = _array(parts, "bias")
     try:
         epsilon = float(said.get("epsilon", _EPSILON))
@@ -223,7 +234,11 @@ def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[in
     if name in names:
         module = found[names.index(name)]
         said = dict(_settings(text, rest))
-        return module.features, list(module.steps(said))
+        for setting in said:
+            if setting not in module.settings:
+                has = " and ".join(module.settings) or "no settings"
+                raise ValueError(f"--layers: {text!r:.40}: {module.words} has {has}")
+        return module.features, _steps(module, said)
     if name in _WORDS and not rest:
         return 0, [_WORDS[name]]
     if name == "context":
@@ -232,6 +247,14 @@ def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[in
         return 0, [Context(_count(counts, "rows", 1), _count(counts, "hop", 1))]
     known = [*names, *_WORDS, "context"]
     raise ValueError(f"--layers: {text!r:.40}: no such layer{near(name, known)}")
+
+
+def _steps(module: Module, said: Mapping[str, str]) -> list[Step]:
+    try:
+        return list(module.steps(said))
+    except ValueError as error:
+        line = str(error)
+        raise type(error)(line if line.startswith(("--", module.name)) else f"{module.name}: {line}") from None
 
 
 def _settings(text: str, rest: str) -> Iterator[tuple[str, str]]:

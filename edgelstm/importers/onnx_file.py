@@ -9,7 +9,7 @@ from typing import Any
 
 from edgelstm import records
 from edgelstm.importers.child import in_child
-from edgelstm.importers.choices import Choices, Timing, timing
+from edgelstm.importers.choices import Choices, Timing, leave_out, timing
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.matching import match
@@ -38,6 +38,7 @@ class _Header:
 def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for a graph that is no model of ours. ImportError without onnx or
     onnxruntime."""
+    leave_out(choices, "ONNX", "layers", "part", "gates")
     for package in ("onnx", "onnxruntime"):
         _needs(package)
     graph = _graph(*in_child("edgelstm.importers.onnx_child", path))

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from edgelstm.files import kind_at, read_bounded
+from edgelstm.forward import forward
 from edgelstm.importers import safetensors_file
 from edgelstm.importers.choices import Choices
 from edgelstm.importers.imported import Imported
+from edgelstm.model import Model
 from edgelstm.plain import file_name
 
 MAX_BYTES = 1 << 30
 _HEAD = 64
+_FEW_FRAMES, _MOST_FRAMES = 64, 4096
 _OURS = {".npz": "it is a model of EdgeLSTM or recordings", ".elstm": "it is a model that EdgeLSTM exported"}
 
 
@@ -106,7 +111,22 @@ def read_model(path: Path | str, choices: Choices) -> Imported:
     provenance = {**imported.model.provenance, "imported": source}
     if choices.window:
         provenance["config"] = {"data": {"window": choices.window}}
-    return replace(imported, model=replace(imported.model, provenance=provenance))
+    model = replace(imported.model, provenance=provenance)
+    if not _is_finite(model):
+        raise ValueError(
+            f"{path}: its weights are so large that float32 overflows, expected those of a trained model"
+        )
+    return replace(imported, model=model)
+
+
+def _is_finite(model: Model) -> bool:
+    """Whether float32 holds what layers give for a few frames of noise of the size that its normalization expects."""
+    frames = min(max(_FEW_FRAMES, model.stride), _MOST_FRAMES)
+    noise = np.random.default_rng(0).normal(size=(frames, model.features))
+    with np.errstate(all="ignore"):
+        x = (noise * model.normalize.std + model.normalize.mean).astype(np.float32)
+        results = forward(model, x).results.values()  # float64
+        return all(bool(np.isfinite(values.astype(np.float32)).all()) for values in results)
 
 
 def find_format(path: Path) -> Format:

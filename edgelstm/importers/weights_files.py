@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgelstm.importers import safetensors_file, torch_file
-from edgelstm.importers.choices import Choices, UndecidedError, timing
+from edgelstm.importers.choices import Choices, UndecidedError, leave_out, timing
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.modules import Held, Views, modules, steps_of
 from edgelstm.importers.road import build
@@ -15,11 +15,13 @@ _NO_ENGINE = "a file of weights alone runs in no engine"
 
 
 def read_torch(path: Path, choices: Choices) -> Imported:
+    leave_out(choices, "PyTorch", "gates")
     part, views = _part(torch_file.read(path), choices.part)
     return _imported(path, "PyTorch", views, choices, [f"read from {part!r} of the checkpoint"] if part else [])
 
 
 def read_safetensors(path: Path, choices: Choices) -> Imported:
+    leave_out(choices, "safetensors", "part", "gates")
     views = {name: Held(array) for name, array in safetensors_file.read(path).items()}
     return _imported(path, "safetensors", views, choices, [])
 

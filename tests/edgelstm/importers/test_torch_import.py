@@ -272,3 +272,54 @@ def test_changed_bytes_are_a_line_at_most(good: dict[str, bytes], tmp_path_facto
     path = tmp_path_factory.getbasetemp() / "changed.bin"
     path.write_bytes(content)
     refused_well(run("import", path, "--layers", ",".join(LAYERS), "--stream"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--gates", "hard-sigmoid"), "--gates: goes not with PyTorch"),
+        (("--layers", "rnn:stride=2,fc1"), "--layers: 'rnn:stride=2': LSTM 3 to 2 layers of 5 has no settings"),
+        (("--layers", "rnn,fc1:epsilon=3"), "--layers: 'fc1:epsilon=3': dense 5 to 6 has no settings"),
+        (("--data", "nowhere"), "--data: nowhere: no such file or folder"),
+        (("--labels", "a,b,a,c"), "--labels: 'a' twice"),
+        (("--features", "x,x,y"), "--features: 'x' twice"),
+    ],
+)
+def test_options_that_have_no_meaning_are_refused(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "model.pt", weights("lstm"))
+    ended = run("import", path, "--layers", ",".join(LAYERS), "--stream", *options)
+    assert ended.code == 2
+    assert refused_well(ended)
+    assert words in ended.err, ended.err
+    assert not path.with_suffix(".npz").exists()
+
+
+def test_safetensors_hold_one_model(tmp_path: Path) -> None:
+    refused(safetensors(tmp_path / "m.safetensors", weights("lstm")), "--part: goes not with", "--part", "a")
+
+
+def test_integers_are_no_weights(tmp_path: Path) -> None:
+    tensors = weights("lstm")
+    for name in ("rnn.weight_hh_l1", "fc1.bias"):
+        whole = tensors | {name: np.round(tensors[name] * 100).astype(np.int64)}
+        module, _, tensor = name.partition(".")
+        refused(write_zip(tmp_path / "model.pt", whole), f"{module}: {tensor}: of int64, expected weights in float")
+
+
+def test_weights_that_overflow_are_refused(tmp_path: Path) -> None:
+    huge = {name: (value * np.float32(1e38)).astype(np.float32) for name, value in weights("lstm").items()}
+    refused(write_zip(tmp_path / "model.pt", huge), "model.pt: its weights are so large that float32 overflows")
+
+
+def test_a_stream_of_windows_says_that_it_carries_its_state_on(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "model.pt", weights("lstm"))
+    frames = tmp_path / "frames.csv"
+    frames.write_text("1,2,3\n" * 40)
+    for options, told in ((("--window", "20"), True), (("--stream",), False)):
+        assert run("import", path, "--layers", ",".join(LAYERS), *options).code == 0
+        out = tmp_path / "model.elstm"
+        made = run("export", tmp_path / "model.npz", "--precision", "float32", "--no-verify", "-o", out)
+        assert made.code == 0, made
+        ended = run("stream", out, frames)
+        assert ended.code == 0, ended
+        assert ("imported for windows of 20 frames, each from a fresh state" in ended.err) is told
