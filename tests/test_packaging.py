@@ -58,6 +58,8 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-q",
         "--no-deps",
         "--no-build-isolation",
+        "-C",
+        "cmake.build-type=Debug",
         "-w",
         folder,
         sdist,
