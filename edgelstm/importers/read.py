@@ -145,7 +145,7 @@ def find_format(path: Path) -> Format:
     if path.suffix in _OURS:
         raise ValueError(f"{path}: {_OURS[path.suffix]}: there is nothing to import")
     wanted = ", ".join(one.summary for one in FORMATS)
-    raise ValueError(f"{path}: none of the formats {wanted}")
+    raise ValueError(f"{path}: none of the formats read: {wanted}")
 
 
 def _sha256(path: Path) -> str:
