@@ -4,6 +4,7 @@
  * the state that the scalar kernels reach. */
 #include "check.h"
 #include "model.h"
+#include "parts.h"
 
 #include <math.h>
 #include <string.h>
@@ -209,9 +210,13 @@ static void run_from_any_state(const el_model *model, const uint8_t *data, size_
     CHECK(memory && frame && answer);
     CHECK_STATUS(el_stream_init(memory, info.stream_size, model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_save(stream, saved, size), EL_OK);
-    size_t sums = (size_t)model->own.sums_blocks * model->outputs * sizeof(double);
-    for (size_t n = 64; n < size - sums; n++)
-        saved[n] = data[data_size - 1 - n % data_size];
+    /* Integers may be any; sums keep their zeros, which every count of frames allows. */
+    el_walk walk = {0, 0};
+    el_place place;
+    for (size_t at = EL_SNAPSHOT_HEADER_SIZE; el_next_part(model, &model->own, &walk, &place);
+         at += place.size)
+        for (size_t n = at; place.part.dtype != EL_DTYPE_FLOAT64 && n < at + place.size; n++)
+            saved[n] = data[data_size - 1 - n % data_size];
     uint64_t frames = 0; /* any phase */
     memcpy(&frames, data, data_size < 7 ? data_size : 7);
     memcpy(saved + 40, &frames, sizeof frames);
