@@ -13,7 +13,7 @@ from edgelstm.importers.choices import Choices, Timing, leave_out, timing
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.matching import match
-from edgelstm.importers.onnx_origin import OnnxOrigin, roles
+from edgelstm.importers.onnx_origin import opening, roles
 from edgelstm.importers.road import build
 
 
@@ -59,7 +59,7 @@ def read(path: Path, choices: Choices) -> Imported:
         model,
         "ONNX",
         (*notes, *([f"states: {', '.join(ports.states)}"] if ports.states else [])),
-        None if notes else lambda: OnnxOrigin(path, ports, probable, timed.window),
+        None if notes else opening(path, ports, probable, timed.window),
         "a stream was asked for, and the file's own answers are of windows" if notes else "",
     )
 

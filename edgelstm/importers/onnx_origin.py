@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgelstm.importers.graph import Graph
-from edgelstm.importers.origin import Origin
+from edgelstm.importers.origin import Opening, Origin
+from edgelstm.records import to_json
 from edgelstm.runtime.engines.graph import one_line
 from edgelstm.runtime.frame import Float32
 
@@ -51,6 +54,17 @@ def roles(graph: Graph) -> Ports:
     if not left:
         raise ValueError("no output beside the states, expected one of scores")
     return Ports(frames, next((name for name in left if name == "scores"), left[0]), states)
+
+
+def opening(path: Path, ports: Ports, shown: str, window: int) -> Opening:
+    """shown: the output that is compared. window: frames of a call, 0: as few as the file takes."""
+    return Opening("onnx", path, {**to_json(ports), "shown": shown, "window": window})
+
+
+def open_onnx(path: Path, settings: Mapping[str, Any]) -> OnnxOrigin:
+    """For the child: as `opening` says."""
+    ports = Ports(settings["frames"], settings["scores"], settings["states"])
+    return OnnxOrigin(path, ports, settings["shown"], settings["window"])
 
 
 class OnnxOrigin(Origin):
