@@ -83,7 +83,7 @@ class Forms:
             return self._gemm(node, depth)
         if node.op in ("Add", "Sub"):
             sign = 1.0 if node.op == "Add" else -1.0
-            return _sum(self.of(node.input(0), depth), self.of(node.input(1), depth), sign)
+            return added(self.of(node.input(0), depth), self.of(node.input(1), depth), sign)
         if node.op in ("Mul", "Div"):
             return self._scaled(node, depth)
         if node.op == "Concat":
@@ -102,7 +102,7 @@ class Forms:
         found = _product(self.of(node.input(0), depth), float(node.attributes.get("alpha", 1.0)) * W)
         if not node.input(2):
             return found
-        return _sum(found, self.of(node.input(2), depth), float(node.attributes.get("beta", 1.0)))
+        return added(found, self.of(node.input(2), depth), float(node.attributes.get("beta", 1.0)))
 
     def _scaled(self, node: Node, depth: int) -> Form | None:
         """Times a constant, or through it."""
@@ -150,7 +150,8 @@ def _product(form: Form, W: NDArray[np.floating[Any]]) -> Form:
     return Form({name: W @ M for name, M in form.products.items()}, W @ form.bias)
 
 
-def _sum(one: Form, other: Form, sign: float) -> Form:
+def added(one: Form, other: Form, sign: float = 1.0) -> Form:
+    """one + sign · other. ValueError where sizes do not fit."""
     rows = max(one.bias.size, other.bias.size)
     if {one.bias.size, other.bias.size} - {1, rows}:
         raise ValueError(f"a sum of {one.bias.size} and {other.bias.size} values")

@@ -11,6 +11,7 @@ from edgelstm.importers import cells
 from edgelstm.importers.forms import SAME, Floats, Forms
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.road import Scale, Step, Word
+from edgelstm.importers.written_out import Cells, gate_of
 from edgelstm.layers import Activation, Dense
 
 _WORDS: Mapping[str, Word] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softmax": "softmax"}
@@ -22,6 +23,9 @@ _MOST_STEPS = 400
 class Matched:
     steps: list[Step] = field(default_factory=list)  # first to last
     fresh: bool = False  # whether a recurrent layer begins anew with every call
+    renewed: dict[str, str] = field(
+        default_factory=dict
+    )  # a state as it comes in → its new value, of cells written out
 
 
 def match(graph: Graph, frames: str, scores: str) -> Matched:
@@ -34,12 +38,15 @@ def match(graph: Graph, frames: str, scores: str) -> Matched:
         step, name = matcher.before(name)
         found.steps[:0] = step
         found.fresh |= matcher.fresh
+        found.renewed = matcher.renewed
     raise ValueError(f"more than {_MOST_STEPS} layers, expected a model of a few")
 
 
 class _Matcher:
     def __init__(self, graph: Graph, frames: str):
         self.graph, self.frames, self.forms = graph, frames, Forms(graph)
+        self.cells = Cells(graph, self.forms, frames)
+        self.renewed: dict[str, str] = {}
         self.fresh = False
 
     def before(self, name: str) -> tuple[list[Step], str]:
@@ -56,8 +63,9 @@ class _Matcher:
             return [_WORDS[node.op]], node.input(0)
         if node.op in self._NODES:
             return self._NODES[node.op](self, node), node.input(0)
-        if node.op in ("Mul", "Add") and (cell := self._cell(node)) is not None:
-            return cell
+        if node.op in ("Mul", "Add", "Sub") and (cell := self.cells.at(node)) is not None:
+            self.renewed |= cell.renewed
+            return [cell.layer], cell.source
         return self._dense(name, node)
 
     def _cuts(self, node: Node) -> bool:
@@ -140,11 +148,7 @@ class _Matcher:
         return [Scale(factor, bias - mean * factor)]
 
     def _hard_sigmoid(self, node: Node) -> list[Step]:
-        slope = float(node.attributes.get("alpha", 0.2))
-        words: Mapping[float, Word] = {0.2: "hard_sigmoid", round(1 / 6, 4): "hard_sigmoid6"}
-        if round(slope, 4) not in words or float(node.attributes.get("beta", 0.5)) != 0.5:
-            raise ValueError(f"{node.label}: slope {slope:g}, expected 0.2 or 1/6 and 0.5 added")
-        return [words[round(slope, 4)]]
+        return [gate_of(node)]
 
     def _leaky(self, node: Node) -> list[Step]:
         slope = np.array([node.attributes.get("alpha", 0.01)], np.float32)
@@ -157,64 +161,3 @@ class _Matcher:
         "HardSigmoid": _hard_sigmoid,
         "LeakyRelu": _leaky,
     }
-
-    def _maker(self, name: str, *ops: str) -> Node | None:
-        """The node of one of `ops` that gives `name`, whatever shape it is brought to in between."""
-        node = self.graph.makers.get(name)
-        while node is not None and node.op in SAME:
-            node = self.graph.makers.get(node.input(0))
-        return node if node is not None and node.op in ops else None
-
-    def _two(self, node: Node | None, one: str, other: str) -> tuple[Node, Node] | None:
-        """Both factors of a product, of these operators in either order."""
-        if node is None or len(node.inputs) != 2:
-            return None
-        for first, second in (node.inputs, node.inputs[::-1]):
-            a, b = self._maker(first, one), self._maker(second, other)
-            if a is not None and b is not None:
-                return a, b
-        return None
-
-    def _cell(self, node: Node) -> tuple[list[Step], str] | None:
-        """An LSTM's cell, written out: h = σ(o)·tanh(c'), c' = σ(f)·c + σ(i)·tanh(g)."""
-        pair = self._two(node, "Sigmoid", "Tanh")
-        whole = None if pair is None else self._maker(pair[1].input(0), "Add")
-        if pair is None or whole is None:
-            return None
-        for kept, new in (whole.inputs, whole.inputs[::-1]):
-            entering = self._two(self._maker(new, "Mul"), "Sigmoid", "Tanh")
-            product = self._maker(kept, "Mul")
-            if entering is None or product is None:
-                continue
-            for gate, cell in (product.inputs, product.inputs[::-1]):
-                forget = self._maker(gate, "Sigmoid")
-                if forget is not None and self._input_of(cell) is not None:
-                    gates = [entering[0], forget, entering[1], pair[0]]  # i, f, g, o
-                    return self._written_out(node, [gate.input(0) for gate in gates])
-        return None
-
-    def _input_of(self, name: str) -> str | None:
-        """The input of the graph that `name` is, or is cut from; None for frames and what is computed."""
-        while (maker := self.graph.makers.get(name)) is not None and maker.op in (*SAME, "Slice", "Gather", "Split"):
-            name = maker.input(0)
-        return name if name in self.graph.inputs and name != self.frames else None
-
-    def _written_out(self, node: Node, gates: list[str]) -> tuple[list[Step], str]:
-        forms = [self.forms.of(gate) for gate in gates]
-        names = list(dict.fromkeys(name for form in forms for name in form.products))
-        states = [name for name in names if self._input_of(name) is not None]
-        sources = [name for name in names if name not in states]
-        if len(states) != 1 or len(sources) != 1:
-            raise ValueError(
-                f"{node.label}: a cell of {len(states)} states and {len(sources)} sources, expected one each"
-            )
-        H = forms[0].bias.size
-
-        def rows(name: str) -> Floats:
-            width = next(form.products[name].shape[1] for form in forms if name in form.products)
-            return np.concatenate([form.products.get(name, np.zeros((H, width))) for form in forms])
-
-        bias = np.concatenate([form.bias for form in forms])
-        W, R = rows(sources[0]), rows(states[0])
-        R = R[:, np.abs(R).any(axis=0)] if R.shape[1] > H else R
-        return [cells.lstm(W, R, bias)], sources[0]
