@@ -30,11 +30,14 @@ def level_remarks(
     # Quartiles: a glitch is nothing that the rest of the data must answer for.
     low, middle, high = np.quantile(x, [0.25, 0.5, 0.75], axis=0)
     usual = (high - low) / 1.35  # as many deviations of a normal distribution
+    is_known = mean.any() or (np.asarray(deviation) != 1).any()  # imported models may bring none
     lines = []
     for j in range(frames.shape[1]):
         name = printable(names[j], 40) if names else f"feature {j}"
         if frames[:, j].min() == frames[:, j].max():
             lines.append(f"{name} is always {frames[0, j]:g}")
+        elif not is_known:
+            continue
         elif abs(middle[j]) > FAR:
             lines.append(
                 f"{name} lies about {frames[:, j].mean():.4g}, {abs(middle[j]):.3g} deviations from training's "

@@ -18,10 +18,12 @@ from edgelstm.importers.imported import Imported
 from edgelstm.importers.json_layers import array, single, skipping
 from edgelstm.importers.modules import Held, modules
 from edgelstm.importers.road import Step, build
+from edgelstm.importers.weights_files import read_named
 from edgelstm.layers import Dense
 from edgelstm.records import Bounds
 
 MAX_BYTES = 64 << 20
+_OF_PYTORCH = (".weight_hh_l0", ".weight_hh")
 Size = Annotated[int, Bounds(1, 4096)]
 
 
@@ -37,7 +39,11 @@ def read(path: Path, choices: Choices) -> Imported:
             said = replace(choices, sample_rate=choices.sample_rate or rate)
             model = build(steps, features, timing(choices, Timing()), said, path.stem)
             return Imported(model, name, unproven="no engine for this format is called from here")
-    raise ValueError(f"JSON without {' or '.join(_KINDS)}, expected a capture or RTNeural's model")
+    if any(str(name).endswith(_OF_PYTORCH) for name in values):
+        leave_out(choices, "weights as JSON", "part", "gates")
+        views = {str(name): Held(array(one, str(name)[:60])) for name, one in values.items()}
+        return read_named(path, "PyTorch's weights as JSON", views, choices)
+    raise ValueError(f"JSON without {' or '.join(_KINDS)}, expected a capture, RTNeural's model or a state_dict")
 
 
 def _rtneural(values: Mapping[str, object]) -> tuple[list[Step], int, float]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgelstm.importers import cells
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.road import Scale, Step, Word
-from edgelstm.layers import Context, Conv, Dense
+from edgelstm.layers import L2, Context, Conv, Dense
 from edgelstm.plain import counted, printable
 from edgelstm.records import near
 
@@ -26,12 +26,13 @@ _RECURRENT = re.compile(
     r"(?P<module>(?:.*\.)?)(?P<what>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?P<rest>_l\d+)?"
     r"(?P<back>_reverse)?$"
 )
-_WORDS: Mapping[str, Word] = {
+_WORDS: Mapping[str, Word | L2] = {
     "relu": "relu",
     "tanh": "tanh",
     "softmax": "softmax",
     "sigmoid": "sigmoid",
     "hard_sigmoid": "hard_sigmoid6",  # PyTorch's
+    "l2": L2(),
 }
 _EPSILON = 1e-5  # torch.nn.BatchNorm1d's own, which a state_dict does not hold
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.importers.choices import Choices, Timing
-from edgelstm.layers import GRU, LSTM, Activation, Conv, Dense, Layer
+from edgelstm.layers import GRU, L2, LSTM, Activation, Affine, Conv, Dense, Layer
 from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
 from edgelstm.model import Answer, Model, Normalize, OutputActivation
@@ -42,7 +42,9 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
         rest = rest[:-1]
     layers = _layers(rest, features)
     last = layers[-1] if layers else None
-    if not (isinstance(last, Dense) and last.activation == "linear"):
+    if isinstance(last, L2):  # floats alone, as what takes it then may be
+        layers.append(_unchanged(lay(features, tuple(layers))[-1].result.channels))
+    elif not (isinstance(last, Dense) and last.activation == "linear"):
         layers.append(_same(lay(features, tuple(layers))[-1].result.size if layers else features))
     stride = lay(features, tuple(layers))[-1].stride
     if timed.window % stride:
@@ -126,6 +128,11 @@ def _same(size: int) -> Dense:
             f"a result of {size} values without a dense layer behind it, expected at most {MAX_WIDTH >> 2}"
         )
     return Dense(np.eye(size, dtype=np.float32), np.zeros(size, np.float32))
+
+
+def _unchanged(channels: int) -> Affine:
+    """The same, of a product for each value."""
+    return Affine(np.ones(channels, np.float32), np.zeros(channels, np.float32))
 
 
 def _diagonal(scale: Scale) -> Dense:

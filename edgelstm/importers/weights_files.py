@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgelstm.importers import safetensors_file, torch_file
@@ -17,13 +18,13 @@ _NO_ENGINE = "a file of weights alone runs in no engine"
 def read_torch(path: Path, choices: Choices) -> Imported:
     leave_out(choices, "PyTorch", "gates")
     part, views = _part(torch_file.read(path), choices.part)
-    return _imported(path, "PyTorch", views, choices, [f"read from {part!r} of the checkpoint"] if part else [])
+    return read_named(path, "PyTorch", views, choices, [f"read from {part!r} of the checkpoint"] if part else [])
 
 
 def read_safetensors(path: Path, choices: Choices) -> Imported:
     leave_out(choices, "safetensors", "part", "gates")
     views = {name: Held(array) for name, array in safetensors_file.read(path).items()}
-    return _imported(path, "safetensors", views, choices, [])
+    return read_named(path, "safetensors", views, choices)
 
 
 def _part(groups: dict[str, torch_file.Tensors], asked: str) -> tuple[str, Views]:
@@ -41,7 +42,9 @@ def _part(groups: dict[str, torch_file.Tensors], asked: str) -> tuple[str, Views
     return recurrent[0], groups[recurrent[0]]
 
 
-def _imported(path: Path, format_name: str, views: Views, choices: Choices, notes: list[str]) -> Imported:
+def read_named(path: Path, format_name: str, views: Views, choices: Choices, notes: Sequence[str] = ()) -> Imported:
+    """Weights under PyTorch's names, whatever they lie in."""
+    notes = list(notes)
     steps, features, left_out = steps_of(modules(views), choices)
     model = build(steps, features, timing(choices), choices, path.stem)
     if left_out:

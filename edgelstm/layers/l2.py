@@ -14,6 +14,7 @@ SHORTEST = 1e-12
 @dataclass(frozen=True, eq=False)
 class L2(Stateless):
     kind = "l2"
+    directs = True
 
     def result(self, source: Shape) -> Shape:
         return source

