@@ -93,7 +93,16 @@ struct gru_frame {
     size_t sequences, P, row, gate_row;
     float *gates, *m, *h;
     const float *h_old;
+    ptrdiff_t next; /* frames to the one that is next: 1, -1, or 0 at the end */
 };
+
+/* Bring near what the next frame needs of some units. */
+INLINE void gru_fetch(const struct gru_frame *at, const float *gate, size_t place) {
+    const ptrdiff_t frames = at->next * (ptrdiff_t)at->sequences;
+    for (size_t n = 0; n < 3; n++)
+        fetch(gate + n * at->P + frames * (ptrdiff_t)at->gate_row);
+    fetch(at->m + place + frames * (ptrdiff_t)at->row);
+}
 
 /* to += or = a · R of a gate. */
 static void gru_recur(const struct gru_frame *at, size_t units, const float *a, const float *R,
@@ -133,6 +142,7 @@ static void gru_finish(const struct gru_frame *at, bool before) {
             vec z = load(gate), sum = load(n);
             if (!before)
                 sum += load(gate + at->P) * load(at->m + place);
+            gru_fetch(at, gate, place);
             vec candidate = tanh_of(sum);
             store(n, candidate);
             store(at->h + place, candidate + z * (load(at->h_old + place) - candidate));
@@ -166,7 +176,8 @@ static void gru_forward(const struct layer *layer, const float *packed, const st
                                      gates + t * n * gate_row,
                                      m + t * frame,
                                      h + (t + 1) * frame,
-                                     h + t * frame};
+                                     h + t * frame,
+                                     t + 1 < run->runs};
         gru_recur(&at, H, at.h_old, packed + places.R[0], at.gates, gate_row, NULL);
         gru_recur(&at, H, at.h_old, packed + places.R[1], at.gates + P, gate_row, NULL);
         gru_open(&at, before);
@@ -184,12 +195,15 @@ static void gru_forward(const struct layer *layer, const float *packed, const st
 /* From dh of a frame to the gradients of z and n, and with the reset afterwards of r and m; dh is
  * then z's share. */
 static void gru_slopes(const struct gru_frame *at, const float *dresult, float *dh, bool before) {
+    const ptrdiff_t frame = (ptrdiff_t)(at->sequences * at->row);
     const vec one = splat(1.0f);
     for (size_t s = 0; s < at->sequences; s++)
         for (size_t u = 0; u < at->P; u += LANES) {
             float *gate = at->gates + s * at->gate_row + u;
             const size_t place = s * at->row + u;
             vec z = load(gate), r = load(gate + at->P), n = load(gate + 2 * at->P);
+            gru_fetch(at, gate, place);
+            fetch(at->h_old + place + at->next * frame), fetch(dresult + place + at->next * frame);
             vec d = load(dh + place) + load(dresult + place), kept = d * z;
             vec dn = (d - kept) * (one - n * n);
             store(gate, (load(at->h_old + place) - n) * kept * (one - z));
@@ -214,13 +228,6 @@ static void gru_reset_slopes(const struct gru_frame *at, const float *dm, float 
             store(dh + place, load(dh + place) + through);
             store(gate, through * load(at->h_old + place) * (one - r));
         }
-}
-
-/* to (P,) += the sums of rows. */
-static void gru_sum(size_t rows, size_t values, const float *from, size_t row, float *to) {
-    for (size_t n = 0; n < rows; n++)
-        for (size_t v = 0; v < values; v += LANES)
-            store(to + v, load(to + v) + load(from + n * row + v));
 }
 
 /* What some frames' gradients, from row `first` on, say of x and of the weights. */
@@ -261,9 +268,9 @@ static void gru_spread(const struct layer *layer, const float *packed, const str
     else
         by_weights.a = at->m, by_weights.a_place = at->row;
     multiply(&by_weights);
-    gru_sum(rows, 3 * P, at->gates, at->gate_row, b);
+    add_rows(rows, 3 * P, at->gates, at->gate_row, b);
     if (!before)
-        gru_sum(rows, P, at->m, at->row, b + 3 * P);
+        add_rows(rows, P, at->m, at->row, b + 3 * P);
 }
 
 static void gru_backward(const struct layer *layer, const float *packed, const struct run *run) {
@@ -276,8 +283,15 @@ static void gru_backward(const struct layer *layer, const float *packed, const s
     memset(dh, 0, frame * sizeof *dh);
     memset(run->gradients + 3 * P * (padded(layer->inputs) + P), 0, 4 * P * sizeof *dh);
     for (size_t t = run->runs, done = t; t-- > 0;) {
-        const struct gru_frame at = {
-            n, P, row, gate_row, gates + t * n * gate_row, m + t * frame, NULL, h + t * frame};
+        const struct gru_frame at = {n,
+                                     P,
+                                     row,
+                                     gate_row,
+                                     gates + t * n * gate_row,
+                                     m + t * frame,
+                                     NULL,
+                                     h + t * frame,
+                                     t ? -1 : 0};
         struct product back = {.rows = n,
                                .columns = P,
                                .depth = P,

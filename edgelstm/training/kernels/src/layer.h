@@ -80,6 +80,16 @@ static void take_state(const struct run *run, const float *from, size_t values, 
                 to[s * row + v] = from[v * run->all + run->first + s];
 }
 
+/* to (values,) += the sums of `rows` rows (values,), whose starts are `row` floats apart. */
+static void add_rows(size_t rows, size_t values, const float *from, size_t row, float *to) {
+    for (size_t v = 0; v < values; v += LANES) {
+        vec sum = load(to + v);
+        for (size_t n = 0; n < rows; n++)
+            sum += load(from + n * row + v);
+        store(to + v, sum);
+    }
+}
+
 /* One sequence's state, `from` (values,), into (values, all). */
 static void give_state(const struct run *run, size_t sequence, const float *from, size_t values,
                        float *to) {

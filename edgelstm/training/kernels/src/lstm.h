@@ -57,6 +57,15 @@ static size_t lstm_tape(const struct layer *layer, size_t runs, size_t sequences
     return sequences * (2 * (runs + 1) * layer->row + runs * lstm_gate_row(layer));
 }
 
+struct lstm_tape {
+    float *h, *c, *gates;
+};
+
+static struct lstm_tape lstm_arrays(const struct layer *layer, const struct run *run) {
+    const size_t states = (run->runs + 1) * run->sequences * layer->row;
+    return (struct lstm_tape){run->tape, run->tape + states, run->tape + 2 * states};
+}
+
 static size_t lstm_scratch(const struct layer *layer, size_t runs, size_t sequences) {
     (void)runs;
     return 2 * sequences * layer->row;
@@ -93,6 +102,7 @@ struct lstm_cells {
     float *gates, *c, *h;
     size_t x_row, row, gate_row, gate; /* the last: floats from a gate to the next */
     size_t from, inputs, to, depth;    /* places [from, to) of `depth`; inputs come first */
+    size_t next, next_gates;           /* floats to the next frame's, 0 at the end */
 };
 
 INLINE void lstm_accumulate(const int rows, vec sums[MOST_ROWS][4], const float *weights,
@@ -117,6 +127,9 @@ INLINE void lstm_cell(const struct lstm_cells *at, size_t r, const vec sums[4]) 
     vec g = tanh_of(sums[2]), o = sigmoid_of_half(sums[3]);
     vec c = i * g + f * load(at->c_old + r * at->row);
     float *gates = at->gates + r * at->gate_row;
+    for (size_t gate = 0; gate < 4; gate++)
+        fetch(gates + gate * at->gate + at->next_gates);
+    fetch(at->c + r * at->row + at->next), fetch(at->h + r * at->row + at->next);
     store(gates, i), store(gates + at->gate, f), store(gates + 2 * at->gate, g),
         store(gates + 3 * at->gate, o);
     store(at->c + r * at->row, c);
@@ -202,21 +215,21 @@ static void lstm_after(const struct layer *layer, const struct run *run, const f
 static void lstm_forward(const struct layer *layer, const float *packed, const struct run *run) {
     const size_t n = run->sequences, row = layer->row, gate_row = lstm_gate_row(layer);
     const size_t depth = layer->inputs + layer->outputs, frame = n * row;
-    float *h = run->tape, *c = h + (run->runs + 1) * frame, *gates = c + (run->runs + 1) * frame;
-    take_state(run, run->before[0], layer->outputs, h, row);
-    take_state(run, run->before[1], layer->outputs, c, row);
+    const struct lstm_tape tape = lstm_arrays(layer, run);
+    take_state(run, run->before[0], layer->outputs, tape.h, row);
+    take_state(run, run->before[1], layer->outputs, tape.c, row);
     for (size_t t = 0; t < run->runs; t++)
         for (size_t unit = 0; unit < layer->outputs; unit += LANES)
             for (size_t from = 0; from < depth; from += DEPTH) {
                 const size_t was = t * frame, now = was + frame;
                 struct lstm_cells at = {
                     .x = run->x + t * n * layer->input_row,
-                    .h_old = h + was,
-                    .c_old = c + was + unit,
+                    .h_old = tape.h + was,
+                    .c_old = tape.c + was + unit,
                     .weights = packed + unit / LANES * lstm_unit_size(layer),
-                    .gates = gates + t * n * gate_row + unit,
-                    .c = c + now + unit,
-                    .h = h + now + unit,
+                    .gates = tape.gates + t * n * gate_row + unit,
+                    .c = tape.c + now + unit,
+                    .h = tape.h + now + unit,
                     .x_row = layer->input_row,
                     .row = row,
                     .gate_row = gate_row,
@@ -225,40 +238,43 @@ static void lstm_forward(const struct layer *layer, const float *packed, const s
                     .inputs = layer->inputs,
                     .to = depth - from < DEPTH ? depth : from + DEPTH,
                     .depth = depth,
+                    .next = t + 1 < run->runs ? frame : 0,
+                    .next_gates = t + 1 < run->runs ? n * gate_row : 0,
                 };
                 lstm_tiles(at, n);
             }
-    lstm_after(layer, run, h, c);
+    lstm_after(layer, run, tape.h, tape.c);
 }
 
-/* From dh and dc of a frame to dz, in the gates' memory, and dc of the one before. db (4, P) grows.
- * tanh(c) is h / o: o is 0, and then tanh(c) counts for nothing, or at least 2^-25, to which
- * FLT_MIN adds nothing. */
-static void lstm_slopes(const struct layer *layer, const struct run *run, float *gates,
-                        const float *h, const float *c_old, const float *dresult, float *dh,
-                        float *dc, float *db) {
+/* From dh and dc of a frame to dz, in the gates' memory, and dc of the one before. tanh(c)
+ * is h / o: o is 0, and then tanh(c) counts for nothing, or at least 2^-25, to which FLT_MIN adds
+ * nothing. */
+static void lstm_slopes(const struct layer *layer, const struct run *run, size_t t, float *dh,
+                        float *dc) {
     const size_t P = padded(layer->outputs), row = layer->row, gate_row = lstm_gate_row(layer);
+    const size_t frame = run->sequences * row, gate_frame = run->sequences * gate_row;
+    const struct lstm_tape tape = lstm_arrays(layer, run);
+    const float *h = tape.h + (t + 1) * frame, *c_old = tape.c + t * frame;
+    const float *dresult = run->dresult + t * frame;
+    const size_t back = t ? frame : 0, gates_back = t ? gate_frame : 0; /* to what comes next */
     const vec one = splat(1.0f);
-    for (size_t unit = 0; unit < P; unit += LANES) {
-        vec sums[4];
-        for (int g = 0; g < 4; g++)
-            sums[g] = load(db + (size_t)g * P + unit);
-        for (size_t s = 0; s < run->sequences; s++) {
+    for (size_t s = 0; s < run->sequences; s++)
+        for (size_t unit = 0; unit < P; unit += LANES) {
             const size_t at = s * row + unit;
-            float *z = gates + s * gate_row + unit;
+            float *z = tape.gates + t * gate_frame + s * gate_row + unit;
             vec i = load(z), f = load(z + P), g = load(z + 2 * P), o = load(z + 3 * P);
+            for (size_t gate = 0; gate < 4; gate++)
+                fetch(z + gate * P - gates_back);
+            fetch(h + at - back), fetch(c_old + at - back), fetch(dresult + at - back);
             vec tanh_c = load(h + at) / (o + splat(FLT_MIN));
             vec d = load(dh + at) + load(dresult + at);
             vec e = load(dc + at) + d * o * (one - tanh_c * tanh_c);
-            vec di = e * g * i * (one - i), df = e * load(c_old + at) * f * (one - f);
-            vec dg = e * i * (one - g * g), d_o = d * tanh_c * o * (one - o);
-            store(z, di), store(z + P, df), store(z + 2 * P, dg), store(z + 3 * P, d_o);
+            store(z, e * g * i * (one - i));
+            store(z + P, e * load(c_old + at) * f * (one - f));
+            store(z + 2 * P, e * i * (one - g * g));
+            store(z + 3 * P, d * tanh_c * o * (one - o));
             store(dc + at, e * f);
-            sums[0] += di, sums[1] += df, sums[2] += dg, sums[3] += d_o;
         }
-        for (int g = 0; g < 4; g++)
-            store(db + (size_t)g * P + unit, sums[g]);
-    }
 }
 
 /* What `rows` rows of dz say of x, W and R. */
@@ -267,6 +283,7 @@ static void lstm_spread(const struct layer *layer, const float *packed, const st
     const size_t I = padded(layer->inputs), P = padded(layer->outputs),
                  gate_row = lstm_gate_row(layer);
     const bool adds = first + rows < run->runs * run->sequences;
+    add_rows(rows, 4 * P, dz, gate_row, run->gradients + 4 * P * (I + P));
     if (run->dx)
         multiply(&(struct product){.rows = rows,
                                    .columns = I,
@@ -300,17 +317,15 @@ static void lstm_spread(const struct layer *layer, const float *packed, const st
 static void lstm_backward(const struct layer *layer, const float *packed, const struct run *run) {
     const size_t n = run->sequences, frame = n * layer->row, P = padded(layer->outputs);
     const size_t gate_row = lstm_gate_row(layer);
-    const float *h = run->tape, *c = h + (run->runs + 1) * frame;
-    float *gates = run->tape + 2 * (run->runs + 1) * frame;
+    const struct lstm_tape tape = lstm_arrays(layer, run);
     float *dh = run->scratch, *dc = dh + frame,
           *db = run->gradients + 4 * P * (padded(layer->inputs) + P);
     memset(dh, 0, 2 * frame * sizeof *dh);
     memset(db, 0, 4 * P * sizeof *db);
     const size_t together = (LSTM_TOGETHER + n - 1) / n; /* frames */
     for (size_t t = run->runs, done = t; t-- > 0;) {
-        float *dz = gates + t * n * gate_row;
-        lstm_slopes(layer, run, dz, h + (t + 1) * frame, c + t * frame, run->dresult + t * frame,
-                    dh, dc, db);
+        const float *dz = tape.gates + t * n * gate_row;
+        lstm_slopes(layer, run, t, dh, dc);
         if (t)
             multiply(&(struct product){.rows = n,
                                        .columns = P,
@@ -322,7 +337,7 @@ static void lstm_backward(const struct layer *layer, const float *packed, const 
                                        .to = dh,
                                        .to_row = layer->row});
         if (done - t == together || !t) {
-            lstm_spread(layer, packed, run, t * n, (done - t) * n, dz, h + t * frame);
+            lstm_spread(layer, packed, run, t * n, (done - t) * n, dz, tape.h + t * frame);
             done = t;
         }
     }

@@ -6,6 +6,7 @@
 #include "pool.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
     MOST_SEQUENCES = 16, /* of a piece: so many share what is read of the weights */
@@ -13,6 +14,8 @@ enum {
     USUAL_PIECES = 4,  /* so many where that leaves pieces of FEW_SEQUENCES or more */
     SLACK = 2 * LANES, /* floats between arrays: products read and write whole vectors */
     ALIGNMENT = 64,
+    LARGE_PAGE = 1 << 21,
+    LARGE = 2 * LARGE_PAGE, /* bytes from which on so much may be left over */
 };
 
 /* Of a layer in a piece: where its arrays begin, in floats from the piece's memory. */
@@ -56,9 +59,17 @@ static void network_close(el_network *net) {
     free(net);
 }
 
+/* Large arrays lie in large pages where the system has them: products walk through many at a time.
+ */
 static float *floats(size_t count) {
-    return aligned_alloc(ALIGNMENT,
-                         (count * sizeof(float) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    const size_t alignment = count * sizeof(float) < LARGE ? ALIGNMENT : LARGE_PAGE;
+    const size_t size = (count * sizeof(float) + alignment - 1) / alignment * alignment;
+    float *found = aligned_alloc(alignment, size);
+#if defined(MADV_HUGEPAGE)
+    if (found && alignment == LARGE_PAGE)
+        madvise(found, size, MADV_HUGEPAGE); /* as a wish */
+#endif
+    return found;
 }
 
 static void network_plan(el_network *net, const struct el_sizes *sizes) {
