@@ -8,6 +8,7 @@ what the file has before it is believed.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,9 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # The rest of the GUID of a subformat whose first two bytes are the plain format's number.
 _SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")
 _MOST_CHANNELS = 64
+_ENDLESS = 0x7FFFF000
+"""What programs that stream announce, who do not know the length: so many bytes or more."""
+_PIECE = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,11 @@ class WavFormat:
     bits: int  # of a sample: 8, 16, 24, 32; 32, 64 for floats
     floats: bool
     start: int  # byte of the first sample
-    frames: int
+    frames: int | None  # None: to the end of the file, whose writer did not know
+
+    @property
+    def frame_bytes(self) -> int:
+        return self.channels * self.bits // 8
 
 
 def read_wav(path: Path, max_bytes: int = MAX_BYTES) -> tuple[WavFormat, NDArray[np.float32]]:
@@ -40,48 +48,77 @@ def read_wav(path: Path, max_bytes: int = MAX_BYTES) -> tuple[WavFormat, NDArray
     ValueError, one line without the file's name, for what is no such file; a truncated one is among them.
     """
     with path.open("rb") as file:
-        found = _read_format(file)
-        size = found.frames * found.channels * found.bits // 8
+        found = read_format(file)
+        room = file.seek(0, 2) - found.start
+        frames = room // found.frame_bytes if found.frames is None else found.frames
+        size = frames * found.frame_bytes
+        if size > room:
+            raise ValueError(f"truncated: {size} bytes of samples announced, {room} there")
+        if not frames:
+            raise ValueError("no samples")
         if size > max_bytes:
             raise ValueError(f"{size} bytes of samples, expected at most {max_bytes}")
         file.seek(found.start)
         data = file.read(size)
     if len(data) != size:
         raise ValueError("truncated")
-    return found, _samples(data, found).reshape(found.frames, found.channels)
+    return WavFormat(**{**vars(found), "frames": frames}), as_samples(data, found)
 
 
-def _read_format(file: BinaryIO) -> WavFormat:
-    file.seek(0, 2)
-    total = file.tell()
-    file.seek(0)
+def blocks(file: BinaryIO, found: WavFormat, frames: int) -> Iterator[NDArray[np.float32]]:
+    """The samples of a stream that `read_format` has read the beginning of, (at most `frames`, channels) at a time,
+    on the scale of 16 bits. Nothing is sought: a pipe will do.
+
+    ValueError, one line, at the place where fewer came than were announced, after those that did.
+    """
+    count = 0
+    while found.frames is None or count < found.frames:
+        wanted = frames if found.frames is None else min(frames, found.frames - count)
+        data = file.read(wanted * found.frame_bytes)
+        whole = len(data) // found.frame_bytes
+        if whole:
+            yield as_samples(data[: whole * found.frame_bytes], found)
+        count += whole
+        if whole < wanted:
+            if found.frames is not None:
+                raise ValueError(f"truncated: {found.frames} frames of samples announced, {count} there")
+            return
+
+
+def read_format(file: BinaryIO) -> WavFormat:
+    """Reads `file` from its beginning to the first sample, without seeking. ValueError, one line, for no WAV file."""
     head = file.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         raise ValueError("no RIFF WAVE header, expected a WAV file")
-    layout: tuple[int, int, int, int, bool] | None = None
+    whole = struct.unpack("<I", head[4:8])[0]
+    layout: tuple[int, int, int, bool] | None = None
+    place = len(head)
     while len(chunk := file.read(8)) == 8:
         kind, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
-        start = file.tell()
-        if kind == b"fmt ":
-            layout = _layout(file.read(min(size, 40)))
-        elif kind == b"data":
+        place += 8
+        if kind == b"data":
             if layout is None:
                 raise ValueError("samples before their format, expected a fmt chunk first")
-            rate, channels, bits, width, floats = layout
-            room = total - start
-            if size > room and size < 0x7FFFF000:
-                raise ValueError(f"truncated: {size} bytes of samples announced, {room} there")
-            # A program that streamed it did not know the length: what is there counts.
-            frames = min(size, room) // width
-            if not frames:
-                raise ValueError("no samples")
-            return WavFormat(rate, channels, bits, floats, start, frames)
-        file.seek(start + size + size % 2)
+            # A writer who cannot go back leaves an end that lies nowhere, or before the samples.
+            is_endless = size >= _ENDLESS or (not size and whole + 8 <= place)
+            rate, channels, bits, is_float = layout
+            frames = None if is_endless else size // (channels * bits // 8)
+            return WavFormat(rate, channels, bits, is_float, place, frames)
+        taken = min(size, 40) if kind == b"fmt " else 0
+        if kind == b"fmt ":
+            layout = _layout(file.read(taken))
+        _skip(file, size + size % 2 - taken)
+        place += size + size % 2
     raise ValueError("no data chunk, expected samples")
 
 
-def _layout(fields: bytes) -> tuple[int, int, int, int, bool]:
-    """(rate, channels, bits, bytes of a frame, floats)."""
+def _skip(file: BinaryIO, count: int) -> None:
+    while count and (data := file.read(min(count, _PIECE))):
+        count -= len(data)
+
+
+def _layout(fields: bytes) -> tuple[int, int, int, bool]:
+    """(rate, channels, bits, whether floats)."""
     if len(fields) < 16:
         raise ValueError("a fmt chunk that is too short")
     kind, channels, rate, _, width, bits = struct.unpack("<HHIIHH", fields[:16])
@@ -96,14 +133,18 @@ def _layout(fields: bytes) -> tuple[int, int, int, int, bool]:
         raise ValueError(f"{bits} bits, expected one of {', '.join(map(str, known))}")
     if not 1 <= channels <= _MOST_CHANNELS or not 1 <= rate <= 1 << 20 or width != channels * bits // 8:
         raise ValueError(f"{channels} channels at {rate} Hz in frames of {width} bytes, which do not fit together")
-    return rate, channels, bits, width, kind == _FLOAT
+    return rate, channels, bits, kind == _FLOAT
 
 
-def _samples(data: bytes, found: WavFormat) -> NDArray[np.float32]:
+def as_samples(data: bytes, found: WavFormat) -> NDArray[np.float32]:
+    """(frames, channels) on the scale of 16 bits, of whole frames that lie as `found` says. ValueError for what is no
+    number."""
+    values: NDArray[np.floating]
     if found.floats:
-        values = np.frombuffer(data, f"<f{found.bits // 8}") * 32768.0
+        with np.errstate(all="ignore"):  # what does not fit becomes infinite
+            values = (np.frombuffer(data, f"<f{found.bits // 8}") * 32768.0).astype(np.float32)
         if not np.isfinite(values).all():
-            raise ValueError("holds NaN or infinity")
+            raise ValueError("holds NaN, infinity or what float32 does not hold")
     elif found.bits == 8:
         values = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) * 256
     elif found.bits == 24:
@@ -111,4 +152,4 @@ def _samples(data: bytes, found: WavFormat) -> NDArray[np.float32]:
         values = (((parts[:, 2] << 24) | (parts[:, 1] << 16) | (parts[:, 0] << 8)) >> 8) / 256.0
     else:
         values = np.frombuffer(data, f"<i{found.bits // 8}") / float(1 << (found.bits - 16))
-    return values.astype(np.float32)
+    return values.astype(np.float32).reshape(-1, found.channels)

@@ -17,8 +17,9 @@ from edgelstm.runtime.anomaly import Detector
 from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
-from edgelstm.runtime.sources.source import NoFramesError, Source
+from edgelstm.runtime.sources.source import Gap, NoFramesError, Source
 from edgelstm.runtime.thresholds import thresholds_of
 from edgelstm.runtime.unusual import Unusual, read_unusual
 
@@ -31,15 +32,17 @@ def stream_frames(
     limit: int | None,
     rate: float,
     kept: KeptState | None = None,
+    gaps: Gaps | None = None,
 ) -> None:
     """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
 
     rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile;
-    with it no frames at all are told and no error: it goes on another time.
+    with it no frames at all are told and no error: it goes on another time. gaps: what is done where frames are
+    missing; else as `Gaps` does by itself.
     """
     start = time.monotonic()
     try:
-        for count, frame in enumerate(source):
+        for count, frame in enumerate(_without_gaps(source, stream, answers, gaps or Gaps(stream.model.sample_rate))):
             if rate:
                 time.sleep(max(0.0, start + count / rate - time.monotonic()))
             try:
@@ -61,6 +64,23 @@ def stream_frames(
     stride = stream.model.stride
     if stream.answering.hop == 0 and stream.frames >= stride:
         answers.write(stream.frames - stream.frames % stride, stream.answer())
+
+
+def _without_gaps(source: Source, stream: EngineStream, answers: Answers, gaps: Gaps) -> Iterator[Float32]:
+    """The frames of `source`, and those that bridge what is missing; `stream` begins anew where nothing does."""
+    before: Float32 | None = None
+    for frame in source:
+        gap = source.take_gap()
+        if gap is not None:
+            made_up = gaps.between(gap, before, frame)
+            answers.write_gap(stream.frames, gap, begins_anew=made_up is None)
+            if made_up is None:
+                answers.begin_anew(stream.frames, gaps.missing(gap) or 0)
+                stream.reset()
+            else:
+                yield from made_up
+        yield frame
+        before = frame
 
 
 def answers_at_the_end(stream: EngineStream) -> str:
@@ -118,6 +138,8 @@ class Answers:
                 raise ValueError(f"{model.path}: {error}") from None
         self._labels = model.output_names
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
+        self._base = 0  # frames before the stream began anew, the missing ones among them
+        self._beside = beside
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
 
@@ -139,19 +161,35 @@ class Answers:
             raise _not_finite(count)
         self._detector.take(frame, output)
 
+    def begin_anew(self, frames: int, missing: int) -> None:
+        """The stream is to be reset after `frames`; `missing` more never came. Both count on."""
+        self._base += frames + missing
+        if self._beside is not None:
+            self._beside.reset()
+
+    def write_gap(self, frame: int, gap: Gap, *, begins_anew: bool) -> None:
+        """Frames are missing behind `frame`, as counted since the stream began anew, as it now does or not."""
+        told = {"event": "gap", **self._when(frame), "seconds": gap.seconds, "why": gap.why, "reset": begins_anew}
+        self._put(told)
+
     def write(self, frame: int, output: Float32) -> None:
-        """output (outputs,): the answer as of `frame`, counted from 1."""
+        """output (outputs,): the answer as of `frame`, counted from 1 since the stream began anew."""
         self.count += 1
-        answer: dict[str, Any] = {"frame": frame, "time": None}
-        if self._sample_rate:
-            answer["time"] = round(frame / self._sample_rate, 6)
+        answer = self._when(frame)
         answer |= self._scored(self._detector) if self._detector is not None else self._told(output)
         if self._unusual is not None and (unusual := self._unusual.take()):
             answer["unusual"] = unusual
         try:
-            line = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+            self._put(answer)
         except ValueError:
             raise _not_finite(frame) from None
+
+    def _when(self, frame: int) -> dict[str, Any]:
+        whole = self._base + frame
+        return {"frame": whole, "time": round(whole / self._sample_rate, 6) if self._sample_rate else None}
+
+    def _put(self, told: dict[str, Any]) -> None:
+        line = json.dumps(told, ensure_ascii=False, allow_nan=False)
         self._out.write(line.encode() + b"\n")
         self._out.flush()
 

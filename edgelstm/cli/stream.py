@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +18,7 @@ from edgelstm.cli.common import (
     syntax_option,
     threshold_option,
 )
+from edgelstm.cli.sources import chosen_source, source_options
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     "How frames are written. text: the symbols that features are named by. auto: text for models of texts, NDJSON "
     "when the first line begins with [ or {, else CSV."
 )
+@source_options
 @click.option("--rate", is_flag=True, help="Take frames no faster than the model's sample rate, as a sensor would.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N answers.")
 @click.option(
@@ -66,12 +66,16 @@ def command(
     thresholds: tuple[str, ...],
     memory_limit: int | None,
     no_unusual: bool,
+    **source: Any,
 ) -> None:
     """Stream frames through MODEL and print one line of JSON for each answer.
 
     Frames come from FILE, or from stdin, one on each line: CSV (comma, semicolon or tab; with a header, columns
-    are found by the model's feature names, in any order) or NDJSON (an array of numbers, or an object by name).
-    A frame is answered as soon as its line has come. A model with one answer per recording gives it at the end
+    are found by the model's feature names, in any order) or NDJSON (an array of numbers, or an object by name);
+    so do those of a serial port. A WAV file and a microphone give samples. A device that goes away is waited for,
+    and what was lost meanwhile is a line of its own, {"event": "gap", …}; the stream then begins anew.
+
+    A frame is answered as soon as it has come. A model with one answer per recording gives it at the end
     of input; with --hop N it answers meanwhile.
 
     \b
@@ -96,10 +100,13 @@ def command(
     Example:
       edgelstm stream model.elstm recording.csv
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
+      edgelstm stream model.elstm --serial /dev/ttyUSB0 --baud 9600
+      edgelstm stream sound.elstm --microphone plughw:CARD=Mic --card-rate 48000
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.gaps import Gaps
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.sources.open import open_source
@@ -115,10 +122,11 @@ def command(
     )
     from edgelstm.runtime.thresholds import thresholds_of
 
+    chosen = chosen_source(file, **source)
     check_proven(model)
     opened = open_model(model)
     check_state_options(click.get_current_context(), "--state", state is not None)
-    check_output(state, inputs=[model, file], option="--state")
+    check_output(state, inputs=[model, chosen.file], option="--state")
     if rate and not opened.sample_rate:
         raise click.UsageError(f"--rate: {model} does not say its sample rate")
     if memory_limit is not None and opened.stream_bytes is None:
@@ -140,7 +148,7 @@ def command(
                 f"{model}: a stream, and the {beside.memory_bytes:,} bytes that are remembered beside it, take more "
                 f"than the memory limit of {memory_limit:,}"
             ) from None
-    if not stream.answering.hop and _is_live(file):
+    if not stream.answering.hop and chosen.is_live:
         _tell(answers_at_the_end(stream))
     carried = window_carried(opened)
     if carried is not None:
@@ -157,15 +165,20 @@ def command(
         end_when_left()
         stopped_by = None
         answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, beside=beside)
+        gaps = Gaps(opened.sample_rate)
         try:
             way = syntax_for(opened.metadata, syntax)
-            form = FrameFormat(opened.features, opened.feature_names, way, opened.sample_rate)
-            with stop_signals(), open_source(*_named(file), form, _tell) as source:
-                stream_frames(stream, source, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept)
+            form = FrameFormat(opened.features, opened.feature_names, way, opened.sample_rate, device=chosen.device)
+            with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell) as frames:
+                stream_frames(
+                    stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept, gaps=gaps
+                )
         except StopSignal as stop:
             stopped_by = stop.number
         except BrokenPipeError:
             pass  # nobody reads any more
+        if (counted := gaps.words) is not None:
+            _tell(f"{chosen.where}: {counted}")
         if kept is not None:
             kept.save()
         elif not answers.count:  # with a state it goes on another time
@@ -178,23 +191,3 @@ def command(
 
 def _tell(line: str) -> None:
     click.echo(f"edgelstm: {printable(line)}", err=True)
-
-
-def _is_live(file: Path | None) -> bool:
-    """Whether frames come as they are measured, as far as that can be told: not from a file that lies there."""
-    try:
-        status = file.stat() if file is not None and str(file) != "-" else os.fstat(sys.stdin.fileno())
-    except (OSError, ValueError, AttributeError):  # closed, or not there: who opens it says so
-        return False
-    return not stat.S_ISREG(status.st_mode)
-
-
-def _named(file: Path | None) -> tuple[str, str]:
-    """The source that FILE names: (its kind, where it is)."""
-    if file is not None and str(file) != "-":
-        return "file", str(file)
-    if sys.stdin is None:
-        raise click.UsageError("stdin is closed; give FILE")
-    if sys.stdin.isatty():
-        click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
-    return "stdin", "-"

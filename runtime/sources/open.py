@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from edgelstm.runtime.sources.files import open_feed, open_file, open_stdin
+from edgelstm.runtime.sources.microphone import open_microphone
 from edgelstm.runtime.sources.program import open_program
+from edgelstm.runtime.sources.serial_port import open_serial
 from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.wav_file import open_wav
 
 Opener = Callable[[str, FrameFormat], AbstractContextManager[Source]]
 
@@ -16,6 +19,9 @@ SOURCES: Mapping[str, Opener] = {
     "file": open_file,
     "feed": open_feed,
     "program": open_program,
+    "wav": open_wav,
+    "serial": open_serial,
+    "microphone": open_microphone,
 }
 """Kind → what opens it, given where the frames are and what they must be."""
 
@@ -28,7 +34,8 @@ def open_source(
     kind: one of `SOURCES`; where: a path, or what else that kind goes by. ValueError for another kind; what cannot be
     opened raises OSError as `open`.
 
-    tell: gets a remark where a column with times contradicts the sample rate, or has holes or disorder.
+    tell: gets remarks, one line each: where a column with times contradicts the sample rate, or has holes or
+    disorder; where a device went away or came back.
     """
     if kind not in SOURCES:
         raise ValueError(f"source: {kind[:40]!r}, expected one of {', '.join(SOURCES)}")

@@ -15,6 +15,15 @@ features, which `edgelstm.runtime.sources.symbols` reads."""
 
 
 @dataclass(frozen=True)
+class Device:
+    """How a device is to be asked for what it has; each kind of source takes its own."""
+
+    baud: int = 115200  # of a serial port
+    card_rate: int = 0  # samples per second that a sound card is asked for; 0: those of the model
+    channel: int = 0  # the one of a sound that is taken, from 1; 0: all, as many as the model takes
+
+
+@dataclass(frozen=True)
 class FrameFormat:
     """What the frames of a model must be, and how those that come as text are written."""
 
@@ -22,6 +31,15 @@ class FrameFormat:
     names: tuple[str, ...] = ()  # one per feature, or none
     syntax: Syntax = "auto"
     sample_rate: float = 0.0  # frames per second; 0 = unknown
+    device: Device = Device()
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is missing between two frames."""
+
+    why: str  # in two or three words
+    seconds: float | None = None  # None: nobody knows how long it was
 
 
 class NoFramesError(ValueError):
@@ -43,12 +61,18 @@ class Source(ABC):
         self.name = name
         """What it is called in errors."""
         self.tell: Callable[[str], None] = _drop
-        """Gets a remark, one line, at most one for a source: what is odd though every frame can be read."""
+        """Gets remarks, one line each: what is odd though every frame can be read, what has gone and come back."""
+        self._gap: Gap | None = None
 
     @property
     @abstractmethod
     def place(self) -> str:
         """Where the newest frame came from, for errors: "stdin line 7"."""
+
+    def take_gap(self) -> Gap | None:
+        """What is missing before the newest frame, told once; None where nothing is known to be."""
+        gap, self._gap = self._gap, None
+        return gap
 
     def end(self) -> None:  # noqa: B027 - most have nothing more to say
         """No more frames are taken: what is left to be told is told."""

@@ -39,12 +39,14 @@ class TextSource(Source):
     The syntax `auto` takes NDJSON when the first line begins with `[` or `{`, else CSV.
 
     in_midst: the stream may not stand at the beginning of a line: what comes of the first is dropped, unless it is a
-    whole header.
+    whole header. Its last line counts only with an end.
     """
 
     def __init__(self, stream: BinaryIO, name: str, form: FrameFormat, *, in_midst: bool = False) -> None:
         super().__init__(name)
         self._stream, self._form, self._in_midst = stream, form, in_midst
+        self._parse: _Parser | None = None
+        self._header = ""
         self._line = 0
         self._times: TimeCheck | None = None
         self._column = ""
@@ -54,12 +56,19 @@ class TextSource(Source):
     def place(self) -> str:
         return f"{self.name} line {self._line}"
 
+    def resume(self, stream: BinaryIO) -> None:
+        """Goes on with a stream that stands in the midst of the same lines: of a device that went and came back. The
+        columns stay, unless it begins with a whole header."""
+        self._stream, self._in_midst = stream, True
+
     def __iter__(self) -> Iterator[Float32]:
-        parse: _Parser | None = None
         found = False
         for text in self._texts(max(LINE_LIMIT, 64 * self._form.features)):
-            if parse is None:
-                parse = _parser(self._form, text)
+            if self._parse is None:
+                self._parse = _parser(self._form, text)
+            elif text == self._header:  # of a device that began anew
+                continue
+            parse = self._parse
             try:
                 frame = parse(text)
             except _UnreadableError as error:
@@ -69,8 +78,10 @@ class TextSource(Source):
             if frame is not None:
                 found = True
                 yield frame
+            elif self._in_midst:
+                self._header = text
         if not found:
-            header = " after the header" if parse else ""
+            header = " after the header" if self._parse else ""
             raise NoFramesError(f"{self.name}: no frames{header}, expected one on each line")
 
     def _check_time(self, parser: _Parser) -> None:
@@ -109,11 +120,15 @@ class TextSource(Source):
     def _texts(self, limit: int) -> Iterator[str]:
         """Each line that is not empty, without its end."""
         waiting = self._first_of_midst() if self._in_midst else b""
+        if waiting:
+            self._parse = None
         while raw := waiting or self._stream.readline(limit + 1):
             waiting = b""
             self._line += 1
             if len(raw) > limit and not raw.endswith(b"\n"):
                 raise ValueError(f"{self.place}: longer than {limit} bytes, expected one frame on each line")
+            if self._in_midst and not raw.endswith(b"\n"):
+                return  # cut off: what looks like a number may be the beginning of one
             if self._line == 1:
                 raw = raw.removeprefix(_BOM)
             try:

@@ -1,0 +1,111 @@
+"""Which source of frames a command was told of, and how it is to be asked."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgelstm.runtime.sources.source import Device
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A source, as `open_source` takes it."""
+
+    kind: str
+    where: str
+    device: Device
+    is_live: bool  # frames come as they are measured, as far as that can be told
+    file: Path | None = None  # that is read, where one is
+
+
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--wav`, `--serial`, `--microphone` and how these are asked; what `chosen_source` takes."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS = (
+    click.option(
+        "--wav",
+        type=click.Path(path_type=Path, allow_dash=True),
+        metavar="FILE",
+        help="Take the samples of a WAV file, on the scale of 16 bits; - for one on stdin.",
+    ),
+    click.option("--serial", metavar="DEVICE", help="Take the lines that come through a serial port."),
+    click.option("--baud", type=click.IntRange(min=1), default=115200, show_default=True, help="Of the serial port."),
+    click.option(
+        "--microphone",
+        metavar="[CARD]",
+        is_flag=False,
+        flag_value="default",
+        help="Take what arecord records, from the card that `arecord -L` calls so; behind MODEL.",
+    ),
+    click.option(
+        "--card-rate",
+        type=click.IntRange(1, 1 << 20),
+        metavar="HZ",
+        help="Ask the card for that rate, a multiple of the model's, and filter here.  [default: the model's]",
+    ),
+    click.option(
+        "--channel", type=click.IntRange(1, 64), metavar="N", help="Take this channel of a sound alone, from 1."
+    ),
+)
+
+
+def chosen_source(
+    file: Path | None,
+    *,
+    wav: Path | None,
+    serial: str | None,
+    baud: int,
+    microphone: str | None,
+    card_rate: int | None,
+    channel: int | None,
+) -> Chosen:
+    """UsageError for more than one, and for settings of another one."""
+    named = {"FILE": file, "--wav": wav, "--serial": serial, "--microphone": microphone}
+    given = [name for name, where in named.items() if where is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{given[1]}: beside {given[0]}, expected one source of frames")
+    kind = given[0].strip("-").lower() if given else "file"
+    for option, kinds, is_given in (
+        ("--baud", ("serial",), _is_given("baud")),
+        ("--card-rate", ("microphone",), card_rate is not None),
+        ("--channel", ("wav", "microphone"), channel is not None),
+    ):
+        if is_given and kind not in kinds:
+            raise click.UsageError(f"{option}: goes with {' or '.join(f'--{each}' for each in kinds)}")
+    device = Device(baud, card_rate or 0, channel or 0)
+    if serial is not None:
+        return Chosen("serial", serial, device, is_live=True)
+    if microphone is not None:
+        return Chosen("microphone", microphone, device, is_live=True)
+    path = file if wav is None else wav
+    if path is not None and str(path) != "-":
+        return Chosen(kind, str(path), device, _is_live(path), path)
+    if sys.stdin is None:
+        raise click.UsageError("stdin is closed; give FILE")
+    if wav is None and sys.stdin.isatty():
+        click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
+    return Chosen("wav" if wav is not None else "stdin", "-", device, _is_live(None))
+
+
+def _is_given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _is_live(file: Path | None) -> bool:
+    try:
+        status = file.stat() if file is not None else os.fstat(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, or not there: who opens it says so
+        return False
+    return not stat.S_ISREG(status.st_mode)

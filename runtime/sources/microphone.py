@@ -1,0 +1,171 @@
+"""Frames out of a microphone, by alsa-utils' `arecord`: a board needs no Python package for it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import select
+import shutil
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from edgelstm.plain import printable
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.outage import Outage
+from edgelstm.runtime.sources.pace import Pace
+from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+
+PROGRAM = "arecord"
+PATIENCE = 5.0
+"""Seconds without a sample after which a card is opened anew: one that was pulled out may say nothing."""
+
+_OVERRUN = re.compile(rb"overrun!!! \(at least ([0-9.]+) ms long\)")
+_PIECES = 50  # a second
+_ADVICE = (
+    ("no such file", "expected a card that is there; arecord -L lists them"),
+    ("unknown pcm", "expected a card that is there; arecord -L lists them"),
+    ("no such device", "expected a card that is there; arecord -L lists them"),
+    ("busy", "another program has the card; fuser -v /dev/snd/* names it"),
+    ("permission denied", "expected a user of the group audio"),
+    ("channels count", "expected a card with so many channels; plughw:CARD=NAME makes them"),
+    ("rate", "expected a rate that the card has; --card-rate 48000 resamples here"),
+)
+
+
+@contextmanager
+def open_microphone(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The card `where`, as `arecord -L` calls it, for ever. FileNotFoundError without arecord; ValueError, when the
+    first frame is asked for, where the card gives nothing. What goes away later is waited for."""
+    layout = Layout.of(form)
+    rate = form.device.card_rate or layout.rate
+    if not rate:
+        raise ValueError("microphone: the model does not say its sample rate, expected --card-rate HZ")
+    if shutil.which(PROGRAM) is None:
+        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils", PROGRAM)
+    channels = max(layout.channels, form.device.channel)
+    card = _Card(where, rate, channels)
+    with contextlib.closing(card.pieces(lambda line: source.tell(line))) as pieces:
+        source = SoundSource(card.name, form, pieces, rate, channels, layout)
+        yield source
+
+
+class _Card:
+    def __init__(self, where: str, rate: int, channels: int) -> None:
+        self.name = f"microphone {printable(where, 60)}"
+        self._rate, self._channels = rate, channels
+        self._command = [
+            *(PROGRAM, "-q", "-t", "raw", "-f", "S16_LE", "-r", str(rate), "-c", str(channels)),
+            *("-D", where, "--buffer-time=500000", "--period-time=20000"),
+        ]
+        self._pace = Pace(rate)
+
+    def pieces(self, tell: Callable[[str], None]) -> Generator[Float32 | Gap]:
+        outage = Outage(self.name, tell)
+        while True:
+            program = _Recording(self._command)
+            try:
+                yield from self._taken(program, outage)
+            finally:
+                program.stop()
+            why = program.why()
+            if not outage.has_been:
+                raise ValueError(f"{self.name}: {why}")
+            outage.gone(why)
+
+    def _taken(self, program: _Recording, outage: Outage) -> Iterator[Float32 | Gap]:
+        """What one run of the program gives, until it ends or falls silent."""
+        width = 2 * self._channels
+        size = width * max(1, self._rate // _PIECES)
+        self._pace.begin()
+        rest = b""
+        while came := program.read(size):
+            data, waited = came
+            rest += data
+            whole = len(rest) // width
+            if not whole:
+                continue
+            if (gap := outage.came() or self._lost(program.overruns(), whole, waited)) is not None:
+                yield gap
+            samples, rest = np.frombuffer(rest[: whole * width], "<i2"), rest[whole * width :]
+            yield samples.astype(np.float32).reshape(whole, self._channels)
+
+    def _lost(self, overruns: list[float], count: int, waited: bool) -> Gap | None:
+        behind = self._pace.took(count, time.monotonic(), waited)
+        if overruns:
+            self._pace.begin()
+            return Gap("overrun", round(sum(overruns), 6))
+        return Gap("behind the clock", round(behind, 3)) if behind else None
+
+
+class _Recording:
+    """One run of the program. What it says beside its samples is kept."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._program = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(os.environ, LC_ALL="C"),
+        )
+        self._overruns: deque[float] = deque(maxlen=1000)
+        self._said = ""
+        self._is_silent = False
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def read(self, size: int) -> tuple[bytes, bool] | None:
+        """(bytes, whether they were waited for); None at its end, or where it gives nothing."""
+        assert self._program.stdout is not None
+        place = self._program.stdout.fileno()
+        waited = not select.select([place], [], [], 0)[0]
+        if waited and not select.select([place], [], [], PATIENCE)[0]:
+            self._is_silent = True
+            return None
+        data = os.read(place, size)
+        return (data, waited) if data else None
+
+    def overruns(self) -> list[float]:
+        """Seconds of those that were not asked for yet."""
+        found = []
+        while self._overruns:
+            found.append(self._overruns.popleft())
+        return found
+
+    def stop(self) -> None:
+        self._program.terminate()
+        try:
+            self._program.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self._program.kill()
+            self._program.wait()
+        self._listener.join(1.0)
+        for pipe in (self._program.stdout, self._program.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def why(self) -> str:
+        """Why it ended, in one line."""
+        if self._is_silent:
+            return f"no samples for {PATIENCE:g} s"
+        said = printable(self._said, 120) or f"{PROGRAM} ended with {self._program.returncode}"
+        advice = next((advice for words, advice in _ADVICE if words in said.lower()), "")
+        return f"{said}; {advice}" if advice else said
+
+    def _listen(self) -> None:
+        assert self._program.stderr is not None
+        while line := self._program.stderr.readline(4096):
+            if match := _OVERRUN.search(line):
+                self._overruns.append(float(match[1]) / 1000)
+            elif text := line.decode("utf-8", "replace").strip():
+                # "arecord: main:831: audio open error: Device or resource busy"
+                self._said = re.sub(r"^arecord: (\w+:\d+: )?", "", text)

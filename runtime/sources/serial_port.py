@@ -1,0 +1,114 @@
+"""Frames as lines of text from a serial port, whatever happens to its plug, by `termios` alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.outage import Outage
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
+from edgelstm.runtime.sources.text import TextSource
+
+_AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES)
+"""Of a port that is not there yet: udev gives it to its group a moment after it has come."""
+
+
+@contextmanager
+def open_serial(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The port at `where`, for ever. ValueError for what is none, or for a speed that it has not; OSError where it
+    cannot be opened. Later it may go and come back."""
+    if form.syntax == "text":
+        raise ValueError(f"{where}: a serial port gives CSV or NDJSON, expected a model that takes numbers")
+    source = SerialSource(where, form)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+class SerialSource(Source):
+    """The frames that the port `where` gives. What comes of a line that was under way when it was opened is dropped;
+    the columns stay those of the header that came at first, until there is another."""
+
+    def __init__(self, where: str, form: FrameFormat) -> None:
+        super().__init__(where)
+        self._baud = form.device.baud
+        try:
+            self._port = open_port(where, self._baud)
+        except PermissionError as error:
+            error.strerror = "permission denied, expected a user of the group dialout"
+            raise
+        self._lines = TextSource(self._port, where, form, in_midst=True)
+
+    @property
+    def place(self) -> str:
+        return self._lines.place
+
+    def end(self) -> None:
+        self._lines.end()
+
+    def close(self) -> None:
+        self._port.close()
+
+    def __iter__(self) -> Iterator[Float32]:
+        self._lines.tell = self.tell
+        outage = Outage(self.name, self.tell)
+        while True:
+            try:
+                for frame in self._lines:
+                    self._gap = outage.came() or self._gap
+                    yield frame
+            except NoFramesError:
+                pass
+            except OSError as error:
+                if error.errno not in _AWAY:
+                    raise
+            self._reopen(outage)
+
+    def _reopen(self, outage: Outage) -> None:
+        self._port.close()
+        while self._port.closed:
+            outage.gone("the device has gone")
+            try:
+                self._port = open_port(self.name, self._baud)
+            except OSError as error:
+                if error.errno not in _AWAY:
+                    raise
+        self._lines.resume(self._port)
+
+
+def open_port(where: str, baud: int) -> BinaryIO:
+    """The serial port at `where` in raw mode: eight bits, no parity, nothing sent back, no line of a modem's looked
+    at. OSError where it cannot be opened, ValueError for what is none and for a speed that this system does not know.
+    """
+    speed = getattr(termios, f"B{baud}", None)
+    if speed is None:
+        raise ValueError(f"{where}: {baud} baud, expected a speed that this system has, such as 115200")
+    place = os.open(where, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)  # does not wait for a carrier
+    try:
+        if not os.isatty(place):
+            raise ValueError(f"{where}: no serial port, expected one such as /dev/ttyUSB0")
+        _make_raw(place, speed)
+        os.set_blocking(place, True)
+    except termios.error as error:  # no OSError
+        os.close(place)
+        raise OSError(error.args[0], os.strerror(error.args[0]), where) from None
+    except BaseException:
+        os.close(place)
+        raise
+    return os.fdopen(place, "rb")
+
+
+def _make_raw(place: int, speed: int) -> None:
+    _, _, control, _, _, _, signs = termios.tcgetattr(place)
+    # A port that is left in line mode sends every line back to the device. HUPCL resets an Arduino on closing.
+    unwanted = termios.CSIZE | termios.PARENB | termios.CSTOPB | termios.CRTSCTS | termios.HUPCL
+    control = control & ~unwanted | termios.CS8 | termios.CREAD | termios.CLOCAL
+    signs[termios.VMIN], signs[termios.VTIME] = 1, 0
+    termios.tcsetattr(place, termios.TCSANOW, [0, 0, control, 0, speed, speed, signs])
+    termios.tcflush(place, termios.TCIFLUSH)  # what has waited since before is old

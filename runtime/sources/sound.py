@@ -1,0 +1,107 @@
+"""Frames out of sound: samples, on the scale of 16 bits, for models that take them one by one or a hop at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.resampling import MOST, Decimator
+from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How samples become frames."""
+
+    channels: int  # that a frame holds
+    hop: int  # samples of each of them in a frame
+    rate: int  # samples per second; 0 = unknown
+
+    @classmethod
+    def of(cls, form: FrameFormat, channels: int | None = None) -> Layout:
+        """channels: of a sound that is there; None where as many are recorded as the model takes.
+
+        A model whose features are called `sound`, or `sound1`, `sound2` …, takes a sample of each in a frame, as
+        training on WAV files has it; so does one with as many features as the sound has channels. One whose features
+        have no names takes so many samples in a row. ValueError for others.
+        """
+        sound = ("sound",) if form.features == 1 else tuple(f"sound{n + 1}" for n in range(form.features))
+        is_hop = not form.names and channels != form.features
+        if not is_hop and form.names != sound and channels != form.features and form.features > 1:
+            raise ValueError(
+                f"{'sound' if channels is None else f'{channels} channels'} for a model of "
+                f"{', '.join(form.names)[:60]}, expected {form.features} channels, one for each"
+            )
+        hop = form.features if is_hop else 1
+        return cls(form.features // hop, hop, round(form.sample_rate * hop))
+
+    def step(self, rate: int) -> int:
+        """Every how many samples of a sound at `rate` are kept. ValueError for a rate that is no multiple."""
+        if not self.rate or rate == self.rate:
+            return 1
+        if rate % self.rate or rate // self.rate > MOST:
+            raise ValueError(
+                f"{rate} samples per second, the model takes {self.rate}; expected that, or a multiple such as "
+                f"{2 * self.rate} or {3 * self.rate}"
+            )
+        return rate // self.rate
+
+
+class SoundSource(Source):
+    """The frames in `pieces`, samples (n, channels) at `rate`, or what is missing between them.
+
+    What does not fill a frame when something is missing, or at the end, is left out. Errors of `pieces` go on.
+    """
+
+    def __init__(
+        self, name: str, form: FrameFormat, pieces: Iterator[Float32 | Gap], rate: int, channels: int, layout: Layout
+    ) -> None:
+        super().__init__(name)
+        self._pieces, self._rate, self._layout = pieces, rate, layout
+        try:
+            self._step = layout.step(rate)
+            self._taken = _channels_taken(form.device.channel, channels, layout.channels)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        self._count = 0  # samples of the source that are in frames
+
+    @property
+    def place(self) -> str:
+        return f"{self.name} at {self._count / self._rate:.3f} s"
+
+    def __iter__(self) -> Iterator[Float32]:
+        layout, kept, found = self._layout, self._fresh(), False
+        width = layout.hop * layout.channels
+        rest = np.zeros((0, layout.channels), np.float32)
+        for piece in self._pieces:
+            if isinstance(piece, Gap):
+                self._gap = piece
+                kept, rest = self._fresh(), rest[:0]
+                continue
+            taken = piece[:, self._taken]
+            rest = np.concatenate([rest, taken if kept is None else kept(taken)])
+            whole = len(rest) // layout.hop
+            frames, rest = rest[: whole * layout.hop].reshape(whole, width), rest[whole * layout.hop :]
+            for frame in frames:
+                found = True
+                self._count += layout.hop * self._step
+                yield frame
+        if not found:
+            raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {layout.hop * self._step}")
+
+    def _fresh(self) -> Decimator | None:
+        return Decimator(self._step, self._layout.channels) if self._step > 1 else None
+
+
+def _channels_taken(asked: int, channels: int, wanted: int) -> list[int]:
+    if asked > channels:
+        raise ValueError(f"channel {asked}, expected 1 to {channels}")
+    if not asked and channels != wanted:
+        known = f"--channel 1 to {channels}" if wanted == 1 else f"{wanted}"
+        raise ValueError(f"{channels} channels, the model takes {wanted}; expected {known}")
+    if asked and wanted != 1:
+        raise ValueError(f"channel {asked} alone, the model takes {wanted}; expected no --channel")
+    return [asked - 1] if asked else list(range(channels))

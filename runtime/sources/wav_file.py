@@ -1,0 +1,37 @@
+"""Frames out of a WAV file, or of one that comes through a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+from edgelstm.wav import blocks, read_format
+
+_PIECES = 50  # a second
+
+
+@contextmanager
+def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The file at `where`, or on standard input where that is "-", to its end. ValueError for what is no WAV file, or
+    is none that the model takes."""
+    name = "stdin" if where == "-" else where
+    with nullcontext(sys.stdin.buffer) if where == "-" else Path(where).open("rb") as file:
+        try:
+            found = read_format(file)
+            channels = 1 if form.device.channel else found.channels
+            layout = Layout.of(form, channels)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+        def pieces() -> Iterator[Float32 | Gap]:
+            try:
+                yield from blocks(file, found, max(1, found.rate // _PIECES))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+
+        yield SoundSource(name, form, pieces(), found.rate, found.channels, layout)

@@ -1,0 +1,172 @@
+"""`edgelstm stream` from devices: samples and lines, what is lost, what was asked wrongly."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import wave
+
+import numpy as np
+import pytest
+
+from edgelstm.cli import main
+from edgelstm.export.elstm import encode
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize
+from edgelstm.runtime import Model as RuntimeModel
+from edgelstm.runtime.gaps import Gaps
+from edgelstm.runtime.sources.source import Gap, Source
+from edgelstm.runtime.streaming import Answers, stream_frames
+
+COMMAND = [sys.executable, "-c", "from edgelstm.cli import main; main()", "stream"]
+
+
+def built(features=1, names=("sound",), rate=8000.0, hop=10):
+    rng = np.random.default_rng(5)
+    lstm = LSTM(rng.normal(size=(32, features)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
+    normalize = Normalize(np.zeros(features), np.full(features, 8000.0))
+    layers = (lstm, Dense(rng.normal(size=(2, 8)), np.zeros(2)))
+    answer = Answer("mean", 2 * hop, hop)
+    return Model(normalize, layers, "softmax", answer, labels=("yes", "no"), feature_names=names, sample_rate=rate)
+
+
+@pytest.fixture
+def sound():
+    return np.random.default_rng(2).integers(-9999, 9999, (200, 1))
+
+
+@pytest.fixture
+def files(tmp_path, sound):
+    (tmp_path / "model.elstm").write_bytes(encode(built()))
+    with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(sound.astype("<i2").tobytes())
+    return tmp_path
+
+
+@pytest.fixture
+def run(files, monkeypatch, capfd):
+    """Runs in this process: (exit code, lines, stderr)."""
+
+    def call(*arguments, stdin=b""):
+        monkeypatch.chdir(files)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as ended:
+            main(["stream", *map(str, arguments)])
+        out, err = capfd.readouterr()
+        return ended.value.code, [json.loads(line) for line in out.splitlines()], err
+
+    return call
+
+
+def probabilities(lines):
+    return np.array([list(line["probabilities"].values()) for line in lines if "event" not in line], np.float32)
+
+
+def test_a_wav_file_is_answered_as_the_runtime_does(run, files, sound):
+    code, lines, err = run("model.elstm", "--wav", "x.wav")
+    assert (code, err) == (0, "")
+    expected = RuntimeModel(files / "model.elstm").stream().push(sound.astype(np.float32))
+    np.testing.assert_array_equal(probabilities(lines), expected)
+    assert run("model.elstm", "--wav", "-", stdin=(files / "x.wav").read_bytes())[1] == lines
+
+
+class Broken(Source):
+    """Frames, and gaps before some of them."""
+
+    def __init__(self, frames, gaps):
+        super().__init__("broken")
+        self._frames, self._gaps = frames, gaps
+
+    @property
+    def place(self):
+        return "broken"
+
+    def __iter__(self):
+        for number, frame in enumerate(self._frames):
+            self._gap = self._gaps.get(number)
+            yield frame
+
+
+def streamed(files, frames, gaps, most=5):
+    model, out = RuntimeModel(files / "model.elstm"), io.BytesIO()
+    counted = Gaps(8000, most)
+    stream_frames(model.stream(), Broken(frames, gaps), Answers(model, out), limit=None, rate=0, gaps=counted)
+    return [json.loads(line) for line in out.getvalue().splitlines()], counted
+
+
+@pytest.mark.parametrize("gap", [Gap("overrun", 6 / 8000), Gap("was away"), Gap("was away", 3600.0)])
+def test_a_long_gap_begins_anew_and_says_so(files, sound, gap):
+    """From then on the answers are a new stream's; times go on by the source's own."""
+    frames = sound.astype(np.float32)
+    lines, counted = streamed(files, frames, {105: gap})
+    expected = [RuntimeModel(files / "model.elstm").stream().push(part) for part in (frames[:105], frames[105:])]
+    np.testing.assert_array_equal(probabilities(lines), np.concatenate(expected))
+    assert lines[10] == {
+        "event": "gap", "frame": 105, "time": 0.013125, "seconds": gap.seconds, "why": gap.why, "reset": True
+    }  # fmt: skip
+    missing = round((gap.seconds or 0) * 8000)
+    assert [line["frame"] for line in lines[11:]] == [105 + missing + n for n in range(10, 91, 10)]
+    assert counted.resets == counted.count == 1
+    assert "1 gap, " in counted.words
+
+
+def test_a_short_gap_is_bridged_by_a_straight_line(files, sound):
+    frames = sound.astype(np.float32)
+    lines, counted = streamed(files, frames, {105: Gap("overrun", 3 / 8000)})
+    between = [frames[104] + (frames[105] - frames[104]) * n / 4 for n in (1, 2, 3)]
+    whole = np.concatenate([frames[:105], np.array(between, np.float32), frames[105:]])
+    expected = RuntimeModel(files / "model.elstm").stream().push(whole)
+    np.testing.assert_allclose(probabilities(lines), expected, atol=1e-6)
+    assert [line["reset"] for line in lines if "event" in line] == [False]
+    assert (counted.made_up, counted.resets) == (3, 0)
+    assert streamed(files, frames, {105: Gap("overrun", 3 / 8000)}, most=2)[1].resets == 1
+
+
+def test_a_gap_before_the_first_frame_is_told(files, sound):
+    lines, _ = streamed(files, sound.astype(np.float32), {0: Gap("was away")})
+    assert lines[0] == {"event": "gap", "frame": 0, "time": 0, "seconds": None, "why": "was away", "reset": True}
+
+
+def test_a_serial_port_from_end_to_end(files):
+    (files / "xyz.elstm").write_bytes(encode(built(3, ("x", "y", "z"), 50.0, hop=1)))
+    try:
+        near, far = os.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals here: {error}")
+    command = [*COMMAND, "xyz.elstm", "--serial", os.ttyname(far), "--limit", "2"]
+    with subprocess.Popen(command, cwd=files, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        while program.poll() is None:  # what waits when it opens the port is dropped
+            os.write(near, b"1,2,3\n")
+            try:
+                out, err = program.communicate(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+    assert (program.returncode, err) == (0, b"")
+    frame = np.array([1, 2, 3], np.float32)
+    expected = RuntimeModel(files / "xyz.elstm").stream().push(np.array([frame, frame]))
+    np.testing.assert_array_equal(probabilities(map(json.loads, out.splitlines())), expected)
+    os.close(near)
+    os.close(far)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["x.csv", "--wav", "x.wav"], "--wav: beside FILE, expected one source of frames"),
+        (["--serial", "/dev/none", "--wav", "x.wav"], "--serial: beside --wav, expected one source of frames"),
+        (["--wav", "x.wav", "--baud", "9600"], "--baud: goes with --serial"),
+        (["x.csv", "--channel", "1"], "--channel: goes with --wav or --microphone"),
+        (["--wav", "x.wav", "--card-rate", "48000"], "--card-rate: goes with --microphone"),
+        (["--serial", "/dev/none-there"], "/dev/none-there: no such file or directory"),
+        (["--wav", "none.wav"], "none.wav: no such file or directory"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line(run, arguments, problem):
+    code, lines, err = run("model.elstm", *arguments)
+    assert (code, lines) == (2, [])
+    assert err.startswith(f"edgelstm: {problem}")
+    assert err.count("\n") == 1

@@ -1,0 +1,121 @@
+"""A serial port, for which a pseudo-terminal stands behind a link: the kernel knows no other difference."""
+
+from __future__ import annotations
+
+import os
+import select
+
+import pytest
+
+from edgelstm.runtime.sources import outage
+from edgelstm.runtime.sources.open import open_source
+from edgelstm.runtime.sources.source import Device, FrameFormat
+
+FORM = FrameFormat(3, ("x", "y", "z"))
+
+
+class Plug:
+    """A port at `path` that can be pulled out and put in."""
+
+    def __init__(self, path):
+        self.path = path
+        self.put_in()
+
+    def put_in(self):
+        try:
+            self.near, self.far = os.openpty()
+        except OSError as error:
+            pytest.skip(f"no pseudo-terminals here: {error}")  # as in a root without /dev/pts
+        self.path.symlink_to(os.ttyname(self.far))
+
+    def pull_out(self):
+        self.path.unlink()
+        os.close(self.far)
+        os.close(self.near)
+
+    def send(self, text):
+        os.write(self.near, text.encode())
+
+
+@pytest.fixture
+def plug(tmp_path, monkeypatch):
+    monkeypatch.setattr(outage, "AGAIN", 0.01)
+    made = Plug(tmp_path / "port")
+    yield made
+    made.pull_out()
+
+
+def serial(plug, form=FORM):
+    return open_source("serial", str(plug.path), form)
+
+
+def test_lines_are_frames_and_nothing_is_sent_back(plug):
+    with serial(plug) as source:
+        plug.send("8,9\r\n1,2,3\r\n\r\n4,5,6\r\n")
+        frames = iter(source)
+        assert [next(frames).tolist() for _ in range(2)] == [[1, 2, 3], [4, 5, 6]]
+        assert not select.select([plug.near], [], [], 0.05)[0]  # a port in line mode would echo
+        assert source.place == f"{plug.path} line 3"
+        assert source.take_gap() is None
+
+
+def test_a_port_that_was_pulled_out_is_waited_for_and_its_columns_stay(plug, monkeypatch):
+    told = []
+
+    def tell(line):
+        told.append(line)
+        if len(told) == 1:
+            plug.put_in()
+            plug.send("in the midst\n9,8,7,3\n")
+
+    with serial(plug) as source:
+        source.tell = tell
+        plug.send("z,y,x,t\n3,2,1,0\n")
+        frames = iter(source)
+        assert next(frames).tolist() == [1, 2, 3]
+        plug.send("6,5,4,1\n9,9")  # a line that never ends
+        assert next(frames).tolist() == [4, 5, 6]
+        # What waits when a port is opened is old and goes; here it has to stay.
+        monkeypatch.setattr("termios.tcflush", lambda *_: None)
+        plug.pull_out()
+        assert next(frames).tolist() == [7, 8, 9]
+        gap = source.take_gap()
+        assert gap.why == "was away"
+        assert gap.seconds >= 0
+        assert source.take_gap() is None
+    assert told[0].startswith(f"{plug.path}: the device has gone; trying every")
+    assert told[1].startswith(f"{plug.path}: back after")
+
+
+def test_a_header_may_come_again_and_another_one_counts_after_a_new_start(plug):
+    with serial(plug) as source:
+        frames = iter(source)
+        plug.send("z,y,x\n3,2,1\nz,y,x\n6,5,4\n")
+        assert [next(frames).tolist() for _ in range(2)] == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("device", "problem"),
+    [(Device(baud=12345), "12345 baud, expected a speed that this system has, such as 115200")],
+)
+def test_a_speed_that_there_is_not(plug, device, problem):
+    with pytest.raises(ValueError, match=problem), serial(plug, FrameFormat(3, device=device)):
+        pass
+
+
+def test_what_is_no_port_is_refused(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("1,2,3\n")
+    with (
+        pytest.raises(ValueError, match="file: no serial port, expected one such as /dev/ttyUSB0"),
+        open_source("serial", str(path), FORM),
+    ):
+        pass
+
+
+def test_a_model_of_texts_takes_no_serial_port(plug):
+    with (
+        pytest.raises(ValueError, match="a serial port gives CSV or NDJSON"),
+        serial(plug, FrameFormat(3, ("a", "b", "c"), "text")),
+    ):
+        pass
