@@ -1,13 +1,15 @@
 """The proof passes for what is right, and fails for every way in which a file can be wrong."""
 
 import hashlib
+import itertools
 import json
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from counts import times
+from counts import FULL, times
 from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.export.parity.proof import prove
@@ -44,8 +46,21 @@ FORMS = {
     "tflite-int8-explicit": ("tflite", "int8-explicit", "per-row"),
 }
 ROUNDING = ("onnx-dynamic", "onnx-portable", "tflite-dynamic", "tflite-hybrid", "tflite-int8-explicit")
+ACTIVATIONS = ("softmax", "sigmoid", "linear")
+ANSWERS = (Answer("last", 0, 0), Answer("mean", 0, 0), Answer("mean", 0, 7))
+# Each form with each activation and each way to answer; which two come together goes from form to form.
+ANSWERING = [
+    (form, activation, answer)
+    for (a, activation), (b, answer) in itertools.product(enumerate(ACTIVATIONS), enumerate(ANSWERS))
+    for n, form in enumerate(FORMS)
+    if FULL or (a + b + n) % 3 == 0
+]
 MODEL = random_model(5, [12, 7], [4], answer=Answer("mean", 6, 3))
 SEQUENCES = [random_signal(40, 5, 1), random_signal(9, 5, 2)]
+
+
+# Kept, as the references keep what they say of it.
+quantized_as = lru_cache(8)(quantize)
 
 
 def proven(folder, name, right, sequences, wrong=None):
@@ -54,7 +69,7 @@ def proven(folder, name, right, sequences, wrong=None):
     form = find_form(*found)
     if scales and isinstance(wrong, Model):
         wrong = quantize(wrong, scales)
-    source = quantize(right, scales) if scales else right
+    source = quantized_as(right, scales) if scales else right
     path = folder / f"model{form.suffix}"
     path.write_bytes(form.encode(wrong or source))
     return prove(path, form, source, sequences)
@@ -68,21 +83,25 @@ def failed(proof):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_passes_on_real_recordings(form, watch_model, watch, tmp_path):
-    sequences = [sequence[:400] for sequence in watch.sequences[-times(2, 6) :]]
+    length = times(250, 400)
+    sequences = [sequence[:length] for sequence in watch.sequences[-times(2, 6) :]]
     proof = proven(tmp_path, form, watch_model, sequences)
     assert proof.same_rounding.passed, proof.lines()
-    frames = 400 * len(sequences)
+    frames = length * len(sequences)
     assert (proof.same_rounding.sequences, proof.same_rounding.frames) == (len(sequences), frames)
     if FORMS[form][2] and form not in ROUNDING:
         exact = [check for check in proof.same_rounding.checks if check.name.endswith("integers")]
         assert [(check.values, check.differing) for check in exact] == [(frames * 24, 0)] * 2
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
-@pytest.mark.parametrize("answer", [Answer("last", 0, 0), Answer("mean", 0, 0), Answer("mean", 0, 7)])
+@lru_cache(len(ACTIVATIONS) * len(ANSWERS))
+def small(activation, answer):
+    return random_model(3, [5], [6, 2], activation=activation, answer=answer)
+
+
+@pytest.mark.parametrize(("form", "activation", "answer"), ANSWERING)
 def test_every_kind_of_answer_passes(form, activation, answer, tmp_path):
-    model = random_model(3, [5], [6, 2], activation=activation, answer=answer)
+    model = small(activation, answer)
     proof = proven(tmp_path, form, model, [random_signal(20, 3, 1), random_signal(1, 3, 2)])
     assert proof.same_rounding.passed, proof.lines()
     assert (proof.agrees.fresh.agreeing is None) == (activation == "linear")
@@ -101,7 +120,7 @@ def test_short_real_sequences_are_judged_alike_by_all_engines(vowels_model, vowe
 
 def test_input_integers_may_fall_to_either_side_of_the_middle(tmp_path):
     """TFLite normalizes in two float32 steps: a value that lies between two integers becomes either; no other may."""
-    quantized = quantize(MODEL, "per-gate")
+    quantized = quantized_as(MODEL, "per-gate")
     mean, scale, offset = (a[0] for a in (quantized.input_mean, quantized.input_scale, quantized.input_offset))
     middles = np.arange(-100, 100) + np.float32(0.5)
     close = np.zeros((200, 5), np.float32)
@@ -213,7 +232,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     for form in ROUNDING:
         assert by_rounding(form, "h0") in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
     for form in ("elstm-per-row", "onnx-per-row", "tflite"):
-        quantized = quantize(MODEL, FORMS[form][2])
+        quantized = quantized_as(MODEL, FORMS[form][2])
         layer = lstms_of(quantized)[0]
         mixed = replace(
             layer, W=with_gates_swapped(layer.W, one, other), W_scale=with_gates_swapped(layer.W_scale, one, other)
@@ -224,7 +243,7 @@ def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
 
 @pytest.mark.parametrize("form", ["elstm-per-row", "elstm-per-gate", "onnx-per-row", "tflite"])
 def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
-    quantized = quantize(MODEL, FORMS[form][2])
+    quantized = quantized_as(MODEL, FORMS[form][2])
     for layer in (0, 1):
         R = lstms_of(quantized)[layer].R.copy()
         R[5, 3] = R[5, 3] - 4 if R[5, 3] > 0 else R[5, 3] + 4
@@ -244,7 +263,7 @@ def test_one_integer_weight_off_by_a_little_fails(form, tmp_path):
     ],
 )
 def test_a_wrong_integer_head_fails(form, check, tmp_path):
-    quantized = quantize(MODEL, FORMS[form][2])
+    quantized = quantized_as(MODEL, FORMS[form][2])
     head = head_of(quantized)[0]
     W = head.W.copy()
     W[2, 3] = 127 if W[2, 3] < 0 else -127
@@ -297,7 +316,7 @@ def without_normalizing(graph):
 )
 def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_path):
     """Files that LiteRT loads without a word."""
-    quantized = quantize(MODEL, "per-gate")
+    quantized = quantized_as(MODEL, "per-gate")
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(tflite_writer.encode(damage(tflite_fused.build_int8(quantized)))))
     assert check in failed(prove(path, tflite_fused.INT8, quantized, SEQUENCES))
@@ -315,7 +334,7 @@ def test_what_a_tflite_engine_gets_wrong_in_silence_fails(damage, check, tmp_pat
 )
 def test_a_state_that_is_not_as_the_metadata_say_is_never_run(name, changes, said, tmp_path):
     """LiteRT runs all of these and answers wrongly."""
-    quantized = quantize(MODEL, "per-gate")
+    quantized = quantized_as(MODEL, "per-gate")
     graph = with_tensor(tflite_fused.build_int8(quantized), name, **changes)
     path = tmp_path / "model.tflite"
     path.write_bytes(seal(tflite_writer.encode(graph)))
@@ -342,9 +361,14 @@ def test_wrong_probabilities_in_an_onnx_file_fail(tmp_path):
     assert failed(prove(path, onnx_float32.FORM, MODEL, SEQUENCES)) == {"probabilities of the file"}
 
 
+@lru_cache(1)
+def with_large_weights():
+    return random_model(20, [40, 40, 40], [6], gain=4)
+
+
 @pytest.mark.parametrize("form", ["elstm", "onnx", "tflite-float32", "tflite-float32-explicit"])
 def test_large_weights_magnify_roundings_and_pass(form, tmp_path):
-    wild = random_model(20, [40, 40, 40], [6], gain=4)
+    wild = with_large_weights()
     proof = proven(tmp_path, form, wild, [random_signal(300, 20, 1)])
     assert proof.same_rounding.passed, proof.lines()
     wrong = with_weight(wild, 0, "W", (3, 2), 1.01)
