@@ -36,7 +36,8 @@ class OtherEnvironment:
 
     def run(self, *arguments: str | Path, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """`python ARGUMENTS`; with `check`, a failure fails the test and shows what was said."""
-        variables = {"PYTHONPATH": str(self.package), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+        # Bytecode of what is imported is kept, as pip compiles none: all of numpy takes ten seconds.
+        variables = {"PYTHONPATH": str(self.package), "PYTHONDONTWRITEBYTECODE": "", "PYTHONSAFEPATH": "1"}
         command = [str(self.python), *map(str, arguments)]
         environment = os.environ | variables
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=environment, check=False)
@@ -76,7 +77,7 @@ def _installed(name: str, requirements: Iterable[str]) -> str:
         shutil.rmtree(folder, ignore_errors=True)
         pip = ["pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
         # Without dependencies: an engine's wheel asks for more than its runtime imports.
-        install = [*pip, "install", "--quiet", "--no-deps", "--only-binary=:all:", *requirements]
+        install = [*pip, "install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:", *requirements]
         for command in (["venv", "--without-pip", str(folder)], install):
             done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
             if done.returncode:
