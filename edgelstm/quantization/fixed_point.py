@@ -58,11 +58,17 @@ def multiply_by_quantized_multiplier(a: ArrayLike, mantissa: ArrayLike, shift: A
 
 
 def clip16(a: ArrayLike) -> Int64:
-    return np.clip(np.asarray(a, np.int64), INT16_MIN, INT16_MAX)
+    return _clip(a, INT16_MIN, INT16_MAX)
 
 
 def clip8(a: ArrayLike) -> Int64:
-    return np.clip(np.asarray(a, np.int64), -128, 127)
+    return _clip(a, -128, 127)
+
+
+def _clip(a: ArrayLike, low: int, high: int) -> Int64:
+    """np.clip's own questions about its limits take longer than a step's few values."""
+    clipped: Int64 = np.minimum(np.maximum(np.asarray(a, np.int64), low), high)
+    return clipped
 
 
 def _multiply(a: ArrayLike, b: ArrayLike) -> Int64:

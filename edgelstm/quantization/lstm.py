@@ -129,14 +129,15 @@ class _Walker(Walker):
             self.h[:], self.c[:] = layer.h0, layer.c0
 
     def run(self, x: Int64) -> IntegerRun:
-        layer = self.layer
+        layer, H = self.layer, self.layer.units
         sums = product(layer.W, x, layer.input.zero_point) + layer.bias
         from_input = clip16(self.W_multipliers.apply(sums))
         hs = np.empty((*x.shape[:2], layer.units), np.int8)
         cs = np.empty_like(hs, np.int16)
         for t, pre in enumerate(from_input):
             recurrent = self.R_multipliers.apply(product(self.R, self.h, layer.hidden.zero_point))
-            i, f, g, o = np.split(clip16(pre + recurrent), GATES, axis=-1)
+            gates = clip16(pre + recurrent)
+            i, f, g, o = (gates[:, k * H : (k + 1) * H] for k in range(GATES))
             kept = rounding_shift_right(sigmoid16(f) * self.c, 15)
             # i·g is Q0.30; c has -cell_exponent fraction bits.
             written = rounding_shift_right(sigmoid16(i) * tanh16(g, 3), 30 + layer.cell_exponent)
