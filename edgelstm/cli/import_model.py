@@ -35,6 +35,19 @@ def _unlike_names(context: click.Context, param: click.Parameter, value: str | N
     return names
 
 
+def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> dict[str, int]:
+    """Callback of an option that takes NAME=NUMBER, once or more."""
+    found: dict[str, int] = {}
+    for one in value:
+        name, mark, number = one.rpartition("=")
+        if not mark or not name or not number.isdecimal() or len(number) > 9:
+            raise click.UsageError(f"--set: {one!r:.60}, expected NAME=NUMBER, such as sr=16000")
+        if name in found:
+            raise click.UsageError(f"--set: {name!r:.60} twice, expected once")
+        found[name] = int(number)
+    return found
+
+
 @click.command(
     "import",
     epilog="Example: edgelstm import model.pt --layers lstm,fc,softmax --window 128 -o model.npz. What FILE does not "
@@ -53,6 +66,22 @@ def _unlike_names(context: click.Context, param: click.Parameter, value: str | N
 @click.option("--gates", type=click.Choice(["sigmoid", "hard-sigmoid"]), help="The activation of the gates.")
 @click.option("--stream", is_flag=True, help="The model keeps its state from frame to frame.")
 @click.option("--window", type=click.IntRange(1), metavar="N", help="It starts anew for every window of N frames.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    callback=_numbers,
+    metavar="NAME=N",
+    help="ONNX: a number for an input that chooses what is computed, such as sr=16000, or how many values a frame of "
+    "an input has where the file leaves it open.",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(1),
+    metavar="N",
+    help="ONNX: so many values of a frame in FILE are the newest of the frame before, which the program around it "
+    "puts there. The model takes the others and remembers these.",
+)
 @click.option("--labels", callback=_unlike_names, metavar="NAMES", help="Of the outputs, with commas between.")
 @click.option(
     "--features", callback=_unlike_names, metavar="NAMES", help="Of the columns of a frame, in their order."
@@ -70,6 +99,8 @@ def command(
     gates: Gates | None,
     stream: bool,
     window: int | None,
+    sets: dict[str, int],
+    overlap: int | None,
     labels: tuple[str, ...],
     features: tuple[str, ...],
     rate: float,
@@ -97,7 +128,7 @@ def command(
     if data is not None and not data.exists():
         raise click.UsageError(f"--data: {data}: no such file or folder, expected recordings")
     output = file.with_suffix(".npz") if output is None else output
-    choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence)
+    choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence, sets, overlap or 0)
     check_output(output, ".npz", [file])
     imported = read_model(file, choices)
     proof = None

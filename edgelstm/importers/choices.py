@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Gates = Literal["sigmoid", "hard-sigmoid"]
@@ -13,6 +14,8 @@ class Choices:
     """layers: names of the file's layers in the order in which they run, and what stands between them; empty: as the
     file says. part: which of several models or members of a checkpoint. gates: the activation of the gates.
     stream: states are carried from frame to frame. window: the model starts anew after every so many frames.
+    sets: numbers for inputs of the file that choose, or lengths of those that it leaves open, by their names.
+    overlap: how many values of the file's frame are the newest of the one before, put there by the program around it.
     The others are fields of `Model`, empty where nobody gives them.
     """
 
@@ -25,6 +28,8 @@ class Choices:
     feature_names: tuple[str, ...] = ()
     sample_rate: float = 0.0
     licence: str = ""
+    sets: Mapping[str, int] = field(default_factory=dict)
+    overlap: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,17 @@ class UndecidedError(ValueError):
 
 
 def leave_out(choices: Choices, origin: str, *options: str) -> None:
-    """ValueError, which begins with the option, for one of `options` (layers, part, gates) that was given for files
-    of `origin`, which say it themselves or know no such thing."""
+    """ValueError, which begins with the option, for one of `options` (layers, part, gates, set, overlap) that was
+    given for files of `origin`, which say it themselves or know no such thing."""
     whys = {
         "layers": "the file says its layers itself",
         "part": "the file holds one model",
         "gates": "the format says the activation of its gates",
+        "set": "the file has no inputs by name",
+        "overlap": "its frames are the model's",
     }
     for option in options:
-        if getattr(choices, option):
+        if getattr(choices, "sets" if option == "set" else option):
             raise ValueError(f"--{option}: goes not with {origin}: {whys[option]}")
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.importers.graph import Graph, Node
+from edgelstm.importers.graph import Graph, Node, NodeError
+from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout
 from edgelstm.layers.layer import MAX_WIDTH
 
 Floats = NDArray[np.float64]
@@ -42,10 +43,11 @@ class Form:
 
 
 class Forms:
-    """Of the results of a graph."""
+    """Of the results of a graph. layout: where frames have rows, a form is one of a row's channels; without, of all
+    values of a result."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, layout: Layout | None = None):
+        self.graph, self.layout = graph, layout
         self._known: dict[str, Form] = {}
 
     def of(self, name: str, depth: int = 0) -> Form:
@@ -66,7 +68,8 @@ class Forms:
 
     def _itself(self, name: str) -> Form:
         shape = self.graph.shapes.get(name, ())
-        size = int(np.prod(shape)) if shape else 0
+        lying = None if self.layout is None else self.layout.lying(name)
+        size = lying.channels if lying is not None else int(np.prod(shape)) if shape else 0
         if not 0 < size <= MAX_WIDTH >> 2:
             raise ValueError(
                 f"{name!r:.60}: a result of shape {shape}, expected one frame of 1 to {MAX_WIDTH >> 2} values"
@@ -75,31 +78,59 @@ class Forms:
 
     def _made(self, node: Node, name: str, depth: int) -> Form | None:
         """None where it is no sum of products."""
-        if node.op in SAME:
-            return self.of(node.input(0), depth)
+        if node.op in SAME or (node.op in ("Split", "Concat") and len(node.inputs) == len(node.outputs) == 1):
+            is_kept = self.layout is None or self.layout.keeps(node)
+            return self.of(node.input(0), depth) if is_kept else None
+        if node.op == "Neg":
+            return _times(self.of(node.input(0), depth), np.array([-1.0]))
         if node.op == "MatMul" and (W := self.graph.constant(node.input(1))) is not None and W.ndim == 2:
-            return _product(self.of(node.input(0), depth), W.T)
+            return _product(node, self.of(node.input(0), depth), W.T)
         if node.op == "Gemm" and not node.attributes.get("transA"):
             return self._gemm(node, depth)
         if node.op in ("Add", "Sub"):
             sign = 1.0 if node.op == "Add" else -1.0
+            if not self._is_level(node):
+                return None
             return added(self.of(node.input(0), depth), self.of(node.input(1), depth), sign)
         if node.op in ("Mul", "Div"):
-            return self._scaled(node, depth)
+            return self._scaled(node, depth) if self._is_level(node) else None
         if node.op == "Concat":
+            if not self._is_along_channels(node, node.outputs[0]) or not self._is_level(node):
+                return None
             return _stacked([self.of(one, depth) for one in node.inputs])
         if node.op == "Split":
-            return self._part(node, name, depth)
+            return self._part(node, name, depth) if self._is_along_channels(node, node.input(0)) else None
         if node.op == "Slice":
             return self._slice(node, depth)
         return None
+
+    def _is_level(self, node: Node) -> bool:
+        """Whether what a node joins has as many rows each, and constants are the same for every row."""
+        if self.layout is None:
+            return True
+        rows = set()
+        for name in node.inputs:
+            constant = self.graph.constant(name)
+            if constant is None:
+                lying = self.layout.lying(name)
+                rows.add(1 if lying is None else lying.rows)
+            elif (axes := self.layout.axes(node.outputs[0])) is not None:
+                sides = zip(reversed(axes), reversed(constant.shape))
+                if any(side > 1 and letter in (ROW, FRAME) for letter, side in sides):
+                    return False
+        return len(rows) < 2
+
+    def _is_along_channels(self, node: Node, name: str) -> bool:
+        if self.layout is None or self.layout.lying(name) is None:
+            return True
+        return self.layout.letter(name, int(node.attributes.get("axis", 0))) in (CHANNEL, "1")
 
     def _gemm(self, node: Node, depth: int) -> Form | None:
         W = self.graph.constant(node.input(1))
         if W is None or W.ndim != 2:
             return None
         W = W if node.attributes.get("transB") else W.T
-        found = _product(self.of(node.input(0), depth), float(node.attributes.get("alpha", 1.0)) * W)
+        found = _product(node, self.of(node.input(0), depth), float(node.attributes.get("alpha", 1.0)) * W)
         if not node.input(2):
             return found
         return added(found, self.of(node.input(2), depth), float(node.attributes.get("beta", 1.0)))
@@ -118,7 +149,7 @@ class Forms:
         found = self.of(one, depth)
         if factor.size not in (1, found.bias.size):
             return None
-        return Form({name: M * factor[:, None] for name, M in found.products.items()}, found.bias * factor)
+        return _times(found, factor)
 
     def _part(self, node: Node, name: str, depth: int) -> Form | None:
         found = self.of(node.input(0), depth)
@@ -131,11 +162,19 @@ class Forms:
         return _rows(found, slice(sum(parts[:place]), sum(parts[: place + 1])))
 
     def _slice(self, node: Node, depth: int) -> Form | None:
-        """Along the last side, where all others are 1."""
+        """Along the channels; where these are not known, along the last side where all others are 1."""
         limits = [self.graph.constant(node.input(place)) for place in (1, 2)]
         step = self.graph.constant(node.input(4))
         shape = self.graph.shapes.get(node.input(0), ())
-        if any(limit is None or limit.size != 1 for limit in limits) or not shape or int(np.prod(shape[:-1])) != 1:
+        axes = self.graph.constant(node.input(3))
+        if any(limit is None or limit.size != 1 for limit in limits) or not shape:
+            return None
+        axis = int(axes.reshape(-1)[0]) if axes is not None and axes.size == 1 else len(shape) - 1
+        lying = None if self.layout is None else self.layout.lying(node.input(0))
+        if self.layout is None or lying is None:
+            if int(np.prod(shape)) != shape[axis if -len(shape) <= axis < len(shape) else -1]:
+                return None
+        elif self.layout.letter(node.input(0), axis) != CHANNEL:
             return None
         if step is not None and int(step.reshape(-1)[0]) != 1:
             return None
@@ -143,10 +182,14 @@ class Forms:
         return _rows(self.of(node.input(0), depth), slice(start, end))
 
 
-def _product(form: Form, W: NDArray[np.floating[Any]]) -> Form:
+def _times(form: Form, factor: Floats) -> Form:
+    return Form({name: M * factor[:, None] for name, M in form.products.items()}, form.bias * factor)
+
+
+def _product(node: Node, form: Form, W: NDArray[np.floating[Any]]) -> Form:
     W = W.astype(np.float64)
     if W.shape[1] != form.bias.size:
-        raise ValueError(f"a product of weights {W.shape} with {form.bias.size} values")
+        raise NodeError(f"{node.label}: weights {W.shape} and {form.bias.size} values, expected {W.shape[1]}")
     return Form({name: W @ M for name, M in form.products.items()}, W @ form.bias)
 
 

@@ -30,6 +30,10 @@ class Node:
         return f"{self.op} {self.name or self.outputs[0]!r:.60}"
 
 
+class NodeError(ValueError):
+    """One line that names the node."""
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     nodes: tuple[Node, ...]

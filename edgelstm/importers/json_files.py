@@ -34,7 +34,7 @@ def read(path: Path, choices: Choices) -> Imported:
         raise ValueError("a list or a number, expected an object")
     for field, (name, read_one) in _KINDS.items():
         if field in values:
-            leave_out(choices, name, "layers", "part", "gates")
+            leave_out(choices, name, "layers", "part", "gates", "set", "overlap")
             steps, features, rate = read_one(values)
             said = replace(choices, sample_rate=choices.sample_rate or rate)
             model = build(steps, features, timing(choices, Timing()), said, path.stem)

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgelstm.importers import cells
 from edgelstm.importers.forms import SAME, Floats, Forms
-from edgelstm.importers.graph import Graph, Node
+from edgelstm.importers.graph import Graph, Node, NodeError
+from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout, Lying, reduced_axes
+from edgelstm.importers.operators import RECURRENT, recurrent
+from edgelstm.importers.patterns import Patterns
+from edgelstm.importers.results import Results
 from edgelstm.importers.road import Scale, Step, Word
+from edgelstm.importers.sounds import Padded, convolution, filter_of, padded, pads_of, spectrum_of
 from edgelstm.importers.written_out import Cells, gate_of
-from edgelstm.layers import Activation, Dense
+from edgelstm.layers import (
+    Activation,
+    Add,
+    Concat,
+    Context,
+    Conv,
+    Dense,
+    Last,
+    Layer,
+    LayerNorm,
+    Log,
+    Magnitude,
+    Mean,
+    Multiply,
+)
 
 _WORDS: Mapping[str, Word] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softmax": "softmax"}
-_PLAIN: Mapping[str, tuple[str, ...]] = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh")}
 _MOST_STEPS = 400
+
+
+class StackedError(NodeError):
+    """A layer sees several frames of a call at once: they have to be rows of one frame."""
 
 
 @dataclass
@@ -26,138 +48,357 @@ class Matched:
     renewed: dict[str, str] = field(
         default_factory=dict
     )  # a state as it comes in → its new value, of cells written out
+    stacked: int = 0  # frames that are taken together as rows of one; 0: each goes the whole road by itself
 
 
-def match(graph: Graph, frames: str, scores: str) -> Matched:
-    """The layers from the input `frames` to the output `scores`. ValueError for a node that is none of ours."""
-    matcher = _Matcher(graph, frames)
-    found, name = Matched(), scores
-    for _ in range(_MOST_STEPS):
-        if name == frames:
+def match(graph: Graph, frames: str, scores: str, overlap: int = 0) -> Matched:
+    """The layers from the input `frames` to the output `scores`. overlap: values of a frame that are the newest of
+    the one before, which whoever runs the graph puts there. ValueError for a node that is none of ours."""
+    *sides, values = graph.shapes.get(frames) or (1,)
+    together = int(np.prod(sides))
+    first = Context(values, channels=1) if overlap else None
+    try:
+        try:
+            return _Matcher(graph, frames, FRAME, first).matched(scores)
+        except StackedError:
+            stack = Context(together, together)
+            found = _Matcher(graph, frames, ROW, stack).matched(scores)
+            found.stacked = together
             return found
-        step, name = matcher.before(name)
-        found.steps[:0] = step
-        found.fresh |= matcher.fresh
-        found.renewed = matcher.renewed
-    raise ValueError(f"more than {_MOST_STEPS} layers, expected a model of a few")
+    except RecursionError:
+        raise ValueError(f"more than {_MOST_STEPS} layers, expected a model of a few") from None
 
 
 class _Matcher:
-    def __init__(self, graph: Graph, frames: str):
-        self.graph, self.frames, self.forms = graph, frames, Forms(graph)
+    def __init__(self, graph: Graph, frames: str, letter: str, first: Context | None):
+        self.graph, self.frames = graph, frames
+        self.layout = Layout(graph, frames, letter)
+        self.forms = Forms(graph, self.layout)
         self.cells = Cells(graph, self.forms, frames)
-        self.renewed: dict[str, str] = {}
-        self.fresh = False
+        self.patterns = Patterns(graph, self.layout)
+        self.is_stacked = letter == ROW
+        self.results = Results(first)
+        self.found = {frames: self.results.frames}
+        self.matched_so_far = Matched()
 
-    def before(self, name: str) -> tuple[list[Step], str]:
-        """(what gives `name`, the result that this takes)"""
-        node = self.graph.makers.get(name)
-        if node is None:
-            what = "an input that is no state and no frames" if name in self.graph.inputs else "nothing that varies"
-            raise ValueError(f"{name!r:.60}: {what}, expected the road to lead to {self.frames!r:.60}")
-        if node.op in SAME:
-            return [], node.input(0)
-        if node.op in ("Gather", "Slice") and self.graph.constant(node.input(1)) is not None and not self._cuts(node):
-            return [], node.input(0)
+    def matched(self, scores: str) -> Matched:
+        last = self.result(scores)
+        self.matched_so_far.steps = self.results.steps(last)
+        return self.matched_so_far
+
+    def result(self, name: str) -> int:
+        """The place of what gives `name` among the results."""
+        if name not in self.found:
+            if len(self.found) > _MOST_STEPS:
+                raise ValueError(f"more than {_MOST_STEPS} layers, expected a model of a few")
+            node = self.graph.makers.get(name)
+            if node is None:
+                is_input = name in self.graph.inputs
+                what = "an input that is no state and no frames" if is_input else "nothing that varies"
+                raise NodeError(f"{name!r:.60}: {what}, expected the road to lead to {self.frames!r:.60}")
+            try:
+                self.found[name] = self._new(name, node)
+            except NodeError:
+                raise
+            except ValueError as error:
+                line = str(error)
+                raise NodeError(line if line.startswith(node.label) else f"{node.label}: {line}") from None
+        return self.found[name]
+
+    def _new(self, name: str, node: Node) -> int:
+        if node.op in SAME or (node.op in ("Split", "Concat") and len(node.inputs) == len(node.outputs) == 1):
+            return self.result(node.input(0)) if self.layout.keeps(node) else self._reshaped(node)
+        if node.op in ("Gather", "Slice") and (one := self._picked(node)) is not None:
+            return one
         if node.op in _WORDS:
-            return [_WORDS[node.op]], node.input(0)
-        if node.op in self._NODES:
-            return self._NODES[node.op](self, node), node.input(0)
+            return self._word(node)
+        if node.op in RECURRENT:
+            return self._recurrent(name, node)
+        if node.op in self._NODES and (made := self._NODES[node.op](self, node)) is not None:
+            return made
         if node.op in ("Mul", "Add", "Sub") and (cell := self.cells.at(node)) is not None:
-            self.renewed |= cell.renewed
-            return [cell.layer], cell.source
-        return self._dense(name, node)
+            self.matched_so_far.renewed |= cell.renewed
+            return self._put(cell.layer, self.result(cell.source), name)
+        return self._linear(name, node)
 
-    def _cuts(self, node: Node) -> bool:
-        """Whether it takes some of a frame's values."""
-        sizes = [int(np.prod(self.graph.shapes.get(name, (0,)))) for name in (node.input(0), node.outputs[0])]
-        return sizes[0] == 0 or sizes[1] == 0 or self._last_side(node.input(0)) != self._last_side(node.outputs[0])
+    def _lying(self, name: str) -> Lying:
+        found = self.layout.lying(name)
+        return found or Lying(1, max(1, int(np.prod(self.graph.shapes.get(name, (1,))))))
 
-    def _last_side(self, name: str) -> int:
-        return self.graph.shapes.get(name, (0,))[-1]
+    def _put(self, step: Step, source: int, name: str, other: int | None = None) -> int:
+        """A layer whose result is `name`."""
+        lying = self._lying(name)
+        return self.results.put(step, source, lying.rows, lying.channels, other)
 
-    def _dense(self, name: str, node: Node) -> tuple[list[Step], str]:
+    def _whole(self, node: Node) -> int:
+        """The place of what a node takes, whose rows a layer has to see as the node does."""
+        place, lying = self.result(node.input(0)), self._lying(node.input(0))
+        if self.results.shape(place, lying) != (lying.rows, lying.channels):
+            raise ValueError(f"{node.label}: over rows that lie side by side, expected a product between")
+        return place
+
+    def _reshaped(self, node: Node) -> int:
+        if FRAME in (self.layout.axes(node.input(0)) or ()) and FRAME not in (
+            self.layout.axes(node.outputs[0]) or ()
+        ):
+            raise StackedError(f"{node.label}: frames of a call side by side")
+        before, after = self._lying(node.input(0)), self._lying(node.outputs[0])
+        if before.turned and min(before.rows, before.channels) > 1:
+            raise ValueError(f"{node.label}: channels side by side, expected a product behind it")
+        place = self.result(node.input(0))
+        if after.rows == 1:  # layers that want a vector take rows side by side
+            return place
+        return self.results.put(Context(after.rows, channels=after.channels), place, after.rows, after.channels)
+
+    def _picked(self, node: Node) -> int | None:
+        """One of several: the newest frame or row, or a part that was put beside others. None for channels."""
+        cut = self.patterns.cut(node)
+        if cut is None:
+            return None
+        maker = self.graph.makers.get(node.input(0))
+        if maker is not None and maker.op == "Concat" and (part := self.patterns.part(maker, cut)) is not None:
+            return self.result(part)
+        letter = self.layout.letter(node.input(0), cut.axis)
+        if letter == "1":
+            return self.result(node.input(0))
+        if letter not in (FRAME, ROW):
+            return None
+        if cut.start == 0 and cut.stop == cut.side:
+            return self.result(node.input(0))
+        if cut.stop - cut.start != 1 or cut.stop != cut.side:
+            raise ValueError(f"{node.label}: frames {cut.start} to {cut.stop} of {cut.side}, expected the last")
+        if letter == FRAME:
+            return self.result(node.input(0))
+        return self._put(Last(), self._whole(node), node.outputs[0])
+
+    def _word(self, node: Node) -> int:
+        if node.op != "Softmax":
+            return self._put(_WORDS[node.op], self.result(node.input(0)), node.outputs[0])
+        letter = self.layout.letter(node.input(0), int(node.attributes.get("axis", -1)))
+        if letter in (ROW, FRAME):
+            raise ValueError(f"{node.label}: over rows, expected over the channels of each")
+        return self._put("softmax", self._whole(node), node.outputs[0])
+
+    def _recurrent(self, name: str, node: Node) -> int:
+        if len(node.outputs) > 2 and name == node.outputs[2]:
+            raise ValueError(f"{node.label}: its cell is an answer, expected what it gives")
+        if self.layout.letter(node.input(0), 1) in (ROW, FRAME):
+            raise ValueError(f"{node.label}: several sequences at once, expected one")
+        found = recurrent(self.graph, self.frames, node)
+        layer = found.layer
+        if self.is_stacked and found.fresh:
+            layer = replace(layer, carry=False)
+        self.matched_so_far.fresh |= found.fresh
+        lying = self._lying(node.input(0))
+        place = self.results.put(layer, self.result(node.input(0)), lying.rows, layer.units)
+        if lying.rows > 1 and name != node.outputs[0]:
+            place = self.results.put(Last(), place, 1, layer.units)
+        return place
+
+    def _linear(self, name: str, node: Node) -> int:
         form = self.forms.of(name)
         source = form.source
         if source is None or source == name:
-            raise ValueError(f"{node.label}: none of the layers that a model holds")
+            return self._joined(name, node)
         if form.same():
-            return [], source
-        matrix = form.products[source]
-        square = matrix.shape[0] == matrix.shape[1]
-        if source == self.frames and square and not (matrix - np.diag(np.diagonal(matrix))).any():
-            return [Scale(np.diagonal(matrix).copy(), form.bias)], source
-        return [Dense(matrix.astype(np.float32), form.bias.astype(np.float32))], source
+            return self.result(source)
+        return self._product(form.products[source], form.bias, source, name)
 
-    def _weights(self, node: Node, rows: int) -> list[Floats]:
-        """W, R and both biases of a node of a recurrence."""
-        attributes = node.attributes
-        if attributes.get("direction", "forward") != "forward":
-            raise ValueError(f"{node.label}: {attributes['direction']!s:.20}; a stream has no end to read back from")
-        for name in ("clip", "input_forget"):
-            if attributes.get(name):
-                raise ValueError(f"{node.label}: attribute {name} is not supported")
-        words = tuple(attributes.get("activations") or _PLAIN[node.op])
-        if words != _PLAIN[node.op]:
-            raise ValueError(f"{node.label}: activations {', '.join(map(str, words))}, expected {_PLAIN[node.op]}")
-        if node.input(7):
-            raise ValueError(f"{node.label}: input P (peepholes) is not supported")
-        arrays = [self.graph.constant(node.input(place)) for place in (1, 2, 3)]
-        if arrays[0] is None or arrays[1] is None or (node.input(3) and arrays[2] is None):
-            raise ValueError(f"{node.label}: weights that are no constants")
-        if any(array is not None and (array.ndim < 2 or len(array) != 1) for array in arrays):
-            raise ValueError(f"{node.label}: weights of more than one direction")
-        W, R = arrays[0][0], arrays[1][0]
-        both = np.zeros(2 * len(W)) if arrays[2] is None else arrays[2][0]
-        if W.ndim != 2 or R.ndim != 2 or len(W) % rows or both.shape != (2 * len(W),):
-            raise ValueError(f"{node.label}: weights {W.shape}, {R.shape} and biases {both.shape} do not fit")
-        return [W, R, *np.split(both, 2)]
+    def _product(self, W: Floats, b: Floats, source: str, name: str) -> int:
+        rows = self._lying(name).rows
+        if not (W.shape[0] != W.shape[1] or (W - np.diag(np.diagonal(W))).any()):
+            return self._put(Scale(np.diagonal(W).copy(), b, rows), self.result(source), name)
+        maker = self.graph.makers.get(source)
+        if maker is not None and maker.op in SAME and (lying := self._lying(maker.input(0))).turned:
+            order = np.arange(lying.rows * lying.channels).reshape(lying.channels, lying.rows)
+            W, source = W[:, order.T.reshape(-1)], maker.input(0)
+        weights, bias = W.astype(np.float32), b.astype(np.float32)
+        layer: Layer = Dense(weights, bias) if rows == 1 else Conv(weights[:, None], bias)
+        return self._put(layer, self.result(source), name)
 
-    def _state(self, node: Node, place: int) -> Floats | None:
-        """The state that a node begins with: None where it is an input, or zeros; else a constant."""
-        name = node.input(place)
-        if not name:
-            self.fresh = True
+    def _joined(self, name: str, node: Node) -> int:
+        """Results of several layers, or a constant with what is no sum of products."""
+        arrays = [self.graph.constant(one) for one in node.inputs[:2]]
+        W = arrays[1] if len(arrays) > 1 else None
+        if node.op in ("MatMul", "Gemm") and W is not None and W.ndim == 2:
+            W = W.T if node.op == "MatMul" or not node.attributes.get("transB") else W
+            bias = self.graph.constant(node.input(2)) if node.op == "Gemm" else None
+            b = np.zeros(len(W)) if bias is None else np.broadcast_to(bias.reshape(-1), (len(W),))
+            if not node.input(2) or bias is not None:
+                return self._product(W.astype(np.float64), b.astype(np.float64), node.input(0), name)
+        if node.op == "Concat" and self.layout.letter(name, int(node.attributes.get("axis", 0))) == CHANNEL:
+            return self._beside(node)
+        if node.op in ("Add", "Sub", "Mul") and all(array is None for array in arrays):
+            return self._paired(name, node)
+        raise ValueError(f"{node.label}: none of the layers that a model holds")
+
+    def _beside(self, node: Node) -> int:
+        place, channels = self.result(node.input(0)), self._lying(node.input(0)).channels
+        for one in node.inputs[1:]:
+            lying = self._lying(one)
+            channels += lying.channels
+            place = self.results.put(Concat("?"), place, lying.rows, channels, self.result(one))
+        return place
+
+    def _paired(self, name: str, node: Node) -> int:
+        one, other = node.inputs[:2]
+        is_less = node.op == "Sub"
+        maker = self.graph.makers.get(other)
+        if node.op == "Add" and maker is not None and maker.op == "Neg":
+            other, is_less = maker.input(0), True
+        size = self._lying(name)
+        if self._lying(one) != size and self._lying(other) == size and not is_less:
+            one, other = other, one
+        layer: Layer = Multiply("?") if node.op == "Mul" else Add("?", sign="minus" if is_less else "plus")
+        place = self.result(one)
+        return self._put(layer, place, name, self.result(other))
+
+    def _conv(self, node: Node) -> int | None:
+        found = filter_of(self.graph, node)
+        place = padded(self.graph, self.layout, node.input(0))
+        axes = self.layout.axes(node.input(0))
+        if axes is not None and FRAME in axes:
+            raise StackedError(f"{node.label}: over the frames of a call")
+        if axes is None or axes[1] == ROW or len(axes) != 3:
+            raise ValueError(f"{node.label}: of sides {axes}, expected channels, then rows")
+        lying = self._lying(place.name)
+        samples = found.channels == 1 and lying.rows == 1
+        rows = lying.channels if samples else lying.rows
+        place = place.more(node, *pads_of(node, found, rows), "zero")
+        if (spectrum := spectrum_of(found, place, True)) is not None:
+            return self._put(spectrum, self.result(place.name), node.outputs[0])
+        source = self.result(place.name)
+        if samples and self.results.shape(source, lying) != (rows, 1):
+            source = self.results.put(Context(rows, channels=1), source, rows, 1)
+        return self._put(convolution(found, place, rows), source, node.outputs[0])
+
+    def _magnitude(self, node: Node) -> int | None:
+        halves = self.patterns.halves(node)
+        if halves is None:
             return None
-        constant = self.graph.constant(name)
-        if constant is not None:
-            self.fresh = True
-            return constant.reshape(-1).astype(np.float64) if constant.any() else None
-        while (maker := self.graph.makers.get(name)) is not None:
-            name = maker.input(0)
-        if name not in self.graph.inputs or name == self.frames:
-            raise ValueError(f"{node.label}: begins with what the graph computes, expected an input or a constant")
-        return None
+        base, skipped = halves
+        maker = self.graph.makers[base]
+        if maker.op == "Conv":
+            found = filter_of(self.graph, maker)
+            place = padded(self.graph, self.layout, maker.input(0))
+            place = place.more(maker, *pads_of(maker, found, self._lying(place.name).channels), "zero")
+            less = skipped * found.stride
+            place = Padded(place.name, place.before - less, place.after, place.fill)
+            spectrum = spectrum_of(found, place, False) if place.before >= 0 else None
+            if spectrum is not None:
+                rows = self._lying(node.outputs[0]).rows
+                source = self.results.put(spectrum, self.result(place.name), rows, len(found.weights))
+                return self._put(Magnitude(), source, node.outputs[0])
+        if skipped:
+            raise ValueError(f"{node.label}: without the first rows, expected all")
+        return self._put(Magnitude(), self.result(base), node.outputs[0])
 
-    def _lstm(self, node: Node) -> list[Step]:
-        W, R, b, rb = self._weights(node, 4)
-        h0, c0 = self._state(node, 5), self._state(node, 6)
-        return [cells.lstm(W, R, b, rb, gates="iofg", h0=h0, c0=c0)]
+    def _norm(self, node: Node) -> int | None:
+        """Of the operator."""
+        name = node.input(0)
+        axes = self.layout.axes(name) or ()
+        axis = int(node.attributes.get("axis", -1)) % max(len(axes), 1)
+        gamma, beta = (self.graph.constant(node.input(place)) for place in (1, 2))
+        if {letter for letter in axes[axis:] if letter != "1"} != {CHANNEL} or gamma is None:
+            raise ValueError(f"{node.label}: not over the channels of each row alone")
+        if node.input(2) and beta is None:
+            raise ValueError(f"{node.label}: weights that are no constants")
+        gains = gamma.reshape(-1).astype(np.float32)
+        offsets = np.zeros(gains.size, np.float32) if beta is None else beta.reshape(-1).astype(np.float32)
+        layer = LayerNorm(gains, offsets, float(node.attributes.get("epsilon", 1e-5)))
+        return self._put(layer, self._whole(node), node.outputs[0])
 
-    def _gru(self, node: Node) -> list[Step]:
-        W, R, b, rb = self._weights(node, 3)
-        after = bool(node.attributes.get("linear_before_reset"))
-        return [cells.gru(W, R, b, rb, reset="after" if after else "before", h0=self._state(node, 5))]
+    def _divided(self, node: Node) -> int | None:
+        """A layer normalization that is written out."""
+        found = self.patterns.normalized(node)
+        if found is None:
+            return None
+        name, epsilon = found
+        ones = np.ones(self._lying(name).channels, np.float32)
+        return self._put(LayerNorm(ones, np.zeros_like(ones), epsilon), self.result(name), node.outputs[0])
 
-    def _batch_norm(self, node: Node) -> list[Step]:
+    def _batch_norm(self, node: Node) -> int | None:
         arrays = [self.graph.constant(node.input(place)) for place in (1, 2, 3, 4)]
         weight, bias, mean, var = (np.zeros(0) if a is None else a.astype(np.float64) for a in arrays)
         if not weight.size or not weight.size == bias.size == mean.size == var.size:
             raise ValueError(f"{node.label}: weights that are no constants")
         factor = weight / np.sqrt(var + float(node.attributes.get("epsilon", 1e-5)))
-        return [Scale(factor, bias - mean * factor)]
+        step = Scale(factor, bias - mean * factor, self._lying(node.input(0)).rows)
+        return self._put(step, self.result(node.input(0)), node.outputs[0])
 
-    def _hard_sigmoid(self, node: Node) -> list[Step]:
-        return [gate_of(node)]
+    def _hard_sigmoid(self, node: Node) -> int | None:
+        return self._put(gate_of(node), self.result(node.input(0)), node.outputs[0])
 
-    def _leaky(self, node: Node) -> list[Step]:
-        slope = np.array([node.attributes.get("alpha", 0.01)], np.float32)
-        return [Activation("leaky_relu", slope=slope)]
+    def _leaky(self, node: Node) -> int | None:
+        slopes: NDArray[np.floating] | None = np.array([node.attributes.get("alpha", 0.01)], np.float32)
+        if node.op == "PRelu":
+            slopes = self.graph.constant(node.input(1))
+        if slopes is None:
+            raise ValueError(f"{node.label}: slopes that are no constants")
+        layer = Activation("leaky_relu", slope=slopes.reshape(-1))
+        return self._put(layer, self.result(node.input(0)), node.outputs[0])
 
-    _NODES: Mapping[str, Callable[[_Matcher, Node], list[Step]]] = {
-        "LSTM": _lstm,
-        "GRU": _gru,
+    def _clip(self, node: Node) -> int | None:
+        limits = []
+        for place, name, default in ((1, "min", -1e6), (2, "max", 1e6)):
+            constant = self.graph.constant(node.input(place))
+            if node.input(place) and (constant is None or constant.size != 1):
+                raise ValueError(f"{node.label}: limits that are no constants")
+            said = node.attributes.get(name, default) if constant is None else constant.reshape(-1)[0]
+            limits.append(float(np.clip(said, -1e6, 1e6)))
+        step: Step = "relu" if limits == [0.0, 1e6] else Activation("clip", low=limits[0], high=limits[1])
+        return self._put(step, self.result(node.input(0)), node.outputs[0])
+
+    def _log(self, node: Node) -> int | None:
+        form = self.forms.of(node.input(0))
+        source = form.source
+        if source is None:
+            return None
+        W, b = form.products[source], form.bias
+        scale, floor = float(W.flat[0]), float(b[0])
+        if W.shape[0] != W.shape[1] or (scale * np.eye(len(W)) != W).any() or (b != floor).any() or floor < 0:
+            return self._put(Log(1.0, 0.0), self.result(node.input(0)), node.outputs[0])
+        return self._put(Log(scale, floor), self.result(source), node.outputs[0])
+
+    def _squared(self, node: Node) -> int | None:
+        power = self.graph.constant(node.input(1))
+        if power is None or power.size != 1 or float(power.reshape(-1)[0]) != 2:
+            return None
+        place = self.result(node.input(0))
+        return self._put(Multiply("?"), place, node.outputs[0], place)
+
+    def _mean(self, node: Node) -> int | None:
+        axes = reduced_axes(self.graph, node)
+        name = node.input(0)
+        if axes is None or self.layout.axes(name) is None:
+            return None
+        letters = {self.layout.letter(name, axis) for axis in axes} - {"1"}
+        if FRAME in letters:
+            raise StackedError(f"{node.label}: over the frames of a call")
+        lying, place = self._lying(name), self.result(name)
+        if self.results.shape(place, lying) == (lying.channels, lying.rows) != (lying.rows, lying.channels):
+            letters = {ROW if letter == CHANNEL else CHANNEL for letter in letters}  # of one value each, side by side
+            lying = Lying(lying.channels, lying.rows)
+        elif letters:
+            place = self._whole(node)
+        if ROW in letters:
+            place = self.results.put(Mean("rows"), place, 1, lying.channels)
+        if CHANNEL in letters:
+            place = self.results.put(Mean("channels"), place, 1 if ROW in letters else lying.rows, 1)
+        return place
+
+    _NODES: Mapping[str, Callable[[_Matcher, Node], int | None]] = {
         "BatchNormalization": _batch_norm,
+        "Clip": _clip,
+        "Conv": _conv,
+        "Div": _divided,
         "HardSigmoid": _hard_sigmoid,
+        "LayerNormalization": _norm,
         "LeakyRelu": _leaky,
+        "Log": _log,
+        "PRelu": _leaky,
+        "Pow": _squared,
+        "ReduceMean": _mean,
+        "Sqrt": _magnitude,
     }
+    """None where it is not what the operator is usually there for."""

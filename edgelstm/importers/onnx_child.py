@@ -1,55 +1,170 @@
 """The child that reads an ONNX file: onnxruntime folds what is constant, then the graph is told as plain data.
 
-python -m edgelstm.importers.onnx_child FILE TARGET
+python -m edgelstm.importers.onnx_child FILE GIVEN TARGET
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.importers.child import limit, refuse, tell
+from edgelstm.importers.child import limit, refuse, taken, tell
 
 _MOST_NODES = 5000
+_MOST_NESTED = 8
+_COMPARED = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+_PASSED = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
-def _fixed(model: Any) -> None:
-    """Sides that may have any length are 1: one frame of one sequence."""
-    held = {tensor.name for tensor in model.graph.initializer}
-    for value in model.graph.input:
-        if value.name not in held:
-            for side in value.type.tensor_type.shape.dim:
-                if not side.dim_value:
-                    side.dim_value = 1
-
-
-def _folded(path: Path) -> Any:
+def _is_number(value: Any) -> bool:
+    """Whether an input chooses, rather than bring frames or states: it holds a whole number, or yes and no."""
     import onnx
-    import onnxruntime
 
-    model = onnx.load(str(path), load_external_data=False)
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
-        raise ValueError("weights in another file, expected them inside: save it without external data")
-    _fixed(model)
+    return value.type.tensor_type.elem_type not in (
+        onnx.TensorProto.FLOAT,
+        onnx.TensorProto.FLOAT16,
+        onnx.TensorProto.DOUBLE,
+        onnx.TensorProto.BFLOAT16,
+    )
+
+
+def _inputs(model: Any) -> list[Any]:
+    held = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in held]
+
+
+def _check_sets(model: Any, sets: Mapping[str, int]) -> None:
+    """ValueError that begins with --set where something is to be said, or was said of nothing."""
+    inputs = _inputs(model)
+    names = [value.name for value in inputs]
+    for name in sets:
+        if name not in names:
+            raise ValueError(f"--set: {name!r:.40}, expected an input of the file: {', '.join(names)[:200]}")
+    for value in inputs:
+        if _is_number(value) and value.name not in sets:
+            found = sorted(set(_compared(model.graph, {value.name})))
+            with_what = f", compares it with {', '.join(map(str, found[:8]))}" if found else ""
+            example = f" such as --set {value.name}={found[0]}" if found else ""
+            raise ValueError(
+                f"--set {value.name}=N: not given, and the file chooses by its input {value.name!r:.40} what it "
+                f"computes{with_what}; expected a number{example}"
+            )
+    for value in inputs:
+        sides = value.type.tensor_type.shape.dim
+        if _is_number(value) or not sides:
+            continue
+        said, last = sets.get(value.name), sides[-1].dim_value
+        if not last and said is None:
+            raise ValueError(
+                f"--set {value.name}=N: not given, and the file does not say how many values a frame of its input "
+                f"{value.name!r:.40} has; expected a number"
+            )
+        if said is not None and last not in (0, said):
+            raise ValueError(f"--set {value.name}={said}: expected {last}: so many values the file says")
+
+
+def _compared(graph: Any, names: set[str], depth: int = 0) -> Iterator[int]:
+    """Numbers that an input is compared with, in branches too."""
+    import onnx
+
+    names = set(names)
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    held |= {node.output[0]: a.t for node in graph.node if node.op_type == "Constant" for a in node.attribute}
+    for node in graph.node:
+        if node.op_type in _PASSED and node.input and node.input[0] in names:
+            names.add(node.output[0])
+        if node.op_type in _COMPARED and names & set(node.input):
+            for name in node.input:
+                if name in held and (array := onnx.numpy_helper.to_array(held[name])).size == 1:
+                    yield int(array.reshape(-1)[0])
+        for attribute in node.attribute:
+            if attribute.HasField("g") and depth < _MOST_NESTED:
+                yield from _compared(attribute.g, names, depth + 1)
+
+
+def _chosen(model: Any, sets: Mapping[str, int], folder: Path) -> Any:
+    """Without the inputs that choose: folded by itself, for onnxruntime does not survive it together with shapes."""
+    import onnx
+
+    values = [value for value in _inputs(model) if _is_number(value)]
+    if not values:
+        return model
+    for value in values:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        shape = [side.dim_value or 1 for side in value.type.tensor_type.shape.dim]
+        if int(np.prod(shape)) != 1:
+            raise ValueError(f"input {value.name!r:.40}: {shape} whole numbers, expected one")
+        array = np.full(shape, sets[value.name]).astype(dtype)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
+        model.graph.input.remove(value)
+    return _folded(model, folder / "chosen.onnx")
+
+
+def _fix(model: Any, sets: Mapping[str, int]) -> None:
+    """Sides that may have any length are 1: one frame of one sequence."""
+    for value in _inputs(model):
+        sides = value.type.tensor_type.shape.dim
+        for place, side in enumerate(sides):
+            if not side.dim_value:
+                side.dim_value = sets.get(value.name, 1) if place == len(sides) - 1 else 1
     for value in model.graph.value_info:
         value.ClearField("type")
     del model.graph.value_info[:]
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
+
+
+def _folded(model: Any, target: Path) -> Any:
+    import onnx
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    folded = Path(sys.argv[2]).with_suffix(".onnx")
-    options.optimized_model_filepath = str(folded)
+    options.optimized_model_filepath = str(target)
     onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
     )
-    return onnx.shape_inference.infer_shapes(onnx.load(str(folded), load_external_data=False))
+    return onnx.load(str(target), load_external_data=False)
+
+
+def _read(path: Path, sets: Mapping[str, int], folder: Path) -> Any:
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise ValueError("weights in another file, expected them inside: save it without external data")
+    _check_sets(model, sets)
+    model = _chosen(model, sets, folder)
+    _fix(model, sets)
+    return _with_shapes(_folded(model, folder / "folded.onnx"))
+
+
+def _with_shapes(model: Any) -> Any:
+    """Also of onnxruntime's own recurrent operator, which the standard's rules do not know."""
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(model)
+    held = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "DynamicQuantizeLSTM":
+            continue
+        known = {value.name: _shape(value) for value in (*model.graph.value_info, *model.graph.input)}
+        x, back = known.get(node.input[0]), held.get(node.input[2])
+        if x is None or back is None or len(x) != 3 or len(back) != 3:
+            continue
+        state = [back[0], x[1], back[1]]
+        for name, shape in zip(node.output, ([x[0], *state], state, state)):
+            made = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            model.graph.value_info.append(made)
+        model = onnx.shape_inference.infer_shapes(model)
+    return model
 
 
 def _shape(value: Any) -> list[int]:
@@ -73,10 +188,18 @@ def _attribute(attribute: Any) -> Any:
     return None
 
 
-def _main(path: str, target: str) -> None:
+def _axis_of_softmax(model: Any) -> int:
+    """Where the node does not say."""
+    version = next((one.version for one in model.opset_import if not one.domain), 13)
+    return -1 if version >= 13 else 1
+
+
+def _main(path: str, source: str, target: str) -> None:
     import onnx
 
-    graph = _folded(Path(path)).graph
+    sets = {str(name): int(value) for name, value in taken(source)[0]["sets"].items()}
+    model = _read(Path(path), sets, Path(target).parent)
+    graph = model.graph
     if len(graph.node) > _MOST_NODES:
         raise ValueError(f"{len(graph.node)} nodes, expected at most {_MOST_NODES}")
     arrays: dict[str, NDArray[Any]] = {}
@@ -89,6 +212,8 @@ def _main(path: str, target: str) -> None:
             constants += [(node.output[0], onnx.numpy_helper.to_array(tensor)) for tensor in held]
             continue
         found = {a.name: _attribute(a) for a in node.attribute}
+        if node.op_type == "Softmax":
+            found.setdefault("axis", _axis_of_softmax(model))
         about = {
             "op": node.op_type,
             "name": node.name,
@@ -108,6 +233,6 @@ def _main(path: str, target: str) -> None:
 if __name__ == "__main__":
     limit()
     try:
-        _main(sys.argv[1], sys.argv[2])
+        _main(*sys.argv[1:4])
     except Exception as error:  # whatever the parsers raise
         refuse(error)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgelstm import records
 from edgelstm.importers.child import in_child
 from edgelstm.importers.choices import Choices, Timing, leave_out, timing
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.imported import Imported
-from edgelstm.importers.matching import match
-from edgelstm.importers.onnx_origin import opening, roles
+from edgelstm.importers.matching import Matched, match
+from edgelstm.importers.onnx_origin import Ports, Settings, opening, roles
 from edgelstm.importers.road import build
 
 
@@ -41,27 +43,50 @@ def read(path: Path, choices: Choices) -> Imported:
     leave_out(choices, "ONNX", "layers", "part", "gates")
     for package in ("onnx", "onnxruntime"):
         _needs(package)
-    graph = _graph(*in_child("edgelstm.importers.onnx_child", path))
+    graph = _graph(*in_child("edgelstm.importers.onnx_child", path, given=({"sets": dict(choices.sets)}, {})))
     ports = roles(graph)
+    values = graph.shapes[ports.frames][-1]
+    if choices.overlap >= values:
+        raise ValueError(f"--overlap: {choices.overlap}, expected fewer than the {values} values of a frame")
     shown = _shown(graph, ports.scores)
-    matched = match(graph, ports.frames, shown)
-    said = Timing() if ports.states and not matched.fresh else None
-    timed = timing(choices, said)
-    if said is None and not timed.window:
-        notes = [
-            "its own engine begins anew with every call; as a stream it answers otherwise, so nothing is compared"
-        ]
-    else:
-        notes = []
-    model = build(matched.steps, graph.shapes[ports.frames][-1], timed, choices, path.stem)
+    matched = match(graph, ports.frames, shown, choices.overlap)
+    timed, notes = _timed(graph, ports, matched, choices)
+    model = build(matched.steps, values - choices.overlap, timed, choices, path.stem)
     probable = shown if model.activation != "linear" else ports.scores
-    return Imported(
-        model,
-        "ONNX",
-        (*notes, *([f"states: {', '.join(ports.states)}"] if ports.states else [])),
-        None if notes else opening(path, ports, probable, timed.window),
-        "a stream was asked for, and the file's own answers are of windows" if notes else "",
-    )
+    if ports.states:
+        notes.append(f"states: {', '.join(ports.states)}")
+    if _rounds(graph):
+        why = "its engine rounds what enters its recurrent layers (DynamicQuantizeLSTM), and this model does not"
+        return Imported(model, "ONNX", tuple(notes), None, why)
+    if not ports.states and matched.fresh and not timed.window:
+        return Imported(
+            model, "ONNX", tuple(notes), None, "a stream was asked for, and the file's own answers are of windows"
+        )
+    settings = Settings(ports, probable, timed.window, dict(choices.sets), choices.overlap)
+    return Imported(model, "ONNX", tuple(notes), opening(path, settings))
+
+
+def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices) -> tuple[Timing, list[str]]:
+    """When the model begins anew, and what there is to say of it."""
+    together = int(np.prod(graph.shapes[ports.frames][:-1]))
+    if matched.stacked:
+        if choices.window not in (0, together):
+            raise ValueError(
+                f"--window: {choices.window}, expected {together}: so many frames the file takes at once"
+            )
+        return Timing(together), [
+            f"a frame for its layers is {together} frames side by side, taken when all are there"
+        ]
+    if ports.states and not matched.fresh:
+        return timing(choices, Timing()), []
+    timed = timing(choices, Timing(together) if together > 1 else None)
+    if not timed.window:
+        return timed, ["its own engine begins anew with every call; as a stream it answers otherwise"]
+    return timed, []
+
+
+def _rounds(graph: Graph) -> bool:
+    return any(node.op == "DynamicQuantizeLSTM" for node in graph.nodes)
 
 
 def _needs(package: str) -> None:

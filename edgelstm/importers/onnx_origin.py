@@ -12,7 +12,7 @@ import numpy as np
 
 from edgelstm.importers.graph import Graph
 from edgelstm.importers.origin import Opening, Origin
-from edgelstm.records import to_json
+from edgelstm.records import from_json, to_json
 from edgelstm.runtime.engines.graph import one_line
 from edgelstm.runtime.frame import Float32
 
@@ -56,51 +56,72 @@ def roles(graph: Graph) -> Ports:
     return Ports(frames, next((name for name in left if name == "scores"), left[0]), states)
 
 
-def opening(path: Path, ports: Ports, shown: str, window: int) -> Opening:
-    """shown: the output that is compared. window: frames of a call, 0: as few as the file takes."""
-    return Opening("onnx", path, {**to_json(ports), "shown": shown, "window": window})
+@dataclass(frozen=True)
+class Settings:
+    """shown: the output that is compared. window: frames of a call, 0: as few as the file takes. sets: numbers for
+    inputs that choose, and lengths of those that the file leaves open. overlap: values of a frame that are the newest
+    of the one before."""
+
+    ports: Ports
+    shown: str
+    window: int
+    sets: dict[str, int]
+    overlap: int
+
+
+def opening(path: Path, settings: Settings) -> Opening:
+    return Opening("onnx", path, to_json(settings))
 
 
 def open_onnx(path: Path, settings: Mapping[str, Any]) -> OnnxOrigin:
     """For the child: as `opening` says."""
-    ports = Ports(settings["frames"], settings["scores"], settings["states"])
-    return OnnxOrigin(path, ports, settings["shown"], settings["window"])
+    return OnnxOrigin(path, from_json(Settings, settings, "settings"))
 
 
 class OnnxOrigin(Origin):
-    """window: frames of a call, 0: as few as the file takes."""
-
-    def __init__(self, path: Path, ports: Ports, shown: str, window: int):
+    def __init__(self, path: Path, settings: Settings):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self.engine = f"onnxruntime {version('onnxruntime')}"
-        self._ports, self._shown = ports, shown
+        self._ports, self._shown, self._overlap = settings.ports, settings.shown, settings.overlap
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
-        sides = {one.name: one.shape for one in self._session.get_inputs()}
-        shape = [side if isinstance(side, int) else 0 for side in sides[ports.frames]]
-        free = [place for place, side in enumerate(shape[:-1]) if not side]
-        self._shape = [side or 1 for side in shape]
-        fixed = int(np.prod(self._shape[:-1]))
-        if window and fixed != window:
-            if not free or fixed != 1:
-                raise ValueError(f"--window: {window}, expected {fixed}: so many frames the file takes in a call")
-            self._shape[free[0] if self._is_time_first() else free[-1]] = window
+        self._sides = {one.name: one.shape for one in self._session.get_inputs()}
+        self._shape = self._frames_of_a_call(settings)
         self._count = int(np.prod(self._shape[:-1]))
-        self._fresh = {
-            name: np.zeros([side if isinstance(side, int) and side else 1 for side in sides[name]], np.float32)
-            for name in ports.states
+        self._chosen = {
+            one.name: np.full([1] * len(one.shape), settings.sets[one.name]).astype(_dtype(one.type))
+            for one in self._session.get_inputs()
+            if one.name in settings.sets and one.name != self._ports.frames
         }
-        self._held = dict(self._fresh)
+        self._fresh = {
+            name: np.zeros([side if isinstance(side, int) and side else 1 for side in self._sides[name]], np.float32)
+            for name in self._ports.states
+        }
+        self.reset()
+
+    def _frames_of_a_call(self, settings: Settings) -> list[int]:
+        """The shape of the input that takes frames."""
+        shape = [side if isinstance(side, int) else 0 for side in self._sides[self._ports.frames]]
+        shape[-1] = shape[-1] or settings.sets.get(self._ports.frames, 1)
+        free = [place for place, side in enumerate(shape[:-1]) if not side]
+        found = [side or 1 for side in shape]
+        fixed = int(np.prod(found[:-1]))
+        if settings.window and fixed != settings.window:
+            if not free or fixed != 1:
+                expected = f"{fixed}: so many frames the file takes in a call"
+                raise ValueError(f"--window: {settings.window}, expected {expected}")
+            found[free[0] if self._is_time_first() else free[-1]] = settings.window
+        return found
 
     def _is_time_first(self) -> bool:
         """Whether the first free side is called after time: recurrences of the standard want (time, batch, features),
         frameworks export (batch, time, features)."""
-        first = next(one for one in self._session.get_inputs() if one.name == self._ports.frames).shape[0]
+        first = self._sides[self._ports.frames][0]
         return isinstance(first, str) and any(word in first.lower() for word in ("time", "seq", "frame", "step"))
 
     @property
@@ -109,9 +130,13 @@ class OnnxOrigin(Origin):
 
     def reset(self) -> None:
         self._held = dict(self._fresh)
+        self._newest = np.zeros((1, self._overlap), np.float32)
 
     def run(self, frames: Float32) -> Float32:
-        feeds = {self._ports.frames: frames.reshape(self._shape), **self._held}
+        if self._overlap:  # of one frame a call
+            frames = np.concatenate([self._newest, frames], axis=1)
+            self._newest = frames[:, -self._overlap :]
+        feeds = {self._ports.frames: frames.reshape(self._shape), **self._held, **self._chosen}
         names = [self._shown, *self._ports.states.values()]
         try:
             shown, *after = self._session.run(names, feeds)
@@ -119,4 +144,12 @@ class OnnxOrigin(Origin):
             raise ValueError(f"{self.engine} failed: {one_line(error)}") from None
         self._held = dict(zip(self._ports.states, after))
         answers: Float32 = np.asarray(shown, np.float32)
-        return answers.reshape(-1, answers.shape[-1] if answers.ndim else 1)
+        if answers.ndim > 1:
+            return answers.reshape(-1, answers.shape[-1])
+        return answers.reshape(1, -1) if self._count == 1 else answers.reshape(-1, 1)
+
+
+def _dtype(said: str) -> np.dtype[Any]:
+    """Of onnxruntime's word for an input, such as tensor(int64)."""
+    word = said.removeprefix("tensor(").removesuffix(")")
+    return np.dtype("float32" if word == "float" else word)

@@ -24,9 +24,9 @@ from edgelstm.runtime.frame import Float32
 VERSION = 1
 LIMIT = 1e-5
 """Of the largest difference: of probabilities, and of scores in shares of the largest of them, where above 1."""
-OTHERS, MOST = 4, 5e-4
-"""Where the model's own float32 is further from float64, so may be another engine's, in another order of sums: as
-many times as far, up to the most, beyond which nothing can be told."""
+OTHERS, MOST, LOST = 8, 5e-4, 1.25e-4
+"""Where the model's own float32 is off float64, another engine is in another order of sums: by up to so many times as
+much, which is the limit then, up to the most. Where its own is lost, nothing can be told."""
 CALLS_AGAIN = 50
 """After a reset."""
 FRAMES = 3000
@@ -120,8 +120,9 @@ def made_up(model: Model) -> list[Float32]:
 def _limit(answers: Floats, activation: str, own_error: float) -> float | None:
     """None where the model's own float32 is so far off that nothing can be told."""
     unit = 1.0 if activation != "linear" else max(1.0, float(np.abs(answers).max(initial=0.0)))
-    limit = max(LIMIT, OTHERS * own_error / unit)
-    return limit * unit if limit <= MOST else None
+    if own_error > LOST * unit:
+        return None
+    return unit * min(MOST, max(LIMIT, OTHERS * own_error / unit))
 
 
 def _compare(ledger: Ledger, name: str, model: Model, scores: Floats, found: Float32, own_error: float = 0.0) -> None:

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.importers.choices import Choices, Timing
-from edgelstm.layers import GRU, L2, LSTM, Activation, Affine, Conv, Dense, Layer
+from edgelstm.layers import GRU, LSTM, Activation, Affine, Context, Conv, Dense, Joining, Layer, LayerNorm
 from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
 from edgelstm.model import Answer, Model, Normalize, OutputActivation
-from edgelstm.road import lay
+from edgelstm.road import INPUT, lay
 from edgelstm.tasks import CLASSIFY, Regress, Tags, Task
 
 Word = Function
+_INTEGER = ("lstm", "gru", "conv", "dense", "context")
+"""Kinds of layers that int8 holds: a model of these alone gets no other."""
+_LARGEST_DIAGONAL = 256
 Floats = NDArray[np.floating[Any]]
 
 
@@ -27,9 +30,17 @@ class Scale:
 
     factor: Floats  # (channels,)
     offset: Floats  # (channels,)
+    rows: int = 1  # of what it scales
 
 
-Step = Layer | Normalize | Scale | Word
+@dataclass(frozen=True)
+class Tag:
+    """What the steps so far give goes by this name in the `of` and `other` of later layers."""
+
+    name: str
+
+
+Step = Layer | Normalize | Scale | Word | Tag
 
 
 def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices, name: str) -> Model:
@@ -40,12 +51,7 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
     if rest and (last_word := rest[-1]) in ("softmax", "sigmoid"):
         activation = "softmax" if last_word == "softmax" else "sigmoid"
         rest = rest[:-1]
-    layers = _layers(rest, features)
-    last = layers[-1] if layers else None
-    if isinstance(last, L2):  # floats alone, as what takes it then may be
-        layers.append(_unchanged(lay(features, tuple(layers))[-1].result.channels))
-    elif not (isinstance(last, Dense) and last.activation == "linear"):
-        layers.append(_same(lay(features, tuple(layers))[-1].result.size if layers else features))
+    layers = _Builder(features, rest).layers()
     stride = lay(features, tuple(layers))[-1].stride
     if timed.window % stride:
         raise ValueError(f"--window: {timed.window}, expected a multiple of {stride}: the scores come so often")
@@ -76,49 +82,125 @@ def _normalize(steps: list[Step], features: int) -> tuple[Normalize, list[Step]]
     first = steps[0] if steps else None
     if isinstance(first, Normalize):
         return first, steps[1:]
-    if isinstance(first, Scale) and (np.abs(first.factor) > 0).all() and (first.factor > 0).all():
+    is_read = any(INPUT in (step.of, getattr(step, "other", "")) for step in steps if isinstance(step, Layer))
+    if isinstance(first, Scale) and (first.factor > 0).all() and not is_read:
         return Normalize(_float32(-first.offset / first.factor), _float32(1 / first.factor)), steps[1:]
     return Normalize(np.zeros(features, np.float32), np.ones(features, np.float32)), steps
 
 
-def _layers(steps: list[Step], features: int) -> list[Layer]:
-    """Activations become part of the layer before them, scales of the one before or behind."""
-    layers: list[Layer] = []
-    waiting: Scale | None = None  # for the layer behind it
-    for step in steps:
+class _Builder:
+    """Activations become part of the layer before them, scales of the one before or behind; not across a tag, whose
+    result others take as it is."""
+
+    def __init__(self, features: int, steps: Sequence[Step]):
+        self._features, self._steps = features, steps
+        self._layers: list[Layer] = []
+        self._waiting: Scale | None = None  # for the layer behind it
+        self._tags: dict[str, int] = {}  # → number of layers up to that result
+        self._floats = any(isinstance(step, Layer) and step.kind not in _INTEGER for step in steps)
+
+    def layers(self) -> list[Layer]:
+        """At the end a linear layer that gives the scores, and one that keeps what layers behind the last state read
+        of those before it."""
+        for step in self._steps:
+            self._add(step)
+        self._flush()
+        last = self._layers[-1] if self._layers else None
+        if not (isinstance(last, Affine) or (isinstance(last, Dense) and last.activation == "linear")):
+            size = self._size()
+            self._layers.append(_unchanged(size) if self._floats else _same(size))
+        self._keep()
+        return self._named()
+
+    def _add(self, step: Step) -> None:
         if isinstance(step, Normalize):  # not first: a scale as any other
             step = Scale(1 / step.std.astype(np.float64), -step.mean.astype(np.float64) / step.std)
-        if isinstance(step, Layer):
-            if waiting is not None and (scaled := _scaled_input(step, waiting)) is not None:
-                step, waiting = scaled, None
-            layers += [*([] if waiting is None else [_diagonal(waiting)]), step]
-            waiting = None
+        if isinstance(step, Tag):
+            self._flush()
+            self._tags[step.name] = len(self._layers)
+        elif isinstance(step, Layer):
+            self._add_layer(step)
         elif isinstance(step, Scale):
-            if waiting is not None:
-                step = Scale(waiting.factor * step.factor, waiting.offset * step.factor + step.offset)
-                waiting = None
-            scaled = _scaled_output(layers[-1], step) if layers else None
-            if scaled is None:
-                waiting = step
-            else:
-                layers[-1] = scaled
+            self._add_scale(step)
         elif step == "relu":
-            layers += [] if waiting is None else [_diagonal(waiting)]
-            waiting = None
-            _add_relu(layers, features)
+            self._flush()
+            self._add_relu()
         else:
-            layers += [*([] if waiting is None else [_diagonal(waiting)]), Activation(step)]
-            waiting = None
-    return layers if waiting is None else [*layers, _diagonal(waiting)]
+            self._flush()
+            self._layers.append(Activation(step))
 
+    def _add_layer(self, layer: Layer) -> None:
+        waiting, scaled = self._waiting, None
+        if waiting is not None and not layer.of and not isinstance(layer, Joining):
+            scaled = _scaled_input(layer, waiting)
+        if scaled is None:
+            self._flush()
+        self._waiting = None
+        self._layers.append(layer if scaled is None else scaled)
 
-def _add_relu(layers: list[Layer], features: int) -> None:
-    last = layers[-1] if layers else None
-    if isinstance(last, Dense | Conv) and last.activation == "linear":
-        layers[-1] = replace(last, activation="relu")
-        return
-    size = lay(features, tuple(layers))[-1].result.size if layers else features
-    layers.append(replace(_same(size), activation="relu"))
+    def _add_scale(self, step: Scale) -> None:
+        if (waiting := self._waiting) is not None:
+            offset = waiting.offset * step.factor + step.offset
+            step = Scale(waiting.factor * step.factor, offset, step.rows)
+        self._waiting = None
+        scaled = _scaled_output(self._layers[-1], step) if self._layers and not self._is_tagged() else None
+        if scaled is None:
+            self._waiting = step
+        else:
+            self._layers[-1] = scaled
+
+    def _flush(self) -> None:
+        """What waits for a layer that could take it becomes one."""
+        if self._waiting is not None:
+            self._layers.append(_diagonal(self._waiting))
+        self._waiting = None
+
+    def _is_tagged(self) -> bool:
+        return len(self._layers) in self._tags.values()
+
+    def _add_relu(self) -> None:
+        last = self._layers[-1] if self._layers else None
+        if isinstance(last, Dense | Conv) and last.activation == "linear" and not self._is_tagged():
+            self._layers[-1] = replace(last, activation="relu")
+        elif self._floats:
+            self._layers.append(Activation("relu"))
+        else:
+            self._layers.append(replace(_same(self._size()), activation="relu"))
+
+    def _size(self) -> int:
+        return lay(self._features, tuple(self._named()))[-1].result.size if self._layers else self._features
+
+    def _named(self) -> list[Layer]:
+        """The layers with names of the road where they have tags."""
+        counts: dict[str, int] = {}
+        names = [INPUT]
+        found: list[Layer] = []
+        for layer in self._layers:
+            before = names[-1]
+            counts[layer.kind] = counts.get(layer.kind, -1) + 1
+            names.append(f"{layer.kind}{counts[layer.kind]}")
+            of = names[self._tags[layer.of]] if layer.of in self._tags else layer.of
+            layer = replace(layer, of="" if of == before else of)
+            if isinstance(layer, Joining) and layer.other in self._tags:
+                layer = replace(layer, other=names[self._tags[layer.other]])
+            found.append(layer)
+        return found
+
+    def _keep(self) -> None:
+        """Behind the last layer that reads what no state keeps, a context of its rows does."""
+        road = lay(self._features, tuple(self._named()))
+        head = 1 + max((place for place, at in enumerate(road) if at.parts), default=-1)
+        kept = {at.name for at in road[:head] if at.keeps_result} | {at.name for at in road[head:]}
+        readers = [place for place, at in enumerate(road) if place >= head and not kept.issuperset(at.reads)]
+        if not head or not readers:
+            return
+        last = readers[-1]
+        result = road[last].result
+        channels = result.channels if result.rows > 1 else 0
+        self._layers.insert(last + 1, Context(result.rows, channels=channels))
+        self._tags = {name: count + (count > last) for name, count in self._tags.items()}
+        if last + 2 == len(self._layers):
+            self._layers.append(_unchanged(result.size))
 
 
 def _same(size: int) -> Dense:
@@ -131,16 +213,21 @@ def _same(size: int) -> Dense:
 
 
 def _unchanged(channels: int) -> Affine:
-    """The same, of a product for each value."""
+    """The same, of a product for each value: floats alone, as what takes it then may be."""
     return Affine(np.ones(channels, np.float32), np.zeros(channels, np.float32))
 
 
-def _diagonal(scale: Scale) -> Dense:
+def _diagonal(scale: Scale) -> Layer:
+    if scale.rows > 1 or scale.factor.size > _LARGEST_DIAGONAL:
+        return Affine(_float32(scale.factor), _float32(scale.offset))
     return Dense(np.diag(_float32(scale.factor)), _float32(scale.offset))
 
 
 def _scaled_output(layer: Layer, scale: Scale) -> Layer | None:
     """`layer` with `scale` behind it; None where that is no such layer."""
+    if isinstance(layer, LayerNorm) and layer.gamma.size == scale.factor.size:
+        gamma, beta = layer.gamma.astype(np.float64), layer.beta.astype(np.float64)
+        return replace(layer, gamma=_float32(gamma * scale.factor), beta=_float32(beta * scale.factor + scale.offset))
     if not isinstance(layer, Dense | Conv) or layer.activation != "linear" or layer.b.size != scale.factor.size:
         return None
     W, b = layer.W.astype(np.float64), layer.b.astype(np.float64)
@@ -150,7 +237,7 @@ def _scaled_output(layer: Layer, scale: Scale) -> Layer | None:
 
 def _scaled_input(layer: Layer, scale: Scale) -> Layer | None:
     """`layer` with `scale` before it; None where that is no such layer."""
-    if not isinstance(layer, Dense | LSTM | GRU) or layer.W.shape[1] != scale.factor.size:
+    if not isinstance(layer, Dense | LSTM | GRU) or layer.W.shape[1] != scale.factor.size or scale.rows > 1:
         return None
     W, b = layer.W.astype(np.float64), layer.b.astype(np.float64)
     return replace(layer, W=_float32(W * scale.factor), b=_float32(b + W @ scale.offset))

@@ -1,0 +1,101 @@
+"""The standard's recurrent operators, LSTM and GRU, as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgelstm.importers import cells
+from edgelstm.importers.forms import Floats
+from edgelstm.importers.graph import Array, Graph, Node
+from edgelstm.layers import GRU, LSTM
+
+RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
+_PLAIN: Mapping[str, tuple[str, ...]] = {
+    "LSTM": ("Sigmoid", "Tanh", "Tanh"),
+    "DynamicQuantizeLSTM": ("Sigmoid", "Tanh", "Tanh"),
+    "GRU": ("Sigmoid", "Tanh"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrent:
+    """fresh: whether it begins every call from states of its own."""
+
+    layer: LSTM | GRU
+    fresh: bool
+
+
+def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
+    """ValueError, naming the node, for what no layer of ours does."""
+    _check(node)
+    arrays = _arrays(graph, node)
+    W, R, b, rb = _weights(node, arrays, 3 if node.op == "GRU" else 4)
+    states = [_state(graph, frames, node, place) for place in ((5,) if node.op == "GRU" else (5, 6))]
+    fresh = any(is_own for is_own, _ in states)
+    first = [None if values is None or not values.any() else values for _, values in states]
+    if node.op == "GRU":
+        after = bool(node.attributes.get("linear_before_reset"))
+        return Recurrent(cells.gru(W, R, b, rb, reset="after" if after else "before", h0=first[0]), fresh)
+    return Recurrent(cells.lstm(W, R, b, rb, gates="iofg", h0=first[0], c0=first[1]), fresh)
+
+
+def _check(node: Node) -> None:
+    attributes = node.attributes
+    if attributes.get("direction", "forward") != "forward":
+        raise ValueError(f"{node.label}: {attributes['direction']!s:.20}; a stream has no end to read back from")
+    for name in ("clip", "input_forget", "layout"):
+        if attributes.get(name):
+            raise ValueError(f"{node.label}: attribute {name} is not supported")
+    words = tuple(attributes.get("activations") or _PLAIN[node.op])
+    if words != _PLAIN[node.op]:
+        raise ValueError(f"{node.label}: activations {', '.join(map(str, words))}, expected {_PLAIN[node.op]}")
+    if node.input(7):
+        raise ValueError(f"{node.label}: input P (peepholes) is not supported")
+
+
+def _arrays(graph: Graph, node: Node) -> list[Array | None]:
+    """W, R and B as the standard's LSTM and GRU have them."""
+    W, R, B = (graph.constant(node.input(place)) for place in (1, 2, 3))
+    if node.op != "DynamicQuantizeLSTM" or W is None or R is None:
+        return [W, R, B]
+    found: list[Array | None] = []
+    for array, place in ((W, 8), (R, 10)):
+        scale, zero = graph.constant(node.input(place)), graph.constant(node.input(place + 1))
+        if scale is None or zero is None or array.ndim != 3 or len(array) != 1:
+            raise ValueError(f"{node.label}: scales of its weights that are no constants")
+        if {scale.size, zero.size} - {1, array.shape[2]}:
+            raise ValueError(f"{node.label}: {scale.size} scales of weights {array.shape}, expected one or one a row")
+        whole = (array[0].astype(np.float64) - zero.reshape(-1).astype(np.float64)) * scale.reshape(-1)
+        found.append(whole.T[None])
+    return [*found, B]
+
+
+def _weights(node: Node, arrays: list[Array | None], gates: int) -> list[Floats]:
+    """W, R and both biases of a node of a recurrence."""
+    if arrays[0] is None or arrays[1] is None or (node.input(3) and arrays[2] is None):
+        raise ValueError(f"{node.label}: weights that are no constants")
+    if any(array is not None and (array.ndim < 2 or len(array) != 1) for array in arrays):
+        raise ValueError(f"{node.label}: weights of more than one direction")
+    W, R = arrays[0][0], arrays[1][0]
+    both = np.zeros(2 * len(W)) if arrays[2] is None else arrays[2][0]
+    if W.ndim != 2 or R.ndim != 2 or len(W) % gates or both.shape != (2 * len(W),):
+        raise ValueError(f"{node.label}: weights {W.shape}, {R.shape} and biases {both.shape} do not fit")
+    return [W, R, *np.split(both, 2)]
+
+
+def _state(graph: Graph, frames: str, node: Node, place: int) -> tuple[bool, Floats | None]:
+    """The state that a node begins with: (whether it is its own, its values; None for zeros, or an input's)."""
+    name = node.input(place)
+    if not name:
+        return True, None
+    constant = graph.constant(name)
+    if constant is not None:
+        return True, constant.reshape(-1).astype(np.float64)
+    while (maker := graph.makers.get(name)) is not None:
+        name = maker.input(0)
+    if name not in graph.inputs or name == frames:
+        raise ValueError(f"{node.label}: begins with what the graph computes, expected an input or a constant")
+    return False, None
