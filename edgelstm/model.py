@@ -19,6 +19,7 @@ from edgelstm.covariance import Covariance
 from edgelstm.layers import Affine, Dense, Layer
 from edgelstm.layers.layer import Float32, check_choice, check_whole, checked_array
 from edgelstm.road import MAX_STRIDE, Placed, check_road, lay
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.tasks import CLASSIFY, Task
 
 OutputActivation = Literal["softmax", "sigmoid", "linear"]
@@ -134,6 +135,7 @@ class Model:
     labels: tuple[str, ...] = ()  # one per output, or none
     label_units: tuple[str, ...] = ()  # of what outputs tell, one per output, or none
     thresholds: tuple[float, ...] = ()  # one per output, or none: from which probability on a sigmoid's label is said
+    events: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))  # label → when it is an event
     feature_names: tuple[str, ...] = ()  # one per feature, or none
     feature_units: tuple[str, ...] = ()  # one per feature, or none
     sample_rate: float = 0.0  # frames per second; 0 = unknown

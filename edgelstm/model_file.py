@@ -34,6 +34,7 @@ from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.layers import KINDS, Layer
 from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, OutputActivation, Pooling, Ranges
 from edgelstm.records import Bounds, Length
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.tasks import read_task
 
 FORMAT = "edgelstm-model"
@@ -73,6 +74,7 @@ class _Header:
     task: dict[str, object] = field(default_factory=dict)  # files of before classify
     thresholds: tuple[float, ...] = ()  # files of before have none
     label_units: tuple[str, ...] = ()  # files of before have none
+    events: dict[str, Rule] = field(default_factory=dict)  # files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -100,6 +102,7 @@ def save_model(model: Model, path: Path | str) -> None:
         task=model.task.to_json(),
         thresholds=model.thresholds,
         label_units=model.label_units,
+        events=dict(model.events),
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -175,6 +178,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         answer=Answer(header.answer.pooling, header.answer.window, header.answer.hop),
         task=read_task(header.task, "header: task"),
         thresholds=header.thresholds,
+        events=header.events,
         labels=header.labels,
         label_units=header.label_units,
         feature_names=header.feature_names,

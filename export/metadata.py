@@ -15,6 +15,7 @@ from edgelstm.layers import Context, Layer
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.records import to_json
 from edgelstm.road import Placed
 from edgelstm.runtime.description import Precision
 
@@ -64,6 +65,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "provenance": {name: value for name, value in source.provenance.items() if name != "seen"},  # no board asks
         **({"label_units": list(source.label_units)} if source.label_units else {}),
         **({"thresholds": list(source.thresholds)} if source.thresholds else {}),
+        **({"events": {label: to_json(rule) for label, rule in source.events.items()}} if source.events else {}),
         **({"feature_range": [list(pair) for pair in source.feature_range]} if source.feature_range else {}),
     }
 

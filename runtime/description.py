@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgelstm.runtime.answering import Answering
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.runtime.pooling import Activation, Pooling, PoolingKind, additions
 
 KEY = "edgelstm"
@@ -42,6 +44,7 @@ class Description:
     stride: int  # in frames: the last layer runs at every `stride`-th
     sample_rate: float  # frames per second; 0 = unknown
     thresholds: tuple[float, ...] = ()  # one per output, of sigmoids; none: 0.5
+    events: Mapping[str, Rule] = field(default_factory=dict)  # label → when it is one; of those that are watched
 
     @property
     def answering(self) -> Answering:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isclose
 from typing import Annotated, Any, Literal
 
 from edgelstm.records import Bounds, from_json, parse_json
 from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description, Precision
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.runtime.layer import MAX_WIDTH
 from edgelstm.runtime.layers import MAX_STRIDE
 from edgelstm.runtime.pooling import Activation
@@ -43,6 +44,7 @@ class _Told:
     feature_units: tuple[str, ...] = ()
     feature_range: tuple[tuple[float, float], ...] = ()
     thresholds: tuple[Annotated[float, Bounds(0, 1)], ...] = ()
+    events: dict[str, Rule] = field(default_factory=dict)
     normalize: _Normalize | None = None
     provenance: dict[str, object] | None = None
 
@@ -128,6 +130,7 @@ def read_metadata_beside(text: bytes, header: Description) -> Description:
         feature_names=names,
         sample_rate=rate,
         thresholds=said.thresholds,
+        events=said.events,
     )
 
 
@@ -178,4 +181,5 @@ def read_metadata(text: str | bytes) -> Description:
         stride=found.stride,
         sample_rate=found.sample_rate,
         thresholds=found.thresholds,
+        events=found.events,
     )

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
@@ -16,6 +16,8 @@ import numpy as np
 from edgelstm.runtime.anomaly import Detector
 from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
+from edgelstm.runtime.events.asked import ANOMALY
+from edgelstm.runtime.events.events import Event, Events
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
@@ -114,7 +116,7 @@ class Answers:
     tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
     thresholds: as `thresholds_of` gives them; else the model's own.
     beside: what makes scores of the answers of a model that tells anomalies, or values of those of one that takes and
-    tells changes.
+    tells changes. events: what begins and ends by the answers, told behind them.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Answers:
         tells_unusual: bool = True,
         thresholds: Sequence[float] | None = None,
         beside: Detector | Changes | None = None,
+        events: Events | None = None,
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -139,7 +142,7 @@ class Answers:
         self._labels = model.output_names
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
         self._base = 0  # frames before the stream began anew, the missing ones among them
-        self._beside = beside
+        self._beside, self._events = beside, events
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
 
@@ -163,7 +166,9 @@ class Answers:
 
     def begin_anew(self, frames: int, missing: int) -> None:
         """The stream is to be reset after `frames`; `missing` more never came. Both count on."""
-        self._base += frames + missing
+        whole = self._base + frames
+        self._put_events([] if self._events is None else self._events.reset(whole))
+        self._base = whole + missing
         if self._beside is not None:
             self._beside.reset()
 
@@ -176,13 +181,25 @@ class Answers:
         """output (outputs,): the answer as of `frame`, counted from 1 since the stream began anew."""
         self.count += 1
         answer = self._when(frame)
-        answer |= self._scored(self._detector) if self._detector is not None else self._told(output)
+        scores: Mapping[str, float] | None
+        if self._detector is not None:
+            told, scores = self._scored(self._detector)
+        else:
+            told, scores = self._told(output)
+        answer |= told
         if self._unusual is not None and (unusual := self._unusual.take()):
             answer["unusual"] = unusual
         try:
             self._put(answer)
         except ValueError:
             raise _not_finite(frame) from None
+        if self._events is not None and scores is not None:
+            self._put_events(self._events.update(self._base + frame, scores))
+
+    def _put_events(self, events: Sequence[Event]) -> None:
+        for event in events:
+            when = self._when(event.frame - self._base)
+            self._put({"event": event.kind, **when, "label": event.label, "score": float(f"{event.score:.6g}")})
 
     def _when(self, frame: int) -> dict[str, Any]:
         whole = self._base + frame
@@ -193,13 +210,15 @@ class Answers:
         self._out.write(line.encode() + b"\n")
         self._out.flush()
 
-    def _scored(self, detector: Detector) -> dict[str, Any]:
+    def _scored(self, detector: Detector) -> tuple[dict[str, Any], Mapping[str, float] | None]:
+        """What is said, and the scores that events are made of; none at the start."""
         score, (limit,) = detector.score, self._thresholds
         if score is None:
-            return {"anomaly": False, "score": None}
-        return {"anomaly": score >= limit, "score": float(f"{score:.6g}")}
+            return {"anomaly": False, "score": None}, None
+        return {"anomaly": score >= limit, "score": float(f"{score:.6g}")}, {ANOMALY: score}
 
-    def _told(self, output: Float32) -> dict[str, Any]:
+    def _told(self, output: Float32) -> tuple[dict[str, Any], Mapping[str, float]]:
+        """As above."""
         answer: dict[str, Any] = {}
         if self._changes is not None:
             output = self._changes.values(output)
@@ -215,7 +234,7 @@ class Answers:
             answer["probabilities"] = figures
         else:
             answer["values"] = figures
-        return answer
+        return answer, figures
 
 
 def _not_finite(frame: int) -> ValueError:

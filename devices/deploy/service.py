@@ -139,6 +139,8 @@ def new_stream(
 
 
 def serve(folder: Path) -> int:
+    from edgelstm.runtime.events.asked import rules_of
+    from edgelstm.runtime.events.events import Events
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.source import FrameFormat
@@ -165,8 +167,14 @@ def serve(folder: Path) -> int:
             form = FrameFormat(model.features, model.feature_names, syntax, model.sample_rate)
             with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
                 _tell_systemd("READY=1")
+                rules = rules_of(model)
                 answers = Answers(
-                    model, out, tells_unusual=settings.tells_unusual, thresholds=thresholds, beside=beside
+                    model,
+                    out,
+                    tells_unusual=settings.tells_unusual,
+                    thresholds=thresholds,
+                    beside=beside,
+                    events=Events(rules, model.sample_rate) if rules else None,
                 )
                 stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
         except StopSignal:

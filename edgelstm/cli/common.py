@@ -74,6 +74,18 @@ def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def event_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--event`, as `events`: texts that `runtime.events.asked` reads."""
+    return click.option(
+        "--event",
+        "events",
+        multiple=True,
+        metavar="LABEL[:SETTINGS]",
+        help="Tell when LABEL begins and ends. SETTINGS: threshold=P, release, smooth, least, refractory, warm-up, "
+        "by commas, or P alone; without a label, of all; may be repeated.  [default: MODEL's own]",
+    )(function)
+
+
 @contextmanager
 def of_options(window: str = "--window") -> Iterator[None]:
     """A ValueError whose line begins with an option's name is a UsageError. window: as for `answer_options`."""

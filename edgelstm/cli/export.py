@@ -15,6 +15,7 @@ from edgelstm.cli.common import (
     GATE_FAILED,
     answer_options,
     check_output,
+    event_option,
     files_read,
     listed_problems,
     naming,
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 )
 @answer_options()
 @threshold_option
+@event_option
 @click.option("--licence", help="Of the model, for the file's metadata, such as Apache-2.0. [default: MODEL's own]")
 @click.option("--no-verify", is_flag=True, help="Do not run the file in its engine.")
 @click.option(
@@ -97,6 +99,7 @@ def command(
     window: int | None,
     hop: int | None,
     thresholds: tuple[str, ...],
+    events: tuple[str, ...],
     licence: str | None,
     no_verify: bool,
     accept_loss: bool,
@@ -109,6 +112,7 @@ def command(
     scores are off by at most twice what --list states. The proof is stored beside the file as FILE.proof.json.
 
     The file's own answers are MODEL's, or as --hop, --window, --pooling and --threshold say; the proof judges those.
+    What --event says is kept in the file for streams.
     """
     import numpy as np
 
@@ -127,7 +131,7 @@ def command(
     source = load_model(model)
     _check_outputs(files, [path for path in (model, data) if path is not None])
     with of_options():
-        source = answering(source, pooling, window, hop, thresholds)
+        source = answering(source, pooling, window, hop, thresholds, events)
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:

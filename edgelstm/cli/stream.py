@@ -13,6 +13,7 @@ from edgelstm.cli.common import (
     answer_options,
     check_output,
     check_state_options,
+    event_option,
     of_options,
     state_options,
     syntax_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @state_options(default_age=None)
 @answer_options()
 @threshold_option
+@event_option
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
@@ -64,6 +66,7 @@ def command(
     window: int | None,
     hop: int | None,
     thresholds: tuple[str, ...],
+    events: tuple[str, ...],
     memory_limit: int | None,
     no_unusual: bool,
     **source: Any,
@@ -88,6 +91,8 @@ def command(
       "unusual"  features that since the last answer had values far outside of
                  what training saw; left out where there is none
 
+    With --event, a label that begins or ends is a line of its own, {"event": "start", "label": …, "score": …}.
+
     A column (or field) of times that is no feature is held against the sample rate: another rate, holes and steps
     back are one remark on stderr, with both rates or the lines.
 
@@ -100,12 +105,15 @@ def command(
     Example:
       edgelstm stream model.elstm recording.csv
       tail -f sensor.ndjson | edgelstm stream model.elstm | head -3
+      edgelstm stream model.elstm sound.csv --event cough:0.8,refractory=5
       edgelstm stream model.elstm --serial /dev/ttyUSB0 --baud 9600
       edgelstm stream sound.elstm --microphone plughw:CARD=Mic --card-rate 48000
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.events.asked import rules_of
+    from edgelstm.runtime.events.events import Events
     from edgelstm.runtime.gaps import Gaps
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
@@ -136,6 +144,7 @@ def command(
     with of_options():
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
+        rules = rules_of(opened, events)
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
     with of_options():
         check_answering(stream)
@@ -164,7 +173,14 @@ def command(
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
-        answers = Answers(opened, sys.stdout.buffer, tells_unusual=not no_unusual, thresholds=limits, beside=beside)
+        answers = Answers(
+            opened,
+            sys.stdout.buffer,
+            tells_unusual=not no_unusual,
+            thresholds=limits,
+            beside=beside,
+            events=Events(rules, opened.sample_rate) if rules else None,
+        )
         gaps = Gaps(opened.sample_rate)
         try:
             way = syntax_for(opened.metadata, syntax)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,11 @@ from edgelstm.cli import main
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
+from edgelstm.model_file import load_model, save_model
 from edgelstm.runtime import Model as RuntimeModel
+from edgelstm.runtime.events.asked import changed_rules
+from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.sources.source import Gap, Source
 from edgelstm.runtime.streaming import Answers, stream_frames
@@ -170,3 +175,57 @@ def test_what_is_asked_wrongly_is_one_line(run, arguments, problem):
     assert (code, lines) == (2, [])
     assert err.startswith(f"edgelstm: {problem}")
     assert err.count("\n") == 1
+
+
+def test_events_are_told_behind_their_answers_and_end_with_a_gap(files, sound):
+    """Against a walk over the answers by hand: a mean of two from 0.5 on, that ends below 0.4."""
+    model, out = RuntimeModel(files / "model.elstm"), io.BytesIO()
+    rules = changed_rules({}, ["yes:smooth=2,refractory=0", "no:threshold=0,smooth=1,refractory=0"], ("yes", "no"))
+    gaps = {105: Gap("was away", 1.0)}
+    answers = Answers(model, out, events=Events(rules, 8000))
+    stream_frames(model.stream(), Broken(sound.astype(np.float32), gaps), answers, limit=None, rate=0)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    is_on, before, expected = False, 0.0, []
+    for line in lines:
+        if line.get("event") == "gap":
+            expected += [("end", line["frame"])] if is_on else []
+            is_on, before = False, 0.0
+        elif "event" not in line:
+            score, before = (line["probabilities"]["yes"] + before) / 2, line["probabilities"]["yes"]
+            full = line["frame"] not in (10, 8115)  # one of two
+            if (not is_on and score >= 0.5 and full and line["probabilities"]["yes"] >= 0.5) or (
+                is_on and score < 0.4
+            ):
+                is_on = not is_on
+                expected.append(("start" if is_on else "end", line["frame"]))
+    found = [(line["event"], line["frame"]) for line in lines if line.get("label") == "yes" and "event" in line]
+    assert {kind for kind, _ in found} == {"start", "end"}
+    assert [kind for kind, _ in found] == [kind for kind, _ in expected]
+    always = [(line["event"], line["frame"]) for line in lines if line.get("label") == "no" and "event" in line]
+    assert always == [("start", 10), ("end", 105), ("start", 8115)]
+
+
+def test_events_are_kept_in_the_file_and_changed_when_asked(run, files, capfd):
+    save_model(replace(built(), events={"yes": Rule(0.0, smooth=1)}), files / "model.npz")
+    assert load_model(files / "model.npz").events == {"yes": Rule(0.0, smooth=1)}
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(files / "model.npz"), "-o", str(files / "kept.onnx"), "--format", "onnx", "--precision",
+              "float32", "--no-verify", "--event", "no:threshold=0,smooth=1"])  # fmt: skip
+    assert not ended.value.code
+    capfd.readouterr()
+    (files / "kept.elstm").write_bytes(encode(replace(built(), events={"no": Rule(0.0, smooth=1)})))
+
+    def started(*arguments):
+        _, lines, _ = run(*arguments, "--wav", "x.wav", "--limit", "1")
+        return {line["label"] for line in lines if line.get("event") == "start"}
+
+    assert started("kept.onnx") == {"yes", "no"}
+    assert started("kept.elstm") == {"no"}
+    assert started("kept.elstm", "--event", "yes:threshold=0,smooth=1") == {"no", "yes"}
+    assert started("kept.elstm", "--event", ":1.0") == set()
+    assert started("model.elstm") == set()
+
+
+def test_an_event_that_there_is_not_is_one_line(run):
+    code, _, err = run("model.elstm", "--wav", "x.wav", "--event", "maybe")
+    assert (code, err) == (2, "edgelstm: --event: 'maybe', expected one of yes, no (see edgelstm stream --help)\n")

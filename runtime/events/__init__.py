@@ -1,0 +1,1 @@
+"""Answers into events: when something begins and when it ends. Pure; frames, not clocks."""
