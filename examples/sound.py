@@ -1,9 +1,9 @@
 """Sound for the examples that listen: WAV files as samples of -1 to 1, at the rate that a model wants.
 
-python examples/sound.py a.wav b.wav --rate 16000 --frame 512 -o frames.npz
+python examples/sound.py a.wav b.wav --rate 16000 --frame 512 --past 64 -o frames.npz
 
 writes what `edgelstm import --data`, `calibrate` and `export --data` take for a model whose frames are so many
-samples.
+samples, with some of those before them in front.
 """
 
 from __future__ import annotations
@@ -60,9 +60,11 @@ def resampled(samples: Samples, old: int, new: int) -> Samples:
     return found.astype(np.float32)
 
 
-def frames(samples: Samples, size: int) -> Samples:
-    """(count, size), with silence behind the last sample."""
-    return np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
+def frames(samples: Samples, size: int, past: int = 0) -> Samples:
+    """(count, past + size): every `size` samples with `past` before them in front, silence before the first and
+    behind the last."""
+    padded = np.pad(samples, (past, -len(samples) % size))
+    return np.lib.stride_tricks.sliding_window_view(padded, past + size)[::size]
 
 
 def main() -> int:
@@ -70,10 +72,15 @@ def main() -> int:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--rate", type=int, default=16000)
     parser.add_argument("--frame", type=int, default=512)
+    parser.add_argument("--past", type=int, default=0)
+    parser.add_argument("--magnitudes", action="store_true", help="of the Fourier transform of each frame")
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
     try:
-        save_frames(given.output, [frames(read(path, given.rate)[1], given.frame) for path in given.files])
+        found = [frames(read(path, given.rate)[1], given.frame, given.past) for path in given.files]
+        if given.magnitudes:
+            found = [np.abs(np.fft.rfft(one)).astype(np.float32) for one in found]
+        save_frames(given.output, found)
     except (OSError, ValueError, EOFError, wave.Error) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

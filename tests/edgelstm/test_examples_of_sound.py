@@ -16,7 +16,7 @@ from edgelstm.export.elstm import encode
 from edgelstm.importers.choices import Choices
 from edgelstm.importers.read import read_model
 from edgelstm.runtime import Model
-from field_models import RESEMBLYZER, packed, spoken
+from field_models import DTLN, RESEMBLYZER, SILERO, packed, spoken
 from in_process import run
 from torch_files import write_stream
 
@@ -185,6 +185,74 @@ def test_a_capture_plays_a_wav_in_blocks_as_in_one_piece(example, tmp_path: Path
     np.testing.assert_allclose(sound.read(tmp_path / "out.wav")[1], np.clip(whole, -1, 1), atol=1 / 32768)
     for block in (1, 64, 333):
         assert np.array_equal(capture.play(Model(path), samples, block), whole)
+
+
+def test_stretches_of_speech_end_where_it_was_quiet_for_a_while(example) -> None:
+    """In steps of 0.1 s: a breath of one step is none, a word of two is too short, and what is unsure goes on."""
+    told = [0, 0.9, 0.9, 0.9, 0.4, 0.4, 0.9, 0, 0, 0.9, 0.9, 0, 0, 0, 0.6, 0.8, 0.7, 0.9]
+    found = list(example("voice_activity").stretches(told, 0.1, 1.8))
+    np.testing.assert_allclose(found, [(0.07, 0.73), (1.37, 1.8)], atol=1e-9)
+
+
+def talk(sound: ModuleType, path: Path, noise: float = 0.0) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """(samples at 8 kHz, stretches with speech in seconds): a second of silence, then eight digits, three times."""
+    pieces, spans, rng = [], [], np.random.default_rng(1)
+    for speaker in ("george", "theo", "jackson"):
+        pieces.append(np.zeros(8000, np.float32))
+        begin = sum(map(len, pieces))
+        pieces += [sound.read(one)[1] for one in spoken(speaker, 1)[:8]]
+        spans.append((begin / 8000, sum(map(len, pieces)) / 8000))
+    whole = np.concatenate([*pieces, np.zeros(8000, np.float32)])
+    sound.write(path, 8000, (whole + noise * rng.normal(size=len(whole))).astype(np.float32))
+    return whole, spans
+
+
+@pytest.mark.slow
+def test_silero_finds_who_speaks_in_a_wav(example, tmp_path: Path, monkeypatch, capsys) -> None:
+    sound, detector = example("sound"), example("voice_activity")
+    (tmp_path / "vad.onnx").write_bytes(packed(*SILERO))
+    _, spans = talk(sound, tmp_path / "talk.wav")
+    path = exported(tmp_path / "vad.onnx", Choices())
+    assert ran(detector, monkeypatch, path, tmp_path / "talk.wav") == 0
+    found = [tuple(map(float, line.split())) for line in capsys.readouterr().out.splitlines()]
+    at = np.arange(0, spans[-1][1] + 1, 0.01)
+    speech, said = (np.any([(at >= one) & (at < other) for one, other in part], axis=0) for part in (spans, found))
+    assert np.mean(speech == said) > 0.95
+
+
+@pytest.mark.slow
+def test_dtln_cleans_a_wav(example, tmp_path: Path, monkeypatch) -> None:
+    sound, denoise = example("sound"), example("denoise")
+    parts = []
+    for name, packed_in in zip(("masks", "cores"), DTLN):
+        (tmp_path / f"{name}.onnx").write_bytes(packed(*packed_in))
+        parts.append(exported(tmp_path / f"{name}.onnx", Choices()))
+    whole, _ = talk(sound, tmp_path / "noisy.wav", noise=0.02)
+    assert ran(denoise, monkeypatch, *parts, tmp_path / "noisy.wav", tmp_path / "clean.wav") == 0
+    truth = sound.resampled(whole, 8000, 16000)
+
+    def decibels(path: Path) -> float:
+        heard = sound.read(path, 16000)[1]
+        kept = (heard @ truth) / (truth @ truth) * truth
+        return float(10 * np.log10(np.sum(kept**2) / np.sum((heard - kept) ** 2)))
+
+    assert len(sound.read(tmp_path / "clean.wav", 16000)[1]) == len(truth)
+    assert decibels(tmp_path / "clean.wav") > decibels(tmp_path / "noisy.wav") + 5
+
+
+def test_frames_come_with_the_samples_before_them(example, tmp_path: Path, monkeypatch) -> None:
+    sound = example("sound")
+    samples = np.round(RNG.normal(0, 4000, 10)) / 32768
+    sound.write(tmp_path / "a.wav", 8000, samples.astype(np.float32))
+    words = (tmp_path / "a.wav", "--rate", "8000", "--frame", "4", "--past", "2", "-o", tmp_path / "a.npz")
+    assert ran(sound, monkeypatch, *words) == 0
+    padded = np.concatenate([np.zeros(2), samples, np.zeros(2)])
+    with np.load(tmp_path / "a.npz") as found:
+        np.testing.assert_allclose(found["X"], [padded[n : n + 6] for n in (0, 4, 8)], atol=1e-7)
+        assert found["lengths"].tolist() == [3]
+    assert ran(sound, monkeypatch, *words, "--magnitudes") == 0
+    with np.load(tmp_path / "a.npz") as found:
+        np.testing.assert_allclose(found["X"][1], np.abs(np.fft.rfft(padded[4:10])), atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\x10\0\0\0WAVEfmt ", bytes(60)])
