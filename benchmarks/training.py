@@ -56,9 +56,7 @@ def our_step(units: int, in_c: bool) -> Step:
     objective, lengths = Objective("cross-entropy", "mean"), np.full(SEQUENCES, FRAMES)
 
     def step() -> None:
-        run = network.run(parameters, x, {}, memories)
-        _, dscores = objective.loss_and_gradient(run.scores, target, lengths)
-        gradients = run.gradients(dscores)
+        gradients = network.learn(parameters, x, objective, target, lengths, memories=memories).gradients
         clip_by_global_norm(gradients, 1.0)
         adam.step(gradients, 1e-3)
 

@@ -35,13 +35,20 @@ class Learner:
                 }
                 for layer, state in self._states.items()
             }
-        run = self._network.run(parameters, batch.x, drops, self._memories, before, batch.lengths)
+        learned = self._network.learn(
+            parameters,
+            batch.x,
+            self._aims.objective,
+            batch.target,
+            batch.lengths,
+            batch.begins,
+            drops,
+            self._memories,
+            before,
+        )
         if batch.begins is not None:
-            self._states, self._drops = run.after(), drops
-        # Scores come every `stride` frames: lengths and the frames to skip are counted in rows of scores from here.
-        lengths = batch.lengths // self._network.stride
-        loss, dscores = self._aims.objective.loss_and_gradient(run.scores, batch.target, lengths, batch.begins)
-        return loss, run.gradients(dscores)
+            self._states, self._drops = learned.after, drops
+        return learned.loss, learned.gradients
 
 
 def _goes_on(new: Floats, old: Floats, begins: NDArray[np.bool_]) -> Floats:

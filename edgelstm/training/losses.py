@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.tasks.task import Criterion
 from edgelstm.training.config import Loss
@@ -17,25 +17,19 @@ Floats = NDArray[Any]
 _HUBER = 1.0  # deviations of the targets up to which an error counts squared
 
 
-def row_weights(lengths: NDArray[np.int64], rows: int, last: bool, skip: int, dtype: Any) -> Floats:
-    """Weights (rows, B) of scores that add up to 1 for each sequence of `lengths` rows, and are 0 on padding.
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Rows of scores of a batch's sequences that count: those from `first` to before `end`, `share` each."""
 
-    The last row alone, or all after the first `skip`; a sequence no longer than `skip` gets its last.
-    """
-    first = lengths - 1 if last else np.minimum(skip, lengths - 1)
-    t = np.arange(rows)[:, None]
-    counted = (t >= first) & (t < lengths)
-    weights: Floats = (counted / counted.sum(axis=0)).astype(dtype)
-    return weights
+    first: NDArray[np.int64]  # (B,)
+    end: NDArray[np.int64]  # (B,)
+    share: NDArray[np.float64]  # (B,)
 
-
-def piece_weights(lengths: NDArray[np.int64], rows: int, skips: NDArray[np.int64], dtype: Any) -> Floats:
-    """Weights (rows, B) of scores of pieces of recordings, 0 on padding and on the first `skips` of each: all others
-    alike, and 1 together."""
-    t = np.arange(rows)[:, None]
-    counted = (t >= skips) & (t < lengths)
-    weights: Floats = (counted / max(counted.sum(), 1)).astype(dtype)
-    return weights
+    def weights(self, rows: int, dtype: DTypeLike) -> Floats:
+        """The same as weights (rows, B), 0 for what does not count."""
+        t = np.arange(rows)[:, None]
+        weights: Floats = (((t >= self.first) & (t < self.end)) * self.share).astype(dtype)
+        return weights
 
 
 def _cross_entropy(scores: Floats, target: Floats) -> tuple[Floats, Floats]:
@@ -84,6 +78,18 @@ class Objective:
     weights: NDArray[np.float64] | None = None  # (outputs,) of each class, or of each output where it is true
     levels: NDArray[np.float64] | None = None  # (outputs,) quantiles, for the criterion of that name
 
+    def counted(self, lengths: NDArray[np.int64], begins: NDArray[np.bool_] | None = None) -> Counted:
+        """Which rows count of sequences of `lengths` rows, as `loss_and_gradient` takes them.
+
+        Of each sequence the last row alone, or all after the first `skip`, of one that is no longer its last; all
+        sequences alike. Of pieces of recordings all rows after the first `skip`, and all alike.
+        """
+        if begins is None:
+            first = lengths - 1 if self.over == "last" else np.minimum(self.skip, lengths - 1)
+            return Counted(first, lengths, 1 / ((lengths - first) * len(lengths)))
+        first = np.minimum(self.skip * begins, lengths)
+        return Counted(first, lengths, np.full(len(lengths), 1 / max(int((lengths - first).sum()), 1)))
+
     def of_rows(self, scores: Floats, target: Floats) -> tuple[Floats, Floats]:
         """Losses (…, B) and their gradient by scores (…, outputs, B), for targets (…, outputs, B), or (outputs, B)
         for all rows: what each output should say; NaN = not known, and then free."""
@@ -127,10 +133,7 @@ class Objective:
         each sequence, 1 or more. begins (B,): the sequences are pieces of longer ones, and these are the first of
         theirs; the others skip no rows. For `over` frames.
         """
-        if begins is None:
-            weights = row_weights(lengths, len(scores), self.over == "last", self.skip, scores.dtype) / len(lengths)
-        else:
-            weights = piece_weights(lengths, len(scores), self.skip * begins, scores.dtype)
+        weights = self.counted(lengths, begins).weights(len(scores), scores.dtype)
         if self.over in ("mean", "mean+max"):
             return self._of_pooled(scores, target, weights)
         loss, gradient = self.of_rows(scores, target)

@@ -12,7 +12,8 @@ from edgelstm.layers import Layer, Shape
 from edgelstm.road import Placed, lay
 from edgelstm.training.kernels import Compiled, compiled
 from edgelstm.training.layers import Arrays, Floats, Memory, Tape, Trainable
-from edgelstm.training.passes import Parameters, Pass, States
+from edgelstm.training.losses import Objective
+from edgelstm.training.passes import Learned, Parameters, Pass, States
 
 __all__ = ["Memories", "Network", "Parameters", "Pass", "States", "begin", "weights_of"]
 
@@ -85,6 +86,28 @@ class Network:
             tapes.append(tape)
             flow = tape.result * drops[at.name] if at.name in drops else tape.result
         return _TapedPass(self, flow, tapes, drops)
+
+    def learn(
+        self,
+        parameters: Parameters,
+        x: Floats,
+        objective: Objective,
+        target: Floats,
+        lengths: NDArray[np.int64],
+        begins: NDArray[np.bool_] | None = None,
+        drops: Mapping[str, Floats] | None = None,
+        memories: Memories | None = None,
+        before: States | None = None,
+    ) -> Learned:
+        """Forward and back over a batch, as `run` and `objective.loss_and_gradient` say; lengths (B,) in frames."""
+        kernels = memories.compiled if memories else None
+        if kernels and kernels.takes(parameters, x, drops or {}):
+            return kernels.learn(parameters, x, drops or {}, before or {}, lengths, objective, target, begins)
+        run = self.run(parameters, x, drops, memories, before, lengths)
+        after = run.after()
+        # Scores come every `stride` frames.
+        loss, dscores = objective.loss_and_gradient(run.scores, target, lengths // self.stride, begins)
+        return Learned(loss, run.gradients(dscores), after)
 
     def memories(self) -> Memories:
         """Working memory for `run`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from edgelstm.training.layers import Floats, State
 
@@ -11,6 +12,16 @@ Parameters = dict[str, Floats]
 """By layer and field: `lstm0.W`, `lstm0.R`, `gru0.rb`, `conv0.W` …: shapes as in `edgelstm.layers`."""
 States = Mapping[str, State]
 """By layer: what it carries from one piece of a recording to the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a batch says of the weights."""
+
+    loss: float
+    gradients: Parameters
+    after: States
+    """The states after the last frame, for the next piece of the same recordings."""
 
 
 class Pass(ABC):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ctypes import c_uint64, c_void_p
+from ctypes import POINTER, c_float, c_int64, c_uint64, c_void_p
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.training.kernels.library import Array
 from edgelstm.training.layers import Floats
@@ -28,6 +29,16 @@ def sizes(values: Iterable[Floats]) -> Table:
     """A table of how many numbers each has."""
     counts = [value.size for value in values]
     return (c_uint64 * len(counts))(*counts)
+
+
+def integers(value: NDArray[np.int64]) -> Table:
+    """A pointer to plain int64."""
+    return value.ctypes.data_as(POINTER(c_int64))
+
+
+def floats(value: NDArray[np.float32]) -> Table:
+    """A pointer to plain float32."""
+    return value.ctypes.data_as(POINTER(c_float))
 
 
 def strided(value: Floats) -> Array:

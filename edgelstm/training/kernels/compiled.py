@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,16 @@ from numpy.typing import NDArray
 
 from edgelstm.road import Placed
 from edgelstm.training.kernels import arrays
-from edgelstm.training.kernels.library import Batch, Sizes, library, threads
+from edgelstm.training.kernels.library import Batch, ObjectiveSettings, Sizes, library, threads
 from edgelstm.training.kernels.sizes import KINDS
 from edgelstm.training.layers import Floats, Trainable
-from edgelstm.training.passes import Parameters, Pass, States
+from edgelstm.training.losses import Counted, Objective
+from edgelstm.training.passes import Learned, Parameters, Pass, States
+
+CRITERIA = ("cross-entropy", "binary", "mse", "huber", "quantile")
+"""In the order of training.h."""
+OVER = {"mean": 1, "mean+max": 2}
+"""What rows are pooled to, by its number in training.h; without it each is judged."""
 
 
 def compiled(layers: Sequence[Trainable], road: Sequence[Placed]) -> Compiled | None:
@@ -60,9 +67,56 @@ class Compiled:
         lengths: NDArray[np.int64] | None,
     ) -> CompiledPass:
         """As `Network.run`; the pass lives until the next one. MemoryError."""
-        last = self._road[-1]
+        batch = self._batch(x, drops, before, lengths)
+        rows, outputs = batch.settings.frames // self._road[-1].stride, self._road[-1].result.size
+        scores = np.empty((rows, x.shape[2], outputs), np.float32).transpose(0, 2, 1)
+        weights = self._weights(parameters)
+        status = self.loaded.el_network_forward(
+            self.handle, weights, ctypes.byref(batch.settings), ctypes.byref(arrays.strided(scores)), threads()
+        )
+        if status:
+            raise _no_memory(x)
+        shapes = {name: parameters[name].shape for name in self.names}
+        return CompiledPass(self, scores, shapes, batch.after, (weights, batch))
+
+    def learn(
+        self,
+        parameters: Parameters,
+        x: Floats,
+        drops: Mapping[str, Floats],
+        before: States,
+        lengths: NDArray[np.int64],
+        objective: Objective,
+        target: Floats,
+        begins: NDArray[np.bool_] | None,
+    ) -> Learned:
+        """As `Network.learn`. MemoryError."""
+        batch = self._batch(x, drops, before, lengths)
+        settings, held = _objective(objective, target, objective.counted(lengths // self._road[-1].stride, begins))
+        gradients: Parameters = {name: np.empty(parameters[name].shape, np.float32) for name in self.names}
+        loss = ctypes.c_double()
+        status = self.loaded.el_network_learn(
+            self.handle,
+            self._weights(parameters),
+            ctypes.byref(batch.settings),
+            ctypes.byref(settings),
+            self._weights(gradients),
+            ctypes.byref(loss),
+            threads(),
+        )
+        del held
+        if status:
+            raise _no_memory(x)
+        return Learned(loss.value, gradients, batch.after)
+
+    def _weights(self, parameters: Parameters) -> arrays.Table:
+        return arrays.pointers([parameters[name] for name in self.names])
+
+    def _batch(
+        self, x: Floats, drops: Mapping[str, Floats], before: States, lengths: NDArray[np.int64] | None
+    ) -> _Batch:
         sequences = x.shape[2]
-        x = x[: len(x) // last.stride * last.stride]
+        x = x[: len(x) // self._road[-1].stride * self._road[-1].stride]
         after: States = {
             name: {part: np.empty((*shape, sequences), np.float32) for part, shape in parts.items()}
             for name, parts in self._states.items()
@@ -71,24 +125,51 @@ class Compiled:
         ends = None if lengths is None else np.ascontiguousarray(lengths, np.int64)
         parts = [(name, part) for name, shapes in self._states.items() for part in shapes]
         olds = [_plain(before[name][part]) if name in before else None for name, part in parts]
-        batch = Batch(
+        settings = Batch(
             arrays.strided(x),
             len(x),
             sequences,
-            None if ends is None else ends.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)),
+            None if ends is None else arrays.integers(ends),
             arrays.pointers(factors) if drops else None,
             arrays.pointers(olds),
             arrays.pointers([after[name][part] for name, part in parts]),
         )
-        scores = np.empty((len(x) // last.stride, sequences, last.result.size), np.float32).transpose(0, 2, 1)
-        weights = arrays.pointers([parameters[name] for name in self.names])
-        status = self.loaded.el_network_forward(
-            self.handle, weights, ctypes.byref(batch), ctypes.byref(arrays.strided(scores)), threads()
-        )
-        if status:
-            raise MemoryError(f"no memory for a batch of {sequences} sequences of {len(x)} frames")
-        shapes = {name: parameters[name].shape for name in self.names}
-        return CompiledPass(self, scores, shapes, after, (weights, batch, factors, olds, ends, x))
+        return _Batch(settings, after, (factors, olds, ends, x))
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """A batch as C takes it, and where the states go."""
+
+    settings: Batch
+    after: States
+    held: Sequence[Any]  # what C reads
+
+
+def _objective(objective: Objective, target: Floats, counted: Counted) -> tuple[ObjectiveSettings, Sequence[Any]]:
+    """As C takes it, and what C reads then."""
+    target = np.asarray(target, np.float32)
+    aims = arrays.strided(target if target.ndim == 3 else target[None])
+    if target.ndim == 2:
+        aims.frame = 0
+    first, end = (np.ascontiguousarray(of, np.int64) for of in (counted.first, counted.end))
+    share = _plain(counted.share)
+    weights, levels = (None if of is None else _plain(of) for of in (objective.weights, objective.levels))
+    settings = ObjectiveSettings(
+        CRITERIA.index(objective.criterion),
+        OVER.get(objective.over, 0),
+        aims,
+        arrays.integers(first),
+        arrays.integers(end),
+        arrays.floats(share),
+        None if weights is None else arrays.floats(weights),
+        None if levels is None else arrays.floats(levels),
+    )
+    return settings, (target, first, end, share, weights, levels)
+
+
+def _no_memory(x: Floats) -> MemoryError:
+    return MemoryError(f"no memory for a batch of {x.shape[2]} sequences of {len(x)} frames")
 
 
 class CompiledPass(Pass):

@@ -72,6 +72,21 @@ class Batch(ctypes.Structure):
     )
 
 
+class ObjectiveSettings(ctypes.Structure):
+    """`el_objective` of training.h."""
+
+    _fields_ = (
+        ("criterion", c_uint32),
+        ("over", c_uint32),
+        ("target", Array),
+        ("first", POINTER(c_int64)),
+        ("end", POINTER(c_int64)),
+        ("share", POINTER(c_float)),
+        ("weights", POINTER(c_float)),
+        ("levels", POINTER(c_float)),
+    )
+
+
 class AdamSettings(ctypes.Structure):
     """`el_adam` of training.h."""
 
@@ -90,6 +105,10 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_network_open": (c_void_p, (POINTER(Sizes), c_uint64)),
     "el_network_close": (None, (c_void_p,)),
     "el_network_forward": (c_int, (c_void_p, Pointers, POINTER(Batch), POINTER(Array), c_uint32)),
+    "el_network_learn": (
+        c_int,
+        (c_void_p, Pointers, POINTER(Batch), POINTER(ObjectiveSettings), Pointers, POINTER(c_double), c_uint32),
+    ),
     "el_network_backward": (None, (c_void_p, POINTER(Array), Pointers, c_uint32)),
     "el_squares": (c_double, (c_uint64, Pointers, _Counts, c_uint32)),
     "el_scale": (None, (c_uint64, Pointers, _Counts, c_float, c_uint32)),

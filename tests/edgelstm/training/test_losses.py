@@ -7,15 +7,15 @@ import pytest
 
 from edgelstm.forward import final_answer
 from edgelstm.model import Answer
-from edgelstm.training.losses import Objective, row_weights
+from edgelstm.training.losses import Objective
 
 
 def test_row_weights() -> None:
     lengths = np.array([5, 3, 2])
-    rows = row_weights(lengths, 5, False, 2, np.float64)
-    np.testing.assert_allclose(rows.T, [[0, 0, 1 / 3, 1 / 3, 1 / 3], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]])
-    last = row_weights(lengths, 5, True, 2, np.float64)
-    np.testing.assert_allclose(last.T, [[0, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]])
+    rows = Objective("mse", "frames", 2).counted(lengths).weights(5, np.float64)
+    np.testing.assert_allclose(3 * rows.T, [[0, 0, 1 / 3, 1 / 3, 1 / 3], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]])
+    last = Objective("mse", "last", 2).counted(lengths).weights(5, np.float64)
+    np.testing.assert_allclose(3 * last.T, [[0, 0, 0, 0, 1], [0, 0, 1, 0, 0], [0, 1, 0, 0, 0]])
 
 
 def test_the_loss_of_undecided_scores_is_log_of_the_classes() -> None:

@@ -3,6 +3,7 @@
 #ifndef EL_BODY_H
 #define EL_BODY_H
 
+#include "learn.h"
 #include "network.h"
 #include "optimizer.h"
 #include "set.h"
@@ -13,7 +14,7 @@ static void tanh_all(size_t count, const float *from, float *to) {
 }
 
 #define EL_FUNCTIONS                                                                               \
-    network_open, network_close, network_forward, network_backward, square_chunk, scale_chunk,     \
-        adam_chunk, momentum_chunk, average_chunk, tanh_all
+    network_open, network_close, network_learn, network_forward, network_backward, square_chunk,   \
+        scale_chunk, adam_chunk, momentum_chunk, average_chunk, tanh_all
 
 #endif

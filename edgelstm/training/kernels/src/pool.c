@@ -23,6 +23,12 @@ static struct {
           .asked = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
 
+static _Thread_local size_t worker; /* 0 of all that ask for work */
+
+size_t el_worker(void) {
+    return worker;
+}
+
 static void take_pieces(el_work *work, void *context, size_t pieces) {
     for (size_t piece; (piece = atomic_fetch_add(&pool.next, 1)) < pieces;)
         work(context, piece);
@@ -31,6 +37,7 @@ static void take_pieces(el_work *work, void *context, size_t pieces) {
 static void *serve(void *number) {
     size_t me = (size_t)number;
     unsigned long seen = 0;
+    worker = me + 1;
     pthread_mutex_lock(&pool.lock);
     for (;;) {
         while (!pool.open || pool.number == seen || me >= pool.wanted)

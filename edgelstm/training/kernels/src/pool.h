@@ -12,4 +12,7 @@ typedef void el_work(void *context, size_t piece);
  * caller does all of them. */
 void el_share(size_t pieces, size_t threads, el_work *work, void *context);
 
+/* Within a piece of work: which of the `threads` does it, from 0. */
+size_t el_worker(void);
+
 #endif

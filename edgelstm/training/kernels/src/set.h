@@ -9,6 +9,9 @@ struct el_set {
     const char *name;
     el_network *(*open)(const struct el_sizes *layers, size_t count);
     void (*close)(el_network *network);
+    int (*learn)(el_network *network, const float *const *weights, const struct el_batch *batch,
+                 const struct el_objective *objective, float *const *gradients, double *loss,
+                 size_t threads);
     int (*forward)(el_network *network, const float *const *weights, const struct el_batch *batch,
                    const struct el_array *scores, size_t threads);
     void (*backward)(el_network *network, const struct el_array *dscores, float *const *gradients,

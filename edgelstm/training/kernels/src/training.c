@@ -69,6 +69,12 @@ void el_network_close(el_network *network) {
     set()->close(network);
 }
 
+int el_network_learn(el_network *network, const float *const *weights, const struct el_batch *batch,
+                     const struct el_objective *objective, float *const *gradients, double *loss,
+                     uint32_t threads) {
+    return set()->learn(network, weights, batch, objective, gradients, loss, threads);
+}
+
 int el_network_forward(el_network *network, const float *const *weights,
                        const struct el_batch *batch, const struct el_array *scores,
                        uint32_t threads) {

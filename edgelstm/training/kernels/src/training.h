@@ -67,6 +67,28 @@ EL_API int el_network_forward(el_network *network, const float *const *weights,
                               const struct el_batch *batch, const struct el_array *scores,
                               uint32_t threads);
 
+/* What scores are held to. */
+enum el_criterion { EL_CROSS_ENTROPY, EL_BINARY, EL_MSE, EL_HUBER, EL_QUANTILE };
+enum el_over { EL_OVER_ROWS, EL_OVER_MEAN, EL_OVER_MEAN_AND_MAX };
+
+struct el_objective {
+    uint32_t criterion; /* of each row, or of what the rows are pooled to */
+    uint32_t over;
+    struct el_array target; /* (rows, outputs, sequences), or one row for all, `frame` being 0; NaN
+                               = not known */
+    const int64_t *first, *end; /* (sequences,) rows from `first` to before `end` count … */
+    const float *share;         /* (sequences,) … and weigh so much each */
+    const float *weights;       /* (outputs,) of each, where it is true; NULL = 1 */
+    const float *levels;        /* (outputs,) quantiles, for EL_QUANTILE */
+};
+
+/* Forward and backward at once: the scores are not seen. As the two below one after the other, but
+ * with memory for as many pieces alone as there are threads. loss is written. 0, or -1 where there
+ * is no memory. */
+EL_API int el_network_learn(el_network *network, const float *const *weights,
+                            const struct el_batch *batch, const struct el_objective *objective,
+                            float *const *gradients, double *loss, uint32_t threads);
+
 /* After el_network_forward, once. dscores is that by the scores of the same shape; what lies past a
  * sequence's length must be 0. gradients: arrays as weights has, written; NULL for all of a layer =
  * not wanted, nor of those before. */
