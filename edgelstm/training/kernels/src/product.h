@@ -37,6 +37,10 @@ INLINE void tile(const int rows, const int vecs, const struct product *m, size_t
     float *to = m->to + row * to_row + column;
     vec sums[MOST_ROWS][4];
     const bool adds = m->adds || place;
+    if (adds)
+        for (size_t r = 0; r < (size_t)rows; r++)
+            for (size_t n = 0; n < (size_t)vecs * LANES; n += 16)
+                fetch(to + ((size_t)rows + r) * to_row + n);
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
