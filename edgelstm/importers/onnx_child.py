@@ -119,6 +119,36 @@ def _fix(model: Any, sets: Mapping[str, int]) -> None:
         value.type.tensor_type.ClearField("shape")
 
 
+def _turn(model: Any) -> bool:
+    """Recurrent operators of the standard that take the batch first (layout 1), which onnxruntime does not run: as
+    the others, with sides exchanged around them. Whether there was one."""
+    import onnx
+
+    nodes, is_turned = [], False
+    for place, node in enumerate(model.graph.node):
+        layout = [a for a in node.attribute if a.name == "layout" and a.i]
+        if node.op_type not in ("LSTM", "GRU") or not layout:
+            nodes.append(node)
+            continue
+        is_turned = True
+        node.attribute.remove(layout[0])
+        before = [(0, [1, 0, 2]), (5, [1, 0, 2]), (6, [1, 0, 2])]
+        after = [(0, [2, 0, 1, 3]), (1, [1, 0, 2]), (2, [1, 0, 2])]
+        behind: list[Any] = []
+        for names, turns, is_output in ((node.input, before, False), (node.output, after, True)):
+            for at, order in turns:
+                if at < len(names) and names[at]:
+                    name, other = names[at], f"{names[at]} of layout 0 at {place}.{at}"
+                    ends = ([other], [name]) if is_output else ([name], [other])
+                    made = onnx.helper.make_node("Transpose", *ends, other, perm=order)
+                    (behind if is_output else nodes).append(made)
+                    names[at] = other
+        nodes += [node, *behind]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return is_turned
+
+
 def _folded(model: Any, target: Path) -> Any:
     import onnx
     import onnxruntime
@@ -134,16 +164,18 @@ def _folded(model: Any, target: Path) -> Any:
     return onnx.load(str(target), load_external_data=False)
 
 
-def _read(path: Path, sets: Mapping[str, int], folder: Path) -> Any:
+def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]:
+    """(the graph, whether onnxruntime runs the file itself)"""
     import onnx
 
     model = onnx.load(str(path), load_external_data=False)
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise ValueError("weights in another file, expected them inside: save it without external data")
     _check_sets(model, sets)
+    is_turned = _turn(model)
     model = _chosen(model, sets, folder)
     _fix(model, sets)
-    return _with_shapes(_folded(model, folder / "folded.onnx"))
+    return _with_shapes(_folded(model, folder / "folded.onnx")), not is_turned
 
 
 def _with_shapes(model: Any) -> Any:
@@ -198,7 +230,7 @@ def _main(path: str, source: str, target: str) -> None:
     import onnx
 
     sets = {str(name): int(value) for name, value in taken(source)[0]["sets"].items()}
-    model = _read(Path(path), sets, Path(target).parent)
+    model, is_run = _read(Path(path), sets, Path(target).parent)
     graph = model.graph
     if len(graph.node) > _MOST_NODES:
         raise ValueError(f"{len(graph.node)} nodes, expected at most {_MOST_NODES}")
@@ -226,7 +258,7 @@ def _main(path: str, source: str, target: str) -> None:
             names.append(name)
     known = {value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in names]
-    header = {"nodes": nodes, "constants": names, "inputs": inputs, "shapes": known}
+    header = {"nodes": nodes, "constants": names, "inputs": inputs, "shapes": known, "is_run": is_run}
     tell(target, {**header, "outputs": [value.name for value in graph.output]}, arrays)
 
 

@@ -35,6 +35,7 @@ class _Header:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
+    is_run: bool
 
 
 def read(path: Path, choices: Choices) -> Imported:
@@ -43,7 +44,9 @@ def read(path: Path, choices: Choices) -> Imported:
     leave_out(choices, "ONNX", "layers", "part", "gates")
     for package in ("onnx", "onnxruntime"):
         _needs(package)
-    graph = _graph(*in_child("edgelstm.importers.onnx_child", path, given=({"sets": dict(choices.sets)}, {})))
+    header, arrays = in_child("edgelstm.importers.onnx_child", path, given=({"sets": dict(choices.sets)}, {}))
+    found = records.from_json(_Header, header, "graph")
+    graph = _graph(found, arrays)
     ports = roles(graph)
     values = graph.shapes[ports.frames][-1]
     if choices.overlap >= values:
@@ -58,6 +61,8 @@ def read(path: Path, choices: Choices) -> Imported:
     if _rounds(graph):
         why = "its engine rounds what enters its recurrent layers (DynamicQuantizeLSTM), and this model does not"
         return Imported(model, "ONNX", tuple(notes), None, why)
+    if not found.is_run:
+        return Imported(model, "ONNX", tuple(notes), None, "onnxruntime does not run recurrences of layout 1")
     if not ports.states and matched.fresh and not timed.window:
         return Imported(
             model, "ONNX", tuple(notes), None, "a stream was asked for, and the file's own answers are of windows"
@@ -96,8 +101,7 @@ def _needs(package: str) -> None:
         raise ImportError(f"ONNX files need {package}; install it: pip install 'edgelstm[toolchain]'")
 
 
-def _graph(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Graph:
-    found = records.from_json(_Header, header, "graph")
+def _graph(found: _Header, arrays: Mapping[str, Any]) -> Graph:
     nodes = tuple(Node(n.op, n.name, n.inputs, n.outputs, n.attributes) for n in found.nodes)
     constants = {name: arrays[f"c{place}"] for place, name in enumerate(found.constants)}
     inputs = {name: found.shapes.get(name, ()) for name in found.inputs}
