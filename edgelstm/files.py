@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BESIDE = re.compile(r"\.edgelstm-[0-9a-f]{16}\.part(\.[a-z]+)?")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_PART = 1 << 16  # bytes that are read at a time
 _LOCK_SECONDS = 30.0
 _HOLD_SECONDS = 0.5  # as long as somebody may look whether a lock is one that was left behind
 _KINDS = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
@@ -236,10 +237,14 @@ def _taken(lock: Path, path: str | Path) -> tuple[int, bool]:
 def read_bounded(path: str | Path | Traversable, most: int) -> bytes:
     """What the file holds. OSError as `open`; ValueError where that is more than `most` bytes."""
     with (Path(path) if isinstance(path, str) else path).open("rb") as file:
-        content: bytes = file.read(most + 1)
-    if len(content) > most:
+        parts: list[bytes] = []
+        left = most + 1
+        while left and (part := file.read(min(left, _PART))):  # no memory is taken for more than there is
+            parts.append(part)
+            left -= len(part)
+    if not left:
         raise ValueError(f"{path}: larger than {most:,} bytes, expected at most that")
-    return content
+    return b"".join(parts)
 
 
 def _made(folder: Path, suffix: str, mode: int) -> tuple[Path, BinaryIO]:

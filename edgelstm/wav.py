@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_BYTES = 1 << 30
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # The rest of the GUID of a subformat whose first two bytes are the plain format's number.
 _SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")
@@ -42,27 +41,29 @@ class WavFormat:
         return self.channels * self.bits // 8
 
 
-def read_wav(path: Path, max_bytes: int = MAX_BYTES) -> tuple[WavFormat, NDArray[np.float32]]:
-    """(format, samples (frames, channels) on the scale of 16 bits: -32768 to 32767).
+def read_wav(path: Path) -> tuple[WavFormat, Iterator[NDArray[np.float32]]]:
+    """(format, samples, some (frames, channels) at a time, on the scale of 16 bits: -32768 to 32767). Samples are
+    read as they are asked for, so that a file may be larger than memory.
 
-    ValueError, one line without the file's name, for what is no such file; a truncated one is among them.
+    ValueError, one line without the file's name, for what is no such file; a truncated one is among them. What is
+    wrong with samples shows when they are read.
     """
     with path.open("rb") as file:
         found = read_format(file)
         room = file.seek(0, 2) - found.start
-        frames = room // found.frame_bytes if found.frames is None else found.frames
-        size = frames * found.frame_bytes
-        if size > room:
-            raise ValueError(f"truncated: {size} bytes of samples announced, {room} there")
-        if not frames:
-            raise ValueError("no samples")
-        if size > max_bytes:
-            raise ValueError(f"{size} bytes of samples, expected at most {max_bytes}")
+    frames = room // found.frame_bytes if found.frames is None else found.frames
+    if frames * found.frame_bytes > room:
+        raise ValueError(f"truncated: {frames * found.frame_bytes} bytes of samples announced, {room} there")
+    if not frames:
+        raise ValueError("no samples")
+    found = replace(found, frames=frames)
+    return found, _parts(path, found)
+
+
+def _parts(path: Path, found: WavFormat) -> Iterator[NDArray[np.float32]]:
+    with path.open("rb") as file:
         file.seek(found.start)
-        data = file.read(size)
-    if len(data) != size:
-        raise ValueError("truncated")
-    return WavFormat(**{**vars(found), "frames": frames}), as_samples(data, found)
+        yield from blocks(file, found, max(_PIECE // found.frame_bytes, 1))
 
 
 def blocks(file: BinaryIO, found: WavFormat, frames: int) -> Iterator[NDArray[np.float32]]:

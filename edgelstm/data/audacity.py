@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.recordings import BadFilesError, Problem
+from edgelstm.data.store import Growing, chunks
 from edgelstm.delimited import number
 from edgelstm.files import read_bounded
 
@@ -47,12 +49,21 @@ def read_label_track(path: Path, name: str) -> list[Stretch]:
     return stretches
 
 
-def labels_of_frames(stretches: Sequence[Stretch], frames: int, rate: float) -> tuple[str, ...]:
+def labels_of_frames(stretches: Sequence[Stretch], frames: int, rate: float) -> FrameLabels:
     """The label at the middle of each frame; "" where there is none, the later stretch where several lie there."""
-    labels = np.full(frames, "", dtype=object)
-    for stretch in stretches:
-        # Frame n lies around (n + 0.5) / rate.
-        first = max(int(np.ceil(stretch.start * rate - 0.5)), 0)
-        last = int(np.ceil(stretch.end * rate - 0.5))
-        labels[first:last] = stretch.label
-    return tuple(labels.tolist())
+    names = tuple(dict.fromkeys(stretch.label for stretch in stretches if stretch.label))
+    places = {name: place for place, name in enumerate(names)}
+    # Frame n lies around (n + 0.5) / rate.
+    firsts, lasts = (
+        [int(np.ceil(min(edge * rate, frames + 1) - 0.5)) for edge in edges]
+        for edges in ([s.start for s in stretches], [s.end for s in stretches])
+    )
+    codes = [places.get(stretch.label, -1) for stretch in stretches]
+    growing = Growing((), np.int32)
+    for part in chunks(frames, 4):
+        found = np.full(part.stop - part.start, -1, np.int32)
+        for first, last, code in zip(firsts, lasts, codes):
+            if first < part.stop and last > part.start:
+                found[max(first - part.start, 0) : last - part.start] = code
+        growing.add(found)
+    return FrameLabels(names, growing.done())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from edgelstm.data.csv_table import Table, read_header, read_table
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
-from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
-from edgelstm.data.store import Growing, chunks, joined, split
+from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
+from edgelstm.data.store import Growing, chunks, joined
 from edgelstm.data.times import (
     calendar_times,
     fill_values,
@@ -45,7 +45,7 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
         raise ValueError(f"{folder}: no {' or '.join(SUFFIXES)} files, expected one for each recording")
     problems: list[Problem] = []
     parts: list[_Part] = []
-    frames = _Frames()
+    frames = FrameStore()
     for path in paths:
         try:
             name = path.relative_to(folder).as_posix()
@@ -67,30 +67,9 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
 
 def read_csv_file(path: Path, options: ReadOptions) -> Recordings:
     """One long CSV file: a recording for each value of its series column, or a single one."""
-    frames = _Frames()
+    frames = FrameStore()
     parts = _read_file(path, path.name, options, None, frames)
     return _together([part.recording for part in parts], parts, frames, path.stem)
-
-
-class _Frames:
-    """Those of all recordings, one after another: many small recordings may be more than memory holds."""
-
-    def __init__(self) -> None:
-        self._growing: Growing | None = None
-        self._lengths: list[int] = []
-
-    def add(self, parts: Iterable[NDArray[np.float64]]) -> None:
-        """A recording's frames, some (frames, columns) at a time."""
-        self._lengths.append(0)
-        for part in parts:
-            self._growing = self._growing or Growing(part.shape[1:], np.float32)
-            self._growing.add(part)
-            self._lengths[-1] += len(part)
-
-    def done(self) -> tuple[NDArray[np.float32], ...]:
-        """Of each recording."""
-        assert self._growing is not None  # no table is without rows
-        return split(self._growing.done(), self._lengths)
 
 
 class _Part:
@@ -104,7 +83,7 @@ class _Part:
         self.left_out = tuple(n for n in table.header if n not in names and n not in roles.others)
 
 
-def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, frames: _Frames) -> list[_Part]:
+def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, frames: FrameStore) -> list[_Part]:
     header = read_header(path, name)
     try:
         roles = _roles(header, options)
@@ -178,7 +157,7 @@ def _part(
     rows: Rows,
     name: str,
     options: ReadOptions,
-    frames: _Frames,
+    frames: FrameStore,
 ) -> _Part:
     rate = 0.0
     holes: Sequence[tuple[int, int]] = ()
@@ -202,7 +181,7 @@ def _part(
         raise BadFilesError([Problem(file, None, f"{name}: groups {', '.join(sorted(found)[:5])}, expected one")])
     recording = Recording(
         name,
-        np.empty((0, len(names)), np.float32),  # `_together` puts them there
+        FRAMES_TO_COME,
         label,
         labels,
         None if groups is None else _without_holes(groups, places)[0] or None,
@@ -262,7 +241,7 @@ def _without_holes(labels: FrameLabels, places: NDArray[np.int64] | None) -> lis
 
 
 def _add_frames(
-    frames: _Frames,
+    frames: FrameStore,
     file: str,
     table: Table,
     rows: Rows,
@@ -309,7 +288,7 @@ def _add_frames(
     return places
 
 
-def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: _Frames, name: str) -> Recordings:
+def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: FrameStore, name: str) -> Recordings:
     first = parts[0]
     rates = np.array([part.rate for part in parts if part.rate])
     rate = float(np.median(rates)) if rates.size else 0.0
@@ -319,7 +298,7 @@ def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: _
             raise BadFilesError([Problem(part.file, None, reason)])
     units = tuple(unit_of(column) for column in first.names)
     return Recordings(
-        tuple(replace(r, frames=x) for r, x in zip(recordings, frames.done(), strict=True)),
+        frames.given_to(recordings),
         first.names if first.named else (),
         units if first.named and any(units) else (),
         rate,

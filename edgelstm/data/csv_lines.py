@@ -11,13 +11,13 @@ LINE_LIMIT = 1 << 20  # bytes
 _BLOCK = 1 << 18
 
 
-def blocks(stream: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
+def blocks(stream: IO[bytes], name: str, limit: int = LINE_LIMIT) -> Iterator[tuple[int, list[str]]]:
     """(number of the first, lines without their ends) of as many whole lines as some `_BLOCK` bytes hold.
 
-    BadFilesError, by `name` and line, for one that is longer than `LINE_LIMIT` bytes or no UTF-8.
+    BadFilesError, by `name` and line, for one that is longer than `limit` bytes or no UTF-8.
     """
     number, begun = 1, stream.read(3).removeprefix(b"\xef\xbb\xbf")
-    while data := stream.read(_BLOCK):
+    while data := stream.read(max(_BLOCK, len(begun))):  # of a long line twice as much each time
         whole, newline, rest = data.rpartition(b"\n")
         if newline:
             lines = _decoded(begun + whole, number, name).split("\n")
@@ -25,8 +25,8 @@ def blocks(stream: IO[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
             number, begun = number + len(lines), rest
         else:
             begun += data
-        if len(begun) > LINE_LIMIT:
-            reason = f"longer than {LINE_LIMIT} bytes, expected one row on each line"
+        if len(begun) > limit:
+            reason = f"longer than {limit} bytes, expected one row on each line"
             raise BadFilesError([Problem(name, number, reason)])
     if begun:
         yield number, _decoded(begun.removesuffix(b"\n"), number, name).split("\n")

@@ -38,7 +38,7 @@ def read_japanese_vowels(wheel: Path | str) -> Dataset:
                 size = archive.getinfo(member).file_size
                 if size > MAX_BYTES:
                     raise ValueError(f"{member} has {size} bytes, expected at most {MAX_BYTES}")
-                found = parse_ts(archive.read(member).decode("utf-8"), member)
+                found = parse_ts(archive.read(member).decode("utf-8"), member).recordings
                 sequences += [recording.frames for recording in found]
                 labels += [int(str(recording.label)) for recording in found]
                 test += [place == 1] * len(found)

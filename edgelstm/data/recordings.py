@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
+from edgelstm.data.store import Growing, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,35 @@ class Recordings:
     def frames(self) -> int:
         """Of all recordings together."""
         return sum(len(recording.frames) for recording in self.recordings)
+
+
+FRAMES_TO_COME: NDArray[np.float32] = np.empty((0, 0), np.float32)
+"""Of recordings whose frames are in a `FrameStore` while files are read."""
+
+
+class FrameStore:
+    """Frames of all recordings while files are read, one after another: together they may be more than memory
+    holds."""
+
+    def __init__(self) -> None:
+        self._growing: Growing | None = None
+        self._lengths: list[int] = []
+
+    def add(self, parts: Iterable[NDArray[np.floating[Any]]]) -> int:
+        """A recording's frames, some (frames, columns) at a time; how many they are."""
+        length = 0
+        for part in parts:
+            self._growing = self._growing or Growing(part.shape[1:], np.float32)
+            self._growing.add(part)
+            length += len(part)
+        self._lengths.append(length)
+        return length
+
+    def given_to(self, recordings: Sequence[Recording]) -> tuple[Recording, ...]:
+        """As many recordings as were added, in that order, each with its frames."""
+        assert self._growing is not None  # no reader gives none
+        frames = split(self._growing.done(), self._lengths)
+        return tuple(replace(recording, frames=x) for recording, x in zip(recordings, frames, strict=True))
 
 
 @dataclass(frozen=True)

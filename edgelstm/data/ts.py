@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.csv_lines import blocks
 from edgelstm.data.options import DEFAULTS, ReadOptions
-from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
+from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
 from edgelstm.data.times import fill_values
 from edgelstm.delimited import is_missing, number
-from edgelstm.files import read_bounded
+from edgelstm.plain import counted
 
-MAX_BYTES = 1 << 30
+MAX_LINE = 1 << 28
+"""Bytes of one series."""
 _MOST_PROBLEMS = 20
 _YES = ("true", "yes")
 
@@ -29,59 +32,77 @@ class _Header:
 
 def read_ts(path: Path, options: ReadOptions) -> Recordings:
     """One `.ts` file. BadFilesError names each bad line."""
-    recordings, name = _read(path, path.name, options)
-    return Recordings(tuple(recordings), (), name=name or path.stem)
+    return _together([(path, None)], path.stem, options)
 
 
 def read_ts_pair(train: Path, test: Path, options: ReadOptions) -> Recordings:
     """`…_TRAIN.ts` and `…_TEST.ts` as one set with the split that they are."""
-    first, name = _read(train, train.name, options, test=False)
-    second, _ = _read(test, test.name, options, test=True)
-    return Recordings((*first, *second), (), name=name or train.stem)
+    return _together([(train, False), (test, True)], train.stem, options)
 
 
-def parse_ts(text: str, where: str, options: ReadOptions = DEFAULTS, test: bool | None = None) -> list[Recording]:
+def parse_ts(text: str, where: str) -> Recordings:
     """The series of a file's text."""
-    return _parse(text, where, options, test)[0]
+    reader = _Reader(DEFAULTS)
+    reader.take(enumerate(text.splitlines(), start=1), where, None)
+    return reader.done(where)
 
 
-def _read(path: Path, where: str, options: ReadOptions, test: bool | None = None) -> tuple[list[Recording], str]:
-    try:
-        text = read_bounded(path, MAX_BYTES).decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadFilesError([Problem(where, None, "not UTF-8, expected text")]) from None
-    return _parse(text, where, options, test)
+def _together(files: Sequence[tuple[Path, bool | None]], name: str, options: ReadOptions) -> Recordings:
+    reader = _Reader(options)
+    for path, test in files:
+        with path.open("rb") as stream:
+            lines = (
+                (n, line) for first, some in blocks(stream, path.name, MAX_LINE) for n, line in enumerate(some, first)
+            )
+            reader.take(lines, path.name, test)
+    return reader.done(name)
 
 
-def _parse(text: str, where: str, options: ReadOptions, test: bool | None) -> tuple[list[Recording], str]:
-    lines = iter(enumerate(text.splitlines(), start=1))
-    header = _header(lines, where)
-    recordings: list[Recording] = []
-    problems: list[Problem] = []
-    width = 0
-    for place, line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
-        try:
-            recording = _series(line, header, f"series {len(recordings) + 1}", options, test)
-            width = width or recording.frames.shape[1]
-            if recording.frames.shape[1] != width:
-                raise ValueError(f"{recording.frames.shape[1]} dimensions, expected {width} as before")
-            recordings.append(recording)
-        except ValueError as error:
-            problems.append(Problem(where, place, str(error)))
-            if len(problems) == _MOST_PROBLEMS:
-                break
-    if not recordings and not problems:
-        problems.append(Problem(where, None, "no series after @data, expected some"))
-    if problems:
-        raise BadFilesError(problems)
-    return recordings, header.name
+class _Reader:
+    """The series of all files, which may be more than memory holds."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        self._options = options
+        self._frames = FrameStore()
+        self._recordings: list[Recording] = []
+        self._width = 0  # dimensions
+        self._name = ""
+
+    def take(self, lines: Iterator[tuple[int, str]], where: str, test: bool | None) -> None:
+        """A file's numbered lines. test: whether it is the data's own test split."""
+        header = _header(lines, where)
+        self._name = self._name or header.name
+        problems: list[Problem] = []
+        count = 0  # of this file
+        for place, line in lines:
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                frames, label = _series(line, header, self._options)
+                self._width = self._width or frames.shape[1]
+                if frames.shape[1] != self._width:
+                    raise ValueError(f"{counted(frames.shape[1], 'dimension')}, expected {self._width} as before")
+            except ValueError as error:
+                problems.append(Problem(where, place, str(error)))
+                if len(problems) == _MOST_PROBLEMS:
+                    break
+                continue
+            count += 1
+            self._frames.add([frames])
+            self._recordings.append(Recording(f"series {count}", FRAMES_TO_COME, label, test=test))
+        if not count and not problems:
+            problems.append(Problem(where, None, "no series after @data, expected some"))
+        if problems:
+            raise BadFilesError(problems)
+
+    def done(self, name: str) -> Recordings:
+        """name: of the set, where no header says it."""
+        return Recordings(self._frames.given_to(self._recordings), (), name=self._name or name)
 
 
-def _header(lines: object, where: str) -> _Header:
+def _header(lines: Iterator[tuple[int, str]], where: str) -> _Header:
     header = _Header()
-    for _, line in lines:  # type: ignore[attr-defined]
+    for _, line in lines:
         word, _, rest = line.strip().partition(" ")
         key, values = word.lower(), rest.split()
         if key == "@data":
@@ -95,7 +116,8 @@ def _header(lines: object, where: str) -> _Header:
     raise BadFilesError([Problem(where, None, "no @data line, expected the header of a .ts file")])
 
 
-def _series(line: str, header: _Header, name: str, options: ReadOptions, test: bool | None) -> Recording:
+def _series(line: str, header: _Header, options: ReadOptions) -> tuple[NDArray[np.float32], str | None]:
+    """(frames (values, dimensions), label)."""
     if header.timestamps:
         raise ValueError("time stamps, expected @timestamps false (save as CSV with a time column)")
     columns = line.split(":")
@@ -116,7 +138,7 @@ def _series(line: str, header: _Header, name: str, options: ReadOptions, test: b
         frames = fill_values(frames, options.missing)
         if np.isnan(frames).any():
             raise ValueError("a dimension without any value")
-    return Recording(name, frames.astype(np.float32), label or None, test=test)
+    return frames.astype(np.float32), label or None
 
 
 def _dimension(text: str, place: int) -> NDArray[np.float64]:

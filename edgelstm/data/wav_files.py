@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgelstm.data.audacity import labels_of_frames, read_label_track
@@ -11,9 +11,11 @@ from edgelstm.data.columns import find_roles
 from edgelstm.data.csv_table import read_table
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
-from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
+from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
+from edgelstm.data.store import scratch_folder
 from edgelstm.files import read_bounded
-from edgelstm.wav import MAX_BYTES, WavFormat, read_wav
+from edgelstm.plain import counted
+from edgelstm.wav import WavFormat, read_wav
 
 SUFFIX = ".wav"
 FILE_COLUMNS = ("file", "path", "filename", "wav", "fname")
@@ -39,8 +41,9 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
     names = [path.relative_to(folder) for path in paths]
     labels = labels_of_places(names, options)
     testing = _listed(folder / _TESTING)
+    sounds = _read_all(zip(paths, (name.as_posix() for name in names)))
     recordings = []
-    for recording in _read_all(zip(paths, (name.as_posix() for name in names))):
+    for recording in sounds.recordings:
         place = Path(recording.name)
         speaker, found, _ = place.name.partition(_SPEAKER)
         recordings.append(
@@ -52,7 +55,7 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
             )
         )
     label_from = place_of_labels(names, options) if any(r.label for r in recordings) else ""
-    return replace(_together(recordings, paths, folder.name), label_from=label_from)
+    return replace(_together(recordings, sounds, folder.name), label_from=label_from)
 
 
 def is_wav_list(header: Iterable[str]) -> bool:
@@ -76,43 +79,58 @@ def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
     if problems:
         raise BadFilesError(problems)
     paths = [path.parent / file for file in files]
+    sounds = _read_all(zip(paths, files))
     recordings = [
         replace(
             recording,
             label=(labels[row] or None) if labels else None,
             group=(groups[row] or None) if groups else None,
         )
-        for row, recording in enumerate(_read_all(zip(paths, files)))
+        for row, recording in enumerate(sounds.recordings)
     ]
-    return _together(recordings, paths, path.stem)
+    return _together(recordings, sounds, path.stem)
 
 
-def _read_all(files: Iterable[tuple[Path, str]]) -> list[Recording]:
+@dataclass(frozen=True)
+class _Sounds:
+    """What was read of files, in their order."""
+
+    recordings: list[Recording]  # their frames are in `frames`
+    frames: FrameStore
+    format: WavFormat  # of all of them, but for how many frames they have
+
+
+def _read_all(files: Iterable[tuple[Path, str]]) -> _Sounds:
     recordings: list[Recording] = []
+    frames = FrameStore()
     problems: list[Problem] = []
     first: tuple[str, WavFormat] | None = None
     for path, name in files:
         try:
-            found, samples = read_wav(path, MAX_BYTES)
+            found, samples = read_wav(path)
             first = first or (name, found)
             if (found.rate, found.channels) != (first[1].rate, first[1].channels):
                 raise ValueError(
-                    f"{found.channels} channels at {found.rate} Hz, expected {first[1].channels} at "
+                    f"{counted(found.channels, 'channel')} at {found.rate} Hz, expected {first[1].channels} at "
                     f"{first[1].rate} as in {first[0]}"
                 )
+            length = frames.add(samples)
             track = path.with_suffix(".txt")
             labels = None
             if track.is_file():
                 stretches = read_label_track(track, Path(name).with_suffix(".txt").as_posix())
-                labels = labels_of_frames(stretches, len(samples), found.rate)
-            recordings.append(Recording(name, samples, frame_labels=labels))
+                labels = labels_of_frames(stretches, length, found.rate)
+            recordings.append(Recording(name, FRAMES_TO_COME, frame_labels=labels))
         except BadFilesError as error:
             problems += error.problems
         except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and error.filename == scratch_folder():
+                raise
             problems.append(Problem(name, None, str(error)))
     if problems:
         raise BadFilesError(problems)
-    return recordings
+    assert first is not None  # nobody asks for no files
+    return _Sounds(recordings, frames, first[1])
 
 
 def _listed(path: Path) -> frozenset[str]:
@@ -121,8 +139,8 @@ def _listed(path: Path) -> frozenset[str]:
     return frozenset(read_bounded(path, 64 << 20).decode("utf-8", "replace").split("\n")) - {""}
 
 
-def _together(recordings: list[Recording], paths: list[Path], name: str) -> Recordings:
-    rate = read_wav(paths[0])[0].rate
-    channels = recordings[0].frames.shape[1]
+def _together(recordings: Sequence[Recording], sounds: _Sounds, name: str) -> Recordings:
+    """`recordings`: those of `sounds`, with what else is known of each."""
+    channels = sounds.format.channels
     names = ("sound",) if channels == 1 else tuple(f"sound{n + 1}" for n in range(channels))
-    return Recordings(tuple(recordings), names, sample_rate=float(rate), name=name)
+    return Recordings(sounds.frames.given_to(recordings), names, sample_rate=float(sounds.format.rate), name=name)

@@ -11,6 +11,7 @@ import os
 import resource
 import subprocess
 import sys
+import wave
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from counts import FULL, times
 LIMIT = 180 << 20
 """Bytes; the interpreter with numpy and OpenBLAS takes half of it for data of any size."""
 FRAMES, FEATURES = 10_000, 64  # of a recording
+SECONDS = 20  # of a sound
+TS_FRAMES = 2_000  # of a series
 
 RECIPE = """
 [data]
@@ -71,6 +74,35 @@ def write_csv(path: Path, size: int) -> None:
             first = ",".join([f"{n / 1000:.3f}"] * FEATURES)  # no two are the same
             begin = f"s{n},{('fast', 'slow')[n % 2]},"
             file.writelines(f"{begin}{frame}\n" for frame in (first, *few[n % 10]))
+            n += 1
+
+
+def write_wav_folder(path: Path, size: int) -> None:
+    """Recordings of two channels, an hour and more together, one folder for each label."""
+    few = [signals(n)[:, :2] for n in range(10)]
+    count = size // (4 * SECONDS * FRAMES) + 1  # two bytes for a sample of each channel
+    for n in range(count):
+        folder = path / ("fast", "slow")[n % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(folder / f"{n}.wav"), "wb") as file:
+            file.setparams((2, 2, FRAMES, 0, "NONE", ""))
+            for part in range(SECONDS):
+                samples = 4000 * few[n % 10] + (n * SECONDS + part) % 1000
+                file.writeframes(samples.astype("<i2").tobytes())
+
+
+def write_ts(path: Path, size: int) -> None:
+    """Series of as many dimensions as the other files have columns."""
+    few = [
+        ":".join(",".join(f"{v:.4f}" for v in row) for row in signals(n)[:TS_FRAMES].T.tolist()) for n in range(10)
+    ]
+    with path.open("w") as file:
+        file.write("@problemName large\n@timeStamps false\n@classLabel true fast slow\n@data\n")
+        n = 0
+        while file.tell() <= size:
+            file.write(
+                f"{n / 1000:.3f},{few[n % 10].partition(',')[2]}:{('fast', 'slow')[n % 2]}\n"
+            )  # no two the same
             n += 1
 
 
@@ -171,4 +203,17 @@ def test_answers_larger_than_memory_are_judged() -> None:
 def test_a_csv_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     write_csv(path, 10 * LIMIT)
+    assert accuracy(path, tmp_path / "recipe.toml") > 0.95
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_sounds_larger_than_memory_are_trained_on(tmp_path: Path) -> None:
+    write_wav_folder(tmp_path / "sounds", 10 * LIMIT)
+    assert accuracy(tmp_path / "sounds", tmp_path / "recipe.toml") > 0.95
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_a_ts_file_larger_than_memory_is_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "large.ts"
+    write_ts(path, 10 * LIMIT)
     assert accuracy(path, tmp_path / "recipe.toml") > 0.95
