@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.plain import file_name
+from edgelstm.plain import counted, file_name
 from edgelstm.records import from_json
 
 if TYPE_CHECKING:  # who measures loads an engine when it counts
@@ -41,7 +41,7 @@ def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32
     with open_source("file", str(data), form, remarks.append) as source:
         frames = np.stack(list(islice(source, MOST_FRAMES)))
     odd = remarks[0].removeprefix(f"{data}: ") if remarks else ""
-    return frames, f"{len(frames)} frames of {file_name(data)}" + (f" ({odd})" if odd else "")
+    return frames, f"{counted(len(frames), 'frame')} of {file_name(data)}" + (f" ({odd})" if odd else "")
 
 
 def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.gathering import Gathered
 from edgelstm.matching import match
 from edgelstm.model import Model
+from edgelstm.plain import counted
 from edgelstm.quantization import reference
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.tasks import CLASSIFY, Task, read_task
@@ -212,8 +213,8 @@ def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
     """ValueError for a sequence in which the model gives no scores."""
     for place in np.flatnonzero(dataset.lengths < model.stride):
         raise ValueError(
-            f"{dataset.name}: sequence or window {place} has {dataset.lengths[place]} frames, expected at least "
-            f"{model.stride}: the model's scores come every {model.stride} frames"
+            f"{dataset.name}: sequence or window {place} has {counted(int(dataset.lengths[place]), 'frame')}, "
+            f"expected at least {model.stride}: the model's scores come every {model.stride} frames"
         )
 
 

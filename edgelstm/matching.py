@@ -11,6 +11,7 @@ import numpy as np
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.store import select_columns
 from edgelstm.model import Model
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel
@@ -26,7 +27,7 @@ def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     _once(dataset.name, "feature_names", found)
     _once("the model", "feature_names", wanted)
     if not (found and wanted) and dataset.features != model.features:
-        raise ValueError(f"{dataset.name}: {dataset.features} features, the model takes {model.features}")
+        raise ValueError(f"{dataset.name}: {counted(dataset.features, 'feature')}, the model takes {model.features}")
     _same_units(dataset.name, found, dataset.feature_units, wanted, _units(model, "feature_units"))
     rates = dataset.sample_rate, model.sample_rate
     if all(rates) and not np.isclose(*rates, rtol=0.01):
@@ -61,7 +62,9 @@ def match(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     _same_units(dataset.name, found, dataset.label_units, wanted, _units(model, "label_units"))
     if not wanted or found == wanted or _is_numbered(found, wanted):
         if len(found) != model.outputs:
-            raise ValueError(f"{dataset.name}: {len(found)} labels, the model has {model.outputs} outputs")
+            raise ValueError(
+                f"{dataset.name}: {counted(len(found), 'label')}, the model has {counted(model.outputs, 'output')}"
+            )
         return replace(dataset, labels=wanted or found)
     _known(dataset.name, "labels", found, wanted, "labels")
     places = np.array([wanted.index(label) for label in found])

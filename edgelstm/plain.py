@@ -73,6 +73,18 @@ def _check(value: Any, place: str, depth: int, is_ours: bool) -> None:
         raise ValueError(f"{printable(place, 80)}: {problem}" if place else problem)
 
 
+def in_unit(name: str, unit: str) -> str:
+    """`speed [m/s]`. A name that has its unit in brackets stays as it is."""
+    has_it = f"[{unit}]" in name or f"({unit})" in name
+    return name if not unit or has_it else f"{name} [{unit}]"
+
+
+def four_digits(value: float) -> str:
+    """Four significant ones, zeros at the end too, so that figures below one another are as long."""
+    return f"{value:#.4g}".removesuffix(".") if value else "0"
+
+
 def counted(count: int, thing: str) -> str:
-    """1 value, 2 values."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+    """1 value, 2 values; 1 stretch, 2 stretches."""
+    ending = "" if count == 1 else "es" if thing.endswith(("ch", "s", "x")) else "s"
+    return f"{count:,} {thing}{ending}"

@@ -12,6 +12,7 @@ import click
 from edgelstm.cli.common import listed_problems
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import WIDTH, plain, table
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation, Figure
@@ -65,7 +66,7 @@ def command(
 
     def note(outcome: Outcome) -> None:
         ended.append(outcome)
-        style.announce(f"{len(ended)} runs done, the last: {outcome.fold}")
+        style.announce(f"{counted(len(ended), 'run')} done, the last: {outcome.fold}")
 
     style.announce("the first runs")
     try:

@@ -11,6 +11,7 @@ import click
 from edgelstm.cli.common import GATE_FAILED, check_output
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, table
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,10 @@ def _load(data: Path) -> tuple[Dataset, Config]:
     dataset = read_watch(data) if data.suffix == ".whl" else load_dataset(data)
     people = len(set(dataset.groups.tolist()))
     rate = f" at {dataset.sample_rate:g} Hz" if dataset.sample_rate else ""
-    click.echo(style.heading("Data") + f"  {dataset.name}: {len(dataset)} recordings of {people} people, ", nl=False)
+    click.echo(
+        style.heading("Data") + f"  {dataset.name}: {counted(len(dataset), 'recording')} of {people} people, ",
+        nl=False,
+    )
     click.echo(f"{len(dataset.labels)} exercises, {dataset.features} channels{rate}")
     click.echo(paragraph(", ".join(dataset.labels), "  "))
     return dataset, load_recipe("watch")
@@ -136,7 +140,7 @@ def _train(dataset: Dataset, config: Config, output: Path) -> tuple[Model, Datas
     path = output / f"{model.name}.npz"
     save_model(model, path)
     seconds = sum(epoch.seconds for epoch in trained.history)
-    click.echo(f"  {path}: {model.weights:,} weights, {len(trained.history)} epochs in {seconds:.0f} s")
+    click.echo(f"  {path}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')} in {seconds:.0f} s")
     return model, test_set
 
 
@@ -149,7 +153,7 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
     results = [evaluate(m, windows) for m in (model, quantize(model), quantize(model, "per-gate"))]
     frames, sensor = config.data.window, test.sample_rate
     length = f"{frames / sensor:g} s" if sensor else f"{frames} frames"
-    click.echo(style.heading("Test") + f"  {len(windows)} windows of {length} from unseen people, right:")
+    click.echo(style.heading("Test") + f"  {counted(len(windows), 'window')} of {length} from unseen people, right:")
     click.echo("  " + "    ".join(f"{result.precision} {style.figure(result.headline)}" for result in results))
 
 
@@ -211,7 +215,7 @@ def _stream(model: Model, path: Path | None, test: Dataset) -> None:
     click.echo(
         style.heading("Stream") + f"  {path.name}: {len(test)} unseen recordings, {frames:,} frames one by one"
     )
-    share = f"{answers:,} answers, {style.percent(right / answers)} right" if answers else "no answers"
+    share = f"{counted(answers, 'answer')}, {style.percent(right / answers)} right" if answers else "no answers"
     sensor = model.sample_rate
     times = f", {rate / sensor:,.0f} × the sensor's {sensor:g} Hz" if sensor else ""
     click.echo(f"  {share}; state of {opened.snapshot_bytes:,} bytes carried\n  {rate:,.0f} frames per second{times}")

@@ -14,6 +14,7 @@ from edgelstm.cli.common import GATE_FAILED, answer_options, listed_problems, na
 from edgelstm.cli.show import style
 from edgelstm.cli.show.evaluation import tables
 from edgelstm.cli.show.text import paragraph
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
@@ -43,7 +44,7 @@ class _Asked:
             return dataset
         kept = kept_for_testing(dataset, provenance, task)
         if kept.frames < dataset.frames:
-            part = f"{kept.frames:,} of {dataset.frames:,} frames"
+            part = f"{kept.frames:,} of {counted(dataset.frames, 'frame')}"
             text = f"{dataset.name} is what was trained on, by its name: {part}, kept for testing, are judged; --all"
             click.echo(paragraph(f"{text}: all", "note: ", "      "), err=True)
         return kept
@@ -60,7 +61,7 @@ class _Asked:
             return recordings
         windows, lost = cut(recordings, frames, hop), shorter(recordings, frames)
         if lost:
-            text = f"{lost} of {len(recordings)} recordings are shorter than the window of {frames} frames: left out"
+            text = f"{lost} of {len(recordings)} recordings are shorter than a window ({frames} frames): left out"
             click.echo(paragraph(text, "note: ", "      "), err=True)
         return windows
 

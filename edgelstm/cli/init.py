@@ -67,7 +67,6 @@ def command(
     from edgelstm.data.texts import holds_texts
     from edgelstm.files import whole_file
     from edgelstm.judging.shares import listed
-    from edgelstm.training.config import parse_config
     from edgelstm.training.proposal import propose, recipe
 
     check_output(output, ".toml", [data])
@@ -81,6 +80,7 @@ def command(
         found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
     task = _task(kind or _likely(found), settings).proposed(found)
     dataset = task.dataset(found)
+    _hint_at_numbers(found, task, kind)
     if task.kind == "classify" and found.label_from:  # one class alone does not tell where labels are
         options = replace(options, label_from=found.label_from)
     try:
@@ -90,7 +90,7 @@ def command(
             raise click.UsageError(f"--{error}") from None
         raise
     written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options)
-    parse_config(written, str(output))
+    _rehearse(written, dataset, data, output)
     with whole_file(output) as file:
         file.write(written.encode())
     click.echo(style.passed(f"{output}: {task.kind}, {counted(len(dataset), 'recording')}, {_labels(dataset)}"))
@@ -104,6 +104,31 @@ def command(
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")
+
+
+def _hint_at_numbers(recordings: Recordings, task: Task, asked: str | None) -> None:
+    """A note where labels are told apart that are measured numbers, before anything is said of so many classes."""
+    from edgelstm.data.labels import are_numbers, labels_of
+
+    labels = labels_of(recordings)
+    if task.kind == "classify" and asked is None and are_numbers(labels, len(recordings)):
+        line = f"labels are numbers, {len(labels)} different ones: --task regress tells numbers, this tells classes"
+        click.echo(text.paragraph(line, "Note: ", "  "), err=True)
+
+
+def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> None:
+    """What `train` would refuse is refused now, and in its words: no recipe is written that does not work."""
+    from edgelstm.training import RecipeError, evaluation_set, split
+    from edgelstm.training.config import parse_config
+    from edgelstm.training.trainer import check
+
+    config = parse_config(written, str(output))
+    try:
+        train_set, test_set = split(dataset, config)
+        evaluation_set(test_set, config)
+        check(train_set, config)
+    except RecipeError as error:
+        raise ValueError(f"{data}: no recipe for it: {error}") from None
 
 
 def _likely(recordings: Recordings) -> str:

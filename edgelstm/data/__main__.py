@@ -17,6 +17,7 @@ from edgelstm.data.recordings import Recordings
 from edgelstm.data.watch import read_watch
 from edgelstm.data.weather import read_weather
 from edgelstm.files import check_target
+from edgelstm.plain import counted
 
 READERS: Mapping[str, Callable[[Path], Dataset | Recordings]] = {
     "watch": read_watch,
@@ -43,7 +44,7 @@ def main(name: str, wheel: Path, out: Path) -> None:
     except (ValueError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    click.echo(f"{out}: {len(found)} sequences, {found.frames} frames")
+    click.echo(f"{out}: {counted(len(found), 'sequence')}, {counted(found.frames, 'frame')}")
 
 
 if __name__ == "__main__":

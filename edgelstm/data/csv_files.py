@@ -24,7 +24,8 @@ from edgelstm.data.times import (
     read_timing,
     unit_of_numbers,
 )
-from edgelstm.plain import printable
+from edgelstm.devices.units import show_rate
+from edgelstm.plain import counted, printable
 from edgelstm.stamps import may_be_dates, unit_of_time
 
 _SHOWN = 5  # gaps of one file
@@ -168,9 +169,9 @@ def _part(
         if timing.order is not None:
             rows = (np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows)[timing.order]
         if timing.back:
-            notes.append(f"time goes back {timing.back} times; frames were put in order")
+            notes.append(f"time goes back {counted(timing.back, 'time')}; frames were put in order")
         if timing.repeated:
-            notes.append(f"time stands still {timing.repeated} times; all frames stay")
+            notes.append(f"time stands still {counted(timing.repeated, 'time')}; all frames stay")
     places = _add_frames(frames, file, table, rows, names, holes, options, notes)
     labels = None if not roles.label else _labels(table, roles.label, rows, places)
     groups = None if not roles.group else _labels(table, roles.group, rows, places)
@@ -267,18 +268,19 @@ def _add_frames(
         remedy = "set missing to interpolate or hold to fill it"
         problems = [(row, f"column {names[column]}: no value ({remedy})") for row, column in empty]
         problems += [
-            (place, f"{frames} frames lack before this one by its time ({remedy})")
-            for place, frames in holes[:_SHOWN]
+            (place, f"{_lacking(frames)} before this one by its time ({remedy})") for place, frames in holes[:_SHOWN]
         ]
         raise BadFilesError([Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems])
     if lacking > count:
         place, lack = max(holes, key=lambda hole: hole[1])
-        reason = f"{lack} frames lack before this one, more than were recorded; expected two recordings"
+        reason = f"{_lacking(lack)} before this one, more than were recorded; expected two recordings"
         raise BadFilesError([Problem(file, int(table.lines[rows][place]), reason)])
     if holes:
-        notes.append(f"{lacking} frames lacked in {len(holes)} holes; filled ({options.missing})")
+        notes.append(
+            f"{counted(lacking, 'frame')} lacked in {counted(len(holes), 'hole')}; filled ({options.missing})"
+        )
     if lost:
-        notes.append(f"{lost} values lacked; filled ({options.missing})")
+        notes.append(f"{counted(lost, 'value')} lacked; filled ({options.missing})")
     found, places = open_holes(np.concatenate(list(_parts(table, rows, names))), holes)
     filled = fill_values(found, options.missing)
     unknown = np.isnan(filled).all(axis=0)
@@ -288,13 +290,17 @@ def _add_frames(
     return places
 
 
+def _lacking(frames: int) -> str:
+    return f"{counted(frames, 'frame')} lack{'s' if frames == 1 else ''}"
+
+
 def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: FrameStore, name: str) -> Recordings:
     first = parts[0]
     rates = np.array([part.rate for part in parts if part.rate])
     rate = float(np.median(rates)) if rates.size else 0.0
     for part in parts:
         if part.rate and not np.isclose(part.rate, rate, rtol=0.05):
-            reason = f"{part.rate:g} frames per second by its times, expected {rate:g} as the others have"
+            reason = f"{show_rate(part.rate)} by its times, expected {rate:g} as the others have"
             raise BadFilesError([Problem(part.file, None, reason)])
     units = tuple(unit_of(column) for column in first.names)
     return Recordings(

@@ -14,6 +14,7 @@ from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing
 from edgelstm.data.times import text_times
 from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_missing, number, split
+from edgelstm.plain import counted
 from edgelstm.stamps import date_seconds
 
 MOST_PROBLEMS = 5  # of one file
@@ -168,7 +169,7 @@ class _Reader:
                 places.append(place)
                 rows.append(cells)
             else:
-                self._note(place, f"{len(cells)} columns, expected {width}")
+                self._note(place, f"{counted(len(cells), 'column')}, expected {width}")
         if rows:
             yield places, list(zip(*rows))
 

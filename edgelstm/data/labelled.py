@@ -17,9 +17,14 @@ def labelled(recordings: Recordings) -> Dataset:
     whole = recordings.recordings
     lost = next((r for r in whole if r.label is None), None)
     if lost is not None:
-        why = "its label changes from frame to frame" if lost.frame_labels else "has no label"
+        if lost.frame_labels:
+            raise ValueError(
+                f"{lost.name}: its label changes from frame to frame, expected one for each recording; with "
+                'task.kind = "frames" in the recipe, or --task frames, each frame has its own'
+            )
+        why = "has no label"
         if recordings.target_names:
-            why = f"has numbers ({printable(', '.join(recordings.target_names), 40)}) and no label"
+            why = f"has numbers ({printable(', '.join(recordings.target_names), 40)}) and no label (--task regress)"
         named = [printable(name, 40) for name in recordings.left_out if name]
         texts = ", ".join(named[:4])
         column = f" --label {named[0]}, or" if len(named) == 1 else ""

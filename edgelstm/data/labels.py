@@ -10,8 +10,11 @@ from typing import Literal
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recordings
+from edgelstm.delimited import number
 from edgelstm.plain import is_unicode, printable
 
+_FEW_NUMBERS = 8  # different labels, below which numbers are most likely grades
+_MANY_NUMBERS = 4  # recordings of a label, below which whole numbers are most likely counts
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 
 
@@ -36,6 +39,14 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 def whole_numbers(texts: Sequence[str]) -> list[int] | None:
     """The numbers that texts are, written as Python writes them; None where one is none."""
     return [int(text) for text in texts] if all(map(_WHOLE.fullmatch, texts)) else None
+
+
+def are_numbers(labels: Sequence[str], recordings: int) -> bool:
+    """Whether these labels of so many recordings look like measured numbers rather than classes."""
+    values = [number(label) for label in labels]
+    if len(labels) < _FEW_NUMBERS or None in values:
+        return False
+    return whole_numbers(list(labels)) is None or len(labels) * _MANY_NUMBERS >= recordings
 
 
 def alike(labels: Iterable[str]) -> list[str]:

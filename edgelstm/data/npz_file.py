@@ -14,7 +14,7 @@ from edgelstm.data.npz_truth import read_truth
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import in_rows, is_finite
-from edgelstm.plain import printable
+from edgelstm.plain import counted, printable
 
 MAX_RATE = 1e9  # frames per second
 
@@ -99,7 +99,7 @@ def _frames(arrays: Arrays) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         raise ValueError(f"lengths: {lengths.dtype} {lengths.shape}, expected whole numbers, 1 or larger")
     total = sum(lengths.tolist())
     if total != len(X):
-        raise ValueError(f"lengths: they add up to {total}, expected the {len(X)} rows of X")
+        raise ValueError(f"lengths: they add up to {total}, expected the {counted(len(X), 'row')} of X")
     return _float32(X), lengths.astype(np.int64)
 
 

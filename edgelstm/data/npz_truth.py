@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, texts
 from edgelstm.data.store import chunked, in_rows, joined
+from edgelstm.plain import counted
 
 MOST_LABELS = 1 << 16
 
@@ -89,7 +90,8 @@ def _layout(y: NDArray[Any], lengths: NDArray[np.int64], named: bool) -> _Layout
     if equal and len(shape) == 3 and shape[:2] == (count, equal) and shape[2]:
         return _Layout(each_frame=True, columns=shape[2])
     raise ValueError(
-        f"y: shape {str(shape)[:_SHOWN]}, expected a row for each of {count} sequences or of their {frames} frames"
+        f"y: shape {str(shape)[:_SHOWN]}, expected a row for each of {counted(count, 'sequence')} or "
+        f"{counted(frames, 'frame')} together"
     )
 
 

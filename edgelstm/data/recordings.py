@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.store import Growing, split
+from edgelstm.plain import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ class Recordings:
                 raise ValueError(f"{recording.name}: frames of shape {frames.shape}, expected (1 or more, {width})")
             if recording.frame_labels is not None and len(recording.frame_labels) != len(frames):
                 raise ValueError(
-                    f"{recording.name}: {len(recording.frame_labels)} labels of frames, expected {len(frames)}"
+                    f"{recording.name}: {counted(len(recording.frame_labels), 'label')} of frames, expected "
+                    f"{len(frames)}"
                 )
             shape = () if recording.targets is None else recording.targets.shape
             if self.target_names and shape not in [(rows, len(self.target_names)) for rows in (1, len(frames))]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece
+from edgelstm.plain import counted
 
 Places = NDArray[np.int64]
 Split = Literal["auto", "groups", "time", "stretches"]
@@ -21,10 +22,21 @@ FEW = 4
 
 def by_groups(dataset: Dataset, test_groups: Sequence[int | str]) -> tuple[Places, Places]:
     """All sequences of `test_groups` (subjects, speakers), told by name, test; all others train."""
+    if len(dataset.all_groups) == 1:
+        raise ValueError(_no_sides(dataset, test_groups))
     test = dataset.in_groups(test_groups)
     if test.all() or not test.any():
         raise ValueError(f"groups {list(test_groups)}: expected some to test on and others to train on")
     return np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def _no_sides(dataset: Dataset, test_groups: Sequence[int | str]) -> str:
+    names = ", ".join(map(str, test_groups))
+    whole = "a single recording" if len(dataset) == 1 else f"{counted(len(dataset), 'recording')} of one group"
+    return (
+        f"groups {names}: {dataset.name} is {whole}, of which none is left to train on; without this key, "
+        'data.split = "time" tests on the last part of each recording'
+    )
 
 
 def leave_one_group_out(dataset: Dataset) -> Iterator[tuple[str, Places, Places]]:
@@ -86,7 +98,7 @@ def by_time(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
         longest = max(map(len, dataset.sequences))
         raise ValueError(
             f"{dataset.name}: the last {share:g} of each recording cannot be kept for a test: the longest has "
-            f"{longest} frames; expected longer recordings, or several of them"
+            f"{counted(longest, 'frame')}; expected longer recordings, or several of them"
         )
     return dataset.pieces(early), dataset.pieces(late)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Pieces
+from edgelstm.plain import counted
 
 STRETCHES = 10  # of the longest recording
 
@@ -25,7 +26,7 @@ def chosen(stretches: Dataset, share: float) -> tuple[Dataset, Dataset]:
     test = _choose(_table(stretches), share)
     if test.all() or not test.any():
         raise ValueError(
-            f"{stretches.name}: {len(stretches)} stretches, expected some to test on and others to learn"
+            f"{stretches.name}: {counted(len(stretches), 'stretch')}, expected some to test on and others to learn"
         )
     return stretches.subset(~test), stretches.subset(test)
 

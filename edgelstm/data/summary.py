@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
-from edgelstm.data.labels import alike
-from edgelstm.data.recordings import Recordings
+from edgelstm.data.labels import alike, are_numbers
+from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
+from edgelstm.data.twins import TOO_GOOD, twins
+from edgelstm.plain import counted, printable
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
 _LEAST_STEPS = 8  # by which a column is known to count frames
 _EVEN = 0.01  # of a step, by which steps of a counter may differ
 _STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
+_MOST_TWINS = 5
 _MOST_VALUES = 1 << 21  # that medians are taken over: of more, every n-th frame's
 
 
@@ -173,9 +176,11 @@ def _warnings(
         only = next(iter(labels))
         found.append(f"one class only ({only}): nothing to tell apart, unless as normal from what is not (anomaly)")
     found += [f"labels {words}" for words in alike([*labels, *frame_labels])]
-    few = [label for label, count in labels.items() if count < 5]
-    if few and len(labels) > 1:
+    if are_numbers(list(labels), len(recordings.recordings)):
+        found.append(f"labels are numbers, {len(labels)} different ones: --task regress tells numbers")
+    elif len(labels) > 1 and (few := [label for label, count in labels.items() if count < 5]):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
+    found += _twins(recordings)
     for column in columns:
         if column.remark:
             found.append(f"column {column.name} {column.remark}")
@@ -184,7 +189,26 @@ def _warnings(
     longest = max(len(r.frames) for r in recordings.recordings)
     if recordings.columns > longest:
         found.append(
-            f"{recordings.columns} columns and at most {longest} frames: are the axes exchanged? "
-            "X is (sequences, frames, features)"
+            f"{counted(recordings.columns, 'column')} and at most {counted(longest, 'frame')}: are the axes "
+            "exchanged? X is (sequences, frames, features)"
         )
     return found
+
+
+def _twins(recordings: Recordings) -> list[str]:
+    """A line for each of the first recordings that are there twice, and how many there are more."""
+    whole = recordings.recordings
+    pairs = list(twins([r.frames for r in whole]))
+    lines = [
+        f"{_told(whole[one])} and {_told(whole[other])} are the same; with one to train on and one to test on "
+        f"{TOO_GOOD}"
+        for one, other in pairs[:_MOST_TWINS]
+    ]
+    more = len(pairs) - _MOST_TWINS
+    return [*lines, f"{counted(more, 'recording')} more are the same as others"] if more > 0 else lines
+
+
+def _told(recording: Recording) -> str:
+    """Its name, and its side of the data's own split, in which names may come again."""
+    side = {True: " (test)", False: " (train)", None: ""}[recording.test]
+    return printable(recording.name, 40) + side

@@ -20,7 +20,7 @@ from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
 from edgelstm.files import read_bounded
-from edgelstm.plain import printable
+from edgelstm.plain import counted, printable
 
 OTHER = "other"
 """The symbol of all that are not known by name."""
@@ -55,7 +55,9 @@ def read_texts(path: Path, options: ReadOptions, column: str, is_cells: bool, mo
     names = options.roles.features or _alphabet(texts, most)
     size = 4 * len(names) * sum(len(text.symbols) for text in texts)
     if size > MAX_ENCODED:
-        raise ValueError(f"{path}: {size >> 20} MB as {len(names)} columns, expected at most {MAX_ENCODED >> 20} MB")
+        raise ValueError(
+            f"{path}: {size >> 20} MB as {counted(len(names), 'column')}, expected at most {MAX_ENCODED >> 20} MB"
+        )
     places = {name: place for place, name in enumerate(names)}
     recordings = tuple(Recording(text.name, _encoded(text, places), text.label, group=text.group) for text in texts)
     return Recordings(recordings, tuple(names), name=path.stem)

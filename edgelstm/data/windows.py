@@ -6,6 +6,7 @@ import numpy as np
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Pieces, even_pieces
+from edgelstm.plain import counted
 
 
 def shorter(dataset: Dataset, frames: int) -> int:
@@ -24,7 +25,9 @@ def cut(dataset: Dataset, frames: int, hop: int) -> Dataset:
     counts = np.maximum((lengths - frames) // hop + 1, 0)
     if not counts.any():
         longest = lengths.max()
-        raise ValueError(f"windows: {frames} frames, expected at most {longest}, the longest of {dataset.name}")
+        raise ValueError(
+            f"windows: {counted(frames, 'frame')}, expected at most {longest}, the longest of {dataset.name}"
+        )
     places = np.repeat(np.arange(len(dataset)), counts.astype(np.intp))
     starts = hop * (np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts.astype(np.intp)))
     return dataset.pieces(Pieces(places, starts, starts + frames))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.levels import level_remarks
 from edgelstm.model import Model
+from edgelstm.plain import counted
 from edgelstm.quantization.choice import FEWEST
 
 
@@ -18,7 +19,9 @@ def calibration_remarks(model: Model, sequences: Sequence[NDArray[np.float32]]) 
     frames = np.concatenate(sequences)
     lines = []
     if len(frames) < FEWEST:
-        lines.append(f"calibration on {len(frames)} frames, expected {FEWEST:,} or more: ranges may prove too small")
+        lines.append(
+            f"calibration on {counted(len(frames), 'frame')}, expected {FEWEST:,} or more: ranges may prove too small"
+        )
     if not (frames.min(axis=0) < frames.max(axis=0)).any():
         raise ValueError("calibration: no feature ever changes, expected signals as the model will meet them")
     normalize = model.normalize

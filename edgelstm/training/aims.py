@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.targets import NONE_NOW, Targets
 from edgelstm.layers import Dense, Layer
+from edgelstm.plain import counted
 from edgelstm.training.config import Config
 from edgelstm.training.losses import Objective
 
@@ -128,7 +129,7 @@ def _fit_scaling(fit: Dataset) -> Scaling:
         why = "expected some"
         if fit.targets.columns_now is not None:
             longest = max(len(x) for x in fit.sequences)
-            why = f"the longest recording has {longest} frames there, expected more than it looks ahead"
+            why = f"the longest recording has {counted(longest, 'frame')} there, expected more than it looks ahead"
         raise ValueError(f"{fit.name}: {fit.labels[int(count.argmin())]}: no value to learn from, {why}")
     mean = total / count
     squares = sum((np.nansum((part - mean) ** 2, axis=0) for part in _all_targets(fit)), np.zeros_like(mean))

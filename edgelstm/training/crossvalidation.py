@@ -18,6 +18,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.judging import Evaluation
+from edgelstm.plain import counted
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.tasks import read_dataset
 from edgelstm.training.config import Config, RecipeError
@@ -55,7 +56,9 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
     has_groups = 1 < len(groups) < len(dataset)
     if by_groups:
         if len(groups) < _MIN_FOLDS:
-            raise ValueError(f"{dataset.name}: {len(groups)} groups, expected two or more to leave one out")
+            raise ValueError(
+                f"{dataset.name}: {counted(len(groups), 'group')}, expected two or more to leave one out"
+            )
         return [_fold(dataset, name, np.flatnonzero(dataset.in_groups([name]))) for name in groups]
     if count < _MIN_FOLDS:
         raise ValueError(f"folds: {count}, expected two or more")
@@ -65,7 +68,9 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
         order = np.argsort(dataset.y, kind="stable")
         return [_fold(dataset, f"{n + 1}", np.sort(order[n::count])) for n in range(count)]
     if has_groups:
-        raise ValueError(f"{dataset.name}: {len(groups)} groups, expected as many as folds ({count}) or more")
+        raise ValueError(
+            f"{dataset.name}: {counted(len(groups), 'group')}, expected as many as folds ({count}) or more"
+        )
     return [_stretch(dataset, n, count) for n in range(count)]
 
 
@@ -107,7 +112,7 @@ def _stretch(dataset: Dataset, number: int, count: int) -> Fold:
         early += [Piece(place, a, b) for a, b in ((0, start), (stop, len(x))) if a < b]
         tested += [Piece(place, start, stop)] * (start < stop)
     if not tested:
-        raise ValueError(f"{dataset.name}: recordings too short for {count} stretches")
+        raise ValueError(f"{dataset.name}: recordings too short for {counted(count, 'stretch')}")
     return Fold(f"{number + 1}", dataset.pieces(early), dataset.pieces(tested))
 
 
@@ -164,7 +169,7 @@ def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool)
     if by_groups or (asked or _MIN_FOLDS) <= most:
         return asked or min(USUAL_FOLDS, most)
     if 1 < len(dataset.all_groups) < len(dataset):
-        why = f"it has {most} groups"
+        why = f"it has {counted(most, 'group')}"
     else:
         why = f"each tests on a recording, or on {max(config.data.window, _LEAST_STRETCH)} frames in a row"
     wanted = f"at most {most}" if most >= _MIN_FOLDS else "more data"

@@ -154,7 +154,8 @@ def _can_watch(dataset: Dataset) -> bool:
         train, test = splits.by_share(dataset, _SHARE)
     if not (train.size and test.size):
         raise ValueError(
-            f"{dataset.name}: {len(dataset)} recordings, expected two or more of each label: some to test on"
+            f"{dataset.name}: {counted(len(dataset), 'recording')}, expected two or more of each label: some to "
+            "test on"
         )
     fit, watched = splits.by_share(dataset.subset(train), _SHARE)
     return bool(fit.size and watched.size)
@@ -251,7 +252,7 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
     if proposal.test_groups:
         lines.append(f"test_groups = {_texts(proposal.test_groups)}  # never seen in training")
     elif dataset.test is not None:
-        lines.append(f"# The data say which {int(dataset.test.sum())} recordings to test on.")
+        lines.append(f"# The data say which {counted(int(dataset.test.sum()), 'recording')} to test on.")
     elif proposal.split == "stretches":
         lines.append(f'split = "stretches"  # tenths, as the last part, or the rest, lacks {listed(proposal.lost)}')
         lines.append(f"test = {_SHARE}  # share of them that is never seen in training")

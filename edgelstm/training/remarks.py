@@ -10,7 +10,7 @@ from edgelstm.data.labels import alike
 from edgelstm.data.windows import shorter
 from edgelstm.judging.shares import listed
 from edgelstm.model import Pooling
-from edgelstm.plain import printable
+from edgelstm.plain import counted, printable
 from edgelstm.training.aims import class_counts
 from edgelstm.training.config import Config, Loss
 from edgelstm.training.normalizing import still
@@ -27,8 +27,8 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     longest = max(len(x) for x in training.sequences)
     if training.features > longest:
         found.append(
-            f"{training.name}: {training.features} features, but at most {longest} frames in a recording; if X is "
-            "(cases, channels, time), give X.transpose(0, 2, 1)"
+            f"{training.name}: {counted(training.features, 'feature')}, but at most {counted(longest, 'frame')} in a "
+            "recording; if X is (cases, channels, time), give X.transpose(0, 2, 1)"
         )
     if config.task.normalizes and (names := still(training)):  # a symbol may be missing
         found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
@@ -75,7 +75,7 @@ def _of_windows(config: Config) -> list[str]:
             f"{trained} as in data.window fits it"
         ]
     if not trained / 2 <= answered <= trained * 2:
-        return [f"answer.window: {answered} frames, but data.window trains on {trained}: alike fits best"]
+        return [f"answer.window: {counted(answered, 'frame')}, but data.window trains on {trained}: alike fits best"]
     return []
 
 

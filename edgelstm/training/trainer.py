@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,14 @@ from edgelstm import forward
 from edgelstm.data import kept, splits, stretches
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
+from edgelstm.data.twins import refuse_twins
 from edgelstm.data.windows import cut, spread
 from edgelstm.evaluation import pooled, some_at_a_time
 from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Normalize
+from edgelstm.plain import counted
 from edgelstm.training import cycles
 from edgelstm.training.aims import Aims, find_aims
 from edgelstm.training.batches import batches, steps_per_epoch
@@ -33,8 +34,6 @@ from edgelstm.training.persistence import begin_at_persistence
 
 _WATCHED, _WATCHED_PIECE = 1 << 19, 1 << 14
 """Most frames that the best epoch is chosen by, and those of a piece, where answers are judged along recordings."""
-
-_TELLING = 16  # frames of a recording, of which no two are the same by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,29 +65,11 @@ def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
         raise RecipeError(f"data.test_groups: {error}") from None
     if not (train.size and test.size):
         raise RecipeError(
-            f"data.test: {config.data.test:g} of {len(dataset)} recordings leaves {len(train)} to train on and "
-            f"{len(test)} to test on, expected some of both"
+            f"data.test: {config.data.test:g} of {counted(len(dataset), 'recording')} leaves {len(train)} to train "
+            f"on and {len(test)} to test on, expected some of both"
         )
-    _refuse_leaks(dataset, train, test)
+    refuse_twins(dataset, train, test)
     return dataset.subset(train), dataset.subset(test)
-
-
-def _refuse_leaks(dataset: Dataset, train: splits.Places, test: splits.Places) -> None:
-    """ValueError for a recording that is there twice, to learn from and to test on. Constant ones and very short ones
-    may be alike by chance."""
-    learned = set(train.tolist())
-    seen: dict[bytes, int] = {}
-    for place in [*train.tolist(), *test.tolist()]:
-        x = dataset.sequences[place]
-        if len(x) < _TELLING or (x.min(axis=0) == x.max(axis=0)).all():
-            continue
-        key = sha256(np.ascontiguousarray(x).data).digest()
-        other = seen.setdefault(key, place)
-        if other != place and (other in learned) != (place in learned):
-            raise ValueError(
-                f"{dataset.name}: recordings {other} and {place} are the same, and one trains while the other tests: "
-                "the result would be too good; leave one out, or give both one group"
-            )
 
 
 def _by_time(dataset: Dataset, share: float, key: str) -> tuple[Dataset, Dataset]:
@@ -124,15 +105,8 @@ def train(
     interrupted. ValueError for a loss that is not finite; the checkpoint then is that of the epoch before.
     """
     settings = config.training
-    _check_lengths(dataset, config)
-    _check_features(dataset, config)
     rng = np.random.default_rng(settings.seed)
-    dataset = config.task.to_learn(dataset)
-    fit, watched = _hold_out(dataset, config, rng)
-    aims = find_aims(fit, config)
-    held_out = None if watched is None else evaluation_set(watched, config)
-    if held_out is not None and config.task.each_frame:
-        held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, _WATCHED)
+    fit, watched, held_out, aims = _sides(dataset, config, rng)
     normalize = fit_normalize(fit) if config.task.normalizes else _as_it_is(fit.features)
     try:  # what cannot become a model is refused now
         network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
@@ -196,6 +170,25 @@ def train(
     return _with_recordings(model, tuple(history), fit, watched)
 
 
+def check(dataset: Dataset, config: Config) -> None:
+    """What `train` refuses of all of `dataset` before its first epoch. ValueError as of `train`."""
+    _sides(dataset, config, np.random.default_rng(config.training.seed))
+
+
+def _sides(
+    dataset: Dataset, config: Config, rng: np.random.Generator
+) -> tuple[Dataset, Dataset | None, Dataset | None, Aims]:
+    """(what to fit, what is held out to watch it by, as it is evaluated, what is aimed at)."""
+    _check_lengths(dataset, config)
+    _check_features(dataset, config)
+    fit, watched = _hold_out(config.task.to_learn(dataset), config, rng)
+    aims = find_aims(fit, config)
+    held_out = None if watched is None else evaluation_set(watched, config)
+    if held_out is not None and config.task.each_frame:
+        held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, _WATCHED)
+    return fit, watched, held_out, aims
+
+
 def _as_it_is(features: int) -> Normalize:
     return Normalize(np.zeros(features, np.float32), np.ones(features, np.float32))
 
@@ -231,7 +224,7 @@ def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tup
         return dataset, None
     if not (fit.size and watch.size):
         raise RecipeError(
-            f"data.validation: {share:g} of {len(dataset)} recordings leaves {len(fit)} to train on and "
+            f"data.validation: {share:g} of {counted(len(dataset), 'recording')} leaves {len(fit)} to train on and "
             f"{len(watch)} to watch it by, expected some of both, or 0 for none"
         )
     return dataset.subset(fit), dataset.subset(watch)
@@ -281,8 +274,8 @@ def _check_lengths(dataset: Dataset, config: Config) -> None:
     stride = config.model.stride
     for place in np.flatnonzero(dataset.lengths < stride):
         raise ValueError(
-            f"{dataset.name}: sequence {place} has {dataset.lengths[place]} frames, expected at least {stride}: "
-            f"the model's scores come every {stride} frames"
+            f"{dataset.name}: sequence {place} has {counted(int(dataset.lengths[place]), 'frame')}, expected at "
+            f"least {stride}: the model's scores come every {counted(stride, 'frame')}"
         )
 
 

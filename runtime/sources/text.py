@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
+from edgelstm.plain import counted
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
 from edgelstm.runtime.sources.timing import TimeCheck, about, time_column
@@ -220,7 +221,7 @@ class _Csv:
         else:
             cells = _split(line, self._delimiter)
         if len(cells) != self._width:
-            raise _UnreadableError(f"{_count(len(cells), 'column')}, expected {self._width}")
+            raise _UnreadableError(f"{counted(len(cells), 'column')}, expected {self._width}")
         values = self._values([cells[place] for place, _ in self._takes])
         if (bad := _first_bad(values)) is not None:
             place, name = self._takes[bad]
@@ -263,7 +264,7 @@ class _Csv:
         if not names:
             if self._width != self._columns.features:
                 raise _UnreadableError(
-                    f"{_count(self._width, 'column')}, expected {self._columns.features} "
+                    f"{counted(self._width, 'column')}, expected {self._columns.features} "
                     "(the model has no feature names to choose by)"
                 )
             self._takes = [(place, _plain(cell)) for place, cell in enumerate(cells)]
@@ -320,7 +321,7 @@ class _Ndjson:
         columns = self._columns
         if isinstance(value, list):
             if len(value) != columns.features:
-                raise _UnreadableError(f"{_count(len(value), 'number')}, expected {columns.features}")
+                raise _UnreadableError(f"{counted(len(value), 'number')}, expected {columns.features}")
             found = value
         elif isinstance(value, dict):
             if not columns.names:
@@ -391,7 +392,3 @@ def _plain(name: str) -> str:
 def _listed(names: list[str], most: int) -> str:
     text = ", ".join(_clip(name) for name in names[:most])
     return text if len(names) <= most else f"{text} and {len(names) - most} more"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -9,6 +9,7 @@ import click
 
 from edgelstm.cli.show import style, text
 from edgelstm.devices.units import show_rate
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.data.summary import Summary
@@ -44,12 +45,14 @@ def print_summary(found: Summary) -> None:
 
 def _lines(found: Summary) -> list[tuple[str, str]]:
     rate = show_rate(found.sample_rate) if found.sample_rate else "unknown"
-    lengths = f"{found.shortest} to {found.longest} frames, half of them up to {found.median_length}"
+    lengths = f"{found.shortest} to {counted(found.longest, 'frame')}, half of them up to {found.median_length}"
     lines = [
         ("format", found.format),
         (
             "recordings",
-            f"{found.recordings:,} of {lengths}" if found.recordings > 1 else f"1 of {found.frames:,} frames",
+            f"{found.recordings:,} of {lengths}"
+            if found.recordings > 1
+            else f"1 of {counted(found.frames, 'frame')}",
         ),
         ("rate", rate),
         ("labels", _counted(found.labels, "recordings") or "none"),
@@ -60,7 +63,7 @@ def _lines(found: Summary) -> list[tuple[str, str]]:
         )
     lines.append(("groups", _counted(found.groups, "recordings") or "none: each recording is its own"))
     if found.test is not None:
-        lines.append(("split", f"{found.test} recordings to test on, as the data say"))
+        lines.append(("split", f"{counted(found.test, 'recording')} to test on, as the data say"))
     if found.format == TEXTS:
         lines.append(("symbols", f"{len(found.columns)}: {' '.join(text.plain(c.name, 8) for c in found.columns)}"))
     if found.left_out:

@@ -9,7 +9,7 @@ from typing import Any
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, plain, table
 from edgelstm.devices.units import show_duration, show_rate, show_size
-from edgelstm.plain import counted
+from edgelstm.plain import counted, in_unit
 
 Facts = dict[str, Any]
 """As `edgelstm inspect --json` prints them."""
@@ -79,7 +79,7 @@ def _named(what: str, names: list[str] | None, units: list[str] | None) -> str:
     if not names:
         return what
     if units:
-        names = [f"{name} [{unit}]" if unit else name for name, unit in zip(names, units)]
+        names = [in_unit(name, unit) for name, unit in zip(names, units)]
     return f"{what}: {', '.join(names)}"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import plain, table
 from edgelstm.judging import OfOutputs
+from edgelstm.plain import four_digits, in_unit
 
 _MOST = 24  # outputs that a table has rows for
 _WIDTH = 40  # of an output's name
@@ -31,7 +32,7 @@ def tables_of_outputs(results: Sequence[OfOutputs]) -> list[str]:
         ]
         lines = [
             [
-                plain(whole.outputs[n], _WIDTH) + ("" if first.is_share or of_all else _unit(whole.unit(n))),
+                _named(whole.outputs[n], "" if first.is_share or of_all else whole.unit(n)),
                 *(_number(column[n], first.is_share) for column in columns),
             ]
             for n in range(min(len(whole.outputs), _MOST))
@@ -41,6 +42,11 @@ def tables_of_outputs(results: Sequence[OfOutputs]) -> list[str]:
     return [*found, *([f"and {more} more outputs, which --json has"] if more > 0 else [])]
 
 
+def _named(output: str, unit: str) -> str:
+    name = plain(output, _WIDTH)
+    return in_unit(name, plain(unit, _UNIT_WIDTH)) if unit else name
+
+
 def _unit(text: str) -> str:
     return f" [{plain(text, _UNIT_WIDTH)}]" if text else ""
 
@@ -48,4 +54,4 @@ def _unit(text: str) -> str:
 def _number(value: float, is_share: bool) -> str:
     if np.isnan(value):
         return "none"
-    return style.percent(value) if is_share else f"{value:.4g}"
+    return style.percent(value) if is_share else four_digits(value)

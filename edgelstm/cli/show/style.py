@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgelstm.plain import four_digits
+
 if TYPE_CHECKING:
     from edgelstm.judging import Figure
 
@@ -42,7 +44,7 @@ def figure(found: Figure) -> str:
         return found.why or "none"
     if found.is_share:
         return percent(found.value)
-    return f"{found.value:.4g}" + (f" {found.unit}" if found.unit else "")
+    return four_digits(found.value) + (f" {found.unit}" if found.unit else "")
 
 
 def announce(work: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgelstm.page.charts import Line, lines
 from edgelstm.page.document import document
 from edgelstm.page.markup import Markup, cards, table, tag
+from edgelstm.plain import counted
 from edgelstm.report.page.about import about_section, costs_section, subtitle
 from edgelstm.report.page.kinds import sections
 from edgelstm.report.page.recordings import recordings
@@ -77,7 +78,9 @@ def _training(report: ModelReport) -> list[Markup]:
     rate = [(float(each.number), each.rate) for each in epochs if each.rate is not None]
     name, is_share = (report.score.name, report.score.is_share) if report.score else ("score", False)
     best = [each.number for each in epochs if each.best]
-    kept = f"Kept are the weights of epoch {best[-1]} of {len(epochs)}" if best else f"{len(epochs)} epochs"
+    kept = (
+        f"Kept are the weights of epoch {best[-1]} of {len(epochs)}" if best else f"{counted(len(epochs), 'epoch')}"
+    )
     shown = [
         lines("Loss", loss, x=epoch),
         lines(f"{name}, held out", [Line(name, "two", score)], x=epoch, y=share if is_share else number),
@@ -123,7 +126,7 @@ def _ranges(report: ModelReport) -> list[Markup]:
     rows = [[row.quantity, number(row.low), number(row.high), small_share(row.at_the_ends)] for row in ranges.rows]
     about = (
         "What the integers hold of each quantity, after normalization, as calibration chose it; and the share of "
-        f"values that lie at an end of it, over {ranges.frames:,} frames of these data."
+        f"values that lie at an end of it, over {counted(ranges.frames, 'frame')} of these data."
     )
     return [
         tag("h2", "Ranges of int8"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edgelstm.page.markup import Markup, cards, facts, table, tag
+from edgelstm.plain import counted
 from edgelstm.report.page.text import NONE, number
 from edgelstm.report.record import ModelReport
 
@@ -14,8 +15,9 @@ _MOST_LISTED = 12
 def subtitle(report: ModelReport) -> str:
     about, judged = report.about, report.judged
     road = " → ".join(f"{layer.kind} {layer.channels}" for layer in about.layers)
-    windows = f" in {judged.sequences:,} windows" if judged.sequences != judged.recordings else ""
-    asked = f"{judged.name}: {judged.part}, {judged.frames:,} frames of {judged.recordings:,} recordings{windows}"
+    windows = f" in {counted(judged.sequences, 'window')}" if judged.sequences != judged.recordings else ""
+    recordings = counted(judged.recordings, "recording")
+    asked = f"{judged.name}: {judged.part}, {counted(judged.frames, 'frame')} of {recordings}{windows}"
     return f"{about.task}, {road}, {about.weights:,} weights. Judged on {asked}."
 
 
@@ -64,10 +66,10 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
     yield "input", _listed(about.features)
     yield "output", _listed(about.outputs)
     yield "rate", f"{number(about.sample_rate)} frames per second" if about.sample_rate else "not known"
-    window = f" of {about.window:,} frames" if about.window else ""
+    window = f" of {counted(about.window, 'frame')}" if about.window else ""
     every = f"every {about.hop:,} frames" if about.hop else "only when asked"
     yield "answer", f"{about.pooling}{window}, {every}"
-    frames = f", {about.trained_frames:,} frames" if about.trained_frames else ""
+    frames = f", {counted(about.trained_frames, 'frame')}" if about.trained_frames else ""
     yield "trained on", (about.trained_on or "not known") + frames
     if about.data_sha256:
         yield "data's SHA-256", about.data_sha256[:12]

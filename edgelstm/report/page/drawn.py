@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgelstm.page.charts import Band, Line, lines
 from edgelstm.page.markup import Markup
+from edgelstm.plain import in_unit
 from edgelstm.report.page.text import Clock
 from edgelstm.report.record import Chart, Course
 
@@ -37,7 +38,7 @@ def chart(found: Chart, sample_rate: float, title: str = "", *, height: int = 11
         for stretch in found.stretches
         if stretch.last >= min(ends) and stretch.first <= max(ends)
     ]
-    named = title or (found.title if not found.unit else f"{found.title} [{found.unit}]")
+    named = title or in_unit(found.title, found.unit)
     named += ", int8 dashed" if dashed else ""
     span = (-0.03, 1.03) if found.unit == "probability" else None
     return lines(named, drawn, x=clock.label, bands=bands, limit=found.limit, span=span, height=height)

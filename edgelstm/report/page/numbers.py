@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from edgelstm.page.charts import Dots, Line, counts, lines, scatter
 from edgelstm.page.markup import Markup, cards, table, tag
-from edgelstm.report.page.text import Clock, number, share, way, with_unit
+from edgelstm.plain import in_unit
+from edgelstm.report.page.text import Clock, number, share, way
 from edgelstm.report.record import OutputCounts, OutputFigures, Result
 
 _NAMES = {"rmse": "RMSE", "mae": "MAE", "pinball_loss": "pinball loss", "level": "level", "below": "share below"}
@@ -79,7 +80,7 @@ def _guesses(counted: Sequence[tuple[str, OutputCounts]]) -> Markup:
 
 
 def _named(row: OutputFigures) -> str:
-    return with_unit(row.output, f"[{row.unit}]" if row.unit else "")
+    return in_unit(row.output, row.unit)
 
 
 def _by_step(counted: Sequence[tuple[str, OutputCounts]], sample_rate: float) -> list[Markup]:
@@ -98,8 +99,8 @@ def _by_step(counted: Sequence[tuple[str, OutputCounts]], sample_rate: float) ->
         for guess, style in zip(first[0].guesses, _OF_GUESSES):
             points = [(clock.time(first[n].ahead), first[n].guesses[guess]) for n in places]
             drawn.append(Line(guess, style, [(at, value) for at, value in points if value is not None]))
-        unit = f" [{first[places[0]].unit}]" if first[places[0]].unit else ""
-        found.append(lines(f"{_NAMES.get(error, error)} of {column}{unit}", drawn, x=clock.label))
+        named = in_unit(column, first[places[0]].unit)
+        found.append(lines(f"{_NAMES.get(error, error)} of {named}", drawn, x=clock.label))
     return found
 
 
@@ -113,11 +114,11 @@ def _told(fresh: Sequence[tuple[str, OutputCounts]], n: int) -> list[Markup]:
     row = fresh[0][1].rows[n]
     if len(row.truth) < 2:
         return []
-    unit = f" [{row.unit}]" if row.unit else ""
+    name = in_unit(row.output, row.unit)
     styles = ("one", "two", "three", "four")
     clouds = [
-        Dots(name, style, list(zip(found.rows[n].truth, found.rows[n].told)))
-        for (name, found), style in zip(fresh, styles)
+        Dots(of, style, list(zip(found.rows[n].truth, found.rows[n].told)))
+        for (of, found), style in zip(fresh, styles)
     ]
-    residuals = counts(f"told − came, {row.output}{unit}", row.edges, [(fresh[0][0], "one", row.residuals)])
-    return [scatter(f"told over came, {row.output}{unit}", clouds, diagonal=True), residuals]
+    residuals = counts(f"told − came, {name}", row.edges, [(fresh[0][0], "one", row.residuals)])
+    return [scatter(f"told over came, {name}", clouds, diagonal=True), residuals]

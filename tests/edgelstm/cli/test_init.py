@@ -1,0 +1,90 @@
+"""`init` writes no recipe that `train` refuses, and says of data what would be better."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Command = Callable[..., Any]
+RNG = np.random.default_rng(11)
+
+
+def write_ts(folder: Path, first: list[np.ndarray], second: list[np.ndarray]) -> Path:
+    for part, series in (("TRAIN", first), ("TEST", second)):
+        lines = [f"{','.join(f'{v:.5f}' for v in x)}:{'ab'[n % 2]}" for n, x in enumerate(series)]
+        text = "@problemName Twins\n@timeStamps false\n@classLabel true a b\n@data\n" + "\n".join(lines) + "\n"
+        (folder / f"Twins_{part}.ts").write_text(text)
+    return folder
+
+
+def test_identical_recordings_are_refused_as_train_refuses_them(tmp_path: Path, command: Command) -> None:
+    x = [RNG.normal(size=20) for _ in range(20)]
+    data = write_ts(tmp_path, x[:12], [*x[12:], x[3]])
+    recipe = tmp_path / "recipe.toml"
+    refused = command("init", data, "-o", recipe)
+    assert refused.code == 1
+    assert not recipe.exists()
+    recipe.write_text(f'[data]\nfile = "{data}"\n')
+    assert command("train", recipe, "-o", tmp_path / "m.npz").err == refused.err
+    assert "recordings 3 and 20 are the same" in refused.err
+    warnings = json.loads(command("data", "inspect", data, "--json").out)["warnings"]
+    assert any(line.startswith("series 4 (train) and series 9 (test) are the same") for line in warnings)
+
+
+def test_labels_that_are_measured_are_told_of(tmp_path: Path, command: Command) -> None:
+    np.savez(
+        tmp_path / "fat.npz", X=RNG.normal(size=(40, 20, 1)), y=np.array([f"{n / 8:.1f}" for n in range(20)] * 2)
+    )
+    said = command("init", tmp_path / "fat.npz", "-o", tmp_path / "recipe.toml")
+    assert "labels are numbers, 20 different ones: --task regress" in said.err
+    assert "--task regress" in command("data", "inspect", tmp_path / "fat.npz").out
+    asked = command("init", tmp_path / "fat.npz", "-o", tmp_path / "regress.toml", "--task", "regress")
+    assert (asked.code, asked.err) == (0, "")
+    np.savez(tmp_path / "digits.npz", X=RNG.normal(size=(80, 20, 1)), y=np.arange(80) % 10)
+    assert command("init", tmp_path / "digits.npz", "-o", tmp_path / "digits.toml").err == ""
+
+
+def test_a_recipe_without_a_task_names_it_for_labels_of_frames(tmp_path: Path, command: Command) -> None:
+    data = tmp_path / "x.csv"
+    data.write_text("x,label\n" + "".join(f"{n % 7},{'ab'[n // 50 % 2]}\n" for n in range(400)))
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[data]\nfile = "x.csv"\n')
+    assert 'task.kind = "frames"' in command("train", recipe).err
+
+
+@pytest.mark.parametrize("key", ["test_groups", "validation_groups"])
+def test_groups_of_a_single_recording_are_refused_with_a_remedy(tmp_path: Path, command: Command, key: str) -> None:
+    (tmp_path / "x.csv").write_text("x,y z\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(400)))
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'[task]\nkind = "forecast"\nahead = [1]\n[data]\nfile = "x.csv"\n{key} = ["x.csv"]\n')
+    refused = command("train", recipe, "-o", tmp_path / "m.npz")
+    assert refused.code == 1
+    assert f"data.{key}: groups x.csv: x is a single recording" in refused.err
+    assert 'data.split = "time"' in refused.err
+
+
+def test_one_of_a_thing_is_one(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "x.csv").write_text("time,speed [m/s]\n" + "".join(f"{n + (n > 9)},{n}\n" for n in range(40)))
+    read = command("data", "inspect", tmp_path / "x.csv", "--missing", "hold").out
+    assert "1 frame lacked in 1 hole" in read
+    assert "1 frame lacks before" in command("data", "inspect", tmp_path / "x.csv").err
+
+
+def test_a_unit_in_a_name_is_said_once(tmp_path: Path, command: Command) -> None:
+    x = RNG.normal(size=(2, 600)).round(3)
+    (tmp_path / "x.csv").write_text("speed [m/s],load (kN)\n" + "".join(f"{a},{b}\n" for a, b in x.T.tolist()))
+    recipe, model = tmp_path / "recipe.toml", tmp_path / "model.npz"
+    command("init", tmp_path / "x.csv", "--task", "forecast", "-o", recipe)
+    trained = command("train", recipe, "-o", model, "--set", "training.epochs=1")
+    assert trained.code == 0, trained.err
+    told = command("inspect", model).out + command("evaluate", model, tmp_path / "x.csv").out
+    page = (tmp_path / "model.run" / "report.html").read_text()
+    for text in (told, page):
+        assert "speed [m/s]" in text
+        assert "[m/s] [m/s]" not in text.replace("+1", "").replace("  ", " ")
+        assert "(kN) [kN]" not in text
