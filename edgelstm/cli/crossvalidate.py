@@ -75,7 +75,9 @@ def command(
     finally:
         style.announce(None)
     if count is None and not leave_one_out and len(outcomes) < USUAL_FOLDS:
-        click.echo(f"Note: {len(outcomes)} folds: the data have no more groups, recordings or windows", err=True)
+        click.echo(
+            f"Note: {len(outcomes)} folds: the data have no more groups, recordings or long stretches", err=True
+        )
     if as_json:
         click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
     else:

@@ -78,17 +78,21 @@ def inspect(data: Path, as_json: bool, **given: str) -> None:
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .npz file to write.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--unique", "is_unique", is_flag=True, help="Leave out recordings that are the same as one before.")
 @read_options
-def convert(data: Path, output: Path, force: bool, **given: str) -> None:
+def convert(data: Path, output: Path, force: bool, is_unique: bool, **given: str) -> None:
     """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
     from edgelstm.data.labels import labels_of
     from edgelstm.data.npz_writing import save_recordings
+    from edgelstm.data.twins import unique
 
     check_output(output, ".npz", [data])
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     with listed_problems():
         found, _ = _read(data, given)
+    if is_unique:
+        found = unique(found)
     save_recordings(found, output)
     told = (
         counted(len(found.target_names), "target") if found.target_names else counted(len(labels_of(found)), "label")

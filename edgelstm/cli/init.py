@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgelstm.tasks import Task
 
 _MOST_NOTES = 12
+_SAID_BEFORE = "labels are numbers"  # by `_hint_at_numbers`, or not true of the task
 
 
 @click.command("init", epilog="Example: edgelstm init recordings/ -o recipe.toml, then edgelstm train recipe.toml")
@@ -102,18 +103,19 @@ def command(
         click.echo(text.paragraph(text.plain(why), "  · ", "    "))
     summary = summarize(found, find_format(data).name) if task.normalizes else None
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
+        if warning.startswith(_SAID_BEFORE):
+            continue
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")
 
 
 def _hint_at_numbers(recordings: Recordings, task: Task, asked: str | None) -> None:
     """A note where labels are told apart that are measured numbers, before anything is said of so many classes."""
-    from edgelstm.data.labels import are_numbers, labels_of
+    from edgelstm.data.labels import NUMBERS, are_numbers, labels_of
 
     labels = labels_of(recordings)
     if task.kind == "classify" and asked is None and are_numbers(labels, len(recordings)):
-        line = f"labels are numbers, {len(labels)} different ones: --task regress tells numbers, this tells classes"
-        click.echo(text.paragraph(line, "Note: ", "  "), err=True)
+        click.echo(text.paragraph(NUMBERS.format(len(labels)), "Note: ", "  "), err=True)
 
 
 def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> None:

@@ -265,7 +265,7 @@ def _add_frames(
         return None
     lacking = sum(lack for _, lack in holes)
     if options.missing == "refuse":
-        remedy = "set missing to interpolate or hold to fill it"
+        remedy = "--missing, or data.missing in a recipe, fills it: interpolate or hold"
         problems = [(row, f"column {names[column]}: no value ({remedy})") for row, column in empty]
         problems += [
             (place, f"{_lacking(frames)} before this one by its time ({remedy})") for place, frames in holes[:_SHOWN]

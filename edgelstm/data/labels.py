@@ -41,6 +41,10 @@ def whole_numbers(texts: Sequence[str]) -> list[int] | None:
     return [int(text) for text in texts] if all(map(_WHOLE.fullmatch, texts)) else None
 
 
+NUMBERS = "labels are numbers, {} different ones: --task regress tells numbers, without it they are classes"
+"""What is said where `are_numbers`."""
+
+
 def are_numbers(labels: Sequence[str], recordings: int) -> bool:
     """Whether these labels of so many recordings look like measured numbers rather than classes."""
     values = [number(label) for label in labels]

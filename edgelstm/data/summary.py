@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
-from edgelstm.data.labels import alike, are_numbers
+from edgelstm.data.labels import NUMBERS, alike, are_numbers
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
 from edgelstm.data.twins import TOO_GOOD, twins
@@ -177,7 +177,7 @@ def _warnings(
         found.append(f"one class only ({only}): nothing to tell apart, unless as normal from what is not (anomaly)")
     found += [f"labels {words}" for words in alike([*labels, *frame_labels])]
     if are_numbers(list(labels), len(recordings.recordings)):
-        found.append(f"labels are numbers, {len(labels)} different ones: --task regress tells numbers")
+        found.append(NUMBERS.format(len(labels)))
     elif len(labels) > 1 and (few := [label for label, count in labels.items() if count < 5]):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
     found += _twins(recordings)
@@ -196,16 +196,14 @@ def _warnings(
 
 
 def _twins(recordings: Recordings) -> list[str]:
-    """A line for each of the first recordings that are there twice, and how many there are more."""
+    """A line about recordings that are there twice."""
     whole = recordings.recordings
     pairs = list(twins([r.frames for r in whole]))
-    lines = [
-        f"{_told(whole[one])} and {_told(whole[other])} are the same; with one to train on and one to test on "
-        f"{TOO_GOOD}"
-        for one, other in pairs[:_MOST_TWINS]
-    ]
-    more = len(pairs) - _MOST_TWINS
-    return [*lines, f"{counted(more, 'recording')} more are the same as others"] if more > 0 else lines
+    if not pairs:
+        return []
+    shown = "; ".join(f"{_told(whole[one])} and {_told(whole[other])}" for one, other in pairs[:_MOST_TWINS])
+    more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
+    return [f"the same recordings: {shown}{more}; with one to train on and one to test on {TOO_GOOD}"]
 
 
 def _told(recording: Recording) -> str:

@@ -134,7 +134,9 @@ def _series(line: str, header: _Header, options: ReadOptions) -> tuple[NDArray[n
     frames = np.stack(dimensions, axis=1)
     if np.isnan(frames).any():
         if options.missing == "refuse":
-            raise ValueError("a value is missing (?); set missing to interpolate or hold to fill it")
+            raise ValueError(
+                "a value is missing (?); --missing, or data.missing in a recipe, fills it: interpolate or hold"
+            )
         frames = fill_values(frames, options.missing)
         if np.isnan(frames).any():
             raise ValueError("a dimension without any value")

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import chunked
 
-_TELLING = 16  # frames of a recording, of which no two are the same by chance
+_TELLING = 16  # frames of a recording that differ from the one before, of which no two are the same by chance
 
-TOO_GOOD = "the result would be too good; leave one out, or give both one group"
+TOO_GOOD = "the result would be too good; leave one out (edgelstm data convert --unique does), or give both one group"
 
 Places = NDArray[np.int64]
 
 
 def twins(sequences: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]:
-    """(place of the first, place) of each that is the same as one before it. Constant ones and very short ones may be
-    alike by chance, and are none."""
+    """(place of the first, place) of each that is the same as one before it. Very short ones, and those that hardly
+    ever change, may be alike by chance, and are none."""
     seen: dict[bytes, int] = {}
     for place, x in enumerate(sequences):
-        if len(x) < _TELLING or (x.min(axis=0) == x.max(axis=0)).all():
+        if not _tells(x):
             continue
         first = seen.setdefault(sha256(np.ascontiguousarray(x).data).digest(), place)
         if first != place:
             yield first, place
+
+
+def _tells(x: NDArray[np.float32]) -> bool:
+    changes = 1  # the first frame
+    for part in chunked(x):
+        changes += int((part[1:] != part[:-1]).any(axis=1).sum())
+        if changes >= _TELLING:
+            return True
+    return False
+
+
+def unique(recordings: Recordings) -> Recordings:
+    """Without recordings that are the same as one before them."""
+    again = {place for _, place in twins([r.frames for r in recordings.recordings])}
+    return replace(
+        recordings, recordings=tuple(r for place, r in enumerate(recordings.recordings) if place not in again)
+    )
 
 
 def refuse_twins(dataset: Dataset, train: Places, test: Places) -> None:

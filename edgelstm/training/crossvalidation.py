@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece
+from edgelstm.data.twins import refuse_twins, twins
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.judging import Evaluation
 from edgelstm.plain import counted
@@ -23,7 +24,7 @@ from edgelstm.quantization import calibrate, quantize
 from edgelstm.tasks import read_dataset
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.kernels import threads as kernel_threads
-from edgelstm.training.trainer import evaluation_set, train
+from edgelstm.training.trainer import check, evaluation_set, train
 
 _MIN_FOLDS, USUAL_FOLDS = 2, 5
 _LEAST_STRETCH = 16  # frames that tell anything
@@ -50,7 +51,8 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
     """`count` folds. Groups stay together, where there are as many; of recordings that are each their own every class
     is spread over the folds; of fewer recordings than folds each is cut into so many stretches of time.
 
-    by_groups: a fold for each group instead. ValueError where there are too few.
+    by_groups: a fold for each group instead. ValueError where there are too few, or where a recording of one group is
+    the same as one of another.
     """
     groups = dataset.all_groups
     has_groups = 1 < len(groups) < len(dataset)
@@ -65,8 +67,11 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
     if has_groups and len(groups) >= count:
         return [_fold(dataset, f"{n + 1}", places) for n, places in enumerate(_spread_groups(dataset, count))]
     if len(dataset) >= count and not has_groups:
-        order = np.argsort(dataset.y, kind="stable")
-        return [_fold(dataset, f"{n + 1}", np.sort(order[n::count])) for n in range(count)]
+        fold_of = np.empty(len(dataset), np.int64)
+        fold_of[np.argsort(dataset.y, kind="stable")] = np.arange(len(dataset)) % count
+        for one, other in twins(dataset.sequences):  # the same recording trains or tests
+            fold_of[other] = fold_of[one]
+        return [_fold(dataset, f"{n + 1}", np.flatnonzero(fold_of == n)) for n in range(count)]
     if has_groups:
         raise ValueError(
             f"{dataset.name}: {counted(len(groups), 'group')}, expected as many as folds ({count}) or more"
@@ -85,6 +90,7 @@ def most_folds(dataset: Dataset, window: int) -> int:
 
 def _fold(dataset: Dataset, name: str, test: NDArray[np.int64]) -> Fold:
     rest = np.setdiff1d(np.arange(len(dataset)), test)
+    refuse_twins(dataset, rest, test)
     return Fold(name, dataset.subset(rest), dataset.subset(test))
 
 
@@ -167,13 +173,58 @@ def crossvalidate(
 def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool) -> int:
     most = most_folds(dataset, config.data.window)
     if by_groups or (asked or _MIN_FOLDS) <= most:
-        return asked or min(USUAL_FOLDS, most)
+        return _trainable(dataset, config, asked, by_groups, min(USUAL_FOLDS, most))
     if 1 < len(dataset.all_groups) < len(dataset):
         why = f"it has {counted(most, 'group')}"
     else:
         why = f"each tests on a recording, or on {max(config.data.window, _LEAST_STRETCH)} frames in a row"
     wanted = f"at most {most}" if most >= _MIN_FOLDS else "more data"
     raise ValueError(f"{dataset.name}: {asked or _MIN_FOLDS} folds, expected {wanted}: {why}")
+
+
+def _trainable(dataset: Dataset, config: Config, asked: int | None, by_groups: bool, usual: int) -> int:
+    """`asked` folds, or `usual` ones, or the most below these that leave enough to learn from and to test on, where
+    nobody asked. ValueError, before anything is trained, where they do not."""
+    wanted = asked or usual
+    problem = _problem(dataset, config, wanted, by_groups)
+    if problem is None:
+        return wanted
+    fits, fails = 1, wanted
+    while not by_groups and fails - fits > 1:
+        middle = (fits + fails) // 2
+        fits, fails = (middle, fails) if _problem(dataset, config, middle, False) is None else (fits, middle)
+    if fits < _MIN_FOLDS:
+        raise ValueError(problem)
+    if asked is None:
+        return fits
+    raise ValueError(f"{dataset.name}: {asked} folds, expected at most {fits}: {problem}")
+
+
+def _problem(dataset: Dataset, config: Config, count: int, by_groups: bool) -> str | None:
+    """Why a fold could not be trained or tested; None where all can."""
+    fold = None
+    try:
+        for fold in folds(dataset, count, by_groups):
+            check(fold.train, config)
+            evaluation_set(fold.test, config)
+            if lost := _unknown(fold.test):
+                raise ValueError(f"{lost}: nothing is known of it to test on")
+    except ValueError as error:
+        return str(error) if fold is None else f"fold {fold.name}: {error}"
+    return None
+
+
+def _unknown(dataset: Dataset) -> str:
+    """The first output of which no number is known; "" where there is none, or outputs are classes."""
+    if dataset.targets is None:
+        return ""
+    known = np.zeros(len(dataset.labels), np.bool_)
+    for place, length in enumerate(dataset.lengths.tolist()):
+        for part in dataset.targets.parts(place, length):
+            if part.ndim == 1:
+                return ""
+            known |= np.isfinite(part).any(axis=0)
+    return "" if known.all() else dataset.labels[int(known.argmin())]
 
 
 def _begin_worker(threads: int) -> None:
@@ -211,10 +262,9 @@ def _run(config: Config, count: int, by_groups: bool, number: int) -> Outcome:
     fold = folds(_read(config), count, by_groups)[number]
     try:
         trained = train(fold.train, config)
-        test = evaluation_set(fold.test, config)
     except RecipeError as error:
-        fewer = "" if by_groups else f" (of {count}; fewer folds leave more in each)"
-        raise ValueError(f"fold {fold.name}{fewer}: {error}") from None
+        raise ValueError(f"fold {fold.name}: {error}") from None
+    test = evaluation_set(fold.test, config)
     model = trained.model
     quantized = quantize(calibrate(model, trained.calibration))
     found = [evaluate(model, test), evaluate(quantized, test)]

@@ -33,7 +33,13 @@ def test_identical_recordings_are_refused_as_train_refuses_them(tmp_path: Path, 
     assert command("train", recipe, "-o", tmp_path / "m.npz").err == refused.err
     assert "recordings 3 and 20 are the same" in refused.err
     warnings = json.loads(command("data", "inspect", data, "--json").out)["warnings"]
-    assert any(line.startswith("series 4 (train) and series 9 (test) are the same") for line in warnings)
+    assert any(line.startswith("the same recordings: series 4 (train) and series 9 (test); ") for line in warnings)
+    one = tmp_path / "unique.npz"
+    assert (
+        command("data", "convert", data, "-o", one, "--unique").out
+        == f"✓ {one}: 20 recordings, 400 frames, 2 labels\n"
+    )
+    assert command("init", one, "-o", tmp_path / "r.toml").code == 0
 
 
 def test_labels_that_are_measured_are_told_of(tmp_path: Path, command: Command) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def test_what_cannot_be_folded_is_said_in_one_line(command: Callable[..., Any], 
     assert ended.err == "edgelstm: data: 4 folds, expected at most 3: it has 3 groups\n"
     ended = command("crossvalidate", recipe, "--set", "training.epochs=1")
     assert ended.code == 0
-    assert ended.err == "Note: 3 folds: the data have no more groups, recordings or windows\n"
+    assert ended.err == "Note: 3 folds: the data have no more groups, recordings or long stretches\n"
 
 
 def test_stretches_hold_a_training_window() -> None:
@@ -152,3 +153,36 @@ def test_stretches_hold_a_training_window() -> None:
     assert most_folds(whole, 30) == 3
     assert most_folds(whole, 0) == 6  # of 16 frames
     assert most_folds(made([10] * 7), 30) == 7
+
+
+def test_a_recording_that_is_there_twice_is_on_one_side() -> None:
+    whole = made([20] * 9)
+    rng = np.random.default_rng(5)
+    x = [rng.normal(size=(20, 1)).astype(np.float32) for _ in range(8)]
+    x.append(x[1].copy())
+    for fold in folds(replace(whole, sequences=tuple(x)), 4):
+        sides = [{one.tobytes() for one in part.sequences} for part in (fold.train, fold.test)]
+        assert not sides[0] & sides[1]
+    grouped = replace(whole, sequences=tuple(x), groups=np.arange(9) // 2)
+    with pytest.raises(ValueError, match="recordings 1 and 8 are the same"):
+        folds(grouped, 5, by_groups=True)
+
+
+def test_folds_that_cannot_be_trained_are_refused_before_any_is(command: Callable[..., Any], tmp_path: Path) -> None:
+    """Of 100 frames in six stretches each has 16: nothing is known of the 20th frame after one of them."""
+    x = np.random.default_rng(0).normal(size=(1, 100, 1)).astype(np.float32)
+    save_dataset(
+        Dataset(tuple(x), np.zeros(1, int), ("a",), np.zeros(1, int), ("x",), targets=None), tmp_path / "data.npz"
+    )
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        "[task]\nkind = 'forecast'\nahead = [20]\n[data]\nfile = 'data.npz'\nsplit = 'time'\nvalidation = 0.3\n"
+        "[model]\nunits = [2]\n[training]\nepochs = 1\n"
+    )
+    ended = command("crossvalidate", path, "--folds", "6")
+    assert ended.code == 1
+    assert "data: 6 folds, expected at most" in ended.err
+    most = int(ended.err.split("at most ")[1].split(":")[0])
+    assert command("crossvalidate", path, "--folds", str(most + 1)).code == 1
+    ended = command("crossvalidate", path, "--jobs", "1")
+    assert (ended.code, ended.err.splitlines()[-1][: len("Note: 4 folds")]) == (0, f"Note: {most} folds")
