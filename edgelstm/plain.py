@@ -86,5 +86,5 @@ def four_digits(value: float) -> str:
 
 def counted(count: int, thing: str) -> str:
     """1 value, 2 values; 1 stretch, 2 stretches."""
-    ending = "" if count == 1 else "es" if thing.endswith(("ch", "s", "x")) else "s"
+    ending = "" if count == 1 else "es" if thing.endswith(("tch", "s", "x")) else "s"
     return f"{count:,} {thing}{ending}"

@@ -61,7 +61,8 @@ class _Asked:
             return recordings
         windows, lost = cut(recordings, frames, hop), shorter(recordings, frames)
         if lost:
-            text = f"{lost} of {len(recordings)} recordings are shorter than a window ({frames} frames): left out"
+            long = counted(frames, "frame")
+            text = f"{lost} of {len(recordings)} recordings are shorter than the window of {long}: left out"
             click.echo(paragraph(text, "note: ", "      "), err=True)
         return windows
 

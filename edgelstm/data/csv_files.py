@@ -96,7 +96,7 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     if text is not None:
         raise BadFilesError([Problem(name, None, f"column {text!r} holds text, expected numbers for a feature")])
     if not names:
-        raise BadFilesError([Problem(name, None, "no column of numbers, expected at least one")])
+        raise BadFilesError([Problem(name, None, _no_numbers(table))])
     if like is not None:
         lacking = next((n for n in like.names if n not in names), None)
         if lacking is not None:
@@ -113,6 +113,16 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
         first = parts[0].recording
         parts[0].recording = replace(first, notes=(*first.notes, _unread(table.clock)))
     return parts
+
+
+def _no_numbers(table: Table) -> str:
+    """That a table has no column of numbers, and what it has."""
+    found = [
+        f"{printable(column, 40)!r} begins with {printable(first, 40)!r}" for column, first in table.words.items()
+    ]
+    shown = f": {', '.join(found[:3])}" if found else ""
+    apart = "; cells are told apart by commas, semicolons or tabs" if len(table.header) == 1 else ""
+    return f"no column of numbers, expected at least one{shown}{apart}"
 
 
 def _unread(clock: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import IO
 
@@ -36,6 +37,8 @@ def _decoded(data: bytes, number: int, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
+        if number == 1 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BadFilesError([Problem(name, None, "UTF-16, expected UTF-8 (save the file as UTF-8)")]) from None
         line = number + data.count(b"\n", 0, error.start)
         reason = f"byte 0x{data[error.start]:02x} is not UTF-8, expected text (save the file as UTF-8)"
         raise BadFilesError([Problem(name, line, reason)]) from None

@@ -31,7 +31,7 @@ class Table:
     lines: NDArray[np.int64]  # (rows,): of each row, counted from 1
     cells: NDArray[np.float64]  # (rows, columns): numbers, seconds of dates, or places in `texts`
     texts: Mapping[str, tuple[str, ...]]  # of each column of text that was asked for: what it may say
-    words: frozenset[str]  # the other columns of text
+    words: Mapping[str, str]  # the other columns of text, and what each begins with
     dated: bool  # the column of times holds dates
     clock: str | None  # the first of the other columns of text that begins with a date
 
@@ -77,7 +77,7 @@ class _Reader:
         self._first: Lines = []
         for first, texts in blocks:
             lines = _useful(first, texts)
-            while not self._first and lines and lines[0][1].startswith("#"):  # a remark above the table
+            while not self._first and lines and _is_above(lines[0][1]):
                 lines.pop(0)
             self._first += lines
             if len(self._first) >= _LOOK:
@@ -85,6 +85,9 @@ class _Reader:
         if not self._first:
             raise BadFilesError([Problem(name, None, "no rows, expected a table")])
         look = self._first[:_LOOK]
+        if any("\r" in text for _, text in look):
+            reason = "carriage returns alone end its lines, expected line feeds (save the file with other line ends)"
+            raise BadFilesError([Problem(name, None, reason)])
         self._delimiter = guess_delimiter([text for _, text in look])
         rows = [[cell.strip() for cell in cells] for _, cells in self._split(look)]
         self._raise_problems()
@@ -115,7 +118,7 @@ class _Reader:
             found_lines,
             cells.done(),
             {column.name: tuple(column.places.texts) for column in columns if column.is_kept},
-            frozenset(column.name for column in columns if column.is_text and not column.is_kept),
+            {column.name: column.first for column in columns if column.is_text and not column.is_kept},
             any(column.is_time and column.is_text for column in columns),
             next((column.name for column in columns if column.begins_with_date and not column.is_time), None),
         )
@@ -130,6 +133,7 @@ class _Reader:
             first = next((cell for cell in map(str.strip, cells) if not is_missing(cell)), None)
             if first is not None:
                 column.is_settled, column.is_text = True, number(first, self._decimal) is None
+                column.first = first
                 column.begins_with_date = column.is_text and date_seconds(first) is not None
         if column.is_text and column.is_time:
             return self._dates(cells, places)
@@ -182,7 +186,7 @@ class _Reader:
             try:
                 yield place, split(text, self._delimiter)
             except ValueError as error:
-                self._problems.append(Problem(self._name, place, str(error)))
+                self._note(place, str(error))
 
     def _numbers(self, column: str, cells: Sequence[str], places: Sequence[int]) -> NDArray[np.float64]:
         values = _all_numbers(cells, self._decimal)
@@ -209,6 +213,11 @@ class _Reader:
             raise BadFilesError(self._problems)
 
 
+def _is_above(line: str) -> bool:
+    """Whether it stands above a table: a remark, or the delimiter as Excel takes it."""
+    return line.startswith("#") or (line.lower().startswith("sep=") and len(line.rstrip()) <= len("sep=;"))
+
+
 def _useful(first: int, texts: list[str]) -> Lines:
     """The lines that are not empty."""
     return [(first + n, text.rstrip("\r")) for n, text in enumerate(texts) if text.strip()]
@@ -221,6 +230,7 @@ class _Column:
         self.name, self.is_kept, self.is_time = name, is_kept, is_time
         self.is_settled = self.is_text = is_kept
         self.begins_with_date = False
+        self.first = ""  # cell that is not missing
         self.places = _Places()
 
 

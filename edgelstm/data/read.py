@@ -66,6 +66,9 @@ FORMATS = (
 )
 """Asked in this order; the first that takes a path reads it."""
 
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz", ".rar")
+_TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".mat", ".h5", ".hdf5", ".json", ".arff", ".dat")
+
 
 def find_format(path: Path) -> DataFormat:
     """How the recordings at `path` lie there. FileNotFoundError without it, ValueError where no format takes it."""
@@ -74,6 +77,10 @@ def find_format(path: Path) -> DataFormat:
     for data_format in FORMATS:
         if data_format.takes(path):
             return data_format
+    if path.suffix.lower() in _PACKED:
+        raise ValueError(f"{path}: packed, expected what is in it: unpack it first")
+    if path.suffix.lower() in _TABLES:
+        raise ValueError(f"{path}: suffix {path.suffix}, expected its table saved as .csv")
     found = "a folder without any of these" if path.is_dir() else f"suffix {path.suffix or 'missing'}"
     wanted = ", ".join(data_format.summary for data_format in FORMATS)
     raise ValueError(f"{path}: {found}, expected {wanted}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -216,3 +217,35 @@ def test_features_that_are_named_are_nothing_else(tmp_path: Path) -> None:
 def test_a_column_without_a_name_is_no_clock(tmp_path: Path) -> None:
     found = read_recordings(write(tmp_path / "r.csv", ["", "x"], [[f"row {n}", n] for n in range(9)]))
     assert (found.names, found.left_out) == (("x",), ("",))
+
+
+def test_the_line_that_tells_excel_the_delimiter_is_no_row(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("sep=;\r\nx;y\r\n1,5;2\r\n2,5;3\r\n")
+    found = read_recordings(tmp_path / "x.csv")
+    assert found.names == ("x", "y")
+    assert found.recordings[0].frames.tolist() == [[1.5, 2], [2.5, 3]]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"x,y\r1,2\r3,4\r", "carriage returns alone end its lines"),
+        ("x,y\n1,2\n".encode("utf-16"), "UTF-16, expected UTF-8"),
+        (
+            b"a|b\n1|2\n3|4\n",
+            "no column of numbers, expected at least one: 'a|b' begins with '1|2'; cells are told apart",
+        ),
+        (b"a;b\n1 %;1.000,5\n", "'a' begins with '1 %', 'b' begins with '1.000,5'"),
+    ],
+)
+def test_what_is_no_table_of_numbers_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(BadFilesError, match=re.escape(reason)):
+        read_recordings(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("x.csv.gz", "unpack it first"), ("x.xlsx", "saved as .csv")])
+def test_other_files_name_the_way(tmp_path: Path, name: str, remedy: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ValueError, match=remedy):
+        read_recordings(tmp_path / name)
