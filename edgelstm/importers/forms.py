@@ -48,6 +48,7 @@ class Forms:
 
     def __init__(self, graph: Graph, layout: Layout | None = None):
         self.graph, self.layout = graph, layout
+        self.whole: set[str] = set()  # sums that are a result for themselves, such as a cell's
         self._known: dict[str, Form] = {}
 
     def of(self, name: str, depth: int = 0) -> Form:
@@ -63,7 +64,7 @@ class Forms:
         if constant is not None:
             return Form({}, constant.astype(np.float64).reshape(-1))
         node = self.graph.makers.get(name)
-        found = None if node is None else self._made(node, name, depth + 1)
+        found = None if node is None or name in self.whole else self._made(node, name, depth + 1)
         return self._itself(name) if found is None else found
 
     def _itself(self, name: str) -> Form:

@@ -19,6 +19,7 @@ class Node:
     inputs: tuple[str, ...]  # "" where an optional one is absent
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    called: str = ""  # as its own format calls the operator, where that differs
 
     def input(self, place: int) -> str:
         """The name at `place`, "" where there is none."""
@@ -27,7 +28,7 @@ class Node:
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.op} {self.name or self.outputs[0]!r:.60}"
+        return f"{self.called or self.op} {self.name or self.outputs[0]!r:.60}"
 
 
 class NodeError(ValueError):

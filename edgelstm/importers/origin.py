@@ -43,7 +43,7 @@ class Opening:
     """How a file opens in its engine: a line of the table in `origin_child.py`, and what else that needs to know, as
     JSON values."""
 
-    engine: Literal["onnx"]
+    engine: Literal["onnx", "tflite"]
     path: Path
     settings: Mapping[str, Any]
 

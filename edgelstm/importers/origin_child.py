@@ -23,7 +23,13 @@ def _onnx(path: Path, settings: Mapping[str, Any]) -> Origin:
     return open_onnx(path, settings)
 
 
-OPENERS: Mapping[str, Callable[[Path, Mapping[str, Any]], Origin]] = {"onnx": _onnx}
+def _tflite(path: Path, settings: Mapping[str, Any]) -> Origin:
+    from edgelstm.importers.tflite_origin import open_tflite
+
+    return open_tflite(path, settings)
+
+
+OPENERS: Mapping[str, Callable[[Path, Mapping[str, Any]], Origin]] = {"onnx": _onnx, "tflite": _tflite}
 """By `Opening.engine`."""
 
 

@@ -71,6 +71,12 @@ def _onnx(path: Path, choices: Choices) -> Imported:
     return read(path, choices)
 
 
+def _tflite(path: Path, choices: Choices) -> Imported:
+    from edgelstm.importers.tflite_file import read
+
+    return read(path, choices)
+
+
 def _keras(path: Path, choices: Choices) -> Imported:
     from edgelstm.importers.keras_file import read
 
@@ -89,6 +95,9 @@ FORMATS = (
     Format("json", "JSON of RTNeural or of a capture (.nam)", lambda _, head: head.lstrip()[:1] == b"{", _json),
     Format("keras", "Keras's .keras", _zip_with("model.weights.h5"), _keras),
     Format("keras-h5", "Keras's .h5", lambda _, head: head.startswith(b"\x89HDF\r\n"), _keras),
+    Format(
+        "tflite", "TFLite (.tflite)", lambda path, head: head[4:8] == b"TFL3" or path.suffix == ".tflite", _tflite
+    ),
     Format("onnx", "ONNX (.onnx)", lambda path, _: path.suffix.lower() == ".onnx", _onnx),
 )
 """Asked in this order; the first that takes a file reads it."""

@@ -44,6 +44,10 @@ class Cells:
 
     def __init__(self, graph: Graph, forms: Forms, frames: str):
         self.graph, self.forms, self.frames = graph, forms, frames
+        self._known: dict[str, Terms] = {}
+        for node in graph.nodes:
+            if node.op in ("Add", "Sub") and self._mixed(self._terms(node.outputs[0])) is not None:
+                forms.whole.add(node.outputs[0])
 
     def at(self, node: Node) -> Cell | None:
         """The cell whose new h `node` gives; None where it is none."""
@@ -70,6 +74,11 @@ class Cells:
 
     def _terms(self, name: str, depth: int = 0) -> Terms:
         name = self._plain(name)
+        if name not in self._known:
+            self._known[name] = self._expanded(name, depth)
+        return self._known[name]
+
+    def _expanded(self, name: str, depth: int) -> Terms:
         constant = self.graph.constant(name)
         if constant is not None:
             first = float(constant.reshape(-1)[0]) if constant.size else 0.0
@@ -151,7 +160,7 @@ class Cells:
         found = self._mixed(terms)
         if found is None:
             return None
-        z, others, sign = found
+        h, z, others, sign = found
         made: list[Node | None] = [self.graph.makers.get(name) for name in others]
         first = made[0]
         candidate: Candidate = "linear"
@@ -162,7 +171,7 @@ class Cells:
             whole = self.forms.of(others[0])
             for name in others[1:]:
                 whole = added(whole, self.forms.of(name))
-        reset = [(name, pair) for name in whole.products if (pair := self._reset(name)) is not None]
+        reset = [(name, pair) for name in whole.products if (pair := self._reset(name, h)) is not None]
         if len(reset) != 1:
             return None
         (product, (r, value)) = reset[0]
@@ -187,8 +196,8 @@ class Cells:
         )
         return Cell(layer, source, {state: node.outputs[0]})
 
-    def _mixed(self, terms: Terms) -> tuple[str, list[str], float] | None:
-        """(z, the candidate as a sum, 1 or -1 where z lets the candidate in)"""
+    def _mixed(self, terms: Terms) -> tuple[str, str, list[str], float] | None:
+        """(h, z, the candidate as a sum, 1 or -1 where z lets the candidate in)"""
         names = list(dict.fromkeys(name for key in terms for name in key))
         states = [name for name in names if self.input_of(name) is not None]
         if len(states) != 1 or len(names) < 3:
@@ -201,16 +210,19 @@ class Cells:
             turned = {(h,): 1.0, with_h: -1.0} | {with_z[name]: 1.0 for name in others}
             for wanted, sign in ((straight, 1.0), (turned, -1.0)):
                 if dict(terms) == wanted:
-                    return z, others, sign
+                    return h, z, others, sign
         return None
 
-    def _reset(self, name: str) -> tuple[str, str] | None:
-        """(r, what it is multiplied with)"""
+    def _reset(self, name: str, h: str) -> tuple[str, str] | None:
+        """(r, what of the state it is multiplied with)"""
         node = self.graph.makers.get(self._plain(name))
         if node is None or node.op != "Mul":
             return None
         for gate, value in (node.inputs, node.inputs[::-1]):
-            if self._op(self._plain(gate)) in _GATES:
+            if self._op(self._plain(gate)) not in _GATES:
+                continue
+            state = self.input_of(h)
+            if any(self.input_of(one) == state for one in self.forms.of(value).products):
                 return self._plain(gate), value
         return None
 

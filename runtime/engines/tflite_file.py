@@ -2,7 +2,7 @@
 
 A flatbuffers table begins with the signed distance back to its vtable; the vtable lists, per field, where in
 the table it lies (0: absent). Strings, vectors and tables are reached by unsigned distances forward. Every
-distance is hostile until checked: all reads go through `_read`, which stays inside the file.
+distance is hostile until checked: all reads go through `read`, which stays inside the file.
 """
 
 from __future__ import annotations
@@ -22,29 +22,32 @@ _METADATA_NAME, _METADATA_BUFFER = 0, 1
 _BUFFER_DATA = 0
 
 
-class _Reader:
+class Reader:
+    """Tables of a flatbuffer. ValueError where one points outside the file."""
+
     def __init__(self, content: bytes):
         self.content = content
 
-    def _read(self, form: str, at: int) -> int:
+    def read(self, form: str, at: int) -> int:
+        """A whole number at byte `at`, of a format of `struct`."""
         if at < 0 or at + struct.calcsize(form) > len(self.content):
             raise ValueError("damaged: it points outside itself")
         return int(struct.unpack_from(form, self.content, at)[0])
 
     def follow(self, at: int) -> int:
-        return at + self._read("<I", at)
+        return at + self.read("<I", at)
 
     def field(self, table: int, slot: int) -> int | None:
         """Where field `slot` of `table` lies; None when absent."""
-        vtable = table - self._read("<i", table)
-        if 4 + 2 * slot >= self._read("<H", vtable):
+        vtable = table - self.read("<i", table)
+        if 4 + 2 * slot >= self.read("<H", vtable):
             return None
-        distance = self._read("<H", vtable + 4 + 2 * slot)
+        distance = self.read("<H", vtable + 4 + 2 * slot)
         return table + distance if distance else None
 
     def number(self, table: int, slot: int) -> int:
         at = self.field(table, slot)
-        return 0 if at is None else self._read("<I", at)
+        return 0 if at is None else self.read("<I", at)
 
     def span(self, table: int, slot: int) -> tuple[int, int]:
         """First byte and end of a string or a vector of bytes; an absent one is empty."""
@@ -52,7 +55,7 @@ class _Reader:
         if at is None:
             return 0, 0
         vector = self.follow(at)
-        start, end = vector + 4, vector + 4 + self._read("<I", vector)
+        start, end = vector + 4, vector + 4 + self.read("<I", vector)
         if end > len(self.content):
             raise ValueError("damaged: it points outside itself")
         return start, end
@@ -62,7 +65,7 @@ class _Reader:
         if at is None:
             return []
         vector = self.follow(at)
-        count = self._read("<I", vector)
+        count = self.read("<I", vector)
         if count > _MAX_ENTRIES:
             raise ValueError(f"damaged: a list of {count} entries, expected at most {_MAX_ENTRIES}")
         return [self.follow(vector + 4 + 4 * n) for n in range(count)]
@@ -102,7 +105,7 @@ def _crc32(content: bytes, start: int, end: int) -> int:
 def _metadata_span(content: bytes, name: str) -> tuple[int, int] | None:
     if content[4:8] != b"TFL3":
         raise ValueError("not a TFLite file (no TFL3 in bytes 4 to 8)")
-    reader = _Reader(content)
+    reader = Reader(content)
     model = reader.follow(0)
     for entry in reader.tables(model, _MODEL_METADATA):
         if content[slice(*reader.span(entry, _METADATA_NAME))] == name.encode():

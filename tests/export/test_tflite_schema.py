@@ -42,6 +42,6 @@ def test_operators_and_their_options_have_the_schemas_numbers(op):
 
 def test_values_have_the_schemas_numbers():
     assert {name: getattr(schema.TensorType, name.upper()) for name in TENSOR_TYPE} == TENSOR_TYPE
-    names = {"linear": "NONE", "relu": "RELU", "tanh": "TANH"}
+    names = {"linear": "NONE", "relu": "RELU", "relu6": "RELU6", "tanh": "TANH"}
     assert {one: getattr(schema.ActivationFunctionType, name) for one, name in names.items()} == ACTIVATION
     assert schema.Padding.VALID == VALID
