@@ -111,9 +111,9 @@ def command(
 ) -> None:
     """Read a model that was trained elsewhere and write it as model.npz, which export takes.
 
-    No framework has to be installed, and nothing that is in FILE runs here. ONNX and TFLite files are run in their own
-    engine beside the model: frame by frame, with states carried, after a reset. The proof is stored as NAME.npz.proof.json.
-    Where a format has no engine, the model is "read, not proven".
+    No framework has to be installed, and nothing that is in FILE runs here. ONNX and TFLite files are run in their
+    own engine beside the model: frame by frame, with states carried, after a reset. The proof is stored as
+    NAME.npz.proof.json. Where a format has no engine, the model is "read, not proven".
     """
     from edgelstm.cli.reporting import forget
     from edgelstm.files import write_whole

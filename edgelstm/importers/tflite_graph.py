@@ -14,16 +14,16 @@ from edgelstm.importers.tflite_scope import Scope, Tape
 from edgelstm.importers.tflite_tables import File, Operator
 from edgelstm.importers.tflite_tidying import tidied
 
+_BACKWARDS = "a stream has no end to read back from"
 _HELP: Mapping[str, str] = {
     "Flex": "needs TensorFlow itself; convert with Keras 2.15 or a fixed batch of 1",
-    "operator 105": "REVERSE_V2: reads backwards; a stream has no end to read back from",
-    "operator 52": "BIDIRECTIONAL_SEQUENCE_LSTM: bidirectional; a stream has no end to read back from",
-    "operator 46": "BIDIRECTIONAL_SEQUENCE_RNN: bidirectional; a stream has no end to read back from",
-    "operator 35": "UNIDIRECTIONAL_SEQUENCE_RNN: a plain RNN; expected LSTM or GRU",
-    "operator 24": "RNN: a plain RNN; expected LSTM or GRU",
-    "operator 27": "SVDF: no recurrence of ours; expected LSTM or GRU",
-    "operator 16": "LSTM: the older operator; convert anew with TensorFlow 2",
-    "operator 118": "IF: two models in one; convert that which is wanted",
+    "REVERSE_V2": f"reads backwards; {_BACKWARDS}",
+    "BIDIRECTIONAL_": f"bidirectional; {_BACKWARDS}",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "a plain RNN; expected LSTM or GRU",
+    "RNN": "a plain RNN; expected LSTM or GRU",
+    "SVDF": "no recurrence of ours; expected LSTM or GRU",
+    "LSTM": "the older operator; convert anew with TensorFlow 2",
+    "IF": "two models in one; convert the one that is wanted",
 }
 _MOST_LOOPS = 32
 
@@ -151,6 +151,6 @@ class _Walk:
         loop.end()
 
 
-_MARK = "node "
+_MARK = "operator "
 _CARRIED = (Op.FULLY_CONNECTED, Op.RESHAPE, Op.SPLIT, Op.STRIDED_SLICE, Op.SLICE, Op.SQUEEZE, Op.EXPAND_DIMS)
 _VARIABLES = (Op.VAR_HANDLE, Op.READ_VARIABLE, Op.ASSIGN_VARIABLE)

@@ -104,9 +104,10 @@ class Scope:
         return many if many > 1 and many in self.tensor(number).shape[:-1] else 1
 
     def shape(self, number: int) -> tuple[int, ...]:
-        """Over one frame."""
+        """Over one frame: (1, channels), but for states that hold those of several layers."""
         shape = self.tensor(number).shape
-        return (1, shape[-1]) if self.rows(number) > 1 else shape
+        is_frame = self.rows(number) > 1 or math.prod(shape[:-1]) == 1
+        return (1, *(shape[-1:] or (1,))) if is_frame else shape
 
     def add(
         self,

@@ -23,6 +23,18 @@ Array = NDArray[Any]
 
 _FORMATS = {"int8": "<b", "uint8": "<B", "int32": "<i", "uint32": "<I", "bool": "<B"}
 _DTYPES = {number: np.dtype(name).newbyteorder("<") for name, number in TENSOR_TYPE.items() if name != "resource"}
+OTHERS = {
+    16: "LSTM",
+    24: "RNN",
+    27: "SVDF",
+    32: "CUSTOM",
+    35: "UNIDIRECTIONAL_SEQUENCE_RNN",
+    46: "BIDIRECTIONAL_SEQUENCE_RNN",
+    52: "BIDIRECTIONAL_SEQUENCE_LSTM",
+    105: "REVERSE_V2",
+    118: "IF",
+}
+"""Names of operators that are not read, to say so."""
 _OPS = {int(op): op for op in Op}
 MOST_SIDES, MOST_OPERATORS, MOST_TENSORS, MOST_SUBGRAPHS = 8, 5000, 20000, 64
 _MOST_VALUES = 1 << 26
@@ -199,7 +211,9 @@ def _code(table: Table) -> tuple[Op | None, str]:
     number = max(table.number("DeprecatedBuiltinCode"), table.number("BuiltinCode"))
     custom = table.text("CustomCode")
     op = _OPS.get(number)
-    return op, printable(custom, 60) if custom else f"operator {number}" if op is None else op.name
+    if custom:
+        return None, printable(custom, 60)
+    return op, op.name if op is not None else OTHERS.get(number, str(number))
 
 
 def _subgraph(table: Table, codes: list[tuple[Op | None, str]], buffers: list[memoryview]) -> Subgraph:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from edgelstm.export.tflite.schema import ACTIVATION, OPTIONS, TABLES, TENSOR_TYPE, VALID, Op
+from edgelstm.importers.tflite_tables import OTHERS
 
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 
@@ -45,3 +46,9 @@ def test_values_have_the_schemas_numbers():
     names = {"linear": "NONE", "relu": "RELU", "relu6": "RELU6", "tanh": "TANH"}
     assert {one: getattr(schema.ActivationFunctionType, name) for one, name in names.items()} == ACTIVATION
     assert schema.Padding.VALID == VALID
+
+
+def test_operators_that_are_refused_have_the_schemas_numbers():
+    assert {number: getattr(schema.BuiltinOperator, name) for number, name in OTHERS.items()} == {
+        n: n for n in OTHERS
+    }
