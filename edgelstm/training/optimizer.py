@@ -46,6 +46,7 @@ class Optimizer(ABC):
             moment: {name: np.zeros_like(value) for name, value in parameters.items()} for moment in moments
         }
         """What it remembers of earlier gradients: moment → parameter → values of its shape."""
+        self._kernels = steps_of(parameters, *self.moments.values())
 
     def begin(self) -> None:
         """Forget all earlier gradients."""
@@ -56,9 +57,8 @@ class Optimizer(ABC):
 
     def step(self, gradients: Parameters, rate: float) -> None:
         self.steps += 1
-        kernels = steps_of(self.parameters, gradients, *self.moments.values())
-        if kernels:
-            self._step_in_c(kernels, gradients, rate)
+        if self._kernels and self._kernels.take(gradients):
+            self._step_in_c(self._kernels, gradients, rate)
             return
         for name, value in self.parameters.items():
             if value.ndim >= 2 and self.weight_decay:
@@ -99,7 +99,7 @@ class Adam(Optimizer):
             epsilon=self.EPSILON,
             keep=1 - rate * self.weight_decay,
         )
-        kernels.adam(gradients, self.moments["first"], self.moments["second"], settings)
+        kernels.adam(gradients, settings)
 
 
 class SGD(Optimizer):
@@ -123,7 +123,7 @@ class SGD(Optimizer):
         settings = MomentumSettings(
             rate=rate, momentum=self.momentum, keep=1 - rate * self.weight_decay, nesterov=self.nesterov
         )
-        kernels.descend(gradients, self.moments["velocity"], settings)
+        kernels.descend(gradients, settings)
 
 
 def optimizer_of(parameters: Parameters, settings: Training) -> Optimizer:
@@ -140,6 +140,7 @@ class Average:
         self.decay = decay
         self.steps = 0
         self.values = {name: value.copy() for name, value in parameters.items()}
+        self._kernels = steps_of(self.values)
 
     def begin(self) -> None:
         """Forget all earlier steps."""
@@ -148,9 +149,8 @@ class Average:
     def update(self, parameters: Parameters) -> None:
         self.steps += 1
         keep = min(self.decay, (self.steps - 1) / self.steps)
-        kernels = steps_of(self.values, parameters)
-        if kernels:
-            kernels.average(parameters, 1 - keep)
+        if self._kernels and self._kernels.take(parameters):
+            self._kernels.average(parameters, 1 - keep)
             return
         for name, value in self.values.items():
             value += (1 - keep) * (parameters[name] - value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable, Sequence
-from ctypes import POINTER, c_float, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_float, c_int64, c_uint64, c_void_p
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,9 +21,17 @@ def is_plain(value: Floats) -> bool:
     return value.dtype == np.float32 and value.flags.c_contiguous
 
 
+def address(value: Floats) -> int:
+    """Where its numbers begin: numpy's own way takes several times as long."""
+    try:
+        return ctypes.addressof(c_char.from_buffer(value))
+    except (TypeError, ValueError):  # empty, read-only, or not in one piece
+        return int(value.ctypes.data)
+
+
 def pointers(values: Sequence[Floats | None]) -> Table:
     """A table of pointers, NULL for None."""
-    return (c_void_p * len(values))(*(None if value is None else value.ctypes.data for value in values))
+    return (c_void_p * len(values))(*(None if value is None else address(value) for value in values))
 
 
 def sizes(values: Iterable[Floats]) -> Table:
@@ -43,4 +52,4 @@ def floats(value: NDArray[np.float32]) -> Table:
 
 def strided(value: Floats) -> Array:
     """float32 (frames, values, sequences) wherever its numbers lie."""
-    return Array(value.ctypes.data, *(step // value.itemsize for step in value.strides))
+    return Array(address(value), *(step // value.itemsize for step in value.strides))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import c_uint8
 
 from edgelstm.training.kernels import arrays
@@ -11,22 +12,31 @@ from edgelstm.training.passes import Parameters
 
 
 def steps_of(values: Parameters, *others: Parameters) -> Steps | None:
-    """Steps that change `values`; None without the library, or where an array of these or of `others`, all with the
-    same names and shapes, is not plain float32."""
+    """Steps that change `values` and `others`, all with the same names and shapes; None without the library, or where
+    one of these arrays is not plain float32."""
     loaded = library()
-    if loaded is None or not all(arrays.is_plain(value) for some in (values, *others) for value in some.values()):
+    if loaded is None or not all(map(_are_plain, (values, *others))):
         return None
-    return Steps(loaded, values)
+    return Steps(loaded, values, others)
+
+
+def _are_plain(values: Parameters) -> bool:
+    return all(arrays.is_plain(value) for value in values.values())
 
 
 class Steps:
-    """What can be done to a model's arrays, in place."""
+    """What can be done to a model's arrays, in place: those that it was made for."""
 
-    def __init__(self, loaded: ctypes.CDLL, values: Parameters) -> None:
+    def __init__(self, loaded: ctypes.CDLL, values: Parameters, others: Sequence[Parameters]) -> None:
         self._loaded, self._names = loaded, list(values)
         self._decays = (c_uint8 * len(values))(*(value.ndim >= 2 for value in values.values()))
-        self._values = values
+        self._held = [list(some.values()) for some in (values, *others)]
+        self._others = [self._pointers(some) for some in others]
         self._table = (len(values), self._pointers(values), arrays.sizes(values.values()))
+
+    def take(self, news: Parameters) -> bool:
+        """Whether steps can be by these: they are plain float32, and C is still wanted."""
+        return library() is not None and _are_plain(news)
 
     def squares(self) -> float:
         """The sum of all squares. MemoryError."""
@@ -38,13 +48,15 @@ class Steps:
     def scale(self, factor: float) -> None:
         self._loaded.el_scale(*self._table, factor, threads())
 
-    def adam(self, gradients: Parameters, firsts: Parameters, seconds: Parameters, settings: AdamSettings) -> None:
-        """`keep` of the settings is for what has two dimensions or more, here and below."""
-        others = [self._pointers(some) for some in (gradients, firsts, seconds)]
+    def adam(self, gradients: Parameters, settings: AdamSettings) -> None:
+        """The others are the first and the second moments. `keep` of the settings is for what has two dimensions or
+        more, here and below."""
+        others = (self._pointers(gradients), *self._others)
         self._loaded.el_adam(*self._table, self._decays, *others, ctypes.byref(settings), threads())
 
-    def descend(self, gradients: Parameters, velocities: Parameters, settings: MomentumSettings) -> None:
-        others = [self._pointers(some) for some in (gradients, velocities)]
+    def descend(self, gradients: Parameters, settings: MomentumSettings) -> None:
+        """The others are the velocities."""
+        others = (self._pointers(gradients), *self._others)
         self._loaded.el_momentum(*self._table, self._decays, *others, ctypes.byref(settings), threads())
 
     def average(self, news: Parameters, share: float) -> None:
