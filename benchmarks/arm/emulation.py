@@ -80,12 +80,12 @@ def build_single_step(folder: Path) -> Path:
     return program
 
 
-def build_from_c(folder: Path, core: str) -> Path:
+def build_from_c(folder: Path, core: str, build_type: str = "Release") -> Path:
     """The static program from_c for a core, or for this machine when that is empty."""
     toolchain = CORES[core].toolchain if core else ""
     build = folder.resolve() / f"c-{toolchain or 'here'}"
     static = f"-DCMAKE_TOOLCHAIN_FILE={TESTS / toolchain}.cmake" if core else "-DCMAKE_EXE_LINKER_FLAGS=-static"
-    _run("cmake", "-S", HERE, "-B", build, static, "--log-level=WARNING")
+    _run("cmake", "-S", HERE, "-B", build, static, f"-DCMAKE_BUILD_TYPE={build_type}", "--log-level=WARNING")
     _run("cmake", "--build", build, "--target", "from_c")
     return build / "from_c"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from counts import some
+from counts import FULL, some
 from edgelstm.cli import main
 from edgelstm.devices import Unavailable
 from edgelstm.devices.boards.profile import board, boards
@@ -25,6 +25,8 @@ from random_models import random_model
 
 PROJECT = Path(__file__).resolve().parents[3]
 STEPS = 3
+# Not optimized, the vectors' multiplications are the same, and building them takes 7 seconds of 18.
+BUILD = "Release" if FULL else "Debug"
 # Features, units, outputs: whole groups of units, and none; several layers of each cost most to emulate.
 SHAPES = some([(40, (64,), (12,)), (7, (13,), (3,)), (65, (17, 129), (8, 2)), (1, (16, 8, 24), (5,))], 2)
 
@@ -64,7 +66,7 @@ def files(tmp_path_factory):
 )
 def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp_path_factory, core, kernel):
     folder = tmp_path_factory.getbasetemp() / "counted"  # programs are built once for all cores
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
     gates = None
     for path in files:
         (found,), chosen = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
@@ -84,7 +86,7 @@ def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp
 def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, kernel, name):
     """On average over twelve frames, of which the layers behind contexts run at some."""
     folder = tmp_path_factory.getbasetemp() / "counted"
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
     model = layer_list(name, 24, features=40, activation="linear")
     for precision, content in (("int8", encode(quantize(model))), ("float32", encode(model))):
         path = folder / f"{precision}.elstm"
@@ -98,7 +100,7 @@ def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, 
 def test_counts_both_products_of_an_input_of_16_bits(emulation, tmp_path_factory, core, kernel):
     """W meets its high bytes and its low ones; R, and all other layers, what they do with 8 bits."""
     folder = tmp_path_factory.getbasetemp() / "counted"
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core)
+    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
     model, path = random_model(65, (17, 12), (8, 2), activation="linear"), folder / "wide.elstm"
     path.write_bytes(encode(quantize(model, input_codes="int16")))
     (found,), _ = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
