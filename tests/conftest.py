@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,32 +82,57 @@ def vowels() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def vowels_model(vowels: Dataset) -> Model:
-    """Trained for a few seconds on the training split: not the best, but real."""
-    from edgelstm.quantization import calibrate
-    from edgelstm.training import parse_config, train
-
-    config = parse_config(
+def vowels_model(vowels: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Trained for a few seconds on the training split: not the best, but real. Carries 12 recordings that calibrated
+    it and 18 unseen ones."""
+    recipe = (
         "[model]\nunits = [32]\n[training]\nepochs = 12\nlearning_rate = 0.01\nloss = 'last'\n[answer]\nhop = 0\n"
     )
-    training = vowels.subset(~vowels.test)
-    trained = train(training, config)
-    return calibrate(trained.model, trained.calibration)
+
+    def make() -> Model:
+        model = _trained(vowels.subset(~vowels.test), recipe)
+        return replace(model, examples=model.examples[:12], unseen=model.unseen[:18])
+
+    return _made_once("vowels", make, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def watch_model(watch: Dataset) -> Model:
-    """Trained for a few seconds on two subjects' recordings, answering by the mean of the last 4 seconds."""
-    from edgelstm.quantization import calibrate
-    from edgelstm.training import parse_config, train
-
-    config = parse_config(
+def watch_model(watch: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Trained for a few seconds on two subjects' recordings, answering by the mean of the last 4 seconds. Carries 4
+    recordings that calibrated it and 600 frames each of 3 unseen ones."""
+    recipe = (
         "[data]\nwindow = 200\n[model]\nunits = [24]\n[training]\nepochs = 3\nlearning_rate = 0.01\nskip = 20\n"
         "[answer]\npooling = 'mean'\nwindow = 200\nhop = 50\n"
     )
-    training = watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)])
-    trained = train(training, config)
+
+    def make() -> Model:
+        model = _trained(watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)]), recipe)
+        return replace(model, examples=model.examples[:4], unseen=tuple(x[:600] for x in model.unseen[:3]))
+
+    return _made_once("watch", make, tmp_path_factory)
+
+
+def _trained(training: Dataset, recipe: str) -> Model:
+    from edgelstm.quantization import calibrate
+    from edgelstm.training import parse_config, train
+
+    trained = train(training, parse_config(recipe))
     return calibrate(trained.model, trained.calibration)
+
+
+def _made_once(name: str, make: Callable[[], Model], factory: pytest.TempPathFactory) -> Model:
+    """By whichever of the processes that share the tests asks first; the others read its file."""
+    from edgelstm.model_file import load_model, save_model
+
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / f"{name}-model.npz"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            save_model(make(), path)
+    return load_model(path)
 
 
 @dataclass(frozen=True)

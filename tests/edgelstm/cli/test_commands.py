@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,14 +68,20 @@ hop = 0
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, vowels: Dataset, vowels_model: Model) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    save_dataset(vowels, folder / "vowels.npz")
+    save_dataset(vowels.subset(np.arange(640) % 8 == 0), folder / "few.npz")
+    save_model(vowels_model, folder / "model.npz")
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, vowels: Dataset, vowels_model: Model) -> Path:
+def folder(tmp_path: Path, made: Path) -> Path:
     """A recipe, its data, and a trained model."""
-    save_dataset(vowels, tmp_path / "vowels.npz")
-    save_dataset(vowels.subset(np.arange(640) % 8 == 0), tmp_path / "few.npz")
-    save_model(vowels_model, tmp_path / "model.npz")
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    return tmp_path
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
 
 def test_the_road_from_data_to_a_file(command: Command, folder: Path) -> None:
