@@ -24,7 +24,7 @@ def is_plain(value: Floats) -> bool:
 def address(value: Floats) -> int:
     """Where its numbers begin: numpy's own way takes several times as long."""
     try:
-        return ctypes.addressof(c_char.from_buffer(value))
+        return ctypes.addressof(c_char.from_buffer(value.data))
     except (TypeError, ValueError):  # empty, read-only, or not in one piece
         return int(value.ctypes.data)
 
