@@ -21,6 +21,7 @@ from edgelstm.runtime.events.events import Event, Events
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
+from edgelstm.runtime.sinks.sink import Sink
 from edgelstm.runtime.sources.source import Gap, NoFramesError, Source
 from edgelstm.runtime.thresholds import thresholds_of
 from edgelstm.runtime.unusual import Unusual, read_unusual
@@ -117,6 +118,7 @@ class Answers:
     thresholds: as `thresholds_of` gives them; else the model's own.
     beside: what makes scores of the answers of a model that tells anomalies, or values of those of one that takes and
     tells changes. events: what begins and ends by the answers, told behind them.
+    sinks: get the same besides.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Answers:
         thresholds: Sequence[float] | None = None,
         beside: Detector | Changes | None = None,
         events: Events | None = None,
+        sinks: Sequence[Sink] = (),
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -142,7 +145,7 @@ class Answers:
         self._labels = model.output_names
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
         self._base = 0  # frames before the stream began anew, the missing ones among them
-        self._beside, self._events = beside, events
+        self._beside, self._events, self._sinks = beside, events, tuple(sinks)
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
 
@@ -206,8 +209,10 @@ class Answers:
         return {"frame": whole, "time": round(whole / self._sample_rate, 6) if self._sample_rate else None}
 
     def _put(self, told: dict[str, Any]) -> None:
-        line = json.dumps(told, ensure_ascii=False, allow_nan=False)
-        self._out.write(line.encode() + b"\n")
+        line = json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+        for sink in self._sinks:
+            sink.take(told, line)
+        self._out.write(line + b"\n")
         self._out.flush()
 
     def _scored(self, detector: Detector) -> tuple[dict[str, Any], Mapping[str, float] | None]:

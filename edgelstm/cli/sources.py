@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from edgelstm.runtime.mqtt.address import Login
 from edgelstm.runtime.sources.source import Device
 
 
@@ -41,6 +42,7 @@ _OPTIONS = (
         help="Take the samples of a WAV file, on the scale of 16 bits; - for one on stdin.",
     ),
     click.option("--serial", metavar="DEVICE", help="Take the lines that come through a serial port."),
+    click.option("--mqtt", metavar="URL", help="Take the lines in messages: mqtt://USER@HOST/TOPIC, or mqtts://."),
     click.option("--baud", type=click.IntRange(min=1), default=115200, show_default=True, help="Of the serial port."),
     click.option(
         "--microphone",
@@ -70,9 +72,11 @@ def chosen_source(
     microphone: str | None,
     card_rate: int | None,
     channel: int | None,
+    mqtt: str | None,
+    login: Login,
 ) -> Chosen:
     """UsageError for more than one, and for settings of another one."""
-    named = {"FILE": file, "--wav": wav, "--serial": serial, "--microphone": microphone}
+    named = {"FILE": file, "--wav": wav, "--serial": serial, "--microphone": microphone, "--mqtt": mqtt}
     given = [name for name, where in named.items() if where is not None]
     if len(given) > 1:
         raise click.UsageError(f"{given[1]}: beside {given[0]}, expected one source of frames")
@@ -84,7 +88,9 @@ def chosen_source(
     ):
         if is_given and kind not in kinds:
             raise click.UsageError(f"{option}: goes with {' or '.join(f'--{each}' for each in kinds)}")
-    device = Device(baud, card_rate or 0, channel or 0)
+    device = Device(baud, card_rate or 0, channel or 0, login)
+    if mqtt is not None:
+        return Chosen("mqtt", mqtt, device, is_live=True)
     if serial is not None:
         return Chosen("serial", serial, device, is_live=True)
     if microphone is not None:

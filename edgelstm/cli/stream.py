@@ -19,6 +19,7 @@ from edgelstm.cli.common import (
     syntax_option,
     threshold_option,
 )
+from edgelstm.cli.sinks import PUBLISHING, open_sinks, publishing, sink_options
 from edgelstm.cli.sources import chosen_source, source_options
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     "when the first line begins with [ or {, else CSV."
 )
 @source_options
+@sink_options
 @click.option("--rate", is_flag=True, help="Take frames no faster than the model's sample rate, as a sensor would.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N answers.")
 @click.option(
@@ -91,6 +93,8 @@ def command(
       "unusual"  features that since the last answer had values far outside of
                  what training saw; left out where there is none
 
+    --mqtt takes the lines in a broker's messages, --publish sends answers and events to one, with paho-mqtt.
+
     With --event, a label that begins or ends is a line of its own, {"event": "start", "label": …, "score": …}.
 
     A column (or field) of times that is no feature is held against the sample rate: another rate, holes and steps
@@ -130,7 +134,8 @@ def command(
     )
     from edgelstm.runtime.thresholds import thresholds_of
 
-    chosen = chosen_source(file, **source)
+    asked = publishing(mqtt=source["mqtt"], **{name: source.pop(name) for name in PUBLISHING})
+    chosen = chosen_source(file, login=asked.login, **source)
     check_proven(model)
     opened = open_model(model)
     check_state_options(click.get_current_context(), "--state", state is not None)
@@ -173,6 +178,7 @@ def command(
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
+        sinks = stack.enter_context(open_sinks(asked, opened, rules, _tell))
         answers = Answers(
             opened,
             sys.stdout.buffer,
@@ -180,6 +186,7 @@ def command(
             thresholds=limits,
             beside=beside,
             events=Events(rules, opened.sample_rate) if rules else None,
+            sinks=sinks,
         )
         gaps = Gaps(opened.sample_rate)
         try:

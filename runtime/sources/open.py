@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from edgelstm.runtime.sources.files import open_feed, open_file, open_stdin
 from edgelstm.runtime.sources.microphone import open_microphone
+from edgelstm.runtime.sources.mqtt import open_mqtt
 from edgelstm.runtime.sources.program import open_program
 from edgelstm.runtime.sources.serial_port import open_serial
 from edgelstm.runtime.sources.source import FrameFormat, Source
@@ -22,6 +23,7 @@ SOURCES: Mapping[str, Opener] = {
     "wav": open_wav,
     "serial": open_serial,
     "microphone": open_microphone,
+    "mqtt": open_mqtt,
 }
 """Kind → what opens it, given where the frames are and what they must be."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.mqtt.address import NOBODY, Login
 
 Syntax = Literal["auto", "csv", "ndjson", "text"]
 """How frames are written: as numbers, which `edgelstm.runtime.sources.text` reads, or as the symbols that name the
@@ -21,6 +22,7 @@ class Device:
     baud: int = 115200  # of a serial port
     card_rate: int = 0  # samples per second that a sound card is asked for; 0: those of the model
     channel: int = 0  # the one of a sound that is taken, from 1; 0: all, as many as the model takes
+    login: Login = NOBODY  # to a broker
 
 
 @dataclass(frozen=True)

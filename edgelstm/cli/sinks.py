@@ -1,0 +1,120 @@
+"""Where answers go besides stdout, and how a broker is asked in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli.common import checked
+from edgelstm.runtime.anomaly import tells_anomalies
+from edgelstm.runtime.mqtt.address import Address, Login, read_address, read_login
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.engines.engine import EngineModel
+    from edgelstm.runtime.sinks.sink import Sink
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """What `--publish` and `--home-assistant` ask for."""
+
+    address: Address | None
+    login: Login
+    is_found: bool  # by Home Assistant
+
+
+def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--publish`, `--home-assistant`, `--mqtt-password`, `--mqtt-ca`; what `publishing` takes."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS = (
+    click.option(
+        "--publish",
+        metavar="URL",
+        help="Send answers and events to a broker too: mqtt://USER@HOST/PREFIX, or mqtts://.",
+    ),
+    click.option(
+        "--home-assistant", is_flag=True, help="Let Home Assistant find the stream by what --publish sends."
+    ),
+    click.option(
+        "--mqtt-password",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Its first line is the user's password.  [default: of the environment, EDGELSTM_MQTT_PASSWORD]",
+    ),
+    click.option(
+        "--mqtt-ca",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Certificates that the broker's is signed by.  [default: the system's]",
+    ),
+)
+
+
+PUBLISHING = ("publish", "home_assistant", "mqtt_password", "mqtt_ca")
+"""The names of what these options give."""
+
+
+def publishing(
+    *,
+    publish: str | None,
+    home_assistant: bool,
+    mqtt_password: Path | None,
+    mqtt_ca: Path | None,
+    mqtt: str | None,
+) -> Publishing:
+    """UsageError for an URL that is none, and for options without one. mqtt: the source's, which is checked too."""
+    for name, is_given in (("--mqtt-password", mqtt_password is not None), ("--mqtt-ca", mqtt_ca is not None)):
+        if is_given and publish is None and mqtt is None:
+            raise click.UsageError(f"{name}: goes with --mqtt or --publish")
+    if home_assistant and publish is None:
+        raise click.UsageError("--home-assistant: goes with --publish")
+    if mqtt is not None:
+        checked(lambda text: read_address(text, may_have_wildcards=True), mqtt)
+    address = None
+    if publish is not None:
+        try:
+            address = read_address(publish, may_have_wildcards=False)
+        except ValueError as error:
+            raise click.UsageError(f"--publish{str(error).removeprefix('mqtt')}") from None
+    for path in (mqtt_password, mqtt_ca):
+        if path is not None:
+            path.open("rb").close()
+    return Publishing(address, read_login(mqtt_password, mqtt_ca), home_assistant)
+
+
+@contextmanager
+def open_sinks(
+    asked: Publishing, model: EngineModel, watched: Mapping[str, object], tell: Callable[[str], None]
+) -> Iterator[tuple[Sink, ...]]:
+    """The sinks, to be closed at the end. watched: the labels that are events."""
+    if asked.address is None:
+        yield ()
+        return
+    from edgelstm.runtime.sinks.home_assistant import discovery
+    from edgelstm.runtime.sinks.mqtt import MqttSink
+
+    found = None
+    if asked.is_found:
+        found = discovery(
+            asked.address.topic,
+            str(model.metadata.get("name") or model.path.stem),
+            version("edgelstm"),
+            kind="anomaly" if tells_anomalies(model) else model.activation,
+            labels=model.output_names,
+            watched=tuple(watched),
+        )
+    sink = MqttSink(asked.address, asked.login, tell, found)
+    try:
+        yield (sink,)
+    finally:
+        sink.close()

@@ -1,0 +1,79 @@
+"""Where a broker is, what its topics are called, and who asks. A password is never part of it: URLs show in `ps`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from edgelstm.files import read_bounded
+from edgelstm.plain import printable
+
+PASSWORD = "EDGELSTM_MQTT_PASSWORD"  # noqa: S105 - the name of the variable that holds it
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_MOST_TOPIC = 1000  # characters
+
+
+@dataclass(frozen=True)
+class Login:
+    """What must not be seen, or lies in files."""
+
+    password: str | None = field(default=None, repr=False)
+    authority: Path | None = None  # certificates that the broker's is signed by; None: those of the system
+
+
+NOBODY = Login()
+"""Without a password."""
+
+
+@dataclass(frozen=True)
+class Address:
+    host: str
+    port: int
+    is_secure: bool
+    user: str | None
+    topic: str
+
+    @property
+    def shown(self) -> str:
+        """For errors: without a user."""
+        return f"mqtt{'s' * self.is_secure}://{self.host}:{self.port}/{self.topic}"
+
+
+def read_address(text: str, *, may_have_wildcards: bool) -> Address:
+    """mqtt://USER@HOST:PORT/TOPIC, or mqtts:// over TLS. ValueError, one line that does not show a password."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("mqtt: no URL, expected mqtt://HOST/TOPIC") from None
+    if parts.password is not None:
+        raise ValueError(f"mqtt: a password in the URL shows in ps, expected --mqtt-password FILE, or {PASSWORD}")
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"mqtt: {printable(text, 60)!r}, expected mqtt://HOST/TOPIC or mqtts://HOST/TOPIC")
+    topic = unquote(parts.path.removeprefix("/")) + (
+        f"#{parts.fragment}" if parts.fragment or text.endswith("#") else ""
+    )
+    allowed = r"[^\x00-\x1f#+]" if not may_have_wildcards else r"[^\x00-\x1f]"
+    if not topic or len(topic) > _MOST_TOPIC or topic.endswith("/") or not re.fullmatch(f"{allowed}+", topic):
+        raise ValueError(
+            f"mqtt: topic {printable(topic, 60)!r}, expected one behind the host, such as mqtt://HOST/hall/sensor"
+            + ("" if may_have_wildcards else ", without + and #")
+        )
+    user = unquote(parts.username) if parts.username else None
+    return Address(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, topic)
+
+
+def read_login(
+    password_file: Path | None, authority: Path | None, environment: Mapping[str, str] = os.environ
+) -> Login:
+    """The password from the first line of a file, else from the environment."""
+    if password_file is None:
+        return Login(environment.get(PASSWORD), authority)
+    lines = read_bounded(password_file, 4096).decode("utf-8", "replace").splitlines()
+    if not lines or not lines[0]:
+        raise ValueError(f"{password_file}: empty, expected a password in its first line")
+    return Login(lines[0], authority)

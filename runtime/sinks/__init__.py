@@ -1,0 +1,1 @@
+"""Where answers go besides stdout. None holds up a source: what cannot be taken is dropped, and counted."""

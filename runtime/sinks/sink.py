@@ -1,0 +1,11 @@
+"""What a sink of answers is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Sink(Protocol):
+    def take(self, told: Mapping[str, object], line: bytes) -> None:
+        """An answer, or what happened: it has the key `event` then. line: the same as JSON. Does not wait."""

@@ -1,0 +1,129 @@
+"""Frames as lines in the messages of a broker: CSV or NDJSON, one or many in a message."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.mqtt.address import Address, read_address
+from edgelstm.runtime.mqtt.connection import MOST_WAITING, Connection
+from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+from edgelstm.runtime.sources.text import TextSource
+
+_QUALITY = 1
+
+
+@contextmanager
+def open_mqtt(where: str, form: FrameFormat) -> Iterator[Source]:
+    """The messages of the topic of an URL, for ever. ValueError for what is no such URL; ImportError without
+    paho-mqtt. A broker that is not there is waited for."""
+    if form.syntax == "text":
+        raise ValueError("mqtt: messages are CSV or NDJSON, expected a model that takes numbers")
+    source = MqttSource(read_address(where, may_have_wildcards=True), form)
+    source.connection.start()
+    try:
+        yield source
+    finally:
+        source.connection.stop(0)
+
+
+class MqttSource(Source):
+    """What waits is bounded: the oldest messages are dropped when more come than are taken, which is a gap."""
+
+    def __init__(self, address: Address, form: FrameFormat) -> None:
+        super().__init__(address.shown)
+        self._messages = _Messages()
+        self.connection = Connection(
+            address,
+            form.device.login,
+            "in",
+            lambda line: self.tell(line),
+            on_connect=self._connected,
+            on_message=lambda _, payload: self._messages.put(payload),
+            on_lost=self._messages.lost,
+            keeps_session=True,
+        )
+        self._topic = address.topic
+        self._lines = TextSource(cast(BinaryIO, self._messages), self.name, form)
+
+    @property
+    def taken(self) -> int:
+        """Messages that came, those that were dropped among them."""
+        return self._messages.count
+
+    @property
+    def place(self) -> str:
+        return self._lines.place
+
+    def end(self) -> None:
+        self._lines.end()
+
+    def __iter__(self) -> Iterator[Float32]:
+        self._lines.tell = self.tell
+        for frame in self._lines:
+            self._gap = self._messages.take_gap()
+            yield frame
+
+    def _connected(self, is_kept: bool) -> None:
+        self._messages.back(is_kept)
+        self.connection.subscribe(self._topic, _QUALITY)
+
+
+class _Messages:
+    """A file of the lines in messages, for who reads it, and a row of messages for who fills it. It never ends."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[bytes, Gap | None]] = queue.Queue(MOST_WAITING)
+        self._lines: deque[bytes] = deque()
+        self._gap: Gap | None = None  # before what is read next
+        self._next_gap: Gap | None = None  # before what is put next
+        self._since: float | None = None
+        self.count = 0
+        self._overrun = False
+
+    def put(self, payload: bytes) -> None:
+        gap, self._next_gap = self._next_gap, None
+        self.count += 1
+        while True:
+            try:
+                self._waiting.put_nowait((payload, gap))
+            except queue.Full:
+                try:
+                    self._waiting.get_nowait()
+                except queue.Empty:
+                    continue
+                # What follows what was dropped stands first now.
+                self._overrun = True
+                continue
+            return
+
+    def lost(self) -> None:
+        self._since = time.monotonic()
+
+    def back(self, is_kept: bool) -> None:
+        """is_kept: the broker has kept what came meanwhile."""
+        if self._since is not None and not is_kept:
+            self._next_gap = Gap("was away", round(time.monotonic() - self._since, 3))
+        self._since = None
+
+    def take_gap(self) -> Gap | None:
+        gap, self._gap = self._gap, None
+        return gap
+
+    def readline(self, limit: int) -> bytes:
+        while not self._lines:
+            payload, gap = self._waiting.get()
+            if self._overrun:
+                self._overrun, gap = False, Gap("too slow")
+            self._gap = gap or self._gap
+            self._lines.extend(line + b"\n" for line in payload.split(b"\n"))
+        line = self._lines.popleft()
+        if len(line) > limit:
+            self._lines.appendleft(line[limit:])
+            return line[:limit]
+        return line
