@@ -73,7 +73,7 @@ def from_python(path: Path) -> float:
     stream, x = Model(path).stream(), np.sin(0.05 * np.arange(BLOCK, dtype=np.float32))[:, None]
     times = []
     for _ in range(BLOCKS):
-        start = time.perf_counter_ns()
+        start = time.thread_time_ns()
         stream.push(x)
-        times.append((time.perf_counter_ns() - start) / BLOCK)
+        times.append((time.thread_time_ns() - start) / BLOCK)
     return statistics.median(times)

@@ -12,17 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.elstm import encode
-from edgelstm.importers.choices import Choices
-from edgelstm.importers.read import read_model
-from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import why_not_held
-from field_models import DTLN, RESEMBLYZER, SILERO, dtln, packed, silero
+from field_models import DTLN, SILERO, dtln, packed, silero
 
 Float32 = NDArray[np.float32]
 Step = Callable[[Float32], Float32]
-WINDOW = 160  # mel frames of a voice's window
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,9 @@ class Contest:
 def contests(speech: Float32, folder: Path) -> Iterator[Contest]:
     yield silero_contest(speech, folder)
     yield dtln_contest(speech, folder)
-    yield voices_contest(speech, folder)
+    import field_voices  # which takes Contest and Way from here
+
+    yield from field_voices.contests(speech, folder)
 
 
 def ours(model: Model, signals: list[Float32], path: Path, missing: list[str], window: bool = False) -> list[Way]:
@@ -227,117 +225,3 @@ def tflite_part(path: Path) -> Step:
         return np.asarray(opened.get_tensor(y_place), np.float32)
 
     return step
-
-
-def voices_contest(speech: Float32, folder: Path) -> Contest:
-    import voices
-
-    path = folder / "pretrained.pt"
-    path.write_bytes(packed(*RESEMBLYZER))
-    model = read_model(path, Choices(layers=("lstm", "linear", "relu", "l2"), window=WINDOW)).model
-    mel = voices.mel_frames(speech)
-    chunks = mel[: len(mel) // WINDOW * WINDOW].reshape(-1, WINDOW, 40)
-    content = voice_graph(model)
-
-    def opened() -> Step:
-        run = session(content).run
-
-        def step(frames: Float32) -> Float32:
-            raw = run(None, {"x": frames[:, None]})[0][0]
-            return np.asarray(raw / np.linalg.norm(raw), np.float32)
-
-        return step
-
-    def judge(own: Float32, other: Float32) -> str:
-        return f"{1 - (own * other).sum(axis=1).min():.1e}"
-
-    missing: list[str] = []
-    ways = [
-        *ours(model, list(chunks), folder / "voices", missing, window=True),
-        Way("onnxruntime, built as ONNX", opened, "onnxruntime", len(content), 6144),
-    ]
-    if (torch := torch_way(model, path.stat().st_size)) is not None:
-        ways.append(torch)
-    words = "1 - the least cosine"
-    return Contest(
-        "Resemblyzer",
-        f"a window of {WINDOW} mel frames",
-        chunks,
-        tuple(ways),
-        ways[-1].name,
-        words,
-        judge,
-        missing,
-        10,
-    )
-
-
-def layers_of(model: Model) -> tuple[list[LSTM], Dense]:
-    lstms = [layer for layer in model.layers if isinstance(layer, LSTM)]
-    return lstms, next(layer for layer in model.layers if isinstance(layer, Dense))
-
-
-def voice_graph(model: Model) -> bytes:
-    """Three LSTM operators over a window, the last state, Gemm, Relu."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    lstms, dense = layers_of(model)
-    nodes, weights, flow = [], [], "x"
-
-    def held(name: str, array: NDArray[Any]) -> str:
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    for n, lstm in enumerate(lstms):
-        H = lstm.R.shape[1]
-        order = np.concatenate([np.arange(H) + gate * H for gate in (0, 3, 1, 2)])
-        b = np.concatenate([lstm.b[order], np.zeros(4 * H, np.float32)])
-        inputs = [
-            flow,
-            held(f"W{n}", lstm.W[order][None]),
-            held(f"R{n}", lstm.R[order][None]),
-            held(f"B{n}", b[None]),
-        ]
-        nodes.append(helper.make_node("LSTM", inputs, [f"Y{n}", f"h{n}"], hidden_size=H))
-        nodes.append(helper.make_node("Squeeze", [f"Y{n}", held(f"axis{n}", np.array([1]))], [f"y{n}"]))
-        flow = f"y{n}"
-    nodes.append(helper.make_node("Squeeze", [f"h{len(lstms) - 1}", held("axis", np.array([0]))], ["h"]))
-    nodes.append(helper.make_node("Gemm", ["h", held("W", dense.W), held("b", dense.b)], ["raw"], transB=1))
-    nodes.append(helper.make_node("Relu", ["raw"], ["voice"]))
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [WINDOW, 1, 40])
-    y = helper.make_tensor_value_info("voice", TensorProto.FLOAT, [1, 256])
-    graph = helper.make_graph(nodes, "voice", [x], [y], weights)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
-
-
-def torch_way(model: Model, size: int) -> Way | None:
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        return None
-    lstms, dense = layers_of(model)
-
-    def opened() -> Step:
-        import torch
-
-        torch.set_num_threads(1)
-        network, head = torch.nn.LSTM(40, 256, 3, batch_first=True), torch.nn.Linear(256, 256)
-        with torch.no_grad():
-            for n, lstm in enumerate(lstms):
-                for name, value in (("weight_ih", lstm.W), ("weight_hh", lstm.R), ("bias_ih", lstm.b)):
-                    getattr(network, f"{name}_l{n}").copy_(torch.from_numpy(value))
-                getattr(network, f"bias_hh_l{n}").zero_()
-            head.weight.copy_(torch.from_numpy(dense.W))
-            head.bias.copy_(torch.from_numpy(dense.b))
-
-        def step(frames: Float32) -> Float32:
-            with torch.inference_mode():
-                raw = torch.relu(head(network(torch.from_numpy(frames)[None])[1][0][-1]))[0]
-                return np.asarray((raw / raw.norm()).numpy(), np.float32)
-
-        return step
-
-    return Way("torch", opened, "torch", size, 6144)

@@ -90,14 +90,17 @@ def test_weights_that_pytorch_wrote_as_json_are_read_by_their_names(tmp_path: Pa
         np.testing.assert_allclose(forward(model, x[:, None]).scores[:, 0], y, atol=1e-6)
 
 
-def test_the_same_weights_come_from_dtlns_formats(tmp_path: Path) -> None:
-    """breizhn/DTLN at 1de1f15: Keras's weights, and the first network as ONNX."""
+@pytest.mark.parametrize("name", ["model.h5", "model_1.tflite"])
+def test_the_same_weights_come_from_dtlns_formats(name: str) -> None:
+    """breizhn/DTLN at 1de1f15: its first network from Keras's weights and from cells written out in TFLite, as from
+    the LSTM operators of ONNX."""
     pytest.importorskip("h5py")
     pytest.importorskip("onnxruntime")
     layers = Choices(layers=("lstm", "lstm_1", "dense", "sigmoid"), gates="sigmoid", stream=True)
-    keras = read_model(elsewhere("DTLN/pretrained_model/model.h5"), layers).model
+    choices = layers if name.endswith(".h5") else Choices()
+    found = read_model(elsewhere(f"DTLN/pretrained_model/{name}"), choices).model
     onnx = read_model(elsewhere("DTLN/pretrained_model/model_1.onnx"), Choices()).model
-    assert [layer.kind for layer in keras.layers] == [layer.kind for layer in onnx.layers]
-    for one, other in zip(keras.layers, onnx.layers):
-        for name in one.arrays:
-            np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-7)
+    assert [layer.kind for layer in found.layers] == [layer.kind for layer in onnx.layers]
+    for one, other in zip(found.layers, onnx.layers):
+        for array in one.arrays:
+            np.testing.assert_allclose(getattr(one, array), getattr(other, array), atol=1e-7)
