@@ -8,8 +8,10 @@ What reaches for other files (external links, external and virtual data sets) is
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from edgelstm.importers.child import limit, refuse, tell
 MOST_VALUES = 1 << 28
 MOST_BYTES = 1 << 30
 _MOST_SETS, _MOST_NESTED = 5000, 24
+_SHORT = re.compile(r"Unable to (synchronously )?|Can't |[()]")
 
 
 def _text(value: Any) -> str:
@@ -73,7 +76,17 @@ def _read(file: Any, config: str) -> tuple[dict[str, Any], dict[str, NDArray[Any
     return header, {f"c{place}": np.array(sets[path]) for place, path in enumerate(paths)}
 
 
-def _main(path: str, target: str) -> None:
+def main(path: str, target: str) -> None:
+    """ValueError, one line, for what is no such file; else `target` is written."""
+    try:
+        _told(path, target)
+    except (OSError, RuntimeError, TypeError, LookupError, EOFError) as error:  # HDF5's words are many
+        raise ValueError(f"damaged, or no file of Keras ({_SHORT.sub('', _text(error)).strip():.80})") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise ValueError(f"a damaged zip ({_text(error):.80})") from None
+
+
+def _told(path: str, target: str) -> None:
     import h5py
 
     if not zipfile.is_zipfile(path):
@@ -81,7 +94,7 @@ def _main(path: str, target: str) -> None:
             tell(target, *_read(file, ""))
         return
     with zipfile.ZipFile(path) as archive:
-        members = {name: archive.getinfo(name) for name in ("config.json", "model.weights.h5")}
+        members = {name: archive.getinfo(name) for name in ("config.json", "model.weights.h5")}  # KeyError names it
         if sum(info.file_size for info in members.values()) > min(MOST_BYTES, 200 * Path(path).stat().st_size):
             raise ValueError("it unpacks to far more than its size, expected what Keras writes")
         config = archive.read("config.json").decode("utf-8", "replace")
@@ -92,6 +105,6 @@ def _main(path: str, target: str) -> None:
 if __name__ == "__main__":
     limit()
     try:
-        _main(sys.argv[1], sys.argv[2])
+        main(sys.argv[1], sys.argv[2])
     except Exception as error:  # whatever the parsers raise
         refuse(error)

@@ -43,6 +43,8 @@ def _array(arrays: Arrays, name: str, sides: int) -> Array:
     if found is None or found.ndim != sides or 0 in found.shape:
         what = "missing" if found is None else f"shape {found.shape}"
         raise ValueError(f"{name}: {what}, expected an array of {sides} sides")
+    if found.dtype.kind != "f":
+        raise ValueError(f"{name}: {found.dtype}, expected floats: a quantized model holds its scales elsewhere")
     return found
 
 

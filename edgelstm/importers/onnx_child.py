@@ -5,6 +5,7 @@ python -m edgelstm.importers.onnx_child FILE GIVEN TARGET
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -158,9 +159,12 @@ def _folded(model: Any, target: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.optimized_model_filepath = str(target)
-    onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
-    )
+    try:
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+    except Exception as error:
+        raise ValueError(f"onnxruntime does not take it: {_plainly(error)}") from None
     return onnx.load(str(target), load_external_data=False)
 
 
@@ -168,7 +172,12 @@ def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]
     """(the graph, whether onnxruntime runs the file itself)"""
     import onnx
 
-    model = onnx.load(str(path), load_external_data=False)
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:
+        raise ValueError("damaged, or no ONNX: it does not parse as a model") from None
+    if not model.graph.node or not model.graph.input:
+        raise ValueError("a graph without nodes or inputs, expected a model")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise ValueError("weights in another file, expected them inside: save it without external data")
     _check_sets(model, sets)
@@ -176,6 +185,12 @@ def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]
     model = _chosen(model, sets, folder)
     _fix(model, sets)
     return _with_shapes(_folded(model, folder / "folded.onnx")), not is_turned
+
+
+def _plainly(error: Exception) -> str:
+    """onnxruntime's complaint without its own places in code."""
+    text = " ".join(str(error).split())
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |/\S+:\d+ |Exception during initialization: ", "", text)[:160]
 
 
 def _with_shapes(model: Any) -> Any:
@@ -226,7 +241,8 @@ def _axis_of_softmax(model: Any) -> int:
     return -1 if version >= 13 else 1
 
 
-def _main(path: str, source: str, target: str) -> None:
+def main(path: str, source: str, target: str) -> None:
+    """ValueError, one line, for what is no such file; else `target` is written."""
     import onnx
 
     sets = {str(name): int(value) for name, value in taken(source)[0]["sets"].items()}
@@ -265,6 +281,6 @@ def _main(path: str, source: str, target: str) -> None:
 if __name__ == "__main__":
     limit()
     try:
-        _main(*sys.argv[1:4])
+        main(*sys.argv[1:4])
     except Exception as error:  # whatever the parsers raise
         refuse(error)

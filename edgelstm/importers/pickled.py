@@ -11,7 +11,6 @@ import math
 import pickle
 import pickletools
 from collections import OrderedDict
-from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -152,6 +151,19 @@ class _First(_Named):
         return value
 
 
+class _Inert(_Named):
+    """What stands beside weights and holds none: sizes, types, devices, numbers of numpy. Whatever it is called with
+    or told, it is itself."""
+
+    __slots__ = ()
+
+    def __call__(self, *_: object) -> _Inert:
+        return self
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
 class _Dict(_Named):
     __slots__ = ()
 
@@ -171,12 +183,22 @@ def _sides(value: object) -> tuple[int, ...]:
     return tuple(map(_whole, value))
 
 
-_KNOWN: Mapping[tuple[str, str], _Named] = {
+_KNOWN: dict[tuple[str, str], _Named] = {
     ("collections", "OrderedDict"): _Dict("OrderedDict"),
     ("torch._utils", "_rebuild_tensor"): _RebuildTensor("_rebuild_tensor"),
     ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor("_rebuild_tensor_v2"),
     ("torch._utils", "_rebuild_parameter"): _First("_rebuild_parameter"),
+    ("torch", "Size"): _Inert("Size"),
+    ("torch", "device"): _Inert("device"),
+    ("numpy", "dtype"): _Inert("dtype"),
+    ("numpy", "ndarray"): _Inert("ndarray"),
+    ("_codecs", "encode"): _Inert("encode"),  # how a pickle of protocol 2 holds numpy's bytes
 }
+for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+    _KNOWN |= {(_module, name): _Inert(name) for name in ("scalar", "_reconstruct")}
+_DTYPES = ("float16", "float32", "float64", "bfloat16", "int8", "uint8", "int16", "int32", "int64", "bool")
+_KNOWN |= {("torch", name): _Inert(name) for name in _DTYPES}
+_QUANTIZED = ("_rebuild_qtensor", "QInt8Storage", "QUInt8Storage", "QInt32Storage", "qint8", "quint8", "qint32")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -193,6 +215,11 @@ class _Unpickler(pickle.Unpickler):
             return Module
         if self._script and module == "torch.jit._pickle":
             return _First(name)
+        if module.split(".")[0] == "torch" and name in _QUANTIZED:
+            raise pickle.UnpicklingError(
+                f"holds quantized tensors ({name}), expected floats: save the state_dict of the model before it was "
+                "quantized"
+            )
         raise pickle.UnpicklingError(
             f"holds an object of {module:.40}.{name:.40}, which is code, not weights: save model.state_dict() instead"
         )

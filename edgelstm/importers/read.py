@@ -151,6 +151,8 @@ def find_format(path: Path) -> Format:
     for one in FORMATS:
         if one.takes(path, head):
             return one
+    if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: begins as a zip and has no end: cut off, expected a whole .pt or .keras")
     if path.suffix in _OURS:
         raise ValueError(f"{path}: {_OURS[path.suffix]}: there is nothing to import")
     wanted = ", ".join(one.summary for one in FORMATS)

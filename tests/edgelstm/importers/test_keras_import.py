@@ -234,3 +234,13 @@ def test_a_file_cut_short_is_one_line(tmp_path: Path) -> None:
     ended = run("import", path, "--stream")
     assert refused_well(ended)
     assert ended.code == 1
+
+
+def test_integers_are_no_weights(tmp_path: Path) -> None:
+    whole = {
+        name: {key: np.rint(10 * array).astype(np.int8) for key, array in one.items()}
+        for name, one in WEIGHTS.items()
+    }
+    ended = run("import", keras(tmp_path / "m.keras", config(), whole))
+    assert refused_well(ended)
+    assert "kernel: int8, expected floats" in ended.err

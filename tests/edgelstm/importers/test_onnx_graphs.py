@@ -322,3 +322,16 @@ def test_int8_weights_in_both_directions_are_refused(tmp_path: Path) -> None:
     ended = run("import", dynamic(tmp_path / "m.onnx", direction="reverse"), "--window", "3")
     assert refused_well(ended)
     assert "reverse; a stream has no end to read back from" in ended.err
+
+
+def test_what_the_parsers_say_is_said_in_other_words(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"no model at all")
+    ended = run("import", path)
+    assert refused_well(ended)
+    assert "damaged, or no ONNX: it does not parse as a model" in ended.err
+    ended = run("import", write(path, [node("Gemm", "x", "y")], {"x": [1, F]}, ["y"]))
+    assert refused_well(ended)
+    assert "onnxruntime does not take it: " in ended.err
+    assert "ONNXRuntimeError" not in ended.err
+    assert "onnxruntime_src" not in ended.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,25 @@ def test_options_that_have_no_meaning_are_refused(options: tuple[str, ...], word
     assert refused_well(ended)
     assert words in ended.err, ended.err
     assert not path.with_suffix(".npz").exists()
+
+
+def test_what_stands_beside_weights_and_is_none_does_no_harm(tmp_path: Path) -> None:
+    found = {"best": np.float64(0.5), "seen": np.arange(3), "type": np.dtype("f4")}
+    extra: dict[str, Any] = {name: Raw(pickle.dumps(value, 2)[2:-1]) for name, value in found.items()}
+    extra |= {"size": Call("torch", "Size", ((2, 3),)), "device": Call("torch", "device", ("cpu",))}
+    path = write_zip(tmp_path / "m.pt", {**nested(weights("lstm")), **extra})
+    assert read_model(path, STREAM).model.features == F
+
+
+def test_quantized_tensors_are_called_what_they_are(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "m.pt", {**weights("lstm"), "q": Call("torch._utils", "_rebuild_qtensor")})
+    refused(path, "holds quantized tensors (_rebuild_qtensor), expected floats")
+
+
+def test_a_zip_that_is_cut_off_is_called_that(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "m.pt", weights("lstm"))
+    path.write_bytes(path.read_bytes()[:-400])
+    refused(path, "begins as a zip and has no end: cut off")
 
 
 def test_safetensors_hold_one_model(tmp_path: Path) -> None:
