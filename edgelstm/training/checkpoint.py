@@ -26,10 +26,14 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.npz import read_npz, write_npz
 from edgelstm.data.store import chunked
 from edgelstm.judging import Figure
+from edgelstm.plain import printable
 from edgelstm.training.network import Parameters
 from edgelstm.training.optimizer import Average, Optimizer
 
 VERSION: Literal[1] = 1
+
+_TOLD = 3  # keys that differ
+_REMEDY = "without --resume training begins anew"
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,10 @@ class Checkpoint:
     def restore(self, progress: Progress) -> None:
         """Bring `progress` to where the file stands. FileNotFoundError without it; ValueError, with nothing changed,
         for one that is damaged, of another configuration or of other data."""
-        found = read_npz(self.path)
+        try:
+            found = read_npz(self.path)
+        except ValueError as error:
+            raise ValueError(f"{error}; {_REMEDY}") from None
         try:
             header = self._header(found)
             kinds = _arrays(progress)
@@ -127,12 +134,18 @@ class Checkpoint:
         if "header" not in arrays or arrays["header"].dtype != np.uint8:
             raise ValueError("header: missing, expected a checkpoint of edgelstm train")
         header = records.from_json(_Header, records.parse_json(arrays["header"].tobytes(), "header"), "header")
-        other = _difference(header.config, self._config)
-        if other:
-            raise ValueError(f"{other}: the recipe says something else now, expected the one that the run began with")
+        others = [f"{key}: {now} now, {then} when the run began" for key, now, then in self._changes(header.config)]
+        if others:
+            raise ValueError(f"{'; '.join(others[:_TOLD])}{'; …' * (len(others) > _TOLD)}; {_REMEDY}")
         if header.data != self._data:
-            raise ValueError("of other data than these, expected those that the run began with")
+            raise ValueError(f"of other data than these, expected those that the run began with; {_REMEDY}")
         return header
+
+    def _changes(self, began: Mapping[str, object]) -> list[tuple[str, str, str]]:
+        """(section.key, what the recipe says now, what it said) of all that differs."""
+        now, then = _flat(self._config), _flat(began)
+        keys = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+        return [(printable(key, 80), _word(now.get(key)), _word(then.get(key))) for key in keys]
 
 
 def digest(dataset: Dataset) -> str:
@@ -169,14 +182,14 @@ def _random(values: Mapping[str, object]) -> dict[str, Any]:
     return state
 
 
-def _difference(one: Mapping[str, object], other: Mapping[str, object]) -> str:
-    """The first key, section.key, in which two configurations differ; nothing where they do not."""
-    for name in sorted({*one, *other}):
-        a, b = one.get(name), other.get(name)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            inner = _difference(a, b)
-            if inner:
-                return f"{name}.{inner}"
-        elif a != b:
-            return name
-    return ""
+def _flat(values: Mapping[str, object], start: str = "") -> dict[str, object]:
+    """Nested tables as section.key → value."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{start}{key}.") if isinstance(value, Mapping) else {start + key: value}
+    return found
+
+
+def _word(value: object) -> str:
+    """A value of a recipe as a short text; a key that was not there is none."""
+    return "none" if value is None else printable(json.dumps(value), 60)

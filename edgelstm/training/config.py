@@ -307,7 +307,21 @@ def parse_config(text: str | bytes, where: str = "", changes: Sequence[str] = ()
     values = records.parse_toml(text, where or "configuration")
     for change in changes:
         _set(values, change)
-    return records.from_json(Config, values, where)
+    config = records.from_json(Config, values, where)
+    _check_idle(values, config.training, where)
+    return config
+
+
+def _check_idle(values: dict[str, Any], training: Training, where: str) -> None:
+    """ValueError for keys that say something of what the recipe does not do."""
+    idle = {}
+    if not training.second_epochs:
+        idle["second_rate"] = "training.second_epochs with it: there is no second cycle"
+    if training.optimizer != "sgd":
+        idle["momentum"] = f'it with optimizer = "sgd" alone: {training.optimizer} has its own'
+    for key in idle.keys() & values.get("training", {}).keys():
+        start = f"{where}: " if where else ""
+        raise ValueError(f"{start}training.{key}: {getattr(training, key):g}, expected {idle[key]}")
 
 
 def load_config(path: Path | str, data: Path | str | None = None, changes: Sequence[str] = ()) -> Config:

@@ -30,6 +30,9 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"{training.name}: {counted(training.features, 'feature')}, but at most {counted(longest, 'frame')} in a "
             "recording; if X is (cases, channels, time), give X.transpose(0, 2, 1)"
         )
+    for key, frames in (("data.window", config.data.window), ("training.truncate", config.training.truncate)):
+        if frames > longest:
+            found.append(f"{key}: {frames}, but no recording has more than {longest} frames: none is cut")
     if config.task.normalizes and (names := still(training)):  # a symbol may be missing
         found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
     if config.task.counts_classes:

@@ -131,7 +131,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_another_recipe_and_other_data_are_refused(saved: Path) -> None:
     data, config = made(), parse_config(RECIPE.replace("epochs = 9", "epochs = 1"))
-    with pytest.raises(ValueError, match=r"checkpoint.npz: training.epochs: the recipe says something else now"):
+    with pytest.raises(ValueError, match=r"checkpoint.npz: training.epochs: 9 now, 1 when the run began; without"):
         train(
             data, parse_config(RECIPE), checkpoint=checkpoint(saved.parent, parse_config(RECIPE), data), resumes=True
         )
@@ -161,6 +161,15 @@ def test_a_damaged_checkpoint_is_one_line(saved: Path, tmp_path: Path, draw: st.
     with pytest.raises(ValueError, match=r"checkpoint.npz: ") as error:
         train(data, config, checkpoint=checkpoint(tmp_path, config, data), resumes=True)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_checkpoint_that_was_cut_says_what_to_do(saved: Path, tmp_path: Path, share: float) -> None:
+    data, config = made(), parse_config(RECIPE.replace("epochs = 9", "epochs = 1"))
+    whole = saved.read_bytes()
+    (tmp_path / "checkpoint.npz").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"checkpoint.npz: .*; without --resume training begins anew$"):
+        train(data, config, checkpoint=checkpoint(tmp_path, config, data), resumes=True)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_kept(tmp_path: Path, monkeypatch: Any) -> None:

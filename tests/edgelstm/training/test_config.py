@@ -55,6 +55,8 @@ ROOT = Path(__file__).parents[3]
         ("[training]\noptimizer = 'rmsprop'", "training.optimizer: 'rmsprop', expected one of adam, sgd"),
         ("[training]\nmomentum = 1.0", "training.momentum: 1.0, expected at least 0 and less than 1"),
         ("[training]\nsecond_rate = 0", "training.second_rate: 0.0, expected more than 0"),
+        ("[training]\nsecond_rate = 0.01", "training.second_rate: 0.01, expected training.second_epochs with it"),
+        ("[training]\nmomentum = 0.5", 'training.momentum: 0.5, expected it with optimizer = "sgd" alone'),
         ("[training]\nbuckets = 0", "training.buckets: 0, expected 1 to"),
         ("[training]\ntruncate = 50\nloss = 'last'", "training.loss: 'last', expected frames with training.truncate"),
         ("[training]\ntruncate = 50\nskip = 50", r"training.skip: 50, expected less than training.truncate \(50\)"),

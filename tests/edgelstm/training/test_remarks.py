@@ -71,6 +71,12 @@ def test_nothing_is_said_of_what_is_well(train: Callable[..., Any]) -> None:
             "",
             "far fewer recordings than of 'left' (40): 'rare'; the accuracy says",
         ),
+        (
+            made(GOOD),
+            "truncate = 13",
+            "[answer]\nhop = 1",
+            "training.truncate: 13, but no recording has more than 12",
+        ),
         (made({"left": 20, "right": 20, "up": 0}), "", "", "no recording to train on: 'up'"),
         (made({"left": 20, "Left ": 20, "right": 20}), "", "", "labels 'left' and 'Left ' differ in case or spaces"),
     ],
