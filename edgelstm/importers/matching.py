@@ -272,6 +272,18 @@ class _Matcher:
             source = self.results.put(Context(rows, channels=1), source, rows, 1)
         return self._put(convolution(found, place, rows), source, node.outputs[0])
 
+    def _causal(self, node: Node) -> int | None:
+        """Over the frame and those before it; weights (outputs, taps, channels)."""
+        W, b = self.graph.constant(node.input(1)), self.graph.constant(node.input(2))
+        if W is None or (node.input(2) and b is None):
+            raise ValueError(f"{node.label}: weights that are no constants")
+        bias = np.zeros(len(W), np.float32) if b is None else b.reshape(-1).astype(np.float32)
+        dilation = int(node.attributes.get("dilation", 1))
+        layer = Conv(W.astype(np.float32), bias, dilation=dilation)
+        rows = (layer.taps - 1) * dilation + 1
+        place = self.results.put(Context(rows), self.result(node.input(0)), rows, layer.channels)
+        return self._put(layer, place, node.outputs[0])
+
     def _magnitude(self, node: Node) -> int | None:
         halves = self.patterns.halves(node)
         if halves is None:
@@ -389,6 +401,7 @@ class _Matcher:
 
     _NODES: Mapping[str, Callable[[_Matcher, Node], int | None]] = {
         "BatchNormalization": _batch_norm,
+        "CausalConv": _causal,
         "Clip": _clip,
         "Conv": _conv,
         "Div": _divided,

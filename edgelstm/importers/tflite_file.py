@@ -46,6 +46,8 @@ def _said(found: Read) -> Timing | None:
     """What the file says of when it begins anew. Variables of the fused operator say nothing where a call takes many
     frames: whether the program resets them is not in the file."""
     ports, many = found.ports, found.ports.rows > 1
+    if found.tape.mean:
+        return Timing(0 if ports.free else ports.rows, mean=True)
     if _is_fresh(found):
         return Timing(ports.rows) if many and not ports.free else None
     variables = any(place for place in found.tape.kept.values()) and not ports.states

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edgelstm.export.tflite.schema import ACTIVATION, Op
+from edgelstm.export.tflite.schema import ACTIVATION, VALID, Op
 from edgelstm.importers.tflite_folding import cut, strided, taken
 from edgelstm.importers.tflite_scope import Scope, numbered, select
 from edgelstm.importers.tflite_tables import Operator
@@ -34,7 +34,7 @@ def _activated(
     scope: Scope, operator: Operator, op: str, inputs: list[str], attributes: Mapping[str, float] | None = None
 ) -> None:
     """A node, and the activation that is fused with it."""
-    if op != "Gemm":
+    if op in ("Add", "Sub", "Mul", "Div"):
         _spread(scope, operator)
     fused = operator.option("FusedActivationFunction")
     if not fused:
@@ -73,6 +73,9 @@ def _unary(op: str) -> Write:
 def _moved(scope: Scope, operator: Operator) -> None:
     """The same values in another shape or type."""
     source, result = operator.input(0), operator.outputs[0]
+    if (padded := scope.tape.padded.get(scope.name(source))) is not None:
+        scope.tape.padded[scope.name(result)] = padded
+        return
     scope.know(result, _shape(scope, operator))
     rows = scope.rows(source), scope.rows(result)
     if rows[0] != rows[1] and scope.tensor(result).size != 1:
@@ -120,11 +123,86 @@ def _dense(scope: Scope, operator: Operator) -> None:
     _activated(scope, operator, "Gemm", inputs, {"transB": 1})
 
 
+def _padded(scope: Scope, operator: Operator) -> None:
+    """Zeros before the first frame, for a convolution that looks back; or none at all."""
+    sizes = np.array(scope.whole(operator.input(1)))
+    tensor = scope.tensor(operator.input(0))
+    if sizes.size != 2 * len(tensor.shape):
+        raise ValueError(f"{sizes.size} sizes of {len(tensor.shape)} sides")
+    around = sizes.reshape(-1, 2)
+    sides = np.flatnonzero(around.any(axis=1))
+    if not sides.size:
+        scope.copy(operator, scope.name(operator.input(0)))
+        return
+    many, side = scope.rows(operator.input(0)), int(sides[0])
+    if len(sides) > 1 or around[side, 1] or many == 1 or tensor.shape[side] != many:
+        raise ValueError("zeros elsewhere than before the first frame, expected those of a causal convolution")
+    scope.tape.padded[scope.name(operator.outputs[0])] = scope.name(operator.input(0)), int(around[side, 0])
+
+
+def _conv(scope: Scope, operator: Operator) -> None:
+    """Over no rows, which is a product, or back over the frames of a call."""
+    weights = scope.constant(operator.input(1))
+    if weights is None or weights.ndim != 4 or 1 not in weights.shape[1:3]:
+        raise ValueError("weights that are computed, or of two sides, expected a convolution over time")
+    along = "W" if weights.shape[1] == 1 else "H"
+    taps, dilation = weights.shape[1] * weights.shape[2], operator.option(f"Dilation{along}Factor") or 1
+    name = scope.name(operator.outputs[0])
+    W = scope.tape.hold(f"{name}/W", weights.reshape(len(weights), taps, -1))
+    bias = scope.name(operator.input(2)) if operator.input(2) >= 0 else ""
+    if operator.option("StrideH") > 1 or operator.option("StrideW") > 1:
+        raise ValueError("strides, expected a result for every frame")
+    source, zeros = scope.tape.padded.get(scope.name(operator.input(0)), (scope.name(operator.input(0)), 0))
+    if taps == 1:
+        flat = scope.tape.hold(f"{name}/flat", weights.reshape(len(weights), -1))
+        _activated(scope, operator, "Gemm", [source, flat, bias], {"transB": 1})
+        return
+    if operator.option("Padding") != VALID or zeros != (taps - 1) * dilation:
+        raise ValueError("looks at frames to come, or leaves the first out: expected a causal convolution")
+    _activated(scope, operator, "CausalConv", [source, W, bias], {"dilation": dilation})
+
+
+def _mean(scope: Scope, operator: Operator) -> None:
+    """Over the channels of each frame, or over the frames of a call, which comes last."""
+    tensor, many = scope.tensor(operator.input(0)), scope.rows(operator.input(0))
+    sides = len(tensor.shape)
+    axes = {axis % max(sides, 1) for axis in scope.whole(operator.input(1))}
+    long = {axis for axis in axes if tensor.shape[axis] > 1}
+    name = scope.name(operator.outputs[0])
+    if many > 1 and long == {tensor.shape.index(many)} and sides - 1 not in long:
+        scope.tape.mean = name
+        scope.copy(operator, scope.name(operator.input(0)))
+    elif long == {sides - 1}:
+        scope.add("ReduceMean", operator, [scope.name(operator.input(0)), scope.tape.hold("=1", np.array([1]))])
+    else:
+        raise ValueError(f"over sides {sorted(axes)} of shape {tensor.shape}, expected channels or frames")
+
+
+def _squared(scope: Scope, operator: Operator) -> None:
+    """SQUARE, and SQUARED_DIFFERENCE."""
+    names = [scope.name(number) for number in operator.inputs[:2]]
+    if len(names) > 1:
+        less = scope.add("Sub", operator, names, scope.name(operator.outputs[0]) + " before its square")
+        names = [less]
+    scope.add("Pow", operator, [*names, scope.tape.hold("=2", np.array([2.0]))])
+
+
+def _one_over_root(scope: Scope, operator: Operator) -> None:
+    root = scope.name(operator.outputs[0]) + " under one"
+    scope.add("Sqrt", operator, [scope.name(operator.input(0))], root)
+    scope.add("Reciprocal", operator, [root])
+
+
 def _softmax(scope: Scope, operator: Operator) -> None:
     if operator.real("Beta") != 1:
         raise ValueError(f"beta {operator.real('Beta'):g}, expected 1")
     _spread(scope, operator)
     scope.add("Softmax", operator, [scope.name(operator.input(0))])
+
+
+def _relu6(scope: Scope, operator: Operator) -> None:
+    _spread(scope, operator)
+    scope.add("Clip", operator, [scope.name(operator.input(0))], attributes={"min": 0.0, "max": 6.0})
 
 
 def _leaky(scope: Scope, operator: Operator) -> None:
@@ -233,6 +311,7 @@ OPERATORS: Mapping[Op, Write] = {
     Op.LOGISTIC: _unary("Sigmoid"),
     Op.TANH: _unary("Tanh"),
     Op.RELU: _unary("Relu"),
+    Op.RELU6: _relu6,
     Op.RESHAPE: _moved,
     Op.SQUEEZE: _moved,
     Op.EXPAND_DIMS: _moved,
@@ -241,6 +320,13 @@ OPERATORS: Mapping[Op, Write] = {
     Op.DEQUANTIZE: _moved,
     Op.TRANSPOSE: _transposed,
     Op.FULLY_CONNECTED: _dense,
+    Op.CONV_2D: _conv,
+    Op.PAD: _padded,
+    Op.MEAN: _mean,
+    Op.SQUARE: _squared,
+    Op.SQUARED_DIFFERENCE: _squared,
+    Op.SQRT: _unary("Sqrt"),
+    Op.RSQRT: _one_over_root,
     Op.SOFTMAX: _softmax,
     Op.LEAKY_RELU: _leaky,
     Op.SPLIT: _split,

@@ -71,6 +71,8 @@ def _with_frames(file: File, number: int) -> Read:
     scores, matched = _scores(graph, frames, candidates)
     if (shown := _shown(graph, candidates, scores)) != scores:
         scores, matched = shown, match(graph, frames, shown)
+    if tape.mean:
+        _check_mean(graph, scores, tape.mean)
     numbers = {scope.name(one): one for one in file.subgraphs[0].inputs if one != number}
     states = _states(graph, list(numbers), scores, matched, known)
     pairs = tuple((numbers[name], outputs[result]) for name, result in states.items())
@@ -95,6 +97,16 @@ def _scores(graph: Graph, frames: str, candidates: Sequence[str]) -> tuple[str, 
     if states:
         return states[0]
     raise problem or ValueError("no output beside the states, expected one of scores")
+
+
+def _check_mean(graph: Graph, scores: str, mean: str) -> None:
+    """ValueError where what stands behind a mean over frames is not the same before it."""
+    name = scores
+    while name != mean:
+        node = graph.makers.get(name)
+        if node is None or node.op not in (*SAME, "Gemm", *(("Softmax", "Sigmoid") if name == scores else ())):
+            raise ValueError(f"{mean!r:.60}: a mean over the frames of a call, expected dense layers alone behind it")
+        name = node.input(0)
 
 
 def _by_name(file: File, scope: Scope, frames: int) -> dict[str, str]:

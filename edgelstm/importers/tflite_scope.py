@@ -24,7 +24,8 @@ _MOST_CONSTANTS = 1 << 27
 class Tape:
     """The graph as it grows. rows: frames of a call. steps: a result of an earlier frame than a call's last → which.
     kept: variables of the interpreter. begun: states that the file itself begins with zeros, in every call. mean: the
-    results are a mean over the frames of a call."""
+    results are a mean over the frames of a call. padded: a result with
+    zeros before its first frame → (what it is of, how many)."""
 
     rows: int = 1
     nodes: list[Node] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Tape:
     begun: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     mean: str = ""
+    padded: dict[str, tuple[str, int]] = field(default_factory=dict)
     _values: int = 0
 
     def hold(self, name: str, array: Array) -> str:

@@ -12,7 +12,7 @@ from edgelstm.importers.tflite_scope import Tape
 
 def tidied(tape: Tape) -> list[Node]:
     """The nodes, with min(max(slope·x + 0.5, 0), 1) and relu6(x + 3)/6 as hard sigmoids, and other pairs of Min and
-    Max as Clip. What they were made of stays, read by nobody."""
+    Max as Clip; a product with one over a root as a quotient. What they were made of stays, read by nobody."""
     makers = {node.outputs[0]: node for node in tape.nodes}
     return [_one(tape, makers, node) for node in tape.nodes]
 
@@ -41,6 +41,11 @@ def _one(tape: Tape, makers: dict[str, Node], node: Node) -> Node:
         if (low, high) == (0.0, 1.0) and sloped is not None:
             return replace(node, op="HardSigmoid", inputs=(sloped[0],), attributes={"alpha": sloped[1], "beta": 0.5})
         return replace(node, op="Clip", inputs=(inner[0],), attributes={"min": low, "max": high})
+    if node.op == "Mul":
+        for one, other in (node.inputs, node.inputs[::-1]):
+            maker = makers.get(other)
+            if maker is not None and maker.op == "Reciprocal":
+                return replace(node, op="Div", inputs=(one, maker.input(0)))
     scaled = _by(tape, node, "Mul", "Div")
     clip = None if scaled is None else makers.get(scaled[0])
     if (

@@ -43,12 +43,16 @@ class Op(IntEnum):
     LESS = 58
     SLICE = 65
     EXPAND_DIMS = 70
+    SQRT = 75
+    RSQRT = 76
     SHAPE = 77
     PACK = 83
     LOGICAL_AND = 86
     UNPACK = 88
+    SQUARE = 92
     FILL = 94
     LEAKY_RELU = 98
+    SQUARED_DIFFERENCE = 99
     QUANTIZE = 114
     WHILE = 119
     CALL_ONCE = 129
@@ -91,6 +95,8 @@ OPTIONS = {
     Op.SLICE: Options(48, "SliceOptions"),
     Op.SOFTMAX: Options(9, "SoftmaxOptions"),
     Op.SPLIT: Options(35, "SplitOptions"),
+    Op.SQUARE: Options(66, "SquareOptions"),
+    Op.SQUARED_DIFFERENCE: Options(76, "SquaredDifferenceOptions"),
     Op.SQUEEZE: Options(30, "SqueezeOptions"),
     Op.STRIDED_SLICE: Options(32, "StridedSliceOptions"),
     Op.SUB: Options(28, "SubOptions"),
@@ -226,6 +232,8 @@ TABLES: dict[str, dict[str, Slot]] = {
     "PadOptions": {},
     "ReadVariableOptions": {},
     "ShapeOptions": {},
+    "SquareOptions": {},
+    "SquaredDifferenceOptions": {},
     "SqueezeOptions": {"SqueezeDims": Slot(0, "offset")},
     "StridedSliceOptions": {
         "BeginMask": Slot(0, "int32"),

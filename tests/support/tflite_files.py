@@ -290,29 +290,79 @@ def one_operator(path: Path, name: str) -> Path:
     return file.write(path)
 
 
-def fused(path: Path, absent: int = 0) -> Path:
+def fused(path: Path, *, absent: int = 0, looks: str = "", mean: bool = False) -> Path:
     """UNIDIRECTIONAL_SEQUENCE_LSTM over a window, as Keras 2 is converted. absent: the place of an input that others
-    leave out, which is given here."""
+    leave out, which is given here. looks: a convolution before it looks back, or ahead. mean: behind it the mean over
+    the window."""
     file = TfliteFile()
     part = Part(file, "main")
     part.tensor("frames", (1, T, F))
+    source = _convolved(part, looks) if looks else "frames"
     for name, rows in (("W", some(4 * H, F)), ("R", some(4 * H, H)), ("b", some(4 * H))):
         for gate, array in zip("ifgo", np.split(rows, 4)):
             part.constant(name + gate, array)
     for letter in "hc":
         part.tensor(letter, (1, H), variable=True)
-    names = ["frames", *(name + gate for name in "WR" for gate in "ifgo"), "_", "_", "_"]
+    names = [source, *(name + gate for name in "WR" for gate in "ifgo"), "_", "_", "_"]
     names += [*(f"b{gate}" for gate in "ifgo"), "_", "_", "h", "c", "_", "_", "_", "_"]
     if absent:
         names[absent] = "bi"
     options = {"fusedActivationFunction": 4, "cellClip": 10.0}
     table = "UnidirectionalSequenceLSTMOptions"
     part.op("UNIDIRECTIONAL_SEQUENCE_LSTM", " ".join(names), [("rows", (1, T, H))], table=table, **options)
-    part.constant("first", [0, -1, 0], "int32")
-    part.constant("end", [0, 0, 0], "int32")
-    part.constant("step", [1, 1, 1], "int32")
-    masks = {"beginMask": 5, "endMask": 7, "shrinkAxisMask": 2}
-    part.op("STRIDED_SLICE", "rows first end step", [("newest", (1, H))], table="StridedSliceOptions", **masks)
+    if mean:
+        part.constant("time", [1], "int32")
+        part.op("MEAN", "rows time", [("newest", (1, H))], table="ReducerOptions")
+    else:
+        part.constant("first", [0, -1, 0], "int32")
+        part.constant("end", [0, 0, 0], "int32")
+        part.constant("step", [1, 1, 1], "int32")
+        masks = {"beginMask": 5, "endMask": 7, "shrinkAxisMask": 2}
+        part.op("STRIDED_SLICE", "rows first end step", [("newest", (1, H))], table="StridedSliceOptions", **masks)
     head(part, "newest")
     part.ends("frames", "answers")
+    return file.write(path)
+
+
+def _convolved(part: Part, looks: str) -> str:
+    """Three taps and ReLU, as Keras's Conv1D is converted."""
+    part.constant("zeros", [[0, 0], [2, 0] if looks == "back" else [1, 1], [0, 0]], "int32")
+    part.op("PAD", "frames zeros", [("padded", (1, T + 2, F))], table="PadOptions")
+    part.constant("picture_shape", [1, 1, T + 2, F], "int32")
+    part.op("RESHAPE", "padded picture_shape", [("picture", (1, 1, T + 2, F))], table="ReshapeOptions")
+    part.constant("taps", some(F, 1, 3, F))
+    part.constant("taps_b", some(F))
+    options = {"padding": 1, "strideW": 1, "strideH": 1, "fusedActivationFunction": 1}
+    part.op("CONV_2D", "picture taps taps_b", [("seen", (1, 1, T, F))], table="Conv2DOptions", **options)
+    part.constant("rows_shape", [1, T, F], "int32")
+    part.op("RESHAPE", "seen rows_shape", [("convolved", (1, T, F))], table="ReshapeOptions")
+    return "convolved"
+
+
+def normed(path: Path) -> Path:
+    """One frame in a call, with a layer norm written out before the cell, and a hard sigmoid behind the scores."""
+    file = TfliteFile()
+    part = Part(file, "main")
+    for name, shape in (("frame", (1, F)), ("h", (1, H)), ("c", (1, H))):
+        part.tensor(name, shape)
+    part.constant("side", [1], "int32")
+    keep = {"table": "ReducerOptions", "keepDims": True}
+    part.op("MEAN", "frame side", [("mean", (1, 1))], **keep)
+    part.op("SQUARED_DIFFERENCE", "frame mean", [("squares", (1, F))], table="SquaredDifferenceOptions")
+    part.op("MEAN", "squares side", [("variance", (1, 1))], **keep)
+    part.constant("epsilon", 1e-3)
+    part.op("ADD", "variance epsilon", [("raised", (1, 1))], table="AddOptions")
+    part.op("RSQRT", "raised", [("factor", (1, 1))])
+    part.op("SUB", "frame mean", [("centred", (1, F))], table="SubOptions")
+    part.op("MUL", "centred factor", [("even", (1, F))], table="MulOptions")
+    part.constant("gain", some(F))
+    part.op("MUL", "even gain", [("x", (1, F))], table="MulOptions")
+    lstm_cell(part, "x", "h", "c")
+    part.constant("fc", some(OUT, H))
+    part.op("FULLY_CONNECTED", "h_new fc _", [("raw", (1, OUT))], table="FullyConnectedOptions")
+    part.constant("three", 3.0)
+    part.op("ADD", "raw three", [("moved", (1, OUT))], table="AddOptions", fusedActivationFunction=3)
+    part.constant("sixth", 1 / 6)
+    part.op("MUL", "moved sixth", [("answers", (1, OUT))], table="MulOptions")
+    part.ends("frame h c", "answers h_new c_new")
     return file.write(path)

@@ -53,13 +53,31 @@ def test_our_own_files_come_back(tmp_path: Path, form: str) -> None:
     np.testing.assert_allclose(found, scores, atol=BOUNDS.get(form, 0.25 * scores.std()))
 
 
+WINDOWS = "answers of windows"
 CASES: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "written out": (files.written_out, 1, "answers, states carried"),
-    "loop": (files.loop, files.T, "answers of windows"),
-    "loop with a list": (lambda path: files.loop(path, sequences=True), files.T, "answers of windows"),
-    "unrolled": (files.unrolled, 3, "answers of windows"),
+    "loop": (files.loop, files.T, WINDOWS),
+    "loop with a list": (lambda path: files.loop(path, sequences=True), files.T, WINDOWS),
+    "unrolled": (files.unrolled, 3, WINDOWS),
     "variables": (files.variables, 1, "answers, states carried"),
 }
+
+
+AROUND: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
+    "convolution": (lambda path: files.fused(path, looks="back"), ["context", "conv", "lstm", "dense"]),
+    "mean": (lambda path: files.fused(path, mean=True), ["lstm", "dense"]),
+    "norm": (files.normed, ["layer_norm", "lstm", "dense", "activation", "affine"]),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_so_does_what_stands_around(tmp_path: Path, name: str) -> None:
+    write, kinds = AROUND[name]
+    imported = read_model(write(tmp_path / "m.tflite"), Choices(window=0 if name == "norm" else files.T))
+    assert [layer.kind for layer in imported.model.layers] == kinds
+    proof = prove(imported, FRAMES)
+    assert (proof.passed, proof.decided) == (True, True), proof.lines()
+    assert max(one.largest for one in proof.checks) < 2e-6
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -132,6 +150,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "none": (lambda p: files.one_operator(p, "TANH"), "at least one that is recurrent"),
     "other": (lambda p: files.one_operator(p, "LESS"), "LESS 'answers': none of the layers that a model holds"),
     "backwards": (lambda p: files.loop(p, backwards=True), "backwards, or not one by one"),
+    "ahead": (lambda p: files.fused(p, looks="ahead"), "zeros elsewhere than before the first frame"),
     "peepholes": (lambda p: files.fused(p, absent=9), "peepholes is not supported"),
     "projection": (lambda p: files.fused(p, absent=16), "a projection is not supported"),
     "norm": (lambda p: files.fused(p, absent=20), "layer norm is not supported"),
