@@ -22,7 +22,7 @@ FEW = 4
 
 def by_groups(dataset: Dataset, test_groups: Sequence[int | str]) -> tuple[Places, Places]:
     """All sequences of `test_groups` (subjects, speakers), told by name, test; all others train."""
-    test = dataset.in_groups(test_groups)
+    test = dataset.in_groups(test_groups) if len(dataset) > 1 else np.ones(1, np.bool_)
     if len(dataset.all_groups) == 1:
         raise ValueError(_no_sides(dataset, test_groups))
     if test.all() or not test.any():
