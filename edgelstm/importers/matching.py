@@ -31,6 +31,7 @@ from edgelstm.layers import (
     Magnitude,
     Mean,
     Multiply,
+    Shape,
 )
 
 _WORDS: Mapping[str, Word] = {"Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softmax": "softmax"}
@@ -77,7 +78,7 @@ class _Matcher:
         self.cells = Cells(graph, self.forms, frames)
         self.patterns = Patterns(graph, self.layout)
         self.is_stacked = letter == ROW
-        self.results = Results(first)
+        self.results = Results((graph.shapes.get(frames) or (1,))[-1], first)
         self.found = {frames: self.results.frames}
         self.matched_so_far = Matched()
 
@@ -118,22 +119,17 @@ class _Matcher:
             return made
         if node.op in ("Mul", "Add", "Sub") and (cell := self.cells.at(node)) is not None:
             self.matched_so_far.renewed |= cell.renewed
-            return self._put(cell.layer, self.result(cell.source), name)
+            return self.results.put(cell.layer, self.result(cell.source))
         return self._linear(name, node)
 
     def _lying(self, name: str) -> Lying:
         found = self.layout.lying(name)
         return found or Lying(1, max(1, int(np.prod(self.graph.shapes.get(name, (1,))))))
 
-    def _put(self, step: Step, source: int, name: str, other: int | None = None) -> int:
-        """A layer whose result is `name`."""
-        lying = self._lying(name)
-        return self.results.put(step, source, lying.rows, lying.channels, other)
-
     def _whole(self, node: Node) -> int:
         """The place of what a node takes, whose rows a layer has to see as the node does."""
         place, lying = self.result(node.input(0)), self._lying(node.input(0))
-        if self.results.shape(place, lying) != (lying.rows, lying.channels):
+        if self.results.shape(place) != Shape(lying.rows, lying.channels):
             raise ValueError(f"{node.label}: over rows that lie side by side, expected a product between")
         return place
 
@@ -148,7 +144,7 @@ class _Matcher:
         place = self.result(node.input(0))
         if after.rows == 1:  # layers that want a vector take rows side by side
             return place
-        return self.results.put(Context(after.rows, channels=after.channels), place, after.rows, after.channels)
+        return self.results.put(Context(after.rows, channels=after.channels), place)
 
     def _picked(self, node: Node) -> int | None:
         """One of several: the newest frame or row, or a part that was put beside others. None for channels."""
@@ -169,15 +165,15 @@ class _Matcher:
             raise ValueError(f"{node.label}: frames {cut.start} to {cut.stop} of {cut.side}, expected the last")
         if letter == FRAME:
             return self.result(node.input(0))
-        return self._put(Last(), self._whole(node), node.outputs[0])
+        return self.results.put(Last(), self._whole(node))
 
     def _word(self, node: Node) -> int:
         if node.op != "Softmax":
-            return self._put(_WORDS[node.op], self.result(node.input(0)), node.outputs[0])
+            return self.results.put(_WORDS[node.op], self.result(node.input(0)))
         letter = self.layout.letter(node.input(0), int(node.attributes.get("axis", -1)))
         if letter in (ROW, FRAME):
             raise ValueError(f"{node.label}: over rows, expected over the channels of each")
-        return self._put("softmax", self._whole(node), node.outputs[0])
+        return self.results.put("softmax", self._whole(node))
 
     def _recurrent(self, name: str, node: Node) -> int:
         if len(node.outputs) > 2 and name == node.outputs[2]:
@@ -190,9 +186,9 @@ class _Matcher:
             layer = replace(layer, carry=False)
         self.matched_so_far.fresh |= found.fresh
         lying = self._lying(node.input(0))
-        place = self.results.put(layer, self.result(node.input(0)), lying.rows, layer.units)
+        place = self.results.put(layer, self.result(node.input(0)))
         if lying.rows > 1 and name != node.outputs[0]:
-            place = self.results.put(Last(), place, 1, layer.units)
+            place = self.results.put(Last(), place)
         return place
 
     def _linear(self, name: str, node: Node) -> int:
@@ -207,14 +203,14 @@ class _Matcher:
     def _product(self, W: Floats, b: Floats, source: str, name: str) -> int:
         rows = self._lying(name).rows
         if not (W.shape[0] != W.shape[1] or (W - np.diag(np.diagonal(W))).any()):
-            return self._put(Scale(np.diagonal(W).copy(), b, rows), self.result(source), name)
+            return self.results.put(Scale(np.diagonal(W).copy(), b, rows), self.result(source))
         maker = self.graph.makers.get(source)
         if maker is not None and maker.op in SAME and (lying := self._lying(maker.input(0))).turned:
             order = np.arange(lying.rows * lying.channels).reshape(lying.channels, lying.rows)
             W, source = W[:, order.T.reshape(-1)], maker.input(0)
         weights, bias = W.astype(np.float32), b.astype(np.float32)
         layer: Layer = Dense(weights, bias) if rows == 1 else Conv(weights[:, None], bias)
-        return self._put(layer, self.result(source), name)
+        return self.results.put(layer, self.result(source))
 
     def _joined(self, name: str, node: Node) -> int:
         """Results of several layers, or a constant with what is no sum of products."""
@@ -233,11 +229,9 @@ class _Matcher:
         raise ValueError(f"{node.label}: none of the layers that a model holds")
 
     def _beside(self, node: Node) -> int:
-        place, channels = self.result(node.input(0)), self._lying(node.input(0)).channels
+        place = self.result(node.input(0))
         for one in node.inputs[1:]:
-            lying = self._lying(one)
-            channels += lying.channels
-            place = self.results.put(Concat("?"), place, lying.rows, channels, self.result(one))
+            place = self.results.put(Concat("?"), place, self.result(one))
         return place
 
     def _paired(self, name: str, node: Node) -> int:
@@ -251,7 +245,7 @@ class _Matcher:
             one, other = other, one
         layer: Layer = Multiply("?") if node.op == "Mul" else Add("?", sign="minus" if is_less else "plus")
         place = self.result(one)
-        return self._put(layer, place, name, self.result(other))
+        return self.results.put(layer, place, self.result(other))
 
     def _conv(self, node: Node) -> int | None:
         found = filter_of(self.graph, node)
@@ -266,11 +260,11 @@ class _Matcher:
         rows = lying.channels if samples else lying.rows
         place = place.more(node, *pads_of(node, found, rows), "zero")
         if (spectrum := spectrum_of(found, place, True)) is not None:
-            return self._put(spectrum, self.result(place.name), node.outputs[0])
+            return self.results.put(spectrum, self.result(place.name))
         source = self.result(place.name)
-        if samples and self.results.shape(source, lying) != (rows, 1):
-            source = self.results.put(Context(rows, channels=1), source, rows, 1)
-        return self._put(convolution(found, place, rows), source, node.outputs[0])
+        if samples and self.results.shape(source) != Shape(rows, 1):
+            source = self.results.put(Context(rows, channels=1), source)
+        return self.results.put(convolution(found, place, rows), source)
 
     def _causal(self, node: Node) -> int | None:
         """Over the frame and those before it; weights (outputs, taps, channels)."""
@@ -298,12 +292,10 @@ class _Matcher:
             place = Padded(place.name, place.before - less, place.after, place.fill)
             spectrum = spectrum_of(found, place, False) if place.before >= 0 else None
             if spectrum is not None:
-                rows = self._lying(node.outputs[0]).rows
-                source = self.results.put(spectrum, self.result(place.name), rows, len(found.weights))
-                return self._put(Magnitude(), source, node.outputs[0])
+                return self.results.put(Magnitude(), self.results.put(spectrum, self.result(place.name)))
         if skipped:
             raise ValueError(f"{node.label}: without the first rows, expected all")
-        return self._put(Magnitude(), self.result(base), node.outputs[0])
+        return self.results.put(Magnitude(), self.result(base))
 
     def _norm(self, node: Node) -> int | None:
         """Of the operator."""
@@ -318,7 +310,7 @@ class _Matcher:
         gains = gamma.reshape(-1).astype(np.float32)
         offsets = np.zeros(gains.size, np.float32) if beta is None else beta.reshape(-1).astype(np.float32)
         layer = LayerNorm(gains, offsets, float(node.attributes.get("epsilon", 1e-5)))
-        return self._put(layer, self._whole(node), node.outputs[0])
+        return self.results.put(layer, self._whole(node))
 
     def _divided(self, node: Node) -> int | None:
         """A layer normalization that is written out."""
@@ -327,7 +319,7 @@ class _Matcher:
             return None
         name, epsilon = found
         ones = np.ones(self._lying(name).channels, np.float32)
-        return self._put(LayerNorm(ones, np.zeros_like(ones), epsilon), self.result(name), node.outputs[0])
+        return self.results.put(LayerNorm(ones, np.zeros_like(ones), epsilon), self.result(name))
 
     def _batch_norm(self, node: Node) -> int | None:
         arrays = [self.graph.constant(node.input(place)) for place in (1, 2, 3, 4)]
@@ -336,10 +328,10 @@ class _Matcher:
             raise ValueError(f"{node.label}: weights that are no constants")
         factor = weight / np.sqrt(var + float(node.attributes.get("epsilon", 1e-5)))
         step = Scale(factor, bias - mean * factor, self._lying(node.input(0)).rows)
-        return self._put(step, self.result(node.input(0)), node.outputs[0])
+        return self.results.put(step, self.result(node.input(0)))
 
     def _hard_sigmoid(self, node: Node) -> int | None:
-        return self._put(gate_of(node), self.result(node.input(0)), node.outputs[0])
+        return self.results.put(gate_of(node), self.result(node.input(0)))
 
     def _leaky(self, node: Node) -> int | None:
         slopes: NDArray[np.floating] | None = np.array([node.attributes.get("alpha", 0.01)], np.float32)
@@ -348,7 +340,7 @@ class _Matcher:
         if slopes is None:
             raise ValueError(f"{node.label}: slopes that are no constants")
         layer = Activation("leaky_relu", slope=slopes.reshape(-1))
-        return self._put(layer, self.result(node.input(0)), node.outputs[0])
+        return self.results.put(layer, self.result(node.input(0)))
 
     def _clip(self, node: Node) -> int | None:
         limits = []
@@ -359,7 +351,7 @@ class _Matcher:
             said = node.attributes.get(name, default) if constant is None else constant.reshape(-1)[0]
             limits.append(float(np.clip(said, -1e6, 1e6)))
         step: Step = "relu" if limits == [0.0, 1e6] else Activation("clip", low=limits[0], high=limits[1])
-        return self._put(step, self.result(node.input(0)), node.outputs[0])
+        return self.results.put(step, self.result(node.input(0)))
 
     def _log(self, node: Node) -> int | None:
         form = self.forms.of(node.input(0))
@@ -369,15 +361,15 @@ class _Matcher:
         W, b = form.products[source], form.bias
         scale, floor = float(W.flat[0]), float(b[0])
         if W.shape[0] != W.shape[1] or (scale * np.eye(len(W)) != W).any() or (b != floor).any() or floor < 0:
-            return self._put(Log(1.0, 0.0), self.result(node.input(0)), node.outputs[0])
-        return self._put(Log(scale, floor), self.result(source), node.outputs[0])
+            return self.results.put(Log(1.0, 0.0), self.result(node.input(0)))
+        return self.results.put(Log(scale, floor), self.result(source))
 
     def _squared(self, node: Node) -> int | None:
         power = self.graph.constant(node.input(1))
         if power is None or power.size != 1 or float(power.reshape(-1)[0]) != 2:
             return None
         place = self.result(node.input(0))
-        return self._put(Multiply("?"), place, node.outputs[0], place)
+        return self.results.put(Multiply("?"), place, place)
 
     def _mean(self, node: Node) -> int | None:
         axes = reduced_axes(self.graph, node)
@@ -388,15 +380,15 @@ class _Matcher:
         if FRAME in letters:
             raise StackedError(f"{node.label}: over the frames of a call")
         lying, place = self._lying(name), self.result(name)
-        if self.results.shape(place, lying) == (lying.channels, lying.rows) != (lying.rows, lying.channels):
+        if self.results.shape(place) == Shape(lying.channels, lying.rows) != Shape(lying.rows, lying.channels):
             letters = {ROW if letter == CHANNEL else CHANNEL for letter in letters}  # of one value each, side by side
             lying = Lying(lying.channels, lying.rows)
         elif letters:
             place = self._whole(node)
         if ROW in letters:
-            place = self.results.put(Mean("rows"), place, 1, lying.channels)
+            place = self.results.put(Mean("rows"), place)
         if CHANNEL in letters:
-            place = self.results.put(Mean("channels"), place, 1 if ROW in letters else lying.rows, 1)
+            place = self.results.put(Mean("channels"), place)
         return place
 
     _NODES: Mapping[str, Callable[[_Matcher, Node], int | None]] = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgelstm.importers.layout import Lying
 from edgelstm.importers.road import Scale, Step, Tag
-from edgelstm.layers import Activation, Affine, Context, Joining, Layer
+from edgelstm.layers import Activation, Affine, Context, Joining, Layer, Shape
 from edgelstm.model import Normalize
 from edgelstm.road import INPUT
 
@@ -18,30 +17,38 @@ class _Entry:
     step: Step
     source: int
     other: int | None
-    rows: int
-    channels: int
+    shape: Shape
 
 
 class Results:
-    """first: what frames go through before the graph sees them."""
+    """values: of a frame. first: what frames go through before the graph sees them."""
 
-    def __init__(self, first: Context | None):
+    def __init__(self, values: int, first: Context | None):
         self._entries: list[_Entry] = []
+        self._values = values
         self.frames = FRAMES
         if first is not None:
-            self.frames = self.put(first, FRAMES, first.rows, first.channels)
+            self.frames = self.put(first, FRAMES)
 
-    def put(self, step: Step, source: int, rows: int, channels: int, other: int | None = None) -> int:
+    def put(self, step: Step, source: int, other: int | None = None) -> int:
         """The place of what `step` makes of the results at `source`, and at `other`, which then is the other of a
-        joining layer."""
-        self._entries.append(_Entry(step, source, other, rows, channels))
+        joining layer. ValueError where it cannot take them."""
+        self._entries.append(_Entry(step, source, other, self._made(step, source, other)))
         return len(self._entries) - 1
 
-    def shape(self, place: int, lying: Lying) -> tuple[int, int]:
-        """(rows, channels) of a result; of frames as they lie."""
-        if place == self.frames:
-            return lying.rows, lying.channels
-        return self._entries[place].rows, self._entries[place].channels
+    def _made(self, step: Step, source: int, other: int | None) -> Shape:
+        taken = self.shape(source)
+        if isinstance(step, Joining):
+            return taken if other is None else step.joined(taken, self.shape(other))
+        if isinstance(step, Scale):
+            if step.factor.size not in (taken.channels, taken.size):
+                raise ValueError(f"{step.factor.size} factors for {taken.channels} channels")
+            return taken
+        return step.result(taken) if isinstance(step, Layer) else taken
+
+    def shape(self, place: int) -> Shape:
+        """Of a result."""
+        return Shape(1, self._values) if place == FRAMES else self._entries[place].shape
 
     def steps(self, last: int) -> list[Step]:
         """Up to the result at `last`, each behind what it takes."""
