@@ -275,8 +275,7 @@ class _Matcher:
         dilation = int(node.attributes.get("dilation", 1))
         layer = Conv(W.astype(np.float32), bias, dilation=dilation)
         rows = (layer.taps - 1) * dilation + 1
-        place = self.results.put(Context(rows), self.result(node.input(0)), rows, layer.channels)
-        return self._put(layer, place, node.outputs[0])
+        return self.results.put(layer, self.results.put(Context(rows), self.result(node.input(0))))
 
     def _magnitude(self, node: Node) -> int | None:
         halves = self.patterns.halves(node)
