@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 LOADED = (
     "edgelstm.cli edgelstm.cli.show.model edgelstm.cli.show.profile edgelstm.data edgelstm.model_file "
-    "edgelstm.training edgelstm.evaluation edgelstm.quantization edgelstm.export edgelstm.runtime edgelstm.devices"
+    "edgelstm.training edgelstm.evaluation edgelstm.quantization edgelstm.export edgelstm.runtime edgelstm.devices "
+    "edgelstm.report.page edgelstm.devices.predict edgelstm.devices.profiling.page edgelstm.runtime.sources.open "
+    "difflib numpy.fft numpy.ma numpy.random tomllib"
 )
 
 
