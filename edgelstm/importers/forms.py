@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 SAME = ("Identity", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Reshape", "Transpose", "Cast")
 """They give the values that they take, in another shape. The proof tells where their order matters."""
 _MOST_DEEP = 200
+_MOST_HELD = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +51,15 @@ class Forms:
         self.graph, self.layout = graph, layout
         self.whole: set[str] = set()  # sums that are a result for themselves, such as a cell's
         self._known: dict[str, Form] = {}
+        self._held = 0  # factors
 
     def of(self, name: str, depth: int = 0) -> Form:
         """ValueError where sizes do not fit."""
         if name not in self._known:
-            self._known[name] = self._new(name, depth)
+            found = self._known[name] = self._new(name, depth)
+            self._held += sum(matrix.size for matrix in found.products.values())
+            if self._held > _MOST_HELD:
+                raise ValueError(f"results so wide that their sums have more than {_MOST_HELD:,} factors")
         return self._known[name]
 
     def _new(self, name: str, depth: int) -> Form:

@@ -13,13 +13,14 @@ from edgelstm.importers.tflite_scope import Scope
 from edgelstm.importers.tflite_tables import Operator
 
 _MOST_VALUES = 1 << 22
+_Compute = Callable[[Operator, list[Array]], Array]
 
 
 def fold(scope: Scope, operator: Operator) -> bool:
     """Whether it was constant; its result is then held. ValueError where it is damaged."""
     if operator.op == Op.SHAPE:
         return _hold(scope, operator, np.array(scope.tensor(operator.input(0)).shape, np.int32))
-    if operator.op is None or operator.op not in _FOLDED or not operator.inputs:
+    if operator.op is None or operator.op not in {**_FOLDED, **_NUMPY} or not operator.inputs:
         return False
     arrays = [scope.constant(number) for number in operator.inputs]
     known = [array for array in arrays if array is not None]
@@ -28,7 +29,20 @@ def fold(scope: Scope, operator: Operator) -> bool:
     if operator.op not in _VIEWS and sum(array.size for array in known) > _MOST_VALUES:
         raise ValueError(f"constants of more than {_MOST_VALUES:,} values to compute with")
     with np.errstate(all="ignore"):
-        return _hold(scope, operator, _FOLDED[operator.op](operator, known))
+        if operator.op in _NUMPY:
+            found = _by_numpy(operator, _NUMPY[operator.op], known)
+        else:
+            found = _FOLDED[operator.op](operator, known)
+    return _hold(scope, operator, found)
+
+
+def _by_numpy(operator: Operator, compute: _Compute, arrays: list[Array]) -> Array:
+    """What numpy alone judges, in our words."""
+    try:
+        return compute(operator, arrays)
+    except (ValueError, TypeError, IndexError):
+        shapes = ", ".join(str(array.shape) for array in arrays[:8])
+        raise ValueError(f"constants of shapes {shapes} do not go together") from None
 
 
 def _hold(scope: Scope, operator: Operator, array: Array) -> bool:
@@ -102,33 +116,40 @@ def _reshaped(_: Operator, arrays: list[Array]) -> Array:
     return arrays[0].reshape([int(side) for side in arrays[1].reshape(-1)]) if len(arrays) > 1 else arrays[0]
 
 
-def _alike(arrays: list[Array]) -> list[Array]:
-    """Two, of which one may be a row or a number."""
-    if len(arrays) != 2 or math.prod(np.broadcast_shapes(*(array.shape for array in arrays))) > _MOST_VALUES:
-        raise ValueError(f"{len(arrays)} constants, expected two, and at most {_MOST_VALUES:,} values of a result")
-    return arrays
+def _paired(compute: Callable[[Array, Array], Array]) -> _Compute:
+    """Of two, of which one may be a row or a number."""
+
+    def computed(_: Operator, arrays: list[Array]) -> Array:
+        one, other = arrays
+        if math.prod(np.broadcast_shapes(one.shape, other.shape)) > _MOST_VALUES:
+            raise ValueError("a large result")
+        return compute(one, other)
+
+    return computed
 
 
 def _same(_: Operator, arrays: list[Array]) -> Array:
     return arrays[0]
 
 
-_FOLDED: Mapping[Op, Callable[[Operator, list[Array]], Array]] = {
+_FOLDED: Mapping[Op, _Compute] = {
     Op.STRIDED_SLICE: lambda operator, arrays: strided(operator, *arrays[:4]),
     Op.SLICE: lambda _, arrays: cut(*arrays[:3]),
     Op.GATHER: lambda operator, arrays: taken(operator, *arrays[:2]),
     Op.FILL: _filled,
+    Op.CAST: _same,
+    Op.DEQUANTIZE: _same,
+    Op.QUANTIZE: _same,
+}
+_NUMPY: Mapping[Op, _Compute] = {
     Op.PACK: _packed,
     Op.CONCATENATION: _joined,
     Op.RESHAPE: _reshaped,
     Op.EXPAND_DIMS: lambda _, arrays: np.expand_dims(arrays[0], int(arrays[1].reshape(-1)[0])),
     Op.SQUEEZE: lambda _, arrays: arrays[0].squeeze(),
     Op.TRANSPOSE: lambda _, arrays: arrays[0].transpose([int(side) for side in arrays[1].reshape(-1)]),
-    Op.CAST: _same,
-    Op.DEQUANTIZE: _same,
-    Op.QUANTIZE: _same,
-    Op.ADD: lambda _, arrays: np.add(*_alike(arrays)),
-    Op.SUB: lambda _, arrays: np.subtract(*_alike(arrays)),
-    Op.MUL: lambda _, arrays: np.multiply(*_alike(arrays)),
+    Op.ADD: _paired(np.add),
+    Op.SUB: _paired(np.subtract),
+    Op.MUL: _paired(np.multiply),
 }
 _VIEWS = (Op.RESHAPE, Op.EXPAND_DIMS, Op.SQUEEZE, Op.TRANSPOSE, Op.CAST, Op.DEQUANTIZE, Op.QUANTIZE)

@@ -52,7 +52,10 @@ def _activated(
 def _spread(scope: Scope, operator: Operator) -> None:
     """The shape of what goes value by value."""
     shapes = [scope.tensor(number).shape for number in operator.inputs]
-    scope.know(operator.outputs[0], np.broadcast_shapes(*shapes))
+    try:
+        scope.know(operator.outputs[0], np.broadcast_shapes(*shapes))
+    except ValueError:
+        raise ValueError(f"shapes {', '.join(map(str, shapes))} do not go together") from None
 
 
 def _binary(op: str) -> Write:
@@ -93,7 +96,13 @@ def _shape(scope: Scope, operator: Operator) -> tuple[int, ...]:
         return tensor.shape
     if operator.op == Op.EXPAND_DIMS and scope.constant(operator.input(1)) is not None:
         return np.expand_dims(numbered(tensor), tuple(scope.whole(operator.input(1)))).shape
-    return result.shape if sides is None else numbered(tensor).reshape(scope.whole(operator.input(1))).shape
+    if sides is None:
+        return result.shape
+    wanted = scope.whole(operator.input(1))
+    try:
+        return numbered(tensor).reshape(wanted).shape
+    except ValueError:
+        raise ValueError(f"shape {tensor.shape} as {tuple(wanted)[:8]}, expected as many values") from None
 
 
 def _transposed(scope: Scope, operator: Operator) -> None:

@@ -60,14 +60,14 @@ def test_damaged_files_are_one_line_or_a_model(tmp_path: Path, name: str) -> Non
     content, rng = path.read_bytes(), np.random.default_rng(len(name))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     lines = []
-    for _ in range(times(100, 3000)):
+    for _ in range(times(60, 1000)):
         path.write_bytes(mutated(content, rng))
         try:
-            read_model(path, Choices(window=files.T))
+            read_model(path, Choices(window=files.T if name == "fused" else 0))
         except ValueError as error:
             lines.append(str(error))
     assert lines
-    assert not [line for line in lines if "\n" in line or not line.startswith((f"{path}: ", "--window"))]
+    assert not [line for line in lines if "\n" in line or not line.startswith((f"{path}: ", "--"))]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20  # KiB
 
 
