@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, BinaryIO
 
@@ -118,7 +119,7 @@ class Answers:
     thresholds: as `thresholds_of` gives them; else the model's own.
     beside: what makes scores of the answers of a model that tells anomalies, or values of those of one that takes and
     tells changes. events: what begins and ends by the answers, told behind them.
-    sinks: get the same besides.
+    sinks: get the same besides. tells_at: with the moment, in UTC, of each.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Answers:
         beside: Detector | Changes | None = None,
         events: Events | None = None,
         sinks: Sequence[Sink] = (),
+        tells_at: bool = False,
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -144,6 +146,7 @@ class Answers:
                 raise ValueError(f"{model.path}: {error}") from None
         self._labels = model.output_names
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
+        self._tells_at = tells_at
         self._base = 0  # frames before the stream began anew, the missing ones among them
         self._beside, self._events, self._sinks = beside, events, tuple(sinks)
         self._detector = beside if isinstance(beside, Detector) else None
@@ -206,7 +209,13 @@ class Answers:
 
     def _when(self, frame: int) -> dict[str, Any]:
         whole = self._base + frame
-        return {"frame": whole, "time": round(whole / self._sample_rate, 6) if self._sample_rate else None}
+        told: dict[str, Any] = {
+            "frame": whole,
+            "time": round(whole / self._sample_rate, 6) if self._sample_rate else None,
+        }
+        if self._tells_at:
+            told["at"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return told
 
     def _put(self, told: dict[str, Any]) -> None:
         line = json.dumps(told, ensure_ascii=False, allow_nan=False).encode()

@@ -23,8 +23,15 @@ class Chosen:
     kind: str
     where: str
     device: Device
+    columns: tuple[str, ...]  # of CSV without a header; none where nobody says
+    gap: int | None  # frames that are made up at most
     is_live: bool  # frames come as they are measured, as far as that can be told
     file: Path | None = None  # that is read, where one is
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it is one of those that go on for ever."""
+        return self.kind in ("serial", "microphone", "mqtt")
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +64,14 @@ _OPTIONS = (
         metavar="HZ",
         help="Ask the card for that rate, a multiple of the model's, and filter here.  [default: the model's]",
     ),
+    click.option("--columns", metavar="NAME,…", help="What the columns of CSV without a header are called."),
+    click.option(
+        "--gap",
+        type=click.IntRange(0, 1_000_000),
+        metavar="N",
+        help="Make up N missing frames at most; behind longer gaps the stream begins anew. Times in lines tell gaps "
+        "then too.  [default: 5, and these do not]",
+    ),
     click.option(
         "--channel", type=click.IntRange(1, 64), metavar="N", help="Take this channel of a sound alone, from 1."
     ),
@@ -73,6 +88,8 @@ def chosen_source(
     card_rate: int | None,
     channel: int | None,
     mqtt: str | None,
+    columns: str | None,
+    gap: int | None,
     login: Login,
 ) -> Chosen:
     """UsageError for more than one, and for settings of another one."""
@@ -84,25 +101,28 @@ def chosen_source(
     for option, kinds, is_given in (
         ("--baud", ("serial",), _is_given("baud")),
         ("--card-rate", ("microphone",), card_rate is not None),
+        ("--columns", ("file", "serial", "mqtt"), columns is not None),
         ("--channel", ("wav", "microphone"), channel is not None),
     ):
         if is_given and kind not in kinds:
-            raise click.UsageError(f"{option}: goes with {' or '.join(f'--{each}' for each in kinds)}")
+            known = ("FILE" if each == "file" else f"--{each}" for each in kinds)
+            raise click.UsageError(f"{option}: goes with {' or '.join(known)}")
     device = Device(baud, card_rate or 0, channel or 0, login)
+    said = (device, tuple(name.strip() for name in (columns or "").split(",") if name.strip()), gap)
     if mqtt is not None:
-        return Chosen("mqtt", mqtt, device, is_live=True)
+        return Chosen("mqtt", mqtt, *said, is_live=True)
     if serial is not None:
-        return Chosen("serial", serial, device, is_live=True)
+        return Chosen("serial", serial, *said, is_live=True)
     if microphone is not None:
-        return Chosen("microphone", microphone, device, is_live=True)
+        return Chosen("microphone", microphone, *said, is_live=True)
     path = file if wav is None else wav
     if path is not None and str(path) != "-":
-        return Chosen(kind, str(path), device, _is_live(path), path)
+        return Chosen(kind, str(path), *said, _is_live(path), path)
     if sys.stdin is None:
         raise click.UsageError("stdin is closed; give FILE")
     if wav is None and sys.stdin.isatty():
         click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
-    return Chosen("wav" if wav is not None else "stdin", "-", device, _is_live(None))
+    return Chosen("wav" if wav is not None else "stdin", "-", *said, _is_live(None))
 
 
 def _is_given(name: str) -> bool:

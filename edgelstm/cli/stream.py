@@ -86,6 +86,7 @@ def command(
     \b
       "frame"    frames since the stream began
       "time"     the same in seconds, null where the rate is unknown
+      "at"       of devices and brokers: when it was answered, UTC
       softmax    "label", "probability", and "probabilities" of all labels
       sigmoid    "labels" that reach their thresholds, and "probabilities" of all
       linear     "values"; of a model that tells anomalies "anomaly", true or
@@ -118,7 +119,7 @@ def command(
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.events.asked import rules_of
     from edgelstm.runtime.events.events import Events
-    from edgelstm.runtime.gaps import Gaps
+    from edgelstm.runtime.gaps import USUAL_MOST, Gaps
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.sources.open import open_source
@@ -187,11 +188,15 @@ def command(
             beside=beside,
             events=Events(rules, opened.sample_rate) if rules else None,
             sinks=sinks,
+            tells_at=chosen.is_device,
         )
-        gaps = Gaps(opened.sample_rate)
+        gaps = Gaps(opened.sample_rate, USUAL_MOST if chosen.gap is None else chosen.gap)
         try:
             way = syntax_for(opened.metadata, syntax)
-            form = FrameFormat(opened.features, opened.feature_names, way, opened.sample_rate, device=chosen.device)
+            form = FrameFormat(
+                *(opened.features, opened.feature_names, way, opened.sample_rate, chosen.device, chosen.columns),
+                has_time_gaps=chosen.gap is not None,
+            )
             with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell) as frames:
                 stream_frames(
                     stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept, gaps=gaps

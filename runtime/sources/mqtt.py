@@ -66,7 +66,7 @@ class MqttSource(Source):
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell
         for frame in self._lines:
-            self._gap = self._messages.take_gap()
+            self._gap = self._messages.take_gap() or self._lines.take_gap()
             yield frame
 
     def _connected(self, is_kept: bool) -> None:

@@ -61,7 +61,7 @@ class SerialSource(Source):
         while True:
             try:
                 for frame in self._lines:
-                    self._gap = outage.came() or self._gap
+                    self._gap = outage.came() or self._lines.take_gap() or self._gap
                     yield frame
             except NoFramesError:
                 pass

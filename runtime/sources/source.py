@@ -34,6 +34,8 @@ class FrameFormat:
     syntax: Syntax = "auto"
     sample_rate: float = 0.0  # frames per second; 0 = unknown
     device: Device = Device()
+    columns: tuple[str, ...] = ()  # of CSV without a header; none: those of the model
+    has_time_gaps: bool = False  # whether times that lines carry tell what is missing
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ import numpy as np
 from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
 from edgelstm.plain import counted
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
+from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
+from edgelstm.runtime.sources.time_gaps import TimeGaps
 from edgelstm.runtime.sources.timing import TimeCheck, about, time_column
 
 LINE_LIMIT = 64 * 1024
@@ -50,6 +51,7 @@ class TextSource(Source):
         self._header = ""
         self._line = 0
         self._times: TimeCheck | None = None
+        self._gaps: TimeGaps | None = None
         self._column = ""
         self._is_told = False
 
@@ -78,6 +80,7 @@ class TextSource(Source):
                 self._check_time(parse)
             if frame is not None:
                 found = True
+                self._gap = self._time_gap(parse)
                 yield frame
             elif self._in_midst:
                 self._header = text
@@ -94,6 +97,13 @@ class TextSource(Source):
         self._times.add(self._line, parser.time)
         if self._times.is_due:
             self.end()
+
+    def _time_gap(self, parser: _Parser) -> Gap | None:
+        if not self._form.has_time_gaps or not self._form.sample_rate or parser.time_column is None:
+            return None
+        if self._gaps is None:
+            self._gaps = TimeGaps(parser.time_column, self._form.sample_rate)
+        return self._gaps.add(parser.time)
 
     def end(self) -> None:
         remark = self._times.remark() if self._times is not None and not self._is_told else None
@@ -158,7 +168,7 @@ def _parser(form: FrameFormat, first: str) -> _Parser:
     syntax = form.syntax
     if syntax == "auto":
         syntax = "ndjson" if first.lstrip().startswith(("[", "{")) else "csv"
-    return _PARSERS[syntax](_Columns.of(form.features, form.names))
+    return _PARSERS[syntax](_Columns.of(form.features, form.names, form.columns))
 
 
 class _UnreadableError(ValueError):
@@ -174,11 +184,12 @@ class _Columns:
 
     features: int
     names: tuple[str, ...]  # one per feature; none where columns can only be told by their place
+    given: tuple[str, ...] = ()  # those of CSV without a header, where somebody says them
 
     @classmethod
-    def of(cls, features: int, names: Sequence[str]) -> _Columns:
+    def of(cls, features: int, names: Sequence[str], given: Sequence[str] = ()) -> _Columns:
         stripped = tuple(name.strip() for name in names)
-        return cls(features, stripped if len(set(stripped)) == features else ())
+        return cls(features, stripped if len(set(stripped)) == features else (), tuple(given))
 
     def label(self, place: int) -> str:
         """What to call feature `place` of a frame that is told by position, in an error."""
@@ -213,11 +224,16 @@ class _Csv:
         """The frame in `line`; None for the header."""
         if not self._delimiter:
             cells = self._first(line)
-            if _is_header(cells, self._columns.names):
+            if self._columns.given:
+                self._read_header(list(self._columns.given))
+                if cells == list(self._columns.given):
+                    return None
+            elif _is_header(cells, self._columns.names):
                 self._read_header(cells)
                 return None
-            self._width = self._columns.features
-            self._takes = [(place, self._columns.label(place)) for place in range(self._width)]
+            else:
+                self._width = self._columns.features
+                self._takes = [(place, self._columns.label(place)) for place in range(self._width)]
         else:
             cells = _split(line, self._delimiter)
         if len(cells) != self._width:
@@ -253,7 +269,7 @@ class _Csv:
                 return -1, False, 0, 0
             known = sum(cell in self._columns.names for cell in cells)
             numbers = sum(map(_is_number, cells))
-            return known, len(cells) == self._columns.features, numbers, len(cells)
+            return known, len(cells) == (len(self._columns.given) or self._columns.features), numbers, len(cells)
 
         self._delimiter = max(DELIMITERS, key=sense)
         return _split(line, self._delimiter)

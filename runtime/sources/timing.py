@@ -79,7 +79,7 @@ class TimeCheck:
 
     def _read(self, given: object) -> tuple[float, bool] | None:
         """(time, whether it is a date's, in seconds); None for what is none."""
-        read = _number(given)
+        read = time_and_kind(given)
         if read is None or read[1]:
             return read
         if self._are_dates is None:
@@ -157,8 +157,8 @@ class TimeCheck:
         return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
 
-def _number(given: object) -> tuple[float, bool] | None:
-    """(time, whether it is a date's, in seconds); None for what is none."""
+def time_and_kind(given: object) -> tuple[float, bool] | None:
+    """(time, whether it is a date's, in seconds) of what a line holds there; None for what is none."""
     is_date = False
     if isinstance(given, str):
         try:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import wave
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -153,7 +154,9 @@ def test_a_serial_port_from_end_to_end(files):
     assert (program.returncode, err) == (0, b"")
     frame = np.array([1, 2, 3], np.float32)
     expected = RuntimeModel(files / "xyz.elstm").stream().push(np.array([frame, frame]))
-    np.testing.assert_array_equal(probabilities(map(json.loads, out.splitlines())), expected)
+    lines = [json.loads(line) for line in out.splitlines()]
+    np.testing.assert_array_equal(probabilities(lines), expected)
+    assert all(datetime.fromisoformat(line["at"]).utcoffset() == timedelta(0) for line in lines)
     os.close(near)
     os.close(far)
 
@@ -234,3 +237,29 @@ def test_events_are_kept_in_the_file_and_changed_when_asked(run, files, capfd):
 def test_an_event_that_there_is_not_is_one_line(run):
     code, _, err = run("model.elstm", "--wav", "x.wav", "--event", "maybe")
     assert (code, err) == (2, "edgelstm: --event: 'maybe', expected one of yes, no (see edgelstm stream --help)\n")
+
+
+def test_times_in_lines_tell_gaps_when_asked(run, files):
+    """A straight line over three missing frames is what was sent; behind more the stream begins anew."""
+    (files / "xyz.elstm").write_bytes(encode(built(3, ("x", "y", "z"), 50.0, hop=1)))
+    frames = [(n, 2 * n, 5) for n in range(30)]
+    rows = [f"{n / 50:.2f},{x},{y},{z}\n" for n, (x, y, z) in enumerate(frames)]
+    (files / "x.csv").write_text("".join(rows[:10] + rows[13:20] + rows[24:]))
+    asked = ("xyz.elstm", "x.csv", "--columns", "time,x,y,z")
+    code, lines, err = run(*asked, "--gap", "3")
+    remark, counted = err.splitlines()
+    assert (code, counted) == (0, "edgelstm: x.csv: 2 gaps, 0.14 s missing, 3 frames made up, begun anew 1 time")
+    assert "0.06 s missing before line 11" in remark
+    model, sent = RuntimeModel(files / "xyz.elstm"), np.array(frames, np.float32)
+    expected = [model.stream().push(part) for part in (sent[:20], sent[24:])]
+    np.testing.assert_allclose(probabilities(lines), np.concatenate(expected), atol=1e-6)
+    assert [line["frame"] for line in lines if "event" not in line] == [*range(1, 21), *range(25, 31)]
+    gaps = [(line["frame"], line["why"], line["reset"]) for line in lines if "event" in line]
+    assert gaps == [(10, "by its times", False), (20, "by its times", True)]
+    assert not any("event" in line or "at" in line for line in run(*asked)[1])
+
+
+def test_sound_has_no_columns(run):
+    assert (
+        "--columns: goes with FILE or --serial or --mqtt" in run("model.elstm", "--wav", "x.wav", "--columns", "x")[2]
+    )

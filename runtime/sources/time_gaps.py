@@ -1,0 +1,61 @@
+"""Gaps in the times that lines carry: what is more than one and a half frames behind the line before."""
+
+from __future__ import annotations
+
+import math
+
+from edgelstm.runtime.sources.source import Gap
+from edgelstm.runtime.sources.timing import time_and_kind
+from edgelstm.stamps import UNITS, calendar_seconds, may_be_dates, unit_of_time
+
+WHY = "by its times"
+_NONE_YET = 1.5  # frames
+
+
+class TimeGaps:
+    """Takes the times of one line after another.
+
+    rate: the model's, in frames per second. Where the column's name says no unit, that one is meant by which the
+    first interval is nearest to the model's. A clock that stands still from line to line is too coarse: nothing is
+    said of it any more.
+    """
+
+    def __init__(self, column: str, rate: float) -> None:
+        self._period, self._unit = 1 / rate, unit_of_time(column)
+        self._may_be_dates = may_be_dates(self._unit)
+        self._last: float | None = None
+        self._is_off = False
+
+    def add(self, given: object) -> Gap | None:
+        """What is missing before the line with this time; None where nothing is. A step back is a gap of unknown
+        length, and so is what is no time."""
+        if self._is_off:
+            return None
+        read = time_and_kind(given)
+        if read is None:
+            self._last = None
+            return Gap(WHY)
+        time, is_date = read
+        if not is_date and self._may_be_dates:
+            seconds = calendar_seconds(time)
+            self._may_be_dates = seconds is not None
+            time, is_date = (time, False) if seconds is None else (seconds, True)
+        before, self._last = self._last, time
+        if before is None:
+            return None
+        interval = time - before
+        if interval < 0:
+            return Gap(WHY)
+        if not interval:
+            self._is_off = True
+            return None
+        seconds = interval * self._seconds(interval, is_date)
+        return Gap(WHY, round(seconds - self._period, 6)) if seconds > _NONE_YET * self._period else None
+
+    def _seconds(self, interval: float, is_date: bool) -> float:
+        """Of one of its units."""
+        if is_date:
+            return 1.0
+        if self._unit is None:
+            self._unit = min(set(UNITS.values()), key=lambda unit: abs(math.log(interval * unit / self._period)))
+        return self._unit
