@@ -142,7 +142,7 @@ def test_repeated_stamps_are_told_by_both(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("time,x\n" + "".join(f"{n / 50},{n}\n" for n in sorted([*range(60), 30])))
     found = read_recordings(path).recordings[0]
-    assert found.notes == ("time stands still 1 times; all frames stay",)
+    assert found.notes == ("time stands still 1 time; all frames stay",)
     assert len(found.frames) == 61
     said: list[str] = []
     with open_source("file", str(path), FrameFormat(1, ("x",), "auto", 50.0), said.append) as source:
