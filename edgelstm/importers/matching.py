@@ -226,6 +226,10 @@ class _Matcher:
             return self._beside(node)
         if node.op in ("Add", "Sub", "Mul") and all(array is None for array in arrays):
             return self._paired(name, node)
+        if node.op in ("Loop", "Scan", "If"):
+            raise ValueError(
+                f"{node.label}: not read; expected a graph of one frame, whose states go in and come out"
+            )
         raise ValueError(f"{node.label}: none of the layers that a model holds")
 
     def _beside(self, node: Node) -> int:
