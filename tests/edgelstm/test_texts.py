@@ -191,7 +191,7 @@ def test_from_text_files_to_a_stream_of_text(command: Command, tmp_path: Path) -
 
 
 def test_a_recipe_is_proposed_for_texts(command: Command, tmp_path: Path) -> None:
-    data = folder(tmp_path / "data", **{f"t{n}": "to be or not to be " * 20 for n in range(6)})
+    data = folder(tmp_path / "data", **{f"t{n}": "to be or not to be " * (20 + n) for n in range(6)})
     ended = command("init", data, "-o", tmp_path / "recipe.toml")
     assert ended.code == 0, ended.err
     recipe = (tmp_path / "recipe.toml").read_text()
