@@ -144,6 +144,8 @@ def _series(line: str, header: _Header, options: ReadOptions) -> tuple[NDArray[n
 
 
 def _dimension(text: str, place: int) -> NDArray[np.float64]:
+    if (plain := _plain_numbers(text)) is not None:
+        return plain
     cells = [cell.strip() for cell in text.split(",")]
     values = [number(cell) for cell in cells]
     for cell, value in zip(cells, values):
@@ -152,3 +154,14 @@ def _dimension(text: str, place: int) -> NDArray[np.float64]:
         if value is not None and abs(value) > np.finfo(np.float32).max:
             raise ValueError(f"dimension {place}: {cell[:40]} is too large for float32")
     return np.array(values, np.float64)  # None becomes NaN
+
+
+def _plain_numbers(text: str) -> NDArray[np.float64] | None:
+    """Numbers of float32's range and nothing else; None where one is none: then it takes longer."""
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        values = np.array(list(map(float, text.split(","))))
+    except ValueError:
+        return None
+    return values if bool((np.abs(values) <= np.finfo(np.float32).max).all()) else None

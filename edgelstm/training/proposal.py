@@ -25,6 +25,7 @@ from edgelstm.training.keys import comments
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
 _UNKNOWN_RATE = 100  # frames of a window then
+_EVENTS = 20  # recordings of the same length, of which fewer may have it by chance
 _ALONG = 240  # frames of a window at least, where answers are judged along it
 _STACK = 4  # frames side by side at most: a quarter of the steps, and better on what was tried (docs/recipes.md)
 _ENOUGH = 12.5  # frames a second, that movements were told by best: frames of higher rates are put side by side
@@ -111,11 +112,25 @@ def _truncates(dataset: Dataset, task: Task, window: int, batch: int) -> bool:
 
 def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
     seconds = round(_SECONDS * dataset.sample_rate) if dataset.sample_rate else _UNKNOWN_RATE
+    if _are_events(dataset, task):
+        return 0
     if task.each_frame:  # what is told comes from a state that has settled
         seconds = max(seconds, _ALONG)
     # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
     window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
     return window if window >= _WINDOWS[0] else 0
+
+
+def _are_events(dataset: Dataset, task: Task) -> bool:
+    """Whether recordings most likely are one event each, cut out of a signal: all as long, not long, and without a
+    rate, as archives of series have them. A part of an event is none."""
+    lengths = dataset.lengths
+    return (
+        not task.each_frame
+        and not dataset.sample_rate
+        and len(lengths) >= _EVENTS
+        and bool(lengths.min() == lengths.max() <= _WINDOWS[1])
+    )
 
 
 def _split(dataset: Dataset) -> tuple[Split, list[str]]:

@@ -25,7 +25,6 @@ from counts import FULL, times
 LIMIT = 180 << 20
 """Bytes; the interpreter with numpy and OpenBLAS takes half of it for data of any size."""
 FRAMES, FEATURES = 10_000, 64  # of a recording
-SECONDS = 20  # of a sound
 TS_FRAMES = 2_000  # of a series
 
 RECIPE = """
@@ -78,17 +77,15 @@ def write_csv(path: Path, size: int) -> None:
 
 
 def write_wav_folder(path: Path, size: int) -> None:
-    """Recordings of two channels, an hour and more together, one folder for each label."""
-    few = [signals(n)[:, :2] for n in range(10)]
-    count = size // (4 * SECONDS * FRAMES) + 1  # two bytes for a sample of each channel
-    for n in range(count):
+    """One folder for each label, in it files of as many channels as the other files have columns; `size` bytes as
+    floats."""
+    few = [4000 * signals(n) for n in range(10)]
+    for n in range(size // (FRAMES * FEATURES * 4) + 1):
         folder = path / ("fast", "slow")[n % 2]
         folder.mkdir(parents=True, exist_ok=True)
         with wave.open(str(folder / f"{n}.wav"), "wb") as file:
-            file.setparams((2, 2, FRAMES, 0, "NONE", ""))
-            for part in range(SECONDS):
-                samples = 4000 * few[n % 10] + n * SECONDS + part  # no two are the same
-                file.writeframes(samples.astype("<i2").tobytes())
+            file.setparams((FEATURES, 2, FRAMES, 0, "NONE", ""))
+            file.writeframes((few[n % 10] + n).astype("<i2").tobytes())  # no two are the same
 
 
 def write_ts(path: Path, size: int) -> None:

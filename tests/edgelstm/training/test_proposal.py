@@ -57,6 +57,14 @@ def test_what_tells_nothing_apart_is_refused() -> None:
         propose(alone)
 
 
+def test_series_of_an_archive_are_events_and_stay_whole() -> None:
+    """Half of a gesture is none. Of signals with a rate, or of other lengths, parts are as good."""
+    assert propose(made([150] * 30, 0.0)).window == 0
+    assert propose(made([150] * 30, 50.0)).window > 0
+    assert propose(made([150] * 29 + [151], 0.0)).window > 0
+    assert propose(made([900] * 30, 0.0)).window > 0
+
+
 def test_keys_can_be_set_otherwise() -> None:
     changes = ["training.epochs=3", "model.name = other", 'data.test_groups=["a", 2]', "answer.hop=5"]
     config = parse_config("[training]\nepochs = 9\nbatch = 7\n", "", changes)
