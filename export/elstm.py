@@ -17,7 +17,7 @@ from edgelstm.export.elstm_places import aligned, place_results, sources_of
 from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
-from edgelstm.quantization.quantize import EXTRAS
+from edgelstm.quantization.quantize import EXTRAS, HELD
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.pooling import POOLINGS
 
@@ -29,6 +29,9 @@ _CHECKSUM_START = 16
 _IDENTITY = slice(24, 40)
 _IDENTITY_START = 40
 
+_INPUTS = ("int8", "int16", "float32")
+_VALUE_SIZES = {"int8": 1, "int16": 2, "float32": 4}
+
 _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
 
 
@@ -36,13 +39,11 @@ def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
     source = model.model if isinstance(model, QuantizedModel) else model
     entries = _entries(model)
-    wide = isinstance(model, QuantizedModel) and model.input.bits == 16
-    value = 1 if isinstance(model, QuantizedModel) else 4
-    places = place_results(source.features * (2 if wide else value), source.road, entries, value)
+    places = place_results(source.features * _VALUE_SIZES[_input_type(model)], source.road, entries, _sizes(model))
     sections = _Sections(HEADER_SIZE + ENTRY_SIZE * len(entries))
     scale, offset = _input_step(model)
     input_offset = sections.add(scale.astype("<f4").tobytes() + offset.astype("<f4").tobytes())
-    mean_offset = sections.add(model.input_mean.astype("<f4").tobytes()) if isinstance(model, QuantizedModel) else 0
+    mean_offset = sections.add(_mean(model).tobytes())
     table = b"".join(
         entry.pack(at, sources_of(source.road, at), place, tuple(map(sections.add, entry.tensors)))
         for entry, at, place in zip(entries, source.road, places.results)
@@ -73,7 +74,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         places.size,
         places.input,
         mean_offset,
-        int(wide),
+        _INPUTS.index(_input_type(model)) if isinstance(model, QuantizedModel) else 0,
     )
     file = header + table + sections.body()
     file[_IDENTITY] = hashlib.sha256(file[_IDENTITY_START:]).digest()[:16]
@@ -83,16 +84,35 @@ def encode(model: Model | QuantizedModel) -> bytes:
 
 def _entries(model: Model | QuantizedModel) -> list[Entry]:
     if isinstance(model, QuantizedModel):
-        hidden = [elstm_layers.INT8[layer.kind](layer) for layer in model.layers[:-1]]
-        return [*hidden, elstm_layers.scores_int8(model.last)]
+        last = model.layers[-1]
+        placed = zip(model.layers, model.model.road)
+        return [elstm_layers.entry_int8(layer, at, layer is last) for layer, at in placed]
     return [elstm_layers.FLOAT32[at.layer.kind](at.layer, at) for at in model.road]
 
 
 def _input_step(model: Model | QuantizedModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scale and offset of the input."""
     if isinstance(model, QuantizedModel):
-        return model.input_scale, model.input_offset
+        return model.input_scale, model.input_mean if model.float_input else model.input_offset
     return (1 / model.normalize.std.astype(np.float64)).astype(np.float32), model.normalize.mean
+
+
+def _mean(model: Model | QuantizedModel) -> NDArray[np.float32]:
+    """What codes of frames are made without; float32 frames have it in the input step."""
+    if not isinstance(model, QuantizedModel) or model.float_input:
+        return np.empty(0, "<f4")
+    return model.input_mean.astype("<f4")
+
+
+def _input_type(model: Model | QuantizedModel) -> str:
+    return model.input_type if isinstance(model, QuantizedModel) else "float32"
+
+
+def _sizes(model: Model | QuantizedModel) -> list[int]:
+    """Bytes of a value of each layer's result."""
+    if not isinstance(model, QuantizedModel):
+        return [4] * len(model.road)
+    return [4 if layer.gives_floats else 1 for layer in model.layers]
 
 
 class _Sections:
@@ -128,7 +148,7 @@ INT8 = IntegerForm(
     ),
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
-    kinds=elstm_layers.INT8,
+    kinds=HELD,
     extras=EXTRAS,
     write=lambda quantized, _: encode(quantized),
     computes=Int8,

@@ -34,6 +34,14 @@ NUMBERS = {
 """Of the kinds of layers."""
 
 
+GIVES_FLOATS, ROUNDS_TO_8, ROUNDS_TO_16, IN_FLOATS = 1, 2, 4, 8
+"""What a layer of a mixed file does: its result is float32; it makes codes of 8 or of 16 bits of a float32 source; it
+computes in float32."""
+
+PLACE_OF_INVERSE = 7
+"""Among `own`: the bits of a float32, by which a layer that rounds multiplies."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a layer brings to the table, but for where things lie."""
@@ -50,6 +58,7 @@ class Entry:
     own: tuple[int, ...] = ()  # what only this kind has, at most 9 numbers
     relu: bool = False
     in_state: bool = False  # its result is a part of its state
+    arithmetic: int = 0  # of a mixed int8 file: bits of `GIVES_FLOATS` and its like
 
     @property
     def tensors(self) -> tuple[bytes, ...]:
@@ -59,10 +68,10 @@ class Entry:
         """The layer's 128 bytes. `sources`: 0 = the normalized input, else 1 + index of the layer that it reads, and
         1 + such a number, or 0, for the second one; `result`: offset of its result among the results; `offsets`: of
         its tensors in the file."""
-        header = (NUMBERS[at.layer.kind], *sources, int(self.relu), at.result.rows, at.result.channels, result, 0)
+        header = (NUMBERS[at.layer.kind], *sources, int(self.relu), at.result.rows, at.result.channels, result)
         *places, further = zip(offsets, map(len, self.tensors))
         zero_points = (self.input_zero_point, self.output_zero_point)
         integers = (*zero_points, self.output_scale, *self.multiplier)
         own = self.own + (0,) * (MOST_OWN - len(self.own))
         flat = (n for pair in places for n in pair)
-        return struct.pack("<16I2if5i2I6i", *header, *flat, *integers, *own[:3], *further, *own[3:])
+        return struct.pack("<16I2if5i2I6i", *header, self.arithmetic, *flat, *integers, *own[:3], *further, *own[3:])

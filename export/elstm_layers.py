@@ -7,6 +7,7 @@ its number in `elstm_entry.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,23 @@ from numpy.typing import NDArray
 
 from edgelstm.export import elstm_floats
 from edgelstm.export.elstm_blocks import blocks, interleaved, records, rows
-from edgelstm.export.elstm_entry import Entry
+from edgelstm.export.elstm_entry import (
+    GIVES_FLOATS,
+    IN_FLOATS,
+    PLACE_OF_INVERSE,
+    ROUNDS_TO_8,
+    ROUNDS_TO_16,
+    Entry,
+)
 from edgelstm.export.elstm_floats import first_states, recurrence
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.conv import QuantizedConv
 from edgelstm.quantization.dense import QuantizedDense
+from edgelstm.quantization.float_layers import FloatLayer
 from edgelstm.quantization.gru import QuantizedGRU, narrowing_multiplier
+from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.lstm import QuantizedLSTM, hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
 from edgelstm.road import Placed
@@ -55,7 +65,7 @@ def _lstm_float32(layer: LSTM, at: Placed) -> Entry:
     )
 
 
-def _lstm_int8(layer: QuantizedLSTM) -> Entry:
+def _lstm_int8(layer: QuantizedLSTM, _: Placed) -> Entry:
     by_x, by_h = gate_multipliers(layer.W_scale, layer.input), gate_multipliers(layer.R_scale, layer.hidden)
     fields = {
         "bias": layer.bias,
@@ -75,7 +85,7 @@ def _lstm_int8(layer: QuantizedLSTM) -> Entry:
         multiplier=hidden_multiplier(layer.hidden),
         further=_codes(layer.h0) + _codes(layer.c0),
         own=(layer.cell_exponent, 0, 0),
-        in_state=True,
+        in_state=not layer.gives_floats,
         **_integers(layer.input, layer.hidden),
     )
 
@@ -93,7 +103,7 @@ def _gru_float32(layer: GRU, at: Placed) -> Entry:
     )
 
 
-def _gru_int8(layer: QuantizedGRU) -> Entry:
+def _gru_int8(layer: QuantizedGRU, _: Placed) -> Entry:
     by_x, by_h = gate_multipliers(layer.W_scale, layer.input), gate_multipliers(layer.R_scale, layer.hidden)
     return Entry(
         blocks(layer.W, _GRU_GATES).tobytes(),
@@ -111,8 +121,8 @@ def _context_float32(layer: Context, at: Placed) -> Entry:
     return Entry(own=(layer.rows, layer.hop, layer.brought(at.source) if layer.channels else 0), in_state=True)
 
 
-def _context_int8(layer: QuantizedContext) -> Entry:
-    own = (layer.layer.rows, layer.layer.hop, 0)
+def _context_int8(layer: QuantizedContext, at: Placed) -> Entry:
+    own = _context_float32(layer.layer, at).own
     return Entry(own=own, in_state=True, **_integers(layer.input, layer.input))
 
 
@@ -127,12 +137,13 @@ def _conv_float32(layer: Conv, _: Placed) -> Entry:
     )
 
 
-def _conv_int8(layer: QuantizedConv) -> Entry:
+def _conv_int8(layer: QuantizedConv, _: Placed) -> Entry:
     conv = layer.layer
+    padding = (conv.before, conv.after, int(conv.fill == "mirror"))
     return Entry(
         blocks(layer.W).tobytes(),
-        _matrix_rows(layer.bias, layer.W, layer.multipliers),
-        own=(conv.taps, conv.stride, conv.dilation),
+        _product_rows(layer),
+        own=(conv.taps, conv.stride, conv.dilation, 0, *padding),
         relu=conv.activation == "relu",
         **_integers(layer.input, layer.output),
     )
@@ -143,22 +154,48 @@ def _dense_float32(layer: Dense, _: Placed) -> Entry:
     return Entry(blocks(layer.W).tobytes(), rows(layer.b.astype("<f4")).tobytes(), relu=relu)
 
 
-def _dense_int8(layer: QuantizedDense) -> Entry:
+def _dense_int8(layer: QuantizedDense, _: Placed) -> Entry:
     return Entry(
         blocks(layer.W).tobytes(),
-        _matrix_rows(layer.bias, layer.W, layer.multipliers),
+        _product_rows(layer),
         relu=layer.activation == "relu",
         **_integers(layer.input, layer.output),
     )
 
 
-def scores_int8(layer: QuantizedDense) -> Entry:
-    """The last layer: int32 sums times a float32 scale are the scores."""
+def _scores_int8(layer: QuantizedDense) -> Entry:
+    rows = _matrix_rows(layer.bias, layer.W, _to_reals(layer))
+    return Entry(blocks(layer.W).tobytes(), rows, input_zero_point=layer.input.zero_point)
+
+
+def _product_rows(layer: QuantizedDense | QuantizedConv) -> bytes:
+    return _matrix_rows(layer.bias, layer.W, _to_reals(layer) if layer.gives_floats else layer.multipliers)
+
+
+def _to_reals(layer: QuantizedDense | QuantizedConv) -> Multipliers:
+    """Of scores, and of results that are float32: int32 sums times a float32 scale."""
     scales = layer.score_scales.astype("<f4").view("<i4")
-    by = Multipliers(scales, np.zeros_like(scales))
-    return Entry(
-        blocks(layer.W).tobytes(), _matrix_rows(layer.bias, layer.W, by), input_zero_point=layer.input.zero_point
-    )
+    return Multipliers(scales, np.zeros_like(scales))
+
+
+def _float(layer: FloatLayer, at: Placed) -> Entry:
+    return FLOAT32[at.layer.kind](layer.layer, at)
+
+
+def entry_int8(layer: QuantizedLayer, at: Placed, is_last: bool) -> Entry:
+    """A layer of an int8 file."""
+    entry = INT8[layer.kind](layer, at)
+    if is_last and isinstance(layer, QuantizedDense):
+        entry = _scores_int8(layer)
+    if isinstance(layer, FloatLayer):
+        # a context only moves: its numbers are its source's
+        return replace(entry, arithmetic=GIVES_FLOATS | (0 if at.layer.kind == "context" else IN_FLOATS))
+    bits = GIVES_FLOATS if layer.gives_floats else 0
+    if not layer.rounds or layer.takes is None:
+        return replace(entry, arithmetic=bits)
+    bits |= ROUNDS_TO_8 if layer.takes.bits == 8 else ROUNDS_TO_16
+    own = entry.own + (0,) * (PLACE_OF_INVERSE - len(entry.own))
+    return replace(entry, arithmetic=bits, own=(*own, int(layer.takes.inverse.view(np.int32))))
 
 
 FLOAT32: dict[str, Callable[..., Entry]] = {
@@ -181,4 +218,6 @@ INT8: dict[str, Callable[..., Entry]] = {
     "context": _context_int8,
     "conv": _conv_int8,
     "dense": _dense_int8,
+    "float": _float,
 }
+"""By the kind of the quantized layer."""

@@ -41,11 +41,13 @@ def sources_of(road: Sequence[Placed], at: Placed) -> tuple[int, int]:
     return known[at.takes], known[at.joins] + 1 if at.joins else 0
 
 
-def place_results(input_size: int, road: Sequence[Placed], entries: Sequence[Entry], value: int) -> Places:
-    """The lowest place for the input of so many bytes, and for each result, that nothing holds which is still read.
-    The scores, and what is a part of a state, have places of their own."""
+def place_results(input_size: int, road: Sequence[Placed], entries: Sequence[Entry], values: Sequence[int]) -> Places:
+    """The lowest place for the input of so many bytes, and for each result, that nothing holds which is still read;
+    `values`: bytes of a value of each. The scores, and what is a part of a state, have places of their own."""
     sizes = [aligned(input_size)]
-    sizes += [0 if entry.in_state else aligned(at.result.size * value) for entry, at in zip(entries, road)]
+    sizes += [
+        0 if entry.in_state else aligned(at.result.size * value) for entry, at, value in zip(entries, road, values)
+    ]
     sizes[-1] = 0
     known = numbers(road)
     lasts = list(range(len(sizes)))

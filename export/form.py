@@ -138,8 +138,8 @@ class IntegerForm(Form):
 
     def encode(self, source: Source, io: Io = "float32") -> bytes:
         quantized = _quantized(source)
-        if f"int{quantized.input.bits}" not in self.inputs:
-            raise ValueError(f"input: int{quantized.input.bits}, expected int8 for {self.format} {self.name}")
+        if quantized.input_type == "int16" and "int16" not in self.inputs:
+            raise ValueError(f"input: int16, expected int8 for {self.format} {self.name}")
         return self.write(quantized, io)
 
     def arithmetic(self, source: Source) -> Arithmetic:

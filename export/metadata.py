@@ -49,7 +49,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "licence": source.licence,
         "precision": precision or ("int8" if quantized else "float32"),
         "scales": quantized.granularity if quantized else None,
-        **({"input": "int16"} if quantized and quantized.input.bits == 16 else {}),
+        **({"input": "int16"} if quantized and quantized.input_type == "int16" else {}),
         "features": source.features,
         "outputs": source.outputs,
         "labels": list(source.labels),

@@ -39,6 +39,21 @@ class Affine:
         """Real numbers → the codes nearest to them."""
         return self.codes(np.rint(values.astype(np.float64) / float(self.scale)) + self.zero_point)
 
+    @property
+    def inverse(self) -> np.float32:
+        """Codes of a unit."""
+        return np.float32(1) / self.scale
+
+    def rounded(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """float32 results of the layer before → codes: two float32 roundings, then ties to even."""
+        places = values * self.inverse + np.float32(self.zero_point)
+        return self.codes(np.rint(places)).astype(np.int64)
+
+    def reals(self, codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Codes → float32 results for the layers behind."""
+        found: NDArray[np.float32] = (codes - self.zero_point).astype(np.float32) * self.scale
+        return found
+
     def codes(self, rounded: NDArray[np.floating[Any]]) -> Codes:
         """Whole numbers → the codes nearest to them."""
         clipped: NDArray[np.floating[Any]] = np.clip(rounded, self.lowest, -1 - self.lowest)

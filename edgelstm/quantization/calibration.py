@@ -4,8 +4,8 @@
 2. The float model over these frames: the ends of every layer's results, how far cells go, and the covariances of what
    meets the weights (`observing.py`).
 3. Sequences one after another in long streams: how far cells go where nothing resets them.
-4. What ranges leave out, and how far features get scales of their own, by the least error of int8's scores
-   (`choice.py`).
+4. What ranges leave out, how far features get scales of their own, and where cells saturate that leave what int8
+   holds, by the least error of int8's scores (`choice.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from edgelstm.data.pieces import Cut, even_pieces
 from edgelstm.forward import by_length, walk
 from edgelstm.layers.layer import Floats
-from edgelstm.model import Model
-from edgelstm.quantization.choice import Seen, choose
+from edgelstm.model import Model, Ranges
+from edgelstm.quantization.choice import LARGEST_CELL, Seen, bound_cells, choose
 from edgelstm.quantization.features import Features, see_features
 from edgelstm.quantization.observing import Observer, Run
 from edgelstm.quantization.quantize import check_holds
@@ -37,6 +37,9 @@ COVARIANCE_FRAMES = 1 << 15
 
 STREAM, STREAMS = 1 << 13, 8
 """Longest stream of sequences one after another, in frames, and how many of them side by side."""
+
+LONG_RUN = 1 << 11
+"""Frames over which it is measured where cells saturate best, should they leave what int8 holds."""
 
 Signals = Sequence[NDArray[np.float32]]
 
@@ -60,9 +63,14 @@ def calibrate(model: Model, sequences: Signals) -> Model:
         observer.see(run)
         if place % every == 0:
             observer.see_columns(run)
-    for _, run in _runs(model, _streams(pieces), features):
+    streams = _streams(pieces)
+    for _, run in _runs(model, streams, features):
         observer.see_cells(run)
-    ranges = choose(model, Seen(features, observer.results, observer.cells), pieces)
+    cells = {name: (max(low, -LARGEST_CELL), min(high, LARGEST_CELL)) for name, (low, high) in observer.cells.items()}
+    ranges = choose(model, Seen(features, observer.results, cells), pieces)
+    ranges = Ranges({**ranges.spans, **observer.cells}, ranges.factors)
+    longest = max((*streams, *pieces), key=len)[:LONG_RUN]
+    ranges = bound_cells(model, ranges, features.clipped(longest))
     return replace(model, ranges=ranges, covariances=observer.covariances())
 
 

@@ -13,8 +13,11 @@ from edgelstm import forward
 from edgelstm.model import Model, Ranges
 from edgelstm.quantization import reference
 from edgelstm.quantization.features import Features
+from edgelstm.quantization.lstm import CELL_MARGIN
+from edgelstm.quantization.mixed import mixture
 from edgelstm.quantization.quantize import quantize
 from edgelstm.quantization.tails import Tails
+from edgelstm.road import INPUT
 
 SHARES = (0.0, 1e-4, 1e-3)
 """Of a quantity's values beyond either end of its range."""
@@ -33,6 +36,13 @@ PIECE, FRAMES, ROWS, FEWEST_PIECES = 128, 4096, 1 << 20, 4
 """Frames of a piece; the most that are compared; and the most rows of gates and results that this computes, which for
 large models leaves fewer frames, but so many pieces. Many short pieces tell more of the signals than few long ones,
 and are computed side by side: their number takes chance out of the choice."""
+
+
+MOST_OF_CELL = (1024, 256, 64, 16)
+"""Where a cell that leaves the first of them may saturate."""
+
+LARGEST_CELL = MOST_OF_CELL[0] / CELL_MARGIN
+"""That int8 holds with its margin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +78,34 @@ def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -
         found = reference.scores(quantize(replace(plain, ranges=ranges)), pieces)
         return math.fsum(float(np.linalg.norm(one - other, axis=1).sum()) for one, other in zip(found, wanted))
 
-    exponents = EXPONENTS if model.features > 1 else EXPONENTS[:1]
+    exponents = EXPONENTS if model.features > 1 and INPUT in mixture(model.road).codes else EXPONENTS[:1]
     candidates = [seen.ranges(share, exponent) for share in SHARES for exponent in exponents]
     try:
         errors = [error(ranges) for ranges in candidates]
     except ValueError:  # it cannot be quantized, which is for `quantize` to say to those who ask
         return candidates[0]
     return next(ranges for ranges, found in zip(candidates, errors) if found <= NEARLY * min(errors))
+
+
+def bound_cells(model: Model, ranges: Ranges, sequence: NDArray[np.float32]) -> Ranges:
+    """`ranges` in which cells beyond what int8 holds are bounded as scores over a raw `sequence` without glitches
+    suffer least: tanh has long been ±1 there, and a coarse cell costs all units."""
+    cells = {part for at in model.road for part, _ in at.parts if part in ranges.spans}
+    beyond = [name for name in cells if ranges.largest(name) > LARGEST_CELL]
+    if not beyond:
+        return ranges
+    wanted, plain = forward.scores(model, [sequence])[0], replace(model, covariances={})
+
+    def bounded(most: float) -> Ranges:
+        spans = {name: (max(low, -most), min(high, most)) for name, (low, high) in ranges.spans.items()}
+        return Ranges({**ranges.spans, **{name: spans[name] for name in beyond}}, ranges.factors)
+
+    def error(found: Ranges) -> float:
+        return float(np.linalg.norm(reference.scores(quantize(replace(plain, ranges=found)), [sequence])[0] - wanted))
+
+    candidates = [bounded(most / CELL_MARGIN) for most in MOST_OF_CELL]
+    errors = [error(candidate) for candidate in candidates]
+    return candidates[errors.index(min(errors))]
 
 
 def _sample(model: Model, sequences: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from edgelstm.layers import Context, Shape
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Walker
+from edgelstm.quantization.layer import IntegerRun, QuantizedLayer, Values, Walker
 from edgelstm.quantization.rounding import Inputs
 from edgelstm.road import Placed
 
@@ -22,6 +23,10 @@ class QuantizedContext(QuantizedLayer):
     input: Affine
 
     @property
+    def takes(self) -> Affine:
+        return self.input
+
+    @property
     def gives(self) -> Affine:
         return self.input
 
@@ -29,29 +34,36 @@ class QuantizedContext(QuantizedLayer):
         """It computes nothing."""
 
     def walker(self, batch: int, source: Shape) -> Walker:
-        return _Walker(self, batch, source)
+        return ContextWalker(self.layer, batch, source, self.input.zero_point, np.int8)
 
 
 def quantize(layer: Context, _: Placed, x: Affine, *__: Ranges | Granularity | Inputs | None) -> QuantizedContext:
     return QuantizedContext(layer, x)
 
 
-class _Walker(Walker):
-    def __init__(self, layer: QuantizedContext, batch: int, source: Shape):
-        self.rows, self.hop, self.zero = layer.layer.rows, layer.layer.hop, layer.input.zero_point
-        self.past: Int64 = np.full((self.rows, batch, source.size), self.zero, np.int64)
-        self.pending: Int64 = np.empty((0, batch, source.size), np.int64)
+class ContextWalker(Walker):
+    """Over codes, whose zero is `zero`, or over float32. They only move."""
 
-    def run(self, x: Int64) -> IntegerRun:
+    def __init__(self, layer: Context, batch: int, source: Shape, zero: int, dtype: type[np.int8 | np.float32]):
+        self.layer, self.width, self.zero, self.dtype = layer, layer.result(source).channels, zero, dtype
+        self.brought = layer.brought(source) * layer.hop  # rows, from one run to the next
+        kept: DTypeLike = np.int64 if dtype is np.int8 else dtype
+        self.past: Values = np.full((layer.rows, batch, self.width), zero, kept)
+        self.pending: Values = np.empty((0, batch, source.size), kept)
+
+    def run(self, x: Values) -> IntegerRun:
+        hop, batch = self.layer.hop, x.shape[1]
         came = np.concatenate([self.pending, x])
-        results = []
-        for start in range(0, len(came) - self.hop + 1, self.hop):
-            self.past = np.concatenate([self.past[self.hop :], came[start : start + self.hop]])
-            results.append(self.past.transpose(1, 0, 2).reshape(x.shape[1], -1))
-        self.pending = came[len(results) * self.hop :]
-        result = np.array(results, np.int64).reshape(len(results), x.shape[1], self.rows * x.shape[2])
-        past = result.astype(np.int8)
-        if self.hop == 1:
-            return IntegerRun(result, {"past": past})
-        waiting = np.full((len(results), x.shape[1], (self.hop - 1) * x.shape[2]), self.zero, np.int8)
-        return IntegerRun(result, {"past": past, "pending": waiting})
+        runs = len(came) // hop
+        results = np.empty((runs, batch, self.layer.rows * self.width), came.dtype)
+        for run in range(runs):
+            pieces = came[run * hop : (run + 1) * hop].reshape(hop, batch, -1, self.width)
+            rows = pieces.transpose(0, 2, 1, 3).reshape(-1, batch, self.width)
+            self.past = np.concatenate([self.past[self.brought :], rows])
+            results[run] = self.past.transpose(1, 0, 2).reshape(batch, -1)
+        self.pending = came[runs * hop :]
+        past = results.astype(self.dtype)
+        if hop == 1:
+            return IntegerRun(results, {"past": past})
+        waiting = np.full((runs, batch, (hop - 1) * x.shape[2]), self.zero, self.dtype)
+        return IntegerRun(results, {"past": past, "pending": waiting})

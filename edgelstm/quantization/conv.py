@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import Conv, Shape
 from edgelstm.layers.layer import Activation, Floats
+from edgelstm.layers.padding import padded
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
-from edgelstm.quantization.dense import activated
-from edgelstm.quantization.fixed_point import clip8
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
@@ -29,6 +28,7 @@ from edgelstm.road import Placed
 @dataclass(frozen=True, eq=False)
 class QuantizedConv(DenseProduct):
     kind = "conv"
+    takes_wide = True
 
     layer: Conv  # for its shape: taps, stride, dilation
     W: NDArray[np.int8]  # (outputs, taps · channels)
@@ -47,8 +47,8 @@ class QuantizedConv(DenseProduct):
 
 def columns(layer: Conv, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
     """What meets its weights (runs · rows, n), from its input x (runs, values) in one sequence."""
-    seen = x.reshape(len(x), at.source.rows, at.source.channels)[:, layer.windows(at.source)]
-    return seen.reshape(-1, layer.columns)
+    rows = padded(x.reshape(len(x), 1, at.source.rows, at.source.channels), layer.before, layer.after, layer.fill)
+    return rows[:, 0, layer.windows(at.source)].reshape(-1, layer.columns)
 
 
 def quantize(
@@ -56,7 +56,7 @@ def quantize(
 ) -> QuantizedConv:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W = with_scales(layer.matrix, groups, smallest_scale(layer.b, x))
+    W = with_scales(layer.matrix, groups, smallest_scale(layer.b, x, layer.columns))
     (codes,), gained = rounded((W,), inputs)
     bias = quantize_bias(layer.b + gained, x, W.scale)
     return QuantizedConv(layer, codes, bias, W.scale, x, affine_from_range(*ranges[at.name]))
@@ -66,13 +66,13 @@ class _Walker(Walker):
     def __init__(self, layer: QuantizedConv, source: Shape):
         self.layer, self.source = layer, source
         self.windows = layer.layer.windows(source)
-        self.multipliers = layer.multipliers
 
     def run(self, x: Int64) -> IntegerRun:
         layer = self.layer
-        seen = x.reshape(*x.shape[:2], self.source.rows, self.source.channels)[:, :, self.windows]
-        side_by_side = seen.reshape(*seen.shape[:3], layer.W.shape[1])
-        sums = product(layer.W, side_by_side, layer.input.zero_point) + layer.bias
-        codes = clip8(self.multipliers.apply(sums) + layer.output.zero_point)
+        conv, zero = layer.layer, layer.input.zero_point
+        rows = (x - zero).astype(np.float64).reshape(*x.shape[:2], self.source.rows, self.source.channels)
+        seen = padded(rows, conv.before, conv.after, conv.fill)[:, :, self.windows]
+        side_by_side = seen.reshape(*seen.shape[:3], layer.W.shape[1]).astype(np.int64)
+        sums = product(layer.W, side_by_side, 0) + layer.bias
         size = len(self.windows) * layer.outputs
-        return IntegerRun(activated(codes, layer.output, layer.activation).reshape(*x.shape[:2], size))
+        return IntegerRun(layer.finished(sums, conv.activation).reshape(*x.shape[:2], size))

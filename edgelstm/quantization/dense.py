@@ -12,7 +12,6 @@ from edgelstm.layers import Dense, Shape
 from edgelstm.layers.layer import Activation, Floats
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
-from edgelstm.quantization.fixed_point import clip8
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
@@ -39,26 +38,12 @@ class QuantizedDense(DenseProduct):
     output: Affine  # int8 results of a hidden layer; for the last layer, the int8 scores of TFLite's form
     activation: Activation
 
-    @property
-    def score_scales(self) -> NDArray[np.float32]:
-        """(outputs,) float32 factors from the last layer's int32 sums to scores."""
-        scales: NDArray[np.float32] = self.input.scale * self.W_scale
-        return scales
-
     def sums(self, x: Int64) -> Int64:
         """int8 codes (…, inputs) → int32 sums (…, outputs)."""
         return product(self.W, x, self.input.zero_point) + self.bias
 
-    def codes(self, sums: Int64) -> Int64:
-        """The sums as int8 results, after the activation."""
-        return activated(clip8(self.multipliers.apply(sums) + self.output.zero_point), self.output, self.activation)
-
     def walker(self, batch: int, source: Shape) -> Walker:  # noqa: ARG002 - it has no state
         return _Walker(self)
-
-
-def activated(codes: Int64, output: Affine, activation: Activation) -> Int64:
-    return np.maximum(codes, output.zero_point) if activation == "relu" else codes
 
 
 def columns(layer: Dense, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
@@ -71,7 +56,7 @@ def quantize(
 ) -> QuantizedDense:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W = with_scales(layer.W, groups, smallest_scale(layer.b, x))
+    W = with_scales(layer.W, groups, smallest_scale(layer.b, x, layer.inputs))
     (codes,), gained = rounded((W,), inputs)
     output = affine_from_range(*ranges[at.name])
     return QuantizedDense(codes, quantize_bias(layer.b + gained, x, W.scale), W.scale, x, output, layer.activation)
@@ -82,4 +67,4 @@ class _Walker(Walker):
         self.layer = layer
 
     def run(self, x: Int64) -> IntegerRun:
-        return IntegerRun(self.layer.codes(self.layer.sums(x)))
+        return IntegerRun(self.layer.finished(self.layer.sums(x), self.layer.activation))

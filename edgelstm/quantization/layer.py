@@ -14,13 +14,15 @@ from edgelstm.layers import Shape
 from edgelstm.quantization.affine import Affine
 
 Int64 = NDArray[np.int64]
+Values = NDArray[Any]
+"""int64 codes, or float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
     """What a layer made of T results of the layer before, for a batch of B sequences."""
 
-    result: Int64  # (runs, B, values) int8 codes
+    result: Values  # (runs, B, values): int8 codes, or float32 where the layer gives these
     states: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # letter → (runs, B, values), after each run
 
 
@@ -28,21 +30,33 @@ class Walker(ABC):
     """A layer and its state over a batch, going on from call to call."""
 
     @abstractmethod
-    def run(self, x: Int64) -> IntegerRun:
-        """x (T, B, inputs): codes of the layer before; T of any length."""
+    def run(self, x: Values) -> IntegerRun:
+        """x (T, B, inputs): what the layer takes, codes or float32; T of any length."""
 
 
+@dataclass(frozen=True, eq=False)
 class QuantizedLayer(ABC):
     """Subclasses are frozen dataclasses."""
 
     kind: ClassVar[str]
     takes_wide: ClassVar[bool] = False  # an input of 16 bits
-    input: Affine
+
+    rounds: bool = field(default=False, kw_only=True)  # it takes float32, and makes codes of them itself
+    gives_floats: bool = field(default=False, kw_only=True)  # its results are float32
+
+    @property
+    def takes(self) -> Affine | None:
+        """The quantization of what its arithmetic takes; None for float32."""
+        return None
 
     @property
     @abstractmethod
-    def gives(self) -> Affine:
-        """The quantization of its results."""
+    def gives(self) -> Affine | None:
+        """The quantization of its results; None where these never were codes."""
+
+    def entering(self, x: Values) -> Values:
+        """What its arithmetic takes, from what the layer before gives."""
+        return x
 
     @property
     def products(self) -> Mapping[str, tuple[NDArray[np.int8], NDArray[np.int32]]]:

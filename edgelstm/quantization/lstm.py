@@ -94,7 +94,7 @@ def quantize(
 ) -> QuantizedLSTM:
     """`layer` in integers over inputs of the affine `x`."""
     groups = GATES if granularity == "per-gate" else len(layer.b)
-    W, R = with_scales(layer.W, groups, smallest_scale(layer.b, x)), with_scales(layer.R, groups)
+    W, R = with_scales(layer.W, groups, smallest_scale(layer.b, x, layer.inputs)), with_scales(layer.R, groups)
     (W_codes, R_codes), gained = rounded((W, R), inputs)
     (_, _), (cell, _) = at.parts
     hidden = affine_from_range(*around(ranges[at.name], layer.h0))
@@ -145,4 +145,4 @@ class _Walker(Walker):
             hidden = sigmoid16(o) * tanh16(self.c, 15 + layer.cell_exponent)
             self.h = clip8(multiply_by_quantized_multiplier(hidden, *self.h_multiplier) + layer.hidden.zero_point)
             hs[t], cs[t] = self.h, self.c
-        return IntegerRun(hs.astype(np.int64), {"h": hs, "c": cs})
+        return IntegerRun(layer.leaving(hs.astype(np.int64)), {"h": hs, "c": cs})

@@ -69,9 +69,11 @@ def with_scales(weights: NDArray[np.float32], groups: int, smallest: NDArray[np.
     return Scaled(weights, np.where(shared > np.finfo(np.float32).tiny, shared, 1 / 127).astype(np.float32))
 
 
-def smallest_scale(bias: NDArray[np.float32], x: Affine) -> NDArray[np.float64]:
-    """(rows,) the scale below which a row's bias would leave its integers."""
-    return np.abs(bias.astype(np.float64)) / (float(x.scale) * BIAS_LIMIT)
+def smallest_scale(bias: NDArray[np.float32], x: Affine, columns: int) -> NDArray[np.float64]:
+    """(rows,) the scale below which a row's bias would leave its integers, or the room that 16-bit products of so
+    many columns leave."""
+    limit = BIAS_LIMIT if x.bits == 8 else min(BIAS_LIMIT, (1 << 31) - (1 << 20) - columns * 127 * (1 << 15))
+    return np.abs(bias.astype(np.float64)) / (float(x.scale) * limit)
 
 
 def quantize_bias(bias: NDArray[np.floating[Any]], x: Affine, scale: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -90,15 +92,17 @@ def product(weights: NDArray[np.int8] | NDArray[np.float64], x: Int64, zero_poin
 
 
 def refuse_overflow(
-    name: str, weights: NDArray[np.int8], x: Affine, by: Multipliers, bias: NDArray[np.int32]
+    name: str, weights: NDArray[np.int8], x: Affine, by: Multipliers | None, bias: NDArray[np.int32]
 ) -> None:
     """The arithmetic shifts int32 sums left where a row's multiplier is larger than 1, and wraps. A trained model
-    is far from that; one that could get there would answer wrongly without a word. ValueError, of `name`."""
+    is far from that; one that could get there would answer wrongly without a word. ValueError, of `name`. No `by`:
+    the sums become float32."""
     of_weights = np.abs(weights.astype(np.int64)).sum(axis=1)
     if x.bits == 16:  # the C core has no room for sums that other weights could reach
         of_weights = np.full(len(weights), 127 * weights.shape[1])
     largest = of_weights * x.furthest + np.abs(bias.astype(np.int64))
-    over = np.flatnonzero(largest * 2.0 ** np.maximum(by.shift, 0) >= 2.0**31)
+    left = 0 if by is None else np.maximum(by.shift, 0)
+    over = np.flatnonzero(largest * 2.0**left >= 2.0**31)
     if over.size:
         raise ValueError(
             f"{name} row {over[0]}: weights or bias so large that int8 arithmetic could overflow, "

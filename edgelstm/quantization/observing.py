@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from edgelstm.covariance import MAX_COLUMNS, Covariance
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
+from edgelstm.quantization.mixed import has_integers
 from edgelstm.quantization.quantize import COLUMNS
 from edgelstm.quantization.tails import Tails
+from edgelstm.road import INPUT
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,11 @@ class Observer:
         self.model, self.road = model.name, model.road
         self.results = {at.name: Tails(1, frames // at.stride * at.result.size) for at in self.road}
         self.cells = {name: (0.0, 0.0) for name in model.measured if name != "x" and name not in self.results}
-        self._sums = {at.name: _Sums(at.layer.columns) for at in self.road if 0 < at.layer.columns <= MAX_COLUMNS}
+        self._sums = {
+            at.name: _Sums(at.layer.columns)
+            for at in self.road
+            if 0 < at.layer.columns <= MAX_COLUMNS and has_integers(at.layer)
+        }
 
     def see(self, run: Run) -> None:
         """ValueError, naming the layer, for a result that is not finite."""
@@ -52,12 +58,12 @@ class Observer:
                 self.cells[name] = min(low, float(values.min())), max(high, float(values.max()))
 
     def see_columns(self, run: Run) -> None:
-        x = run.x
+        results = {INPUT: run.x, **run.results}
         for at in self.road:
             if at.name in self._sums:
+                x = results[at.takes]
                 states = {part.letter: run.states[name] for name, part in at.parts}
                 self._sums[at.name].add(COLUMNS[at.layer.kind](at.layer, at, x, states))
-            x = run.results[at.name]
 
     def covariances(self) -> dict[str, Covariance]:
         return {name: sums.covariance() for name, sums in self._sums.items() if sums.rows}

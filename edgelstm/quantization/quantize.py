@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import Layer
 from edgelstm.layers.layer import Floats as FloatArray
-from edgelstm.model import Model, Normalize
+from edgelstm.model import Model, Normalize, Ranges
 from edgelstm.quantization import context, conv, dense, gru, lstm
 from edgelstm.quantization.affine import (
     Affine,
@@ -20,9 +20,12 @@ from edgelstm.quantization.affine import (
     affine_from_range,
     wide_affine_from_range,
 )
+from edgelstm.quantization.float_layers import FLOAT_KINDS, FloatLayer
 from edgelstm.quantization.layer import QuantizedLayer
+from edgelstm.quantization.mixed import Mixture, has_integers, mixture
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.rounding import Inputs
+from edgelstm.road import INPUT, Placed
 
 Floats = NDArray[np.float32]
 
@@ -60,8 +63,11 @@ TAKES_WIDE = {
 """Whether each kind of layer can take an input of 16 bits."""
 
 
-EXTRAS = ("h0", "c0")
+EXTRAS = ("of", "h0", "c0", "channels", "groups", "before", "after", "fill", "sign")
 """What layers may have beyond plain ones."""
+
+HELD = (*QUANTIZE, *FLOAT_KINDS)
+"""Kinds of layers that an int8 model may have: some of them in float32."""
 
 
 def check_holds(model: Model) -> None:
@@ -74,7 +80,7 @@ def check_holds(model: Model) -> None:
 def why_not_held(model: Model) -> str | None:
     """The layer of `model` that int8 does not hold, and what of it; None where it holds every one."""
     for at in model.road:
-        held, extras = at.layer.kind in QUANTIZE, [extra for extra in at.extras if extra not in EXTRAS]
+        held, extras = at.layer.kind in HELD, [extra for extra in at.extras if extra not in EXTRAS]
         if not held or extras:
             what = f"its {', '.join(map(repr, extras))}" if held else f"{at.layer.kind} layers"
             return f"{at.name}: int8 does not hold {what} yet"
@@ -82,39 +88,91 @@ def why_not_held(model: Model) -> str | None:
 
 
 def quantize(model: Model, granularity: Granularity = "per-row", input_codes: InputCodes = "int8") -> QuantizedModel:
-    """`model` in integers, which takes frames as int8 or int16. ValueError when it has no calibration ranges, and for
-    int16 where the first layer cannot take it."""
+    """`model` in integers, which takes frames as int8 or int16; as float32 where a layer in float32 reads them
+    (`mixed.py`). ValueError when it has no calibration ranges, and for int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
     check_holds(model)
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
-    factors = np.array(model.ranges.factors or [1.0] * model.features)
-    folds = bool(model.ranges.factors) and input_codes == "int8"
-    if input_codes == "int16":
-        _check_wide(model)
-        low, high = (end * factors.max() for end in model.ranges["x"])
-        first = wide_affine_from_range(low, high)
-        factors = np.ones(model.features)  # 16 bits need none, and columns that are alike lose less
-    else:
-        first = affine_from_range(*model.ranges["x"])
-    activation = first
-    first_product = next(at.name for at in model.road if at.layer.columns)
+    mixed = mixture(model.road)
+    factors, first = _input_affine(model, mixed, input_codes)
+    folded = _products_of_input(model)[0] if (factors != 1).any() else ""
+    known = {} if first is None else {INPUT: first}
     layers: list[QuantizedLayer] = []
     for at in model.road:
-        layer, found = at.layer, model.covariances.get(at.name)
-        inputs = None if found is None else Inputs.of(found)
-        if folds and at.name == first_product:
-            layer, inputs = _folded(layer, factors, inputs)
         try:
-            layers.append(QUANTIZE[layer.kind](layer, at, activation, model.ranges, granularity, inputs))
+            layers.append(_quantized(model, at, known, mixed, granularity, factors if at.name == folded else None))
         except ValueError as error:
             raise ValueError(f"model {model.name}: {at.name}: {error}") from None
-        activation = layers[-1].gives
-    for at, made in zip(model.road[:-1], layers):
-        made.check(f"model {model.name}: {at.name}")
+        gives = layers[-1].gives
+        if gives is not None and at.name in mixed.codes:
+            known[at.name] = gives
+    for at, made in zip(model.road, layers):
+        if at is not model.road[-1] or made.rounds:
+            made.check(f"model {model.name}: {at.name}")
     mean, scale, offset = _input_step(model.normalize, factors, first)
-    return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers))
+    return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers), first is None)
+
+
+def _input_affine(model: Model, mixed: Mixture, input_codes: InputCodes) -> tuple[NDArray[np.float64], Affine | None]:
+    """Factors of features, ones where none are folded into weights; and the affine of frames, None for float32."""
+    assert model.ranges is not None
+    given, ones = np.array(model.ranges.factors or [1.0] * model.features), np.ones(model.features)
+    if INPUT not in mixed.codes:
+        if input_codes == "int16":
+            raise ValueError(f"model {model.name}: takes frames as float32, expected no int16 input")
+        return ones, None
+    low, high = model.ranges["x"]
+    if input_codes == "int16":
+        _check_wide(model)
+        # 16 bits need no factors, and columns that are alike lose less
+        return ones, wide_affine_from_range(low * given.max(), high * given.max())
+    if len(_products_of_input(model)) > 1:  # columns of one alone could have the factors
+        return ones, affine_from_range(low * given.max(), high * given.max())
+    return given, affine_from_range(low, high)
+
+
+def _products_of_input(model: Model) -> list[str]:
+    """The layers whose weights meet frames that are codes, with but contexts before them."""
+    moved, products = {INPUT}, []
+    for at in model.road:
+        if at.takes in moved and has_integers(at.layer):
+            products.append(at.name)
+        elif at.takes in moved:
+            moved.add(at.name)
+    return products
+
+
+def _quantized(
+    model: Model,
+    at: Placed,
+    known: Mapping[str, Affine],
+    mixed: Mixture,
+    granularity: Granularity,
+    factors: NDArray[np.float64] | None,
+) -> QuantizedLayer:
+    """One layer; `known`: the affine of results that are codes; `factors`: of features, to fold into its weights."""
+    assert model.ranges is not None
+    if not has_integers(at.layer) and at.name not in mixed.codes:
+        return FloatLayer(at, gives_scores=at is model.road[-1])
+    layer, found = at.layer, model.covariances.get(at.name)
+    inputs = None if found is None else Inputs.of(found)
+    if factors is not None:
+        layer, inputs = _folded(layer, factors, inputs)
+    x = known[at.takes] if at.takes in mixed.codes else _border(model.ranges, at)
+    made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs)
+    gives_floats = at.name not in mixed.codes and at is not model.road[-1]
+    return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if has_integers(layer) else made
+
+
+def _border(ranges: Ranges, at: Placed) -> Affine:
+    """What a layer in integers makes of float32 results."""
+    low, high = ranges["x" if at.takes == INPUT else at.takes]
+    if at.takes == INPUT and ranges.factors:
+        low, high = low * max(ranges.factors), high * max(ranges.factors)
+    wide = at.layer.columns - at.result.channels * at.layer.recurrent <= MOST_WIDE_INPUTS
+    return wide_affine_from_range(low, high) if wide else affine_from_range(low, high)
 
 
 def _check_wide(model: Model) -> None:
@@ -145,8 +203,14 @@ def _folded(layer: Layer, factors: NDArray[np.float64], inputs: Inputs | None) -
     return folded, None if inputs is None else inputs.over(columns)
 
 
-def _input_step(normalize: Normalize, factors: NDArray[np.float64], x: Affine) -> tuple[Floats, Floats, Floats]:
-    """Normalization and quantization as one `(x - m)·a + z` per feature: m, a and z."""
+def _input_step(
+    normalize: Normalize, factors: NDArray[np.float64], x: Affine | None
+) -> tuple[Floats, Floats, Floats]:
+    """Normalization and quantization as one `(x - m)·a + z` per feature: m, a and z. Of float32 frames the first two
+    alone, z is 0."""
+    if x is None:
+        inverse = (1 / normalize.std.astype(np.float64)).astype(np.float32)
+        return normalize.mean.astype(np.float32), inverse, np.zeros_like(inverse)
     unit = normalize.std.astype(np.float64) * float(x.scale) * factors
     zero_points = np.full(unit.shape, x.zero_point, np.float32)
     return normalize.mean.astype(np.float32), (1 / unit).astype(np.float32), zero_points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,25 @@ class QuantizedModel:
     input_scale: NDArray[np.float32]  # (features,): 1 / (std * s_x)
     input_offset: NDArray[np.float32]  # (features,): z_x
     layers: tuple[QuantizedLayer, ...]  # as in `model.road`
+    float_input: bool = False  # frames are not quantized: `clip((x - input_mean) * input_scale, -1e6, 1e6)`
 
     @property
     def input(self) -> Affine:
-        """Of the quantized frame."""
-        return self.layers[0].input
+        """Of the quantized frame, where there is one: not with `float_input`."""
+        first = self.layers[0].takes
+        assert first is not None
+        return first
+
+    @property
+    def input_type(self) -> Literal["int8", "int16", "float32"]:
+        """Of the frame that the first layer takes."""
+        if self.float_input:
+            return "float32"
+        return "int8" if self.input.bits == 8 else "int16"
 
     @property
     def last(self) -> QuantizedDense:
-        """The layer whose results are the scores."""
+        """The layer whose results are the scores, where integers compute them: all but mixed models."""
         last = self.layers[-1]
         assert isinstance(last, QuantizedDense)
         return last

@@ -16,8 +16,18 @@ from numpy.typing import NDArray
 from edgelstm.forward import LONG, by_length
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Codes
-from edgelstm.quantization.layer import Int64, Walker
+from edgelstm.quantization.dense import QuantizedDense
+from edgelstm.quantization.exact import clamp
+from edgelstm.quantization.float_layers import FloatWalker
+from edgelstm.quantization.layer import Values, Walker
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.road import INPUT
+
+Taken = Codes | NDArray[np.float32]
+"""Frames as a model's first layer takes them."""
+
+MOST_NORMALIZED = 1e6
+"""Standard deviations that frames are held to, where they are float32."""
 
 
 def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> Codes:
@@ -28,15 +38,23 @@ def quantize_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> C
     return quantized.input.codes(np.rint(scaled))
 
 
+def taken_frames(quantized: QuantizedModel, frames: NDArray[np.float32]) -> Taken:
+    """Raw float32 frames (…, features) as the first layer takes them."""
+    if not quantized.float_input:
+        return quantize_frames(quantized, frames)
+    scaled = (frames.astype(np.float32) - quantized.input_mean) * quantized.input_scale
+    return clamp(scaled, -MOST_NORMALIZED, MOST_NORMALIZED)
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """Everything that a run computed, for one sequence of T frames. A layer that runs every s-th frame has T // s
     rows."""
 
-    x: Codes  # (T, features)
-    results: Mapping[str, NDArray[np.int8]]  # layer's name → (runs, values), but for the last
+    x: Taken  # (T, features)
+    results: Mapping[str, NDArray[Any]]  # layer's name → (runs, values), but for the last: int8 codes, or float32
     states: Mapping[str, NDArray[Any]]  # part's name (h0, c0, past0 …) → (runs, values), after each run
-    sums: NDArray[np.int32]  # (runs, outputs): the last layer's
+    sums: NDArray[np.int32]  # (runs, outputs): the last layer's; of one in float32 none
     scores: NDArray[np.float32]  # (runs, outputs)
 
 
@@ -52,42 +70,58 @@ class IntegerStream:
 
     def push(self, frames: NDArray[np.float32]) -> Trace:
         """Raw frames (T, features)."""
-        return self.push_quantized(quantize_frames(self.quantized, frames))
+        return self.push_quantized(taken_frames(self.quantized, frames))
 
     def scores(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (T // stride, outputs) of raw frames (T, features), computed `LONG` frames at a time."""
         parts = [frames[start : start + LONG] for start in range(0, len(frames), LONG)]
         return np.concatenate([self.push(part).scores for part in parts])
 
-    def push_quantized(self, x: Codes) -> Trace:
-        """Quantized frames (T, features)."""
+    def push_quantized(self, x: Taken) -> Trace:
+        """Frames (T, features) as the first layer takes them."""
         return _run(self.quantized, self._walkers, x[:, None])[0]
 
 
 def _walkers(quantized: QuantizedModel, batch: int) -> list[Walker]:
-    """One for each layer but the last, whose sums become scores."""
-    placed = zip(quantized.layers[:-1], quantized.model.road)
-    return [layer.walker(batch, at.source) for layer, at in placed]
+    """One for each layer, but the last where its sums become scores."""
+    placed = zip(quantized.layers, quantized.model.road)
+    return [layer.walker(batch, at.source) for layer, at in placed if layer is not quantized.layers[-1]]
 
 
-def _run(quantized: QuantizedModel, walkers: list[Walker], x: Codes) -> list[Trace]:
+def _run(quantized: QuantizedModel, walkers: list[Walker], x: Taken) -> list[Trace]:
     """x (T, batch, features) → one trace per row of the batch."""
-    flow: Int64 = x.astype(np.int64)
-    results: dict[str, NDArray[np.int8]] = {}
+    values: dict[str, Values] = {INPUT: x if quantized.float_input else x.astype(np.int64)}
     states: dict[str, NDArray[Any]] = {}
-    for at, walker in zip(quantized.model.road, walkers):
-        run = walker.run(flow)
-        flow = run.result
-        results[at.name] = flow.astype(np.int8)
+    road = quantized.model.road
+    for at, layer, walker in zip(road, quantized.layers, walkers):
+        flow = layer.entering(values[at.takes])
+        if isinstance(walker, FloatWalker) and at.joins:
+            run = walker.join(flow, values[at.joins])
+        else:
+            run = walker.run(flow)
+        values[at.name] = run.result
         states |= {name: run.states[part.letter] for name, part in at.parts}
-    sums = quantized.last.sums(flow).astype(np.int32)
-    scores = sums.astype(np.float32) * quantized.last.score_scales
+    sums, scores = _scores(quantized, values[road[-1].takes])
+    results = {
+        at.name: values[at.name] if layer.gives_floats else values[at.name].astype(np.int8)
+        for at, layer in zip(road[:-1], quantized.layers)
+    }
 
     def row(values: Mapping[str, NDArray[Any]], b: int) -> dict[str, NDArray[Any]]:
         return {name: value[:, b] for name, value in values.items()}
 
     batch = range(x.shape[1])
     return [Trace(x[:, b], row(results, b), row(states, b), sums[:, b], scores[:, b]) for b in batch]
+
+
+def _scores(quantized: QuantizedModel, before: Values) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The last layer's sums and scores, (runs, batch, outputs) each, from what it takes."""
+    last, at = quantized.layers[-1], quantized.model.road[-1]
+    if isinstance(last, QuantizedDense):
+        sums = last.sums(last.entering(before)).astype(np.int32)
+        return sums, sums.astype(np.float32) * last.score_scales
+    scores: NDArray[np.float32] = last.walker(before.shape[1], at.source).run(before).result
+    return np.empty((*scores.shape[:2], 0), np.int32), scores
 
 
 def traces(
@@ -98,11 +132,9 @@ def traces(
     Sequences of like length run side by side; shorter ones are padded behind their end, which they never see.
     """
     for places in by_length([len(sequence) for sequence in sequences], batch):
-        x = np.zeros(
-            (len(sequences[places[-1]]), len(places), quantized.model.features), f"i{quantized.input.bits // 8}"
-        )
+        x = np.zeros((len(sequences[places[-1]]), len(places), quantized.model.features), quantized.input_type)
         for row, place in enumerate(places):
-            x[: len(sequences[place]), row] = quantize_frames(quantized, sequences[place])
+            x[: len(sequences[place]), row] = taken_frames(quantized, sequences[place])
         for place, trace in zip(map(int, places), _run(quantized, _walkers(quantized, len(places)), x)):
             yield place, _up_to(trace, quantized.model, len(sequences[place]))
 

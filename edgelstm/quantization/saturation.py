@@ -28,15 +28,16 @@ def saturation(quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32
     at_end: dict[str, int] = {}
     values: dict[str, int] = {}
 
-    def count(name: str, codes: NDArray[np.integer[Any]], low: int | None, high: int | None) -> None:
+    def count(name: str, codes: NDArray[Any], low: int | None, high: int | None) -> None:
         ends = sum(int((codes == end).sum()) for end in (low, high) if end is not None)
         at_end[name] = at_end.get(name, 0) + ends
         values[name] = values.get(name, 0) + codes.size
 
     for _, trace in reference.traces(quantized, sequences, BATCH):
-        count("x", trace.x, *_ends(quantized.input))
+        if not quantized.float_input:
+            count("x", trace.x, *_ends(quantized.input))
         for at, layer in zip(quantized.model.road[:-1], quantized.layers):
-            if at.layer.columns:
+            if at.layer.columns and layer.gives is not None and not layer.gives_floats:
                 count(at.name, trace.results[at.name], *_ends(layer.gives))
             for name, part in at.parts:
                 if part.letter in at.layer.measured:

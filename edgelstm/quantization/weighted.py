@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.layers.layer import Activation
 from edgelstm.quantization.affine import Affine
-from edgelstm.quantization.layer import QuantizedLayer
+from edgelstm.quantization.fixed_point import clip8
+from edgelstm.quantization.layer import Int64, QuantizedLayer, Values
 from edgelstm.quantization.matrix import (
     Multipliers,
     gate_multipliers,
@@ -24,10 +26,18 @@ class WeightedLayer(QuantizedLayer):
     W: NDArray[np.int8]  # (rows, n)
     bias: NDArray[np.int32]  # (rows,), in units of input.scale * W_scale
     W_scale: NDArray[np.float32]  # (rows,)
+    input: Affine
 
     @property
     def inputs(self) -> int:
         return int(self.W.shape[1])
+
+    @property
+    def takes(self) -> Affine:
+        return self.input
+
+    def entering(self, x: Values) -> Values:
+        return self.input.rounded(x) if self.rounds else x
 
     @property
     def real_bias(self) -> NDArray[np.float32]:
@@ -58,7 +68,21 @@ class DenseProduct(WeightedLayer):
         return self.output
 
     def check(self, name: str) -> None:
-        refuse_overflow(name, self.W, self.input, self.multipliers, self.bias)
+        refuse_overflow(name, self.W, self.input, None if self.gives_floats else self.multipliers, self.bias)
+
+    @property
+    def score_scales(self) -> NDArray[np.float32]:
+        """(outputs,) float32 factors from int32 sums to real numbers: scores, or results in float32."""
+        scales: NDArray[np.float32] = self.input.scale * self.W_scale
+        return scales
+
+    def finished(self, sums: Int64, activation: Activation) -> Values:
+        """int32 sums (…, outputs) as results, after the activation: codes, or float32."""
+        if self.gives_floats:
+            reals = sums.astype(np.float32) * self.score_scales
+            return np.where(reals > 0, reals, np.float32(0)) if activation == "relu" else reals
+        codes = clip8(self.multipliers.apply(sums) + self.output.zero_point)
+        return np.maximum(codes, self.output.zero_point) if activation == "relu" else codes
 
 
 class GatedLayer(WeightedLayer):
@@ -80,6 +104,10 @@ class GatedLayer(WeightedLayer):
     @property
     def gives(self) -> Affine:
         return self.hidden
+
+    def leaving(self, codes: Int64) -> Values:
+        """Codes of h as what the layer gives."""
+        return self.hidden.reals(codes) if self.gives_floats else codes
 
     def check(self, name: str) -> None:
         by_x, by_h = gate_multipliers(self.W_scale, self.input), gate_multipliers(self.R_scale, self.hidden)

@@ -10,6 +10,7 @@ from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace, integer_trace, states_seen
 from edgelstm.export.parity.run import Run
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.reference import taken_frames
 
 
 class Int8(Arithmetic):
@@ -20,7 +21,9 @@ class Int8(Arithmetic):
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         quantized = self.quantized
-        trace = integer_trace(quantized, codes_of(run, sequence, quantized, ledger))
+        shown = run.codes is not None
+        taken = codes_of(run, sequence, quantized, ledger) if shown else taken_frames(quantized, sequence)
+        trace = integer_trace(quantized, taken)
         expected = states_seen(quantized.model, trace, run.states)
         for name, found in run.states.items():
             ledger.exact(f"{name}, integers", found, expected[name])

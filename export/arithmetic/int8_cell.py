@@ -40,6 +40,7 @@ from edgelstm.export.parity.run import Run
 from edgelstm.layers.layer import sigmoid
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.affine import Codes
+from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.road import Placed
@@ -170,7 +171,8 @@ class _Product(Twin):
 
 
 def _context(at: Placed, layer: QuantizedLayer, _: Ranges | None) -> Twin:
-    return ContextTwin(at.layer, at.source.size, layer.input)  # type: ignore[arg-type]  # a context's place
+    assert isinstance(layer, QuantizedContext)
+    return ContextTwin(layer.layer, at.source.size, layer.input)
 
 
 _TWINS: dict[str, Callable[..., Twin]] = {

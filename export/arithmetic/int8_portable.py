@@ -42,6 +42,7 @@ from edgelstm.layers import GRU, LSTM, Conv, Dense
 from edgelstm.layers.layer import sigmoid
 from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
 from edgelstm.quantization.affine import Codes
+from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.reference import quantize_frames
 from edgelstm.road import Placed
@@ -203,7 +204,8 @@ class _Product(Twin):
 
 
 def _context(at: Placed, layer: QuantizedLayer) -> Twin:
-    return ContextTwin(at.layer, at.source.size, layer.input)  # type: ignore[arg-type]  # a context's place
+    assert isinstance(layer, QuantizedContext)
+    return ContextTwin(layer.layer, at.source.size, layer.input)
 
 
 _TWINS: dict[str, Callable[..., Twin]] = {

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.model import Model
 from edgelstm.quantization import reference
-from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.saturation import saturation
 
@@ -28,9 +27,10 @@ def float_trace(model: Model, sequence: NDArray[np.float32], dtype: Any = np.flo
     return _float_trace(model, np.ascontiguousarray(sequence, np.float32).tobytes(), np.dtype(dtype))
 
 
-def integer_trace(quantized: QuantizedModel, codes: Codes) -> reference.Trace:
-    """The integer reference from its initial state over quantized frames (T, features). Not to be written into."""
-    return _integer_trace(quantized, np.ascontiguousarray(codes, _dtype(quantized)).tobytes())
+def integer_trace(quantized: QuantizedModel, taken: reference.Taken) -> reference.Trace:
+    """The integer reference from its initial state over frames (T, features) as the first layer takes them. Not to be
+    written into."""
+    return _integer_trace(quantized, np.ascontiguousarray(taken, _dtype(quantized)).tobytes())
 
 
 def states_seen(
@@ -66,7 +66,7 @@ def _float_trace(model: Model, frames: bytes, dtype: np.dtype[Any]) -> forward.T
 
 
 def _dtype(quantized: QuantizedModel) -> np.dtype[Any]:
-    return np.dtype(f"i{quantized.input.bits // 8}")
+    return np.dtype(quantized.input_type)
 
 
 @lru_cache(KEPT)

@@ -26,14 +26,16 @@ def activation(name: str, shape: tuple[int, ...], affine: Affine) -> Tensor:
 def check_integers(quantized: QuantizedModel) -> None:
     """Raise ValueError for integers and scales that engines load and compute wrongly with."""
     one_scale = quantized.granularity == "per-gate"
-    flow = quantized.input
+    flow: Affine | None = quantized.input
     for at, layer in zip(quantized.model.road, quantized.layers):
         for matrix, weights, scale in _matrices(layer):
             groups = _GATES.get(at.layer.kind, 1) if one_scale else len(scale)
             _check_weights(f"{at.name}: {matrix}", weights, scale, groups)
-        _check_flow(at.name, flow, layer.input)
+        assert flow is not None
+        assert layer.takes is not None
+        _check_flow(at.name, flow, layer.takes)
         flow = layer.gives
-    check_affine("scores", flow)
+    check_affine("scores", quantized.last.gives)
     refuse_score_overflow(quantized)
 
 

@@ -59,8 +59,8 @@ static layer layer_of(uint32_t inputs, uint32_t outputs, uint32_t gates, uint32_
 
 static el_matrix matrix_of(const layer *of) {
     const el_lstm *lstm = &of->lstm;
-    return (el_matrix){lstm->weights, lstm->rows, lstm->columns_w, lstm->groups,
-                       lstm->input_zero_point};
+    return (el_matrix){lstm->weights,   lstm->rows,   lstm->columns_w,
+                       lstm->columns_w, lstm->groups, lstm->input_zero_point};
 }
 
 static void find_no_overflow(layer *of) {

@@ -22,7 +22,7 @@ static void test_product(const el_kernels *kernels, uint32_t groups, uint32_t in
     static int16_t x[512];
     uint32_t columns = (inputs + 7) / 8 * 8;
     el_model model = {.kernels = kernels};
-    el_matrix matrix = {weights, rows, columns, groups, 0};
+    el_matrix matrix = {weights, rows, columns, inputs, groups, 0};
     int64_t wanted[MOST_ROWS] = {0};
     memset(weights, 0, sizeof weights);
     memset(rows, 0, sizeof rows);

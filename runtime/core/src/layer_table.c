@@ -4,6 +4,8 @@
 #include "layers/matrix.h"
 #include "model_open.h"
 
+#include <string.h>
+
 /* Offsets of fields in an entry. */
 enum {
     L_KIND = 0,
@@ -13,20 +15,30 @@ enum {
     L_RESULT_ROWS = 16,
     L_CHANNELS = 20,
     L_RESULT = 24,
-    L_ZERO = 28,
+    L_ARITHMETIC = 28,
     L_WEIGHTS = 32,
     L_ROWS = 40,
     L_RECURRENT = 48,
     L_RECURRENT_ROWS = 56,
     L_INPUT_ZERO_POINT = 64,
     L_OUTPUT_ZERO_POINT = 68,
-    L_OUTPUT_SCALE = 72, /* tells codes as real numbers; not needed to compute */
+    L_OUTPUT_SCALE = 72, /* tells codes as real numbers */
     L_MULTIPLIER = 76,
     L_SHIFT = 80,
     L_OWN = 84,
     L_FURTHER = 96,
     L_MORE_OWN = 104
 };
+
+/* Bits at L_ARITHMETIC, all 0 in float32 files and where an int8 file has integers alone. */
+enum {
+    GIVES_FLOATS = 1,
+    ROUNDS_TO_8 = 2, /* makes codes of a source in float32, own[INVERSE] of a unit, */
+    ROUNDS_TO_16 = 4,
+    IN_FLOATS = 8 /* no integers compute it */
+};
+#define INVERSE 7
+#define MOST_INVERSE 3e38f
 
 #define FIRST_OWN 3 /* fields at L_OWN; the others are at L_MORE_OWN */
 
@@ -45,6 +57,7 @@ static el_entry read_entry(const uint8_t *at, size_t file_size) {
         .recurrent_rows = tensor(at + L_RECURRENT_ROWS),
         .input_zero_point = el_i32(at + L_INPUT_ZERO_POINT),
         .output_zero_point = el_i32(at + L_OUTPUT_ZERO_POINT),
+        .output_scale = el_f32(at + L_OUTPUT_SCALE),
         .multiplier = el_i32(at + L_MULTIPLIER),
         .shift = el_i32(at + L_SHIFT),
         .further = tensor(at + L_FURTHER),
@@ -56,11 +69,11 @@ static el_entry read_entry(const uint8_t *at, size_t file_size) {
 }
 
 /* What this kind has no use for is 0. */
-static bool is_of_kind(const el_model *model, const el_layer_type *type, const el_entry *entry) {
+static bool is_of_kind(const el_layer_type *type, const el_entry *entry, bool rounds) {
     uint32_t used = type->own_fields > FIRST_OWN ? type->own_fields : FIRST_OWN;
-    bool valid = !type->is_float || !el_is_int8(model);
+    bool valid = true;
     for (uint32_t n = used; n < EL_OWN; n++)
-        valid = valid && entry->own[n] == 0;
+        valid = valid && (entry->own[n] == 0 || (rounds && n == INVERSE));
     return valid && (entry->further.size == 0 || type->may_go_further);
 }
 
@@ -81,6 +94,63 @@ static uint32_t stride_of(const el_model *model, uint32_t source) {
     return source == 0 ? 1 : model->layers[source - 1].stride;
 }
 
+static bool gives_floats(const el_model *model, uint32_t source) {
+    return source == 0 ? model->float_input : model->layers[source - 1].gives_floats;
+}
+
+/* The factor that a layer rounds by: 0 where the field holds none. */
+static float read_inverse(const el_entry *entry) {
+    float inverse;
+    memcpy(&inverse, &entry->own[INVERSE], sizeof inverse);
+    return inverse > 0 && inverse <= MOST_INVERSE ? inverse : 0;
+}
+
+/* In which numbers a layer of an int8 file computes, and what it does between them: its sources are
+ * known, and its type. */
+static el_status read_mixture(const el_model *model, el_layer *layer, const el_entry *entry,
+                              uint32_t bits) {
+    const el_layer_type *type = layer->type;
+    bool floats = gives_floats(model, layer->source);
+    if (layer->other != 0 && gives_floats(model, layer->other - 1) != floats)
+        return EL_ERROR_FIELD;
+    layer->gives_floats = (bits & GIVES_FLOATS) != 0;
+    layer->int8 = (bits & IN_FLOATS) == 0;
+    if (!layer->int8)
+        return (type->is_float || type->may_be_float) && floats &&
+                       bits == (IN_FLOATS | GIVES_FLOATS)
+                   ? EL_OK
+                   : EL_ERROR_FIELD;
+    if (type->only_moves)
+        return bits == (floats ? GIVES_FLOATS : 0u) ? EL_OK : EL_ERROR_FIELD;
+    uint32_t rounding = bits & (ROUNDS_TO_8 | ROUNDS_TO_16);
+    if (type->is_float || bits > 7 || rounding == (ROUNDS_TO_8 | ROUNDS_TO_16) ||
+        (rounding != 0) != floats || (layer->gives_floats && layer->gives_scores))
+        return EL_ERROR_FIELD;
+    layer->rounds = floats;
+    layer->wide = rounding == ROUNDS_TO_16 || layer->wide;
+    if (layer->rounds && (layer->inverse = read_inverse(entry)) == 0)
+        return EL_ERROR_FIELD;
+    layer->scale = entry->output_scale;
+    return EL_OK;
+}
+
+static el_status read_arithmetic(const el_model *model, el_layer *layer, const el_entry *entry,
+                                 uint32_t bits) {
+    layer->wide = layer->source == 0 && model->wide_input;
+    layer->input_zero_point = entry->input_zero_point;
+    layer->zero_point = entry->output_zero_point;
+    if (el_is_int8(model)) {
+        el_status status = read_mixture(model, layer, entry, bits);
+        if (status != EL_OK)
+            return status;
+    } else {
+        layer->gives_floats = true;
+        if (bits != 0)
+            return EL_ERROR_FIELD;
+    }
+    return layer->wide && !layer->type->may_be_wide ? EL_ERROR_FIELD : EL_OK;
+}
+
 /* Every layer reads the input or one before it; two where its kind joins them, which come as often.
  */
 static el_status read_source(el_model *model, uint32_t index, uint32_t source, uint32_t other) {
@@ -93,9 +163,6 @@ static el_status read_source(el_model *model, uint32_t index, uint32_t source, u
     layer->stride = layer->period;
     if (other != 0 && stride_of(model, other - 1) != layer->period)
         return EL_ERROR_FIELD;
-    layer->wide = source == 0 && model->wide_input;
-    if (layer->wide && !layer->type->may_be_wide)
-        return EL_ERROR_FIELD;
     el_shape shape = el_source_shape(model, layer);
     layer->inputs = shape.rows * shape.channels;
     return EL_OK;
@@ -103,7 +170,7 @@ static el_status read_source(el_model *model, uint32_t index, uint32_t source, u
 
 /* A result that is no state: its place among the results, which holds whole lines of 64 bytes. */
 static el_status read_place(const el_model *model, el_layer *layer, uint32_t offset) {
-    uint64_t size = el_align((uint64_t)layer->rows * layer->channels * el_value_size(model));
+    uint64_t size = el_align((uint64_t)layer->rows * layer->channels * el_given_size(layer));
     if (layer->keeps_result || layer->gives_scores)
         return offset == 0 ? EL_OK : EL_ERROR_FIELD;
     if (offset % EL_ALIGNMENT != 0 || offset + size > model->results_size)
@@ -117,8 +184,11 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
     el_layer *layer = &model->layers[index];
     el_entry entry = read_entry(at, file_size);
     layer->type = el_layer_type_of(el_u32(at + L_KIND));
-    if (layer->type == NULL || entry.activation > 1 || el_u32(at + L_ZERO) != 0 ||
-        !is_of_kind(model, layer->type, &entry) || !is_plausible(model, &entry))
+#ifdef EL_NO_FLOAT32
+    if (el_u32(at + L_ARITHMETIC) != 0)
+        return EL_ERROR_PRECISION;
+#endif
+    if (layer->type == NULL || entry.activation > 1 || !is_plausible(model, &entry))
         return EL_ERROR_FIELD;
     layer->rows = el_u32(at + L_RESULT_ROWS);
     layer->channels = el_u32(at + L_CHANNELS);
@@ -131,11 +201,15 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
         return status;
     layer->relu = entry.activation == 1;
     layer->gives_scores = index + 1 == model->n_layers;
-    layer->zero_point = entry.output_zero_point;
     layer->weights_size = entry.weights.size + entry.row_records.size + entry.recurrent.size +
                           entry.recurrent_rows.size + entry.further.size;
     if (layer->gives_scores && (!layer->type->may_give_scores || layer->relu || layer->rows != 1 ||
                                 layer->channels != model->outputs))
+        return EL_ERROR_FIELD;
+    status = read_arithmetic(model, layer, &entry, el_u32(at + L_ARITHMETIC));
+    if (status != EL_OK)
+        return status;
+    if (!is_of_kind(layer->type, &entry, layer->rounds))
         return EL_ERROR_FIELD;
     status = layer->type->check(model, layer, &entry);
     return status == EL_OK ? read_place(model, layer, entry.result) : status;
@@ -164,7 +238,7 @@ static life life_of(const el_model *model, uint32_t index) {
         if (layer->keeps_result || layer->gives_scores)
             return (life){0};
         start = layer->y_offset;
-        size = (uint64_t)layer->rows * layer->channels * el_value_size(model);
+        size = (uint64_t)layer->rows * layer->channels * el_given_size(layer);
     }
     return (life){index, last_reader(model, index), start, start + el_align(size)};
 }
@@ -194,7 +268,7 @@ static bool feed_head(el_model *model, uint32_t head, uint32_t source) {
         return false;
     el_layer *layer = &model->layers[source - 1];
     layer->feeds_head = true;
-    return layer->keeps_result || (layer->type->recall != NULL && el_is_int8(model));
+    return layer->keeps_result || (layer->type->recall != NULL && el_has_int8(layer));
 }
 
 /* Behind the last layer that has a state, layers run only where scores are wanted; then they are

@@ -21,6 +21,16 @@ static uint64_t most_work(const el_model *model) {
     return most;
 }
 
+static uint64_t most_codes(const el_model *model) {
+    uint64_t most = 0;
+    for (uint32_t n = 0; n < model->n_layers; n++) {
+        const el_layer *layer = &model->layers[n];
+        uint64_t codes = el_rounds(layer) ? (uint64_t)layer->inputs * el_taken_size(layer) : 0;
+        most = codes > most ? codes : most;
+    }
+    return most;
+}
+
 /* Where each layer reads and writes. */
 static void place_results(el_model *model) {
     model->flow_offset = model->results_offset + model->input_place;
@@ -30,6 +40,9 @@ static void place_results(el_model *model) {
             layer->source == 0 ? model->flow_offset : model->layers[layer->source - 1].y_offset;
         layer->other_offset =
             layer->other <= 1 ? model->flow_offset : model->layers[layer->other - 2].y_offset;
+        layer->from_offset = layer->x_offset;
+        if (el_rounds(layer))
+            layer->x_offset = model->codes_offset;
         if (layer->gives_scores)
             layer->y_offset = model->work_offset;
         else if (layer->keeps_result)
@@ -51,6 +64,7 @@ el_status el_lay_out_stream(el_model *model) {
         model->layers_parts++;
     }
     model->results_offset = take(&total, model->results_size);
+    model->codes_offset = take(&total, most_codes(model));
     model->work_offset = take(&total, most_work(model));
     if (total > EL_MAX_STREAM_SIZE)
         return EL_ERROR_LIMIT;

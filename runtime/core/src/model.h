@@ -80,16 +80,23 @@ typedef struct el_layer {
     uint32_t channels;     /* and their width */
     uint32_t period;       /* frames between two results of the source: it takes each of them */
     uint32_t stride;       /* frames between two results of its own */
-    uint32_t x_offset;     /* in a stream: the source's result, */
+    uint32_t x_offset;     /* in a stream: the source's result, or codes of it, */
     uint32_t other_offset; /* and the other one's */
+    uint32_t from_offset;  /* where it rounds: the source's result */
     uint32_t y_offset;     /* in a stream: the result */
     uint32_t part_offset[EL_MAX_PARTS]; /* in a stream: the state */
     uint32_t weights_size;              /* bytes in the file, row records included */
+    int32_t input_zero_point;           /* of the codes that it takes */
     int32_t zero_point;                 /* of the result */
+    float inverse;                      /* where it rounds: codes of a unit of its source */
+    float scale;                        /* a recurrent one of integers that gives floats: of h */
+    bool int8;                          /* computes in integers: see el_has_int8 */
+    bool rounds;                        /* makes codes of a source in float32 */
+    bool gives_floats;                  /* the result is float32, and no scores */
     bool relu;
     bool gives_scores; /* the last layer: its results are float32 scores */
     bool keeps_result; /* the result is the first part of the state */
-    bool wide;         /* reads the input in 16 bits */
+    bool wide;         /* takes codes of 16 bits */
     bool feeds_head;   /* a layer behind the last one with a state reads the result */
     uint64_t macs;     /* multiply-accumulates of one run */
     el_recurrence recurrence;
@@ -131,7 +138,8 @@ struct el_model {
     float sample_rate;
     uint32_t metadata_offset;
     uint32_t metadata_size;
-    bool wide_input;           /* int8: the normalized input has 16 bits */
+    bool wide_input;           /* int8: the normalized input has 16 bits, */
+    bool float_input;          /* or is float32, as in float32 files */
     const float *input_mean;   /* int8: (x - mean)·scale + offset; float32: (x - offset)·scale */
     const float *input_scale;  /* each (features,) */
     const float *input_offset; /* no mean in float32 files, nor in int8 ones that have zeros */
@@ -141,7 +149,8 @@ struct el_model {
      * that all others lie where they do whatever a stream's answers are. */
     uint32_t flow_offset; /* the normalized input */
     uint32_t results_offset;
-    uint32_t work_offset; /* what a layer needs while it runs; then the scores */
+    uint32_t codes_offset; /* what the layer that runs has rounded */
+    uint32_t work_offset;  /* what a layer needs while it runs; then the scores */
     uint32_t sums_offset;
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
@@ -172,14 +181,52 @@ static inline bool el_is_int8(const el_model *model) {
 #endif
 }
 
-/* Bytes of an activation. */
-static inline uint32_t el_value_size(const el_model *model) {
-    return el_is_int8(model) ? 1u : (uint32_t)sizeof(float);
+/* Whether the layer's weights are int8, and its sums integers. */
+static inline bool el_has_int8(const el_layer *layer) {
+#ifdef EL_NO_FLOAT32
+    (void)layer;
+    return true;
+#else
+    return layer->int8;
+#endif
 }
 
-/* Bytes of a value of the normalized input. */
+static inline bool el_gives_floats(const el_layer *layer) {
+#ifdef EL_NO_FLOAT32
+    (void)layer;
+    return false;
+#else
+    return layer->gives_floats;
+#endif
+}
+
+static inline bool el_rounds(const el_layer *layer) {
+#ifdef EL_NO_FLOAT32
+    (void)layer;
+    return false;
+#else
+    return layer->rounds;
+#endif
+}
+
+/* Bytes of a weight, */
+static inline uint32_t el_weight_size(const el_layer *layer) {
+    return el_has_int8(layer) ? 1u : (uint32_t)sizeof(float);
+}
+
+/* of a value that the layer's arithmetic takes, */
+static inline uint32_t el_taken_size(const el_layer *layer) {
+    return el_has_int8(layer) ? (layer->wide ? 2u : 1u) : (uint32_t)sizeof(float);
+}
+
+/* of one of its result, */
+static inline uint32_t el_given_size(const el_layer *layer) {
+    return el_gives_floats(layer) ? (uint32_t)sizeof(float) : 1u;
+}
+
+/* and of one of the normalized input. */
 static inline uint32_t el_input_size(const el_model *model) {
-    return model->wide_input ? (uint32_t)sizeof(int16_t) : el_value_size(model);
+    return model->wide_input ? 2u : model->float_input ? (uint32_t)sizeof(float) : 1u;
 }
 
 static inline uint32_t el_round_up(uint32_t value, uint32_t multiple) {

@@ -59,7 +59,7 @@ el_status el_model_layer(const el_model *model, size_t index, el_layer_info *inf
     };
     if (!layer->keeps_result && !layer->gives_scores)
         info->scratch_size =
-            el_align((uint64_t)layer->rows * layer->channels * el_value_size(model));
+            el_align((uint64_t)layer->rows * layer->channels * el_given_size(layer));
     return EL_OK;
 }
 

@@ -36,6 +36,9 @@ enum {
     H_RESERVED = 104
 };
 
+/* What H_WIDE says of an int8 file. */
+enum { WIDE_INPUT = 1, FLOAT_INPUT = 2 };
+
 #define MAX_FILE_SIZE 0x7FFFFFFFu
 #define MAX_RESULTS_SIZE (UINT32_C(1) << 30)
 
@@ -59,13 +62,13 @@ static el_status check_start(const uint8_t *file, size_t size, unsigned flags) {
 }
 
 static el_status check_header(const el_model *model, size_t memory_size, size_t size) {
-    if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? 1u : 0u))
+    if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? FLOAT_INPUT : 0u))
         return EL_ERROR_FIELD;
     if (model->precision > EL_INT8 || model->activation > EL_SIGMOID ||
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
 #ifdef EL_NO_FLOAT32
-    if (model->precision != EL_INT8)
+    if (model->precision != EL_INT8 || model->float_input)
         return EL_ERROR_PRECISION;
 #endif
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||
@@ -98,7 +101,9 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     model->sample_rate = el_f32(file + H_SAMPLE_RATE);
     model->results_size = el_u32(file + H_RESULTS_SIZE);
     model->input_place = el_u32(file + H_INPUT_PLACE);
-    model->wide_input = el_u32(file + H_WIDE) == 1;
+    uint32_t input = el_u32(file + H_WIDE);
+    model->wide_input = input == WIDE_INPUT;
+    model->float_input = input == FLOAT_INPUT || model->precision != EL_INT8;
     memcpy(model->identity, file + H_IDENTITY, EL_IDENTITY_SIZE);
     el_status status = check_header(model, memory_size, size);
     if (status == EL_OK)
@@ -128,8 +133,8 @@ static el_status read_input(el_model *model, size_t size) {
     model->input_offset = model->input_scale + model->features;
     if (mean == 0)
         return model->wide_input ? EL_ERROR_FIELD : EL_OK;
-    return el_is_int8(model) ? read_floats(model, size, mean, model->features, &model->input_mean)
-                             : EL_ERROR_FIELD;
+    return model->float_input ? EL_ERROR_FIELD
+                              : read_floats(model, size, mean, model->features, &model->input_mean);
 }
 
 static el_status read_metadata(el_model *model, size_t size) {

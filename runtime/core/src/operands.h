@@ -39,6 +39,7 @@ typedef struct el_matrix {
     const void *weights; /* int8_t or float, in blocks */
     const void *rows;    /* el_rows of each block, or float biases */
     uint32_t columns;    /* padded for int8 */
+    uint32_t used;       /* of them, without padding */
     uint32_t groups;
     int32_t zero_point; /* of what it is multiplied with */
 } el_matrix;

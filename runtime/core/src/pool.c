@@ -62,11 +62,11 @@ static bool has_frame(const uint8_t *mask, size_t index) {
 
 static void step_layer(const el_turn *turn, const el_layer *layer) {
     const el_stream *stream;
-    if (layer->type->step_together != NULL)
+    if (layer->type->step_together != NULL && !el_rounds(layer))
         layer->type->step_together(turn, layer);
     else
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
-            layer->type->step(stream, layer);
+            el_layer_step(stream, layer);
 }
 
 static el_status check_push(el_pool *pool, const float *frames, const uint8_t *mask,

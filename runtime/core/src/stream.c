@@ -103,6 +103,15 @@ static void read_wide(const el_model *model, const float *restrict frame, int16_
     }
 }
 
+static bool has_float_input(const el_model *model) {
+#ifdef EL_NO_FLOAT32
+    (void)model;
+    return false;
+#else
+    return model->float_input;
+#endif
+}
+
 static void read_input(const el_stream *stream, const float *frame) {
     const el_model *model = stream->model;
     void *flow = el_stream_part(stream, model->flow_offset);
@@ -110,7 +119,7 @@ static void read_input(const el_stream *stream, const float *frame) {
         read_wide(model, frame, flow);
         return;
     }
-    if (el_is_int8(model)) {
+    if (!has_float_input(model)) {
         read_codes(model, frame, flow);
         return;
     }
@@ -131,7 +140,7 @@ static void step_layers(const el_stream *stream) {
     for (uint32_t n = 0; n < model->head; n++) {
         const el_layer *layer = &model->layers[n];
         if (el_layer_is_due(layer, stream->frames))
-            layer->type->step(stream, layer);
+            el_layer_step(stream, layer);
     }
 }
 
@@ -139,7 +148,7 @@ static void step_layers(const el_stream *stream) {
 static const float *run_head(const el_stream *stream) {
     const el_model *model = stream->model;
     for (uint32_t n = model->head; n < model->n_layers; n++)
-        model->layers[n].type->step(stream, &model->layers[n]);
+        el_layer_step(stream, &model->layers[n]);
     return el_stream_part(stream, model->work_offset);
 }
 

@@ -74,15 +74,31 @@ def test_without_a_name_it_lies_beside(folder: Path) -> None:
     assert "--output net.npz: the same file as net.npz, which is read" in ended.err
 
 
-def test_what_int8_does_not_hold_leaves_as_float32_with_a_proof(folder: Path) -> None:
+def test_layers_that_stay_in_float32_leave_between_those_of_integers(folder: Path) -> None:
     ended = run("import", "net.pt", "--layers", "rnn,tanh,fc,softmax", "--stream", "-o", "tanh.npz")
     assert ended.code == 0, ended
-    assert ended.out.splitlines()[-1] == "Next: edgelstm export tanh.npz --precision float32 --data recordings"
-    direct = run("export", "tanh.npz", "--precision", "float32", "--data", "data.npz", "-o", "a.elstm", "--json")
-    assert direct.code == 0, direct
-    ended = run("calibrate", "tanh.npz", "data.npz", "-o", "kept.npz")
+    assert ended.out.splitlines()[-1] == "Next: edgelstm calibrate tanh.npz recordings"
+    ended = run("calibrate", "tanh.npz", "data.npz", "-o", "mixed.npz")
     assert ended.code == 0, ended
-    assert "activation0: int8 does not hold activation layers" in " ".join(ended.err.split())
+    for name in ("mixed.elstm", "mixed.c"):
+        ended = run("export", "mixed.npz", "--format", name.split(".")[1], "-o", name, "--json")
+        assert ended.code == 0, ended
+        assert json.loads(ended.out)[0]["proof"]["passed"]
+    assert run("verify", "mixed.elstm", "--against", "mixed.npz").code == 0
+    refused = run("export", "mixed.npz", "--format", "onnx")
+    assert refused.code == 1
+    assert refused.err.startswith("edgelstm: mixed.npz: onnx ")
+    assert "no activation layer (activation0)" in " ".join(refused.err.split())
+
+
+def test_what_int8_does_not_hold_leaves_as_float32_with_a_proof(folder: Path) -> None:
+    plain = load_model("net.npz")
+    save_model(replace(plain, layers=(replace(plain.layers[0], gate="hard_sigmoid"), *plain.layers[1:])), "hard.npz")
+    direct = run("export", "hard.npz", "--precision", "float32", "--data", "data.npz", "-o", "a.elstm", "--json")
+    assert direct.code == 0, direct
+    ended = run("calibrate", "hard.npz", "data.npz", "-o", "kept.npz")
+    assert ended.code == 0, ended
+    assert "lstm0: int8 does not hold its 'gate'" in " ".join(ended.err.split())
     assert ended.out.splitlines()[-1] == "Next: edgelstm export kept.npz --precision float32"
     kept = run("export", "kept.npz", "--precision", "float32", "-o", "b.elstm", "--json")
     assert kept.code == 0, kept
@@ -91,7 +107,7 @@ def test_what_int8_does_not_hold_leaves_as_float32_with_a_proof(folder: Path) ->
         assert proof["agrees"]["data"] == "unseen"
     refused = run("export", "kept.npz", "-o", "c.elstm")
     assert refused.code == 1
-    assert refused.err.startswith("edgelstm: kept.npz: elstm int8 holds no activation layer"), refused.err
+    assert refused.err.startswith("edgelstm: kept.npz: elstm int8 holds no lstm layer with 'gate'"), refused.err
 
 
 def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:

@@ -19,7 +19,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     if (layer->rows != layer->context.rows ||
         (uint64_t)layer->channels * brought != layer->inputs || entry->activation != 0 ||
         entry->result != 0 || entry->multiplier != 0 || entry->shift != 0 ||
-        entry->input_zero_point != entry->output_zero_point || entry->weights.size != 0 ||
+        entry->input_zero_point != entry->output_zero_point ||
+        (el_gives_floats(layer) && entry->input_zero_point != 0) || entry->weights.size != 0 ||
         entry->row_records.size != 0 || entry->recurrent.size != 0 ||
         entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
@@ -29,8 +30,9 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    (void)model;
     out[0] = (el_part){.name = "past",
-                       .dtype = el_is_int8(model) ? EL_DTYPE_INT8 : EL_DTYPE_FLOAT32,
+                       .dtype = el_gives_floats(layer) ? EL_DTYPE_FLOAT32 : EL_DTYPE_INT8,
                        .rows = layer->rows,
                        .channels = layer->channels,
                        .padded = layer->rows * layer->channels,
@@ -55,7 +57,7 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
  * they become the newest of `past`. */
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_context *context = &layer->context;
-    size_t row = (size_t)layer->channels * el_value_size(stream->model);
+    size_t row = (size_t)layer->channels * el_given_size(layer);
     const void *x = el_stream_part(stream, layer->x_offset);
     uint8_t *past = el_stream_part(stream, layer->part_offset[0]);
     uint8_t *pending = NULL;
@@ -79,6 +81,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 const el_layer_type el_layer_context = {
     .name = "context",
+    .only_moves = true,
     .check = check,
     .parts = parts,
     .work = work,

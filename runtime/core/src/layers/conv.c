@@ -1,5 +1,5 @@
 /* Convolution over the rows of its source, without a memory of its own: one product for each
- * position. With groups, which float32 files have, weights are no blocks: taps · channels of the
+ * position. With groups it computes in float32, and weights are no blocks: taps · channels of the
  * group for each output, one after the other. */
 #include "float_math.h"
 #include "floats.h"
@@ -23,13 +23,21 @@ static el_status check_sizes(const el_model *model, el_layer *layer, const el_en
     conv->dilation = (uint32_t)entry->own[2];
     conv->groups = entry->own[3] == 0 ? 1 : (uint32_t)entry->own[3];
     uint64_t reach = (uint64_t)(conv->taps - 1) * conv->dilation + 1;
-    bool is_plain = entry->own[3] == 0 && within == source.rows && !conv->padding.mirror;
     if (reach > within || layer->rows != (within - reach) / conv->stride + 1 ||
-        (el_is_int8(model) && !is_plain) || source.channels % conv->groups != 0 ||
+        (el_has_int8(layer) && conv->groups != 1) || source.channels % conv->groups != 0 ||
         layer->channels % conv->groups != 0 || entry->multiplier != 0 || entry->shift != 0 ||
         entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     return (uint64_t)conv->taps * source.channels > EL_MAX_WIDTH ? EL_ERROR_LIMIT : EL_OK;
+}
+
+static el_status check_matrix(const el_model *model, el_layer *layer, const el_entry *entry,
+                              uint32_t columns) {
+    uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
+    el_matrix *matrix = &layer->conv.matrix;
+    el_status status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
+                                       groups, columns, el_gives_reals(layer), matrix);
+    return status == EL_OK && layer->wide ? el_check_wide(matrix, columns) : status;
 }
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
@@ -40,9 +48,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     uint32_t columns = conv->taps * (el_source_shape(model, layer).channels / conv->groups);
     layer->macs = (uint64_t)columns * layer->channels * layer->rows;
     if (conv->groups == 1)
-        return el_check_matrix(model, entry, entry->weights, entry->row_records,
-                               el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS, columns,
-                               false, &conv->matrix);
+        return check_matrix(model, layer, entry, columns);
     const float *weights, *bias;
     conv->matrix.columns = columns;
     status = el_check_values(model, entry, entry->weights, (uint64_t)columns * layer->channels,
@@ -54,20 +60,23 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     return status;
 }
 
-/* Sums, then the rows of a window side by side. */
-static uint64_t sums_size(const el_layer *layer) {
-    return layer->conv.groups == 1 ? el_matrix_work(&layer->conv.matrix) : 0;
+static bool has_groups(const el_layer *layer) {
+    return !el_has_int8(layer) && layer->conv.groups != 1;
 }
 
-static bool has_groups(const el_model *model, const el_layer *layer) {
-    return !el_is_int8(model) && layer->conv.groups != 1;
+/* Sums, and what their products need, then the rows of a window side by side. */
+static uint64_t sums_size(const el_layer *layer) {
+    const el_matrix *matrix = &layer->conv.matrix;
+    if (has_groups(layer))
+        return 0;
+    return el_matrix_work(matrix) + (layer->wide ? el_wide_work(matrix) : 0);
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     el_shape source = el_source_shape(model, layer);
     uint64_t window = (uint64_t)layer->conv.taps * source.channels;
     uint64_t columns = layer->conv.matrix.columns;
-    return sums_size(layer) + (window > columns ? window : columns) * el_value_size(model);
+    return sums_size(layer) + (window > columns ? window : columns) * el_taken_size(layer);
 }
 
 /* One result of a convolution with groups from its window. */
@@ -92,7 +101,7 @@ static void gather(const el_layer *layer, const uint8_t *x, uint32_t rows, size_
     for (uint32_t tap = 0; tap < conv->taps; tap++, to += row) {
         int32_t at = el_padded_row(&conv->padding, rows, n * conv->stride + tap * conv->dilation);
         if (at < 0)
-            memset(to, 0, row);
+            memset(to, layer->input_zero_point, row); /* 0 but for codes of 8 bits */
         else
             memcpy(to, x + (size_t)at * row, row);
     }
@@ -103,7 +112,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     const el_conv *conv = &layer->conv;
     const el_padding *padding = &conv->padding;
     el_shape source = el_source_shape(model, layer);
-    size_t value = el_value_size(model), row = source.channels * value;
+    size_t value = el_taken_size(layer), row = source.channels * value;
     const uint8_t *x = el_stream_part(stream, layer->x_offset);
     uint8_t *y = el_stream_part(stream, layer->y_offset);
     uint8_t *sums = el_stream_part(stream, model->work_offset);
@@ -111,8 +120,8 @@ static void step(const el_stream *stream, const el_layer *layer) {
     /* A window of neighbours is contiguous, but the padding of its columns must not reach behind
      * what the source owns. */
     size_t window = conv->matrix.columns * value, owned = (size_t)el_align(source.rows * row);
-    bool direct = conv->dilation == 1 && !has_groups(model, layer);
-    for (uint32_t n = 0; n < layer->rows; n++, y += layer->channels * value) {
+    bool direct = conv->dilation == 1 && !has_groups(layer);
+    for (uint32_t n = 0; n < layer->rows; n++, y += layer->channels * el_given_size(layer)) {
         uint32_t first = n * conv->stride;
         const uint8_t *from = gathered;
         if (direct && first >= padding->before &&
@@ -121,7 +130,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
             from = x + (first - padding->before) * row;
         else
             gather(layer, x, source.rows, row, n, gathered);
-        if (has_groups(model, layer))
+        if (has_groups(layer))
             run_groups(layer, (const float *)(const void *)from, source.channels,
                        (float *)(void *)y);
         else
@@ -131,6 +140,8 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 const el_layer_type el_layer_conv = {
     .name = "conv",
+    .may_be_wide = true,
+    .may_be_float = true,
     .own_fields = 7,
     .check = check,
     .work = work,

@@ -8,8 +8,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return EL_ERROR_FIELD;
     layer->macs = (uint64_t)layer->inputs * layer->channels;
     uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
-    el_status status = el_check_matrix(model, entry, entry->weights, entry->row_records, groups,
-                                       layer->inputs, layer->gives_scores, &layer->dense);
+    el_status status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
+                                       groups, layer->inputs, el_gives_reals(layer), &layer->dense);
     if (status == EL_OK && layer->wide)
         status = el_check_wide(&layer->dense, layer->inputs);
     return status;

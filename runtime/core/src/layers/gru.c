@@ -13,13 +13,15 @@ static bool is_narrowing(int32_t mantissa, int32_t shift) {
 }
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
-    bool int8 = el_is_int8(model);
+    bool int8 = el_has_int8(layer);
     if (entry->activation != 0 || entry->own[0] < 0 || entry->own[0] > 1)
         return EL_ERROR_FIELD;
     el_status status = el_read_recurrence(model, layer, entry, LETTERS);
     if (status != EL_OK)
         return status;
     layer->keeps_result = !int8 && layer->recurrence.runs == 1 && !layer->recurrence.anew;
+    if (int8 && layer->gives_floats && !el_is_scale(layer->scale))
+        return EL_ERROR_FIELD;
     if ((int8 && !is_narrowing(entry->multiplier, entry->shift)) ||
         (layer->keeps_result && entry->result != 0))
         return EL_ERROR_FIELD;
@@ -33,10 +35,10 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         .output_multiplier = entry->multiplier,
         .output_shift = entry->shift,
     };
-    status = el_check_matrix(model, entry, entry->weights, entry->row_records,
+    status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
                              EL_GRU_GATES * groups, layer->inputs, false, &layer->gru.w);
     if (status == EL_OK)
-        status = el_check_matrix(model, entry, entry->recurrent, entry->recurrent_rows,
+        status = el_check_matrix(model, layer, entry, entry->recurrent, entry->recurrent_rows,
                                  EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
     layer->gru.r.zero_point = entry->output_zero_point;
     if (status == EL_OK && layer->wide)
@@ -45,10 +47,11 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
+    (void)model;
     if (layer->recurrence.anew)
         return 0;
     out[0] = (el_part){.name = "h",
-                       .dtype = el_is_int8(model) ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32,
+                       .dtype = el_has_int8(layer) ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32,
                        .rows = 1,
                        .channels = layer->channels,
                        .padded = layer->gru.groups * EL_BLOCK_ROWS,
@@ -57,14 +60,19 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     return 1;
 }
 
-/* What a step needs of the work: the products with x and with h, then r·h; then what a product with
- * 16-bit x needs. */
+/* What a step needs of the work: the products with x and with h, then r·h, and codes of h where the
+ * result is float32; then what a product with 16-bit x needs. */
 typedef struct places {
-    void *from_x, *from_h, *reset, *wide;
+    void *from_x, *from_h, *reset, *codes, *wide;
 } places;
 
 static size_t reset_size(const el_layer *layer) {
     return (size_t)el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
+}
+
+static size_t codes_size(const el_layer *layer) {
+    bool apart = el_has_int8(layer) && el_gives_floats(layer);
+    return apart ? (size_t)el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS) : 0;
 }
 
 static places places_of(const el_layer *layer, void *work) {
@@ -74,23 +82,38 @@ static places places_of(const el_layer *layer, void *work) {
         .from_x = at,
         .from_h = at + products,
         .reset = at + 2 * products,
-        .wide = at + 2 * products + reset_size(layer),
+        .codes = at + 2 * products + reset_size(layer),
+        .wide = at + 2 * products + reset_size(layer) + codes_size(layer),
     };
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return 2 * el_matrix_work(&layer->gru.w) + reset_size(layer) +
+    return 2 * el_matrix_work(&layer->gru.w) + reset_size(layer) + codes_size(layer) +
            (layer->wide ? el_wide_work(&layer->gru.w) : 0) +
            sizeof(float) * el_anew_work(layer, LETTERS, layer->gru.groups * EL_BLOCK_ROWS);
 }
 
-/* Codes of h. */
+/* Where an int8 layer has the codes of h: its result, or in the work where that is float32. */
+static int8_t *codes_of(const el_stream *stream, const el_layer *layer) {
+    if (!el_gives_floats(layer))
+        return el_stream_part(stream, layer->y_offset);
+    return places_of(layer, el_stream_part(stream, stream->model->work_offset)).codes;
+}
+
+static void give_floats(const el_stream *stream, const el_layer *layer, const int8_t *codes) {
+    if (el_gives_floats(layer))
+        el_codes_to_floats(layer, codes, layer->channels, el_stream_part(stream, layer->y_offset));
+}
+
+/* Codes of h, or what they stand for. */
 static void recall(const el_stream *stream, const el_layer *layer) {
-    if (el_is_int8(stream->model))
-        stream->model->kernels->gru_codes_int8(&layer->gru,
-                                               el_stream_part(stream, layer->part_offset[0]),
-                                               el_stream_part(stream, layer->y_offset));
+    const int16_t *h = el_stream_part(stream, layer->part_offset[0]);
+    int8_t *codes = codes_of(stream, layer);
+    if (!el_has_int8(layer))
+        return;
+    stream->model->kernels->gru_codes_int8(&layer->gru, h, codes);
+    give_floats(stream, layer, codes);
 }
 
 static void step_int8(const el_stream *stream, const el_layer *layer, const void *x, int16_t *h,
@@ -98,15 +121,15 @@ static void step_int8(const el_stream *stream, const el_layer *layer, const void
     const el_model *model = stream->model;
     const el_kernels *kernels = model->kernels;
     const el_gru *gru = &layer->gru;
-    int8_t *codes = el_stream_part(stream, layer->y_offset);
+    int8_t *codes = codes_of(stream, layer);
     kernels->gru_codes_int8(gru, h, codes);
     if (layer->wide)
         el_wide_product(model, &gru->w, x, layer->inputs, at->from_x, at->wide);
     else
         kernels->dense_int8(&gru->w, x, at->from_x);
     if (gru->before) {
-        el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
-        el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
+        el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
+        el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         int32_t *from_h = at->from_h;
         kernels->dense_int8(&gates, codes, from_h);
         kernels->gru_reset_int8(gru, at->from_x, from_h, h, at->reset);
@@ -115,6 +138,7 @@ static void step_int8(const el_stream *stream, const el_layer *layer, const void
         kernels->dense_int8(&gru->r, codes, at->from_h);
     }
     kernels->gru_int8(gru, at->from_x, at->from_h, h, codes);
+    give_floats(stream, layer, codes);
 }
 
 /* r·h, with a gate of any kind. */
@@ -146,8 +170,8 @@ static void run_float32(const el_model *model, const el_layer *layer, const void
     bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
     kernels->dense_float32(&gru->w, x, at->from_x);
     if (gru->before) {
-        el_matrix gates = el_matrix_slice(model, &gru->r, 0, 2 * gru->groups);
-        el_matrix candidate = el_matrix_slice(model, &gru->r, 2 * gru->groups, gru->groups);
+        el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
+        el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         float *from_h = at->from_h;
         kernels->dense_float32(&gates, h, from_h);
         if (usual)
@@ -186,7 +210,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     const void *x = el_stream_part(stream, layer->x_offset);
     void *h = el_stream_part(stream, layer->part_offset[0]);
     places at = places_of(layer, el_stream_part(stream, stream->model->work_offset));
-    if (el_is_int8(stream->model))
+    if (el_has_int8(layer))
         step_int8(stream, layer, x, h, &at);
     else
         step_float32(stream, layer, x, h, &at);

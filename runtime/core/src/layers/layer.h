@@ -21,6 +21,7 @@ typedef struct el_entry {
     el_tensor recurrent, recurrent_rows;
     int32_t input_zero_point;
     int32_t output_zero_point;
+    float output_scale;
     int32_t multiplier;
     int32_t shift;
     el_tensor further;   /* first states; the taper of a spectrum */
@@ -46,10 +47,14 @@ struct el_layer_type {
     const char *name;
     /* May be the last layer: its results are scores. */
     bool may_give_scores;
-    /* May read the input in 16 bits. */
+    /* May take codes of 16 bits. */
     bool may_be_wide;
-    /* Only float32 files have it. */
+    /* It computes in float32 alone. */
     bool is_float;
+    /* It has int8 weights, or float32 ones in int8 files too. */
+    bool may_be_float;
+    /* Its result is of the type of its source. */
+    bool only_moves;
     /* Reads a second result. */
     bool joins;
     /* May have a tensor beyond the four that all may have. */
@@ -90,6 +95,12 @@ extern const el_layer_type el_layer_inverse_spectrum;
 extern const el_layer_type el_layer_magnitude;
 extern const el_layer_type el_layer_log;
 extern const el_layer_type el_layer_overlap_add;
+
+/* The layer takes its source's result, of which it makes codes where it rounds. */
+void el_layer_step(const el_stream *stream, const el_layer *layer);
+
+/* `count` codes of h as the float32 results of a layer that gives these. */
+void el_codes_to_floats(const el_layer *layer, const int8_t *codes, uint32_t count, float *values);
 
 /* The kind with that number in files; null for none. */
 const el_layer_type *el_layer_type_of(uint32_t number);

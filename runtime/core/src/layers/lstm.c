@@ -41,11 +41,11 @@ static el_status check_int8(el_layer *layer) {
     return layer->wide ? el_check_wide(&lstm->w, layer->inputs) : EL_OK;
 }
 
-static el_status check_fields(const el_model *model, const el_layer *layer, const el_entry *entry) {
+static el_status check_fields(const el_layer *layer, const el_entry *entry) {
     if (entry->activation != 0 || (entry->recurrent.size != 0) != layer->wide ||
         entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
-    if (!el_is_int8(model))
+    if (!el_has_int8(layer))
         return entry->own[0] == 0 ? EL_OK : EL_ERROR_FIELD;
     if (entry->own[0] < -15 || entry->own[0] > -5 || entry->multiplier == 0 ||
         !el_is_multiplier(entry->multiplier, entry->shift) || entry->shift > 0)
@@ -60,6 +60,7 @@ static el_status place_apart(const el_model *model, el_layer *layer, const el_en
         .weights = model->file + entry->recurrent.offset,
         .rows = model->file + entry->row_records.offset,
         .columns = el_round_up(layer->inputs, EL_COLUMN_PAD),
+        .used = layer->inputs,
         .groups = lstm->groups * EL_GATES,
         .zero_point = entry->input_zero_point,
     };
@@ -68,14 +69,17 @@ static el_status place_apart(const el_model *model, el_layer *layer, const el_en
 }
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
-    bool int8 = el_is_int8(model);
+    bool int8 = el_has_int8(layer);
     uint32_t pad = int8 ? EL_COLUMN_PAD : 1, units = layer->channels;
-    el_status status = check_fields(model, layer, entry);
+    el_status status = check_fields(layer, entry);
     if (status == EL_OK)
         status = el_read_recurrence(model, layer, entry, LETTERS);
     if (status != EL_OK)
         return status;
-    layer->keeps_result = layer->recurrence.runs == 1 && !layer->recurrence.anew;
+    layer->keeps_result = layer->recurrence.runs == 1 && !layer->recurrence.anew &&
+                          !(layer->int8 && layer->gives_floats);
+    if (layer->int8 && layer->gives_floats && !el_is_scale(layer->scale))
+        return EL_ERROR_FIELD;
     if (layer->keeps_result && entry->result != 0)
         return EL_ERROR_FIELD;
     if (layer->inputs > EL_MAX_WIDTH)
@@ -95,7 +99,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     uint64_t elements = rows * (lstm->columns_w + lstm->columns_r);
     uint64_t rows_size = rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
     status =
-        el_check_sized(model, entry->file_size, entry->weights, elements * el_value_size(model));
+        el_check_sized(model, entry->file_size, entry->weights, elements * el_weight_size(layer));
     if (status == EL_OK)
         status = el_check_sized(model, entry->file_size, entry->row_records, rows_size);
     if (status != EL_OK)
@@ -117,7 +121,8 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     const el_recurrence *recurrence = &layer->recurrence;
     if (recurrence->anew)
         return 0;
-    bool int8 = el_is_int8(model);
+    (void)model;
+    bool int8 = el_has_int8(layer);
     uint32_t padded = layer->lstm.groups * EL_BLOCK_ROWS;
     out[0] = (el_part){.name = "h",
                        .dtype = int8 ? EL_DTYPE_INT8 : EL_DTYPE_FLOAT32,
@@ -146,18 +151,28 @@ static uint64_t floats_work(const el_layer *layer) {
 
 /* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
-    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model);
+    (void)model;
+    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_weight_size(layer);
     const el_matrix *w = &layer->lstm.w;
     if (!el_is_plain(layer))
         return floats_work(layer) * sizeof(float);
     return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
 
+/* The result of a layer of integers that gives floats. */
+static void recall(const el_stream *stream, const el_layer *layer) {
+    if (el_has_int8(layer) && el_gives_floats(layer))
+        el_codes_to_floats(layer, el_stream_part(stream, layer->part_offset[0]), layer->channels,
+                           el_stream_part(stream, layer->y_offset));
+}
+
 /* What lies in `work` is the new h. */
 static void accept_h(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
-    memcpy(el_stream_part(stream, layer->y_offset), el_stream_part(stream, model->work_offset),
-           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_value_size(model));
+    memcpy(el_stream_part(stream, layer->part_offset[0]),
+           el_stream_part(stream, model->work_offset),
+           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_weight_size(layer));
+    recall(stream, layer);
 }
 
 /* Where the layer of a stream reads and writes. */
@@ -168,7 +183,7 @@ typedef struct places {
 static places places_of(const el_stream *stream, const el_layer *layer) {
     return (places){
         .x = el_stream_part(stream, layer->x_offset),
-        .h = el_stream_part(stream, layer->y_offset),
+        .h = el_stream_part(stream, layer->part_offset[0]),
         .h_next = el_stream_part(stream, stream->model->work_offset),
         .c = el_stream_part(stream, layer->part_offset[1]),
     };
@@ -246,7 +261,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     }
     if (layer->wide)
         step_wide(stream, layer, &at);
-    else if (el_is_int8(stream->model))
+    else if (el_has_int8(layer))
         kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
     else
         kernels->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
@@ -257,22 +272,23 @@ static void step(const el_stream *stream, const el_layer *layer) {
 #define SLICE_SIZE 32768u
 
 /* `groups` groups of a layer from `first` on, as a layer of its own. */
-static el_lstm slice(const el_model *model, const el_lstm *lstm, uint32_t first, uint32_t groups) {
+static el_lstm slice(const el_layer *layer, uint32_t first, uint32_t groups) {
+    const el_lstm *lstm = &layer->lstm;
     el_lstm part = *lstm;
     size_t rows = (size_t)first * EL_GATES * EL_BLOCK_ROWS;
     size_t weights = rows * (lstm->columns_w + lstm->columns_r);
     part.groups = groups;
-    part.weights = (const uint8_t *)lstm->weights + weights * el_value_size(model);
-    part.rows = (const uint8_t *)lstm->rows +
-                (el_is_int8(model) ? rows / EL_BLOCK_ROWS * sizeof(el_rows) : rows * sizeof(float));
+    part.weights = (const uint8_t *)lstm->weights + weights * el_weight_size(layer);
+    part.rows =
+        (const uint8_t *)lstm->rows +
+        (el_has_int8(layer) ? rows / EL_BLOCK_ROWS * sizeof(el_rows) : rows * sizeof(float));
     return part;
 }
 
 /* The units of `part` alone, which start at unit `first` of the layer, for `count` streams. */
-static void step_slice(const el_model *model, const el_lstm *part, uint32_t first, const places *at,
-                       size_t count) {
-    const el_kernels *kernels = model->kernels;
-    if (!el_is_int8(model)) {
+static void step_slice(const el_kernels *kernels, const el_layer *layer, const el_lstm *part,
+                       uint32_t first, const places *at, size_t count) {
+    if (!el_has_int8(layer)) {
         for (size_t n = 0; n < count; n++)
             kernels->lstm_float32(part, at[n].x, at[n].h, (float *)at[n].h_next + first,
                                   (float *)at[n].c + first);
@@ -298,7 +314,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
     const el_lstm *lstm = &layer->lstm;
     const el_stream *stream;
     size_t group_size = (size_t)EL_GATES * EL_BLOCK_ROWS * (lstm->columns_w + lstm->columns_r) *
-                        el_value_size(model);
+                        el_weight_size(layer);
     /* Whole tiles: kernels take up to four groups at a time, and may write one beyond an odd
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
@@ -310,17 +326,17 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
     }
     for (uint32_t first = 0; first < lstm->groups; first += groups) {
         uint32_t left = lstm->groups - first;
-        el_lstm part = slice(model, lstm, first, left < groups ? left : groups);
+        el_lstm part = slice(layer, first, left < groups ? left : groups);
         places at[EL_BATCH];
         size_t count = 0;
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;) {
             at[count++] = places_of(stream, layer);
             if (count == EL_BATCH) {
-                step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
+                step_slice(model->kernels, layer, &part, first * EL_BLOCK_ROWS, at, count);
                 count = 0;
             }
         }
-        step_slice(model, &part, first * EL_BLOCK_ROWS, at, count);
+        step_slice(model->kernels, layer, &part, first * EL_BLOCK_ROWS, at, count);
     }
     for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
         accept_h(stream, layer);
@@ -335,4 +351,5 @@ const el_layer_type el_layer_lstm = {
     .work = work,
     .step = step,
     .step_together = step_together,
+    .recall = recall,
 };

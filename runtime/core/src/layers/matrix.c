@@ -52,17 +52,17 @@ bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns,
 }
 
 /* Row `n` of a record, the sum of its weights known. */
-static bool is_row(const el_rows *rows, uint32_t n, int32_t sum, bool gives_scores) {
+static bool is_row(const el_rows *rows, uint32_t n, int32_t sum, bool gives_reals) {
     float scale;
     memcpy(&scale, &rows->multiplier_w[n], sizeof scale);
-    bool scaled = gives_scores ? el_is_finite_up_to(scale, EL_MAX_FLOAT_WEIGHT)
-                               : el_is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
+    bool scaled = gives_reals ? el_is_finite_up_to(scale, EL_MAX_FLOAT_WEIGHT)
+                              : el_is_multiplier(rows->multiplier_w[n], rows->shift_w[n]);
     return scaled && rows->sum_w[n] == sum && rows->sum_r[n] == 0 &&
            rows->bias[n] >= -EL_MAX_BIAS && rows->bias[n] <= EL_MAX_BIAS &&
            el_is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
 }
 
-static el_status check_int8(const el_matrix *matrix, uint32_t used, bool gives_scores) {
+static el_status check_int8(const el_matrix *matrix, uint32_t used, bool gives_reals) {
     const int8_t *weights = matrix->weights;
     const el_rows *rows = matrix->rows;
     for (uint32_t group = 0; group < matrix->groups; group++, rows++) {
@@ -70,26 +70,27 @@ static el_status check_int8(const el_matrix *matrix, uint32_t used, bool gives_s
         bool valid = el_sum_rows(weights, used, matrix->columns, sums);
         weights += EL_BLOCK_ROWS * matrix->columns;
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            valid = valid && is_row(rows, n, sums[n], gives_scores);
+            valid = valid && is_row(rows, n, sums[n], gives_reals);
         if (!valid)
             return EL_ERROR_WEIGHTS;
     }
     return EL_OK;
 }
 
-el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tensor weights,
-                          el_tensor rows, uint32_t groups, uint32_t used, bool gives_scores,
-                          el_matrix *matrix) {
-    bool int8 = el_is_int8(model);
+el_status el_check_matrix(const el_model *model, const el_layer *layer, const el_entry *entry,
+                          el_tensor weights, el_tensor rows, uint32_t groups, uint32_t used,
+                          bool gives_reals, el_matrix *matrix) {
+    bool int8 = el_has_int8(layer);
     if (used < 1 || used > EL_MAX_WIDTH)
         return EL_ERROR_LIMIT;
     matrix->columns = int8 ? el_round_up(used, EL_COLUMN_PAD) : used;
+    matrix->used = used;
     matrix->groups = groups;
     matrix->zero_point = entry->input_zero_point;
     uint64_t n_rows = (uint64_t)groups * EL_BLOCK_ROWS, elements = n_rows * matrix->columns;
     uint64_t rows_size = n_rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
     el_status status =
-        el_check_sized(model, entry->file_size, weights, elements * el_value_size(model));
+        el_check_sized(model, entry->file_size, weights, elements * el_weight_size(layer));
     if (status == EL_OK)
         status = el_check_sized(model, entry->file_size, rows, rows_size);
     if (status != EL_OK)
@@ -97,19 +98,20 @@ el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tenso
     matrix->weights = model->file + weights.offset;
     matrix->rows = model->file + rows.offset;
     if (int8)
-        return check_int8(matrix, used, gives_scores);
+        return check_int8(matrix, used, gives_reals);
     status = el_check_floats(matrix->weights, elements);
     return status == EL_OK ? el_check_floats(matrix->rows, n_rows) : status;
 }
 
-el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32_t first,
+el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32_t first,
                           uint32_t groups) {
     el_matrix part = *matrix;
     size_t rows = (size_t)first * EL_BLOCK_ROWS;
     part.groups = groups;
-    part.weights = (const uint8_t *)matrix->weights + rows * matrix->columns * el_value_size(model);
+    part.weights =
+        (const uint8_t *)matrix->weights + rows * matrix->columns * el_weight_size(layer);
     part.rows = (const uint8_t *)matrix->rows +
-                (el_is_int8(model) ? first * sizeof(el_rows) : rows * sizeof(float));
+                (el_has_int8(layer) ? first * sizeof(el_rows) : rows * sizeof(float));
     return part;
 }
 
@@ -131,31 +133,32 @@ static void finish_codes(const el_kernels *kernels, const el_layer *layer, const
     memcpy(y, codes, layer->channels);
 }
 
-/* int32 sums become float32 scores; `sums` may be `y`. */
-static void finish_scores(const el_layer *layer, const el_rows *rows, const void *sums, void *y) {
+/* int32 sums become float32 scores, or results; `sums` may be `y`. */
+static void finish_reals(const el_layer *layer, const el_rows *rows, const void *sums, void *y) {
     const unsigned char *from = sums;
     unsigned char *to = y;
     for (uint32_t n = 0; n < layer->channels; n++, from += sizeof(float), to += sizeof(float)) {
         int32_t sum;
-        float scale, score;
+        float scale, real;
         memcpy(&sum, from, sizeof sum);
         memcpy(&scale, &rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS], sizeof scale);
-        score = (float)sum * scale;
-        memcpy(to, &score, sizeof score);
+        real = (float)sum * scale;
+        real = layer->relu && !(real > 0) ? 0.0f : real;
+        memcpy(to, &real, sizeof real);
     }
 }
 
 void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
                    const void *x, void *work, void *y) {
     const el_kernels *kernels = model->kernels;
-    if (el_is_int8(model)) {
+    if (el_has_int8(layer)) {
         if (layer->wide)
-            el_wide_product(model, matrix, x, layer->inputs, work,
+            el_wide_product(model, matrix, x, matrix->used, work,
                             (uint8_t *)work + el_matrix_work(matrix));
         else
             kernels->dense_int8(matrix, x, work);
-        if (layer->gives_scores)
-            finish_scores(layer, matrix->rows, work, y);
+        if (el_gives_reals(layer))
+            finish_reals(layer, matrix->rows, work, y);
         else
             finish_codes(kernels, layer, matrix, work, y);
         return;

@@ -24,11 +24,16 @@ el_status el_check_floats(const float *values, uint64_t count);
  * meet anything. */
 bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns, int32_t sums[EL_BLOCK_ROWS]);
 
-/* Check and fill a matrix of `groups` groups of rows whose first `used` columns are no padding.
- * `gives_scores`: its row records hold score scales. */
-el_status el_check_matrix(const el_model *model, const el_entry *entry, el_tensor weights,
-                          el_tensor rows, uint32_t groups, uint32_t used, bool gives_scores,
-                          el_matrix *matrix);
+/* Check and fill a matrix of a layer, of `groups` groups of rows whose first `used` columns are no
+ * padding. `gives_reals`: the row records of integers hold scales from sums to float32. */
+el_status el_check_matrix(const el_model *model, const el_layer *layer, const el_entry *entry,
+                          el_tensor weights, el_tensor rows, uint32_t groups, uint32_t used,
+                          bool gives_reals, el_matrix *matrix);
+
+/* Whether a layer's results come straight from int32 sums as float32: scores, or others. */
+static inline bool el_gives_reals(const el_layer *layer) {
+    return layer->gives_scores || el_gives_floats(layer);
+}
 
 /* Whether 16-bit values may meet an int8 matrix that is checked: its zero point is 0, and no sum of
  * a row with `inputs` of them leaves int32. */
@@ -42,8 +47,8 @@ uint64_t el_wide_work(const el_matrix *matrix);
 void el_wide_product(const el_model *model, const el_matrix *matrix, const int16_t *x,
                      uint32_t inputs, int32_t *sums, void *work);
 
-/* `groups` groups of a matrix from `first` on, as a matrix of its own. */
-el_matrix el_matrix_slice(const el_model *model, const el_matrix *matrix, uint32_t first,
+/* `groups` groups of a layer's matrix from `first` on, as a matrix of its own. */
+el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32_t first,
                           uint32_t groups);
 
 /* Bytes that the sums of a matrix take, and codes made of them. */

@@ -39,7 +39,7 @@ el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_en
     el_shape source = el_source_shape(model, layer);
     uint32_t flags = (uint32_t)entry->own[2];
     if (entry->own[1] < 0 || entry->own[1] > 1 || flags >= 2 * EL_ANEW_BIT ||
-        (el_is_int8(model) && (entry->own[1] != 0 || flags != 0)))
+        (el_has_int8(layer) && (entry->own[1] != 0 || flags != 0)))
         return EL_ERROR_FIELD;
     *recurrence = (el_recurrence){
         .runs = entry->own[1] == 1 ? source.rows : 1,
@@ -62,8 +62,8 @@ el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_en
         layer->inputs = source.channels;
     if (entry->further.size == 0)
         return EL_OK;
-    return el_is_int8(model) ? read_first_codes(model, layer, entry, letters)
-                             : read_first_floats(model, layer, entry, letters);
+    return el_has_int8(layer) ? read_first_codes(model, layer, entry, letters)
+                              : read_first_floats(model, layer, entry, letters);
 }
 
 uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded) {

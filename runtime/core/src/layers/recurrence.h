@@ -33,6 +33,11 @@ static inline bool el_is_plain(const el_layer *layer) {
 uint64_t el_anew_work(const el_layer *layer, uint32_t letters, uint32_t padded);
 void el_begin_anew(const el_layer *layer, uint32_t letters, uint32_t padded, float *states);
 
+/* What codes of h may be multiplied with to be float32 results. */
+static inline bool el_is_scale(float scale) {
+    return scale > 0 && scale <= 1e6f;
+}
+
 /* Held to what a state may be; what is almost 0 is 0. */
 float el_held_state(float value);
 

@@ -3,14 +3,17 @@
 #include "fields.h"
 #include "kernels/kernels.h"
 #include "matrix.h"
+#include "model_open.h"
 
 #define LOW_OFFSET 128 /* takes low to the codes of int8, as a zero point brings it back */
 
 el_status el_check_wide(const el_matrix *matrix, uint32_t inputs) {
     const el_rows *rows = matrix->rows;
-    int32_t left = INT32_MAX - (int32_t)inputs * 127 * EL_FURTHEST_16;
+    if (inputs > EL_MAX_WIDE_INPUTS)
+        return EL_ERROR_LIMIT;
     if (matrix->zero_point != 0)
         return EL_ERROR_FIELD;
+    int32_t left = INT32_MAX - (int32_t)inputs * 127 * EL_FURTHEST_16;
     for (uint32_t group = 0; group < matrix->groups; group++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
             if (rows[group].bias[row] < -left || rows[group].bias[row] > left)
