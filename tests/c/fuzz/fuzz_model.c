@@ -198,6 +198,21 @@ static void repair_sums(unsigned char *file, size_t size) {
     }
 }
 
+/* Fill a part with the file's own bytes, floats with small numbers made of these; sums keep their
+ * zeros, which every count of frames allows. */
+static void fill_part(const el_place *place, size_t at, const uint8_t *data, size_t data_size,
+                      unsigned char *saved) {
+    if (place->part.dtype == EL_DTYPE_FLOAT32) {
+        for (size_t n = at; n < at + place->size; n += sizeof(float)) {
+            float value = ((float)data[data_size - 1 - n % data_size] - 128.0f) / 16.0f;
+            memcpy(saved + n, &value, sizeof value);
+        }
+    } else if (place->part.dtype != EL_DTYPE_FLOAT64) {
+        for (size_t n = at; n < at + place->size; n++)
+            saved[n] = data[data_size - 1 - n % data_size];
+    }
+}
+
 /* The state after a few frames from one made of the file's own bytes. */
 static void run_from_any_state(const el_model *model, const uint8_t *data, size_t data_size,
                                unsigned char *saved, size_t size) {
@@ -210,13 +225,11 @@ static void run_from_any_state(const el_model *model, const uint8_t *data, size_
     CHECK(memory && frame && answer);
     CHECK_STATUS(el_stream_init(memory, info.stream_size, model, NULL, &stream), EL_OK);
     CHECK_STATUS(el_stream_save(stream, saved, size), EL_OK);
-    /* Integers may be any; sums keep their zeros, which every count of frames allows. */
     el_walk walk = {0, 0};
     el_place place;
     for (size_t at = EL_SNAPSHOT_HEADER_SIZE; el_next_part(model, &model->own, &walk, &place);
          at += place.size)
-        for (size_t n = at; place.part.dtype != EL_DTYPE_FLOAT64 && n < at + place.size; n++)
-            saved[n] = data[data_size - 1 - n % data_size];
+        fill_part(&place, at, data, data_size, saved);
     uint64_t frames = 0; /* any phase */
     memcpy(&frames, data, data_size < 7 ? data_size : 7);
     memcpy(saved + 40, &frames, sizeof frames);

@@ -17,6 +17,8 @@ from edgelstm.model import Model as ModelOfLayers
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import TAKES_WIDE
 from edgelstm.runtime import Model
+from mixed_models import SHAPES as SHAPED
+from mixed_models import random_mixed, shaped
 from random_float_layers import random_float_layers
 from random_layers import random_layers
 from random_models import random_model, random_signal
@@ -58,11 +60,12 @@ def main(folder: Path) -> None:
         for features, units, outputs, answer in SHAPES
     ]
     floats = list(map(random_float_layers, LISTS))
-    for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats]):
+    mixed = [*map(shaped, SHAPED), *map(random_mixed, range(8))]
+    for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats, *mixed]):
         files = {"float32": encode(model)}
         if model not in floats:
             files["int8"] = encode(quantize(model))
-        if model.ranges is not None and TAKES_WIDE[model.road[0].layer.kind]:
+        if model.ranges is not None and model not in mixed and TAKES_WIDE[model.road[0].layer.kind]:
             files["int16"] = encode(quantize(model, "per-row", "int16"))
         for name, content in files.items():
             path = models / f"{n}-{name}.elstm"
