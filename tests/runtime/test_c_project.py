@@ -17,6 +17,7 @@ from edgelstm.export.elstm import encode
 from edgelstm.model import Answer, Model
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model as RuntimeModel
+from mixed_models import SHAPES, shaped
 from random_models import random_model, random_signal
 
 ROOT = Path(__file__).parent.parent.parent
@@ -239,7 +240,8 @@ def test_a_library_for_int8_alone_refuses_float32(tmp_path: Path, watch_model: M
     model_file = tmp_path / "m.elstm"
     model_file.write_bytes(encode(quantize(watch_model)))
     assert run(program, model_file, csv) == ""
-    model_file.write_bytes(encode(watch_model))
-    done = subprocess.run([program, model_file, csv], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "int8 alone" in done.stderr
+    for content in (encode(watch_model), *(encode(quantize(shaped(name))) for name in SHAPES)):
+        model_file.write_bytes(content)
+        done = subprocess.run([program, model_file, csv], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "int8 alone" in done.stderr

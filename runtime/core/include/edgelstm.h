@@ -71,7 +71,7 @@ typedef enum el_status {
     EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first result: info.stride frames */
     EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
     EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
-    EL_ERROR_PRECISION,  /* a float32 model, where the library was built for int8 alone */
+    EL_ERROR_PRECISION,  /* layers in float32, where the library was built for int8 alone */
     EL_ERROR_ANSWER,     /* an el_answer that this model's streams cannot give */
     EL_ERROR_OTHER_ANSWER /* the snapshot is of a stream that gives other answers */
 } el_status;

@@ -94,6 +94,15 @@ static uint32_t stride_of(const el_model *model, uint32_t source) {
     return source == 0 ? 1 : model->layers[source - 1].stride;
 }
 
+#ifdef EL_NO_FLOAT32
+static el_status read_mixture(const el_model *model, el_layer *layer, const el_entry *entry,
+                              uint32_t bits) {
+    (void)model;
+    (void)entry;
+    layer->int8 = true;
+    return bits == 0 ? EL_OK : EL_ERROR_PRECISION;
+}
+#else
 static bool gives_floats(const el_model *model, uint32_t source) {
     return source == 0 ? model->float_input : model->layers[source - 1].gives_floats;
 }
@@ -133,21 +142,20 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
     layer->scale = entry->output_scale;
     return EL_OK;
 }
+#endif
 
 static el_status read_arithmetic(const el_model *model, el_layer *layer, const el_entry *entry,
                                  uint32_t bits) {
     layer->wide = layer->source == 0 && model->wide_input;
     layer->input_zero_point = entry->input_zero_point;
     layer->zero_point = entry->output_zero_point;
-    if (el_is_int8(model)) {
-        el_status status = read_mixture(model, layer, entry, bits);
-        if (status != EL_OK)
-            return status;
-    } else {
+    el_status status = bits == 0 ? EL_OK : EL_ERROR_FIELD;
+    if (el_is_int8(model))
+        status = read_mixture(model, layer, entry, bits);
+    else
         layer->gives_floats = true;
-        if (bits != 0)
-            return EL_ERROR_FIELD;
-    }
+    if (status != EL_OK)
+        return status;
     return layer->wide && !layer->type->may_be_wide ? EL_ERROR_FIELD : EL_OK;
 }
 
@@ -185,7 +193,7 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
     el_entry entry = read_entry(at, file_size);
     layer->type = el_layer_type_of(el_u32(at + L_KIND));
 #ifdef EL_NO_FLOAT32
-    if (el_u32(at + L_ARITHMETIC) != 0)
+    if ((el_u32(at + L_ARITHMETIC) & IN_FLOATS) != 0) /* whose kind this library lacks */
         return EL_ERROR_PRECISION;
 #endif
     if (layer->type == NULL || entry.activation > 1 || !is_plausible(model, &entry))

@@ -20,7 +20,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     if (status != EL_OK)
         return status;
     layer->keeps_result = !int8 && layer->recurrence.runs == 1 && !layer->recurrence.anew;
-    if (int8 && layer->gives_floats && !el_is_scale(layer->scale))
+    if (int8 && el_gives_floats(layer) && !el_is_scale(layer->scale))
         return EL_ERROR_FIELD;
     if ((int8 && !is_narrowing(entry->multiplier, entry->shift)) ||
         (layer->keeps_result && entry->result != 0))

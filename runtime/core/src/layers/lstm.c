@@ -76,9 +76,9 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         status = el_read_recurrence(model, layer, entry, LETTERS);
     if (status != EL_OK)
         return status;
-    layer->keeps_result = layer->recurrence.runs == 1 && !layer->recurrence.anew &&
-                          !(layer->int8 && layer->gives_floats);
-    if (layer->int8 && layer->gives_floats && !el_is_scale(layer->scale))
+    layer->keeps_result =
+        layer->recurrence.runs == 1 && !layer->recurrence.anew && !(int8 && el_gives_floats(layer));
+    if (int8 && el_gives_floats(layer) && !el_is_scale(layer->scale))
         return EL_ERROR_FIELD;
     if (layer->keeps_result && entry->result != 0)
         return EL_ERROR_FIELD;

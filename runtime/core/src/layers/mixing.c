@@ -2,6 +2,7 @@
 #include "float_math.h"
 #include "layer.h"
 
+#ifndef EL_NO_FLOAT32
 static void round_to_8(const el_layer *layer, const float *restrict x, int8_t *restrict codes) {
     const float inverse = layer->inverse, zero = (float)layer->input_zero_point;
     for (uint32_t n = 0; n < layer->inputs; n++)
@@ -14,19 +15,25 @@ static void round_to_16(const el_layer *layer, const float *restrict x, int16_t 
         codes[n] = (int16_t)el_round(el_clamp(x[n] * inverse, -32768.0f, 32767.0f));
 }
 
-void el_layer_step(const el_stream *stream, const el_layer *layer) {
-    if (el_rounds(layer)) {
-        const float *x = el_stream_part(stream, layer->from_offset);
-        void *codes = el_stream_part(stream, layer->x_offset);
-        if (layer->wide)
-            round_to_16(layer, x, codes);
-        else
-            round_to_8(layer, x, codes);
-    }
-    layer->type->step(stream, layer);
+static void make_codes(const el_stream *stream, const el_layer *layer) {
+    const float *x = el_stream_part(stream, layer->from_offset);
+    void *codes = el_stream_part(stream, layer->x_offset);
+    if (layer->wide)
+        round_to_16(layer, x, codes);
+    else
+        round_to_8(layer, x, codes);
 }
+#endif
 
 void el_codes_to_floats(const el_layer *layer, const int8_t *codes, uint32_t count, float *values) {
     for (uint32_t n = 0; n < count; n++)
         values[n] = (float)(codes[n] - layer->zero_point) * layer->scale;
+}
+
+void el_layer_step(const el_stream *stream, const el_layer *layer) {
+#ifndef EL_NO_FLOAT32
+    if (layer->rounds)
+        make_codes(stream, layer);
+#endif
+    layer->type->step(stream, layer);
 }
