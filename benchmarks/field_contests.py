@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data import Dataset
 from edgelstm.export.elstm import encode
 from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.quantize import why_not_held
+from edgelstm.recalibration import normalized
 from field_models import DTLN, SILERO, dtln, packed, silero
 
 Float32 = NDArray[np.float32]
@@ -60,13 +62,19 @@ def ours(model: Model, signals: list[Float32], path: Path, missing: list[str], w
     whole = {"EdgeLSTM float32": encode(model)}
     why_not = why_not_held(model)
     if why_not is None:
-        whole["EdgeLSTM int8"] = encode(quantize(calibrate(model, signals)))
+        whole["EdgeLSTM int8"] = encode(quantize(calibrate(normalized(model, dataset(signals)), signals)))
     else:
         missing.append(f"int8: {why_not}")
     return [
         _ours(name, content, path.with_name(f"{path.name}-{name[9:]}.elstm"), window)
         for name, content in whole.items()
     ]
+
+
+def dataset(signals: list[Float32]) -> Dataset:
+    zeros = np.zeros(len(signals), np.int64)
+    names = tuple(f"x{n}" for n in range(signals[0].shape[1]))
+    return Dataset(signals, zeros, ("speech",), zeros, names)
 
 
 def _ours(name: str, content: bytes, path: Path, window: bool) -> Way:
