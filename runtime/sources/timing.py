@@ -39,7 +39,7 @@ class TimeCheck:
         self._rate, self._unit = rate, unit_of_time(column)
         self._early: list[tuple[int, float]] = []  # (line, interval) before the usual interval is known
         self._usual: float | None = None  # interval, in the column's own unit
-        self._mean = 0.0
+        self._regular, self._sum = 0, 0.0  # intervals that are no holes, and their sum
         self._last: float | None = None
         self._before_step_back: float | None = None
         self._holes: list[tuple[int, float]] = []
@@ -112,12 +112,15 @@ class TimeCheck:
             self._usual = math.inf
             return
         self._usual = usual
-        regular = [interval for interval in intervals if interval <= _HOLE * usual]
-        self._mean = sum(regular) / len(regular)
-        if self._unit is None:
-            self._unit = self._guessed_unit(set(intervals) == {1.0})
         for line, interval in self._early:
             self._look(line, interval)
+        if self._unit is None:
+            self._unit = self._guessed_unit(set(intervals) == {1.0})
+
+    @property
+    def _mean(self) -> float:
+        """Of all intervals so far that are no holes: the more there are, the less a clock's jitter counts."""
+        return self._sum / self._regular if self._regular else 0.0
 
     def _guessed_unit(self, counts: bool) -> float | None:
         """That by which the rate is nearest to the model's; None for a count of frames, and where that is unknown."""
@@ -126,10 +129,14 @@ class TimeCheck:
         return min(set(UNITS.values()), key=lambda unit: abs(math.log(self._rate * self._mean * unit)))
 
     def _look(self, line: int, interval: float) -> None:
-        if interval == 0 and self._usual is not None and math.isfinite(self._usual):
+        if self._usual is None or math.isinf(self._usual):
+            return
+        if interval == 0:
             self._repeats.append(line)
-        if self._usual is not None and interval > _HOLE * self._usual:
+        if interval > _HOLE * self._usual:
             self._holes.append((line, interval - self._usual))
+        else:
+            self._regular, self._sum = self._regular + 1, self._sum + interval
 
     def _finds(self) -> list[str]:
         finds = []

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgelstm.runtime.sources.open import open_source
@@ -64,6 +64,7 @@ def test_a_rate_is_told_when_it_is_another(rate, start, unit, off):
         assert remark == f"{rate:.4g} frames per second, the model's rate is {rate * off:.4g}"
 
 
+@example(seed=399, gaps=[])  # jitter alone puts the first twenty 5 % off the rate
 @given(seed=st.integers(0, 999), gaps=st.lists(st.integers(2, 120), max_size=4, unique=True))
 def test_every_hole_is_told_at_its_line(seed, gaps):
     noise = random.Random(seed)
