@@ -35,7 +35,7 @@ def test_frames_of_a_file_end_after_the_most(model, tmp_path):
     path.write_text("1,2\n" * (MOST_FRAMES + 5))
     frames, what = frames_of(model, path)
     assert frames.shape == (MOST_FRAMES, 2)
-    assert what == f"{MOST_FRAMES} frames of frames.csv"
+    assert what == f"{MOST_FRAMES:,} frames of frames.csv"
     assert frames_of(model, None)[1].startswith("synthetic")
 
 

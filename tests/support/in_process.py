@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ def refused_well(ended: Ended) -> bool:
     assert len(lines) == 1, ended.err
     assert lines[0].startswith("edgelstm: ")
     assert "an error of EdgeLSTM" not in lines[0], lines[0]
-    assert len(lines[0]) < 300 or "file name too long" in lines[0], lines[0]
+    words = re.sub(r"/\S*/", "", lines[0])  # folders of tests have long names
+    assert len(words) < 300 or "file name too long" in words, lines[0]
     assert lines[0].isprintable(), ascii(lines[0])
     return True

@@ -109,7 +109,7 @@ def test_frames_are_sent_along(board, wheel, model, tmp_path):
     (report,) = profile(
         wheel, model, "board", plan=Plan(frames=100, seconds=9, pace="flat", data=str(frames), wait=120)
     )
-    assert "10000 frames of some frames.csv" in report.runs[0].input
+    assert "10,000 frames of some frames.csv" in report.runs[0].input
 
 
 def test_a_board_that_fails_leaves_the_others_alone(board, wheel, model):
