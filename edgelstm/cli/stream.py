@@ -206,7 +206,7 @@ def command(
         except BrokenPipeError:
             pass  # nobody reads any more
         if (counted := gaps.words) is not None:
-            _tell(f"{chosen.where}: {counted}")
+            _tell(f"{'stdin' if chosen.where == '-' else chosen.where}: {counted}")
         if kept is not None:
             kept.save()
         elif not answers.count:  # with a state it goes on another time

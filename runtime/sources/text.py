@@ -103,7 +103,11 @@ class TextSource(Source):
             return None
         if self._gaps is None:
             self._gaps = TimeGaps(parser.time_column, self._form.sample_rate)
-        return self._gaps.add(parser.time)
+        try:
+            return self._gaps.add(parser.time)
+        except ValueError as error:
+            column = _plain(parser.time_column)
+            raise ValueError(f"{self.place}, column {column}: {_time_shown(parser.time)}{error}") from None
 
     def end(self) -> None:
         remark = self._times.remark() if self._times is not None and not self._is_told else None
@@ -243,7 +247,7 @@ class _Csv:
             place, name = self._takes[bad]
             raise _UnreadableError(_cell_problem(cells[place], self._decimal), name)
         if self.time_column is not None:
-            self.time = cells[self._time_place]
+            self.time = self._time(cells[self._time_place])
         return np.array(values, np.float32)
 
     def _values(self, cells: list[str]) -> list[float | None]:
@@ -258,6 +262,11 @@ class _Csv:
             elif any(map(has_decimal_comma, cells)):
                 self._decimal = ","
         return [number(cell, ",") for cell in cells] if self._decimal == "," else values
+
+    def _time(self, cell: str) -> str:
+        """A time with a decimal point: its comma is one where the values' are, or could be."""
+        is_comma = self._delimiter != "," and self._decimal != "." and has_decimal_comma(cell)
+        return cell.replace(",", ".") if is_comma else cell
 
     def _first(self, line: str) -> list[str]:
         """The first line's cells, by the delimiter that makes most sense of it."""
@@ -394,6 +403,16 @@ def _value_problem(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{shown} is not a finite number"
     return f"{shown} is too large for float32 (at most 3.4e38)"
+
+
+def _time_shown(given: object) -> str:
+    """What stands where a time should, as an error begins."""
+    if given is None or given == "":
+        return "empty: "
+    if isinstance(given, str):
+        point = f" (with a decimal point: {_clip(given.replace(',', '.'))})" if has_decimal_comma(given) else ""
+        return f"{_clip(given)}{point} is "
+    return f"{_clip(json.dumps(given), quoted=False)} is "
 
 
 def _clip(text: str, *, quoted: bool = True) -> str:

@@ -28,13 +28,12 @@ class TimeGaps:
 
     def add(self, given: object) -> Gap | None:
         """What is missing before the line with this time; None where nothing is. A step back is a gap of unknown
-        length, and so is what is no time."""
+        length. ValueError for what is no time: of a gap there it tells nothing."""
         if self._is_off:
             return None
         read = time_and_kind(given)
         if read is None:
-            self._last = None
-            return Gap(WHY)
+            raise ValueError("no time to tell gaps by, expected a number or a date such as 2024-05-01 13:00:00")
         time, is_date = read
         if not is_date and self._may_be_dates:
             seconds = calendar_seconds(time)

@@ -9,6 +9,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from edgelstm.delimited import parsed
 from edgelstm.plain import printable
 from edgelstm.stamps import UNITS, calendar_seconds, date_seconds, is_time, may_be_dates, unit_of_time
 
@@ -168,13 +169,11 @@ def time_and_kind(given: object) -> tuple[float, bool] | None:
     """(time, whether it is a date's, in seconds) of what a line holds there; None for what is none."""
     is_date = False
     if isinstance(given, str):
-        try:
-            number = float(given)
-        except ValueError:
-            seconds = date_seconds(given)
-            if seconds is None:
-                return None
-            number, is_date = seconds, True
+        number = parsed(given)
+        if number is None:
+            number, is_date = date_seconds(given), True
+        if number is None:
+            return None
     elif isinstance(given, float) or (type(given) is int and abs(given) < 1 << 63):
         number = float(given)
     else:

@@ -257,6 +257,9 @@ def test_times_in_lines_tell_gaps_when_asked(run, files):
     gaps = [(line["frame"], line["why"], line["reset"]) for line in lines if "event" in line]
     assert gaps == [(10, "by its times", False), (20, "by its times", True)]
     assert not any("event" in line or "at" in line for line in run(*asked)[1])
+    text = "".join(rows[:10] + rows[13:]).replace(",", ";").replace(".", ",")
+    err = run("xyz.elstm", *asked[2:], "--gap", "3", stdin=text.encode())[2]
+    assert err.splitlines()[-1] == "edgelstm: stdin: 1 gap, 0.06 s missing, 3 frames made up"
 
 
 def test_sound_has_no_columns(run):

@@ -70,3 +70,36 @@ def test_columns_that_are_not_the_models_are_refused():
         gaps("0,7,1\n", columns=("time", "y", "z"))
     with pytest.raises(ValueError, match=r"^x line 1: 2 columns, expected 3"):
         gaps("0,7\n", columns=("time", "y", "x"))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("0,00", "0,02", "1,04"),
+        ("0", "0,02", "1,04"),
+        ("2026-01-01 10:00:00,00", "2026-01-01 10:00:00,02", "2026-01-01 10:00:01,04"),
+        ("1.1.2026 10:00:00,00", "1.1.2026 10:00:00,02", "1.1.2026 10:00:01,04"),
+    ],
+)
+@pytest.mark.parametrize("values", [("1,5", "2,5", "3,5"), ("1", "2", "3")])
+@pytest.mark.parametrize("columns", [(), ("time", "x")])
+def test_times_have_the_decimal_comma_that_values_have(times, values, columns):
+    text = "" if columns else "time;x\n"
+    text += "".join(f"{time};{value}\n" for time, value in zip(times, values, strict=True))
+    assert [gap for _, *gap in gaps(text, columns=columns)] == [[None, False], [None, False], [1.0, True]]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("time,x\n0,1\n,2\n", "^x line 3, column time: empty: no time"),
+        ("time,x\n0,1\nsoon,2\n", "^x line 3, column time: 'soon' is no time .*, expected a number or a date"),
+        ("time,x\n5/1/2026,1\n", "^x line 2, column time: '5/1/2026' is no time"),
+        ("time;x\n0.4;1.5\n0,6;1.5\n", r"^x line 3, column time: '0,6' \(with a decimal point: '0.6'\) is no time"),
+        ('{"time": 0, "x": 1}\n{"x": 2}\n', "^x line 2, column time: empty: no time"),
+        ('{"time": [0], "x": 1}\n', r"^x line 1, column time: \[0\] is no time"),
+    ],
+)
+def test_what_is_no_time_is_an_error_and_no_gap(text, problem):
+    with pytest.raises(ValueError, match=problem):
+        gaps(text)

@@ -144,3 +144,13 @@ def test_a_feature_is_no_column_of_times(tmp_path):
     with open_source("file", str(path), FrameFormat(2, ("time", "x"), sample_rate=50.0), told.append) as source:
         assert len(list(source)) == 40
     assert not told
+
+
+def test_holes_are_told_of_times_with_decimal_commas(tmp_path):
+    lines = [f"{n / 50 + 10 * (n > 40):.2f};{n}.5" for n in range(60)]
+    path = tmp_path / "x.csv"
+    path.write_text("time;x\n" + "\n".join(lines).replace(".", ","))
+    told = []
+    with open_source("file", str(path), FrameFormat(1, ("x",), sample_rate=50.0), told.append) as source:
+        assert len(list(source)) == 60
+    assert told == [f"{path}: column time: 10 s missing before line 43"]
