@@ -7,6 +7,7 @@ nearest one that is known.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -305,14 +306,27 @@ def parse_config(text: str | bytes, where: str = "", changes: Sequence[str] = ()
     changes: keys that are set otherwise, such as `training.epochs=3`.
     """
     values = records.parse_toml(text, where or "configuration")
-    for change in changes:
-        _set(values, change)
-    config = records.from_json(Config, values, where)
-    _check_idle(values, config.training, where)
+    set_to = dict(_set(values, change) for change in changes)
+    try:
+        config = records.from_json(Config, values)
+        _check_idle(values, config.training)
+    except ValueError as error:
+        raise ValueError(_placed(str(error), where, set_to)) from None
     return config
 
 
-def _check_idle(values: dict[str, Any], training: Training, where: str) -> None:
+def _placed(problem: str, where: str, set_to: dict[str, str]) -> str:
+    """A problem that begins with its key, after what gave that key its value: an option or the recipe."""
+    for key, change in set_to.items():
+        section, name = key.split(".")
+        if re.match(rf"{re.escape(key)}(?![\w.])", problem) or problem.startswith(
+            f"{section}: unknown field {name!r}"
+        ):
+            return f"--set {change[:60]}: {problem}"
+    return f"{where}: {problem}" if where else problem
+
+
+def _check_idle(values: dict[str, Any], training: Training) -> None:
     """ValueError for keys that say something of what the recipe does not do."""
     idle = {}
     if not training.second_epochs:
@@ -320,8 +334,7 @@ def _check_idle(values: dict[str, Any], training: Training, where: str) -> None:
     if training.optimizer != "sgd":
         idle["momentum"] = f'it with optimizer = "sgd" alone: {training.optimizer} has its own'
     for key in idle.keys() & values.get("training", {}).keys():
-        start = f"{where}: " if where else ""
-        raise ValueError(f"{start}training.{key}: {getattr(training, key):g}, expected {idle[key]}")
+        raise ValueError(f"training.{key}: {getattr(training, key):g}, expected {idle[key]}")
 
 
 def load_config(path: Path | str, data: Path | str | None = None, changes: Sequence[str] = ()) -> Config:
@@ -335,8 +348,8 @@ def load_config(path: Path | str, data: Path | str | None = None, changes: Seque
     return replace(config, data=replace(config.data, file=str(file)))
 
 
-def _set(values: dict[str, Any], change: str) -> None:
-    """One key of a table in a recipe's values. What is no TOML is text."""
+def _set(values: dict[str, Any], change: str) -> tuple[str, str]:
+    """One key of a table in a recipe's values: (key with its section, `change`). What is no TOML is text."""
     name, equals, text = change.partition("=")
     keys = name.strip().split(".")
     if not equals or len(keys) != 2 or not all(keys):
@@ -349,3 +362,4 @@ def _set(values: dict[str, Any], change: str) -> None:
     if not isinstance(section, dict):
         raise ValueError(f"--set {change[:60]}: {keys[0]} is no section")
     section[keys[1]] = value
+    return ".".join(keys), change

@@ -56,7 +56,7 @@ class Proposal:
     test_groups: tuple[str, ...]  # empty: a share, or the data's own split
     validation_groups: tuple[str, ...]
     watches: bool  # some recordings are kept to choose the best epoch by
-    is_balanced: bool  # no class is rare
+    is_balanced: bool  # no class is rare, or how rare each is belongs to what is learned
     is_little: bool  # few recordings
 
 
@@ -92,7 +92,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         test_groups=test,
         validation_groups=validation,
         watches=bool(validation) or _can_watch(dataset),
-        is_balanced=counts is None or counts.max() < _RARE * counts[counts > 0].min(),
+        is_balanced=not task.counts_classes or counts is None or counts.max() < _RARE * counts[counts > 0].min(),
         is_little=len(dataset) < _LITTLE,
     )
 

@@ -11,6 +11,7 @@ from edgelstm.data.windows import shorter
 from edgelstm.judging.shares import listed
 from edgelstm.model import Pooling
 from edgelstm.plain import counted, printable
+from edgelstm.tasks import Text
 from edgelstm.training.aims import class_counts
 from edgelstm.training.config import Config, Loss
 from edgelstm.training.normalizing import still
@@ -37,6 +38,11 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
         found.append(f"never changes in what is trained on, and says nothing: {listed(names)}")
     if config.task.counts_classes:
         found += [f"labels {words}" for words in alike(training.labels)]
+    if config.task.kind == Text.kind and config.task.each_frame and config.training.balance != "none":
+        found.append(
+            f'training.balance: "{config.training.balance}", so rare symbols are told as if they were frequent, '
+            'which costs bits; "none" fits texts'
+        )
     short = shorter(test, config.data.window)
     if short and not config.task.each_frame:
         found.append(

@@ -22,6 +22,8 @@ from edgelstm.model_file import load_model
 from edgelstm.runtime.sources.source import FrameFormat, NoFramesError
 from edgelstm.runtime.sources.written import syntax_for, written
 from edgelstm.tasks import Text, read_dataset
+from edgelstm.training import parse_config
+from edgelstm.training.remarks import remarks
 
 Command = Callable[..., Any]
 RECIPE = """
@@ -199,6 +201,22 @@ def test_a_recipe_is_proposed_for_texts(command: Command, tmp_path: Path) -> Non
     assert "noise" not in recipe
     dataset = read_dataset(data, DEFAULTS, Text())
     assert dataset.labels == dataset.feature_names
+    assert parse_config(recipe).training.balance == "none"  # the space is far more frequent than the r
+
+
+@pytest.mark.parametrize(("tell", "balance"), [("next", "weights"), ("next", "none"), ("label", "weights")])
+def test_weights_of_symbols_are_told_of(tmp_path: Path, tell: str, balance: str) -> None:
+    """How often a symbol comes is part of what is foretold; of labels of whole texts it is not."""
+    (tmp_path / "data").mkdir()
+    for label in "ab":
+        folder(tmp_path / "data" / label, **{f"t{n}": label * 30 + "x" for n in range(4)})
+    loss = "frames" if tell == "next" else "last"
+    config = parse_config(
+        f'[task]\nkind = "text"\ntell = "{tell}"\n[training]\nloss = "{loss}"\nbalance = "{balance}"\n'
+    )
+    dataset = read_dataset(tmp_path / "data", DEFAULTS, config.task)
+    said = [line for line in remarks(config, dataset, dataset) if "training.balance" in line]
+    assert bool(said) == (tell == "next" and balance == "weights")
 
 
 def test_texts_are_looked_at_and_converted(command: Command, tmp_path: Path) -> None:

@@ -74,8 +74,17 @@ def test_keys_can_be_set_otherwise() -> None:
     for change in ("epochs=3", "training.epochs", "training.=3", "a.b.c=1"):
         with pytest.raises(ValueError, match=r"--set .*expected a key and its value"):
             parse_config("", "", [change])
-    with pytest.raises(ValueError, match=r"training: unknown field 'epoch', perhaps 'epochs'"):
-        parse_config("", "", ["training.epoch=3"])
+    with pytest.raises(ValueError, match=r"^--set training.epoch=3: training: unknown field 'epoch', perhaps 'epoch"):
+        parse_config("", "r.toml", ["training.epoch=3"])
+
+
+def test_what_is_wrong_is_said_of_the_option_or_of_the_recipe_that_says_it() -> None:
+    with pytest.raises(ValueError, match=r"^--set training\.epochs=x: training\.epochs: "):
+        parse_config("[training]\nepochs = 9\n", "r.toml", ["training.batch=3", "training.epochs=x"])
+    with pytest.raises(ValueError, match=r"^--set training\.momentum=0\.5: training\.momentum: "):
+        parse_config("", "r.toml", ["training.momentum=0.5"])
+    with pytest.raises(ValueError, match=r"^r\.toml: training\.epochs: "):
+        parse_config("[training]\nepochs = 'x'\n", "r.toml", ["training.batch=3"])
 
 
 def test_the_text_is_toml() -> None:
