@@ -183,3 +183,15 @@ def read_metadata(text: str | bytes) -> Description:
         thresholds=found.thresholds,
         events=found.events,
     )
+
+
+def imported_window(metadata: Mapping[str, Any]) -> int | None:
+    """Frames of the windows after which a model began anew where it was imported from; None for any other, and for
+    one that begins anew in a stream as well."""
+    provenance = metadata.get("provenance")
+    if not isinstance(provenance, dict) or "imported" not in provenance:
+        return None
+    config = provenance.get("config")
+    data = config.get("data") if isinstance(config, dict) else None
+    window = data.get("window") if isinstance(data, dict) else None
+    return window if type(window) is int else None

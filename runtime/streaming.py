@@ -22,6 +22,7 @@ from edgelstm.runtime.events.events import Event, Events
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
+from edgelstm.runtime.metadata import imported_window
 from edgelstm.runtime.sinks.sink import Sink
 from edgelstm.runtime.sources.source import Gap, NoFramesError, Source
 from edgelstm.runtime.thresholds import thresholds_of
@@ -98,13 +99,8 @@ def answers_at_the_end(stream: EngineStream) -> str:
 
 def window_carried(model: EngineModel) -> str | None:
     """For a model that was imported as one that starts anew for every window: that a stream does not, in one line."""
-    provenance = model.metadata.get("provenance")
-    if not isinstance(provenance, dict) or "imported" not in provenance:
-        return None
-    config = provenance.get("config")
-    data = config.get("data") if isinstance(config, dict) else None
-    window = data.get("window") if isinstance(data, dict) else None
-    if type(window) is not int:
+    window = imported_window(model.metadata)
+    if window is None:
         return None
     return (
         f"{model.path}: imported for windows of {window} frames, each from a fresh state; this stream carries its "

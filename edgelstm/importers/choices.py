@@ -35,10 +35,12 @@ class Choices:
 @dataclass(frozen=True)
 class Timing:
     """When a model starts anew, and what it answers. window: frames after which it does; 0: a stream, it does not.
-    mean: a window's answer is that of the mean of its scores."""
+    mean: a window's answer is that of the mean of its scores. gathered: layers run when all frames of a window are
+    there, so that streams of the model begin anew as well."""
 
     window: int = 0
     mean: bool = False
+    gathered: bool = False
 
 
 class UndecidedError(ValueError):

@@ -79,7 +79,7 @@ def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices) -> tu
             raise ValueError(
                 f"--window: {choices.window}, expected {together}: so many frames the file takes at once"
             )
-        return Timing(together), [
+        return Timing(together, gathered=True), [
             f"a frame for its layers is {together} frames side by side, taken when all are there"
         ]
     if ports.states and not matched.fresh:

@@ -118,14 +118,22 @@ def read_model(path: Path | str, choices: Choices) -> Imported:
         raise type(error)(line if line.startswith("--") or str(path) in line else f"{path}: {line}") from None
     source = {"format": imported.format, "file": file_name(path), "sha256": _sha256(path)}
     provenance = {**imported.model.provenance, "imported": source}
-    if choices.window:
-        provenance["config"] = {"data": {"window": choices.window}}
     model = replace(imported.model, provenance=provenance)
     if not _is_finite(model):
         raise ValueError(
             f"{path}: its weights are so large that float32 overflows, expected those of a trained model"
         )
-    return replace(imported, model=model)
+    return replace(imported, model=model, notes=imported.notes + _of_windows(model))
+
+
+def _of_windows(model: Model) -> tuple[str, ...]:
+    """What is to know before a model of windows runs as a stream."""
+    if not model.trained_window:
+        return ()
+    return (
+        f"windows of {model.trained_window} frames, each from a fresh state: one answer at the end of each; a stream "
+        "carries its state on, so that its answers after the first window are others",
+    )
 
 
 def _is_finite(model: Model) -> bool:

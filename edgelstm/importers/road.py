@@ -66,7 +66,13 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
         sample_rate=choices.sample_rate,
         licence=choices.licence,
         name=name,
+        provenance=_carried(timed),
     )
+
+
+def _carried(timed: Timing) -> dict[str, Any]:
+    """Says the window of a model that began anew after each where it came from, for its streams do not."""
+    return {"config": {"data": {"window": timed.window}}} if timed.window and not timed.gathered else {}
 
 
 def _task(activation: OutputActivation, timed: Timing) -> Task:

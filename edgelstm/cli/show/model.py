@@ -10,6 +10,7 @@ from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, plain, table
 from edgelstm.devices.units import show_duration, show_rate, show_size
 from edgelstm.plain import counted, in_unit
+from edgelstm.runtime.metadata import imported_window
 
 Facts = dict[str, Any]
 """As `edgelstm inspect --json` prints them."""
@@ -37,6 +38,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
             yield "changes", f"taken and told, not values, of {', '.join(map(str, changes))}; stream sees to both"
     if answer:
         yield "answer", _answer(answer)
+    if window := imported_window(facts):
+        yield "windows", f"of {counted(window, 'frame')}, each from a fresh state; a stream carries its state on"
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))
     if facts.get("thresholds"):
         yield "thresholds", _thresholds(facts["thresholds"], facts.get("labels"))

@@ -236,6 +236,8 @@ def test_windows_whose_layers_see_frames_at_once_begin_anew_in_a_stream_too(tmp_
     whole = FloatStream(model).push(x)
     each = [FloatStream(model).push(part)[0] for part in np.split(x, 3)]
     np.testing.assert_array_equal(whole, each)
+    assert model.trained_window == 0  # so that nobody is told that a stream answers otherwise
+    assert read_model(every_frame(tmp_path / "w.onnx"), Choices()).model.trained_window == T
 
 
 def chosen(path: Path) -> Path:

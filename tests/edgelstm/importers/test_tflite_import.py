@@ -87,6 +87,7 @@ def test_others_answer_as_in_their_engine(tmp_path: Path, name: str) -> None:
     imported = read_model(write(tmp_path / "m.tflite"), Choices())
     assert [layer.kind for layer in imported.model.layers] == ["lstm", "dense"]
     assert (imported.model.activation, imported.model.answer.hop) == ("softmax", hop)
+    assert imported.model.trained_window == (hop if check == WINDOWS else 0)
     proof = prove(imported, FRAMES)
     assert (proof.passed, proof.decided) == (True, True), proof.lines()
     assert proof.checks[0].name == check
