@@ -402,6 +402,8 @@ def _number(limit: float) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "lists and objects too deep in one another"
     return " ".join(str(error).split())[:120]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,13 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
     return found
 
 
+def _finite(context: click.Context, param: click.Parameter, value: float) -> float:
+    """Callback of an option that takes a number: NaN is within every range."""
+    if math.isnan(value):
+        raise click.BadParameter("nan, expected a number", context, param)
+    return value
+
+
 @click.command(
     "import",
     epilog="Example: edgelstm import model.pt --layers lstm,fc,softmax --window 128 -o model.npz. What FILE does not "
@@ -86,7 +94,14 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
 @click.option(
     "--features", callback=_unlike_names, metavar="NAMES", help="Of the columns of a frame, in their order."
 )
-@click.option("--rate", type=click.FloatRange(0, 1e9), default=0.0, metavar="HZ", help="Frames per second.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 1e9),
+    callback=_finite,
+    default=0.0,
+    metavar="HZ",
+    help="Frames per second.",
+)
 @click.option("--licence", default="", help="Of the weights, such as Apache-2.0.")
 @click.option("--data", type=click.Path(path_type=Path), help="Recordings of any format to compare on.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the model with FILE in its own engine.")
@@ -118,7 +133,6 @@ def command(
     from edgelstm.cli.reporting import forget
     from edgelstm.files import write_whole
     from edgelstm.importers.choices import Choices
-    from edgelstm.importers.proof import prove
     from edgelstm.importers.read import read_model
     from edgelstm.model_file import save_model
     from edgelstm.runtime.proven import proof_path
@@ -127,14 +141,19 @@ def command(
         raise click.UsageError(f"--stream: goes not with --window {window}, expected one of them")
     if data is not None and not data.exists():
         raise click.UsageError(f"--data: {data}: no such file or folder, expected recordings")
+    if data is not None and no_verify:
+        raise click.UsageError("--data: goes not with --no-verify, which compares nothing, expected one of them")
     output = file.with_suffix(".npz") if output is None else output
     choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence, sets, overlap or 0)
     check_output(output, ".npz", [file])
     imported = read_model(file, choices)
+    if imported.origin is None and data is not None:
+        raise click.UsageError(
+            f"--data: goes not with this file, there is nothing to compare with: {imported.unproven}"
+        )
     proof = None
     if imported.origin is not None and not no_verify:
-        with naming(file):
-            proof = prove(imported, _recordings(imported, data))
+        proof = _proven(file, imported, _recordings(imported, data))
     proof_path(output).unlink(missing_ok=True)  # of another model, if there is one
     forget(output)
     save_model(imported.model, output)
@@ -146,6 +165,17 @@ def command(
         _show(imported, output, proof)
     if proof is not None and not proof.passed:
         raise SystemExit(GATE_FAILED)
+
+
+def _proven(file: Path, imported: Imported, recordings: list[Float32]) -> ImportProof:
+    """What goes wrong is said of the file, but where an option is to blame."""
+    from edgelstm.importers.proof import prove
+
+    try:
+        return prove(imported, recordings)
+    except ValueError as error:
+        line = str(error)
+        raise ValueError(line if line.startswith("--") or str(file) in line else f"{file}: {line}") from None
 
 
 def _recordings(imported: Imported, data: Path | None) -> list[Float32]:

@@ -156,6 +156,8 @@ def find_format(path: Path) -> Format:
         )
     with path.open("rb") as file:
         head = file.read(_HEAD)
+    if not head:
+        raise ValueError(f"{path}: is empty, expected a model file")
     for one in FORMATS:
         if one.takes(path, head):
             return one

@@ -13,7 +13,8 @@ from edgelstm.importers.choices import Choices, Timing
 from edgelstm.layers import GRU, LSTM, Activation, Affine, Context, Conv, Dense, Joining, Layer, LayerNorm
 from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
-from edgelstm.model import Answer, Model, Normalize, OutputActivation
+from edgelstm.model import MAX_POOLING, Answer, Model, Normalize, OutputActivation
+from edgelstm.plain import counted
 from edgelstm.road import INPUT, lay
 from edgelstm.tasks import CLASSIFY, Regress, Tags, Task
 
@@ -52,7 +53,9 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
         activation = "softmax" if last_word == "softmax" else "sigmoid"
         rest = rest[:-1]
     layers = _Builder(features, rest).layers()
-    stride = lay(features, tuple(layers))[-1].stride
+    last = lay(features, tuple(layers))[-1]
+    stride = last.stride
+    _check_options(choices, timed, features, last.result.size)
     if timed.window % stride:
         raise ValueError(f"--window: {timed.window}, expected a multiple of {stride}: the scores come so often")
     return Model(
@@ -68,6 +71,20 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
         name=name,
         provenance=_carried(timed),
     )
+
+
+def _check_options(choices: Choices, timed: Timing, features: int, outputs: int) -> None:
+    """ValueError, which begins with the option, for one that does not fit the model."""
+    for option, names, count, what in (
+        ("labels", choices.labels, outputs, "values of an answer"),
+        ("features", choices.feature_names, features, "values of a frame"),
+    ):
+        if names and len(names) != count:
+            raise ValueError(
+                f"--{option}: {counted(len(names), 'name')}, expected {count}: one for each of the {what}"
+            )
+    if timed.window > MAX_POOLING:
+        raise ValueError(f"--window: {timed.window}, expected at most {MAX_POOLING}")
 
 
 def _carried(timed: Timing) -> dict[str, Any]:

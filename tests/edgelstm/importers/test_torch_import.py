@@ -282,6 +282,11 @@ def test_changed_bytes_are_a_line_at_most(good: dict[str, bytes], tmp_path_facto
         (("--layers", "rnn:stride=2,fc1"), "--layers: 'rnn:stride=2': LSTM 3 to 2 layers of 5 has no settings"),
         (("--layers", "rnn,fc1:epsilon=3"), "--layers: 'fc1:epsilon=3': dense 5 to 6 has no settings"),
         (("--data", "nowhere"), "--data: nowhere: no such file or folder"),
+        (("--data", "."), "--data: goes not with this file, there is nothing to compare with: a file of"),
+        (("--data", ".", "--no-verify"), "--data: goes not with --no-verify"),
+        (("--labels", "a,b"), "--labels: 2 names, expected 4"),
+        (("--features", "a"), "--features: 1 name, expected 3"),
+        (("--rate", "nan"), "--rate: nan, expected a number"),
         (("--labels", "a,b,a,c"), "--labels: 'a' twice"),
         (("--features", "x,x,y"), "--features: 'x' twice"),
     ],
@@ -293,6 +298,15 @@ def test_options_that_have_no_meaning_are_refused(options: tuple[str, ...], word
     assert refused_well(ended)
     assert words in ended.err, ended.err
     assert not path.with_suffix(".npz").exists()
+
+
+def test_a_window_that_no_model_can_have_and_an_empty_file_are_called_that(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "model.pt", weights("lstm"))
+    ended = run("import", path, "--layers", ",".join(LAYERS), "--window", "99999999999")
+    assert (ended.code, "--window: 99999999999, expected at most 1048576" in ended.err) == (2, True), ended
+    for suffix in (".pt", ".onnx", ".tflite", ".json", ".keras"):
+        (empty := tmp_path / f"empty{suffix}").touch()
+        refused(empty, f"empty{suffix}: is empty, expected a model file")
 
 
 def test_what_stands_beside_weights_and_is_none_does_no_harm(tmp_path: Path) -> None:
