@@ -67,8 +67,8 @@ def _finite(context: click.Context, param: click.Parameter, value: float) -> flo
     "--layers",
     callback=_names,
     metavar="NAMES",
-    help="The file's layers in the order in which they run, with relu, softmax, sigmoid or context:ROWS[:HOP] where "
-    "the model has them, such as lstm,relu,fc,softmax.",
+    help="The file's layers in the order in which they run, with relu, tanh, sigmoid, hard_sigmoid, softmax, l2 or "
+    "context:ROWS[:HOP] where the model has them, such as lstm,relu,fc,softmax.",
 )
 @click.option("--part", default="", metavar="NAME", help="Which of several models, or members of a checkpoint.")
 @click.option("--gates", type=click.Choice(["sigmoid", "hard-sigmoid"]), help="The activation of the gates.")
