@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,6 +64,8 @@ def command(
     from edgelstm.training import load_config
     from edgelstm.training.crossvalidation import USUAL_FOLDS, crossvalidate
 
+    if leave_one_out and count is not None:
+        raise click.UsageError("--folds and --leave-one-out: a run for each group is as many as there are; give one")
     settings = load_config(config, data, changes)
     if seed is not None:
         settings = replace(settings, training=replace(settings.training, seed=seed))
@@ -70,7 +77,7 @@ def command(
 
     style.announce("the first runs")
     try:
-        with listed_problems():
+        with _ended_by_sigterm(), listed_problems():
             outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
     finally:
         style.announce(None)
@@ -82,6 +89,30 @@ def command(
         click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
     else:
         click.echo(_table(outcomes))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends what runs as Ctrl-C does, the processes of the folds too: Python would die at once, and what it
+    leaves behind would be cleared away with a warning."""
+    heard: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        if not heard:  # another one would meet the processes half ended
+            heard.append(number)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except BaseException:  # a process that was ended at the same moment makes another error of it
+        if heard:
+            style.announce(None)
+            click.echo("edgelstm: terminated", err=True)
+            sys.exit(128 + signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _columns(outcomes: list[Outcome]) -> list[str]:

@@ -280,7 +280,12 @@ def _add_frames(
         problems += [
             (place, f"{_lacking(frames)} before this one by its time ({remedy})") for place, frames in holes[:_SHOWN]
         ]
-        raise BadFilesError([Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems])
+        found_at = [Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems]
+        if lost > len(empty):
+            found_at.append(Problem(file, None, f"and {counted(lost - len(empty), 'more value')} missing"))
+        if len(holes) > _SHOWN:
+            found_at.append(Problem(file, None, f"and {counted(len(holes) - _SHOWN, 'more hole')} by its times"))
+        raise BadFilesError(found_at)
     if lacking > count:
         place, lack = max(holes, key=lambda hole: hole[1])
         reason = f"{_lacking(lack)} before this one, more than were recorded; expected two recordings"

@@ -70,6 +70,22 @@ _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz", ".rar")
 _TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".mat", ".h5", ".hdf5", ".json", ".arff", ".dat")
 
 
+def _packed(path: Path) -> Path | None:
+    """It, if it is packed, or the first file in the folder that is; None where there is none."""
+    files = (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else (path,)
+    return next((p for p in files if p.suffix.lower() in _PACKED), None)
+
+
+def _unpack(path: Path, packed: Path) -> str:
+    """Why a path with that packed file, or that is it, cannot be read."""
+    where = f"{path}" if packed == path else f"{path}: a folder with {packed.relative_to(path)}"
+    if packed.suffix.lower() == ".gz":
+        begin = f"{where}: gzip-compressed" if packed == path else f"{where}, gzip-compressed"
+        return f"{begin}, expected what is in it: decompress it first (gunzip)"
+    begin = f"{where}: packed" if packed == path else f"{where}, packed"
+    return f"{begin}, expected what is in it: unpack it first"
+
+
 def find_format(path: Path) -> DataFormat:
     """How the recordings at `path` lie there. FileNotFoundError without it, ValueError where no format takes it."""
     if not path.exists():
@@ -77,8 +93,9 @@ def find_format(path: Path) -> DataFormat:
     for data_format in FORMATS:
         if data_format.takes(path):
             return data_format
-    if path.suffix.lower() in _PACKED:
-        raise ValueError(f"{path}: packed, expected what is in it: unpack it first")
+    packed = _packed(path)
+    if packed is not None:
+        raise ValueError(_unpack(path, packed))
     if path.suffix.lower() in _TABLES:
         raise ValueError(f"{path}: suffix {path.suffix}, expected its table saved as .csv")
     found = "a folder without any of these" if path.is_dir() else f"suffix {path.suffix or 'missing'}"

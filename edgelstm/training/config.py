@@ -31,6 +31,7 @@ Column = Annotated[str, Line(1000, least=0)]
 Count = Annotated[int, Bounds(0, 1 << 20)]
 Positive = Annotated[int, Bounds(1, 1 << 20)]
 Fraction = Annotated[float, Bounds(0, 0.95)]
+Held = Annotated[float, Bounds(above=0, most=0.95)]
 Amount = Annotated[float, Bounds(0, 1e6)]
 Entry = Annotated[Trainable, Tagged("kind", KINDS)]
 
@@ -58,7 +59,7 @@ class Data:
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
     split: Split = "auto"  # whole groups apart, or of each recording the last part, or stretches with every class
-    test: Fraction = 0.2  # share of the groups, or of each class, to test on where neither says who
+    test: Held = 0.2  # share of the groups, or of each class, to test on where neither says who; one at least
     validation: Fraction = 0.0  # share of the training groups held out to stop early; 0 = none
     validation_groups: tuple[int | str, ...] = ()  # these instead of a share
 

@@ -99,6 +99,23 @@ def test_labels_that_change_belong_to_frames(tmp_path: Path) -> None:
     assert recording.frame_labels == ("rest", "step", "step")
 
 
+def test_what_lacks_is_counted_beyond_what_is_listed(tmp_path: Path) -> None:
+    rows = [[10 * n if n < 9 else 80 + n, "" if n % 2 else n] for n in range(40)]
+    path = write(tmp_path / "x.csv", ["time", "v"], rows)
+    with pytest.raises(BadFilesError) as raised:
+        read_recordings(path)
+    *_, values, holes = str(raised.value).splitlines()
+    assert values == "x.csv: and 15 more values missing"
+    assert holes == "x.csv: and 4 more holes by its times"
+
+
+def test_a_folder_of_packed_files_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "walk" / "one.csv.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a folder with walk/one.csv.gz, gzip-compressed, .*decompress"):
+        read_recordings(tmp_path)
+
+
 @pytest.mark.parametrize("missing", ["interpolate", "hold"])
 def test_what_lacks_is_filled(tmp_path: Path, missing: str) -> None:
     rows = [[0, 0, "a"], [1, "", "a"], [2, 2, "a"], [5, 5, "b"], [6, 6, "b"]]
@@ -244,7 +261,14 @@ def test_what_is_no_table_of_numbers_says_why(tmp_path: Path, content: bytes, re
         read_recordings(tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("x.csv.gz", "unpack it first"), ("x.xlsx", "saved as .csv")])
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("x.csv.gz", "gzip-compressed, .*decompress it first"),
+        ("x.zip", "unpack it first"),
+        ("x.xlsx", "saved as .csv"),
+    ],
+)
 def test_other_files_name_the_way(tmp_path: Path, name: str, remedy: str) -> None:
     (tmp_path / name).write_bytes(b"PK")
     with pytest.raises(ValueError, match=remedy):

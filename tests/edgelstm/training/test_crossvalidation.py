@@ -128,6 +128,9 @@ def test_no_process_is_left_over(recipe: Path, number: signal.Signals) -> None:
     if number == signal.SIGINT:
         assert running.returncode == 130
         assert said.strip() == "edgelstm: interrupted"
+    if number == signal.SIGTERM:
+        assert running.returncode == 143
+        assert said.strip() == "edgelstm: terminated"
 
 
 def _within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -143,6 +146,12 @@ def test_what_cannot_be_folded_is_said_in_one_line(command: Callable[..., Any], 
     ended = command("crossvalidate", recipe, "--folds", "4")
     assert ended.code == 1
     assert ended.err == "edgelstm: data: 4 folds, expected at most 3: it has 3 groups\n"
+    ended = command("crossvalidate", recipe, "--folds", "3", "--leave-one-out")
+    assert ended.code == 2
+    assert "--folds and --leave-one-out: " in ended.err
+    ended = command("crossvalidate", recipe, "--set", "data.test=0")
+    assert ended.code == 2
+    assert "data.test: 0.0, expected more than 0 and at most 0.95" in ended.err
     ended = command("crossvalidate", recipe, "--set", "training.epochs=1")
     assert ended.code == 0
     assert ended.err == "Note: 3 folds: the data have no more groups, recordings or long stretches\n"
