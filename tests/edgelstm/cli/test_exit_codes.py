@@ -93,7 +93,7 @@ def test_what_is_not_there_is_2_and_what_is_bad_is_1(folder: Path, call: list[st
     ("arguments", "code", "words"),
     [
         ("train recipe.toml --set x", 2, "--set x: expected a key"),
-        ("train recipe.toml --set training.epochs=x", 1, "training.epochs: 'x', expected a whole number"),
+        ("train recipe.toml --set training.epochs=x", 2, "training.epochs: 'x', expected a whole number"),
         ("profile m.elstm --core 4000", 2, "--core 4000: this process may run on "),
         ("profile m.elstm --budget nope=3", 2, "--budget 'nope': no such figure"),
         ("profile m.elstm --budget latency_p99=x", 2, "--budget latency_p99: 'x'"),

@@ -61,7 +61,7 @@ def test_recordings_that_are_shorter_than_the_window_are_counted(command: Comman
 def test_patience_without_anything_to_watch_is_refused(command: Command, tmp_path: Path) -> None:
     arrays = {"X": signals(), "y": np.arange(12) % 2}
     code, line = said(command, tmp_path, arrays, 20, "mean", "--set", "training.patience=3")
-    assert code == 1
+    assert code == 2
     assert "training.patience: 3, expected 0 without data.validation" in line
 
 
