@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgelstm.importers.forms import SAME, Floats, Forms
 from edgelstm.importers.graph import Graph, Node, NodeError
 from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout, Lying, reduced_axes
-from edgelstm.importers.operators import RECURRENT, recurrent
-from edgelstm.importers.patterns import Patterns
+from edgelstm.importers.operators import RECURRENT, check_recurrences, recurrent
+from edgelstm.importers.patterns import Cut, Patterns
 from edgelstm.importers.results import Results
 from edgelstm.importers.road import Scale, Step, Word
 from edgelstm.importers.sounds import Padded, convolution, filter_of, padded, pads_of, spectrum_of
@@ -66,6 +66,9 @@ def match(graph: Graph, frames: str, scores: str, overlap: int = 0) -> Matched:
             found = _Matcher(graph, frames, ROW, stack).matched(scores)
             found.stacked = together
             return found
+    except NodeError:
+        check_recurrences(graph, scores)  # what nodes behind one that is not read are refused for follows from it
+        raise
     except RecursionError:
         raise ValueError(f"more than {_MOST_STEPS} layers, expected a model of a few") from None
 
@@ -162,7 +165,11 @@ class _Matcher:
         if cut.start == 0 and cut.stop == cut.side:
             return self.result(node.input(0))
         if cut.stop - cut.start != 1 or cut.stop != cut.side:
-            raise ValueError(f"{node.label}: frames {cut.start} to {cut.stop} of {cut.side}, expected the last")
+            if maker is not None and maker.op == "Conv":
+                return self._conv(maker, cut)
+            one_by_one = cut.stop - cut.start == 1 and letter == FRAME
+            why = "; a cell for each frame is not read: export one frame, with its states" if one_by_one else ""
+            raise ValueError(f"{node.label}: frames {cut.start} to {cut.stop} of {cut.side}, expected the last{why}")
         if letter == FRAME:
             return self.result(node.input(0))
         return self.results.put(Last(), self._whole(node))
@@ -178,8 +185,6 @@ class _Matcher:
     def _recurrent(self, name: str, node: Node) -> int:
         if len(node.outputs) > 2 and name == node.outputs[2]:
             raise ValueError(f"{node.label}: its cell is an answer, expected what it gives")
-        if self.layout.letter(node.input(0), 1) in (ROW, FRAME):
-            raise ValueError(f"{node.label}: several sequences at once, expected one")
         found = recurrent(self.graph, self.frames, node)
         layer = found.layer
         if self.is_stacked and found.fresh:
@@ -251,18 +256,21 @@ class _Matcher:
         place = self.result(one)
         return self.results.put(layer, place, self.result(other))
 
-    def _conv(self, node: Node) -> int | None:
+    def _conv(self, node: Node, cut: Cut | None = None) -> int | None:
+        """cut: the rows that are kept of what it gives; a causal one leaves out its last."""
         found = filter_of(self.graph, node)
-        place = padded(self.graph, self.layout, node.input(0))
         axes = self.layout.axes(node.input(0))
         if axes is not None and FRAME in axes:
             raise StackedError(f"{node.label}: over the frames of a call")
+        place = padded(self.graph, self.layout, node.input(0))
         if axes is None or axes[1] == ROW or len(axes) != 3:
             raise ValueError(f"{node.label}: of sides {axes}, expected channels, then rows")
         lying = self._lying(place.name)
         samples = found.channels == 1 and lying.rows == 1
         rows = lying.channels if samples else lying.rows
         place = place.more(node, *pads_of(node, found, rows), "zero")
+        if cut is not None:
+            place = place.less(node, cut.start * found.stride, (cut.side - cut.stop) * found.stride)
         if (spectrum := spectrum_of(found, place, True)) is not None:
             return self.results.put(spectrum, self.result(place.name))
         source = self.result(place.name)

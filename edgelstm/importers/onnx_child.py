@@ -235,6 +235,24 @@ def _attribute(attribute: Any) -> Any:
     return None
 
 
+def _say_by_inputs(model: Any) -> None:
+    """What early versions of the standard say by attributes comes as constants, as in later ones."""
+    import onnx
+
+    said = {"Slice": ("starts", "ends", "axes"), "Split": ("split",)}
+    for node in model.graph.node:
+        if len(node.input) > 1 or node.op_type not in said:
+            continue
+        held = {attribute.name: list(attribute.ints) for attribute in node.attribute}
+        if node.op_type == "Slice":
+            held.setdefault("axes", list(range(len(held.get("starts", [])))))
+        for name in said[node.op_type]:
+            if name in held:
+                made = onnx.numpy_helper.from_array(np.array(held[name], np.int64), f"{name} of {node.output[0]}")
+                model.graph.initializer.append(made)
+                node.input.append(made.name)
+
+
 def _axis_of_softmax(model: Any) -> int:
     """Where the node does not say."""
     version = next((one.version for one in model.opset_import if not one.domain), 13)
@@ -247,6 +265,7 @@ def main(path: str, source: str, target: str) -> None:
 
     sets = {str(name): int(value) for name, value in taken(source)[0]["sets"].items()}
     model, is_run = _read(Path(path), sets, Path(target).parent)
+    _say_by_inputs(model)
     graph = model.graph
     if len(graph.node) > _MOST_NODES:
         raise ValueError(f"{len(graph.node)} nodes, expected at most {_MOST_NODES}")
@@ -270,7 +289,7 @@ def main(path: str, source: str, target: str) -> None:
         nodes.append({**about, "inputs": list(node.input), "outputs": list(node.output)})
     for name, array in constants:
         if array.dtype.kind in "fiub":
-            arrays[f"c{len(names)}"] = np.ascontiguousarray(array)
+            arrays[f"c{len(names)}"] = np.asarray(array, order="C")  # also of no sides
             names.append(name)
     known = {value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in names]

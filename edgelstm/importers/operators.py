@@ -9,7 +9,7 @@ import numpy as np
 
 from edgelstm.importers import cells
 from edgelstm.importers.forms import Floats
-from edgelstm.importers.graph import Array, Graph, Node
+from edgelstm.importers.graph import Array, Graph, Node, NodeError
 from edgelstm.layers import GRU, LSTM
 
 RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
@@ -30,11 +30,14 @@ class Recurrent:
 
 def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
     """ValueError, naming the node, for what no layer of ours does."""
-    _check(node)
+    _check(graph, node)
     arrays = _arrays(graph, node)
     W, R, b, rb = _weights(node, arrays, 3 if node.op == "GRU" else 4)
     states = [_state(graph, frames, node, place) for place in ((5,) if node.op == "GRU" else (5, 6))]
     fresh = any(is_own for is_own, _ in states)
+    if not fresh and len(states) == 2 and node.input(5) == node.input(6):
+        name = _first(graph, node.input(5))
+        raise ValueError(f"{node.label}: h and c both begin with input {name!r:.40}, expected one each")
     first = [None if values is None or not values.any() else values for _, values in states]
     if node.op == "GRU":
         after = bool(node.attributes.get("linear_before_reset"))
@@ -42,8 +45,27 @@ def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
     return Recurrent(cells.lstm(W, R, b, rb, gates="iofg", h0=first[0], c0=first[1]), fresh)
 
 
-def _check(node: Node) -> None:
+def check_recurrences(graph: Graph, scores: str) -> None:
+    """NodeError for the first node of a recurrence on the way to `scores` that no layer of ours is."""
+    behind, seen = [scores], {scores}
+    while behind:
+        maker = graph.makers.get(behind.pop())
+        new = [] if maker is None else [name for name in maker.inputs if name not in seen]
+        seen.update(new)
+        behind += new
+    for node in graph.nodes:
+        if node.op in RECURRENT and seen.intersection(node.outputs):
+            try:
+                _check(graph, node)
+            except ValueError as error:
+                raise NodeError(str(error)) from None
+
+
+def _check(graph: Graph, node: Node) -> None:
     attributes = node.attributes
+    sides = graph.shapes.get(node.input(0), ())
+    if len(sides) == 3 and sides[1] > 1:
+        raise ValueError(f"{node.label}: batch {sides[1]}, expected 1: one sequence")
     if attributes.get("direction", "forward") != "forward":
         raise ValueError(f"{node.label}: {attributes['direction']!s:.20}; a stream has no end to read back from")
     for name in ("clip", "input_forget", "layout"):
@@ -94,8 +116,14 @@ def _state(graph: Graph, frames: str, node: Node, place: int) -> tuple[bool, Flo
     constant = graph.constant(name)
     if constant is not None:
         return True, constant.reshape(-1).astype(np.float64)
-    while (maker := graph.makers.get(name)) is not None:
-        name = maker.input(0)
+    name = _first(graph, name)
     if name not in graph.inputs or name == frames:
         raise ValueError(f"{node.label}: begins with what the graph computes, expected an input or a constant")
     return False, None
+
+
+def _first(graph: Graph, name: str) -> str:
+    """What `name` is made from, by the first input of every node."""
+    while (maker := graph.makers.get(name)) is not None:
+        name = maker.input(0)
+    return name

@@ -38,6 +38,12 @@ class Padded:
             raise ValueError(f"{owner.label}: mirrored twice, expected once")
         return Padded(self.name, self.before + before, self.after + after, fill)
 
+    def less(self, owner: Node, before: int, after: int) -> Padded:
+        """Where results that see so many rows less on each side are all that is kept."""
+        if before > self.before or after > self.after:
+            raise ValueError(f"{owner.label}: more rows cut off than were laid around, expected these at most")
+        return Padded(self.name, self.before - before, self.after - after, self.fill)
+
 
 @dataclass(frozen=True, eq=False)
 class Filter:
