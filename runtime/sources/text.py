@@ -33,6 +33,7 @@ LINE_LIMIT = 64 * 1024
 _MOST_DROPPED = 1 << 20
 _LARGEST = float(np.finfo(np.float32).max)
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 
 
 class TextSource(Source):
@@ -140,6 +141,8 @@ class TextSource(Source):
         while raw := waiting or self._stream.readline(limit + 1):
             waiting = b""
             self._line += 1
+            if self._line == 1 and raw.startswith(_GZIP):
+                raise ValueError(f"{self.name}: gzip-compressed, expected text (decompress it first, as gunzip does)")
             if len(raw) > limit and not raw.endswith(b"\n"):
                 raise ValueError(f"{self.place}: longer than {limit} bytes, expected one frame on each line")
             if self._in_midst and not raw.endswith(b"\n"):

@@ -1,5 +1,6 @@
 """Frames from text: what is read, and what every kind of nonsense is answered with."""
 
+import gzip
 import io
 import os
 
@@ -147,3 +148,9 @@ def test_a_frame_from_a_live_pipe_does_not_wait_for_the_next(line):
             assert next(frames).tolist() == [1, 2, 3]
         os.close(writing)
         assert list(frames) == []
+
+
+def test_what_is_compressed_is_called_that():
+    source = TextSource(io.BytesIO(gzip.compress(b"1,2\n")), "x.csv.gz", FrameFormat(2))
+    with pytest.raises(ValueError, match=r"^x\.csv\.gz: gzip-compressed, expected text"):
+        list(source)
