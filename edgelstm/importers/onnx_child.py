@@ -49,7 +49,7 @@ def _check_sets(model: Any, sets: Mapping[str, int]) -> None:
     for value in inputs:
         if _is_number(value) and value.name not in sets:
             found = sorted(set(_compared(model.graph, {value.name})))
-            with_what = f", compares it with {', '.join(map(str, found[:8]))}" if found else ""
+            with_what = f": {_branches(found)}" if found else ""
             example = f" such as --set {value.name}={found[0]}" if found else ""
             raise ValueError(
                 f"--set {value.name}=N: not given, and the file chooses by its input {value.name!r:.40} what it "
@@ -67,6 +67,20 @@ def _check_sets(model: Any, sets: Mapping[str, int]) -> None:
             )
         if said is not None and last not in (0, said):
             raise ValueError(f"--set {value.name}={said}: expected {last}: so many values the file says")
+
+
+def _branches(found: list[int]) -> str:
+    """Of an input that is compared with `found`, for people."""
+    return f"{', '.join(map(str, found[:8]))}, or any other (the file's other branch)"
+
+
+def _misfit(model: Any, sets: Mapping[str, int]) -> str:
+    """Why a graph with numbers for inputs that choose does not go together."""
+    said = ", ".join(f"{name}={value}" for name, value in sets.items())
+    chosen = [value.name for value in _inputs(model) if _is_number(value)]
+    found = {name: sorted(set(_compared(model.graph, {name}))) for name in chosen}
+    whys = "".join(f"; {name} is {_branches(numbers)}" for name, numbers in found.items() if numbers)
+    return f"--set {said}: does not go together in the file, expected sizes of the branch that is chosen{whys}"
 
 
 def _compared(graph: Any, names: set[str], depth: int = 0) -> Iterator[int]:
@@ -182,9 +196,15 @@ def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]
         raise ValueError("weights in another file, expected them inside: save it without external data")
     _check_sets(model, sets)
     is_turned = _turn(model)
+    has_choice = any(_is_number(value) for value in _inputs(model))
+    misfit = _misfit(model, sets) if has_choice else ""
     model = _chosen(model, sets, folder)
     _fix(model, sets)
-    return _with_shapes(_folded(model, folder / "folded.onnx")), not is_turned
+    try:
+        folded = _folded(model, folder / "folded.onnx")
+    except ValueError as error:
+        raise ValueError(misfit or str(error)) from None
+    return _with_shapes(folded), not is_turned
 
 
 def _plainly(error: Exception) -> str:

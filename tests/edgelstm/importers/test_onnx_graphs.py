@@ -266,6 +266,7 @@ def test_what_chooses_is_asked_for_with_its_choices(tmp_path: Path) -> None:
     path = chosen(tmp_path / "m.onnx")
     asked = run("import", path)
     assert asked.code == 2
+    assert "16000, or any other (the file's other branch)" in " ".join(asked.err.split())
     assert "--set sr=16000" in " ".join(asked.err.split())
     asked = run("import", path, "--set", "sr=16000")
     assert asked.code == 2
@@ -273,6 +274,9 @@ def test_what_chooses_is_asked_for_with_its_choices(tmp_path: Path) -> None:
     asked = run("import", path, "--set", "sr=16000", "--set", "x=6", "--set", "rate=3")
     assert asked.code == 2
     assert "'rate', expected an input of the file: x, sr, h, c" in " ".join(asked.err.split())
+    asked = run("import", path, "--set", "sr=44100", "--set", "x=7")
+    assert asked.code == 2
+    assert "--set sr=44100, x=7: does not go together in the file" in " ".join(asked.err.split())
     assert run("import", path, "--set", "sr=16000", "--set", "x=6").code == 0
 
 
