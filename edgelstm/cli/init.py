@@ -33,8 +33,8 @@ _SAID_BEFORE = "labels are numbers"  # by `_hint_at_numbers`, or not true of the
     "--task",
     "kind",
     type=click.Choice(list(TASKS)),
-    help="What the model is for (docs/recipes.md).  [default: frames where frames have labels of their own, else "
-    "classify]",
+    help="What the model is for (docs/recipes.md).  [default: frames where frames have labels of their own, regress "
+    "where data say that labels are measured, else classify]",
 )
 @click.option(
     "--columns", multiple=True, metavar="NAME", help="A column to be told, for tasks that tell some; may be repeated."
@@ -96,7 +96,8 @@ def command(
         file.write(written.encode())
     click.echo(style.passed(f"{output}: {task.kind}, {counted(len(dataset), 'recording')}, {_labels(dataset)}"))
     if kind is None and task.kind != "classify":
-        why = f"{task.kind}, as the frames have labels of their own; --task names another"
+        what = "data say that labels are measured" if found.are_measured else "frames have labels of their own"
+        why = f"{task.kind}, as the {what}; --task names another"
         click.echo(text.paragraph(why, "  · ", "    "))
     if proposal.lost:
         why = f"split into stretches, as the last part, or the rest, lacks {listed(proposal.lost)}"
@@ -137,7 +138,7 @@ def _likely(recordings: Recordings) -> str:
     """The task that these recordings are most likely for."""
     if any(recording.frame_labels is not None for recording in recordings.recordings):
         return "frames"
-    return "classify"
+    return "regress" if recordings.are_measured else "classify"
 
 
 def _task(kind: str, settings: dict[str, Any]) -> Task:

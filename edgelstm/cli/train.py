@@ -170,6 +170,8 @@ def command(
         _tell(result.precision, result, "")
     if streamed is not None:
         _tell("as deployed", streamed, " answers of one stream")
+    _tell_remarks([(r.precision, r) for r in results] + ([("as deployed", streamed)] if streamed else []))
+    if streamed is not None:
         here, there = results[0].headline.value, streamed.headline.value
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_streams_worse(settings), "  ! ", "    "))
@@ -255,5 +257,14 @@ def _print_keys(context: click.Context) -> None:
 def _tell(name: str, result: Evaluation, of: str) -> None:
     headline = result.headline
     click.echo(f"  {name:<13} {headline.name} {style.figure(headline)} of {result.count:,}{of}")
-    for remark in result.remarks():
-        click.echo(paragraph(remark, " " * 16, " " * 16))
+
+
+def _tell_remarks(results: Sequence[tuple[str, Evaluation]]) -> None:
+    """Each once, with the names of those that it is said of unless it is said of all."""
+    said: dict[str, list[str]] = {}
+    for name, result in results:
+        for remark in result.remarks():
+            said.setdefault(remark, []).append(name)
+    for remark, names in said.items():
+        of = "" if len(names) == len(results) else f"{', '.join(names)}: "
+        click.echo(paragraph(of + remark, " " * 16, " " * 16))

@@ -22,6 +22,11 @@ def labelled(recordings: Recordings) -> Dataset:
                 f"{lost.name}: its label changes from frame to frame, expected one for each recording; with "
                 'task.kind = "frames" in the recipe, or --task frames, each frame has its own'
             )
+        if only := _one_stem(recordings):
+            raise ValueError(
+                f"{recordings.name}: one class only ({printable(only, 40)!r}, which all file names begin with), "
+                "expected two or more to tell apart; or a task that needs no labels, such as forecast"
+            )
         why = "has no label"
         if recordings.target_names:
             why = f"has numbers ({printable(', '.join(recordings.target_names), 40)}) and no label (--task regress)"
@@ -37,6 +42,15 @@ def labelled(recordings: Recordings) -> Dataset:
     labels = labels_of(recordings)
     places = {label: place for place, label in enumerate(labels)}
     return from_recordings(recordings, np.array([places[str(r.label)] for r in whole], np.int64), labels)
+
+
+def _one_stem(recordings: Recordings) -> str:
+    """What all names of files have before their first dot, as labels stand there; "" where they have not, where a dot
+    is but that of the suffix, and where something else tells labels."""
+    whole = recordings.recordings
+    stems = {r.name.split(".", 1)[0] for r in whole}
+    told = len(whole) > 1 and len(stems) == 1 and all(r.name.count(".") > 1 and r.label is None for r in whole)
+    return stems.pop() if told else ""
 
 
 def from_recordings(

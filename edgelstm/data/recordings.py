@@ -45,6 +45,7 @@ class Recordings:
     left_out: tuple[str, ...] = field(default=())  # columns that are no numbers
     target_names: tuple[str, ...] = ()  # of the recordings' targets; empty = there are none
     labels: tuple[str, ...] = ()  # all that recordings and frames may have, in their order; empty = none is given
+    are_measured: bool = False  # labels are numbers to be told, as the data say; else that depends on the task
     label_from: Literal["", "folder", "name"] = ""  # what of files told their labels; empty = something else
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ class _Header:
     timestamps: bool = False
     labels: tuple[str, ...] = ()  # the classes that the header lists
     labelled: bool = True
+    measured: bool = False  # labels are numbers to be told
 
 
 def read_ts(path: Path, options: ReadOptions) -> Recordings:
@@ -67,11 +68,13 @@ class _Reader:
         self._recordings: list[Recording] = []
         self._width = 0  # dimensions
         self._name = ""
+        self._measured = False
 
     def take(self, lines: Iterator[tuple[int, str]], where: str, test: bool | None) -> None:
         """A file's numbered lines. test: whether it is the data's own test split."""
         header = _header(lines, where)
         self._name = self._name or header.name
+        self._measured |= header.measured
         problems: list[Problem] = []
         count = 0  # of this file
         for place, line in lines:
@@ -97,7 +100,8 @@ class _Reader:
 
     def done(self, name: str) -> Recordings:
         """name: of the set, where no header says it."""
-        return Recordings(self._frames.given_to(self._recordings), (), name=self._name or name)
+        recordings = self._frames.given_to(self._recordings)
+        return Recordings(recordings, (), name=self._name or name, are_measured=self._measured)
 
 
 def _header(lines: Iterator[tuple[int, str]], where: str) -> _Header:
@@ -108,11 +112,13 @@ def _header(lines: Iterator[tuple[int, str]], where: str) -> _Header:
         if key == "@data":
             return header
         if key == "@problemname":
-            header = _Header(rest.strip(), header.timestamps, header.labels, header.labelled)
+            header = replace(header, name=rest.strip())
         elif key == "@timestamps":
-            header = _Header(header.name, rest.strip().lower() in _YES, header.labels, header.labelled)
+            header = replace(header, timestamps=rest.strip().lower() in _YES)
         elif key in ("@classlabel", "@targetlabel") and values:
-            header = _Header(header.name, header.timestamps, tuple(values[1:]), values[0].lower() in _YES)
+            labelled = values[0].lower() in _YES
+            measured = labelled and key == "@targetlabel"
+            header = replace(header, labels=tuple(values[1:]), labelled=labelled, measured=measured)
     raise BadFilesError([Problem(where, None, "no @data line, expected the header of a .ts file")])
 
 

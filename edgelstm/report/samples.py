@@ -47,10 +47,26 @@ class Voice:
 def samples(model: Model, dataset: Dataset, voices: Sequence[Voice]) -> tuple[str, tuple[Sample, ...]]:
     """(the rule, samples). The first of `voices` decides which; the others are shown beside it."""
     rule, chosen = choose(model.task, dataset, voices[0].said)
-    return rule, tuple(_sample(model, dataset, voices, one) for one in chosen)
+    hues: dict[int, int] = {}
+    return rule, tuple(_sample(model, dataset, voices, one, hues) for one in chosen)
 
 
-def _sample(model: Model, dataset: Dataset, voices: Sequence[Voice], chosen: Chosen) -> Sample:
+def hues_of(labels: Sequence[int], known: dict[int, int]) -> list[int]:
+    """A hue for each of at most five labels of a chart, no two alike. A label keeps the one that is `known` of it
+    from charts before, unless another one of this chart has it; those that are new become known."""
+    found: dict[int, int] = {}
+    for label in labels:
+        if label in known and known[label] not in found.values():
+            found[label] = known[label]
+    for label in labels:
+        if label not in found:
+            free = [hue for hue in range(HUES) if hue not in found.values()]
+            found[label] = min(free, key=list(known.values()).count)
+            known.setdefault(label, found[label])
+    return [found[label] for label in labels]
+
+
+def _sample(model: Model, dataset: Dataset, voices: Sequence[Voice], chosen: Chosen, hues: dict[int, int]) -> Sample:
     task, place = model.task, chosen.place
     one = dataset.subset([place])
     along = [_along(model, one, voice, place) for voice in voices]
@@ -60,7 +76,7 @@ def _sample(model: Model, dataset: Dataset, voices: Sequence[Voice], chosen: Cho
     is_text = isinstance(task, Text)
     _, start = origin(dataset, place)
     inputs = () if is_text else input_charts(frames, chosen.first, names, units)
-    answers = () if spelled else _answers(model, one, along, voices, chosen)
+    answers = () if spelled else _answers(model, one, along, voices, chosen, hues)
     return Sample(
         title=title(dataset, chosen.place, chosen.first, chosen.last),
         why=chosen.why,
@@ -107,7 +123,12 @@ def _verdict(
 
 
 def _answers(
-    model: Model, one: Dataset, along: Sequence[Said], voices: Sequence[Voice], chosen: Chosen
+    model: Model,
+    one: Dataset,
+    along: Sequence[Said],
+    voices: Sequence[Voice],
+    chosen: Chosen,
+    hues: dict[int, int],
 ) -> tuple[Chart, ...]:
     task = model.task
     inside = [(said.at > chosen.first) & (said.at <= chosen.last) for said in along]
@@ -118,7 +139,7 @@ def _answers(
         return _numbers(task, one, along, voices, inside)
     if isinstance(task, Tags):
         return _tags(task, model, one, along, voices, inside)
-    return (_classes(task, one, along, voices, inside, chosen),)
+    return (_classes(task, one, along, voices, inside, chosen, hues),)
 
 
 def _numbers(
@@ -169,6 +190,7 @@ def _classes(
     voices: Sequence[Voice],
     inside: Sequence[NDArray[np.bool_]],
     chosen: Chosen,
+    hues: dict[int, int],
 ) -> Chart:
     """Probabilities of the labels that matter here: those that are true, then those that are said the most."""
     first = along[0].answers[inside[0]]
@@ -183,22 +205,23 @@ def _classes(
         means[one.y[0]] = np.inf
     order = np.argsort(-means, kind="stable")[: max(_MOST_LABELS, HUES if truth is not None else 0)].tolist()
     courses: list[Course] = []
-    for hue, n in enumerate(order):
+    shades = hues_of(order, hues)
+    for hue, n in zip(shades, order):
         courses += [
             course(one.labels[n], hue, voice.manner, said.at[which], said.answers[which, n])
             for voice, said, which in zip(voices, along, inside)
         ]
-    stretches = [] if truth is None or len(truth) < 2 else _true_stretches(truth, order, one.labels, chosen)
+    stretches = [] if truth is None or len(truth) < 2 else _true_stretches(truth, order, shades, one.labels, chosen)
     return Chart("answers", "probability", tuple(courses), tuple(stretches[:_MOST_STRETCHES]))
 
 
 def _true_stretches(
-    truth: NDArray[np.integer], order: Sequence[int], labels: Sequence[str], chosen: Chosen
+    truth: NDArray[np.integer], order: Sequence[int], shades: Sequence[int], labels: Sequence[str], chosen: Chosen
 ) -> list[Stretch]:
     part = truth[chosen.first : chosen.last]
     return [
         Stretch(f"truly {labels[n]}", _HUES[hue], chosen.first + int(a), chosen.first + int(b))
-        for hue, n in enumerate(order)
+        for hue, n in zip(shades, order)
         for a, b in runs(part == n)
     ]
 

@@ -106,6 +106,11 @@ class Anomaly(Task):
         meant = {label for label in labels if label == normal or (not self.normal and label.lower() == normal)}
         if labels and not meant:
             listed = ", ".join(repr(printable(label, 40)) for label in sorted(labels)[:6])
+            if self.normal:
+                raise ValueError(
+                    f"{recordings.name}: no label {printable(self.normal, 40)!r}, expected task.normal "
+                    f"(init --normal) to be one of {listed}"
+                )
             raise ValueError(
                 f"{recordings.name}: labels {listed}, expected task.normal (init --normal) to say which is normal"
             )

@@ -45,7 +45,9 @@ def print_summary(found: Summary) -> None:
 
 def _lines(found: Summary) -> list[tuple[str, str]]:
     rate = show_rate(found.sample_rate) if found.sample_rate else "unknown"
-    lengths = f"{found.shortest} to {counted(found.longest, 'frame')}, half of them up to {found.median_length}"
+    lengths = counted(found.longest, "frame")
+    if found.shortest < found.longest:
+        lengths = f"{found.shortest:,} to {lengths}, half of them up to {found.median_length:,}"
     lines = [
         ("format", found.format),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from edgelstm.devices.units import show_rate
 from edgelstm.page.markup import Markup, cards, facts, table, tag
 from edgelstm.plain import counted
 from edgelstm.report.page.text import NONE, number
@@ -65,9 +66,9 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
     yield "file", f"{about.file}, {about.bytes:,} bytes, SHA-256 {about.sha256[:12]}"
     yield "input", _listed(about.features)
     yield "output", _listed(about.outputs)
-    yield "rate", f"{number(about.sample_rate)} frames per second" if about.sample_rate else "not known"
+    yield "rate", show_rate(about.sample_rate) if about.sample_rate else "not known"
     window = f" of {counted(about.window, 'frame')}" if about.window else ""
-    every = f"every {about.hop:,} frames" if about.hop else "only when asked"
+    every = "only when asked" if not about.hop else "every frame" if about.hop == 1 else f"every {about.hop:,} frames"
     yield "answer", f"{about.pooling}{window}, {every}"
     frames = f", {counted(about.trained_frames, 'frame')}" if about.trained_frames else ""
     yield "trained on", (about.trained_on or "not known") + frames

@@ -55,6 +55,52 @@ def test_labels_that_are_measured_are_told_of(tmp_path: Path, command: Command) 
     assert command("init", tmp_path / "digits.npz", "-o", tmp_path / "digits.toml").err == ""
 
 
+@pytest.mark.parametrize(("key", "kind"), [("@targetlabel true", "regress"), ("@classLabel true", "classify")])
+def test_what_a_header_says_of_labels_is_believed(tmp_path: Path, command: Command, key: str, kind: str) -> None:
+    series = "".join(f"{','.join(f'{v:.4f}' for v in RNG.normal(size=20))}:{n % 6 / 4}\n" for n in range(24))
+    (tmp_path / "x.ts").write_text(f"@problemName x\n@timestamps false\n{key}\n@univariate true\n@data\n{series}")
+    done = command("init", tmp_path / "x.ts", "-o", tmp_path / "recipe.toml")
+    assert f'kind = "{kind}"' in (tmp_path / "recipe.toml").read_text()
+    assert done.code == 0, done.err
+    assert ("as the data say that labels are measured" in done.out) == (kind == "regress")
+
+
+def test_one_class_by_the_names_of_files_is_called_so(tmp_path: Path, command: Command) -> None:
+    for n in range(6):
+        (tmp_path / f"same.{n}.csv").write_text("x\n" + "".join(f"{k % (n + 3)}\n" for k in range(50)))
+    refused = command("init", tmp_path, "-o", tmp_path / "recipe.toml")
+    assert refused.code == 1
+    assert "one class only ('same', which all file names begin with)" in " ".join(refused.err.split())
+
+
+def test_a_normal_label_that_nobody_has_is_named(tmp_path: Path, command: Command) -> None:
+    rows = "".join(f"{n % 7},{'ab'[n // 150]}\n" for n in range(300))
+    (tmp_path / "x.csv").write_text(f"x,label\n{rows}")
+    refused = command("init", tmp_path / "x.csv", "--task", "anomaly", "--normal", "zz", "-o", tmp_path / "r.toml")
+    assert refused.code == 1
+    assert "no label 'zz', expected task.normal (init --normal) to be one of 'a', 'b'" in " ".join(
+        refused.err.split()
+    )
+    done = command("init", tmp_path / "x.csv", "--task", "anomaly", "--normal", "a", "-o", tmp_path / "r.toml")
+    assert done.code == 0, done.err
+
+
+def test_lengths_that_are_alike_are_one_number(tmp_path: Path, command: Command) -> None:
+    def told(*lengths: int) -> str:
+        np.savez(
+            tmp_path / "x.npz",
+            **{
+                "X": np.zeros((sum(lengths), 1), np.float32),
+                "lengths": np.array(lengths),
+                "y": np.arange(len(lengths)),
+            },
+        )
+        return str(command("data", "inspect", tmp_path / "x.npz").out)
+
+    assert "recordings  3 of 20 frames\n" in told(20, 20, 20)
+    assert "recordings  3 of 1,795 to 4,568 frames, half of them up to 2,000\n" in told(2000, 1795, 4568)
+
+
 def test_a_recipe_without_a_task_names_it_for_labels_of_frames(tmp_path: Path, command: Command) -> None:
     data = tmp_path / "x.csv"
     data.write_text("x,label\n" + "".join(f"{n % 7},{'ab'[n // 50 % 2]}\n" for n in range(400)))

@@ -15,8 +15,10 @@ from edgelstm.quantization import quantize
 from edgelstm.report import Asked, History, ModelReport, read_report
 from edgelstm.report.building import MOST_FRAMES
 from edgelstm.report.page import page
+from edgelstm.report.page.about import about_section
 from edgelstm.report.page.text import Clock
 from edgelstm.report.record import EpochFacts
+from edgelstm.report.samples import hues_of
 from pages import Page
 from reported import TASKS, reported
 
@@ -249,3 +251,27 @@ def test_ticks_far_into_a_recording_differ():
     clock = Clock(0.0, 200)
     assert [clock.label(clock.time(at)) for at in (123_400, 123_450)] == ["123,400", "123,450"]
     assert Clock(50.0, 500).label(5156.2) == "5,156.2 s"
+
+
+def test_a_label_has_one_colour_on_a_page():
+    known = {}
+    assert hues_of([3, 1], known) == [0, 1]
+    assert hues_of([1, 3, 2], known) == [1, 0, 2]
+    assert hues_of([9, 8, 2], known) == [3, 4, 2]
+    crowded = hues_of([7, 3, 9, 2, 1], known)  # six labels: the sixth takes what the others leave
+    assert crowded == [4, 0, 3, 2, 1]
+    clash = hues_of([7, 8], known)
+    assert len(set(clash)) == 2
+    assert clash[0] == 4
+
+
+def test_rates_and_answers_are_told_as_elsewhere(reports):
+    report, _ = reports["classify"]
+    for rate, hop, said in (
+        (1 / 86400, 1, ("a frame every 24.0 h", "every frame")),
+        (50, 3, ("50 frames", "every 3")),
+    ):
+        about = replace(report.about, sample_rate=rate, hop=hop)
+        told = "".join(map(str, about_section(replace(report, about=about))))
+        assert all(words in told for words in said)
+        assert "every 1 " not in told

@@ -99,6 +99,13 @@ def test_a_class_that_is_never_found_is_told() -> None:
     assert not Decisions("float32", False, ("left", "right"), confusion[:2, :2]).remarks()
 
 
+def test_what_is_said_of_every_precision_is_said_once(train: Callable[..., Any]) -> None:
+    told = words(train(made({"left": 40, "rare": 2}), "", "[answer]\nhop = 12").out)
+    assert "int8" in told
+    assert "as deployed" in told
+    assert told.count("always the most frequent class would be right in") == 1
+
+
 @pytest.mark.parametrize("counts", [{"left": 20}, {"left": 20, "right": 0}])
 def test_one_class_alone_is_refused(train: Callable[..., Any], counts: dict[str, int]) -> None:
     ended = train(made(counts))
