@@ -49,7 +49,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     layer->macs = (uint64_t)columns * layer->channels * layer->rows;
     if (conv->groups == 1)
         return check_matrix(model, layer, entry, columns);
-    const float *weights, *bias;
+    const float *weights, *bias = NULL;
     conv->matrix.columns = columns;
     status = el_check_values(model, entry, entry->weights, (uint64_t)columns * layer->channels,
                              &weights);
