@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -60,6 +60,15 @@ def answer_options(window: str = "--window") -> Callable[[Callable[..., Any]], C
         return function
 
     return add
+
+
+def with_options(
+    function: Callable[..., Any], options: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]]
+) -> Callable[..., Any]:
+    """`function` with click's `options`, listed by `--help` in their order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def threshold_option(function: Callable[..., Any]) -> Callable[..., Any]:

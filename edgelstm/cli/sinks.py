@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import checked
+from edgelstm.cli.common import checked, with_options
 from edgelstm.runtime.anomaly import tells_anomalies
 from edgelstm.runtime.mqtt.address import Address, Login, read_address, read_login
 
@@ -31,9 +31,7 @@ class Publishing:
 
 def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--publish`, `--home-assistant`, `--mqtt-password`, `--mqtt-ca`; what `publishing` takes."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 _OPTIONS = (

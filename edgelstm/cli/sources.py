@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.common import with_options
 from edgelstm.runtime.mqtt.address import Login
 from edgelstm.runtime.sources.source import Device
 
@@ -36,9 +37,7 @@ class Chosen:
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--wav`, `--serial`, `--microphone` and how these are asked; what `chosen_source` takes."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return with_options(function, _OPTIONS)
 
 
 _OPTIONS = (
