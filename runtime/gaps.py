@@ -25,6 +25,8 @@ class Gaps:
 
     def missing(self, gap: Gap) -> int | None:
         """Frames that are; None where that cannot be told."""
+        if gap.frames is not None:
+            return gap.frames
         return None if gap.seconds is None or not self._rate else round(gap.seconds * self._rate)
 
     def between(self, gap: Gap, before: Float32 | None, after: Float32) -> Float32 | None:
@@ -33,7 +35,7 @@ class Gaps:
         self.count += 1
         self.seconds += gap.seconds or 0.0
         missing = self.missing(gap)
-        if before is None or missing is None or missing > self._most:
+        if before is None or missing is None or gap.begins_anew or missing > self._most:
             self.resets += 1
             return None
         self.made_up += missing

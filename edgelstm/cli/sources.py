@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from edgelstm.cli.common import with_options
 from edgelstm.runtime.mqtt.address import Login
-from edgelstm.runtime.sources.source import Device
+from edgelstm.runtime.sources.source import Device, Missing
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Chosen:
     device: Device
     columns: tuple[str, ...]  # of CSV without a header; none where nobody says
     gap: int | None  # frames that are made up at most
+    asked_missing: Missing | None  # None where nobody says
     is_live: bool  # frames come as they are measured, as far as that can be told
     file: Path | None = None  # that is read, where one is
 
@@ -33,6 +34,15 @@ class Chosen:
     def is_device(self) -> bool:
         """Whether it is one of those that go on for ever."""
         return self.kind in ("serial", "microphone", "mqtt")
+
+    @property
+    def missing(self) -> Missing:
+        """What becomes of lines that cannot be read."""
+        return self.asked_missing or ("gap" if self.is_live else "refuse")
+
+    @property
+    def is_pipe(self) -> bool:
+        return self.kind == "stdin" and self.asked_missing is None
 
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,6 +82,12 @@ _OPTIONS = (
         "then too.  [default: 5, and these do not]",
     ),
     click.option(
+        "--missing",
+        type=click.Choice(get_args(Missing)),
+        help="What becomes of a line that cannot be read or lacks a value: a missing frame; the newest values in the "
+        "place of those; a new start; an error.  [default: refuse of files, else gap]",
+    ),
+    click.option(
         "--channel", type=click.IntRange(1, 64), metavar="N", help="Take this channel of a sound alone, from 1."
     ),
 )
@@ -89,6 +105,7 @@ def chosen_source(
     mqtt: str | None,
     columns: str | None,
     gap: int | None,
+    missing: Missing | None,
     login: Login,
 ) -> Chosen:
     """UsageError for more than one, and for settings of another one."""
@@ -101,13 +118,14 @@ def chosen_source(
         ("--baud", ("serial",), _is_given("baud")),
         ("--card-rate", ("microphone",), card_rate is not None),
         ("--columns", ("file", "serial", "mqtt"), columns is not None),
+        ("--missing", ("file", "serial", "mqtt"), missing is not None),
         ("--channel", ("wav", "microphone"), channel is not None),
     ):
         if is_given and kind not in kinds:
             known = ("FILE" if each == "file" else f"--{each}" for each in kinds)
             raise click.UsageError(f"{option}: goes with {' or '.join(known)}")
     device = Device(baud, card_rate or 0, channel or 0, login)
-    said = (device, tuple(name.strip() for name in (columns or "").split(",") if name.strip()), gap)
+    said = (device, tuple(name.strip() for name in (columns or "").split(",") if name.strip()), gap, missing)
     if mqtt is not None:
         return Chosen("mqtt", mqtt, *said, is_live=True)
     if serial is not None:

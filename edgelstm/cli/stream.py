@@ -101,9 +101,13 @@ def command(
     A column (or field) of times that is no feature is held against the sample rate: another rate, holes and steps
     back are one remark on stderr, with both rates or the lines.
 
+    A line that cannot be read ends a file. Of what is live it is told, counted, and a frame that is missing, as
+    --missing says; on stdin the first frame must be good.
+
     Exit codes: 0 at the end of input, after --limit, and when the reader of the answers has gone; 1 for a bad
-    frame, named by its line, after the answers before it, for no frames at all without --state, for a FILE of
-    --state that another process uses, and for a MODEL beside the proof of another file. Ctrl-C and SIGTERM end the
+    frame, named by its line, after the answers before it, at the end of a stdin that had some, for no frames at all
+    without --state, for a FILE of --state that another process uses, and for a MODEL beside the proof of another
+    file. Ctrl-C and SIGTERM end the
     stream quietly, by that signal itself: a shell shows 130 and 143, systemd counts it as a clean stop.
 
     \b
@@ -193,9 +197,13 @@ def command(
         gaps = Gaps(opened.sample_rate, USUAL_MOST if chosen.gap is None else chosen.gap)
         try:
             way = syntax_for(opened.metadata, syntax)
+            if way == "text" and chosen.asked_missing is not None:
+                raise click.UsageError("--missing: goes with numbers, the model takes text")
             form = FrameFormat(
                 *(opened.features, opened.feature_names, way, opened.sample_rate, chosen.device, chosen.columns),
                 has_time_gaps=chosen.gap is not None,
+                missing=chosen.missing,
+                is_pipe=chosen.is_pipe,
             )
             with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell) as frames:
                 stream_frames(

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import Address, read_address
 from edgelstm.runtime.mqtt.connection import MOST_WAITING, Connection
-from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+from edgelstm.runtime.sources.source import FrameFormat, Gap, Source, first_gap
 from edgelstm.runtime.sources.text import TextSource
 
 _QUALITY = 1
@@ -60,13 +60,17 @@ class MqttSource(Source):
     def place(self) -> str:
         return self._lines.place
 
+    @property
+    def unreadable(self) -> int:
+        return self._lines.unreadable
+
     def end(self) -> None:
         self._lines.end()
 
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell
         for frame in self._lines:
-            self._gap = self._messages.take_gap() or self._lines.take_gap()
+            self._gap = first_gap(self._messages.take_gap(), self._lines.take_gap())
             yield frame
 
     def _connected(self, is_kept: bool) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.outage import Outage
-from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source, first_gap
 from edgelstm.runtime.sources.text import TextSource
 
 _AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES)
@@ -49,6 +49,10 @@ class SerialSource(Source):
     def place(self) -> str:
         return self._lines.place
 
+    @property
+    def unreadable(self) -> int:
+        return self._lines.unreadable
+
     def end(self) -> None:
         self._lines.end()
 
@@ -61,7 +65,7 @@ class SerialSource(Source):
         while True:
             try:
                 for frame in self._lines:
-                    self._gap = outage.came() or self._lines.take_gap() or self._gap
+                    self._gap = first_gap(outage.came(), self._lines.take_gap(), self._gap)
                     yield frame
             except NoFramesError:
                 pass

@@ -14,6 +14,10 @@ Syntax = Literal["auto", "csv", "ndjson", "text"]
 """How frames are written: as numbers, which `edgelstm.runtime.sources.text` reads, or as the symbols that name the
 features, which `edgelstm.runtime.sources.symbols` reads."""
 
+Missing = Literal["refuse", "gap", "hold", "reset"]
+"""What becomes of a line that cannot be read, or lacks a value: an error; a frame that is missing, as others are;
+the newest values in the place of those that are; a new start of the stream."""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -36,6 +40,8 @@ class FrameFormat:
     device: Device = Device()
     columns: tuple[str, ...] = ()  # of CSV without a header; none: those of the model
     has_time_gaps: bool = False  # whether times that lines carry tell what is missing
+    missing: Missing = "refuse"
+    is_pipe: bool = False  # may be somebody's whole file: what never began well, or had bad lines, ends in an error
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,13 @@ class Gap:
 
     why: str  # in two or three words
     seconds: float | None = None  # None: nobody knows how long it was
+    frames: int | None = None  # where they were counted
+    begins_anew: bool = False  # whatever its length
+
+
+def first_gap(*gaps: Gap | None) -> Gap | None:
+    """One for all of the same moment."""
+    return next((gap for gap in gaps if gap is not None), None)
 
 
 class NoFramesError(ValueError):
@@ -72,6 +85,11 @@ class Source(ABC):
     @abstractmethod
     def place(self) -> str:
         """Where the newest frame came from, for errors: "stdin line 7"."""
+
+    @property
+    def unreadable(self) -> int:
+        """Lines that could not be read, and ended nothing."""
+        return 0
 
     def take_gap(self) -> Gap | None:
         """What is missing before the newest frame, told once; None where nothing is known to be."""

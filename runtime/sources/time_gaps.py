@@ -9,7 +9,7 @@ from edgelstm.runtime.sources.timing import time_and_kind
 from edgelstm.stamps import UNITS, calendar_seconds, may_be_dates, unit_of_time
 
 WHY = "by its times"
-_NONE_YET = 1.5  # frames
+_AT_ONCE = 0.5  # frames too late that are no gap yet
 
 
 class TimeGaps:
@@ -24,7 +24,12 @@ class TimeGaps:
         self._period, self._unit = 1 / rate, unit_of_time(column)
         self._may_be_dates = may_be_dates(self._unit)
         self._last: float | None = None
+        self._untimed = 0  # frames since, whose time is not known
         self._is_off = False
+
+    def skip(self) -> None:
+        """A line came whose time is not known: its frame is there."""
+        self._untimed += 1
 
     def add(self, given: object) -> Gap | None:
         """What is missing before the line with this time; None where nothing is. A step back is a gap of unknown
@@ -40,6 +45,7 @@ class TimeGaps:
             self._may_be_dates = seconds is not None
             time, is_date = (time, False) if seconds is None else (seconds, True)
         before, self._last = self._last, time
+        frames, self._untimed = 1 + self._untimed, 0
         if before is None:
             return None
         interval = time - before
@@ -48,8 +54,8 @@ class TimeGaps:
         if not interval:
             self._is_off = True
             return None
-        seconds = interval * self._seconds(interval, is_date)
-        return Gap(WHY, round(seconds - self._period, 6)) if seconds > _NONE_YET * self._period else None
+        seconds = interval * self._seconds(interval, is_date) - frames * self._period
+        return Gap(WHY, round(seconds, 6)) if seconds > _AT_ONCE * self._period else None
 
     def _seconds(self, interval: float, is_date: bool) -> float:
         """Of one of its units."""

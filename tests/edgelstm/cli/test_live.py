@@ -266,3 +266,25 @@ def test_sound_has_no_columns(run):
     assert (
         "--columns: goes with FILE or --serial or --mqtt" in run("model.elstm", "--wav", "x.wav", "--columns", "x")[2]
     )
+
+
+@pytest.mark.parametrize(("asked", "code"), [((), 1), (("--missing", "hold"), 0), (("--missing", "refuse"), 1)])
+def test_a_pipe_goes_on_where_a_line_cannot_be_read(files, capfd, monkeypatch, asked, code):
+    (files / "xyz.elstm").write_bytes(encode(built(3, ("x", "y", "z"), 50.0, hop=1)))
+    reading, writing = os.pipe()
+    os.write(writing, b"1,2,3\n1,,3\n3,4,5\n")
+    os.close(writing)
+    with os.fdopen(reading, "r") as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        with pytest.raises(SystemExit) as ended:
+            main(["stream", str(files / "xyz.elstm"), *asked])
+    out, err = capfd.readouterr()
+    assert ended.value.code == code
+    lines = [json.loads(line) for line in out.splitlines()]
+    sent = {"hold": [[1, 2, 3], [1, 2, 3], [3, 4, 5]], "refuse": [[1, 2, 3]]}.get(asked[-1] if asked else "")
+    sent = [[1, 2, 3], [2, 3, 4], [3, 4, 5]] if sent is None else sent
+    expected = RuntimeModel(files / "xyz.elstm").stream().push(np.array(sent, np.float32))
+    np.testing.assert_allclose(probabilities(lines), expected, atol=1e-6)
+    assert [line["why"] for line in lines if "event" in line] == ([] if asked else ["unreadable"])
+    assert "stdin line 2, column 2 (y): empty, expected a number" in err
+    assert ("edgelstm: stdin: 1 of 3 lines could not be read" in err) == (not asked)

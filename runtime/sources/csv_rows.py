@@ -1,0 +1,163 @@
+"""Frames in rows of CSV."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
+from edgelstm.plain import counted
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, first_bad, plain
+from edgelstm.runtime.sources.timing import time_column
+
+
+class Csv:
+    """Parses one line after another; the first settles delimiter, header and columns.
+
+    needs_header: a row without one before is unreadable: its columns cannot be told by place.
+    """
+
+    def __init__(self, columns: Columns, *, needs_header: bool = False) -> None:
+        self._columns, self._needs_header = columns, needs_header
+        self._delimiter = ""
+        self._decimal: DecimalSign | None = None
+        self._width = 0
+        self._takes: list[tuple[int, str]] = []  # for each feature: its place in a row, its name in errors
+        self.time_column: str | None = None
+        self.time: object = None
+        self._time_place = 0
+
+    def __call__(self, line: str, /) -> Float32 | None:
+        """The frame in `line`; None for the header."""
+        if not self._delimiter:
+            cells = self._first(line)
+            if self._columns.given:
+                self._read_header(list(self._columns.given))
+                if cells == list(self._columns.given):
+                    return None
+            elif _is_header(cells, self._columns.names):
+                self._read_header(cells)
+                return None
+            elif self._needs_header:
+                raise UnreadableError("no header has named these columns, expected one", of_header=True)
+            else:
+                self._width = self._columns.features
+                self._takes = [(place, self._columns.label(place)) for place in range(self._width)]
+        else:
+            cells = cells_in(line, self._delimiter)
+        if len(cells) != self._width:
+            raise UnreadableError(f"{counted(len(cells), 'column')}, expected {self._width}")
+        if self.time_column is not None:
+            self.time = self._time(cells[self._time_place])
+        values = self._values([cells[place] for place, _ in self._takes])
+        if (bad := first_bad(values)) is not None:
+            place, name = self._takes[bad]
+            raise UnreadableError(_cell_problem(cells[place], self._decimal), name, values)
+        return np.array(values, np.float32)
+
+    def _values(self, cells: list[str]) -> list[float | None]:
+        """Their numbers. Where commas do not part the columns, the first that stands in a number's midst makes them
+        decimal, unless there have been points."""
+        if self._decimal != ",":
+            values = [parsed(cell) for cell in cells]
+            if self._delimiter == "," or self._decimal == ".":
+                return values
+            if any("." in cell for cell in cells):
+                self._decimal = "."
+            elif any(map(has_decimal_comma, cells)):
+                self._decimal = ","
+        return [number(cell, ",") for cell in cells] if self._decimal == "," else values
+
+    def _time(self, cell: str) -> str:
+        """A time with a decimal point: its comma is one where the values' are, or could be."""
+        is_comma = self._delimiter != "," and self._decimal != "." and has_decimal_comma(cell)
+        return cell.replace(",", ".") if is_comma else cell
+
+    def _first(self, line: str) -> list[str]:
+        """The first line's cells, by the delimiter that makes most sense of it."""
+
+        def sense(delimiter: str) -> tuple[int, bool, int, int]:
+            try:
+                cells = cells_in(line, delimiter)
+            except UnreadableError:
+                return -1, False, 0, 0
+            known = sum(cell in self._columns.names for cell in cells)
+            numbers = sum(map(_is_number, cells))
+            return known, len(cells) == (len(self._columns.given) or self._columns.features), numbers, len(cells)
+
+        self._delimiter = max(DELIMITERS, key=sense)
+        return cells_in(line, self._delimiter)
+
+    def _read_header(self, cells: list[str]) -> None:
+        try:
+            self._find(cells)
+        except UnreadableError as error:
+            # Rows behind names that are not the model's must not be taken by place. Other words, as boards say when
+            # they start, name nothing.
+            known = any(cell in self._columns.names for cell in cells)
+            error.of_header = known or 1 < len(cells) == self._columns.features
+            raise
+
+    def _find(self, cells: list[str]) -> None:
+        self._width = len(cells)
+        names = self._columns.names
+        if not names:
+            if self._width != self._columns.features:
+                raise UnreadableError(
+                    f"{counted(self._width, 'column')}, expected {self._columns.features} "
+                    "(the model has no feature names to choose by)"
+                )
+            self._takes = [(place, plain(cell)) for place, cell in enumerate(cells)]
+            return
+        self._columns.refuse_missing(cells)
+        for name in names:
+            if cells.count(name) > 1:
+                raise UnreadableError(f"column {clip(name)} appears {cells.count(name)} times, expected once")
+        self._takes = [(cells.index(name), plain(name)) for name in names]
+        self.time_column = time_column([cell for cell in cells if cell not in names])
+        if self.time_column is not None:
+            self._time_place = cells.index(self.time_column)
+
+
+def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
+    """Names may look like numbers and a bad row may hold words, so both are looked at."""
+    words = [cell for cell in cells if not _is_number(cell)]
+    known = set(names)
+    return len(words) == len(cells) or any(word in known for word in words) or (bool(known) and known <= set(cells))
+
+
+def _is_number(cell: str) -> bool:
+    return parsed(cell) is not None or has_decimal_comma(cell)
+
+
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Of what may be no row at all."""
+    try:
+        return cells_in(line, delimiter)
+    except UnreadableError:
+        return []
+
+
+def cells_in(line: str, delimiter: str) -> list[str]:
+    try:
+        return split(line, delimiter)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from None
+
+
+def _cell_problem(cell: str, decimal: DecimalSign | None) -> str:
+    """Why the text of a CSV cell is no finite float32. decimal: the sign that numbers have had so far."""
+    if not cell:
+        return "empty, expected a number"
+    if decimal == "," and "." in cell and parsed(cell) is not None:
+        return f"{clip(cell)} has a decimal point, expected a comma as before"
+    if has_decimal_comma(cell):
+        return f"{clip(cell)} is not a number, expected a decimal point ({clip(cell.replace(',', '.'))})"
+    if parsed(cell) is None:
+        digits = ", expected the digits 0 to 9" if any(sign.isdigit() and not sign.isascii() for sign in cell) else ""
+        return f"{clip(cell)} is not a number{digits}"
+    if not re.search(r"\d", cell):
+        return f"{clip(cell)} is not a finite number"
+    return f"{clip(cell)} is too large for float32 (at most 3.4e38)"
