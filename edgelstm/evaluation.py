@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.store import Growing
 from edgelstm.data.stretches import by_stretches
 from edgelstm.forward import LONG, FloatStream
 from edgelstm.judging import Evaluation, Said
@@ -37,17 +38,21 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     check_lengths(source, dataset)
     if task.each_frame:
         check_streams(source.answer.hop)
-    return task.judge(_name(model), False, dataset, _said_fresh(model, dataset))
+    return task.judge(_name(model), False, dataset, said_fresh(model, dataset))
 
 
-def _said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
-    """Of each sequence from a fresh state. One alone that is long is computed in parts."""
+def said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
+    """What `evaluate` judges: of each sequence, from a fresh state. One that is long is computed in parts."""
     source = _float(model)
     along = source.task.each_frame
     gathered = Gathered(source.thresholds)
     for some in some_at_a_time(dataset):
-        if along and len(some) == 1 and len(some[0]) > LONG:
-            _gather(model, some, gathered)
+        if len(some) == 1 and len(some[0]) > LONG:
+            if along:
+                _gather(model, some, gathered)
+            else:
+                one = _said(_long_scores(model, some[0]), source, along)
+                gathered.add(one.at, one.answers)
             gathered.end()
             continue
         found = reference.scores(model, some) if isinstance(model, QuantizedModel) else forward.scores(model, some)
@@ -58,10 +63,27 @@ def _said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
     return gathered.done()
 
 
+def _long_scores(model: Model | QuantizedModel, sequence: NDArray[np.float32]) -> NDArray[Any]:
+    """Scores (runs, outputs), which may lie in a file."""
+    push = _push(model)
+    growing: Growing | None = None
+    for part in _long_parts([sequence]):
+        scores = push(part)
+        growing = growing or Growing(scores.shape[1:], scores.dtype)
+        growing.add(scores)
+    assert growing is not None  # no sequence is empty
+    return growing.done()
+
+
+def _push(model: Model | QuantizedModel) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    """What takes the next frames of a stream to their scores."""
+    return reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
+
+
 def _gather(model: Model | QuantizedModel, sequences: Sequence[NDArray[np.float32]], gathered: Gathered) -> None:
     """What `model` says in one stream through all these sequences."""
     source = _float(model)
-    push = reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
+    push = _push(model)
     emitter = forward.Emitter(source.run_answer, source.outputs)
     emitted = (emitter.push(push(x)) for x in _long_parts(sequences))
     _add_all(gathered, (forward.activate(answers, source.activation) for answers in emitted), source.answer.hop)

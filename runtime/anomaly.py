@@ -10,9 +10,9 @@ divided by the threshold: from 1 on it is an anomaly.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ MOST = 1000.0
 MAX_FRAMES = 1 << 16
 _MAX_KEPT = 1 << 22  # values that a stream may remember
 _MAX_LIMIT = 1e6
+_PART = 1 << 15  # frames that are looked at together
 
 Float64 = NDArray[np.float64]
 Method = Literal["predict", "reconstruct"]
@@ -245,35 +246,55 @@ class Detector:
             array[:] = values
 
 
-def scores_along(
-    scoring: Scoring, places: Sequence[int], hop: int, frames: Float32, answers: Float32
-) -> NDArray[np.float64]:
+class Rows(Protocol):
+    """Rows by slices, which may be more than memory holds."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
+
+
+def scores_along(scoring: Scoring, places: Sequence[int], hop: int, frames: Rows, answers: Rows) -> Float64:
     """What a `Detector` says at each of `answers` (answers, outputs), one for every `hop` of `frames`
     (frames, features) from a fresh state; NaN where it says nothing."""
-    at = hop * np.arange(1, len(answers) + 1)
-    lag = scoring.ahead if scoring.method == "predict" else 0
-    first = max(scoring.settle + 1, 1 if lag else scoring.rows)
-    judged = np.flatnonzero((at >= first) & (at + lag <= len(frames)))
-    if not judged.size:
-        return np.full(len(at), np.nan)
-    x = frames[:, list(places)].astype(np.float64)
-    then = at[judged] - 1
-    newest = then[:, None] - np.arange(scoring.rows)
-    came = x[then + lag] - x[then] if lag else x[newest].reshape(len(then), -1)
-    smooth = _smoothed(errors_of(scoring, came, answers[judged]), scoring)
-    known = (at - lag) // hop - judged[0] - 1  # which error is the newest that has been seen
-    return np.where(known >= 0, smooth[np.clip(known, 0, len(smooth) - 1)], np.nan)
+    return np.concatenate([np.empty(0), *score_parts(scoring, places, hop, frames, answers)])
 
 
-def _smoothed(errors: Float64, scoring: Scoring) -> Float64:
-    found = np.empty_like(errors)
-    if scoring.smoothing == "mean":
-        padded = np.concatenate([np.zeros(scoring.over - 1), errors])
-        for n in range(len(errors)):
-            found[n] = padded[n : n + scoring.over].sum() / scoring.over
+def score_parts(scoring: Scoring, places: Sequence[int], hop: int, frames: Rows, answers: Rows) -> Iterator[Float64]:
+    """`scores_along`, some answers at a time."""
+    lag, rows = (scoring.ahead, 1) if scoring.method == "predict" else (0, scoring.rows)
+    behind = -(-lag // hop)  # answers, until what came is known
+    first = -(-max(scoring.settle + 1, rows) // hop) - 1  # answer that is judged
+    yield np.full(min(first + behind, len(answers)), np.nan)
+    smoother = _Smoother(scoring)
+    step = max(_PART // hop, 1)
+    for start in range(first, len(answers) - behind, step):
+        told = answers[start : min(start + step, len(answers) - behind)]
+        then = hop * np.arange(start + 1, start + len(told) + 1) - 1
+        base = int(then[0]) - rows + 1
+        x = frames[base : int(then[-1]) + lag + 1][:, list(places)].astype(np.float64)
+        then -= base
+        came = x[then + lag] - x[then] if lag else x[then[:, None] - np.arange(rows)].reshape(len(then), -1)
+        yield smoother.push(errors_of(scoring, came, told))
+
+
+class _Smoother:
+    """Errors that come one part after another, smoothed."""
+
+    def __init__(self, scoring: Scoring) -> None:
+        self._over = scoring.over
+        self._smooth = 0.0
+        self._recent = np.zeros(scoring.over - 1) if scoring.smoothing == "mean" else None
+
+    def push(self, errors: Float64) -> Float64:
+        """(errors,)"""
+        if self._recent is not None:
+            whole = np.concatenate([self._recent, errors])
+            self._recent = whole[len(errors) :]
+            means: Float64 = np.lib.stride_tricks.sliding_window_view(whole, self._over).sum(axis=1) / self._over
+            return means
+        found = np.empty_like(errors)
+        for n, error in enumerate(errors.tolist()):
+            self._smooth += (error - self._smooth) / self._over
+            found[n] = self._smooth
         return found
-    smooth = 0.0
-    for n, error in enumerate(errors.tolist()):
-        smooth += (error - smooth) / scoring.over
-        found[n] = smooth
-    return found

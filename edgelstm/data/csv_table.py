@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.csv_lines import blocks
+from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing
 from edgelstm.data.times import text_times
@@ -254,9 +255,11 @@ def _all_numbers(cells: Sequence[str], decimal: DecimalSign) -> NDArray[np.float
     if decimal == ",":
         if "." in text:
             return None
-        cells = text.replace(",", ".").split("\n")
+        text = text.replace(",", ".")
+    if (plain := plain_numbers(text, "\n")) is not None:
+        return plain
     try:
-        values = np.array(list(map(float, cells)))
+        values = np.array(list(map(float, text.split("\n"))))
     except ValueError:
         return None
     return values if bool((np.abs(values) <= _LARGEST).all()) else None

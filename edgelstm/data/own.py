@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,18 @@ from edgelstm.data.targets import Sequences, Targets, Values
 
 def runs(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(runs, 2): the first place and the last of every run of true ones."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
-    return np.stack([edges[::2], edges[1::2] - 1], axis=1)
+    return runs_of([marked])
+
+
+def runs_of(parts: Iterable[NDArray[np.bool_]]) -> NDArray[np.int64]:
+    """As `runs`, of what comes some at a time."""
+    edges, is_in, count = [np.empty(0, np.int64)], False, 0
+    for marked in parts:
+        edges.append(count + np.flatnonzero(np.diff(marked, prepend=is_in)))
+        is_in, count = bool(marked[-1]) if len(marked) else is_in, count + len(marked)
+    edges.append(np.full(int(is_in), count))
+    found = np.concatenate(edges)
+    return np.stack([found[::2], found[1::2] - 1], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

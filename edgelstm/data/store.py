@@ -57,12 +57,12 @@ class Growing:
         if self._file is not None:  # nobody asked for what had come
             self._file.close()
 
-    def done(self) -> Array:
-        """All rows, (n, *row)."""
+    def done(self, writable: bool = False) -> Array:
+        """All rows, (n, *row). writable: to be changed in their place."""
         if self._file is None:
             return np.concatenate([np.empty((0, *self._row), self._dtype), *self._chunks])
         with self._file as file:
-            return mapped(file, self._dtype, (-1, *self._row))
+            return mapped(file, self._dtype, (-1, *self._row), writable)
 
 
 def scratch_file() -> IO[bytes]:
@@ -82,10 +82,10 @@ def room() -> int:
     return shutil.disk_usage(scratch_folder()).free
 
 
-def mapped(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> Array:
-    """What a file that is not empty holds, read-only; it may be closed."""
+def mapped(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...], writable: bool = False) -> Array:
+    """What a file that is not empty holds, read-only unless it is to be changed; it may be closed."""
     file.flush()
-    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
     return np.frombuffer(memory, dtype).reshape(shape)
 
 

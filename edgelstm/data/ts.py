@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.csv_lines import blocks
 from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
 from edgelstm.data.times import fill_values
 from edgelstm.delimited import is_missing, number
@@ -164,6 +165,8 @@ def _dimension(text: str, place: int) -> NDArray[np.float64]:
 
 def _plain_numbers(text: str) -> NDArray[np.float64] | None:
     """Numbers of float32's range and nothing else; None where one is none: then it takes longer."""
+    if (plain := plain_numbers(text, ",")) is not None:
+        return plain
     if not text.isascii() or "_" in text:
         return None
     try:

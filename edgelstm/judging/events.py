@@ -10,18 +10,20 @@ is not known are nobody's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.own import runs
+from edgelstm.data.own import runs, runs_of
+from edgelstm.data.store import chunked
 from edgelstm.judging.evaluation import Evaluation, Figure
 
 NORMAL, ANOMALOUS, UNKNOWN = 0, 1, -1
 _MOST_TRIED = 200  # thresholds, for the best one
+_PART = 1 << 16  # frames that are looked at together
 _STANDS = 0.1  # share of normal frames in alarms from which on it is worth a word
 
 Runs = NDArray[np.int64]  # (runs, 2): first place and last
@@ -29,11 +31,42 @@ Runs = NDArray[np.int64]  # (runs, 2): first place and last
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Scores along one sequence, and what is true of its frames."""
+    """Scores along one sequence, and what is true of its frames; they may be more than memory holds."""
 
     at: NDArray[np.int64]  # (answers,) frames that had come
     scores: NDArray[np.float64]  # (answers,) NaN = none
     truth: NDArray[np.int8]  # (frames,) NORMAL, ANOMALOUS or UNKNOWN
+
+    def parts(self) -> Iterator[_Part]:
+        """Everything in its order."""
+        for start in range(0, len(self.truth), _PART):
+            truth = self.truth[start : start + _PART]
+            first, last = np.searchsorted(self.at, [start, start + len(truth)], side="right")
+            yield _Part(start, truth, self.at[first:last] - 1 - start, self.scores[first:last])
+
+    def events(self) -> Runs:
+        """(events, 2): first frame and last."""
+        return runs_of(truth == ANOMALOUS for truth in chunked(self.truth))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some frames of a sequence."""
+
+    start: int
+    truth: NDArray[np.int8]  # (frames,)
+    at: NDArray[np.int64]  # (answers,) frames from `start`, as of which they are
+    scores: NDArray[np.float64]  # (answers,)
+
+    def inside(self, runs: Runs) -> NDArray[np.bool_]:
+        """(frames,): which lie in one of these runs of frames, in order of where they end."""
+        stop = self.start + len(self.truth)
+        some = runs[np.searchsorted(runs[:, 1], self.start) : np.searchsorted(runs[:, 0], stop)] - self.start
+        edges = np.zeros(len(self.truth) + 1, np.int64)
+        np.add.at(edges, np.maximum(some[:, 0], 0), 1)
+        np.add.at(edges, np.minimum(some[:, 1] + 1, len(self.truth)), -1)
+        found: NDArray[np.bool_] = np.cumsum(edges[:-1]) > 0
+        return found
 
 
 @dataclass(frozen=True)
@@ -162,85 +195,116 @@ def events(
     precision: str, streamed: bool, scored: Sequence[Scored], limit: float, slack: int, sample_rate: float
 ) -> Events:
     """Judge scores by alarms from `limit` on."""
-    normal, peaks = [], []
+    highest, peaks = -np.inf, []
     for one in scored:
-        known = np.isfinite(one.scores)
-        near = _fading(one, _near(one, slack)[one.at - 1])
-        normal.append(one.scores[known & ~near & (one.truth[one.at - 1] == NORMAL)])
-        peaks += [_peak(one, first - slack, last + slack) for first, last in runs(one.truth == ANOMALOUS)]
-    highest = np.concatenate(normal).max(initial=-np.inf) if normal else -np.inf
-    best = None
-    if peaks:
-        tried = np.unique([peak for peak in peaks if peak > 0])
-        tried = tried[np.unique(np.linspace(0, len(tried) - 1, min(len(tried), _MOST_TRIED)).astype(int))]
-        counts = [(count(scored, float(t), slack).f1 or 0.0, float(t)) for t in tried]
-        best = max(counts)[::-1] if counts else None
+        whole = one.events()
+        highest = max(highest, _highest_normal(one, _wider(whole, slack)))
+        peaks += [_peak(one, first - slack, last + slack) for first, last in whole.tolist()]
     return Events(
         precision,
         streamed,
-        sum(int(np.isfinite(one.scores).sum()) for one in scored),
+        sum(int(np.isfinite(part).sum()) for one in scored for part in chunked(one.scores)),
         count(scored, limit, slack),
         float(highest) if np.isfinite(highest) else None,
         min(peaks, default=None),
-        best,
+        _best(scored, peaks, slack),
         sample_rate,
     )
 
 
+def _best(scored: Sequence[Scored], peaks: Sequence[float], slack: int) -> tuple[float, float] | None:
+    """(threshold, F1) of the peaks of events, or of many that lie evenly among them."""
+    tried = np.unique([peak for peak in peaks if peak > 0])
+    if not len(tried):
+        return None
+    tried = tried[np.unique(np.linspace(0, len(tried) - 1, min(len(tried), _MOST_TRIED)).astype(int))]
+    wholes = [one.events() for one in scored]
+    found = []
+    for threshold in tried.tolist():
+        told = [_found(one, whole, _alarms(one, threshold, slack), slack) for one, whole in zip(scored, wholes)]
+        right, false = sum(len(delays) for delays, _ in told), sum(wrong for _, wrong in told)
+        found.append((2 * right / (len(peaks) + right + false), threshold))
+    f1, threshold = max(found)
+    return threshold, f1
+
+
 def count(scored: Sequence[Scored], limit: float, slack: int) -> Count:
     """Events and alarms at one threshold."""
-    total = found = false = normal = alarmed = 0
+    total = false = normal = alarmed = 0
     delays: list[int] = []
     for one in scored:
-        whole = runs(one.truth == ANOMALOUS)
-        with np.errstate(invalid="ignore"):
-            alarms = _alarms(one, limit, slack)
-        starts = alarms[:, 0]
-        is_near = np.zeros(len(starts), np.bool_)
-        for first, last in whole:
-            inside = (starts >= first - slack) & (starts <= last + slack)
-            is_near |= inside
-            if inside.any():
-                found += 1
-                delays.append(int(max(starts[inside][0] - first, 0)))
+        whole, alarms = one.events(), _alarms(one, limit, slack)
+        late, wrong = _found(one, whole, alarms, slack)
+        delays += late
+        false += wrong
         total += len(whole)
-        quiet = (one.truth == NORMAL) & ~_near(one, slack)
-        false += int((~is_near & (one.truth[starts] != UNKNOWN)).sum())
-        normal += int(quiet.sum())
-        alarmed += sum(int(quiet[first : last + 1].sum()) for first, last in alarms)
-    return Count(total, found, false, tuple(delays), normal, alarmed)
+        near = _wider(whole, slack)
+        for part in one.parts():
+            quiet = (part.truth == NORMAL) & ~part.inside(near)
+            normal += int(quiet.sum())
+            alarmed += int((quiet & part.inside(alarms)).sum())
+    return Count(total, len(delays), false, tuple(delays), normal, alarmed)
+
+
+def _found(one: Scored, whole: Runs, alarms: Runs, slack: int) -> tuple[list[int], int]:
+    """(delays of the events that were found, false alarms)."""
+    starts = alarms[:, 0]
+    firsts = np.searchsorted(starts, whole[:, 0] - slack)
+    lasts = np.searchsorted(starts, whole[:, 1] + slack, side="right")
+    is_near = np.zeros(len(starts), np.bool_)
+    delays = []
+    for event, first, last in zip(whole[:, 0].tolist(), firsts.tolist(), lasts.tolist()):
+        is_near[first:last] = True
+        if first < last:
+            delays.append(max(int(starts[first]) - event, 0))
+    return delays, int((~is_near & (one.truth[starts] != UNKNOWN)).sum())
 
 
 def _alarms(one: Scored, limit: float, slack: int) -> Runs:
     """(alarms, 2): first frame and last. An answer is of all frames since the one before."""
-    found = runs(one.scores >= limit)
-    if not len(found):
-        return found
-    frames = one.at[found] - 1
-    begins = np.append(True, frames[1:, 0] - frames[:-1, 1] > slack + 1)
-    ends = np.append(begins[1:], True)
-    return np.stack([frames[begins, 0], frames[ends, 1]], axis=1)
+    found: list[Runs] = []
+    for part in one.parts():
+        reach = runs(part.scores >= limit)
+        frames = part.at[reach] + part.start
+        if not len(frames):
+            continue
+        if found and frames[0, 0] - found[-1][-1, 1] <= slack + 1:  # goes on
+            frames[0, 0] = found[-1][-1, 0]
+            found[-1] = found[-1][:-1]
+        begins = np.append(True, frames[1:, 0] - frames[:-1, 1] > slack + 1)
+        ends = np.append(begins[1:], True)
+        found.append(np.stack([frames[begins, 0], frames[ends, 1]], axis=1))
+    return np.concatenate([np.empty((0, 2), np.int64), *found])
 
 
-def _near(one: Scored, slack: int) -> NDArray[np.bool_]:
-    """(frames,): in an event, or near one."""
-    found = np.zeros(len(one.truth), np.bool_)
-    for first, last in runs(one.truth == ANOMALOUS):
-        found[max(first - slack, 0) : last + slack + 1] = True
-    return found
+def _wider(whole: Runs, slack: int) -> Runs:
+    """Runs with so many frames before and after."""
+    wide: Runs = whole + np.array([-slack, slack])
+    return wide
 
 
-def _fading(one: Scored, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(answers,): `near`, and what follows as long as the smoothed score falls: it still speaks of the event."""
-    found = near.copy()
-    for _, last in runs(near):
-        after = one.scores[last + 1 :]
-        falls = np.flatnonzero(~(after < one.scores[last : last + len(after)]))
-        found[last + 1 : last + 1 + (falls[0] if falls.size else len(after))] = True
-    return found
+def _highest_normal(one: Scored, near: Runs) -> float:
+    """Score of what is normal and not `near` an event, nor where the smoothed score still falls behind one: it still
+    speaks of the event."""
+    highest = -np.inf
+    before, fades = np.nan, False
+    for part in one.parts():
+        if not len(part.at):
+            continue
+        is_near = part.inside(near)[part.at]
+        falls = part.scores < np.append(before, part.scores[:-1])
+        places = np.arange(1, len(part.at) + 1)
+        newest = np.maximum.accumulate(np.where(is_near, places, 0 if fades else -1))
+        broken = np.maximum.accumulate(np.where(~falls & ~is_near, places, -1))
+        fading = is_near | (newest > broken)
+        before, fades = float(part.scores[-1]), bool(fading[-1])
+        normal = part.scores[~fading & (part.truth[part.at] == NORMAL)]
+        highest = max(highest, float(normal[np.isfinite(normal)].max(initial=-np.inf)))
+    return highest
 
 
 def _peak(one: Scored, first: int, last: int) -> float:
-    inside = one.scores[(one.at - 1 >= first) & (one.at - 1 <= last)]
-    known = inside[np.isfinite(inside)]
-    return float(known.max(initial=0.0))
+    """The highest score of these frames; 0 without one."""
+    places = np.searchsorted(one.at, [first + 1, last + 2])
+    parts = chunked(one.scores[places[0] : places[1]])
+    return max((float(part[np.isfinite(part)].max(initial=0.0)) for part in parts), default=0.0)

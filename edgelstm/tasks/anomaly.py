@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.end_to_end import EndToEnd
+from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import places_of
-from edgelstm.data.own import Own, runs
+from edgelstm.data.own import Own, runs_of
 from edgelstm.data.pieces import Piece
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.data.store import Growing, chunked, joined, split
 from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.evaluation import check_finite
 from edgelstm.judging.events import ANOMALOUS, NORMAL, UNKNOWN, Scored, events
+from edgelstm.judging.gathering import parts
 from edgelstm.plain import printable
 from edgelstm.records import Bounds, Distinct, Line
 from edgelstm.tasks.task import Task
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.anomaly import Scoring
+    from edgelstm.runtime.anomaly import Rows, Scoring
 
 Column = Annotated[str, Line(1000)]
 Label = Annotated[str, Line(1000, least=0)]
@@ -95,13 +99,15 @@ class Anomaly(Task):
         sequences = tuple(r.frames for r in recordings.recordings)
         ahead = self.ahead if self.method == "predict" else 0
         targets = Own(sequences, places, truth, ahead, self.rows)
-        y = np.array([int((t == ANOMALOUS).any()) for t in truth], np.int64)
+        y = np.array([any((part == ANOMALOUS).any() for part in chunked(t)) for t in truth], np.int64)
         return from_recordings(recordings, y, tuple(labels), targets)
 
     def _truth(self, recordings: Recordings) -> tuple[NDArray[np.int8], ...]:
         """Of every frame of every recording. What has no label at all is normal."""
         whole = recordings.recordings
-        labels = {label for r in whole for label in r.frame_labels or (r.label,) if label}
+        labels = {r.label for r in whole if r.label}
+        for recording in whole:
+            labels |= {label for label in _frame_labels(recording).counts() if label}
         normal = self.normal or next((name for name in USUAL_NORMAL if name in {x.lower() for x in labels}), "")
         meant = {label for label in labels if label == normal or (not self.normal and label.lower() == normal)}
         if labels and not meant:
@@ -114,7 +120,7 @@ class Anomaly(Task):
             raise ValueError(
                 f"{recordings.name}: labels {listed}, expected task.normal (init --normal) to say which is normal"
             )
-        return tuple(_truth(r, meant) for r in whole)
+        return _truths(whole, meant)
 
     def to_learn(self, dataset: Dataset) -> Dataset:
         """The stretches that are normal, each a sequence of its own; none so short that nothing can be told in it."""
@@ -123,7 +129,7 @@ class Anomaly(Task):
         pieces = [
             Piece(place, first, last + 1)
             for place, frames in enumerate(truth)
-            for first, last in runs(frames == NORMAL).tolist()
+            for first, last in runs_of(part == NORMAL for part in chunked(frames)).tolist()
             if last - first >= least
         ]
         if not pieces:
@@ -134,27 +140,37 @@ class Anomaly(Task):
         return dataset.pieces(pieces)
 
     def teaches(self, dataset: Dataset) -> NDArray[np.bool_]:
-        return np.array([bool((frames == NORMAL).any()) for frames in _own(dataset).truth])
+        return np.array([any((p == NORMAL).any() for p in chunked(frames)) for frames in _own(dataset).truth])
 
     def finish(
         self, mean: NDArray[np.float64], std: NDArray[np.float64], held_out: Dataset, said: Sequence[Said]
     ) -> Anomaly:
-        own = _own(held_out)
-        rows = [own.at(place, one.at - 1) for place, one in enumerate(said)]
-        far = [(row - mean) / std - one.answers for row, one in zip(rows, said)]
-        counted = np.concatenate([f[one.at > self.settle] for f, one in zip(far, said)])
-        counted = counted[np.isfinite(counted).all(axis=1)]
-        if not len(counted):
+        error = np.maximum(self._rms(mean, std, held_out, said), _LEAST_ERROR)
+        learned = Learned(_listed(mean), _listed(std), _listed(error), threshold=1.0)
+        scored = replace(self, learned=learned).scored(held_out, said, False)
+        known = Growing((), np.float64)
+        for part in (part for one in scored for part in chunked(one.scores)):
+            known.add(part[np.isfinite(part)])
+        threshold = max(self.margin * _quantile(known.done(writable=True), self.quantile), _LEAST_THRESHOLD)
+        return replace(self, learned=replace(learned, threshold=threshold))
+
+    def _rms(
+        self, mean: NDArray[np.float64], std: NDArray[np.float64], held_out: Dataset, said: Sequence[Said]
+    ) -> NDArray[np.float64]:
+        """(outputs,): root mean square of what was told wrongly, in deviations. ValueError where nothing counts."""
+        own, total, count = _own(held_out), np.zeros(len(mean)), 0
+        for place, frames, answers in parts(said):
+            far = (own.at(place, frames) - mean) / std - answers
+            far = far[(frames >= self.settle) & np.isfinite(far).all(axis=1)]
+            total += (far**2).sum(axis=0)
+            count += len(far)
+        if not count:
             raise ValueError(
                 f"{held_out.name}: nothing to find a threshold in: {held_out.frames} normal frames were held out, "
                 f"and task.settle leaves out {self.settle} of each recording"
             )
-        error = np.maximum(np.sqrt((counted**2).mean(axis=0)), _LEAST_ERROR)
-        learned = Learned(_listed(mean), _listed(std), _listed(error), threshold=1.0)
-        scored = replace(self, learned=learned).scored(held_out, said, False)
-        scores = np.concatenate([one.scores[np.isfinite(one.scores)] for one in scored])
-        threshold = max(self.margin * float(np.quantile(scores, self.quantile)), _LEAST_THRESHOLD)
-        return replace(self, learned=replace(learned, threshold=threshold))
+        rms: NDArray[np.float64] = np.sqrt(total / count)
+        return rms
 
     def limited(self, asked: Sequence[str]) -> Anomaly | None:
         from edgelstm.runtime.anomaly import read_limit
@@ -179,27 +195,29 @@ class Anomaly(Task):
         """Scores of answers `said` along each sequence of `dataset`, in units of the threshold that was learned,
         beside what is true of its frames. streamed: by one stream through all of them."""
         own, sequences = _own(dataset), dataset.sequences
-        answers, truth = [one.answers for one in said], list(own.truth)
         hop = _hop(said, [len(x) if streamed else 0 for x in sequences])
-        if streamed:
-            ends = np.cumsum([len(one.at) for one in said])
-            whole = self._scores(own, np.concatenate(sequences), np.concatenate(answers), hop)
-            scores = np.split(whole, ends[:-1])
-            truth = [truth[0], *(self._joined(frames) for frames in truth[1:])]
-        else:
-            scores = [self._scores(own, x, told, hop) for x, told in zip(sequences, answers)]
-        return [Scored(one.at, s, frames) for one, s, frames in zip(said, scores, truth)]
+        told = [one.answers for one in said]
+        along = [(EndToEnd(sequences), EndToEnd(told))] if streamed else zip(sequences, told)
+        scores = Growing((), np.float64)
+        for frames, answers in along:
+            for part in self._scores(own, frames, answers, hop):
+                scores.add(part)
+        truths = self._joined(own.truth) if streamed else own.truth
+        of_each = split(scores.done(), [len(one.at) for one in said])
+        return [Scored(one.at, s, truth) for one, s, truth in zip(said, of_each, truths)]
 
-    def _joined(self, truth: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Of a recording that a stream came to from another one: of its beginning nothing can be said."""
-        return np.where(np.arange(len(truth)) < self.settle + self.ahead + self.over, UNKNOWN, truth).astype(np.int8)
+    def _joined(self, truths: Sequence[NDArray[np.int8]]) -> Sequence[NDArray[np.int8]]:
+        """Of recordings that a stream comes to one after another: of their beginnings, but the first's, nothing can
+        be said."""
+        unknown = self.settle + self.ahead + self.over
+        begins = (np.full(min(unknown, len(truth)) if n else 0, UNKNOWN) for n, truth in enumerate(truths))
+        both = (part for truth, begin in zip(truths, begins) for part in (begin, truth[len(begin) :]))
+        return split(joined(both, (), np.int8), [len(truth) for truth in truths])
 
-    def _scores(
-        self, own: Own, frames: NDArray[np.float32], answers: NDArray[np.float32], hop: int
-    ) -> NDArray[np.float64]:
-        from edgelstm.runtime.anomaly import scores_along
+    def _scores(self, own: Own, frames: Rows, answers: Rows, hop: int) -> Iterator[NDArray[np.float64]]:
+        from edgelstm.runtime.anomaly import score_parts
 
-        return scores_along(self._scoring(), own.columns, hop, frames, answers)
+        return score_parts(self._scoring(), own.columns, hop, frames, answers)
 
     def _scoring(self) -> Scoring:
         from edgelstm.runtime.anomaly import read_scoring
@@ -207,14 +225,37 @@ class Anomaly(Task):
         return read_scoring(records.to_json(self), "task")
 
 
-def _truth(recording: Recording, normal: set[str]) -> NDArray[np.int8]:
+def _truths(recordings: Sequence[Recording], normal: set[str]) -> tuple[NDArray[np.int8], ...]:
+    """Of every frame; of recordings whose frames have no labels one value stands for all."""
+
     def of(label: str | None) -> int:
         return (NORMAL if label in normal else ANOMALOUS) if label else UNKNOWN
 
-    if recording.frame_labels is not None:
-        return np.array([of(label) for label in recording.frame_labels], np.int8)
-    known = of(recording.label) if recording.label is not None else NORMAL
-    return np.full(len(recording.frames), known, np.int8)
+    labels = [_frame_labels(r) for r in recordings if r.frame_labels is not None]
+    values = (
+        np.array([*map(of, one.names), UNKNOWN], np.int8)[part] for one in labels for part in chunked(one.codes)
+    )
+    of_frames = iter(split(joined(values, (), np.int8), [len(one) for one in labels]))
+    return tuple(
+        np.broadcast_to(np.int8(NORMAL if r.label is None else of(r.label)), (len(r.frames),))
+        if r.frame_labels is None
+        else next(of_frames)
+        for r in recordings
+    )
+
+
+def _frame_labels(recording: Recording) -> FrameLabels:
+    return FrameLabels.of(recording.frame_labels or ())
+
+
+def _quantile(values: NDArray[np.float64], quantile: float) -> float:
+    """Of values (n,), at least one, between two of them linearly; puts them in another order."""
+    place = quantile * (len(values) - 1)
+    first = int(place)
+    values.partition(first)
+    low = float(values[first])
+    high = float(values[first + 1 :].min(initial=np.inf)) if first + 1 < len(values) else low
+    return low + (place - first) * (high - low)
 
 
 def _listed(values: NDArray[np.float64]) -> tuple[float, ...]:

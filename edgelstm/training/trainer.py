@@ -15,7 +15,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
 from edgelstm.data.twins import refuse_twins
 from edgelstm.data.windows import cut, spread
-from edgelstm.evaluation import pooled, some_at_a_time
+from edgelstm.evaluation import pooled, said_fresh, some_at_a_time
 from edgelstm.judging import Figure, Said
 from edgelstm.layers import Layer
 from edgelstm.layers.layer import Floats
@@ -234,7 +234,7 @@ def _finished(model: Model, watched: Dataset | None, aims: Aims) -> Model:
     """With what the task finds in answers along what was held out, where these stay in deviations."""
     if watched is None or aims.scaling is None or model.task.carries_scale:
         return model
-    said = [pooled(scores, model, along=True) for scores in _all_scores(model, watched)]
+    said = said_fresh(model, watched)
     return replace(model, task=model.task.finish(aims.scaling.mean, aims.scaling.std, watched, said))
 
 
@@ -242,9 +242,7 @@ def _with_thresholds(model: Model, held_out: Dataset | None) -> Model:
     """The model with the thresholds that its task finds in its answers on what was held out."""
     if held_out is None or not model.task.chooses_thresholds:
         return model
-    raw = [pooled(scores, model, model.task.each_frame) for scores in _all_scores(model, held_out)]
-    said = [Said(one.at, forward.activate(one.answers, model.activation)) for one in raw]
-    return replace(model, thresholds=model.task.find_thresholds(held_out, said))
+    return replace(model, thresholds=model.task.find_thresholds(held_out, said_fresh(model, held_out)))
 
 
 def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, watched: Dataset | None) -> Trained:

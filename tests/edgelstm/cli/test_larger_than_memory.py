@@ -153,8 +153,12 @@ def test_data_larger_than_memory_are_judged_along_them(tmp_path: Path) -> None:
     write_npz(path, 10 * LIMIT)
     assert min(result["accuracy"] for result in trained(path, tmp_path / "recipe.toml", ALONG)) > 0.9
     ahead = ALONG.replace('"frames"', '"forecast"\ncolumns = ["0"]\nahead = [1]')
+    answers = 0.1 * path.stat().st_size / (4 * FEATURES * 20)
     for result in trained(path, tmp_path / "recipe.toml", ahead):
-        assert result["answers"] > 0.1 * path.stat().st_size / (4 * FEATURES * 20)
+        assert result["answers"] > answers
+    odd = ALONG.replace('"frames"', '"anomaly"\ncolumns = ["0"]')  # recordings of label 0 are normal
+    for result in trained(path, tmp_path / "recipe.toml", odd):
+        assert result["answers"] > answers
 
 
 GATHER = """
@@ -179,18 +183,60 @@ print(found.count, found.accuracy)
 """
 
 
-def test_answers_larger_than_memory_are_judged() -> None:
-    """Each 28 bytes with its place: at full count ten times what the process may take."""
-    count = times(2, 80)
+SCORE = """
+import numpy as np
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.own import Own
+from edgelstm.judging.gathering import Gathered
+from edgelstm.tasks.anomaly import Anomaly, Learned
+
+LONG, COUNT = 1_000_000, {count}
+is_odd = np.arange(LONG) % 10_000 >= 9_990
+told = np.where(is_odd, 5.0, np.arange(LONG) % 1000 / 2000).astype(np.float32)[:, None]
+kept = Gathered()
+for sequence in range(COUNT):
+    for start in range(0, LONG, 20_000):
+        kept.add(np.arange(start, start + 20_000) + 1, told[start : start + 20_000])
+    kept.end()
+x = tuple(np.broadcast_to(np.float32(0), (LONG, 1)) for _ in range(COUNT))
+truth = [is_odd.astype(np.int8)] * COUNT
+data = Dataset(x, np.zeros(COUNT, int), ("0 +1",), np.arange(COUNT), (), targets=Own(x, (0,), truth, 1))
+task = Anomaly(over=1, settle=0, slack=2, margin=1, quantile=0.25)
+task = task.finish(np.zeros(1), np.ones(1), data, kept.done())
+known = Anomaly(over=1, settle=0, slack=2, learned=Learned((0.0,), (1.0,), (1.0,), 1.0))
+for streamed in (False, True):
+    found = known.judge("float32", streamed, data, kept.done()).at_threshold
+    print(found.events, found.found, found.false)
+print(task.learned.threshold * task.learned.error[0])
+"""
+
+
+def limited(program: str, count: int) -> list[str]:
+    """What `program` prints with `count` of sequences, in a process that may take `LIMIT` of memory."""
     ended = subprocess.run(
-        [sys.executable, "-c", GATHER.format(count=count)],
+        [sys.executable, "-c", program.format(count=count)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT)),
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    answers, accuracy = ended.stdout.split()
+    return ended.stdout.split()
+
+
+def test_scores_larger_than_memory_are_judged() -> None:
+    """Each 20 bytes with its place and its answer: at full count ten times what the process may take."""
+    count = times(1, 90)
+    *counts, quarter = limited(SCORE, count)
+    events = 100 * count
+    assert [int(n) for n in counts] == [events, events, 0] * 2
+    assert float(quarter) == pytest.approx(0.25 * (0.999 + 0.001) / 2, abs=1e-3)
+
+
+def test_answers_larger_than_memory_are_judged() -> None:
+    """Each 28 bytes with its place: at full count ten times what the process may take."""
+    count = times(2, 80)
+    answers, accuracy = limited(GATHER, count)
     at = np.arange(1_000_000)
     assert int(answers) == count * 1_000_000
     assert float(accuracy) == pytest.approx(((at % 10 > 0) | (at % 3 == 0)).mean())
