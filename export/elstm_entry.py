@@ -30,6 +30,7 @@ NUMBERS = {
     "magnitude": 17,
     "log": 18,
     "overlap_add": 19,
+    "logmel": 20,
 }
 """Of the kinds of layers."""
 

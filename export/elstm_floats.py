@@ -20,6 +20,7 @@ from edgelstm.layers import (
     Layer,
     LayerNorm,
     Log,
+    LogMel,
     Mean,
     Spectrum,
 )
@@ -103,6 +104,31 @@ def _overlap_add(_: Layer, __: Placed) -> Entry:
     return Entry(in_state=True)
 
 
+def _q31(values: NDArray[np.int64]) -> bytes:
+    return values.astype("<i4").tobytes()
+
+
+def _filters(weights: NDArray[np.int64]) -> bytes:
+    """For each band its first frequency and how many it has, uint16 each; then the weights of all."""
+    places = [np.flatnonzero(row) for row in weights]
+    spans = [(int(place[0]), int(place[-1]) + 1) for place in places]
+    heads = np.array([(first, end - first) for first, end in spans], "<u2")
+    held = np.concatenate([row[first:end] for row, (first, end) in zip(weights, spans)])
+    return heads.tobytes() + held.astype("<u2").tobytes()
+
+
+def _logmel(layer: LogMel, _: Placed) -> Entry:
+    tables, is_running = layer.tables, layer.level == "running"
+    turns = (*tables.stages, tables.split)
+    return Entry(
+        _q31(np.concatenate([tables.window[0::2], tables.window[1::2]])),
+        _floats(layer.scale) + _floats(layer.offset),
+        b"".join(map(_q31, turns)),
+        _filters(tables.weights),
+        own=(layer.size, layer.window, int(is_running), *((layer.level_fall, layer.level_reach) * is_running)),
+    )
+
+
 FLOAT32: dict[str, Callable[..., Entry]] = {
     "activation": _activation,
     "affine": _affine,
@@ -118,4 +144,5 @@ FLOAT32: dict[str, Callable[..., Entry]] = {
     "magnitude": _plain,
     "log": _log,
     "overlap_add": _overlap_add,
+    "logmel": _logmel,
 }

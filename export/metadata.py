@@ -31,11 +31,12 @@ _SETTINGS: dict[str, dict[str, str]] = {
     "activation": {"function": "function"},
     "mean": {"over": "over"},
     "spectrum": {"size": "size", "step": "hop"},
+    "logmel": {name: name for name in ("rate", "window", "size", "low", "high", "filters", "level")},
 }
 """Fields of a layer that only its kind has, and what the layer calls them: a convolution's stride counts rows, the
 file's counts frames. Kinds that are not here have none."""
 
-_FURTHER = ("gate", "candidate", "carry", "groups", "before", "after", "fill", "sign")
+_FURTHER = ("gate", "candidate", "carry", "groups", "before", "after", "fill", "sign", "fall", "reach")
 """Fields that stand there where a layer is not the plain one of its kind."""
 
 

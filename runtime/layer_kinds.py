@@ -92,6 +92,11 @@ def _overlap(layer: Layer) -> dict[str, Shape]:
     return {"overlap": (layer.inputs,)}
 
 
+def _heard(layer: Layer) -> dict[str, Shape]:
+    level: dict[str, Shape] = {"level": (1,)} if layer.settings["level"] == "running" else {}
+    return {"samples": (int(layer.settings["window"]),), **level}
+
+
 def _none(_: Layer) -> dict[str, Shape]:
     return {}
 
@@ -198,5 +203,20 @@ KINDS: Mapping[str, Kind] = {
         lambda given: _transforms(given.channels, given.rows),
     ),
     "magnitude": Kind({}, lambda given: (given.source_rows, given.source_channels // 2), _no_macs),
+    "logmel": Kind(
+        {
+            "rate": range(1, (1 << 20) + 1),
+            "window": range(2, 1025, 2),
+            "size": range(256, 1025, 256),
+            "low": range(1 << 19),
+            "high": range(1, (1 << 19) + 1),
+            "filters": ("htk", "slaney", "kaldi"),
+            "level": ("none", "running"),
+        },
+        _one_row,
+        lambda given: given.settings["window"] + _transforms(given.settings["size"], 1) + given.settings["size"],
+        _heard,
+        further={"fall": range(1, 1001), "reach": range(1, 201)},
+    ),
     "overlap_add": Kind({}, _hop, _no_macs, _overlap, _overlap),
 }

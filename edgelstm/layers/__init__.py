@@ -17,6 +17,7 @@ from edgelstm.layers.last import Last
 from edgelstm.layers.layer import Joining, Layer, Part, Shape
 from edgelstm.layers.layer_norm import LayerNorm
 from edgelstm.layers.log import Log
+from edgelstm.layers.logmel import LogMel
 from edgelstm.layers.lstm import LSTM
 from edgelstm.layers.magnitude import Magnitude
 from edgelstm.layers.mean import Mean
@@ -44,6 +45,7 @@ _ALL: tuple[type[Layer], ...] = (
     Magnitude,
     Log,
     OverlapAdd,
+    LogMel,
 )
 KINDS: dict[str, type[Layer]] = {layer.kind: layer for layer in _ALL}
 
@@ -65,6 +67,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Log",
+    "LogMel",
     "Magnitude",
     "Mean",
     "Multiply",

@@ -21,6 +21,7 @@ from edgelstm.layers import (
     Layer,
     LayerNorm,
     Log,
+    LogMel,
     Magnitude,
     Mean,
     OverlapAdd,
@@ -70,6 +71,8 @@ class FloatLayer(QuantizedLayer):
             return ContextWalker(self.layer, batch, source, 0, np.float32)
         if isinstance(self.layer, OverlapAdd):
             return _Overlapping(self, batch, source)
+        if isinstance(self.layer, LogMel):
+            return _Hearing(self, source)
         return FloatWalker(self, source)
 
 
@@ -103,6 +106,20 @@ class _Overlapping(FloatWalker):
             kept = clamp(self.sums[:, hop:] + piece[:, : x.shape[2] - hop], -MOST, MOST)
             self.sums = after[n] = np.concatenate([kept, piece[:, x.shape[2] - hop :]], axis=1)
         return IntegerRun(after[:, :, :hop], {"overlap": after})
+
+
+class _Hearing(FloatWalker):
+    """Whole numbers up to the last step, which is float32: a logarithm times its scale, and its offset."""
+
+    def __init__(self, layer: FloatLayer, source: Shape):
+        super().__init__(layer, source)
+        self.states: dict[str, Values] | None = None
+
+    def run(self, x: Values) -> IntegerRun:
+        run = self.layer.layer.forward(x.astype(np.float32), self.source, self.states)
+        self.states = {letter: states[-1].copy() for letter, states in run.states.items()} if len(x) else self.states
+        kept = {letter: states.astype(np.int16) for letter, states in run.states.items()}
+        return IntegerRun(clamp(run.result, -self.limit, self.limit), kept)
 
 
 def _activation(layer: Activation, x: Float32) -> Float32:
@@ -221,5 +238,5 @@ COMPUTED: dict[str, Callable[..., Float32]] = {
 }
 """(the layer, x (runs, B, rows, channels)) → its results, with its own rows and channels."""
 
-FLOAT_KINDS = (*COMPUTED, "add", "multiply", "concat", "overlap_add", "context")
+FLOAT_KINDS = (*COMPUTED, "add", "multiply", "concat", "overlap_add", "context", "logmel")
 """Of layers that may stay in float32: a convolution does where it has groups, a context where it moves float32."""

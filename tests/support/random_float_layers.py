@@ -155,7 +155,8 @@ JOIN: dict[str, Callable[[np.random.Generator, str], Layer]] = {
     "multiply": lambda _, other: Multiply(other),
     "concat": lambda _, other: Concat(other),
 }
-assert {*MAKE, *JOIN} == set(KINDS)
+OF_SAMPLES = "logmel"  # of whole numbers alone: sound_models.py
+assert {*MAKE, *JOIN, OF_SAMPLES} == set(KINDS)
 
 
 def _grown(rng: np.random.Generator, features: int, layers: list[Layer]) -> list[Layer]:

@@ -110,6 +110,7 @@ typedef struct el_layer {
         el_channels channel;
         el_spectrum spectrum;
         el_logarithm logarithm;
+        el_logmel logmel;
         uint32_t over_channels; /* of a mean */
         uint32_t subtracts;     /* of an add */
     };

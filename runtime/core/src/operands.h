@@ -75,6 +75,24 @@ typedef struct el_gru {
     int32_t output_shift;
 } el_gru;
 
+/* Bands of log-mel at most. */
+#define EL_LOGMEL_BANDS 128u
+
+/* Log-mel features. Values in the transform stay below 2^28 and a bit. */
+typedef struct el_logmel {
+    const int32_t *taper; /* (window,) Q31: of even samples, then of odd ones */
+    /* Q31. For each stage of radix 4 but one over four values alone: (6, n / 4) cos and -sin of
+     * 2πp / n, then of twice and of three times that; then (2, size / 4) of 2πk / size. */
+    const int32_t *turns;
+    const uint16_t *filters; /* first frequency and count of each band, then Q12 weights of all */
+    const float *scale, *offset; /* (bands,) each */
+    uint32_t size;               /* samples of a transform: 256, 512 or 1024 */
+    uint32_t window;             /* of them that are none of the zeros behind, an even number */
+    uint32_t bands;
+    int32_t fall, reach; /* of a running level: in its steps a frame, and in steps of a logarithm */
+    bool runs;           /* there is such a level */
+} el_logmel;
+
 /* Largest |x - zero point| of 8-bit and of 16-bit x. */
 #define EL_FURTHEST_8 255
 #define EL_FURTHEST_16 32768

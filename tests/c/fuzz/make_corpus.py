@@ -22,6 +22,7 @@ from mixed_models import random_mixed, shaped
 from random_float_layers import random_float_layers
 from random_layers import random_layers
 from random_models import random_model, random_signal
+from sound_models import hearing_model
 
 SHAPES: list[tuple[int, list[int], list[int], Answer]] = [
     (1, [1], [1], Answer()),
@@ -60,7 +61,8 @@ def main(folder: Path) -> None:
         for features, units, outputs, answer in SHAPES
     ]
     floats = list(map(random_float_layers, LISTS))
-    mixed = [*map(shaped, SHAPED), *map(random_mixed, range(8))]
+    hearing = [hearing_model(256, level) for level in ("none", "running")]
+    mixed = [*map(shaped, SHAPED), *map(random_mixed, range(8)), *hearing]
     for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats, *mixed]):
         files = {"float32": encode(model)}
         if model not in floats:

@@ -54,6 +54,13 @@ struct el_kernels {
                            const int16_t *h, int8_t *reset);
     void (*gru_int8)(const el_gru *gru, const int32_t *from_x, const int32_t *from_h, int16_t *h,
                      int8_t *codes);
+    /* The window of samples as powers of frequencies, see logmel_steps.h; null where a set has none
+     * of its own.
+     *   samples  (window,)
+     *   work     (2·size,), and 4 bytes behind it that may be read
+     *   power    (size / 2 + 1,) out: in eighths of a square of a sample's step */
+    void (*logmel_power)(const el_logmel *logmel, const int16_t *samples, int32_t *work,
+                         uint64_t *power);
     /* The same in float32; `y` is the product with its bias. */
     void (*lstm_float32)(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c);

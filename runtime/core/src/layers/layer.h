@@ -95,6 +95,7 @@ extern const el_layer_type el_layer_inverse_spectrum;
 extern const el_layer_type el_layer_magnitude;
 extern const el_layer_type el_layer_log;
 extern const el_layer_type el_layer_overlap_add;
+extern const el_layer_type el_layer_logmel;
 
 /* The layer takes its source's result, of which it makes codes where it rounds. */
 void el_layer_step(const el_stream *stream, const el_layer *layer);
