@@ -41,7 +41,11 @@ def walk(
     model: Model, x: Floats, begin: Mapping[str, Floats] | None = None
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Normalized frames x (T, B, features) through every layer: results by the layer's name and states by the part's,
-    each (runs, B, values). From a fresh state, or from `begin`: part's name → (B, values), as of whole strides."""
+    each (runs, B, values). From a fresh state, or from `begin`: part's name → (B, values), as of whole strides.
+
+    A model that begins anew after so many frames does; from `begin` on there are no more than are left until then."""
+    if begin is None and 0 < model.anew < len(x):
+        return _anew(model, x)
     results: dict[str, Floats] = {INPUT: x}
     states: dict[str, Floats] = {}
     for at in model.road:
@@ -55,6 +59,35 @@ def walk(
         states |= {name: run.states[part.letter] for name, part in at.parts}
     del results[INPUT]
     return results, states
+
+
+def _anew(model: Model, x: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """`walk` through one window after another; those that are whole lie side by side."""
+    window, (frames, batch, features) = model.anew, x.shape
+    count = frames // window
+    side_by_side = x[: count * window].reshape(count, window, batch, features).swapaxes(0, 1)
+    found = walk(model, side_by_side.reshape(window, count * batch, features))
+
+    def behind(values: Floats) -> Floats:
+        parts = values.reshape(len(values), count, batch, *values.shape[2:]).swapaxes(0, 1)
+        return parts.reshape(-1, batch, *values.shape[2:])
+
+    results, states = ({name: behind(values) for name, values in each.items()} for each in found)
+    if frames % window:
+        rest = walk(model, x[count * window :])
+        for whole, more in zip((results, states), rest):
+            whole |= {name: np.concatenate([whole[name], values]) for name, values in more.items()}
+    return results, states
+
+
+def until_anew(anew: int, begun: int, frames: int) -> Iterator[slice]:
+    """Stretches of `frames` that follow `begun` ones, up to each place where a model begins anew, as it does after
+    every `anew`; all in one where it never does (0)."""
+    start, stop = 0, frames if not anew else min(anew - begun % anew, frames)
+    yield slice(start, stop)
+    while stop < frames:
+        start, stop = stop, min(stop + anew, frames)
+        yield slice(start, stop)
 
 
 def _check(model: Model, sequence: NDArray[Any], place: int) -> None:
@@ -78,6 +111,7 @@ class FloatStream:
     def __init__(self, model: Model, dtype: DTypeLike = np.float32):
         self._model, self._dtype = model, dtype
         self._states: dict[str, Floats] | None = None
+        self._taken = 0  # frames, of whole strides
         self._waiting = np.empty((0, model.features), np.float32)  # frames of a stride that is not full yet
 
     def push(self, frames: NDArray[Any]) -> Floats:
@@ -96,9 +130,15 @@ class FloatStream:
             return np.empty((0, model.outputs), self._dtype)
         mean, std = model.normalize.mean.astype(self._dtype), model.normalize.std.astype(self._dtype)
         x = (joined[:whole].astype(self._dtype)[:, None] - mean) / std
-        results, states = walk(model, x, self._states)
-        self._states = {name: values[-1].copy() for name, values in states.items()}
-        return results[model.road[-1].name][:, 0]
+        found = []
+        for stretch in until_anew(model.anew, self._taken, whole):
+            results, states = walk(model, x[stretch], self._states)
+            found.append(results[model.road[-1].name][:, 0])
+            self._states = {name: values[-1].copy() for name, values in states.items()}
+            self._taken += stretch.stop - stretch.start
+            if model.anew and self._taken % model.anew == 0:
+                self._states = None
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def by_length(lengths: Sequence[int], batch: int) -> Iterator[NDArray[np.int64]]:

@@ -143,6 +143,7 @@ class Model:
     name: str = "model"
     licence: str = ""  # of the trained weights, best as an SPDX expression; empty = not said
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # JSON values
+    anew: int = 0  # frames after which its state begins anew, a multiple of the stride; 0: it never does
     ranges: Ranges | None = None
     covariances: Mapping[str, Covariance] = field(default_factory=lambda: MappingProxyType({}))  # by layer's name
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
@@ -164,6 +165,11 @@ class Model:
         if self.road[-1].result.rows != 1:
             raise ValueError(f"Model: the last layer gives {self.road[-1].result.rows} rows, expected 1")
         self.answer.of_runs(self.stride)
+        check_whole("Model", "anew", self.anew, 0, MAX_POOLING)
+        if self.anew % self.stride:
+            raise ValueError(
+                f"Model.anew: {self.anew}, expected a multiple of {self.stride}: the scores come so often"
+            )
         width = self.outputs
         check_choice("Model", "activation", self.activation, OutputActivation)
         for name, count in (

@@ -75,6 +75,7 @@ class _Header:
     thresholds: tuple[float, ...] = ()  # files of before have none
     label_units: tuple[str, ...] = ()  # files of before have none
     events: dict[str, Rule] = field(default_factory=dict)  # files of before have none
+    anew: int = 0  # nor this
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -103,6 +104,7 @@ def save_model(model: Model, path: Path | str) -> None:
         thresholds=model.thresholds,
         label_units=model.label_units,
         events=dict(model.events),
+        anew=model.anew,
     )
     text = json.dumps(records.to_json(header), allow_nan=False)
     arrays: dict[str, NDArray[Any]] = {
@@ -179,6 +181,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         task=read_task(header.task, "header: task"),
         thresholds=header.thresholds,
         events=header.events,
+        anew=header.anew,
         labels=header.labels,
         label_units=header.label_units,
         feature_names=header.feature_names,

@@ -31,7 +31,7 @@ def answering(
     if (pooling, window, hop) != (None, None, None):
         own = Answering(model.answer.pooling, model.answer.window, model.answer.hop)
         asked = own.changed(pooling, window, hop)
-        asked.check(model.stride, model.outputs)
+        asked.check(model.stride, model.outputs, model.anew)
         if not model.task.pools and asked.pooling != "last":
             raise ValueError(f"pooling: {asked.pooling}, expected last for {model.task.kind}")
         model = replace(model, answer=Answer(asked.pooling, asked.window, asked.hop))

@@ -56,7 +56,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
     struct.pack_into("<I", header, 8, FORMAT_VERSION)
     struct.pack_into("<Q", header, 16, sections.end)
     struct.pack_into(
-        "<8If7I",
+        "<8If8I",
         header,
         _IDENTITY_START,
         int(isinstance(model, QuantizedModel)),
@@ -75,6 +75,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         places.input,
         mean_offset,
         _INPUTS.index(_input_type(model)) if isinstance(model, QuantizedModel) else 0,
+        source.anew,
     )
     file = header + table + sections.body()
     file[_IDENTITY] = hashlib.sha256(file[_IDENTITY_START:]).digest()[:16]

@@ -64,6 +64,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "answer": {"pooling": source.answer.pooling, "window": source.answer.window, "hop": source.answer.hop},
         "normalize": {"mean": source.normalize.mean.tolist(), "std": source.normalize.std.tolist()},
         "provenance": {name: value for name, value in source.provenance.items() if name != "seen"},  # no board asks
+        **({"anew": source.anew} if source.anew else {}),
         **({"label_units": list(source.label_units)} if source.label_units else {}),
         **({"thresholds": list(source.thresholds)} if source.thresholds else {}),
         **({"events": {label: to_json(rule) for label, rule in source.events.items()}} if source.events else {}),

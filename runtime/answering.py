@@ -34,8 +34,9 @@ class Answering:
         left = 0 if kind == "last" else self.window
         return Answering(kind, left if window is None else window, self.hop if hop is None else hop)
 
-    def check(self, stride: int, outputs: int) -> None:
-        """ValueError, naming the field, for what no stream of a model with this stride and width can do."""
+    def check(self, stride: int, outputs: int, anew: int = 0) -> None:
+        """ValueError, naming the field, for what no stream of a model with this stride and width can do. anew: frames
+        after which the model begins anew, where answers in between are not wanted."""
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling: {self.pooling!s:.40}, expected one of {', '.join(POOLINGS)}")
         for name, value in (("window", self.window), ("hop", self.hop)):
@@ -44,6 +45,11 @@ class Answering:
         if self.hop % stride:
             raise ValueError(
                 f"hop: {self.hop}, expected a multiple of {stride}: the model's scores come every {stride} frames"
+            )
+        if anew and self.hop % anew:
+            raise ValueError(
+                f"hop: {self.hop}, expected a multiple of {anew}: the model begins anew after so many frames; one "
+                "that was imported with --stream does not"
             )
         if self.window:
             self._check_window(outputs)

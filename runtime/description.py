@@ -43,6 +43,7 @@ class Description:
     hop: int
     stride: int  # in frames: the last layer runs at every `stride`-th
     sample_rate: float  # frames per second; 0 = unknown
+    anew: int = 0  # frames after which its state begins anew, a multiple of the stride; 0: it never does
     thresholds: tuple[float, ...] = ()  # one per output, of sigmoids; none: 0.5
     events: Mapping[str, Rule] = field(default_factory=dict)  # label → when it is one; of those that are watched
 

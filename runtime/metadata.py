@@ -81,11 +81,14 @@ class _Metadata(_Told):
     activation: Activation
     answer: Answering
     sample_rate: Annotated[float, Bounds(0, 1e9)]
+    anew: Annotated[int, Bounds(0, MAX_STRIDE)] = 0
 
     def __post_init__(self) -> None:
         self.check_counts(self.features, self.outputs)
         if self.stride * self.features > MAX_GATHERED:
             raise ValueError(f"stride: {self.stride}, expected {MAX_GATHERED} values at most in so many frames")
+        if self.anew % self.stride:
+            raise ValueError(f"anew: {self.anew}, expected a multiple of the stride ({self.stride})")
         try:
             self.answer.check(self.stride, self.outputs)
         except ValueError as error:
@@ -104,6 +107,7 @@ class _Beside(_Told):
     activation: Activation | None = None
     answer: Answering | None = None
     sample_rate: float | None = None
+    anew: int | None = None
 
 
 def read_metadata_beside(text: bytes, header: Description) -> Description:
@@ -142,6 +146,7 @@ def _refuse_contradictions(said: _Beside, header: Description) -> None:
         "features": (said.features, header.features),
         "outputs": (said.outputs, header.outputs),
         "stride": (said.stride, header.stride),
+        "anew": (said.anew, header.anew),
         "activation": (said.activation, header.activation),
         "answer.pooling": (answer.pooling, header.pooling),
         "answer.window": (answer.window, header.window),
@@ -180,6 +185,7 @@ def read_metadata(text: str | bytes) -> Description:
         hop=found.answer.hop,
         stride=found.stride,
         sample_rate=found.sample_rate,
+        anew=found.anew,
         thresholds=found.thresholds,
         events=found.events,
     )
@@ -187,7 +193,9 @@ def read_metadata(text: str | bytes) -> Description:
 
 def imported_window(metadata: Mapping[str, Any]) -> int | None:
     """Frames of the windows after which a model began anew where it was imported from; None for any other, and for
-    one that begins anew in a stream as well."""
+    one that begins anew in a stream as well, as files of before do not."""
+    if metadata.get("anew"):
+        return None
     provenance = metadata.get("provenance")
     if not isinstance(provenance, dict) or "imported" not in provenance:
         return None

@@ -193,10 +193,11 @@ def _windows(judge: _Judge, theirs: Answers, compared: Sequence[tuple[Float32, F
     """The model's own error: in windows it has no time to grow."""
     model = judge.model
     for x, found in compared:
-        windows = np.split(x, len(x) // theirs.frames)
-        rows = len(found) // len(windows)
-        scores = [FloatStream(model).push(window) for window in windows]
+        count = len(x) // theirs.frames
+        rows = len(found) // count
+        scores = FloatStream(model).push(x)  # begins anew by itself
+        scores = scores.reshape(count, -1, model.outputs)
         if model.answer.pooling == "mean":
-            scores = [one.mean(axis=0, keepdims=True) for one in scores]
-        judge.compare("answers of windows", np.concatenate([one[-rows:] for one in scores]), found)
+            scores = scores.mean(axis=1, keepdims=True)
+        judge.compare("answers of windows", scores[:, -rows:].reshape(-1, model.outputs), found)
     return 0.0

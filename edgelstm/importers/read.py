@@ -128,11 +128,10 @@ def read_model(path: Path | str, choices: Choices) -> Imported:
 
 def _of_windows(model: Model) -> tuple[str, ...]:
     """What is to know before a model of windows runs as a stream."""
-    if not model.trained_window:
+    if not model.anew:
         return ()
     return (
-        f"windows of {model.trained_window} frames, each from a fresh state: one answer at the end of each; a stream "
-        "carries its state on, so that its answers after the first window are others",
+        f"windows of {model.anew} frames, each from a fresh state, in a stream too: one answer at the end of each",
     )
 
 

@@ -62,14 +62,17 @@ def build(steps: Sequence[Step], features: int, timed: Timing, choices: Choices,
         normalize=normalize,
         layers=tuple(layers),
         activation=activation,
-        answer=Answer("mean" if timed.mean else "last", 0, timed.window or stride),
+        answer=Answer("mean", timed.window, timed.window)
+        if timed.mean
+        else Answer("last", 0, timed.window or stride),
+        anew=0 if timed.gathered else timed.window,
         task=_task(activation, timed),
         labels=choices.labels,
         feature_names=choices.feature_names,
         sample_rate=choices.sample_rate,
         licence=choices.licence,
         name=name,
-        provenance=_carried(timed),
+        provenance=_windowed(timed),
     )
 
 
@@ -87,8 +90,8 @@ def _check_options(choices: Choices, timed: Timing, features: int, outputs: int)
         raise ValueError(f"--window: {timed.window}, expected at most {MAX_POOLING}")
 
 
-def _carried(timed: Timing) -> dict[str, Any]:
-    """Says the window of a model that began anew after each where it came from, for its streams do not."""
+def _windowed(timed: Timing) -> dict[str, Any]:
+    """Says the window of a model, as training does of one that it made."""
     return {"config": {"data": {"window": timed.window}}} if timed.window and not timed.gathered else {}
 
 

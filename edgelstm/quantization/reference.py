@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.forward import LONG, by_length
+from edgelstm.forward import LONG, by_length, until_anew
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.dense import QuantizedDense
@@ -66,7 +66,7 @@ class IntegerStream:
         self.reset()
 
     def reset(self) -> None:
-        self._walkers = _walkers(self.quantized, 1)
+        self._rows = _Rows(self.quantized, 1)
 
     def push(self, frames: NDArray[np.float32]) -> Trace:
         """Raw frames (T, features)."""
@@ -79,7 +79,26 @@ class IntegerStream:
 
     def push_quantized(self, x: Taken) -> Trace:
         """Frames (T, features) as the first layer takes them."""
-        return _run(self.quantized, self._walkers, x[:, None])[0]
+        return self._rows.push(x[:, None])[0]
+
+
+class _Rows:
+    """Sequences side by side, their states carried from call to call."""
+
+    def __init__(self, quantized: QuantizedModel, batch: int):
+        self._quantized, self._batch = quantized, batch
+        self._walkers = _walkers(quantized, batch)
+        self._taken = 0  # frames
+
+    def push(self, x: Taken) -> list[Trace]:
+        """x (T, batch, features) → one trace per row of the batch."""
+        anew, found = self._quantized.model.anew, []
+        for stretch in until_anew(anew, self._taken, len(x)):
+            if anew and self._taken % anew == 0:
+                self._walkers = _walkers(self._quantized, self._batch)
+            found.append(_run(self._quantized, self._walkers, x[stretch]))
+            self._taken += stretch.stop - stretch.start
+        return found[0] if len(found) == 1 else [_joined(row) for row in zip(*found)]
 
 
 def _walkers(quantized: QuantizedModel, batch: int) -> list[Walker]:
@@ -114,6 +133,18 @@ def _run(quantized: QuantizedModel, walkers: list[Walker], x: Taken) -> list[Tra
     return [Trace(x[:, b], row(results, b), row(states, b), sums[:, b], scores[:, b]) for b in batch]
 
 
+def _joined(parts: Sequence[Trace]) -> Trace:
+    """One behind the other."""
+
+    def of_all(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    def by_name(name: str) -> dict[str, NDArray[Any]]:
+        return {key: np.concatenate([getattr(part, name)[key] for part in parts]) for key in getattr(parts[0], name)}
+
+    return Trace(of_all("x"), by_name("results"), by_name("states"), of_all("sums"), of_all("scores"))
+
+
 def _scores(quantized: QuantizedModel, before: Values) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The last layer's sums and scores, (runs, batch, outputs) each, from what it takes."""
     last, at = quantized.layers[-1], quantized.model.road[-1]
@@ -135,7 +166,7 @@ def traces(
         x = np.zeros((len(sequences[places[-1]]), len(places), quantized.model.features), quantized.input_type)
         for row, place in enumerate(places):
             x[: len(sequences[place]), row] = taken_frames(quantized, sequences[place])
-        for place, trace in zip(map(int, places), _run(quantized, _walkers(quantized, len(places)), x)):
+        for place, trace in zip(map(int, places), _Rows(quantized, len(places)).push(x)):
             yield place, _up_to(trace, quantized.model, len(sequences[place]))
 
 

@@ -28,6 +28,7 @@ from edgelstm.export.parity.checks import Check
 from edgelstm.export.parity.compare import Judge
 from edgelstm.export.parity.references import saturated
 from edgelstm.export.parity.run import witness
+from edgelstm.model import Model
 from edgelstm.plain import file_name
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.records import to_json, to_text
@@ -142,7 +143,7 @@ def prove(
     judge = Judge(model, arithmetic, witnessed)
     said = {name: value for name, value in engine.metadata.items() if name not in FILE_FIELDS}
     judge.ledger.exact("metadata", *_same_metadata(said, metadata(source, form.name)))
-    for sequence in sequences:
+    for sequence in _as_computed(model, sequences):
         judge.sequence(np.ascontiguousarray(sequence, np.float32))
     same_rounding = SameRounding(len(sequences), sum(len(sequence) for sequence in sequences), judge.ledger.checks())
     on = sequences if recordings is None else recordings
@@ -158,6 +159,15 @@ def prove(
         agrees=agrees,
         saturated=saturated(source, on) if isinstance(source, QuantizedModel) else None,
     )
+
+
+def _as_computed(model: Model, sequences: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """What goes through an arithmetic from one fresh state: whole sequences, or the windows of a model that begins
+    anew after each. That its file does so as well, streamed answers tell."""
+    if not model.anew:
+        return list(sequences)
+    cut = (np.split(x, range(model.anew, len(x), model.anew)) for x in sequences)
+    return [window for windows in cut for window in windows if len(window) >= model.stride]
 
 
 def _sizes(layers: Iterable[Mapping[str, Any]]) -> str:

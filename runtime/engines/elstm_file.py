@@ -149,6 +149,7 @@ def _describe(info: core.Info, content: NDArray[np.uint8]) -> Description:
         hop=int(info.answer.hop),
         stride=int(info.stride),
         sample_rate=float(info.sample_rate),
+        anew=int(info.anew),
     )
     if not info.metadata_size:
         return header

@@ -49,6 +49,8 @@ class EngineModel(ABC):
         self.hop = description.hop
         self.stride = description.stride
         self.sample_rate = description.sample_rate
+        self.anew = description.anew
+        """Frames after which its streams begin anew; 0: only `reset` makes them."""
         self.frame_macs = frame_macs
         """Multiply-accumulates of a frame, on average."""
 
@@ -105,7 +107,7 @@ class EngineModel(ABC):
         if pooling is None and window is None and hop is None:
             return own
         asked = own.changed(pooling, window, hop)
-        asked.check(self.stride, self.outputs)
+        asked.check(self.stride, self.outputs, self.anew)
         return asked
 
 
@@ -122,8 +124,8 @@ class Step(Protocol):
 
 
 class EngineStream(ABC):
-    """One signal and its state. Nothing but `reset` resets it. One thread at a time: RuntimeError while another is
-    inside, with nothing changed.
+    """One signal and its state. Nothing but `reset` resets it, or the model itself after `anew` frames. One thread at
+    a time: RuntimeError while another is inside, with nothing changed.
 
     `step(frame)`, or write a frame into `input` and call `step()`; when it returns True the answer is in `output`.
     Or `push` chunks.

@@ -145,6 +145,7 @@ class GraphStream(EngineStream):
         with self._guard:
             if frame is not None:
                 self._input[:] = frame
+            self._begin_anew()
             if not self._gather():
                 return False
             self._run()
@@ -152,6 +153,12 @@ class GraphStream(EngineStream):
                 return False
             self._output[:] = self.answer()
         return True
+
+    def _begin_anew(self) -> None:
+        """Where the frame that comes is the first of the model's next window."""
+        anew = self._model.anew
+        if anew and self.frames and not self.frames % anew:
+            self._clear()
 
     def _check(self, frame: Float32) -> None:
         # One number tells of most frames, in a third of the time; very large ones take the long way.
@@ -169,8 +176,24 @@ class GraphStream(EngineStream):
     def push(self, frames: ArrayLike) -> Float32:
         checked = check_frames(frames, self._model.features, self._model.feature_names)
         with self._guard:
-            answers = [self.answer() for scores in self._scored(checked) if self._pooling.add(scores)]
+            answers = [
+                self.answer()
+                for window in self._windows(checked)
+                for scores in self._scored(window)
+                if self._pooling.add(scores)
+            ]
         return np.array(answers, np.float32).reshape(-1, self._model.outputs)
+
+    def _windows(self, frames: Float32) -> Iterator[Float32]:
+        """Frames (T, features), up to each place where the model begins anew; there it does."""
+        anew = self._model.anew
+        while anew and len(frames):
+            self._begin_anew()
+            left = anew - self.frames % anew
+            yield frames[:left]
+            frames = frames[left:]
+        if not anew:
+            yield frames
 
     def _scored(self, frames: Float32) -> Iterator[Float32]:
         """Take frames (T, features), T may be 0; the scores (outputs,) of each run, to be pooled before the next."""

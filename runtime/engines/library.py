@@ -44,7 +44,7 @@ class Info(ctypes.Structure):
         ("metadata_size", c_uint64),
         ("identity", c_uint8 * 16),
         ("parts", c_uint32),
-        ("reserved", c_uint32),
+        ("anew", c_uint32),
     )
 
 

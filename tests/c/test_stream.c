@@ -114,6 +114,45 @@ static void check_other_model(void) {
     free(b);
 }
 
+/* Where a file says that layers begin anew after so many frames, they do: as in a stream of the
+ * plain model that is reset there, but that its frames count on. */
+static void check_anew(el_precision precision, uint32_t anew) {
+    float wanted[FRAMES][TINY_OUTPUTS], found[FRAMES][TINY_OUTPUTS], asked[TINY_OUTPUTS];
+    unsigned char saved[4096];
+    size_t n, n_found = 0;
+    tiny_make(&other, precision, EL_LAST, 0, 1);
+    tiny_make(&tiny, precision, EL_LAST, 0, 1);
+    tiny.file[104] = (unsigned char)anew;
+    tiny_seal(&tiny);
+    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(tiny_open(&other), EL_OK);
+    el_info info;
+    CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
+    CHECK(info.anew == anew);
+    el_stream *plain = new_stream(other.model), *stream = new_stream(tiny.model);
+    for (size_t k = 0; k < FRAMES; k++) {
+        if (k % anew == 0)
+            CHECK_STATUS(el_stream_reset(plain), EL_OK);
+        CHECK_STATUS(el_stream_push(plain, frames[k], 1, wanted[k], 1, &n), EL_OK);
+    }
+    for (size_t k = 0; k < FRAMES; k += 3, n_found += n) { /* from one saved state to the next */
+        size_t count = FRAMES - k < 3 ? FRAMES - k : 3;
+        CHECK_STATUS(el_stream_push(stream, frames[k], count, found[k], count, &n), EL_OK);
+        CHECK_STATUS(el_stream_answer(stream, asked), EL_OK);
+        CHECK(memcmp(asked, found[k + count - 1], sizeof asked) == 0);
+        CHECK_STATUS(el_stream_save(stream, saved, sizeof saved), EL_OK);
+        CHECK_STATUS(el_stream_reset(stream), EL_OK);
+        CHECK_STATUS(el_stream_restore(stream, saved, info.snapshot_size), EL_OK);
+    }
+    CHECK(n_found == FRAMES && memcmp(wanted, found, sizeof wanted) == 0);
+    CHECK(el_stream_frames(stream) == FRAMES);
+    tiny.file[106] = 0xFF; /* more than a stride may be */
+    tiny_seal(&tiny);
+    CHECK_STATUS(tiny_open(&tiny), EL_ERROR_LIMIT);
+    free(plain);
+    free(stream);
+}
+
 int main(void) {
     for (unsigned n = 0; n < FRAMES; n++)
         tiny_frame(n, frames[n]);
@@ -130,6 +169,8 @@ int main(void) {
         check_law(precision, EL_MEAN_MAX, 0, 1);
         check_law(precision, EL_MEAN_MAX, 12, 4);
         check_law(precision, EL_MEAN_MAX, 20, 1);
+        check_anew(precision, 1);
+        check_anew(precision, 7);
     }
     check_other_model();
     return 0;

@@ -38,6 +38,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
             yield "changes", f"taken and told, not values, of {', '.join(map(str, changes))}; stream sees to both"
     if answer:
         yield "answer", _answer(answer)
+    if window := facts.get("anew"):
+        yield "windows", f"of {counted(window, 'frame')}, each from a fresh state"
     if window := imported_window(facts):
         yield "windows", f"of {counted(window, 'frame')}, each from a fresh state; a stream carries its state on"
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))

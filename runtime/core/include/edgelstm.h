@@ -123,7 +123,9 @@ typedef struct el_info {
     uint64_t metadata_size;             /* bytes */
     uint8_t identity[EL_IDENTITY_SIZE]; /* first bytes of the SHA-256 that the exporter stored */
     uint32_t parts;                     /* of the state: el_model_part describes each */
-    uint32_t reserved;
+    /* frames after which the next one finds the layers in their initial state, a multiple of the
+     * stride; 0 = only el_stream_reset brings them there */
+    uint32_t anew;
 } el_info;
 
 /* A layer of a model. Its result is rows × channels values, rows oldest first. */
@@ -212,7 +214,8 @@ EL_API size_t el_stream_save_size(const el_model *model, const el_answer *answer
 EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model *model,
                                 const el_answer *answer, el_stream **stream);
 
-/* Back to the initial state: every part 0 (as a real value), no frames. */
+/* Back to the initial state: every part 0 (as a real value), no frames. Nothing else does that, but
+ * for the layers of a model with info.anew. */
 EL_API el_status el_stream_reset(el_stream *stream);
 
 /* Frames since the initial state. */

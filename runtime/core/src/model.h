@@ -135,6 +135,7 @@ struct el_model {
     uint32_t n_layers;
     uint32_t head;   /* first of the layers behind the last one that has a state */
     uint32_t stride; /* frames between two results of the last layer */
+    uint32_t anew;   /* frames after which the layers begin anew; 0 = never */
     uint32_t activation;
     float sample_rate;
     uint32_t metadata_offset;

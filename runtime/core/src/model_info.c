@@ -28,6 +28,7 @@ el_status el_model_info(const el_model *model, el_info *info) {
     info->metadata_size = model->metadata_size;
     memcpy(info->identity, model->identity, EL_IDENTITY_SIZE);
     info->parts = parts_of(model);
+    info->anew = model->anew;
     return EL_OK;
 }
 

@@ -33,7 +33,8 @@ enum {
     H_INPUT_PLACE = 92,
     H_MEAN = 96,
     H_WIDE = 100,
-    H_RESERVED = 104
+    H_ANEW = 104,
+    H_RESERVED = 108
 };
 
 /* What H_WIDE says of an int8 file. */
@@ -98,6 +99,7 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     model->own.answer = (el_answer){.pooling = el_u32(file + H_POOLING),
                                     .window = el_u32(file + H_WINDOW),
                                     .hop = el_u32(file + H_HOP)};
+    model->anew = el_u32(file + H_ANEW);
     model->sample_rate = el_f32(file + H_SAMPLE_RATE);
     model->results_size = el_u32(file + H_RESULTS_SIZE);
     model->input_place = el_u32(file + H_INPUT_PLACE);
@@ -145,6 +147,12 @@ static el_status read_metadata(el_model *model, size_t size) {
     return el_check_tensor(model, size, model->metadata_offset, model->metadata_size);
 }
 
+static el_status check_anew(const el_model *model) {
+    if (model->anew > EL_MAX_STRIDE)
+        return EL_ERROR_LIMIT;
+    return model->anew % model->stride == 0 ? EL_OK : EL_ERROR_FIELD;
+}
+
 el_status el_model_open(void *memory, size_t memory_size, const void *bytes, size_t size,
                         unsigned flags, el_model **model) {
     if (memory == NULL || bytes == NULL || model == NULL)
@@ -166,6 +174,8 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
         status = read_metadata(opened, size);
     if (status == EL_OK)
         status = el_read_layers(opened, size);
+    if (status == EL_OK)
+        status = check_anew(opened);
     if (status == EL_OK)
         status = el_lay_out_stream(opened);
     if (status == EL_OK) {

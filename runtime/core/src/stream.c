@@ -40,18 +40,25 @@ el_status el_stream_init(void *memory, size_t memory_size, const el_model *model
     return el_stream_reset(made);
 }
 
-el_status el_stream_reset(el_stream *stream) {
-    if (stream == NULL)
-        return EL_ERROR_ARGUMENT;
+/* The layers' parts of the state, and with `sums` what answers need as well. */
+static void begin_parts(const el_stream *stream, bool sums) {
     el_walk walk = {0, 0};
     el_place place;
-    stream->frames = 0;
     while (el_next_part(stream->model, &stream->plan, &walk, &place)) {
+        if (place.layer == stream->model->n_layers && !sums)
+            return;
         void *part = el_stream_part(stream, place.offset);
         memset(part, place.part.initial, place.memory);
         if (place.part.first != NULL)
             memcpy(part, place.part.first, place.size);
     }
+}
+
+el_status el_stream_reset(el_stream *stream) {
+    if (stream == NULL)
+        return EL_ERROR_ARGUMENT;
+    stream->frames = 0;
+    begin_parts(stream, true);
     el_answer_add_up(stream);
     return EL_OK;
 }
@@ -130,6 +137,9 @@ static void read_input(const el_stream *stream, const float *frame) {
 }
 
 void el_stream_begin_frame(el_stream *stream, const float *frame) {
+    const uint32_t anew = stream->model->anew;
+    if (anew != 0 && stream->frames != 0 && stream->frames % anew == 0)
+        begin_parts(stream, false); /* not before: answers as of the frame before are still asked */
     stream->frames++;
     read_input(stream, frame);
 }

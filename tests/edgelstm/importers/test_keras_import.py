@@ -118,18 +118,20 @@ def test_keras_3_answers_as_its_equations(tmp_path: Path) -> None:
     assert read_model(path, Choices()).model.answer.hop == T  # the length is in the file
 
 
-def test_a_window_that_the_file_says_is_told_wherever_it_matters(tmp_path: Path) -> None:
-    """In a stream of such a model answers after the first window are others than its own program's."""
+def test_a_window_that_the_file_says_begins_anew_in_a_stream(tmp_path: Path) -> None:
+    """As its own program calls it: every window from a fresh state."""
     path, out, frames = keras(tmp_path / "m.keras", config()), tmp_path / "m.elstm", tmp_path / "x.csv"
     np.savetxt(frames, X, delimiter=",")
     assert "windows of 20 frames, each from a fresh state" in " ".join(run("import", path).out.split())
     made = run("export", tmp_path / "m.npz", "--precision", "float32", "--no-verify", "-o", out)
     assert made.code == 0, made
     streamed = run("stream", out, frames)
-    assert "imported for windows of 20 frames, each from a fresh state" in streamed.err
-    first, second, _ = (list(json.loads(line)["probabilities"].values()) for line in streamed.out.splitlines())
-    np.testing.assert_allclose([first, second], computed(X)[[T - 1, 2 * T - 1]], atol=1e-6)
-    assert np.abs(second - computed(X[T : 2 * T])[-1]).max() > 1e-5
+    assert not streamed.err
+    found = [list(json.loads(line)["probabilities"].values()) for line in streamed.out.splitlines()]
+    np.testing.assert_allclose(found, [computed(window)[-1] for window in np.split(X, 3)], atol=1e-6)
+    refused = run("stream", out, frames, "--hop", 5)
+    assert refused.code == 2
+    assert "--hop: 5, expected a multiple of 20: the model begins anew after so many frames" in refused.err
     for file in (tmp_path / "m.npz", out):
         assert "of 20 frames, each from a fresh state" in run("inspect", file).out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgelstm.forward import activate, forward
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.read import read_model
 from edgelstm.layers import Context, Conv, Dense
+from edgelstm.model_file import load_model, save_model
 from in_process import refused_well, run
 from torch_files import Call, Raw, write_stream, write_zip
 
@@ -345,15 +347,18 @@ def test_weights_that_overflow_are_refused(tmp_path: Path) -> None:
     refused(write_zip(tmp_path / "model.pt", huge), "model.pt: its weights are so large that float32 overflows")
 
 
-def test_a_stream_of_windows_says_that_it_carries_its_state_on(tmp_path: Path) -> None:
+def test_a_stream_of_windows_begins_anew_and_files_of_before_say_that_they_do_not(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "model.pt", weights("lstm"))
     frames = tmp_path / "frames.csv"
     frames.write_text("1,2,3\n" * 40)
-    for options, told in ((("--window", "20"), True), (("--stream",), False)):
-        assert run("import", path, "--layers", ",".join(LAYERS), *options).code == 0
+    assert run("import", path, "--layers", ",".join(LAYERS), "--window", 20).code == 0
+    made = load_model(tmp_path / "model.npz")
+    for anew, alike in ((20, True), (0, False)):
+        save_model(replace(made, anew=anew), tmp_path / "model.npz")
         out = tmp_path / "model.elstm"
-        made = run("export", tmp_path / "model.npz", "--precision", "float32", "--no-verify", "-o", out)
-        assert made.code == 0, made
-        ended = run("stream", out, frames)
+        ended = run("export", tmp_path / "model.npz", "--precision", "float32", "--no-verify", "-o", out)
         assert ended.code == 0, ended
-        assert ("imported for windows of 20 frames, each from a fresh state" in ended.err) is told
+        ended = run("stream", out, frames)
+        first, second = (json.loads(line)["probabilities"] for line in ended.out.splitlines())
+        assert (first == second) is alike
+        assert ("imported for windows of 20 frames, each from a fresh state" in ended.err) is not alike
