@@ -6,11 +6,11 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,12 +38,13 @@ def stream_frames(
     rate: float,
     kept: KeptState | None = None,
     gaps: Gaps | None = None,
+    beat: Callable[[], None] | None = None,
 ) -> None:
     """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
 
     rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile;
     with it no frames at all are told and no error: it goes on another time. gaps: what is done where frames are
-    missing; else as `Gaps` does by itself.
+    missing; else as `Gaps` does by itself. beat: is called at every frame.
     """
     start = time.monotonic()
     try:
@@ -59,6 +60,8 @@ def stream_frames(
                 raise ValueError(f"{source.place}: {error}") from None
             if kept is not None:
                 kept.took_frame()
+            if beat is not None:
+                beat()
             if answers.count == limit:
                 return
     except NoFramesError:
@@ -108,6 +111,14 @@ def window_carried(model: EngineModel) -> str | None:
     )
 
 
+class Out(Protocol):
+    """What lines are written to."""
+
+    def write(self, line: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
 class Answers:
     """Writes each answer as one line of JSON, at once.
 
@@ -121,7 +132,7 @@ class Answers:
     def __init__(
         self,
         model: EngineModel,
-        out: BinaryIO,
+        out: Out,
         *,
         tells_unusual: bool = True,
         thresholds: Sequence[float] | None = None,
@@ -165,6 +176,10 @@ class Answers:
         if output is not None and not np.isfinite(output).all():
             raise _not_finite(count)
         self._detector.take(frame, output)
+
+    def whole(self, frames: int) -> int:
+        """Frames since the beginning, where the stream has taken so many since it began anew."""
+        return self._base + frames
 
     def begin_anew(self, frames: int, missing: int) -> None:
         """The stream is to be reset after `frames`; `missing` more never came. Both count on."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgelstm.devices.deploy.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
+from edgelstm.devices.deploy.settings import SECRETS, SELF_TEST, SETTINGS, SelfTest, Settings, write
 from edgelstm.devices.frames import noise
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
 from edgelstm.records import Unavailable, from_json, to_json
 
+_PROGRAM = "installation.pyz"
 SELF_TEST_FRAMES = 16
 _SECONDS = 600.0  # starting and, where that fails, going back, on a slow board
 T = TypeVar("T")
@@ -43,7 +46,7 @@ class Status:
     versions: tuple[str, ...]  # the oldest first
     settings: Settings | Unavailable
     systemd: bool
-    problem: str  # why there is no systemd, or what the service said last when it failed
+    problem: str  # why there is no systemd, or what the service said last: why it failed, else how it does
     active: str  # as systemd says: active, inactive, failed, activating
     state: str
     restarts: str
@@ -70,11 +73,13 @@ def deploy(
     name: str,
     *,
     service: bool = True,
+    secrets: Mapping[str, bytes] = {},
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Deployed:
     """Send a model and what it needs; test it there; then let it run in the place of the version before.
 
-    settings: None takes those of the version that is there. What fails, fails before the running version is
+    settings: None takes those of the version that is there. secrets: of `SECRETS`, what they hold; those that are
+    not given stay as they are there. What fails, fails before the running version is
     touched, or brings it back.
 
     FileNotFoundError, ImportError, ValueError for what is wrong here with the files; BoardError for the rest.
@@ -93,10 +98,12 @@ def deploy(
         check_room(session, package, 3 * len(content))
         tell(f"sending {wheel.name} and {model.name}")
         sent = {wheel.name: package, model.name: content, SETTINGS: write(settings), SELF_TEST: write(test)}
+        sent |= {name: secrets[name] for name in SECRETS if name in secrets}
         for file, data in sent.items():
             session.put(file, data)
         tell("testing and starting it")
-        order = {"do": "install", "name": name, "wheel": wheel.name, "service": service}
+        order: dict[str, Any] = {"do": "install", "name": name, "wheel": wheel.name, "service": service}
+        order["secrets"] = SECRETS if settings.has_broker else ()
         return _deployed(session, order | {"files": [model.name, SETTINGS, SELF_TEST]})
 
 
@@ -161,9 +168,9 @@ def _read(session: Session, kind: type[T], value: Any) -> T:
 
 def _act(session: Session, order: dict[str, Any]) -> dict[str, Any]:
     """Let installation.py do it on the board."""
-    session.put("installation.py", files("edgelstm.devices.deploy").joinpath("installation.py").read_bytes())
+    session.put(_PROGRAM, _program())
     session.put("order.json", json.dumps(order).encode())
-    done = session.run([None, "installation.py", "order.json"], seconds=_SECONDS, what=order["do"], at_home=True)
+    done = session.run([None, _PROGRAM, "order.json"], seconds=_SECONDS, what=order["do"], at_home=True)
     if done.code:
         raise BoardError(session.host, done.problem(order["do"]))
     try:
@@ -173,3 +180,17 @@ def _act(session: Session, order: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise BoardError(session.host, f"{order['do']}: what it answers makes no sense")
     return answer
+
+
+def _program() -> bytes:
+    """What runs on the board: the standard library only, in one file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as program:
+        for package in ("edgelstm", "edgelstm/devices", "edgelstm/devices/deploy"):
+            program.writestr(f"{package}/__init__.py", "")
+        for name in ("installation.py", "services.py", "versions.py"):
+            source = files("edgelstm.devices.deploy").joinpath(name).read_bytes()
+            program.writestr(f"edgelstm/devices/deploy/{name}", source)
+        start = "import sys\nfrom edgelstm.devices.deploy.installation import main\nsys.exit(main(sys.argv[1:]))\n"
+        program.writestr("__main__.py", start)
+    return content.getvalue()

@@ -1,132 +1,46 @@
-"""Versions of a model on a board, run there by `edgelstm deploy` as a file of its own: the standard library only.
+"""Versions of a model on a board, run there by `edgelstm deploy` as a program of its own: the standard library only.
 
-`python3 installation.py ORDER` does what the JSON file ORDER says and prints JSON. A deployment lies in
-`~/.local/share/edgelstm/NAME`: `versions/NUMBER-HASH` with everything that one version needs, and `current`, a link
-to the one that runs. A version is made beside, tested, and only then linked; where it does not start, the link goes
-back. Each version names in the file `before` the one that ran well before it: a rollback goes along those, and so
-never comes to one that was rolled back from. What a killed process left half-done the next order removes.
+`python3 installation.pyz ORDER` does what the JSON file ORDER says and prints JSON. Where a deployment lies and what
+is in it, `versions.py` says; `services.py` is what it asks systemd for. The three are sent as one file.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgelstm.devices.deploy.services import (
+    SECONDS,
+    journal,
+    last_line,
+    lingers,
+    no_systemd,
+    remove_unit,
+    show,
+    start,
+)
+from edgelstm.devices.deploy.versions import BEFORE, NEW, Deployment, home, number
+
 KEPT = 5
 """Versions that stay: the current one and those before it."""
-BEFORE, NEW = "before", "new"
-"""Files of a version: which one ran well before it; and, until it was linked, that it never was."""
-_VERSION = re.compile(r"\d{4,}-[0-9a-f]{8}")
 _REMOVED = ".removed-"
-_SECONDS = 120.0  # for systemd to start a service, or to say that it cannot
-
-
-class Deployment:
-    def __init__(self, name: str):
-        self.name = name
-        self.unit = f"edgelstm-{name}.service"
-        self.root = home("XDG_DATA_HOME", ".local/share") / "edgelstm" / name
-        self.link = self.root / "current"
-
-    def versions(self) -> list[str]:
-        """The oldest first."""
-        found = [path.name for path in (self.root / "versions").glob("*") if _VERSION.fullmatch(path.name)]
-        return sorted(found, key=number)
-
-    def current(self) -> str:
-        """Empty when none is."""
-        try:
-            return self.link.readlink().name
-        except OSError:
-            return ""
-
-    def folder(self, version: str) -> Path:
-        return self.root / "versions" / version
-
-    def before(self, version: str) -> str:
-        """The version that ran well before it; empty when there is none any more."""
-        older = [one for one in self.versions() if number(one) < number(version)] if version else []
-        try:
-            named = (self.folder(version) / BEFORE).read_text().strip()
-        except OSError:  # versions did not always say it
-            named = older[-1] if older else ""
-        return named if named in older else ""
-
-    def switch(self, version: str) -> None:
-        """In one step: at any moment `current` is a whole version."""
-        beside = self.root / ".current"
-        beside.unlink(missing_ok=True)
-        beside.symlink_to(Path("versions", version))
-        beside.replace(self.link)
-        synced = os.open(self.root, os.O_RDONLY)
-        try:
-            os.fsync(synced)
-        finally:
-            os.close(synced)
-        (self.folder(version) / NEW).unlink(missing_ok=True)
-
-    def drop(self, version: str) -> None:
-        """Nobody takes what is half removed for a version."""
-        gone = self.root / "versions" / f".gone-{version}"
-        with contextlib.suppress(OSError):
-            self.folder(version).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
-
-    def clean(self) -> None:
-        """Remove what somebody who was killed left half-done."""
-        for pattern in (".new-*", ".gone-*"):
-            for left in (self.root / "versions").glob(pattern):
-                shutil.rmtree(left, ignore_errors=True)
-        for version in self.versions():
-            if version == self.current():
-                (self.folder(version) / NEW).unlink(missing_ok=True)
-            elif (self.folder(version) / NEW).exists():
-                self.drop(version)
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody else changes it meanwhile; what another one left half-done is removed."""
-        self.root.mkdir(0o700, parents=True, exist_ok=True)
-        lock = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.clean()
-            yield
-        except BlockingIOError:
-            raise ValueError(f"{self.name}: somebody else is changing it at this moment") from None
-        finally:
-            os.close(lock)
-            for folder in (self.root / "versions", self.root, self.root.parent):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()  # where nothing is in it
-
-
-def number(version: str) -> int:
-    return int(version.partition("-")[0])
-
-
-def home(variable: str, below: str) -> Path:
-    given = os.environ.get(variable, "")
-    return Path(given) if given.startswith("/") else Path.home() / below
 
 
 def install(deployment: Deployment, order: dict[str, Any], sent: Path) -> dict[str, Any]:
     """Make a version of the files in `sent`, test it, and let it run."""
     before = deployment.current()
     mark = hashlib.sha256(
-        b"".join(hashlib.sha256((sent / name).read_bytes()).digest() for name in [order["wheel"], *order["files"]])
+        b"".join(hashlib.sha256((sent / name).read_bytes()).digest() for name in what_is_sent(order, sent))
     ).hexdigest()[:8]
     if before.endswith(f"-{mark}") and deployment.folder(before).is_dir():
         state = start(deployment, order["service"])
@@ -142,6 +56,7 @@ def install(deployment: Deployment, order: dict[str, Any], sent: Path) -> dict[s
             wheel.extractall(new / "package")
         for name in order["files"]:
             shutil.copyfile(sent / name, new / name)
+        take_secrets(deployment, order, sent, new)
         write_run(new)
         (new / BEFORE).write_text(ran_well(deployment, order["service"]))
         (new / NEW).touch()
@@ -153,6 +68,21 @@ def install(deployment: Deployment, order: dict[str, Any], sent: Path) -> dict[s
     result = change_to(deployment, version, order["service"])
     prune(deployment)
     return {"version": version, "before": before, **result}
+
+
+def what_is_sent(order: dict[str, Any], sent: Path) -> list[str]:
+    secrets = [name for name in order.get("secrets", ()) if (sent / name).is_file()]
+    return [order["wheel"], *order["files"], *secrets]
+
+
+def take_secrets(deployment: Deployment, order: dict[str, Any], sent: Path, new: Path) -> None:
+    """Passwords and the like, which nobody else may read: those that were sent; else those of the version before,
+    as the order names them."""
+    for name in order.get("secrets", ()):
+        found = next((path for path in (sent / name, deployment.link / name) if path.is_file()), None)
+        if found is not None:
+            with os.fdopen(os.open(new / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(found.read_bytes())
 
 
 def prune(deployment: Deployment) -> None:
@@ -223,103 +153,10 @@ def write_run(folder: Path) -> None:
 def self_test(folder: Path) -> None:
     """ValueError where this version does not come to the laptop's answers."""
     done = subprocess.run(  # noqa: S603
-        [folder / "run", "--self-test"], stdin=subprocess.DEVNULL, capture_output=True, cwd=folder, timeout=_SECONDS
+        [folder / "run", "--self-test"], stdin=subprocess.DEVNULL, capture_output=True, cwd=folder, timeout=SECONDS
     )
     if done.returncode:
         raise ValueError(last_line(done.stderr) or f"self-test ended with {done.returncode} and no word")
-
-
-def start(deployment: Deployment, service: bool) -> dict[str, Any]:
-    """(Re)start the service: `systemd`, whether there is one; `problem`, why it does not run; `linger`."""
-    if not service:
-        return {"systemd": False, "problem": "", "linger": False}
-    problem = no_systemd()
-    if problem:
-        return {"systemd": False, "problem": problem, "linger": False}
-    unit = units() / deployment.unit
-    if unit.is_symlink() or (unit.exists() and not unit.is_file()):  # a link to /dev/null masks a unit
-        return {"systemd": True, "problem": f"{unit}: no regular file, expected one or none", "linger": False}
-    write_unit(unit, unit_text(deployment))
-    for words in (["daemon-reload"], ["reset-failed", deployment.unit], ["enable", deployment.unit]):
-        done = systemctl(*words)
-        if done.returncode and words[0] != "reset-failed":  # it fails where there is nothing to forget
-            return {"systemd": True, "problem": last_line(done.stderr), "linger": False}
-    done = systemctl("restart", deployment.unit)
-    problem = ""
-    if done.returncode:
-        problem = show(deployment).get("StatusText") or last_line(done.stderr)
-    return {"systemd": True, "problem": problem, "linger": lingers()}
-
-
-def write_unit(unit: Path, text: str) -> None:
-    """Whole or not at all. Only who holds the deployment writes it."""
-    unit.parent.mkdir(parents=True, exist_ok=True)
-    beside = unit.with_name(f".{unit.name}.part")
-    beside.unlink(missing_ok=True)
-    with beside.open("x") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(unit)
-
-
-def unit_text(deployment: Deployment) -> str:
-    run = str(deployment.link / "run").replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return (
-        f"# made by edgelstm deploy\n[Unit]\nDescription=EdgeLSTM {deployment.name}\n"
-        "StartLimitIntervalSec=0\n\n"
-        f'[Service]\nType=notify\nExecStart="{run}"\nRestart=on-failure\nRestartSec=5\nNoNewPrivileges=yes\n\n'
-        "[Install]\nWantedBy=default.target\n"
-    )
-
-
-def units() -> Path:
-    return home("XDG_CONFIG_HOME", ".config") / "systemd" / "user"
-
-
-def systemctl(*words: str) -> subprocess.CompletedProcess[bytes]:
-    return command("systemctl", "--user", *words)
-
-
-def command(*words: str) -> subprocess.CompletedProcess[bytes]:
-    """A system's program; one that is not there ends with 127, one that hangs with 124."""
-    environment = {"XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}", **os.environ}
-    try:
-        return subprocess.run(  # noqa: S603
-            words, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=_SECONDS
-        )
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(words, 127, b"", f"no {words[0]} there".encode())
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 124, b"", f"{words[0]} took over {_SECONDS:.0f} s".encode())
-
-
-def no_systemd() -> str:
-    """Why there is no systemd for this user; empty where there is one."""
-    done = systemctl("show-environment")
-    return last_line(done.stderr) or "systemctl --user fails" if done.returncode else ""
-
-
-def lingers() -> bool:
-    """Whether this user's services run without a login, and so after a restart of the board."""
-    done = command("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value")
-    return done.stdout.strip() == b"yes"
-
-
-def journal(deployment: Deployment, lines: int) -> str:
-    """A user's own journal; where it is not kept apart, the system's."""
-    for selection in (["--user", "--unit"], ["--user-unit"]):
-        done = command("journalctl", *selection, deployment.unit, "--no-pager", "--output=cat", f"--lines={lines}")
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.decode("utf-8", "replace")
-    return ""
-
-
-def show(deployment: Deployment) -> dict[str, str]:
-    """What systemd knows of the service."""
-    names = "ActiveState,SubState,NRestarts,ActiveEnterTimestamp,StatusText"
-    done = systemctl("show", deployment.unit, f"--property={names}")
-    return dict(line.partition("=")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines())
 
 
 def status(deployment: Deployment) -> dict[str, Any]:
@@ -364,21 +201,6 @@ def remove(deployment: Deployment) -> dict[str, Any]:
     deployment.root.rename(gone)
     shutil.rmtree(gone)
     return {"removed": versions}
-
-
-def remove_unit(deployment: Deployment) -> None:
-    systemctl("disable", "--now", deployment.unit)
-    for name in (deployment.unit, f".{deployment.unit}.part"):
-        (units() / name).unlink(missing_ok=True)
-    systemctl("daemon-reload")
-    for folder in (units() / "default.target.wants", units(), units().parent):
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # where nothing is in it
-
-
-def last_line(text: bytes) -> str:
-    lines = text.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
 
 
 def act(order: dict[str, Any], sent: Path) -> dict[str, Any]:

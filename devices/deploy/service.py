@@ -8,109 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import math
-import os
 import shlex
-import socket
+import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
-from edgelstm.records import check, from_json, load, to_json
-from edgelstm.runtime.pooling import PoolingKind
-from edgelstm.runtime.sources.source import Syntax
+from edgelstm.devices.deploy.answers_file import AnswersFile
+from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
+from edgelstm.runtime.counts import Counts
+from edgelstm.runtime.events.asked import rules_of
+from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.kept_state import KeptState
+from edgelstm.runtime.mqtt.address import NOBODY, Address, Login, read_address
+from edgelstm.runtime.mqtt.address import read_login as login_of
+from edgelstm.runtime.mqtt.connection import check_installed
+from edgelstm.runtime.sources.microphone import check_recorder
+from edgelstm.runtime.sources.source import Device, FrameFormat, Missing
 from edgelstm.runtime.sources.written import syntax_for
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from edgelstm.runtime.anomaly import Detector
     from edgelstm.runtime.changes import Changes
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
-
-SETTINGS, SELF_TEST = "service.json", "self-test.json"
-TOLERANCE = 1e-3
-"""How far a float answer may be from the laptop's: other kernels, other roundings."""
-
-_MOST_BYTES = 16 << 20
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a deployed version does."""
-
-    model: str  # the file's name
-    sha256: str
-    source_file: str = ""  # a file, a named pipe or a device with frames
-    source_command: tuple[str, ...] = ()  # or a program that prints them
-    syntax: Syntax = "auto"
-    output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
-    keep_state: bool = False  # go on after a restart where the stream was
-    state_every: float = 0.0  # seconds between saves of the state; 0: at the end alone
-    state_max_age: float = 0.0  # seconds; an older state is not gone on from; 0: any is
-    tells_unusual: bool = True  # of values far outside of what training saw
-    pooling: PoolingKind | None = None  # of answers, as the next two; None: the model's own
-    window: int | None = None
-    hop: int | None = None
-    thresholds: tuple[str, ...] = ()  # as `edgelstm.runtime.thresholds` reads them
-
-    def __post_init__(self) -> None:
-        check(self)
-        if bool(self.source_file) == bool(self.source_command):
-            raise ValueError("source: expected a file or a command")
-        if self.output and self.output == self.source_file:
-            raise ValueError(f"output: {self.output[:60]!r} is the source too, expected another file")
-        for name in ("state_every", "state_max_age"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: {getattr(self, name)}, expected 0 or more seconds")
-        if Path(self.model).name != self.model or not self.model:
-            raise ValueError(f"model: {self.model[:60]!r}, expected a file's name")
-
-
-@dataclass(frozen=True)
-class SelfTest:
-    """Frames, and what a stream must make of them."""
-
-    frames: tuple[tuple[float, ...], ...]
-    answer: tuple[float, ...]  # after the last of them
-    state_sha256: str  # of the saved state; empty where it need not be the same in every bit
-
-    @classmethod
-    def of(cls, model: EngineModel, frames: NDArray[np.float32]) -> SelfTest:
-        """What `model` makes of frames (T, features) on this machine."""
-        stream = model.stream()
-        for frame in frames:
-            stream.step(frame)
-        exact = model.precision == "int8" and model.engine.startswith("edgelstm")
-        return cls(
-            frames=tuple(tuple(map(float, frame)) for frame in frames),
-            answer=tuple(map(float, stream.answer())),
-            state_sha256=hashlib.sha256(stream.save()).hexdigest() if exact else "",
-        )
-
-    def run(self, model: EngineModel) -> None:
-        """ValueError where this machine comes to something else."""
-        import numpy as np
-
-        here = SelfTest.of(model, np.array(self.frames, np.float32).reshape(len(self.frames), -1))
-        furthest = max((abs(a - b) / max(1.0, abs(b)) for a, b in zip(here.answer, self.answer)), default=0.0)
-        if len(here.answer) != len(self.answer) or not furthest <= TOLERANCE:
-            raise ValueError(f"self-test: answers are off by {furthest:.1e}, expected at most {TOLERANCE:.0e}")
-        if self.state_sha256 and here.state_sha256 != self.state_sha256:
-            raise ValueError("self-test: the int8 state is another one than on the laptop")
-
-
-def read(kind: type[T], path: Path) -> T:
-    return from_json(kind, load(path, _MOST_BYTES), str(path))
-
-
-def write(value: Settings | SelfTest) -> bytes:
-    return json.dumps(to_json(value), allow_nan=False).encode() + b"\n"
+    from edgelstm.runtime.events.rule import Rule
 
 
 def open_version(folder: Path) -> tuple[EngineModel, Settings]:
@@ -139,44 +61,18 @@ def new_stream(
 
 
 def serve(folder: Path) -> int:
-    from edgelstm.runtime.events.asked import rules_of
-    from edgelstm.runtime.events.events import Events
-    from edgelstm.runtime.kept_state import KeptState
-    from edgelstm.runtime.sources.open import open_source
-    from edgelstm.runtime.sources.source import FrameFormat
-    from edgelstm.runtime.streaming import Answers, StopSignal, answers_at_the_end, stop_signals, stream_frames
+    from edgelstm.runtime.streaming import StopSignal, answers_at_the_end
 
     model, settings = open_version(folder)
     stream, thresholds, beside = new_stream(model, settings)
+    login = read_login(folder, settings)
     code = 0
     if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
         _say(answers_at_the_end(stream))
     with contextlib.ExitStack() as stack:
-        kept = None
-        if settings.keep_state:
-            path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
-            kept = stack.enter_context(
-                KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside)
-            )
-            try:
-                kept.load()
-            except ValueError as error:  # another model's
-                _say(f"starts afresh: {error}")
+        kept = _kept(stack, folder, settings, stream, beside)
         try:
-            syntax = syntax_for(model.metadata, settings.syntax)
-            form = FrameFormat(model.features, model.feature_names, syntax, model.sample_rate)
-            with stop_signals(), _output(settings) as out, open_source(*_named(settings), form, _remark) as source:
-                _tell_systemd("READY=1")
-                rules = rules_of(model)
-                answers = Answers(
-                    model,
-                    out,
-                    tells_unusual=settings.tells_unusual,
-                    thresholds=thresholds,
-                    beside=beside,
-                    events=Events(rules, model.sample_rate) if rules else None,
-                )
-                stream_frames(stream, source, answers, limit=None, rate=0, kept=kept)
+            _stream(settings, login, stream, thresholds, beside, kept)
         except StopSignal:
             pass
         except (ValueError, OSError) as error:
@@ -186,19 +82,124 @@ def serve(folder: Path) -> int:
     return code
 
 
-def _remark(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _stream(
+    settings: Settings,
+    login: Login,
+    stream: EngineStream,
+    thresholds: tuple[float, ...],
+    beside: Detector | Changes | None,
+    kept: KeptState | None,
+) -> None:
+    """From the source to the sinks, until the source ends or a signal comes: StopSignal."""
+    from edgelstm.runtime.gaps import USUAL_MOST, Gaps
+    from edgelstm.runtime.heartbeat import Heartbeat, notify, status
+    from edgelstm.runtime.sinks.open import open_sinks
+    from edgelstm.runtime.sources.open import open_source
+    from edgelstm.runtime.streaming import Answers, stop_signals, stream_frames
+
+    model = stream.model
+    rules = watched(model, settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stop_signals())
+        out = stack.enter_context(_output(settings))
+        sinks = stack.enter_context(
+            open_sinks(_prefix(settings), login, model, rules, _say, is_found=settings.home_assistant)
+        )
+        answers = Answers(
+            model,
+            out,
+            tells_unusual=settings.tells_unusual,
+            thresholds=thresholds,
+            beside=beside,
+            events=Events(rules, model.sample_rate) if rules else None,
+            sinks=sinks,
+            tells_at=bool(settings.device),
+        )
+        gaps = Gaps(model.sample_rate, USUAL_MOST if settings.gap is None else settings.gap)
+
+        def how_it_does() -> str:
+            dropped = Counts(dropped=out.dropped if isinstance(out, AnswersFile) else 0)
+            counts = sum((sink.counts for sink in sinks), source.counts + dropped)
+            return status(answers.whole(stream.frames), gaps, counts)
+
+        heart = Heartbeat(how_it_does, _say, settings.status_every)
+        form = frame_format(model, settings, login)
+        source = stack.enter_context(open_source(*_named(settings), form, _say, heart.beat))
+        notify("READY=1")
+        stream_frames(stream, source, answers, limit=None, rate=0, kept=kept, gaps=gaps, beat=heart.beat)
+        if gaps.words is not None:
+            _say(gaps.words)
+
+
+def _kept(
+    stack: contextlib.ExitStack,
+    folder: Path,
+    settings: Settings,
+    stream: EngineStream,
+    beside: Detector | Changes | None,
+) -> KeptState | None:
+    """The state, gone on from where it is one of this model; None where none is kept."""
+    if not settings.keep_state:
+        return None
+    path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
+    kept = stack.enter_context(KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside))
+    try:
+        kept.load()
+    except ValueError as error:  # another model's
+        _say(f"starts afresh: {error}")
+    return kept
+
+
+def watched(model: EngineModel, settings: Settings) -> dict[str, Rule]:
+    """The labels that are events. ValueError, beginning with "event", for what the model does not have."""
+    return rules_of(model, settings.events)
+
+
+def read_login(folder: Path, settings: Settings) -> Login:
+    """What a broker is asked in with. ValueError for a password that others can read."""
+    if not settings.has_broker:
+        return NOBODY
+    password, authority = folder / PASSWORD, folder / AUTHORITY
+    if password.is_file() and stat.S_IMODE(password.stat().st_mode) & 0o077:
+        raise ValueError(f"{password}: others can read it, expected rights 0600")
+    return login_of(password if password.is_file() else None, authority if authority.is_file() else None)
+
+
+def frame_format(model: EngineModel, settings: Settings, login: Login = NOBODY) -> FrameFormat:
+    """What the source's frames must be."""
+    usual: Missing = "refuse" if settings.source_file and Path(settings.source_file).is_file() else "gap"
+    return FrameFormat(
+        *(model.features, model.feature_names, syntax_for(model.metadata, settings.syntax), model.sample_rate),
+        device=Device(settings.baud, settings.card_rate, settings.channel, login),
+        columns=settings.columns,
+        has_time_gaps=settings.gap is not None,
+        missing=settings.missing or usual,
+    )
+
+
+def check_tools(settings: Settings) -> None:
+    """ImportError or FileNotFoundError for what this machine lacks of what the source and the sinks need."""
+    if settings.has_broker:
+        check_installed()
+    if settings.device == "microphone":
+        check_recorder()
+
+
+def _prefix(settings: Settings) -> Address | None:
+    return read_address(settings.publish, may_have_wildcards=False) if settings.publish else None
 
 
 def _named(settings: Settings) -> tuple[str, str]:
     """The source of the frames: (its kind, where it is)."""
+    if settings.device:
+        return settings.device, settings.where
     if settings.source_command:
         return "program", shlex.join(settings.source_command)
     return "feed", settings.source_file
 
 
 @contextlib.contextmanager
-def _output(settings: Settings) -> Iterator[BinaryIO]:
+def _output(settings: Settings) -> Iterator[BinaryIO | AnswersFile]:
     if not settings.output:
         yield sys.stdout.buffer
         return
@@ -206,36 +207,19 @@ def _output(settings: Settings) -> Iterator[BinaryIO]:
         with contextlib.suppress(FileNotFoundError):
             if Path(settings.output).samefile(settings.source_file):
                 raise ValueError(f"{settings.output}: the file that frames are read from, expected another one")
-    with Path(settings.output).open("ab") as file:
-        if _ends_in_midst_of_line(Path(settings.output)):
-            file.write(b"\n")
+    with contextlib.closing(AnswersFile(Path(settings.output), _say)) as file:
         yield file
-
-
-def _ends_in_midst_of_line(path: Path) -> bool:
-    """As where the power was cut while an answer was written."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
-
-
-def _tell_systemd(word: str) -> None:
-    """As sd_notify(3) does; nothing where no systemd listens."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address.startswith(("/", "@")):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-            listener.sendto(word.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
 
 
 def _fail(error: Exception) -> int:
     """The reason goes to the journal, and to systemd, which shows it where no journal is kept."""
+    from edgelstm.runtime.heartbeat import notify
+
     line = str(error)
     if isinstance(error, OSError) and error.filename:
         line = f"{error.filename}: {(error.strerror or 'cannot be read').lower()}"
     _say(line)
-    _tell_systemd(f"STATUS={line}")
+    notify(f"STATUS={line}")
     return 1
 
 
@@ -251,6 +235,9 @@ def main(arguments: Sequence[str]) -> int:
         if options == ["--self-test"]:
             model, settings = open_version(Path(folder))
             new_stream(model, settings)
+            watched(model, settings)
+            check_tools(settings)
+            read_login(Path(folder), settings)
             read(SelfTest, Path(folder) / SELF_TEST).run(model)
             return 0
         return serve(Path(folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,7 +14,9 @@ from edgelstm.cli.common import (
     answer_options,
     check_state_options,
     checked,
+    event_option,
     of_options,
+    seconds,
     state_options,
     syntax_option,
     threshold_option,
@@ -22,15 +24,29 @@ from edgelstm.cli.common import (
 )
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
+from edgelstm.cli.sinks import PUBLISHING, publishing, sink_options
+from edgelstm.cli.sources import device_options, names_in, refuse_foreign
 
 if TYPE_CHECKING:
     from edgelstm.devices.deploy.deployment import Deployed, Status
-    from edgelstm.devices.deploy.service import Settings
+    from edgelstm.devices.deploy.settings import Settings
     from edgelstm.devices.remote.target import Target
 
 
-_KEPT_OPTIONS = ("output", "keep_state", "no_unusual", "pooling", "window", "hop", "thresholds")
+_DEVICES: tuple[Literal["serial", "microphone", "mqtt"], ...] = ("serial", "microphone", "mqtt")
+_SOURCES = ("source", "source_command", *_DEVICES)
+_KEPT_OPTIONS = (
+    *("output", "keep_state", "no_unusual", "pooling", "window", "hop", "thresholds"),
+    *("card_rate", "channel", "columns", "gap", "missing", "events"),
+    *("publish", "home_assistant", "mqtt_password", "mqtt_ca"),
+)
 """What goes with a source, and stays for later versions."""
+
+
+_AS_GIVEN = (
+    *("pooling", "window", "hop", "thresholds", "events"),
+    *("gap", "missing", "home_assistant", "status_every"),
+)
 
 
 class BoardProblem(click.ClickException):
@@ -45,6 +61,17 @@ class BoardProblem(click.ClickException):
 @click.option("--source", metavar="FILE", help="On the board: a file, a named pipe or a device with frames.")
 @click.option("--source-command", metavar="COMMAND", help="Or a program there that prints frames; no shell runs it.")
 @syntax_option("How frames are written, as for edgelstm stream.")
+@device_options
+@sink_options
+@event_option
+@click.option(
+    "--status-every",
+    callback=seconds,
+    metavar="TIME",
+    default="1h",
+    show_default=True,
+    help="Say how it does in the journal so often; 0s: never.",
+)
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @state_options(default_age="1h")
@@ -72,11 +99,14 @@ def command(model: Path | None, action: str | None, as_json: bool, **given: Any)
     at fault, 4 for whatever goes wrong on the board, also when it has no systemd for its users to run a service:
     then the files stay, and the program that starts them is named.
 
+    A port, a card and a broker are those of the board; --mqtt-password and --mqtt-ca are files here, and are kept
+    there where only that user can read them.
+
     \b
     Example:
-      edgelstm deploy model.elstm --board pi --source /dev/ttyACM0
-      edgelstm deploy model.elstm --board pi \\
-        --source-command 'mosquitto_sub -t sensor'
+      edgelstm deploy model.elstm --board pi --serial /dev/ttyACM0
+      edgelstm deploy model.elstm --board pi --mqtt mqtt://hub/sensor \\
+        --publish mqtt://hub/edgelstm/hall --home-assistant
       edgelstm deploy better.elstm --name model --board pi
       edgelstm deploy --board pi --status
       edgelstm deploy --board pi --rollback
@@ -94,9 +124,11 @@ def command(model: Path | None, action: str | None, as_json: bool, **given: Any)
 def _refuse_contradictions(model: Path | None, action: str | None, given: dict[str, Any]) -> None:
     if action is None and model is None:
         raise click.UsageError("MODEL: expected a model to deploy, or one of --status, --logs, --rollback, --remove")
-    if given["source"] and given["source_command"]:
-        raise click.UsageError("--source and --source-command: expected one of them")
-    for option in ("source", "source_command", *_KEPT_OPTIONS):
+    sources = [option for option in _SOURCES if _is_given(given[option])]
+    if len(sources) > 1:
+        first, second = map(_name, sources[:2])
+        raise click.UsageError(f"{first} and {second}: expected one of them")
+    for option in (*_SOURCES, *_KEPT_OPTIONS):
         if action is not None and _is_given(given[option]):
             raise click.UsageError(f"{_name(option)}: goes with a MODEL to deploy, not with --{action}")
     if model is not None and not model.is_file():
@@ -116,10 +148,11 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
     if action is None and model is not None:
         check_proven(model)
         name = name or deployment.name_of(model)
+        secrets = _secrets(given)
         settings = _settings(given)
         if settings is not None:
             _check_answers(model, settings)
-        changed = deployment.deploy(target, model, settings, name, service=service, tell=_tell)
+        changed = deployment.deploy(target, model, settings, name, service=service, secrets=secrets, tell=_tell)
         _report_change(target, name, changed, as_json=as_json)
         return
     found = deployment.status(target)
@@ -142,13 +175,24 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
 
 def _check_answers(model: Path, settings: Settings) -> None:
     """UsageError for answers that the model cannot give; a line on stderr where there may never be one."""
-    from edgelstm.devices.deploy.service import new_stream
+    from edgelstm.devices.deploy.service import frame_format, new_stream, watched
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.sources.sound import Layout
     from edgelstm.runtime.streaming import answers_at_the_end
 
     opened = open_model(model, bare=True)
     with of_options():
         stream, *_ = new_stream(opened, settings)
+        watched(opened, settings)
+    form = frame_format(opened, settings)
+    if settings.device == "microphone":
+        try:
+            layout = Layout.of(form)
+            layout.step(settings.card_rate or layout.rate)
+        except ValueError as error:
+            raise click.UsageError(f"--microphone: {error}") from None
+    elif settings.device and form.syntax == "text":
+        raise click.UsageError(f"--{settings.device}: gives CSV or NDJSON, expected a model that takes numbers")
     if not stream.answering.hop:
         click.echo(paragraph(answers_at_the_end(stream), "Note: ", "      "), err=True)
 
@@ -158,7 +202,7 @@ def _is_given(value: object) -> bool:
 
 
 def _name(option: str) -> str:
-    return "--threshold" if option == "thresholds" else f"--{option.replace('_', '-')}"
+    return {"thresholds": "--threshold", "events": "--event"}.get(option, f"--{option.replace('_', '-')}")
 
 
 def _only(target: Target, found: tuple[Status, ...]) -> str:
@@ -172,15 +216,18 @@ def _only(target: Target, found: tuple[Status, ...]) -> str:
 
 def _settings(given: dict[str, Any]) -> Settings | None:
     """None where no source was given: those that are there stay."""
-    from edgelstm.devices.deploy.service import Settings
+    from edgelstm.devices.deploy.settings import Settings
 
-    if not given["source"] and not given["source_command"]:
+    source = next((option for option in _SOURCES if _is_given(given[option])), None)
+    if source is None:
         for option in _KEPT_OPTIONS:
             if _is_given(given[option]):
                 raise click.UsageError(
-                    f"{_name(option)}: goes with --source or --source-command, later versions keep it"
+                    f"{_name(option)}: goes with a source, such as --source; later versions keep it"
                 )
         return None
+    refuse_foreign(_name(source), "--source", "--source-command")
+    device = next((name for name in _DEVICES if name == source), None)
     try:
         words = tuple(shlex.split(given["source_command"] or ""))
     except ValueError as error:
@@ -191,16 +238,37 @@ def _settings(given: dict[str, Any]) -> Settings | None:
             sha256="",
             source_file=given["source"] or "",
             source_command=words,
+            device=device or "",
+            where=given[device] if device else "",
+            baud=given["baud"],
+            card_rate=given["card_rate"] or 0,
+            channel=given["channel"] or 0,
+            columns=names_in(given["columns"]),
+            publish=given["publish"] or "",
             syntax=given["syntax"],
             output=given["output"] or "",
             keep_state=given["keep_state"],
             state_every=given["state_every"],
             state_max_age=given["state_max_age"],
             tells_unusual=not given["no_unusual"],
-            **{name: given[name] for name in ("pooling", "window", "hop", "thresholds")},
+            **{name: given[name] for name in _AS_GIVEN},
         )
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
+
+
+def _secrets(given: dict[str, Any]) -> dict[str, bytes]:
+    """What a broker is asked in with, as files of the board."""
+    from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD
+    from edgelstm.files import read_bounded
+
+    asked = publishing(mqtt=given["mqtt"], **{name: given[name] for name in PUBLISHING})
+    secrets: dict[str, bytes] = {}
+    if asked.login.password is not None and (given["mqtt"] or given["publish"]):
+        secrets[PASSWORD] = asked.login.password.encode() + b"\n"
+    if asked.login.authority is not None:
+        secrets[AUTHORITY] = read_bounded(asked.login.authority, 1 << 20)
+    return secrets
 
 
 def _report_change(target: Target, name: str, changed: Deployed, *, as_json: bool) -> None:
@@ -225,15 +293,16 @@ def _report_change(target: Target, name: str, changed: Deployed, *, as_json: boo
 
 
 def _describe(status: Status) -> str:
-    from edgelstm.devices.deploy.service import Settings
+    from edgelstm.devices.deploy.settings import Settings
 
     settings = status.settings
     runs = f"{status.active} ({status.state}) since {status.since or 'never'}, {status.restarts or 0} restarts"
     if status.systemd and status.problem:
         runs += f"; {status.problem}"
     if isinstance(settings, Settings):
-        frames = settings.source_file or shlex.join(settings.source_command)
-        answers = settings.output or "the journal"
+        device = f"{settings.device} {settings.where}"
+        frames = settings.source_file or shlex.join(settings.source_command) or device
+        answers = (settings.output or "the journal") + (f" and {settings.publish}" if settings.publish else "")
     else:
         frames = answers = f"unknown ({settings.reason})"
     lines = [
@@ -255,7 +324,8 @@ def _asked(settings: Settings) -> str:
     """Of answers, where they are not the model's own."""
     pairs = {name: getattr(settings, name) for name in ("pooling", "window", "hop")}
     told = [f"{name} {value}" for name, value in pairs.items() if value is not None]
-    return ", ".join([*told, *(f"threshold {text}" for text in settings.thresholds)])
+    told += [f"threshold {text}" for text in settings.thresholds] + [f"event {text}" for text in settings.events]
+    return ", ".join(told)
 
 
 def _kept(settings: Settings) -> str:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgelstm.cli.common import checked, with_options
-from edgelstm.runtime.anomaly import tells_anomalies
 from edgelstm.runtime.mqtt.address import Address, Login, read_address, read_login
-
-if TYPE_CHECKING:
-    from edgelstm.runtime.engines.engine import EngineModel
-    from edgelstm.runtime.sinks.sink import Sink
 
 
 @dataclass(frozen=True)
@@ -88,31 +81,3 @@ def publishing(
         if path is not None:
             path.open("rb").close()
     return Publishing(address, read_login(mqtt_password, mqtt_ca), home_assistant)
-
-
-@contextmanager
-def open_sinks(
-    asked: Publishing, model: EngineModel, watched: Mapping[str, object], tell: Callable[[str], None]
-) -> Iterator[tuple[Sink, ...]]:
-    """The sinks, to be closed at the end. watched: the labels that are events."""
-    if asked.address is None:
-        yield ()
-        return
-    from edgelstm.runtime.sinks.home_assistant import discovery
-    from edgelstm.runtime.sinks.mqtt import MqttSink
-
-    found = None
-    if asked.is_found:
-        found = discovery(
-            asked.address.topic,
-            str(model.metadata.get("name") or model.path.stem),
-            version("edgelstm"),
-            kind="anomaly" if tells_anomalies(model) else model.activation,
-            labels=model.output_names,
-            watched=tuple(watched),
-        )
-    sink = MqttSink(asked.address, asked.login, tell, found)
-    try:
-        yield (sink,)
-    finally:
-        sink.close()

@@ -47,16 +47,22 @@ class Chosen:
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--wav`, `--serial`, `--microphone` and how these are asked; what `chosen_source` takes."""
+    return with_options(function, (_WAV, *_OPTIONS))
+
+
+def device_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but for `--wav`: what goes on for ever."""
     return with_options(function, _OPTIONS)
 
 
+_WAV = click.option(
+    "--wav",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Take the samples of a WAV file, on the scale of 16 bits; - for one on stdin.",
+)
+
 _OPTIONS = (
-    click.option(
-        "--wav",
-        type=click.Path(path_type=Path, allow_dash=True),
-        metavar="FILE",
-        help="Take the samples of a WAV file, on the scale of 16 bits; - for one on stdin.",
-    ),
     click.option("--serial", metavar="DEVICE", help="Take the lines that come through a serial port."),
     click.option("--mqtt", metavar="URL", help="Take the lines in messages: mqtt://USER@HOST/TOPIC, or mqtts://."),
     click.option("--baud", type=click.IntRange(min=1), default=115200, show_default=True, help="Of the serial port."),
@@ -114,18 +120,9 @@ def chosen_source(
     if len(given) > 1:
         raise click.UsageError(f"{given[1]}: beside {given[0]}, expected one source of frames")
     kind = given[0].strip("-").lower() if given else "file"
-    for option, kinds, is_given in (
-        ("--baud", ("serial",), _is_given("baud")),
-        ("--card-rate", ("microphone",), card_rate is not None),
-        ("--columns", ("file", "serial", "mqtt"), columns is not None),
-        ("--missing", ("file", "serial", "mqtt"), missing is not None),
-        ("--channel", ("wav", "microphone"), channel is not None),
-    ):
-        if is_given and kind not in kinds:
-            known = ("FILE" if each == "file" else f"--{each}" for each in kinds)
-            raise click.UsageError(f"{option}: goes with {' or '.join(known)}")
+    refuse_foreign("FILE" if kind == "file" else f"--{kind}", "FILE")
     device = Device(baud, card_rate or 0, channel or 0, login)
-    said = (device, tuple(name.strip() for name in (columns or "").split(",") if name.strip()), gap, missing)
+    said = (device, names_in(columns), gap, missing)
     if mqtt is not None:
         return Chosen("mqtt", mqtt, *said, is_live=True)
     if serial is not None:
@@ -140,6 +137,27 @@ def chosen_source(
     if wav is None and sys.stdin.isatty():
         click.echo("Reading frames from the terminal, one on each line. Ctrl-D ends.", err=True)
     return Chosen("wav" if wav is not None else "stdin", "-", *said, _is_live(None))
+
+
+def refuse_foreign(source: str, *files: str) -> None:
+    """UsageError for settings of another source than `source`. files: what those with lines are called here, besides
+    ports and brokers."""
+    lines = (*files, "--serial", "--mqtt")
+    sounds = ("--wav", "--microphone") if "FILE" in files else ("--microphone",)
+    for name, sources in (
+        ("baud", ("--serial",)),
+        ("card_rate", ("--microphone",)),
+        ("columns", lines),
+        ("missing", lines),
+        ("channel", sounds),
+    ):
+        if _is_given(name) and source not in sources:
+            raise click.UsageError(f"--{name.replace('_', '-')}: goes with {' or '.join(sources)}")
+
+
+def names_in(columns: str | None) -> tuple[str, ...]:
+    """Those of `--columns`."""
+    return tuple(name.strip() for name in (columns or "").split(",") if name.strip())
 
 
 def _is_given(name: str) -> bool:

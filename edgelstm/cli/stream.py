@@ -15,11 +15,12 @@ from edgelstm.cli.common import (
     check_state_options,
     event_option,
     of_options,
+    seconds,
     state_options,
     syntax_option,
     threshold_option,
 )
-from edgelstm.cli.sinks import PUBLISHING, open_sinks, publishing, sink_options
+from edgelstm.cli.sinks import PUBLISHING, publishing, sink_options
 from edgelstm.cli.sources import chosen_source, source_options
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
@@ -54,6 +55,13 @@ if TYPE_CHECKING:
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
+@click.option(
+    "--status-every",
+    callback=seconds,
+    metavar="TIME",
+    default="0s",
+    help="Say on stderr so often how it does: frames, gaps, what was dropped.  [default: never]",
+)
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 def command(
     model: Path,
@@ -71,6 +79,7 @@ def command(
     events: tuple[str, ...],
     memory_limit: int | None,
     no_unusual: bool,
+    status_every: float,
     **source: Any,
 ) -> None:
     """Stream frames through MODEL and print one line of JSON for each answer.
@@ -124,8 +133,10 @@ def command(
     from edgelstm.runtime.events.asked import rules_of
     from edgelstm.runtime.events.events import Events
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
+    from edgelstm.runtime.heartbeat import Heartbeat, status
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
+    from edgelstm.runtime.sinks.open import open_sinks
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.written import syntax_for
     from edgelstm.runtime.streaming import (
@@ -183,7 +194,9 @@ def command(
             raise click.UsageError("stdout is closed; the answers go there")
         end_when_left()
         stopped_by = None
-        sinks = stack.enter_context(open_sinks(asked, opened, rules, _tell))
+        sinks = stack.enter_context(
+            open_sinks(asked.address, asked.login, opened, rules, _tell, is_found=asked.is_found)
+        )
         answers = Answers(
             opened,
             sys.stdout.buffer,
@@ -205,10 +218,14 @@ def command(
                 missing=chosen.missing,
                 is_pipe=chosen.is_pipe,
             )
-            with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell) as frames:
-                stream_frames(
-                    stream, frames, answers, limit=limit, rate=opened.sample_rate if rate else 0, kept=kept, gaps=gaps
-                )
+
+            def how_it_does() -> str:
+                return status(answers.whole(stream.frames), gaps, sum((sink.counts for sink in sinks), frames.counts))
+
+            heart = Heartbeat(how_it_does, _tell, status_every)
+            pace = opened.sample_rate if rate else 0
+            with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell, heart.beat) as frames:
+                stream_frames(stream, frames, answers, limit=limit, rate=pace, kept=kept, gaps=gaps, beat=heart.beat)
         except StopSignal as stop:
             stopped_by = stop.number
         except BrokenPipeError:

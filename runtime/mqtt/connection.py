@@ -171,11 +171,20 @@ def _why(error: BaseException | None, address: Address) -> str:
     return "no broker answers"
 
 
-def _new_client(name: str, *, clean: bool) -> Any:
+def check_installed() -> None:
+    """ImportError where there is no paho-mqtt."""
     try:
-        from paho.mqtt import client
+        import paho.mqtt.client  # noqa: F401
     except ImportError:
-        raise ImportError("MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]'") from None
+        raise ImportError(
+            "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt"
+        ) from None
+
+
+def _new_client(name: str, *, clean: bool) -> Any:
+    check_installed()
+    from paho.mqtt import client
+
     if hasattr(client, "CallbackAPIVersion"):
         return client.Client(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
     return client.Client(client_id=name, clean_session=clean)  # 1.6, as in Debian 12

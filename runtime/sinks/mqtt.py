@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.mqtt.address import Address, Login
 from edgelstm.runtime.mqtt.connection import Connection, Will
 from edgelstm.runtime.sinks.home_assistant import STATUS, part_of_topic
@@ -50,6 +51,10 @@ class MqttSink:
             self.connection.publish(f"{self._prefix}/event/{part_of_topic(str(told['label']))}", line, 1)
         else:
             self.connection.publish(f"{self._prefix}/event", line, 1)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(dropped=self.connection.dropped, reconnections=self.connection.reconnections)
 
     def close(self) -> None:
         """Says that it ends, and what was dropped."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.waiting import waiting
 from edgelstm.runtime.sources.written import written
 
 
@@ -35,8 +36,10 @@ def open_feed(where: str, form: FrameFormat) -> Iterator[Source]:
     mode = os.O_RDWR if pipe else os.O_RDONLY | os.O_NOCTTY
     with os.fdopen(os.open(where, mode), "rb") as file:
         is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+        lines = waiting(file.fileno(), lambda: source.idle()) if pipe or is_device else file
+        source = written(lines, where, form, in_midst=is_device)
         try:
-            yield written(file, where, form, in_midst=is_device)
+            yield source
         except OSError as error:
             # A device that was pulled out ends in one way or the other, as the moment has it.
             if error.errno != errno.EIO or not is_device:

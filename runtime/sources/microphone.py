@@ -18,11 +18,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from edgelstm.plain import printable
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.outage import Outage
 from edgelstm.runtime.sources.pace import Pace
 from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+from edgelstm.runtime.sources.waiting import EVERY
 
 PROGRAM = "arecord"
 PATIENCE = 5.0
@@ -49,18 +51,26 @@ def open_microphone(where: str, form: FrameFormat) -> Iterator[Source]:
     rate = form.device.card_rate or layout.rate
     if not rate:
         raise ValueError("microphone: the model does not say its sample rate, expected --card-rate HZ")
-    if shutil.which(PROGRAM) is None:
-        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils", PROGRAM)
+    check_recorder()
     channels = max(layout.channels, form.device.channel)
-    card = _Card(where, rate, channels)
-    with contextlib.closing(card.pieces(lambda line: source.tell(line))) as pieces:
-        source = SoundSource(card.name, form, pieces, rate, channels, layout)
+    card = _Card(where, rate, channels, lambda line: source.tell(line), lambda: source.idle())
+    with contextlib.closing(card.pieces()) as pieces:
+        source = SoundSource(card.name, form, pieces, rate, channels, layout, card.counts)
         yield source
 
 
+def check_recorder() -> None:
+    """FileNotFoundError where there is no arecord."""
+    if shutil.which(PROGRAM) is None:
+        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils", PROGRAM)
+
+
 class _Card:
-    def __init__(self, where: str, rate: int, channels: int) -> None:
+    def __init__(
+        self, where: str, rate: int, channels: int, tell: Callable[[str], None], idle: Callable[[], None]
+    ) -> None:
         self.name = f"microphone {printable(where, 60)}"
+        self._outage, self._idle = Outage(self.name, tell, idle), idle
         self._rate, self._channels = rate, channels
         self._command = [
             *(PROGRAM, "-q", "-t", "raw", "-f", "S16_LE", "-r", str(rate), "-c", str(channels)),
@@ -68,10 +78,13 @@ class _Card:
         ]
         self._pace = Pace(rate)
 
-    def pieces(self, tell: Callable[[str], None]) -> Generator[Float32 | Gap]:
-        outage = Outage(self.name, tell)
+    def counts(self) -> Counts:
+        return Counts(reconnections=self._outage.count)
+
+    def pieces(self) -> Generator[Float32 | Gap]:
+        outage = self._outage
         while True:
-            program = _Recording(self._command)
+            program = _Recording(self._command, self._idle)
             try:
                 yield from self._taken(program, outage)
             finally:
@@ -109,7 +122,8 @@ class _Card:
 class _Recording:
     """One run of the program. What it says beside its samples is kept."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], idle: Callable[[], None]) -> None:
+        self._idle = idle
         self._program = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -127,10 +141,14 @@ class _Recording:
         """(bytes, whether they were waited for); None at its end, or where it gives nothing."""
         assert self._program.stdout is not None
         place = self._program.stdout.fileno()
-        waited = not select.select([place], [], [], 0)[0]
-        if waited and not select.select([place], [], [], PATIENCE)[0]:
-            self._is_silent = True
-            return None
+        until, waited = time.monotonic() + PATIENCE, False
+        while not select.select([place], [], [], min(EVERY, max(0.0, until - time.monotonic())) * waited)[0]:
+            if waited:
+                self._idle()
+            if time.monotonic() >= until:
+                self._is_silent = True
+                return None
+            waited = True
         data = os.read(place, size)
         return (data, waited) if data else None
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import queue
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import Address, read_address
 from edgelstm.runtime.mqtt.connection import MOST_WAITING, Connection
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source, first_gap
 from edgelstm.runtime.sources.text import TextSource
+from edgelstm.runtime.sources.waiting import EVERY
 
 _QUALITY = 1
 
@@ -37,7 +39,7 @@ class MqttSource(Source):
 
     def __init__(self, address: Address, form: FrameFormat) -> None:
         super().__init__(address.shown)
-        self._messages = _Messages()
+        self._messages = _Messages(lambda: self.idle())
         self.connection = Connection(
             address,
             form.device.login,
@@ -61,8 +63,9 @@ class MqttSource(Source):
         return self._lines.place
 
     @property
-    def unreadable(self) -> int:
-        return self._lines.unreadable
+    def counts(self) -> Counts:
+        own = Counts(dropped=self._messages.dropped, reconnections=self.connection.reconnections)
+        return self._lines.counts + own
 
     def end(self) -> None:
         self._lines.end()
@@ -81,13 +84,14 @@ class MqttSource(Source):
 class _Messages:
     """A file of the lines in messages, for who reads it, and a row of messages for who fills it. It never ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle: Callable[[], None]) -> None:
+        self._idle = idle
         self._waiting: queue.Queue[tuple[bytes, Gap | None]] = queue.Queue(MOST_WAITING)
         self._lines: deque[bytes] = deque()
         self._gap: Gap | None = None  # before what is read next
         self._next_gap: Gap | None = None  # before what is put next
         self._since: float | None = None
-        self.count = 0
+        self.count = self.dropped = 0
         self._overrun = False
 
     def put(self, payload: bytes) -> None:
@@ -101,6 +105,7 @@ class _Messages:
                     self._waiting.get_nowait()
                 except queue.Empty:
                     continue
+                self.dropped += 1
                 # What follows what was dropped stands first now.
                 self._overrun = True
                 continue
@@ -121,7 +126,11 @@ class _Messages:
 
     def readline(self, limit: int) -> bytes:
         while not self._lines:
-            payload, gap = self._waiting.get()
+            try:
+                payload, gap = self._waiting.get(timeout=EVERY)
+            except queue.Empty:
+                self._idle()
+                continue
             if self._overrun:
                 self._overrun, gap = False, Gap("too slow")
             self._gap = gap or self._gap

@@ -29,7 +29,11 @@ SOURCES: Mapping[str, Opener] = {
 
 
 def open_source(
-    kind: str, where: str, form: FrameFormat, tell: Callable[[str], None] | None = None
+    kind: str,
+    where: str,
+    form: FrameFormat,
+    tell: Callable[[str], None] | None = None,
+    idle: Callable[[], None] | None = None,
 ) -> AbstractContextManager[Source]:
     """A source to be used in a `with`: what it took is given back at the end.
 
@@ -38,15 +42,20 @@ def open_source(
 
     tell: gets remarks, one line each: where a column with times contradicts the sample rate, or has holes or
     disorder; where a device went away or came back.
+    idle: is called about once a second while nothing comes, by what goes on for ever.
     """
     if kind not in SOURCES:
         raise ValueError(f"source: {kind[:40]!r}, expected one of {', '.join(SOURCES)}")
-    return _opened(SOURCES[kind](where, form), tell)
+    return _opened(SOURCES[kind](where, form), tell, idle)
 
 
 @contextmanager
-def _opened(opened: AbstractContextManager[Source], tell: Callable[[str], None] | None) -> Iterator[Source]:
+def _opened(
+    opened: AbstractContextManager[Source], tell: Callable[[str], None] | None, idle: Callable[[], None] | None
+) -> Iterator[Source]:
     with opened as source:
+        if idle is not None:
+            source.idle = idle
         if tell is not None:
             source.tell = tell
         try:

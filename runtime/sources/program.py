@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgelstm.runtime.sources.source import FrameFormat, Source
+from edgelstm.runtime.sources.waiting import waiting
 from edgelstm.runtime.sources.written import written
 
 
@@ -29,7 +30,8 @@ def open_program(where: str, form: FrameFormat) -> Iterator[Source]:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603
         try:
             assert program.stdout is not None
-            yield written(program.stdout, name, form)  # type: ignore[arg-type]
+            source = written(waiting(program.stdout.fileno(), lambda: source.idle()), name, form)
+            yield source
             if program.wait():
                 raise ValueError(f"{name}: ended with {program.returncode}")
         finally:

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.outage import Outage
 from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source, first_gap
 from edgelstm.runtime.sources.text import TextSource
+from edgelstm.runtime.sources.waiting import waiting
 
 _AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES)
 """Of a port that is not there yet: udev gives it to its group a moment after it has come."""
@@ -43,15 +45,16 @@ class SerialSource(Source):
         except PermissionError as error:
             error.strerror = "permission denied, expected a user of the group dialout"
             raise
-        self._lines = TextSource(self._port, where, form, in_midst=True)
+        self._lines = TextSource(self._waiting(), where, form, in_midst=True)
+        self._outage = Outage(where, lambda line: self.tell(line), lambda: self.idle())
 
     @property
     def place(self) -> str:
         return self._lines.place
 
     @property
-    def unreadable(self) -> int:
-        return self._lines.unreadable
+    def counts(self) -> Counts:
+        return self._lines.counts + Counts(reconnections=self._outage.count)
 
     def end(self) -> None:
         self._lines.end()
@@ -61,29 +64,31 @@ class SerialSource(Source):
 
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell
-        outage = Outage(self.name, self.tell)
         while True:
             try:
                 for frame in self._lines:
-                    self._gap = first_gap(outage.came(), self._lines.take_gap(), self._gap)
+                    self._gap = first_gap(self._outage.came(), self._lines.take_gap(), self._gap)
                     yield frame
             except NoFramesError:
                 pass
             except OSError as error:
                 if error.errno not in _AWAY:
                     raise
-            self._reopen(outage)
+            self._reopen()
 
-    def _reopen(self, outage: Outage) -> None:
+    def _waiting(self) -> BinaryIO:
+        return waiting(self._port.fileno(), lambda: self.idle())
+
+    def _reopen(self) -> None:
         self._port.close()
         while self._port.closed:
-            outage.gone("the device has gone")
+            self._outage.gone("the device has gone")
             try:
                 self._port = open_port(self.name, self._baud)
             except OSError as error:
                 if error.errno not in _AWAY:
                     raise
-        self._lines.resume(self._port)
+        self._lines.resume(self._waiting())
 
 
 def open_port(where: str, baud: int) -> BinaryIO:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.resampling import MOST, Decimator
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
@@ -54,12 +55,21 @@ class SoundSource(Source):
     """The frames in `pieces`, samples (n, channels) at `rate`, or what is missing between them.
 
     What does not fill a frame when something is missing, or at the end, is left out. Errors of `pieces` go on.
+    counts: what whoever makes the pieces has had to do without.
     """
 
     def __init__(
-        self, name: str, form: FrameFormat, pieces: Iterator[Float32 | Gap], rate: int, channels: int, layout: Layout
+        self,
+        name: str,
+        form: FrameFormat,
+        pieces: Iterator[Float32 | Gap],
+        rate: int,
+        channels: int,
+        layout: Layout,
+        counts: Callable[[], Counts] = Counts,
     ) -> None:
         super().__init__(name)
+        self._counts = counts
         self._pieces, self._rate, self._layout = pieces, rate, layout
         try:
             self._step = layout.step(rate)
@@ -67,6 +77,10 @@ class SoundSource(Source):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         self._count = 0  # samples of the source that are in frames
+
+    @property
+    def counts(self) -> Counts:
+        return self._counts()
 
     @property
     def place(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import NOBODY, Login
 
@@ -67,6 +68,10 @@ def _drop(_: str) -> None:
     pass
 
 
+def _nothing() -> None:
+    pass
+
+
 class Source(ABC):
     """Frames, one by one, each float32 (features,) and finite: `for frame in source`.
 
@@ -79,6 +84,8 @@ class Source(ABC):
         """What it is called in errors."""
         self.tell: Callable[[str], None] = _drop
         """Gets remarks, one line each: what is odd though every frame can be read, what has gone and come back."""
+        self.idle: Callable[[], None] = _nothing
+        """Is called about once a second while nothing comes, by sources that wait for what goes on for ever."""
         self._gap: Gap | None = None
 
     @property
@@ -87,9 +94,9 @@ class Source(ABC):
         """Where the newest frame came from, for errors: "stdin line 7"."""
 
     @property
-    def unreadable(self) -> int:
-        """Lines that could not be read, and ended nothing."""
-        return 0
+    def counts(self) -> Counts:
+        """What it has had to do without so far."""
+        return Counts()
 
     def take_gap(self) -> Gap | None:
         """What is missing before the newest frame, told once; None where nothing is known to be."""

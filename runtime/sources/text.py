@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from edgelstm.delimited import DELIMITERS, has_decimal_comma
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, listed, plain
 from edgelstm.runtime.sources.csv_rows import Csv, cells_of
@@ -62,9 +63,8 @@ class TextSource(Source):
         return f"{self.name} line {self._line}"
 
     @property
-    def unreadable(self) -> int:
-        """Lines that could not be read, and ended nothing."""
-        return 0 if self._unreadable is None else self._unreadable.count
+    def counts(self) -> Counts:
+        return Counts(unreadable=0 if self._unreadable is None else self._unreadable.count)
 
     def resume(self, stream: BinaryIO) -> None:
         """Goes on with a stream that stands in the midst of the same lines: of a device that went and came back. The
@@ -83,8 +83,9 @@ class TextSource(Source):
         if self._newest is None:
             header = " after the header" if self._is_settled else ""
             raise NoFramesError(f"{self.name}: no frames{header}, expected one on each line")
-        if self._form.is_pipe and self.unreadable:
-            raise ValueError(f"{self.name}: {self.unreadable:,} of {self._line:,} lines could not be read")
+        bad = self.counts.unreadable
+        if self._form.is_pipe and bad:
+            raise ValueError(f"{self.name}: {bad:,} of {self._line:,} lines could not be read")
 
     def _frame(self, line: str | UnreadableError) -> Float32 | None:
         """What the line holds, with what is missing before it; None for a header."""

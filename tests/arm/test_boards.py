@@ -19,7 +19,7 @@ import pytest
 import ssh_board
 from edgelstm.devices import Unavailable
 from edgelstm.devices.deploy.deployment import deploy, remove
-from edgelstm.devices.deploy.service import Settings
+from edgelstm.devices.deploy.settings import Settings
 from edgelstm.devices.profiling.plan import Plan
 from edgelstm.devices.profiling.remote import profile_boards
 from edgelstm.devices.profiling.report import Report

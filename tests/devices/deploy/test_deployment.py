@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 import ssh_board
 from counts import FULL
 from edgelstm.devices.deploy.deployment import deploy, logs, name_of, remove, rollback, status
-from edgelstm.devices.deploy.service import Settings
+from edgelstm.devices.deploy.settings import PASSWORD, Settings
 from edgelstm.devices.remote import BoardError
 from edgelstm.devices.remote.target import Target
 from edgelstm.export.elstm import encode
@@ -173,6 +174,19 @@ def test_a_service_streams_and_an_upgrade_takes_its_place(served, models):
     assert list(last["probabilities"].values()) == figures[-1]
 
 
+def test_what_opens_a_broker_lies_where_nobody_else_reads_it(board, models):
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
+    settings = Settings("m", "", source_file="/dev/null", publish="mqtt://ann@127.0.0.1:1/out")
+    deploy(board.target, models[0], settings, "bell", service=False, secrets={PASSWORD: b"s3cret\n"})
+    deploy(board.target, models[1], None, "bell", service=False)
+    root = board.home / ".local/share/edgelstm/bell"
+    holding = [path for path in root.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    assert len(holding) == len(the_only(board).versions) == 2
+    for path in holding:
+        assert (path.name, path.stat().st_mode & 0o777) == (PASSWORD, 0o600)
+    assert not [path for path in board.home.rglob("*") if path.is_file() and root not in path.parents]
+
+
 def test_a_version_that_does_not_start_gives_way_to_the_one_before(served, models):
     first = deploy(served.target, models[0], served.settings, "bell")
     broken = Settings("m", "", source_file="/dev/no-such-sensor")
@@ -194,7 +208,7 @@ def test_a_first_version_that_does_not_start_leaves_nothing(served, models):
 
 
 def test_a_service_that_fails_is_started_again_and_says_why(served, models):
-    deploy(served.target, models[0], served.settings, "bell")
+    deploy(served.target, models[0], replace(served.settings, missing="refuse"), "bell")
     with (served.home / "sensor").open("w") as pipe:
         pipe.write("1,2,nonsense,4\n")
     end = time.monotonic() + 60

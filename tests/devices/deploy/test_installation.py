@@ -12,8 +12,8 @@ from importlib.resources import as_file, files
 import pytest
 
 from counts import times
-from edgelstm.devices.deploy import installation
-from edgelstm.devices.deploy.installation import Deployment
+from edgelstm.devices.deploy import installation, services
+from edgelstm.devices.deploy.versions import BEFORE, NEW, Deployment
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_versions_that_do_not_say_what_was_before_them_go_by_number(act):
     for content in ("v1", "v2", "v3"):
         act("install", content)
     for version in Deployment("bell").versions():
-        (Deployment("bell").folder(version) / installation.BEFORE).unlink()
+        (Deployment("bell").folder(version) / BEFORE).unlink()
     assert [act("rollback"), act("install", "v4"), act("rollback"), act("rollback")] == ["v2", "v4", "v2", "v1"]
 
 
@@ -115,14 +115,42 @@ def test_a_version_that_fails_when_the_next_one_comes_is_passed_over(act, monkey
     assert act("rollback") == "v1"
 
 
+def test_secrets_stay_with_later_versions_and_nobody_else_reads_them(act, sent):
+    """Of the version before, unless another one is sent."""
+    with_secret = {"secrets": ["password"]}
+
+    def install(content, **more):
+        installation.act(order(sent, "install", content) | more, sent)
+        path = Deployment("bell").link / "password"
+        return (path.read_text(), path.stat().st_mode & 0o777) if path.exists() else None
+
+    assert install("v1") is None
+    (sent / "password").write_text("one")
+    assert install("v1", **with_secret) == ("one", 0o600)
+    (sent / "password").unlink()
+    assert install("v2", **with_secret) == ("one", 0o600)
+    (sent / "password").write_text("two")
+    assert install("v2", **with_secret) == ("two", 0o600)
+    assert len(Deployment("bell").versions()) == 4
+    assert Deployment("bell").root.stat().st_mode & 0o077 == 0
+    (sent / "password").unlink()
+    assert install("v3") is None
+
+
+def test_a_unit_has_a_watchdog_and_no_secrets(home):
+    text = services.unit_text(Deployment("bell"))
+    assert "\nType=notify\n" in text
+    assert f"\nWatchdogSec={services.WATCHDOG}\n" in text
+
+
 def test_a_masked_unit_stays_masked(home, tmp_path):
-    unit = installation.units() / "edgelstm-bell.service"
+    unit = services.units() / "edgelstm-bell.service"
     unit.parent.mkdir(parents=True)
     unit.symlink_to(tmp_path / "null")
     (tmp_path / "null").write_text("")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installation, "no_systemd", lambda: "")
-        assert "no regular file" in installation.start(Deployment("bell"), True)["problem"]
+        patch.setattr(services, "no_systemd", lambda: "")
+        assert "no regular file" in services.start(Deployment("bell"), True)["problem"]
     assert unit.is_symlink()
     assert (tmp_path / "null").read_text() == ""
 
@@ -170,4 +198,4 @@ def test_kills_at_random_places_leave_whole_versions_and_the_next_order_cleans_u
         assert [path.name for path in everything.iterdir()] == ["bell"]
         for version in deployment.versions():
             assert subprocess.run([deployment.folder(version) / "run", "--self-test"], check=False).returncode == 0
-            assert not (deployment.folder(version) / installation.NEW).exists()
+            assert not (deployment.folder(version) / NEW).exists()

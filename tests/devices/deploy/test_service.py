@@ -1,18 +1,22 @@
 """The service of a deployed version, run as it is on a board: every kind of source, files that were tampered with."""
 
+import contextlib
 import hashlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgelstm.devices.deploy.service import SELF_TEST, SETTINGS, SelfTest, Settings, write
+from edgelstm.devices.deploy.answers_file import AnswersFile
+from edgelstm.devices.deploy.settings import PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, write
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
@@ -238,9 +242,91 @@ def test_systemd_is_told_when_it_is_ready_and_why_it_fails(version, tmp_path, mo
         manager.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         code, _, err = run(version(source_command=("echo", "1,2,x,4")))
-        assert [manager.recv(4096).decode() for _ in range(2)] == ["READY=1", f"STATUS={err.strip()}"]
+        assert [manager.recv(4096).decode() for _ in range(2)] == ["READY=1", f"STATUS={err.splitlines()[-1]}"]
     assert code == 1
     assert "line 1" in err
+
+
+def test_the_watchdog_is_fed_while_no_frames_come_and_the_status_counts(version, tmp_path, monkeypatch):
+    """By the loop that takes frames: of a pipe that nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        with start(version(source_file=str(tmp_path / "pipe"))) as service, (tmp_path / "pipe").open("w") as pipe:
+            pipe.write(LINES)
+            pipe.write("1,2,x,4\n" + LINES)
+            pipe.flush()
+            words = [manager.recv(4096).decode() for _ in range(2)]
+            while words.count("WATCHDOG=1") < 3:
+                words.append(manager.recv(4096).decode())
+            service.terminate()
+            out, err = service.communicate(timeout=60)
+    assert words[0] == "READY=1"
+    assert any(word.startswith("STATUS=") and word.endswith("0 dropped, 0 reconnections") for word in words)
+    assert len([line for line in out.splitlines() if "probabilities" in line]) == 2 * len(FRAMES) + 1  # one made up
+    assert "pipe line 21, column 3 (x2): 'x' is not a number; passed over" in err
+
+
+def test_a_serial_port_is_waited_for(version, tmp_path):
+    near, far = os.openpty()
+    (tmp_path / "port").symlink_to(os.ttyname(far))
+    with start(version(device="serial", where=str(tmp_path / "port"))) as service:
+        answer = None
+        while answer is None:  # what waits when it opens the port is dropped
+            os.write(near, b"1,2,3,4\n")
+            if select.select([service.stdout], [], [], 0.05)[0]:
+                answer = json.loads(service.stdout.readline())
+        os.close(far)
+        os.close(near)
+        assert "the device has gone; trying every 1 s until it is back" in service.stderr.readline()
+        service.terminate()
+        assert service.wait(60) == 0
+    assert (answer["frame"], "at" in answer) == (1, True)
+
+
+def test_a_full_disk_drops_answers_counts_them_and_goes_on():
+    told = []
+    with contextlib.closing(AnswersFile(Path("/dev/full"), told.append)) as file:
+        for _ in range(3):
+            file.write(b"{}\n")
+        assert file.dropped == 3
+    assert told == ["/dev/full: no space left on device; answers are dropped until there is room"]
+
+
+def test_what_was_written_of_a_line_is_ended_before_the_next(tmp_path, monkeypatch):
+    told, whole = [], os.write
+    with contextlib.closing(AnswersFile(tmp_path / "answers", told.append)) as file:
+        file.write(b"one\n")
+        monkeypatch.setattr(os, "write", lambda number, data: whole(number, data[:2]))  # a disk with two bytes left
+        file.write(b"two\n")
+        monkeypatch.setattr(os, "write", whole)
+        file.write(b"three\n")
+    assert (tmp_path / "answers").read_text() == "one\ntw\nthree\n"
+    assert file.dropped == 1
+    assert told[-1].endswith("takes answers again, 1 dropped")
+
+
+def test_a_password_that_others_can_read_is_refused(version):
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
+    folder = version(device="mqtt", where="mqtt://127.0.0.1:1/in")
+    (folder / PASSWORD).write_text("s3cret\n")
+    (folder / PASSWORD).chmod(0o644)
+    code, _, err = run(folder, "--self-test")
+    assert (code, err) == (1, f"{folder / PASSWORD}: others can read it, expected rights 0600\n")
+
+
+def test_a_board_without_what_a_source_needs_says_so_before_it_runs(version, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, err = run(version(device="microphone", where="default"), "--self-test")
+    assert (code, err) == (1, "arecord: not found; install alsa-utils\n")
+    (tmp_path / "paho").mkdir()
+    (tmp_path / "paho/__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code, _, err = run(version(source_file="/dev/null", publish="mqtt://hub/out"), "--self-test")
+    assert (code, err) == (1, "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt\n")
 
 
 def test_the_self_test_finds_other_answers_and_other_files(version):
@@ -281,6 +367,10 @@ def test_a_float_model_of_another_engine_is_tested_by_its_answer(tmp_path):
         ({"source_file": "/x", "output": "/x"}, "output: '/x' is the source too"),
         ({"source_file": "/x", "state_every": -1.0}, "state_every: -1.0, expected 0 or more"),
         ({"source_file": "/x", "state_max_age": float("nan")}, "state_max_age: nan"),
+        ({"source_file": "/x", "device": "mqtt", "where": "mqtt://hub/a"}, "expected a file or a command"),
+        ({"device": "serial"}, "serial: expected both which kind and where"),
+        ({"source_file": "/x", "home_assistant": True}, "home_assistant: goes with publish"),
+        ({"device": "gpio", "where": "1"}, "device: 'gpio'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, words):

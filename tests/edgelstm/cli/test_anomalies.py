@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.devices.deploy.service import SETTINGS, Settings, new_stream, write
+from edgelstm.devices.deploy.service import new_stream
+from edgelstm.devices.deploy.settings import SETTINGS, Settings, write
 from edgelstm.export.answering import answering
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32

@@ -121,9 +121,9 @@ def test_a_file_with_boards_is_checked(run, tmp_path, text, words):
         (("deploy", "a.elstm", "--board", "board", "--name", "../x", "--source", "/x"), 2, "--name '../x'"),
         (("deploy", "--board", "board", "--rollback", "--source", "/x"), 2, "--rollback"),
         (("deploy", "--board", "board", "--status", "--no-unusual"), 2, "--no-unusual: goes with a MODEL"),
-        (("deploy", "a.elstm", "--board", "board", "--no-unusual"), 2, "--no-unusual: goes with --source or"),
+        (("deploy", "a.elstm", "--board", "board", "--no-unusual"), 2, "--no-unusual: goes with a source"),
         (("deploy", "--board", "board", "--status", "--hop", "0"), 2, "--hop: goes with a MODEL"),
-        (("deploy", "a.elstm", "--board", "board", "--threshold", "0"), 2, "--threshold: goes with --source or"),
+        (("deploy", "a.elstm", "--board", "board", "--threshold", "0"), 2, "--threshold: goes with a source"),
         (("deploy", "a.elstm", "--board", "board", "--source", "/x", "--hop", "-1"), 2, "--hop: -1, expected 0 to"),
         (
             ("deploy", "--board", "board", "--status", "--state-every", "9s"),
@@ -131,6 +131,24 @@ def test_a_file_with_boards_is_checked(run, tmp_path, text, words):
             "--state-every: goes with --keep-state",
         ),
         (("deploy", "--board", "board", "--keep-state", "--state-max-age", "x"), 2, "--state-max-age"),
+        (
+            ("deploy", "a.elstm", "--board", "board", "--serial", "/x", "--mqtt", "y"),
+            2,
+            "--serial and --mqtt: expected",
+        ),
+        (("deploy", "a.elstm", "--board", "board", "--mqtt", "hub"), 2, "--mqtt: 'hub', expected mqtt://HOST/TOPIC"),
+        (("deploy", "a.elstm", "--board", "board", "--source", "/x", "--baud", "9"), 2, "--baud: goes with --serial"),
+        (
+            ("deploy", "a.elstm", "--board", "board", "--serial", "/x", "--home-assistant"),
+            2,
+            "--home-assistant: goes",
+        ),
+        (
+            ("deploy", "a.elstm", "--board", "board", "--serial", "/x", "--event", "none"),
+            2,
+            "--event: 'none', expected",
+        ),
+        (("deploy", "a.elstm", "--board", "board", "--event", "none"), 2, "--event: goes with a source"),
         (("deploy", "--board", "refused", "--status"), 4, "refused: cannot be reached"),
     ],
 )

@@ -14,7 +14,7 @@ from edgelstm.cli import COMMANDS
 from edgelstm.cli.show import text
 from edgelstm.devices import Board, Plan, Report, detect
 from edgelstm.devices.boards.profile import boards
-from edgelstm.devices.deploy.service import Settings
+from edgelstm.devices.deploy.settings import Settings
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.report import Skipped
 from edgelstm.export.elstm import encode

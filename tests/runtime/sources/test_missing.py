@@ -36,7 +36,7 @@ def test_every_line_is_a_frame_or_counted(head, bad):
     good = [place for place, n in enumerate(bad) if n == len(BAD)] + [99]
     assert [frame for frame, _ in found[1:]] == [[5.0, g] if head else [float(g), 5.0] for g in good]
     lost = sum(gap.frames for _, gap in found if gap)
-    assert source.unreadable == lost == sum(n < len(BAD) for n in bad)
+    assert source.counts.unreadable == lost == sum(n < len(BAD) for n in bad)
     for _, gap in found:
         assert gap is None or gap.seconds == pytest.approx(gap.frames / 50)
 
@@ -84,14 +84,14 @@ def test_a_line_without_its_time_goes_on(missing):
     else:
         assert gaps == [None, None, None, None, None, ("by its times", pytest.approx(89.9))]
         assert found[4][0] == [3, 4]
-    assert source.unreadable == 2
+    assert source.counts.unreadable == 2
 
 
 def test_rows_behind_a_header_that_does_not_fit_are_not_told_by_place():
     told = []
     source, found = read(["x,z", "1,2", "3,4", "y,x", "5,6"], told=told)
     assert [frame for frame, _ in found] == [[6, 5]]
-    assert source.unreadable == 3
+    assert source.counts.unreadable == 3
     assert "port line 1: no column 'y'" in told[0]
 
 
@@ -99,13 +99,13 @@ def test_what_a_board_says_when_it_starts_is_no_header():
     for first in ("MPU ready", "Booting, please wait, version 3", "1,b"):
         source, found = read([first, "1,2", "3,4"])
         assert [frame for frame, _ in found] == [[1, 2], [3, 4]]
-        assert source.unreadable == 1
+        assert source.counts.unreadable == 1
 
 
 def test_a_sender_that_begins_anew_sends_its_header_again():
     source, found = read(["y,x", "1,2", "y,x", "3,4"])
     assert found == [([2, 1], None), ([4, 3], None)]
-    assert source.unreadable == 0
+    assert source.counts.unreadable == 0
 
 
 def test_a_pipe_begins_well_and_does_not_end_well_with_bad_lines():

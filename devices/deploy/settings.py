@@ -1,0 +1,123 @@
+"""What a deployed version does, and what it must come to before it does it: the files beside its model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from edgelstm.records import check, from_json, load, to_json
+from edgelstm.runtime.pooling import PoolingKind
+from edgelstm.runtime.sources.source import Missing, Syntax
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgelstm.runtime.engines.engine import EngineModel
+
+SETTINGS, SELF_TEST = "service.json", "self-test.json"
+PASSWORD, AUTHORITY = "mqtt-password", "mqtt-ca.pem"
+SECRETS = (PASSWORD, AUTHORITY)
+"""Files of a version that nobody else may read."""
+TOLERANCE = 1e-3
+"""How far a float answer may be from the laptop's: other kernels, other roundings."""
+
+_MOST_BYTES = 16 << 20
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployed version does."""
+
+    model: str  # the file's name
+    sha256: str
+    source_file: str = ""  # a file, a named pipe or a device with frames
+    source_command: tuple[str, ...] = ()  # or a program that prints them
+    device: Literal["", "serial", "microphone", "mqtt"] = ""  # or one of these,
+    where: str = ""  # and which: the port, the card, the broker's URL
+    baud: int = 115200  # of a port
+    card_rate: int = 0  # of a card; 0: the model's
+    channel: int = 0  # of a sound; 0: all
+    columns: tuple[str, ...] = ()  # of CSV without a header
+    gap: int | None = None  # frames that are made up at most; None: as usual, and times tell no gaps
+    missing: Missing | None = None  # what becomes of lines that cannot be read; None: as is usual for the source
+    syntax: Syntax = "auto"
+    output: str = ""  # a file that answers are added to; empty is stdout, which is the journal
+    keep_state: bool = False  # go on after a restart where the stream was
+    state_every: float = 0.0  # seconds between saves of the state; 0: at the end alone
+    state_max_age: float = 0.0  # seconds; an older state is not gone on from; 0: any is
+    tells_unusual: bool = True  # of values far outside of what training saw
+    pooling: PoolingKind | None = None  # of answers, as the next two; None: the model's own
+    window: int | None = None
+    hop: int | None = None
+    thresholds: tuple[str, ...] = ()  # as `edgelstm.runtime.thresholds` reads them
+    events: tuple[str, ...] = ()  # as `edgelstm.runtime.events.asked` reads them
+    publish: str = ""  # a broker's URL, with a prefix of topics
+    home_assistant: bool = False  # is told of what is published
+    status_every: float = 3600.0  # seconds between lines on how it does in the journal; 0: none
+
+    def __post_init__(self) -> None:
+        check(self)
+        if sum(map(bool, (self.source_file, self.source_command, self.device))) != 1:
+            raise ValueError("source: expected a file or a command, or one of serial, microphone, mqtt")
+        if bool(self.device) != bool(self.where):
+            raise ValueError(f"{self.device or 'source'}: expected both which kind and where")
+        if self.home_assistant and not self.publish:
+            raise ValueError("home_assistant: goes with publish")
+        if self.output and self.output == self.source_file:
+            raise ValueError(f"output: {self.output[:60]!r} is the source too, expected another file")
+        for name in ("state_every", "state_max_age", "status_every"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: {getattr(self, name)}, expected 0 or more seconds")
+        if Path(self.model).name != self.model or not self.model:
+            raise ValueError(f"model: {self.model[:60]!r}, expected a file's name")
+
+    @property
+    def has_broker(self) -> bool:
+        return self.device == "mqtt" or bool(self.publish)
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Frames, and what a stream must make of them."""
+
+    frames: tuple[tuple[float, ...], ...]
+    answer: tuple[float, ...]  # after the last of them
+    state_sha256: str  # of the saved state; empty where it need not be the same in every bit
+
+    @classmethod
+    def of(cls, model: EngineModel, frames: NDArray[np.float32]) -> SelfTest:
+        """What `model` makes of frames (T, features) on this machine."""
+        stream = model.stream()
+        for frame in frames:
+            stream.step(frame)
+        exact = model.precision == "int8" and model.engine.startswith("edgelstm")
+        return cls(
+            frames=tuple(tuple(map(float, frame)) for frame in frames),
+            answer=tuple(map(float, stream.answer())),
+            state_sha256=hashlib.sha256(stream.save()).hexdigest() if exact else "",
+        )
+
+    def run(self, model: EngineModel) -> None:
+        """ValueError where this machine comes to something else."""
+        import numpy as np
+
+        here = SelfTest.of(model, np.array(self.frames, np.float32).reshape(len(self.frames), -1))
+        furthest = max((abs(a - b) / max(1.0, abs(b)) for a, b in zip(here.answer, self.answer)), default=0.0)
+        if len(here.answer) != len(self.answer) or not furthest <= TOLERANCE:
+            raise ValueError(f"self-test: answers are off by {furthest:.1e}, expected at most {TOLERANCE:.0e}")
+        if self.state_sha256 and here.state_sha256 != self.state_sha256:
+            raise ValueError("self-test: the int8 state is another one than on the laptop")
+
+
+def read(kind: type[T], path: Path) -> T:
+    return from_json(kind, load(path, _MOST_BYTES), str(path))
+
+
+def write(value: Settings | SelfTest) -> bytes:
+    return json.dumps(to_json(value), allow_nan=False).encode() + b"\n"

@@ -1,0 +1,21 @@
+"""What a source or a sink has had to do without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Since the beginning."""
+
+    unreadable: int = 0  # lines
+    dropped: int = 0  # messages, for want of room
+    reconnections: int = 0  # to what had gone away
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.unreadable + other.unreadable,
+            self.dropped + other.dropped,
+            self.reconnections + other.reconnections,
+        )
