@@ -12,22 +12,8 @@ import numpy as np
 
 from edgelstm.layers import GRU, Shape
 from edgelstm.layers.gru import Reset
-from edgelstm.training.layers.trainable import (
-    CARRIED,
-    OPEN,
-    Arrays,
-    Carried,
-    Floats,
-    Memory,
-    State,
-    Tape,
-    Trainable,
-    Width,
-    glorot,
-    orthogonal,
-    over_ones,
-    states_behind,
-)
+from edgelstm.training.layers.recurrent import OPEN, Recurrent, over_ones, states_behind
+from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape
 
 
 @dataclass(eq=False)
@@ -92,35 +78,22 @@ class _Tape(Tape):
 
 
 @dataclass(frozen=True)
-class TrainableGRU(Trainable):
+class TrainableGRU(Recurrent):
     kind = "gru"
+    candidate, keeping = 2, 0
+    passing = (-OPEN, 0, 0)
+    shrinking = 1 + float(np.exp(-OPEN))
 
-    units: Width  # values of its h
     reset: Reset = "after"  # where the reset gate works: after the recurrent product, or before it
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
-        """Orthogonal recurrent weights per gate; the update gate's bias is 1, so that it keeps at first."""
-        H = self.units
-        W = np.concatenate([glorot(rng, H, source.size) for _ in range(3)])
-        R = np.concatenate([orthogonal(rng, H) for _ in range(3)])
-        b = np.zeros(3 * H)
-        b[:H] = 1
-        return {"W": W, "R": R, "b": b, "rb": np.zeros(H)}
+        return {**super().initialize(source, rng), "rb": np.zeros(self.units)}
 
-    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
-        """The first units take one value each and never keep the one before."""
-        W, R, b, rb = (weights[name] for name in ("W", "R", "b", "rb"))
-        H, units = self.units, np.arange(len(carried.places))
-        if 2 * len(units) > H:
-            return None
-        for gate, bias in enumerate((-OPEN, 0, 0)):
-            rows = gate * H + units
-            W[rows], R[rows], b[rows] = 0, 0, bias
-        rb[units] = 0
-        gain = CARRIED / carried.factor
-        W[2 * H + units, carried.places] = gain
-        b[2 * H + units] = -gain * carried.offset
-        return Carried(units, CARRIED / (1 + np.exp(-OPEN)))
+    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:
+        found = super().carry(weights, carried, source)
+        if found is not None:
+            weights["rb"][found.places] = 0
+        return found
 
     def layer(self, weights: Arrays) -> GRU:
         return GRU(weights["W"], weights["R"], weights["b"], weights["rb"], self.reset)
@@ -136,9 +109,7 @@ class TrainableGRU(Trainable):
         W, R, b, rb = weights["W"], weights["R"], weights["b"], weights["rb"][:, None]
         T, _, B = x.shape
         H = self.units
-        # sigmoid(a) = tanh(a/2)/2 + 1/2, with the rows of z and r halved here.
-        half = np.ones((3 * H, 1), W.dtype)
-        half[: 2 * H] = 0.5
+        half = self.halves(W.dtype)
         x1 = over_ones(x, W.dtype, memory)
         gates = memory.take("gates", (T, 3 * H, B), W.dtype)
         np.matmul(np.column_stack([W, b]) * half, x1, out=gates)

@@ -7,22 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgelstm.layers import LSTM, Shape
-from edgelstm.training.layers.trainable import (
-    CARRIED,
-    OPEN,
-    Arrays,
-    Carried,
-    Floats,
-    Memory,
-    State,
-    Tape,
-    Trainable,
-    Width,
-    glorot,
-    orthogonal,
-    over_ones,
-    states_behind,
-)
+from edgelstm.training.layers.recurrent import OPEN, Recurrent, over_ones, states_behind
+from edgelstm.training.layers.trainable import Arrays, Floats, Memory, State, Tape
 
 
 @dataclass(eq=False)
@@ -77,33 +63,11 @@ class _Tape(Tape):
 
 
 @dataclass(frozen=True)
-class TrainableLSTM(Trainable):
+class TrainableLSTM(Recurrent):
     kind = "lstm"
-
-    units: Width  # values of its h and c
-
-    def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
-        """Orthogonal recurrent weights per gate; the forget gate's bias is 1, so that it keeps at first."""
-        H = self.units
-        W = np.concatenate([glorot(rng, H, source.size) for _ in range(4)])
-        R = np.concatenate([orthogonal(rng, H) for _ in range(4)])
-        b = np.zeros(4 * H)
-        b[H : 2 * H] = 1
-        return {"W": W, "R": R, "b": b}
-
-    def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried | None:  # noqa: ARG002
-        """The first units take one value each, with the input and output gates open and the forget gate shut."""
-        W, R, b = weights["W"], weights["R"], weights["b"]
-        H, units = self.units, np.arange(len(carried.places))
-        if 2 * len(units) > H:
-            return None
-        for gate, bias in enumerate((OPEN, -OPEN, 0, OPEN)):
-            rows = gate * H + units
-            W[rows], R[rows], b[rows] = 0, 0, bias
-        gain = CARRIED / carried.factor
-        W[2 * H + units, carried.places] = gain
-        b[2 * H + units] = -gain * carried.offset
-        return Carried(units, CARRIED / (1 + np.exp(-OPEN)) ** 2)
+    candidate, keeping = 2, 1
+    passing = (OPEN, -OPEN, 0, OPEN)
+    shrinking = (1 + float(np.exp(-OPEN))) ** 2
 
     def layer(self, weights: Arrays) -> LSTM:
         return LSTM(weights["W"], weights["R"], weights["b"])
@@ -119,9 +83,7 @@ class TrainableLSTM(Trainable):
         W, R, b = weights["W"], weights["R"], weights["b"]
         T, _, B = x.shape
         H = self.units
-        # sigmoid(z) = tanh(z/2)/2 + 1/2: with the rows of i, f and o halved, one tanh serves all four gates.
-        half = np.ones((4 * H, 1), W.dtype)
-        half[: 2 * H] = half[3 * H :] = 0.5
+        half = self.halves(W.dtype)
         x1 = over_ones(x, W.dtype, memory)
         gates = memory.take("gates", (T, 4 * H, B), W.dtype)
         np.matmul(np.column_stack([W, b]) * half, x1, out=gates)

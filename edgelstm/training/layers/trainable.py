@@ -27,12 +27,6 @@ State = Mapping[str, Floats]
 Width = Annotated[int, Bounds(1, 4096)]
 """Of anything that a recipe gives a layer a number of."""
 
-OPEN = 4.0
-"""Bias of a gate that is open at first: 0.98."""
-CARRIED = 0.2
-"""What a deviation becomes inside a recurrent layer that only carries it: nearly linear up to three of them, and 25
-steps of an int8 state."""
-
 
 @dataclass(frozen=True, eq=False)
 class Carried:
@@ -110,28 +104,3 @@ def glorot(rng: np.random.Generator, fan_out: int, fan_in: int, shape: tuple[int
     """Glorot and Bengio 2010: keeps the variance of activations and of gradients. By default (fan_out, fan_in)."""
     limit = np.sqrt(6 / (fan_out + fan_in))
     return rng.uniform(-limit, limit, shape or (fan_out, fan_in))
-
-
-def orthogonal(rng: np.random.Generator, size: int) -> Floats:
-    """Saxe et al. 2014: a random rotation (size, size) keeps the length of what comes back."""
-    q, r = np.linalg.qr(rng.standard_normal((size, size)))
-    return np.asarray(q * np.sign(np.diag(r)))
-
-
-def states_behind(
-    name: str, before: State | None, shape: tuple[int, int, int], dtype: DTypeLike, memory: Memory
-) -> Floats:
-    """Memory for the state `name` behind each run, and in front of them that of `before`: (T + 1, H, B), of which the
-    first is set. shape: (T, H, B)."""
-    T, H, B = shape
-    states = memory.take(name, (T + 1, H, B), dtype)
-    states[0] = 0 if before is None else before[name]
-    return states
-
-
-def over_ones(x: Floats, dtype: DTypeLike, memory: Memory) -> Floats:
-    """x (T, I, B) above a row of ones (T, I + 1, B): it brings the bias in with W."""
-    T, I, B = x.shape  # noqa: E741
-    joined = memory.take("x1", (T, I + 1, B), dtype)
-    joined[:, :I], joined[:, I] = x, 1
-    return joined

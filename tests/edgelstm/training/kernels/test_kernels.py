@@ -9,26 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgelstm.layers import Shape
 from edgelstm.training.kernels import description, threads
 from edgelstm.training.kernels.compiled import CRITERIA
 from edgelstm.training.kernels.library import library
-from edgelstm.training.kernels.sizes import KINDS
 from edgelstm.training.layers import (
     Floats,
     Trainable,
     TrainableContext,
     TrainableConv,
     TrainableDense,
-    TrainableGRU,
     TrainableLSTM,
 )
 from edgelstm.training.losses import Objective
 from edgelstm.training.network import Memories, Network, Parameters, begin
 from edgelstm.training.optimizer import SGD, Adam, Average, Optimizer, clip_by_global_norm
-
-SCORES = TrainableDense(4, "linear")
-WIDTHS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 33, 70])
+from trainable_networks import SCORES, begun, layer_lists
 
 
 @pytest.fixture(autouse=True)
@@ -36,41 +31,6 @@ def _library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGELSTM_TRAINING", raising=False)
     if library() is None:
         pytest.skip("this installation has no C library for training")
-
-
-@st.composite
-def layer_lists(draw: st.DrawFn) -> tuple[Trainable, ...]:
-    """One to four layers of any kind that C has, each of which takes what the one before gives, and scores."""
-    layers: list[Trainable] = []
-    shape = Shape(1, 3)
-    for kind in draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4)):
-        if kind == "context":
-            rows = draw(st.integers(1, 5))
-            layers.append(TrainableContext(rows, draw(st.integers(1, rows))))
-            shape = Shape(rows, shape.size)
-        elif kind == "conv":
-            dilation = draw(st.integers(1, 2))
-            taps = draw(st.integers(1, (shape.rows - 1) // dilation + 1))
-            stride, activation = draw(st.integers(1, 2)), draw(st.sampled_from(["linear", "relu"]))
-            layers.append(TrainableConv(draw(WIDTHS), taps, stride, dilation, activation))
-            rows = (shape.rows - (taps - 1) * dilation - 1) // stride + 1
-            shape = Shape(rows, layers[-1].filters)
-        else:
-            made = {
-                "lstm": lambda: TrainableLSTM(draw(WIDTHS)),
-                "gru": lambda: TrainableGRU(draw(WIDTHS), draw(st.sampled_from(["after", "before"]))),
-                "dense": lambda: TrainableDense(draw(WIDTHS), draw(st.sampled_from(["linear", "relu"]))),
-            }
-            layers.append(made[kind]())
-            shape = Shape(1, layers[-1].units)
-    return (*layers, SCORES)
-
-
-def begun(layers: tuple[Trainable, ...], rng: np.random.Generator, features: int = 3) -> tuple[Network, Parameters]:
-    network, parameters = begin(layers, features, rng)
-    for value in parameters.values():
-        value += (0.2 * rng.standard_normal(value.shape)).astype(np.float32)
-    return network, parameters
 
 
 def in_c(network: Network) -> Memories:
