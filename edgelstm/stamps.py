@@ -29,6 +29,7 @@ _WRITTEN = re.compile(  # as many write them; not month/day/year, which nothing 
     r"(?:(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})|(?P<first>\d{1,2})\.(?P<middle>\d{1,2})\.(?P<last>\d{4}))"
     r"(?:[ T]+(?P<hour>\d{1,2})(?P<rest>:.*))?"
 )
+_MONTH = re.compile(r"\d{4}[-/]\d{2}", re.ASCII)
 _END = re.compile(rf".*{_UNIT}|(?P<whole>{'|'.join(_LONG)})")
 
 
@@ -61,9 +62,12 @@ def may_be_dates(unit: float | None) -> bool:
 
 def date_seconds(cell: str) -> float | None:
     """Seconds since 1970 of an ISO 8601 text such as 2024-05-01 13:00, or of 2024/5/1 13:00 or 1.5.2024 13:00, in UTC
-    where it names no zone; None for any other. 5/1/2024 is none: it could be of January or of May."""
+    where it names no zone; of the first day of a month, 2024-05. None for any other: 5/1/2024 could be of January or
+    of May."""
     text = cell.strip()
-    if match := _WRITTEN.fullmatch(text):
+    if _MONTH.fullmatch(text):
+        text = f"{text[:4]}-{text[5:]}-01"
+    elif match := _WRITTEN.fullmatch(text):
         year, month, day = (
             match["year"] or match["last"],
             match["month"] or match["middle"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edgelstm.data.csv_table import Table, read_header, read_table
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.packed import stem_of, suffix_of
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
 from edgelstm.data.store import Growing, chunks, joined
 from edgelstm.data.times import (
@@ -29,6 +31,9 @@ from edgelstm.plain import counted, printable
 from edgelstm.stamps import may_be_dates, unit_of_time
 
 _SHOWN = 5  # gaps of one file
+_DRESSED = re.compile(  # 12,345.6; 12'345; 1.234.567,8; 12 %; $3.50
+    r"[$€£¥]?\s?[+-]?(?:\d{1,3}([,.'’ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\s?[%‰$€£¥]?"
+)
 
 Rows = slice | NDArray[np.int64]  # of a table
 
@@ -41,7 +46,7 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
     A recording's label: its label column; else the folder it lies in, where there are several; else what stands
     before the first dot of its name, where several share one. BadFilesError lists all files that cannot be used.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if suffix_of(path) in SUFFIXES and path.is_file())
     if not paths:
         raise ValueError(f"{folder}: no {' or '.join(SUFFIXES)} files, expected one for each recording")
     problems: list[Problem] = []
@@ -70,7 +75,7 @@ def read_csv_file(path: Path, options: ReadOptions) -> Recordings:
     """One long CSV file: a recording for each value of its series column, or a single one."""
     frames = FrameStore()
     parts = _read_file(path, path.name, options, None, frames)
-    return _together([part.recording for part in parts], parts, frames, path.stem)
+    return _together([part.recording for part in parts], parts, frames, stem_of(path))
 
 
 class _Part:
@@ -109,9 +114,10 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
         _part(name, table, roles, names, rows, series, options, frames)
         for series, rows in _series(table, roles.series, Path(name).name)
     ]
-    if like is None and not roles.time and table.clock is not None:
+    if like is None:
         first = parts[0].recording
-        parts[0].recording = replace(first, notes=(*first.notes, _unread(table.clock)))
+        clock = [_unread(table.clock)] if not roles.time and table.clock is not None else []
+        parts[0].recording = replace(first, notes=(*first.notes, *clock, *_nearly_numbers(table.words)))
     return parts
 
 
@@ -123,6 +129,16 @@ def _no_numbers(table: Table) -> str:
     shown = f": {', '.join(found[:3])}" if found else ""
     apart = "; cells are told apart by commas, semicolons or tabs" if len(table.header) == 1 else ""
     return f"no column of numbers, expected at least one{shown}{apart}"
+
+
+def _nearly_numbers(words: Mapping[str, str]) -> list[str]:
+    """On columns of text, each with its first cell, that people take for numbers."""
+    return [
+        f"{printable(column, 40)} begins with {printable(cell, 40)!r}, which is no plain number, so it is left out: "
+        "write numbers without signs between thousands, %, or a currency"
+        for column, cell in words.items()
+        if _DRESSED.fullmatch(cell)
+    ]
 
 
 def _unread(clock: str) -> str:
@@ -280,7 +296,8 @@ def _add_frames(
         problems += [
             (place, f"{_lacking(frames)} before this one by its time ({remedy})") for place, frames in holes[:_SHOWN]
         ]
-        found_at = [Problem(file, int(table.lines[rows][row]), reason) for row, reason in problems]
+        lines = ((int(table.lines[rows][row]), reason) for row, reason in problems)
+        found_at = [Problem(file, line, reason) for line, reason in sorted(lines)]
         if lost > len(empty):
             found_at.append(Problem(file, None, f"and {counted(lost - len(empty), 'more value')} missing"))
         if len(holes) > _SHOWN:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
-from typing import IO
 
+from edgelstm.data.packed import Stream
 from edgelstm.data.recordings import BadFilesError, Problem
 
 LINE_LIMIT = 1 << 20  # bytes
 _BLOCK = 1 << 18
 
 
-def blocks(stream: IO[bytes], name: str, limit: int = LINE_LIMIT) -> Iterator[tuple[int, list[str]]]:
+def blocks(stream: Stream, name: str, limit: int = LINE_LIMIT) -> Iterator[tuple[int, list[str]]]:
     """(number of the first, lines without their ends) of as many whole lines as some `_BLOCK` bytes hold.
 
     BadFilesError, by `name` and line, for one that is longer than `limit` bytes or no UTF-8.
@@ -37,8 +36,6 @@ def _decoded(data: bytes, number: int, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        if number == 1 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise BadFilesError([Problem(name, None, "UTF-16, expected UTF-8 (save the file as UTF-8)")]) from None
         line = number + data.count(b"\n", 0, error.start)
         reason = f"byte 0x{data[error.start]:02x} is not UTF-8, expected text (save the file as UTF-8)"
         raise BadFilesError([Problem(name, line, reason)]) from None

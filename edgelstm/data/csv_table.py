@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.csv_lines import blocks
+from edgelstm.data.packed import open_text
 from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing
@@ -55,13 +56,13 @@ def read_table(path: Path, name: str, text: Sequence[str] = (), time: str = "") 
 
     A column is text where its first cell that is not missing is no number. BadFilesError names each bad row.
     """
-    with path.open("rb") as stream:
+    with open_text(path, name) as stream:
         return _Reader(name, blocks(stream, name)).table(set(text) - {""}, time)
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
     """The names of the columns; none without a header. BadFilesError where the file is no table."""
-    with path.open("rb") as stream:
+    with open_text(path, name) as stream:
         reader = _Reader(name, blocks(stream, name))
         return reader.header if reader.named else ()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
 from edgelstm.data.csv_table import read_header, read_table
+from edgelstm.data.packed import suffix_of
 from edgelstm.data.recordings import BadFilesError
 from edgelstm.data.wav_files import FILE_COLUMNS, SUFFIX, is_wav_list
 
@@ -19,8 +20,8 @@ def files_of(path: Path) -> Iterator[Path]:
     label tracks. What cannot be read is left to whoever reads it."""
     yield path
     if path.is_dir():
-        yield from (one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES)
-    elif path.suffix.lower() in CSV_SUFFIXES and path.is_file():  # a pipe can be read but once
+        yield from (one for one in path.rglob("*") if suffix_of(one) in _SUFFIXES)
+    elif suffix_of(path) in CSV_SUFFIXES and path.is_file():  # a pipe can be read but once
         with contextlib.suppress(BadFilesError, ValueError, OSError):
             yield from _listed(path)
 

@@ -12,6 +12,7 @@ from edgelstm.data.csv_table import read_header
 from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.numbers import places_of
 from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.packed import suffix_of
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import select_columns
 from edgelstm.data.ts import read_ts, read_ts_pair
@@ -28,16 +29,26 @@ class DataFormat:
     read: Callable[[Path, ReadOptions], Recordings]
 
 
-def _holds(*suffixes: str) -> Callable[[Path], bool]:
-    return lambda path: path.is_dir() and any(p.suffix.lower() in suffixes and p.is_file() for p in path.rglob("*"))
+Suffix = Callable[[Path], str]
 
 
-def _ends(*suffixes: str) -> Callable[[Path], bool]:
-    return lambda path: path.is_file() and path.suffix.lower() in suffixes
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _holds(*suffixes: str, suffix: Suffix = _suffix) -> Callable[[Path], bool]:
+    return lambda path: path.is_dir() and any(suffix(p) in suffixes and p.is_file() for p in path.rglob("*"))
+
+
+def _ends(*suffixes: str, suffix: Suffix = _suffix) -> Callable[[Path], bool]:
+    return lambda path: path.is_file() and suffix(path) in suffixes
+
+
+_holds_tables, _is_table = _holds(*CSV_SUFFIXES, suffix=suffix_of), _ends(*CSV_SUFFIXES, suffix=suffix_of)
 
 
 def _is_wav_list(path: Path) -> bool:
-    return _ends(*CSV_SUFFIXES)(path) and is_wav_list(read_header(path, path.name))
+    return _is_table(path) and is_wav_list(read_header(path, path.name))
 
 
 def _pair(folder: Path) -> tuple[Path, Path] | None:
@@ -57,12 +68,12 @@ def _read_pair(folder: Path, options: ReadOptions) -> Recordings:
 
 FORMATS = (
     DataFormat("npz", "an .npz file (docs/recipes.md)", _ends(".npz"), read_npz_file),
-    DataFormat("ts", "an sktime .ts file", _ends(".ts"), read_ts),
+    DataFormat("ts", "an sktime .ts file", _ends(".ts", suffix=suffix_of), read_ts),
     DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
     DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
     DataFormat("wav-list", "a .csv file that lists .wav files", _is_wav_list, read_wav_list),
-    DataFormat("csv-folder", "a folder of .csv files, one recording each", _holds(*CSV_SUFFIXES), read_csv_folder),
-    DataFormat("csv", "one long .csv file", _ends(*CSV_SUFFIXES), read_csv_file),
+    DataFormat("csv-folder", "a folder of .csv files, one recording each", _holds_tables, read_csv_folder),
+    DataFormat("csv", "one long .csv file", _is_table, read_csv_file),
 )
 """Asked in this order; the first that takes a path reads it."""
 

@@ -18,6 +18,7 @@ from edgelstm.data.columns import Roles, find_roles
 from edgelstm.data.csv_table import Table, read_header, read_table
 from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.packed import stem_of, suffix_of
 from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
 from edgelstm.files import read_bounded
 from edgelstm.plain import counted, printable
@@ -48,7 +49,7 @@ def read_texts(path: Path, options: ReadOptions, column: str, is_cells: bool, mo
     are the symbols. FileNotFoundError or OSError without it; BadFilesError for all files that cannot be used;
     ValueError for what else does not fit.
     """
-    if path.suffix.lower() in TABLES:
+    if suffix_of(path) in TABLES:
         texts = list(_of_table(path, options, column, is_cells))
     else:
         texts = _of_files(path, options)
@@ -60,7 +61,7 @@ def read_texts(path: Path, options: ReadOptions, column: str, is_cells: bool, mo
         )
     places = {name: place for place, name in enumerate(names)}
     recordings = tuple(Recording(text.name, _encoded(text, places), text.label, group=text.group) for text in texts)
-    return Recordings(recordings, tuple(names), name=path.stem)
+    return Recordings(recordings, tuple(names), name=stem_of(path))
 
 
 def holds_texts(path: Path) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.csv_lines import blocks
 from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.packed import open_text, stem_of
 from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
 from edgelstm.data.times import fill_values
@@ -34,7 +35,7 @@ class _Header:
 
 def read_ts(path: Path, options: ReadOptions) -> Recordings:
     """One `.ts` file. BadFilesError names each bad line."""
-    return _together([(path, None)], path.stem, options)
+    return _together([(path, None)], stem_of(path), options)
 
 
 def read_ts_pair(train: Path, test: Path, options: ReadOptions) -> Recordings:
@@ -52,7 +53,7 @@ def parse_ts(text: str, where: str) -> Recordings:
 def _together(files: Sequence[tuple[Path, bool | None]], name: str, options: ReadOptions) -> Recordings:
     reader = _Reader(options)
     for path, test in files:
-        with path.open("rb") as stream:
+        with open_text(path, path.name) as stream:
             lines = (
                 (n, line) for first, some in blocks(stream, path.name, MAX_LINE) for n, line in enumerate(some, first)
             )

@@ -11,6 +11,7 @@ from edgelstm.data.columns import find_roles
 from edgelstm.data.csv_table import read_table
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.packed import stem_of
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
 from edgelstm.data.store import scratch_folder
 from edgelstm.files import read_bounded
@@ -88,7 +89,7 @@ def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
         )
         for row, recording in enumerate(sounds.recordings)
     ]
-    return _together(recordings, sounds, path.stem)
+    return _together(recordings, sounds, stem_of(path))
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def _read_all(files: Iterable[tuple[Path, str]]) -> _Sounds:
             first = first or (name, found)
             if (found.rate, found.channels) != (first[1].rate, first[1].channels):
                 raise ValueError(
-                    f"{counted(found.channels, 'channel')} at {found.rate} Hz, expected {first[1].channels} at "
-                    f"{first[1].rate} as in {first[0]}"
+                    f"{counted(found.channels, 'channel')} at {found.rate} Hz, expected "
+                    f"{counted(first[1].channels, 'channel')} at {first[1].rate} Hz as in {first[0]}"
                 )
             length = frames.add(samples)
             track = path.with_suffix(".txt")

@@ -108,6 +108,7 @@ def test_dates_are_known_as_they_are_written_elsewhere(when: datetime) -> None:
     assert date_seconds(f"{when:%Y/%m/%d %H:%M:%S}") == seconds
     assert date_seconds(f"{when.day}.{when.month}.{when.year} {when.hour}:{when:%M:%S}") == seconds
     assert date_seconds(f"{when:%d.%m.%Y}") == seconds - seconds % 86400
+    assert date_seconds(f"{when:%Y-%m}") == when.replace(day=1, hour=0, minute=0, second=0, tzinfo=UTC).timestamp()
     assert calendar_seconds(float(f"{when:%Y%m%d%H%M%S}")) == seconds
     assert calendar_seconds(float(f"{when:%Y%m%d}")) == seconds - seconds % 86400
 

@@ -111,8 +111,8 @@ def test_what_lacks_is_counted_beyond_what_is_listed(tmp_path: Path) -> None:
 
 def test_a_folder_of_packed_files_is_called_that(tmp_path: Path) -> None:
     (tmp_path / "walk").mkdir()
-    (tmp_path / "walk" / "one.csv.gz").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"a folder with walk/one.csv.gz, gzip-compressed, .*decompress"):
+    (tmp_path / "walk" / "one.npz.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a folder with walk/one.npz.gz, gzip-compressed, .*decompress"):
         read_recordings(tmp_path)
 
 
@@ -247,7 +247,6 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_row(tmp_path: Path) -> No
     ("content", "reason"),
     [
         (b"x,y\r1,2\r3,4\r", "carriage returns alone end its lines"),
-        ("x,y\n1,2\n".encode("utf-16"), "UTF-16, expected UTF-8"),
         (
             b"a|b\n1|2\n3|4\n",
             "no column of numbers, expected at least one: 'a|b' begins with '1|2'; cells are told apart",
@@ -264,7 +263,7 @@ def test_what_is_no_table_of_numbers_says_why(tmp_path: Path, content: bytes, re
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("x.csv.gz", "gzip-compressed, .*decompress it first"),
+        ("x.npz.gz", "gzip-compressed, .*decompress it first"),
         ("x.zip", "unpack it first"),
         ("x.xlsx", "saved as .csv"),
     ],
@@ -273,3 +272,26 @@ def test_other_files_name_the_way(tmp_path: Path, name: str, remedy: str) -> Non
     (tmp_path / name).write_bytes(b"PK")
     with pytest.raises(ValueError, match=remedy):
         read_recordings(tmp_path / name)
+
+
+@pytest.mark.parametrize("cell", ["12,345", "1.234,5", "1'234", "1\u202f234.5", "12 %", "-3.5%", "$12", "12,5 €"])
+def test_what_people_take_for_numbers_is_remarked_on(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "x.csv").write_text(f'a,load,b\n1,"{cell}",2\n3,"{cell}",4\n')
+    found = read_recordings(tmp_path / "x.csv")
+    assert found.left_out == ("load",)
+    (note,) = found.recordings[0].notes
+    assert note.startswith("load begins with")
+    assert "left out" in note
+
+
+@pytest.mark.parametrize("cell", ["12:30", "1.5.2024", "192.168.0.1", "a1", "1-2", "100 Hz"])
+def test_other_text_is_left_out_without_a_word_of_numbers(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "x.csv").write_text(f"a;what;b\n1;{cell};2\n3;{cell};4\n")
+    assert not any("number" in note for note in read_recordings(tmp_path / "x.csv").recordings[0].notes)
+
+
+def test_what_lacks_is_listed_in_order_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,a\n0,1\n1,1\n5,1\n6,\n7,1\n8,1\n12,1\n13,1\n14,1\n")
+    with pytest.raises(BadFilesError) as raised:
+        read_recordings(tmp_path / "x.csv")
+    assert [problem.row for problem in raised.value.problems] == [4, 5, 8]
