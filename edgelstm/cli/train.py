@@ -18,6 +18,7 @@ from edgelstm.cli.show.text import paragraph
 from edgelstm.plain import counted
 
 if TYPE_CHECKING:
+    from edgelstm.data import Dataset
     from edgelstm.judging import Evaluation
     from edgelstm.model import Model
     from edgelstm.report import Asked
@@ -166,6 +167,7 @@ def command(
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
     click.echo(f"  {'trained by':<13} {computes}")
+    click.echo(f"  {'tested on':<13} {_tested(dataset, train_set, test_set)}")
     for result in results:
         _tell(result.precision, result, "")
     if streamed is not None:
@@ -252,6 +254,14 @@ def _print_keys(context: click.Context) -> None:
             lines.append((f"{key.name}{default}" if len(default) < 20 else key.name, key.meaning))
         click.echo(named(lines, "  ", 24))
     context.exit()
+
+
+def _tested(dataset: Dataset, train_set: Dataset, test_set: Dataset) -> str:
+    """What of the data was never seen in training."""
+    frames = f"{test_set.frames:,} of {counted(dataset.frames, 'frame')}"
+    if len(train_set) + len(test_set) != len(dataset):  # parts of recordings
+        return frames
+    return f"{len(test_set):,} of {counted(len(dataset), 'recording')}, {frames}"
 
 
 def _tell(name: str, result: Evaluation, of: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.data.npz import map_npz
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, one_text, texts
 from edgelstm.data.npz_truth import read_truth
+from edgelstm.data.numbers import MEASURED
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import in_rows, is_finite
@@ -78,6 +79,7 @@ def _recordings(arrays: Arrays, default_name: str) -> Recordings:
         one_text(arrays, "source", ""),
         target_names=truth.target_names,
         labels=truth.labels,
+        are_measured=truth.target_names == (MEASURED,),
     )
 
 

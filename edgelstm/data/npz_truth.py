@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, texts
+from edgelstm.data.numbers import MEASURED
 from edgelstm.data.store import chunked, in_rows, joined
 from edgelstm.plain import counted
 
@@ -112,7 +113,7 @@ def _numbers(y: NDArray[Any], layout: _Layout, labels: tuple[str, ...], names: t
             row += int(np.isinf(part).any(axis=1).argmax())
             raise ValueError(f"y: row {row} holds infinity as float32, expected finite numbers, or NaN for none")
         row += len(part)
-    usual = ("value",) if columns == 1 else tuple(str(n) for n in range(columns))
+    usual = (MEASURED,) if columns == 1 else tuple(str(n) for n in range(columns))
     return Truth((), names or labels or usual, layout.each_frame, values=values)
 
 

@@ -12,8 +12,10 @@ from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of, whole_numbers
 from edgelstm.data.npz import write_npz
 from edgelstm.data.npz_texts import Arrays
+from edgelstm.data.numbers import numbers
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import joined
+from edgelstm.delimited import number
 
 
 def save_recordings(recordings: Recordings, path: Path | str) -> None:
@@ -48,6 +50,8 @@ def _truth(recordings: Recordings) -> Arrays:
     labels = labels_of(recordings)
     if not labels:
         return {}
+    if recordings.are_measured and None not in map(number, [r.label or "" for r in recordings.recordings]):
+        return {"y": np.concatenate(numbers(recordings, (), False).targets)[:, 0]}
     each_frame = any(r.frame_labels is not None for r in recordings.recordings)
     y = joined((_classes(r, labels, each_frame) for r in recordings.recordings), (), np.int32)
     return {"y": y, "labels": np.array(labels, np.str_)}

@@ -14,6 +14,9 @@ from edgelstm.plain import printable
 
 Float32 = NDArray[np.float32]
 
+MEASURED = "value"
+"""The name of numbers that have none."""
+
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
@@ -39,7 +42,7 @@ def numbers(recordings: Recordings, columns: Sequence[str], each_frame: bool) ->
         rows = tuple(_rows(r, t, each_frame) for r, t in zip(recordings.recordings, found, strict=True))
         return Numbers(recordings, names, (), rows)
     labels = tuple(_label(r, each_frame) for r in recordings.recordings)
-    return Numbers(recordings, ("value",), (), labels)
+    return Numbers(recordings, (MEASURED,), (), labels)
 
 
 def change_within(recordings: Recordings, columns: Sequence[str]) -> bool:

@@ -176,9 +176,13 @@ def _warnings(
         only = next(iter(labels))
         found.append(f"one class only ({only}): nothing to tell apart, unless as normal from what is not (anomaly)")
     found += [f"labels {words}" for words in alike([*labels, *frame_labels])]
-    if are_numbers(list(labels), len(recordings.recordings)):
+    if not recordings.are_measured and are_numbers(list(labels), len(recordings.recordings)):
         found.append(NUMBERS.format(len(labels)))
-    elif len(labels) > 1 and (few := [label for label, count in labels.items() if count < 5]):
+    elif (
+        not recordings.are_measured
+        and len(labels) > 1
+        and (few := [label for label, count in labels.items() if count < 5])
+    ):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
     found += _twins(recordings)
     for column in columns:

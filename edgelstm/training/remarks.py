@@ -16,6 +16,7 @@ from edgelstm.training.aims import class_counts
 from edgelstm.training.config import Config, Loss
 from edgelstm.training.normalizing import still
 
+_FEW = 5  # recordings
 _IMBALANCE = 20
 """A class with so many times fewer recordings than the largest is hardly learned, and hardly seen in an accuracy."""
 
@@ -49,6 +50,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
             "do not count in the accuracy"
         )
+    found += _of_few(config, test)
     if not config.task.counts_classes:
         return found
     trained, tested = class_counts(training), class_counts(test)
@@ -58,6 +60,19 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     if untested:
         found.append(f"no recording to test on: {listed(untested)}; the accuracy says nothing of them")
     return [*found, *_of_classes(training, trained, "frames" if config.task.each_frame else "recordings")]
+
+
+def _of_few(config: Config, test: Dataset) -> list[str]:
+    """On a test of so few answers that chance decides it."""
+    window = config.data.window
+    judged = int((test.lengths >= window).sum())
+    if config.task.each_frame or judged >= _FEW:
+        return []
+    what = "windows of " if window else ""
+    return [
+        f"tested on {what}{counted(judged, 'recording')} alone, so figures are mostly chance: a larger data.test, or "
+        "edgelstm crossvalidate, says more"
+    ]
 
 
 def _of_pooling(loss: Loss, pooling: Pooling) -> list[str]:

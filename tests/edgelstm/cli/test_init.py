@@ -63,6 +63,9 @@ def test_what_a_header_says_of_labels_is_believed(tmp_path: Path, command: Comma
     assert f'kind = "{kind}"' in (tmp_path / "recipe.toml").read_text()
     assert done.code == 0, done.err
     assert ("as the data say that labels are measured" in done.out) == (kind == "regress")
+    assert command("data", "convert", tmp_path / "x.ts", "-o", tmp_path / "x.npz").code == 0
+    again = command("init", tmp_path / "x.npz", "-o", tmp_path / "again.toml")
+    assert again.out.replace("again.toml", "recipe.toml") == done.out
 
 
 def test_one_class_by_the_names_of_files_is_called_so(tmp_path: Path, command: Command) -> None:

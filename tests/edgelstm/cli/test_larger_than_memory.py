@@ -198,7 +198,7 @@ for sequence in range(COUNT):
     for start in range(0, LONG, 20_000):
         kept.add(np.arange(start, start + 20_000) + 1, told[start : start + 20_000])
     kept.end()
-x = tuple(np.broadcast_to(np.float32(0), (LONG, 1)) for _ in range(COUNT))
+x = (np.zeros((LONG, 1), np.float32),) * COUNT
 truth = [is_odd.astype(np.int8)] * COUNT
 data = Dataset(x, np.zeros(COUNT, int), ("0 +1",), np.arange(COUNT), (), targets=Own(x, (0,), truth, 1))
 task = Anomaly(over=1, settle=0, slack=2, margin=1, quantile=0.25)
