@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from edgelstm.export.parity.checks import Check, Ledger
 from edgelstm.forward import FloatStream, activate
 from edgelstm.importers.imported import Imported, Quantized
-from edgelstm.importers.origin import Answers, ask
+from edgelstm.importers.origin import Answers, Opening, ask
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 from edgelstm.plain import file_name
@@ -24,9 +25,10 @@ from edgelstm.runtime.frame import Float32
 VERSION = 1
 LIMIT = 1e-5
 """Of the largest difference: of probabilities, and of scores in shares of the largest of them, where above 1."""
-OTHERS, MOST, LOST = 8, 5e-4, 1.25e-4
-"""Where the model's own float32 is off float64, another engine is in another order of sums: by up to so many times as
-much, which is the limit then, up to the most. Where its own is lost, nothing can be told."""
+TIMES, MOST = 4, 5e-4
+"""The file's engine rounds as well. So many times what its answers move by where every value of the frames moves by
+its last bit is the limit where that is more, up to the most: they are off by about as much in any order of sums.
+Where it is more than the most, nothing can be told."""
 SHARES = {"weights": 0.05, "values": 0.25}
 """Where the file computes with integers: of the RMS of the difference, in shares of the answers' own spread. Up to
 0.008 was seen with int8 weights, 0.19 where gates and cell are int8 too; gates that are exchanged give about 1."""
@@ -35,6 +37,8 @@ CALLS_AGAIN = 50
 FRAMES = 3000
 """Of each recording that are compared, and of what is made up."""
 Data = Literal["given", "made up"]
+Compared = Sequence[tuple[Float32, Float32]]
+"""Recordings (frames, features), and what the file answered to each."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class ImportProof:
     frames: int
     checks: tuple[Check, ...]
     own_error: float  # by how much the model's own float32 differs from float64 on these signals
+    moved: float = (
+        0.0  # by how much the engine's answers move with the last bits of frames; 0 where nobody had to ask
+    )
     quantized: Quantized = ""  # what of the file is integers
 
     @property
@@ -74,7 +81,12 @@ class ImportProof:
     def lines(self) -> list[str]:
         """For people."""
         sound = "the recordings given" if self.data == "given" else "made-up signals (--data FILE gives real ones)"
-        first = [f"· {self.frames:,} frames of {sound}, in {self.engine}"]
+        first = [
+            f"· {self.frames:,} frames of {sound}, in {self.engine}, against the model in float64, which its own "
+            f"float32 is {self.own_error:.2g} off"
+        ]
+        if self.moved:
+            first.append(f"· the engine's own answers move by {self.moved:.2g} where frames move by their last bits")
         if self.quantized:
             first.append(
                 f"· the file computes with int8 {'weights' if self.quantized == 'weights' else 'values'}, the model "
@@ -86,8 +98,7 @@ class ImportProof:
             )
         elif not self.decided:
             first.append(
-                f"· on these signals the model's own float32 is {self.own_error:.2g} off float64, so that nothing "
-                "can be told: give real ones with --data"
+                "· on these signals rounding alone does so much that nothing can be told: give real ones with --data"
             )
         return [*first, *(check.line() for check in self.checks)]
 
@@ -103,18 +114,24 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
     model = imported.model
     data: Data = "given" if recordings else "made up"
     whole = [np.ascontiguousarray(x[:FRAMES], np.float32) for x in recordings or made_up(model)]
-    is_anew = model.answer.hop > model.stride
-    theirs = ask(imported.origin, whole, is_anew, CALLS_AGAIN)
+    theirs = ask(imported.origin, whole, model.anew > 0, CALLS_AGAIN)
     whole = [x[: len(x) // theirs.frames * theirs.frames] for x in whole]
     compared = [(x, y) for x, y in zip(whole, theirs.each) if len(x)]
     if not compared:
         raise ValueError(f"recordings of fewer than {theirs.frames} frames, which the file takes in a call")
-    ledger = Ledger()
-    source = dict(model.provenance.get("imported", {}))
-    judge = _Judge(ledger, model, imported.quantized, data == "given")
-    own_error = (_windows if is_anew else _streams)(judge, theirs, compared)
+    wanted, single = (_said(model, compared, theirs.frames, dtype) for dtype in (np.float64, np.float32))
+    own_error = max(_apart(one, other) for one, other in zip(wanted, single))
+    judge = _Judge(Ledger(), model, imported.quantized, data == "given", own_error)
+    if any(_apart(one, found) > LIMIT * judge.unit(found) for one, (_, found) in zip(wanted, compared)):
+        judge = replace(judge, moved=_moved(imported.origin, model, theirs, [x for x, _ in compared]))
+    for one, (_, found) in zip(wanted, compared):
+        judge.compare("answers of windows" if model.anew else "answers, states carried", one, found)
+    if not model.anew:
+        first = [(compared[0][0][: theirs.frames * CALLS_AGAIN], theirs.again)]
+        judge.compare("answers, after a reset", _said(model, first, theirs.frames, np.float64)[0], theirs.again)
     frames = sum(len(x) for x, _ in compared)
-    return ImportProof(source, theirs.engine, data, frames, ledger.checks(), own_error, imported.quantized)
+    source, checks = dict(model.provenance.get("imported", {})), judge.ledger.checks()
+    return ImportProof(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized)
 
 
 def made_up(model: Model) -> list[Float32]:
@@ -132,12 +149,41 @@ def made_up(model: Model) -> list[Float32]:
     return found
 
 
-def _limit(answers: Floats, activation: str, own_error: float) -> float | None:
-    """None where the model's own float32 is so far off that nothing can be told."""
-    unit = 1.0 if activation != "linear" else max(1.0, float(np.abs(answers).max(initial=0.0)))
-    if own_error > LOST * unit:
-        return None
-    return unit * min(MOST, max(LIMIT, OTHERS * own_error / unit))
+def _said(model: Model, compared: Compared, call: int, dtype: DTypeLike) -> list[Floats]:
+    """What one stream of `model` answers to recordings, as often as the file does in a call of so many frames."""
+    stream = FloatStream(model, dtype)
+    found = []
+    for x, theirs in compared:
+        scores = stream.push(x)
+        calls = len(x) // call
+        if model.answer.pooling == "mean":
+            scores = scores.reshape(calls, -1, model.outputs).mean(axis=1)
+        rows, rest = divmod(len(scores), calls)
+        if rest or not rows:
+            raise ValueError(f"calls of {call} frames, in which the model does not answer, expected such as it does")
+        each = min(max(len(theirs) // calls, 1), rows)  # the newest of a call, where the file tells no others
+        scores = scores.reshape(calls, rows, model.outputs)[:, rows - each :].reshape(-1, model.outputs)
+        found.append(activate(scores, model.activation))
+    return found
+
+
+def _apart(one: Floats, other: Floats) -> float:
+    """The largest difference; of other shapes, or where one is not finite, more than any."""
+    if one.shape != other.shape:
+        return np.inf
+    with np.errstate(invalid="ignore"):
+        return float(np.nan_to_num(np.abs(one - other), nan=np.inf).max(initial=0.0))
+
+
+def _moved(opening: Opening, model: Model, theirs: Answers, recordings: Sequence[Float32]) -> float:
+    """By how much the file's answers move where every value of the frames moves up or down by its last bit: what
+    rounding does to them, told by their own engine, whatever was read of the file."""
+    rng = np.random.default_rng(0)
+    ends = [np.where(rng.random(x.shape) < 0.5, -np.inf, np.inf).astype(np.float32) for x in recordings]
+    nudged = [np.nextafter(x, end) for x, end in zip(recordings, ends)]
+    others = ask(opening, nudged, model.anew > 0, 0)
+    pairs = [(one, other) for one, other in zip((y for y in theirs.each if len(y)), others.each)]
+    return max(_apart(*(np.nan_to_num(y, posinf=0, neginf=0) for y in pair)) for pair in pairs)
 
 
 @dataclass(frozen=True)
@@ -146,58 +192,23 @@ class _Judge:
     model: Model
     quantized: Quantized
     is_given: bool  # real recordings
+    own_error: float
+    moved: float = 0.0
 
-    def compare(self, name: str, scores: Floats, found: Float32, own_error: float = 0.0) -> None:
-        expected = np.asarray(activate(scores, self.model.activation), np.float32)
+    def unit(self, found: Floats) -> float:
+        """That differences are counted in."""
+        return 1.0 if self.model.activation != "linear" else max(1.0, float(np.abs(found).max(initial=0.0)))
+
+    def compare(self, name: str, expected: Floats, found: Float32) -> None:
+        unit = self.unit(found)
         if not self.quantized:
-            self.ledger.near(name, expected, found, _limit(found, self.model.activation, own_error))
+            most = max(LIMIT * unit, TIMES * self.moved)
+            self.ledger.near(name, expected, found, most if most <= MOST * unit else None)
             return
         spread = float(np.sqrt(np.mean((found - found.mean(axis=0)) ** 2)))
         share = float(np.sqrt(np.mean((expected - found) ** 2))) / max(spread, LIMIT)
         told = self.is_given or self.quantized == "weights"
-        if _limit(found, self.model.activation, own_error) is None:
-            told = False
+        told = told and self.own_error <= MOST / TIMES * unit
         limit = SHARES[self.quantized] if told else None
         self.ledger.near(f"{name}, in shares of their spread", np.array([share]), np.zeros(1), limit)
         self.ledger.near(name, expected, found, None)
-
-
-def _streams(judge: _Judge, theirs: Answers, compared: Sequence[tuple[Float32, Float32]]) -> float:
-    """The model's own error."""
-    model = judge.model
-    single, double = FloatStream(model), FloatStream(model, np.float64)
-    scores = [single.push(x) for x, _ in compared]
-    exact = [double.push(x) for x, _ in compared]
-    own_error = max(_apart(model, one, other) for one, other in zip(scores, exact))
-    for (_, found), y in zip(compared, scores):
-        judge.compare("answers, states carried", _as_often(y, found), found, own_error)
-    x = compared[0][0][: theirs.frames * CALLS_AGAIN]
-    judge.compare(
-        "answers, after a reset", _as_often(FloatStream(model).push(x), theirs.again), theirs.again, own_error
-    )
-    return own_error
-
-
-def _as_often(scores: Floats, found: Float32) -> Floats:
-    """Those at the ends of calls, where a file answers once in a call of several frames."""
-    every = len(scores) // max(len(found), 1)
-    return scores[every - 1 :: every] if every > 1 else scores
-
-
-def _apart(model: Model, scores: Floats, exact: Floats) -> float:
-    answers = activate(exact, model.activation)
-    return float(np.abs(activate(scores, model.activation) - answers).max(initial=0.0))
-
-
-def _windows(judge: _Judge, theirs: Answers, compared: Sequence[tuple[Float32, Float32]]) -> float:
-    """The model's own error: in windows it has no time to grow."""
-    model = judge.model
-    for x, found in compared:
-        count = len(x) // theirs.frames
-        rows = len(found) // count
-        scores = FloatStream(model).push(x)  # begins anew by itself
-        scores = scores.reshape(count, -1, model.outputs)
-        if model.answer.pooling == "mean":
-            scores = scores.mean(axis=1, keepdims=True)
-        judge.compare("answers of windows", scores[:, -rows:].reshape(-1, model.outputs), found)
-    return 0.0
