@@ -38,6 +38,7 @@ class Moment:
     boot: str  # the boot's identity; empty where the system has none
     since_boot: float  # seconds
     beside: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of what was saved beside the stream, behind its snapshot
+    events: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of what was saved of events, behind that
 
     def seconds_ago(self, now: Moment) -> float | None:
         """None where that cannot be told: the clock was behind at the one moment or at the other."""
@@ -65,7 +66,8 @@ class KeptState:
     every: seconds between saves while frames come; 0 saves at the end alone.
     most_age: seconds; an older state, and one whose age cannot be told, is not gone on from. 0: any is.
     tell: hears what was done, one line each.
-    beside: what is kept with it.
+    beside: what is kept with it. events: the same of events; where none are watched, what the file has of them is
+    passed over.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class KeptState:
         most_age: float,
         tell: Callable[[str], None],
         beside: Beside | None = None,
+        events: Beside | None = None,
     ):
-        self._stream, self._path, self._beside = stream, path, beside
+        self._stream, self._path, self._beside, self._events = stream, path, beside, events
         self._every, self._most_age, self._tell = every, most_age, tell
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
@@ -102,8 +105,8 @@ class KeptState:
             return
         content = read_bounded(self._path, _MOST_BYTES)
         try:
-            snapshot, beside, moment = _read(content)
-            self._restore(snapshot, beside)
+            snapshot, beside, events, moment = _read(content)
+            self._restore(snapshot, beside, events)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from None
         ago = (moment or Moment(found.st_mtime, "", 0.0)).seconds_ago(self._now())
@@ -120,22 +123,25 @@ class KeptState:
             self._taken_at -= ago
         self._tell(f"{self._path}: goes on from frame {self._stream.frames:,}, the state is {age}")
 
-    def _restore(self, snapshot: bytes, beside: bytes) -> None:
-        """Both or neither."""
+    def _restore(self, snapshot: bytes, beside: bytes, events: bytes) -> None:
+        """All or nothing."""
         self._stream.restore(snapshot)
         try:
             if self._beside is not None:
                 self._beside.restore(beside, self._stream.frames)
             elif beside:
                 raise ValueError(f"holds {len(beside)} bytes beside the stream's state, expected none for this model")
+            if self._events is not None and events:
+                self._events.restore(events, self._stream.frames)
         except ValueError:
             self._reset()
             raise
 
     def _reset(self) -> None:
         self._stream.reset()
-        if self._beside is not None:
-            self._beside.reset()
+        for each in (self._beside, self._events):
+            if each is not None:
+                each.reset()
 
     def took_frame(self) -> None:
         """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
@@ -163,24 +169,32 @@ class KeptState:
         now = self._now()
         ago = now.since_boot - self._taken_at
         beside = b"" if self._beside is None else self._beside.save()
-        moment = Moment(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3), len(beside))
-        write_whole(self._path, self._stream.save() + beside + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
+        events = b"" if self._events is None else self._events.save()
+        moment = Moment(
+            *(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3)), beside=len(beside), events=len(events)
+        )
+        write_whole(
+            self._path, self._stream.save() + beside + events + _MARK + json.dumps(to_json(moment)).encode() + b"\n"
+        )
         self._saved, self._saved_at = True, now.since_boot
 
     def _now(self) -> Moment:
         return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))
 
 
-def _read(content: bytes) -> tuple[bytes, bytes, Moment | None]:
-    """Snapshot, what was saved beside it, and when that was. ValueError for a line that says that wrongly."""
+def _read(content: bytes) -> tuple[bytes, bytes, bytes, Moment | None]:
+    """Snapshot, what was saved beside it, what was saved of events, and when that was. ValueError for a line that
+    says that wrongly."""
     place = content.rfind(_MARK, max(0, len(content) - _MOST_LINE))
     if place < 0:
-        return content, b"", None
+        return content, b"", b"", None
     line = content[place + len(_MARK) :]
     moment = from_json(Moment, parse_json(line, "its last line"), "its last line")
-    if moment.beside > place:
-        raise ValueError(f"its last line: beside: {moment.beside}, expected at most the {place} bytes before it")
-    return content[: place - moment.beside], content[place - moment.beside : place], moment
+    if moment.beside + moment.events > place:
+        more = moment.beside + moment.events
+        raise ValueError(f"its last line: beside and events: {more}, expected at most the {place} bytes before it")
+    first, second = place - moment.events - moment.beside, place - moment.events
+    return content[:first], content[first:second], content[second:place], moment
 
 
 def _boot() -> str:

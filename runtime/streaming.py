@@ -19,6 +19,7 @@ from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.events.asked import ANOMALY
 from edgelstm.runtime.events.events import Event, Events
+from edgelstm.runtime.events.rule import Rules
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
@@ -180,6 +181,11 @@ class Answers:
     def whole(self, frames: int) -> int:
         """Frames since the beginning, where the stream has taken so many since it began anew."""
         return self._base + frames
+
+    def change_events(self, frames: int, rules: Rules) -> None:
+        """Others count from here on, where the stream has taken so many frames since it began anew."""
+        if self._events is not None:
+            self._put_events(self._events.change(rules, self._base + frames))
 
     def begin_anew(self, frames: int, missing: int) -> None:
         """The stream is to be reset after `frames`; `missing` more never came. Both count on."""

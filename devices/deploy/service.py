@@ -19,7 +19,7 @@ from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.events.asked import rules_of
-from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.events.watching import Watching
 from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.mqtt.address import NOBODY, Address, Login, read_address
 from edgelstm.runtime.mqtt.address import read_login as login_of
@@ -27,6 +27,9 @@ from edgelstm.runtime.mqtt.connection import check_installed
 from edgelstm.runtime.sources.microphone import check_recorder
 from edgelstm.runtime.sources.source import Device, FrameFormat, Missing
 from edgelstm.runtime.sources.written import syntax_for
+
+EVENTS = "events"
+"""A deployment's file, if it is there, with lines as `--event` takes them; read anew where the unit is reloaded."""
 
 if TYPE_CHECKING:
     from edgelstm.runtime.anomaly import Detector
@@ -66,13 +69,14 @@ def serve(folder: Path) -> int:
     model, settings = open_version(folder)
     stream, thresholds, beside = new_stream(model, settings)
     login = read_login(folder, settings)
+    watching = Watching(model, settings.events, folder.parent.parent / EVENTS, _say, is_optional=True)
     code = 0
     if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
         _say(answers_at_the_end(stream))
     with contextlib.ExitStack() as stack:
-        kept = _kept(stack, folder, settings, stream, beside)
+        kept = _kept(stack, folder, settings, stream, beside, watching)
         try:
-            _stream(settings, login, stream, thresholds, beside, kept)
+            _stream(settings, login, stream, thresholds, beside, watching, kept)
         except StopSignal:
             pass
         except (ValueError, OSError) as error:
@@ -88,6 +92,7 @@ def _stream(
     stream: EngineStream,
     thresholds: tuple[float, ...],
     beside: Detector | Changes | None,
+    watching: Watching,
     kept: KeptState | None,
 ) -> None:
     """From the source to the sinks, until the source ends or a signal comes: StopSignal."""
@@ -98,12 +103,16 @@ def _stream(
     from edgelstm.runtime.streaming import Answers, stop_signals, stream_frames
 
     model = stream.model
-    rules = watched(model, settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop_signals())
+        stack.enter_context(watching.on_hangup())
         out = stack.enter_context(_output(settings))
         sinks = stack.enter_context(
-            open_sinks(_prefix(settings), login, model, rules, _say, is_found=settings.home_assistant)
+            open_sinks(
+                *(_prefix(settings), login, model, watching.rules, _say),
+                is_found=settings.home_assistant,
+                orders=watching.say,
+            )
         )
         answers = Answers(
             model,
@@ -111,9 +120,12 @@ def _stream(
             tells_unusual=settings.tells_unusual,
             thresholds=thresholds,
             beside=beside,
-            events=Events(rules, model.sample_rate) if rules else None,
+            events=watching.events,
             sinks=sinks,
             tells_at=bool(settings.device),
+        )
+        watching.attach(
+            lambda: answers.whole(stream.frames), lambda rules: answers.change_events(stream.frames, rules)
         )
         gaps = Gaps(model.sample_rate, USUAL_MOST if settings.gap is None else settings.gap)
 
@@ -123,10 +135,15 @@ def _stream(
             return status(answers.whole(stream.frames), gaps, counts)
 
         heart = Heartbeat(how_it_does, _say, settings.status_every)
+
+        def beat() -> None:
+            heart.beat()
+            watching.apply()
+
         form = frame_format(model, settings, login)
-        source = stack.enter_context(open_source(*_named(settings), form, _say, heart.beat))
+        source = stack.enter_context(open_source(*_named(settings), form, _say, beat))
         notify("READY=1")
-        stream_frames(stream, source, answers, limit=None, rate=0, kept=kept, gaps=gaps, beat=heart.beat)
+        stream_frames(stream, source, answers, limit=None, rate=0, kept=kept, gaps=gaps, beat=beat)
         if gaps.words is not None:
             _say(gaps.words)
 
@@ -137,12 +154,15 @@ def _kept(
     settings: Settings,
     stream: EngineStream,
     beside: Detector | Changes | None,
+    watching: Watching,
 ) -> KeptState | None:
     """The state, gone on from where it is one of this model; None where none is kept."""
     if not settings.keep_state:
         return None
     path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
-    kept = stack.enter_context(KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside))
+    kept = stack.enter_context(
+        KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside, events=watching)
+    )
     try:
         kept.load()
     except ValueError as error:  # another model's

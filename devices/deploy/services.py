@@ -55,7 +55,8 @@ def unit_text(deployment: Deployment) -> str:
     return (
         f"# made by edgelstm deploy\n[Unit]\nDescription=EdgeLSTM {deployment.name}\n"
         "StartLimitIntervalSec=0\n\n"
-        f'[Service]\nType=notify\nExecStart="{run}"\nRestart=on-failure\nRestartSec=5\n'
+        f'[Service]\nType=notify\nExecStart="{run}"\nExecReload=kill -HUP $MAINPID\n'
+        "Restart=on-failure\nRestartSec=5\n"
         f"WatchdogSec={WATCHDOG}\n"
         "NoNewPrivileges=yes\n\n"
         "[Install]\nWantedBy=default.target\n"

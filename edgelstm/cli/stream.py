@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 @threshold_option
 @event_option
 @click.option(
+    "--event-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Lines as --event takes them, after these; SIGHUP has them read anew.",
+)
+@click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
 @click.option(
@@ -77,6 +83,7 @@ def command(
     hop: int | None,
     thresholds: tuple[str, ...],
     events: tuple[str, ...],
+    event_file: Path | None,
     memory_limit: int | None,
     no_unusual: bool,
     status_every: float,
@@ -130,8 +137,7 @@ def command(
     from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.engines.open import open_model
-    from edgelstm.runtime.events.asked import rules_of
-    from edgelstm.runtime.events.events import Events
+    from edgelstm.runtime.events.watching import Watching
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
     from edgelstm.runtime.heartbeat import Heartbeat, status
     from edgelstm.runtime.kept_state import KeptState
@@ -165,7 +171,8 @@ def command(
     with of_options():
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
-        rules = rules_of(opened, events)
+        watching = Watching(opened, events, event_file, _tell)
+    watches = bool(watching.rules or event_file or asked.address)
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
     with of_options():
         check_answering(stream)
@@ -187,7 +194,13 @@ def command(
         kept = None
         if state is not None:
             kept = KeptState(
-                stream, state, every=state_every, most_age=state_max_age or 0.0, tell=_tell, beside=beside
+                stream,
+                state,
+                every=state_every,
+                most_age=state_max_age or 0.0,
+                tell=_tell,
+                beside=beside,
+                events=watching if watches else None,
             )
             stack.enter_context(kept).load()
         if sys.stdout is None:
@@ -195,7 +208,11 @@ def command(
         end_when_left()
         stopped_by = None
         sinks = stack.enter_context(
-            open_sinks(asked.address, asked.login, opened, rules, _tell, is_found=asked.is_found)
+            open_sinks(
+                *(asked.address, asked.login, opened, watching.rules, _tell),
+                is_found=asked.is_found,
+                orders=watching.say,
+            )
         )
         answers = Answers(
             opened,
@@ -203,9 +220,12 @@ def command(
             tells_unusual=not no_unusual,
             thresholds=limits,
             beside=beside,
-            events=Events(rules, opened.sample_rate) if rules else None,
+            events=watching.events if watches else None,
             sinks=sinks,
             tells_at=chosen.is_device,
+        )
+        watching.attach(
+            lambda: answers.whole(stream.frames), lambda rules: answers.change_events(stream.frames, rules)
         )
         gaps = Gaps(opened.sample_rate, USUAL_MOST if chosen.gap is None else chosen.gap)
         try:
@@ -223,9 +243,15 @@ def command(
                 return status(answers.whole(stream.frames), gaps, sum((sink.counts for sink in sinks), frames.counts))
 
             heart = Heartbeat(how_it_does, _tell, status_every)
+
+            def beat() -> None:
+                heart.beat()
+                watching.apply()
+
             pace = opened.sample_rate if rate else 0
-            with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell, heart.beat) as frames:
-                stream_frames(stream, frames, answers, limit=limit, rate=pace, kept=kept, gaps=gaps, beat=heart.beat)
+            stack.enter_context(watching.on_hangup())
+            with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell, beat) as frames:
+                stream_frames(stream, frames, answers, limit=limit, rate=pace, kept=kept, gaps=gaps, beat=beat)
         except StopSignal as stop:
             stopped_by = stop.number
         except BrokenPipeError:

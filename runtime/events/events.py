@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from edgelstm.records import Bounds, from_json, parse_json, to_json
 from edgelstm.runtime.events.rule import Rules
 
 
@@ -54,6 +56,50 @@ class Events:
                 found.append(Event("start", label, frame, score))
         return found
 
+    def change(self, rules: Rules, frame: int) -> list[Event]:
+        """From here on others count, as of `frame`. Labels that stay keep what they have seen; of those that are not
+        watched any more, what was on ends."""
+        left = {label: state for label, state in self._labels.items() if label not in rules}
+        ended = [
+            Event("end", label, frame, math.fsum(state.newest) / self._rules[label].smooth)
+            for label, state in left.items()
+            if state.is_on
+        ]
+        self._labels = {
+            label: self._labels[label].with_room(rule.smooth) if label in self._labels else _Label(rule.smooth)
+            for label, rule in rules.items()
+        }
+        self._rules = dict(rules)
+        return ended
+
+    def save(self, frame: int) -> bytes:
+        """What is remembered when the stream stands at `frame`, for `restore`."""
+        saved = {
+            label: _Saved(
+                tuple(state.newest), state.seen, None if state.since is None else frame - state.since, state.is_on
+            )
+            for label, state in self._labels.items()
+        }
+        return json.dumps(to_json(_SavedEvents(saved))).encode()
+
+    def restore(self, saved: bytes, frame: int) -> None:
+        """Go on from what `save` gave, of the labels that are watched now, at `frame`. ValueError, with nothing
+        changed, for what is none."""
+        found = from_json(_SavedEvents, parse_json(saved, "events"), "events").labels
+        if not all(math.isfinite(score) for each in found.values() for score in each.newest):
+            raise ValueError("events: scores that are not finite")
+        for label in self._labels:
+            if label in found:
+                each, state = found[label], _Label(self._rules[label].smooth)
+                state.newest.extend(each.newest)
+                state.seen, state.is_on = each.seen, each.is_on
+                state.since = None if each.ago is None else frame - each.ago
+                self._labels[label] = state
+
+    def clear(self) -> None:
+        """As at the beginning."""
+        self._labels = {label: _Label(rule.smooth) for label, rule in self._rules.items()}
+
     def reset(self, frame: int) -> list[Event]:
         """After a gap behind `frame`: what was on ends, and answers of before count no more. Times of rest go on."""
         found = []
@@ -71,3 +117,25 @@ class _Label:
         self.seen = 0  # answers since the beginning or a gap
         self.since: int | None = None  # frame of the newest beginning
         self.is_on = False
+
+    def with_room(self, smooth: int) -> _Label:
+        """The same with so many newest answers."""
+        other = _Label(smooth)
+        other.newest.extend(self.newest)
+        other.seen, other.since, other.is_on = self.seen, self.since, self.is_on
+        return other
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """Of one label."""
+
+    newest: tuple[float, ...]
+    seen: Annotated[int, Bounds(0, 1 << 62)]
+    ago: Annotated[int, Bounds(0, 1 << 62)] | None  # frames since the newest beginning
+    is_on: bool
+
+
+@dataclass(frozen=True)
+class _SavedEvents:
+    labels: dict[str, _Saved]

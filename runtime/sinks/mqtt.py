@@ -11,12 +11,15 @@ from edgelstm.runtime.mqtt.address import Address, Login
 from edgelstm.runtime.mqtt.connection import Connection, Will
 from edgelstm.runtime.sinks.home_assistant import STATUS, part_of_topic
 
+MOST_ORDER = 4096
+"""Bytes of what is said to a stream."""
 ONLINE, OFFLINE = "online", "offline"
 
 
 class MqttSink:
     """To the broker of `address`, below its topic. Answers go once at most; events, the status and `discovery`,
     (topic, payload), at least once. The status is retained, and the broker says `offline` where this process cannot.
+    orders: gets what is said at PREFIX/set, from another thread.
     """
 
     def __init__(
@@ -25,10 +28,12 @@ class MqttSink:
         login: Login,
         tell: Callable[[str], None],
         discovery: tuple[str, Mapping[str, Any]] | None = None,
+        orders: Callable[[str], None] | None = None,
     ) -> None:
         self._prefix, self._discovery, self._tell = address.topic, discovery, tell
         self._name = address.shown
-        self._status = f"{self._prefix}/status"
+        self._status, self._order_topic = f"{self._prefix}/status", f"{self._prefix}/set"
+        self._orders = orders
         self._is_due = False  # whether who discovers has begun anew
         self.connection = Connection(
             address,
@@ -65,6 +70,8 @@ class MqttSink:
             self._tell(f"{self._name}: {count} message{'s' * (count != 1)} dropped")
 
     def _connected(self, _: bool) -> None:
+        if self._orders is not None:
+            self.connection.subscribe(self._order_topic, 1)
         if self._discovery is not None:
             self.connection.subscribe(STATUS, 1)
             self._introduce()
@@ -78,3 +85,5 @@ class MqttSink:
     def _heard(self, topic: str, payload: bytes) -> None:
         if topic == STATUS and payload == ONLINE.encode():
             self._is_due = True
+        elif topic == self._order_topic and self._orders is not None:
+            self._orders(payload[:MOST_ORDER].decode("utf-8", "replace"))

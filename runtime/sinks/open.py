@@ -23,9 +23,11 @@ def open_sinks(
     tell: Callable[[str], None],
     *,
     is_found: bool,
+    orders: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Sink, ...]]:
     """The sinks, to be closed at the end: that of a broker, if there is an address. watched: the labels that are
-    events. is_found: by Home Assistant. ImportError without paho-mqtt."""
+    events. is_found: by Home Assistant. orders: gets what is said to the
+    stream, from another thread. ImportError without paho-mqtt."""
     if address is None:
         yield ()
         return
@@ -39,7 +41,7 @@ def open_sinks(
             labels=model.output_names,
             watched=tuple(watched),
         )
-    sink = MqttSink(address, login, tell, found)
+    sink = MqttSink(address, login, tell, found, orders)
     try:
         yield (sink,)
     finally:

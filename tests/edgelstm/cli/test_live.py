@@ -234,6 +234,35 @@ def test_events_are_kept_in_the_file_and_changed_when_asked(run, files, capfd):
     assert started("model.elstm") == set()
 
 
+def test_events_go_on_where_the_state_does(run, files, sound):
+    """Two halves with a state between them tell what the whole tells, whatever is on, and rests, there."""
+    usual = np.median(probabilities(run("model.elstm", "--wav", "x.wav")[1]), axis=0)
+    rules = zip(("yes", "no"), usual, (2, 1), strict=True)
+    texts = [f"{label}:{limit:.6f},release={limit:.6f},smooth={n},least=1" for label, limit, n in rules]
+    asked = ("model.elstm", "--event", texts[0], "--event", texts[1], "--event", ":refractory=0.003")
+
+    def half(part, *more):
+        with wave.open(str(files / "half.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(part.astype("<i2").tobytes())
+        return run(*asked, "--wav", "half.wav", *more)[1]
+
+    whole = half(sound)
+    assert len([line for line in whole if "event" in line]) > 4
+    for cut in (55, 100, 150):
+        assert half(sound[:cut], "--state", f"state{cut}") + half(sound[cut:], "--state", f"state{cut}") == whole
+
+
+def test_an_event_file_counts_after_the_options(run, files):
+    (files / "events").write_text("# of the hall\n\nyes:threshold=0,smooth=1\n")
+    _, lines, _ = run("model.elstm", "--wav", "x.wav", "--event", "yes:1.0", "--event-file", "events", "--limit", "1")
+    assert [line["label"] for line in lines if line.get("event") == "start"] == ["yes"]
+    code, _, err = run("model.elstm", "--wav", "x.wav", "--event-file", "none")
+    assert (code, err.split(":")[1]) == (2, " none")
+    (files / "events").write_text("maybe\n")
+    assert "'maybe', expected one of yes, no" in run("model.elstm", "--wav", "x.wav", "--event-file", "events")[2]
+
+
 def test_an_event_that_there_is_not_is_one_line(run):
     code, _, err = run("model.elstm", "--wav", "x.wav", "--event", "maybe")
     assert (code, err) == (2, "edgelstm: --event: 'maybe', expected one of yes, no (see edgelstm stream --help)\n")

@@ -1,0 +1,121 @@
+"""Rules of events that change while a stream runs: by a file that is read anew, or by what somebody says."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgelstm.files import read_bounded
+from edgelstm.plain import printable
+from edgelstm.runtime.engines.engine import EngineModel
+from edgelstm.runtime.events.asked import rules_of
+from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.events.rule import Rule, Rules
+
+_MOST_BYTES = 64 << 10
+_MOST_SAID = 16
+
+
+class Watching:
+    """The events of a stream that goes on: by the rules of `model` with what was asked for at first, then what the
+    file says, then what was said since. `KeptState` takes it for what is remembered of them.
+
+    path: a file with lines as `--event` takes them, empty ones and those that begin with # left out; None for none.
+    is_optional: the file need not be there. tell: hears, in a line, what counts now, or why nothing changed.
+    ValueError, OSError for what is wrong at first.
+    """
+
+    def __init__(
+        self,
+        model: EngineModel,
+        asked: Sequence[str],
+        path: Path | None,
+        tell: Callable[[str], None],
+        *,
+        is_optional: bool = False,
+    ) -> None:
+        self._model, self._asked, self._path, self._is_optional = model, tuple(asked), path, is_optional
+        self._tell = tell
+        self._said: deque[str] = deque(maxlen=_MOST_SAID)
+        self._kept: tuple[str, ...] = ()  # of what was said, that which counts
+        self._is_due = False
+        self.rules: Rules = rules_of(model, [*self._asked, *self._in_file()])
+        self.events = Events(self.rules, model.sample_rate)
+        self._place: Callable[[], int] = int
+        self._change: Callable[[Rules], None] = lambda _rules: None
+
+    def attach(self, place: Callable[[], int], change: Callable[[Rules], None]) -> None:
+        """place: the frame at which the stream stands, counted on over gaps. change: gets new rules, from `apply`
+        alone."""
+        self._place, self._change = place, change
+
+    def save(self) -> bytes:
+        return self.events.save(self._place())
+
+    def restore(self, saved: bytes, frames: int) -> None:
+        self.events.restore(saved, frames)
+
+    def reset(self) -> None:
+        self.events.clear()
+
+    def say(self, text: str) -> None:
+        """One or more lines as `--event` takes them. From any thread; counts from `apply` on."""
+        self._said.append(text)
+
+    def apply(self) -> None:
+        """To be called by the loop, often."""
+        if self._said:
+            self._kept = self._take((*self._kept, *_lines(self._said.popleft())), self._kept)
+        elif self._is_due:
+            self._is_due = False
+            self._kept = self._take((), self._kept)
+
+    @contextmanager
+    def on_hangup(self) -> Iterator[None]:
+        """Within, SIGHUP has the file read anew; what was said is forgotten then."""
+        if self._path is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGHUP, lambda *_: self._ask())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+    def _ask(self) -> None:
+        self._is_due = True
+
+    def _take(self, said: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            rules = rules_of(self._model, [*self._asked, *self._in_file(), *said])
+        except (ValueError, OSError) as error:
+            self._tell(f"events stay as they were: {printable(str(error), 200)}")
+            return before
+        self.rules = rules
+        self._change(rules)
+        self._tell(f"events: {'; '.join(_shown(label, rule) for label, rule in rules.items()) or 'none'}")
+        return said
+
+    def _in_file(self) -> list[str]:
+        if self._path is None or (self._is_optional and not self._path.exists()):
+            return []
+        try:
+            return _lines(read_bounded(self._path, _MOST_BYTES).decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"event: {self._path} is not UTF-8, expected text") from None
+
+
+def _lines(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _shown(label: str, rule: Rule) -> str:
+    return (
+        f"{printable(label, 40)} from {rule.threshold:g}, below {rule.ends_below:g} no more, {rule.reached} of "
+        f"{rule.smooth}, {rule.refractory:g} s apart"
+    )
