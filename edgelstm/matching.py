@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.hops import in_hops, is_sound
 from edgelstm.data.store import select_columns
 from edgelstm.model import Model
 from edgelstm.plain import counted
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     """`dataset` with the columns in the order of the model's features, by their names; where one has none, by place.
+    Sound becomes frames of so many samples as a model has features that have no names, as streams have it.
 
     ValueError for a column that one of the two does not have, for a name that occurs twice, for another number of
     nameless columns, for another unit of a name, and for another sample rate.
     """
+    if is_sound(dataset) and model.features > 1 and not model.feature_names:
+        dataset = in_hops(dataset, model.features, model.sample_rate * model.features)
     found, wanted = dataset.feature_names, model.feature_names
     _once(dataset.name, "feature_names", found)
     _once("the model", "feature_names", wanted)

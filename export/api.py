@@ -21,12 +21,21 @@ from edgelstm.export.parity.agreement import Data
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.export.placing import check_names, place, place_failed
 from edgelstm.files import candidate
+from edgelstm.hearing import behind, ear_of, features_of
 from edgelstm.model import Model
 from edgelstm.plain import file_name
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.quantization.affine import InputCodes
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import Io
+
+Frames = Sequence[NDArray[np.float32]]
+
+
+@lru_cache(4)
+def _behind(model: Model) -> Model:
+    """Kept, as below."""
+    return behind(model)
 
 
 @lru_cache(4)
@@ -44,6 +53,7 @@ class Export:
     form: Form
     scales: Granularity | None
     proof: Proof | None
+    model: Model  # as the file holds it: where its form makes no features of sound, the model behind these
 
 
 def export_model(
@@ -70,6 +80,8 @@ def export_model(
     verify: run the file in its engine against the reference, and write `PATH.proof.json`.
     accept_loss: take a file that does not agree with the float model as it should; the proof says so.
 
+    A form without a layer that hears takes the features of sound: its file begins behind that layer.
+
     A file whose proof fails (see `Export.proof.passed`) is left as NAME.failed.SUFFIX (NAME.failed-1.SUFFIX where
     that is not of an earlier export); a good file that lay at `path` before stays. A link at `path` stays: what it
     points to is replaced, and the proof lies beside that. ImportError when the engine for the proof is not
@@ -78,6 +90,7 @@ def export_model(
     """
     path = Path(path)
     form = find_form(path.suffix.removeprefix("."), precision)
+    model, sequences = held_by(form, model, sequences)
     if scales is not None and scales not in get_args(Granularity):
         raise ValueError(f"scales: {scales!r}, expected one of {', '.join(get_args(Granularity))}")
     if scales is not None and scales not in form.scales:
@@ -116,7 +129,15 @@ def export_model(
             proof = proof and proof.of(file_name(made.target), content)
             place(made, {suffix: other for suffix, other in files.items() if suffix}, proof)
     granularity = source.granularity if isinstance(source, QuantizedModel) else None
-    return Export(written, len(content), form, granularity, proof)
+    return Export(written, len(content), form, granularity, proof, model)
+
+
+def held_by(form: Form, model: Model, sequences: Frames | None = None) -> tuple[Model, Frames | None]:
+    """`model` and its recordings as `form` takes them: one that holds no layer that hears takes features instead."""
+    ear = ear_of(model)
+    if ear is None or ear.kind in form.kinds:
+        return model, sequences
+    return _behind(model), None if sequences is None else features_of(ear, sequences)
 
 
 def _source(form: Form, model: Model, scales: str | None, input_codes: InputCodes) -> Source:
@@ -127,6 +148,7 @@ def _source(form: Form, model: Model, scales: str | None, input_codes: InputCode
 def why_not_made(form: Form, model: Model, scales: Granularity | None, input_codes: InputCodes) -> str | None:
     """What keeps `form` from being made from `model` with these, as `export_model` takes them; None: nothing that its
     layers and its integers tell."""
+    model, _ = held_by(form, model)
     held = form.why_not(model)
     if held is not None:
         return f"holds {held}"
@@ -160,11 +182,9 @@ def verify(path: str | Path, model: Model, sequences: Sequence[NDArray[np.float3
     described = open_model(path)
     form = find_form(path.suffix.lower().removeprefix("."), described.precision)
     model = as_exported(model, described.description)
+    model, sequences = held_by(form, model, sequences)
     scales, input_codes = described.metadata.get("scales"), described.metadata.get("input", "int8")
     return prove(path, form, _source(form, model, str(scales), input_codes), *_sequences(model, sequences))
-
-
-Frames = Sequence[NDArray[np.float32]]
 
 
 def _sequences(model: Model, given: Frames | None) -> tuple[Frames, Frames, Data]:

@@ -77,7 +77,7 @@ def test_the_runtime_needs_neither_trainer_nor_exporters(graph):
             assert not [other for other in reachable(graph, name) if other.startswith(upper)], name
 
 
-GROUND = {f"edgelstm.{name}" for name in ("files", "records", "plain", "delimited", "stamps", "wav")}
+GROUND = {f"edgelstm.{name}" for name in ("files", "records", "plain", "delimited", "stamps", "wav", "resampling")}
 
 
 def test_devices_need_the_runtime_alone(graph):
@@ -95,7 +95,7 @@ def test_nothing_imports_the_commands(graph):
 
 
 def test_the_ground_imports_nothing_above_it(graph):
-    for name in ("files", "plain", "delimited", "stamps", "wav"):
+    for name in ("files", "plain", "delimited", "stamps", "wav", "resampling"):
         assert graph[f"edgelstm.{name}"] == set()
     assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.plain"}
     for name in graph:

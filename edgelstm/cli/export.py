@@ -145,7 +145,6 @@ def command(
             source = recalibrated(source, dataset)
     if "all" in formats:
         files = {form: files[form] for form in _made_of(source, model, forms, scales, input_codes)}
-    shown = source.examples or (np.zeros((1, source.features), np.float32),)
     with naming(model):
         _show_limits(source, [form for form in files if form.scales])
     results, times = [], []
@@ -163,7 +162,8 @@ def command(
                 accept_loss=accept_loss,
             )
         results.append(result)
-        times.append(None if no_verify or form.suffix not in SUFFIXES else frame_us(result.path, shown[0]))
+        frames = (*result.model.examples, np.zeros((1, result.model.features), np.float32))[0]
+        times.append(None if no_verify or form.suffix not in SUFFIXES else frame_us(result.path, frames))
     style.announce(None)
     if as_json:
         click.echo(json.dumps([_to_json(*pair) for pair in zip(results, times)], allow_nan=False))
@@ -202,8 +202,17 @@ def show(results: list[Export], times: list[float | None]) -> None:
     from edgelstm.cli.show.export import table
 
     click.echo(table(results, times))
+    _show_deaf([result for result in results if "heard" in result.model.provenance])
     if len(results) == 1 and (proof := results[0].proof) is not None:
         show_proof(f"{results[0].path}, {results[0].form.format} {results[0].form.name}", proof)
+
+
+def _show_deaf(results: list[Export]) -> None:
+    """A line about files of a model that hears, which do not."""
+    if results:
+        names = ", ".join(f"{result.form.format} {result.form.name}" for result in results)
+        text = f"{names}: takes log-mel features, not samples, as `heard` in its provenance says they are made"
+        click.echo(paragraph(text, "  · ", "    "))
 
 
 def show_failure(result: Export) -> None:

@@ -69,6 +69,7 @@ def command(
     from edgelstm.files import whole_file
     from edgelstm.judging.shares import listed
     from edgelstm.training.proposal import propose, recipe
+    from edgelstm.training.proposed_sound import propose_sound
 
     check_output(output, ".toml", [data])
     if output.exists() and not force:
@@ -81,6 +82,8 @@ def command(
         found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
     task = _task(kind or _likely(found), settings).proposed(found)
     dataset = task.dataset(found)
+    sound = propose_sound(dataset)
+    dataset = sound.framed(dataset)
     _hint_at_numbers(found, task, kind)
     if task.kind == "classify" and found.label_from:  # one class alone does not tell where labels are
         options = replace(options, label_from=found.label_from)
@@ -90,7 +93,7 @@ def command(
         if str(error).startswith("ahead: "):
             raise click.UsageError(f"--{error}") from None
         raise
-    written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options)
+    written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options, sound)
     _rehearse(written, dataset, data, output)
     with whole_file(output) as file:
         file.write(written.encode())

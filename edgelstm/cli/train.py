@@ -110,6 +110,7 @@ def command(
         settings = replace(settings, training=replace(settings.training, seed=seed))
     with listed_problems():
         dataset = read_dataset(settings.data.file, settings.data.read_options(), settings.task)
+    dataset = settings.sound.framed(dataset)
     click.get_current_context().with_resource(held(output))  # one training at a time
     run = RunFolder(output.with_suffix(".run"), settings, dataset)
     if resume and run.made(output):

@@ -18,6 +18,8 @@ EXAMPLE_FRAMES = 256
 """Shortest piece of a longer recording."""
 
 UNSEEN_BYTES, UNSEEN = 1 << 20, 256
+SOUNDS = 4
+"""Times as much for sound: a second of it are thousands of samples, and not many answers."""
 UNSEEN_FRAMES = 50_000
 UNSEEN_ANSWERS = 300
 """An export says what share of answers agrees from 200 on, as independent as 100: more than enough frames for most
@@ -39,7 +41,8 @@ def unseen_frames(model: Model) -> int:
     """How many frames `unseen` wants for `model`: `UNSEEN_FRAMES`, or those of `UNSEEN_ANSWERS` answers, but no more
     than `UNSEEN_BYTES` and `WORK` allow."""
     rows = max(layer.b.size if hasattr(layer, "b") else 0 for layer in model.layers)
-    most = min(UNSEEN_BYTES // (model.features * 4), WORK // max(rows, 1))
+    room = UNSEEN_BYTES * (SOUNDS if model.layers[0].hears else 1)
+    most = min(room // (model.features * 4), WORK // max(rows, 1))
     return min(max(UNSEEN_FRAMES, model.answer.hop * UNSEEN_ANSWERS), most)
 
 

@@ -54,6 +54,11 @@ class Targets(ABC):
     def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Targets:
         """Those of `sequences`, which are these pieces of the sequences here. None looks beyond its piece."""
 
+    def paced(self, step: int, lengths: Sequence[int]) -> Targets:  # noqa: ARG002
+        """Those of frames that are `step` frames here, so many in each sequence: what is true of their middle.
+        ValueError where what is to be told is the frames themselves."""
+        raise ValueError("what is to be told is in the frames themselves, expected labels for features of sound")
+
     @abstractmethod
     def reordered(self, order: Sequence[int], sequences: Sequences) -> Targets:
         """Those of the same sequences with columns `order` of theirs."""
@@ -80,6 +85,10 @@ class Kept(Targets):
 
     def pieces(self, pieces: Sequence[Piece], _sequences: Sequences) -> Kept:
         return replace(self, arrays=Cut(self.arrays, Pieces.of(pieces)))
+
+    def paced(self, step: int, lengths: Sequence[int]) -> Kept:
+        middles = (array if len(array) == 1 else array[step // 2 :: step] for array in self.arrays)
+        return replace(self, arrays=tuple(array[:length] for array, length in zip(middles, lengths)))
 
     def reordered(self, _order: Sequence[int], _sequences: Sequences) -> Kept:
         return self

@@ -70,6 +70,7 @@ class Layer(ABC):
     options: ClassVar[tuple[str, ...]] = ()  # names of further settings, which files name where they are set
     recurrent: ClassVar[bool] = False  # whether what it gives comes back to it
     directs: ClassVar[bool] = False  # whether its results are one direction, of which small parts say little
+    hears: ClassVar[bool] = False  # a frame that it takes is a hop of sound's samples
     measured: ClassVar[tuple[str, ...]] = ()  # letters of state parts whose range int8 needs
 
     of: str = field(default="", kw_only=True)  # whose result it takes; empty: of the layer before

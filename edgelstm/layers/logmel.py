@@ -56,6 +56,7 @@ class LogMel(Layer):
     arrays = ("mean", "std")
     settings = ("rate", "window", "hop", "size", "low", "high", "filters", "level")
     options = ("fall", "reach")
+    hears = True
 
     mean: Float32  # (bands,)
     std: Float32  # (bands,)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from edgelstm.data.pieces import Cut, even_pieces
 from edgelstm.forward import by_length, walk
+from edgelstm.hearing import behind, ear_of, features_of, in_front
+from edgelstm.layers import LogMel
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Ranges
 from edgelstm.quantization.choice import LARGEST_CELL, Seen, bound_cells, choose
@@ -53,6 +55,9 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     hold.
     """
     check_holds(model)
+    ear = ear_of(model)
+    if ear is not None:  # whole numbers are what they are: what comes behind it is calibrated
+        return _calibrated_behind(model, ear, sequences)
     pieces = _chosen(sequences, model.stride)
     if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
@@ -72,6 +77,18 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     longest = max((*streams, *pieces), key=len)[:LONG_RUN]
     ranges = bound_cells(model, ranges, features.clipped(longest))
     return replace(model, ranges=ranges, covariances=observer.covariances())
+
+
+def _calibrated_behind(model: Model, ear: LogMel, sequences: Signals) -> Model:
+    inner = replace(behind(replace(model, examples=(), unseen=())), ranges=None)
+    features = features_of(ear, sequences)
+    found = in_front(ear, calibrate(inner, features))
+    assert found.ranges is not None
+    low, high = np.min([x.min(axis=0) for x in features], axis=0), np.max([x.max(axis=0) for x in features], axis=0)
+    # What leaves the ear is rounded to 16 bits: nothing has to be cut off.
+    ends = float(((low - ear.mean) / ear.std).min()), float(((high - ear.mean) / ear.std).max())
+    ranges = Ranges({**found.ranges.spans, model.road[0].name: ends})
+    return replace(found, ranges=ranges, examples=model.examples, unseen=model.unseen)
 
 
 def _chosen(sequences: Signals, stride: int) -> list[NDArray[np.float32]]:

@@ -24,6 +24,7 @@ from edgelstm.records import Bounds, Length, Line, Tagged
 from edgelstm.tasks import CLASSIFY, TaskEntry
 from edgelstm.tasks.task import Criterion
 from edgelstm.training.layers import KINDS, Trainable, TrainableDense, TrainableLSTM, Width
+from edgelstm.training.sound import Sound
 
 Loss = Literal["frames", "last", "mean", "mean+max"]
 Balance = Literal["none", "weights", "sampling"]
@@ -165,6 +166,7 @@ class Config:
 
     task: TaskEntry = CLASSIFY
     data: Data = Data()
+    sound: Sound = field(default_factory=Sound)
     model: ModelConfig = ModelConfig()
     training: Training = Training()
     augment: Augment = Augment()

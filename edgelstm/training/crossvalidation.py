@@ -248,7 +248,7 @@ def _end_after(sentinel: int) -> None:
 
 
 def _read(config: Config) -> Dataset:
-    return read_dataset(config.data.file, config.data.read_options(), config.task)
+    return config.sound.framed(read_dataset(config.data.file, config.data.read_options(), config.task))
 
 
 def _without_test(config: Config) -> Config:

@@ -21,6 +21,8 @@ from edgelstm.plain import counted
 from edgelstm.tasks import CLASSIFY, Anomaly, Forecast, Regress, Tags, Task
 from edgelstm.training.aims import class_counts
 from edgelstm.training.keys import comments
+from edgelstm.training.proposed_sound import sound_lines
+from edgelstm.training.sound import Sound
 
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
@@ -208,7 +210,7 @@ def _labels_everywhere(dataset: Dataset, test: tuple[str, ...], watched: tuple[s
     return fit, tested, seen
 
 
-def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions) -> str:
+def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions, sound: Sound | None = None) -> str:
     """The recipe's text (TOML). file: the data's path from the recipe's folder."""
     return "\n".join(
         [
@@ -218,6 +220,7 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
             "",
             *_data(dataset, proposal, file, options),
             "",
+            *sound_lines(sound or Sound()),
             *_model(dataset, proposal),
             "",
             *_training(proposal),

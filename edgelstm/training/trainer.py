@@ -16,8 +16,9 @@ from edgelstm.data.seen import feature_range
 from edgelstm.data.twins import refuse_twins
 from edgelstm.data.windows import cut, spread
 from edgelstm.evaluation import pooled, said_fresh, some_at_a_time
+from edgelstm.hearing import heard, in_front
 from edgelstm.judging import Figure, Said
-from edgelstm.layers import Layer
+from edgelstm.layers import Layer, LogMel
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Normalize
 from edgelstm.plain import counted
@@ -106,10 +107,15 @@ def train(
     """
     settings = config.training
     rng = np.random.default_rng(settings.seed)
-    fit, watched, held_out, aims = _sides(dataset, config, rng)
+    sound_of_fit, sound_of_watched, held_out, aims = _sides(dataset, config, rng)
+    ear = _ear(dataset, config)
+    fit, watched, held_out = (_heard(ear, part) for part in (sound_of_fit, sound_of_watched, held_out))
+    assert fit is not None
+    if ear is not None:
+        _check_features(fit, config)
     normalize = fit_normalize(fit) if config.task.normalizes else _as_it_is(fit.features)
     try:  # what cannot become a model is refused now
-        network, parameters = begin(config.model.all_layers(len(dataset.labels)), dataset.features, rng)
+        network, parameters = begin(config.model.all_layers(len(dataset.labels)), fit.features, rng)
         _bare_model(network.to_layers(parameters), normalize, config)
     except ValueError as error:
         raise RecipeError(f"model.layers: {error}") from None
@@ -167,11 +173,25 @@ def train(
     layers = layers if carried is None else carried.carried(layers)
     model = _finished(_model(layers, normalize, config, fit, _best(history)), watched, aims)
     model = _with_thresholds(model, held_out)
-    return _with_recordings(model, tuple(history), fit, watched)
+    model = model if ear is None else in_front(ear, model)
+    return _with_recordings(model, tuple(history), sound_of_fit, sound_of_watched)
+
+
+def _ear(dataset: Dataset, config: Config) -> LogMel | None:
+    """What makes features of sound, where the recipe says so."""
+    try:
+        return config.sound.ear(dataset)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+
+
+def _heard(ear: LogMel | None, dataset: Dataset | None) -> Dataset | None:
+    return dataset if ear is None or dataset is None else heard(ear, dataset)
 
 
 def check(dataset: Dataset, config: Config) -> None:
     """What `train` refuses of all of `dataset` before its first epoch. ValueError as of `train`."""
+    _ear(dataset, config)
     _sides(dataset, config, np.random.default_rng(config.training.seed))
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgelstm.resampling import MOST, Decimator
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.sources.resampling import MOST, Decimator
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
 
 

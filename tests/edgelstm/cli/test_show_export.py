@@ -12,6 +12,7 @@ from edgelstm.cli.show.export import headline, table
 from edgelstm.export import Export, find_form
 from edgelstm.export.parity.agreement import Agreement, Way
 from edgelstm.export.parity.proof import Proof, SameRounding
+from random_models import random_model
 
 AGREES = Agreement("unseen", 3, 900, 281, 120, 0.9964, 0.0123, 0.02, True, Way(281, 120, 280, 0.0123), None)
 
@@ -42,7 +43,7 @@ def test_how_a_file_agrees_is_told(agrees: Agreement, expected: str) -> None:
 
 def exported(agrees: Agreement) -> Export:
     proof = Proof("m", "00", 1, "engine", "int8", SameRounding(1, 1, ()), agrees)
-    return Export(Path("m.elstm"), 1, find_form("elstm"), "per-row", proof)
+    return Export(Path("m.elstm"), 1, find_form("elstm"), "per-row", proof, random_model(2, [3], [2]))
 
 
 def test_the_foot_of_the_table_names_labels_that_no_answer_is() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgelstm.resampling import Decimator
 from edgelstm.runtime.sources import microphone, outage
 from edgelstm.runtime.sources.microphone import open_microphone
-from edgelstm.runtime.sources.resampling import Decimator
 from edgelstm.runtime.sources.source import Device, FrameFormat
 
 FORM = FrameFormat(1, ("sound",), sample_rate=16000)

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.resampling import MOST, Decimator, taps
 from edgelstm.runtime.sources.open import open_source
-from edgelstm.runtime.sources.resampling import MOST, Decimator, taps
 from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import Device, FrameFormat, NoFramesError
 

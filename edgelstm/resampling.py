@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.runtime.frame import Float32
+Float32 = NDArray[np.float32]
 
 MOST = 12
 """Largest step."""

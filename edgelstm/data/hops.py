@@ -1,0 +1,77 @@
+"""Recordings of sound as frames of a hop of samples each, for models that make their features themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.store import chunked, joined, split
+from edgelstm.plain import counted
+from edgelstm.resampling import MOST, Decimator
+
+SAMPLES = ("sound",)
+"""What the one feature of recordings is called whose frames are samples."""
+
+
+def is_sound(dataset: Dataset) -> bool:
+    """Whether a frame of `dataset` is a sample of one channel."""
+    return dataset.feature_names == SAMPLES
+
+
+def in_hops(dataset: Dataset, hop: int, rate: float) -> Dataset:
+    """Samples as frames of `hop` of them, (n // hop, hop); what does not fill one at an end is left out. Sound at a
+    multiple of `rate` samples per second is resampled; 0: as it is. What is to be told of a frame is what is to be
+    told of its middle.
+
+    ValueError for sound at another rate, for a recording of less than a hop, and where what is to be told lies ahead.
+    """
+    step = _step(dataset, rate)
+    sequences = _resampled(dataset.sequences, step) if step > 1 else dataset.sequences
+    for place, length in enumerate(map(len, sequences)):
+        if length < hop:
+            raise ValueError(
+                f"{dataset.name}: recording {place} has {counted(length, 'sample')}, expected at least a hop of {hop}"
+            )
+    lengths = [len(x) // hop for x in sequences]
+    framed = tuple(x[: length * hop].reshape(length, hop) for x, length in zip(sequences, lengths))
+    return replace(
+        dataset,
+        sequences=framed,
+        feature_names=(),
+        feature_units=(),
+        sample_rate=dataset.sample_rate / step / hop,
+        targets=None if dataset.targets is None else dataset.targets.paced(hop * step, lengths),
+    )
+
+
+def _step(dataset: Dataset, rate: float) -> int:
+    if not rate or not dataset.sample_rate or np.isclose(dataset.sample_rate, rate, rtol=0.01):
+        return 1
+    step = round(dataset.sample_rate / rate)
+    if not 1 <= step <= MOST or not np.isclose(dataset.sample_rate, step * rate, rtol=1e-6):
+        raise ValueError(
+            f"{dataset.name}: {dataset.sample_rate:g} samples per second, expected {rate:g}, or a multiple such as "
+            f"{2 * rate:g} or {3 * rate:g}"
+        )
+    return step
+
+
+def _resampled(sequences: Sequence[NDArray[np.float32]], step: int) -> tuple[NDArray[np.float32], ...]:
+    """As a stream resamples its sound, each from silence."""
+    lengths = []
+
+    def kept() -> Iterator[NDArray[np.float32]]:
+        for x in sequences:
+            filtered = Decimator(step, x.shape[1])
+            lengths.append(0)
+            for part in chunked(x):
+                found = filtered(part)
+                lengths[-1] += len(found)
+                yield found
+
+    whole = joined(kept(), sequences[0].shape[1:], np.float32)
+    return split(whole, lengths)

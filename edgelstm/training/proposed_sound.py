@@ -1,0 +1,36 @@
+"""A recipe's `[sound]` for recordings that nobody has trained on yet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.hops import is_sound
+from edgelstm.data.targets import Kept
+from edgelstm.resampling import MOST
+from edgelstm.training.keys import comments
+from edgelstm.training.sound import Sound
+
+_LEAST_RATE, _USUAL_RATE, _HIGH_RATE = 4000, 16000, 32000  # samples per second: higher ones are resampled
+
+
+def propose_sound(dataset: Dataset) -> Sound:
+    """What is likely to do; no section for what is no sound of one channel, has a rate too low for any, lasts less
+    than a tenth of a second, or is to be told ahead."""
+    rate = round(dataset.sample_rate)
+    is_ahead = dataset.targets is not None and not isinstance(dataset.targets, Kept)
+    if not is_sound(dataset) or is_ahead or rate < _LEAST_RATE or dataset.lengths.min() < rate // 10:
+        return Sound()
+    step = next((n for n in range(2, MOST + 1) if rate == n * _USUAL_RATE), 2) if rate > _HIGH_RATE else 1
+    is_narrow = rate // step < _USUAL_RATE
+    return Sound(bands=20 if is_narrow else 40, rate=rate // step, low=60 if is_narrow else 20)
+
+
+def sound_lines(sound: Sound) -> list[str]:
+    """The section, with a word on each key; none where there is none."""
+    if not sound:
+        return []
+    said = comments(Sound)
+    keys = (f"{key.name} = {json.dumps(getattr(sound, key.name))}  # {said[key.name]}" for key in fields(sound))
+    return ["[sound]", *keys, ""]
