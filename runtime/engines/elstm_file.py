@@ -27,6 +27,7 @@ MAX_FILE_SIZE = (1 << 31) - 1
 HEAD_BYTES = 64
 """Of a saved state: what comes before its parts."""
 ACTIVATIONS: tuple[Activation, ...] = ("linear", "softmax", "sigmoid")  # as the C core numbers them
+CHUNK_FLAGS = {None: 0, True: core.CHUNKS, False: core.NO_CHUNKS}
 DTYPES = ("float32", "int8", "int16", "float64")
 
 
@@ -37,13 +38,22 @@ class ElstmFile(EngineModel):
     skip_checksum: for a file that was verified before; every other check is still made. mapped: use the file where it
     lies instead, one copy for all processes that map it, for a caller who owns the file; whoever writes into it
     changes answers, and whoever cuts it ends the process by SIGBUS. Put another file in its place by renaming.
+    chunks: whether streams have memory to take up to 16 frames of a `push` through a layer together, with the same
+    bits; None for large models alone, which gain by it.
 
     Raises FileNotFoundError, other OSErrors, and ValueError for a file that is none or is damaged.
     """
 
     stream_bytes: int
 
-    def __init__(self, path: str | PathLike[str], *, skip_checksum: bool = False, mapped: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        skip_checksum: bool = False,
+        mapped: bool = False,
+        chunks: bool | None = None,
+    ) -> None:
         path = Path(path)
         content = _content(path, mapped)
         self.memory = core.aligned(core.MODEL_SIZE), content
@@ -56,7 +66,7 @@ class ElstmFile(EngineModel):
                 self.memory[0].size,
                 content.ctypes.data,
                 content.size,
-                core.SKIP_CHECKSUM if skip_checksum else 0,
+                (core.SKIP_CHECKSUM if skip_checksum else 0) | CHUNK_FLAGS[chunks],
                 byref(self.handle),
             ),
             f"{path}: ",

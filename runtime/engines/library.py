@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 ALIGNMENT = 64
 MODEL_SIZE = 256 + 256 * 64
-SKIP_CHECKSUM = 1
+SKIP_CHECKSUM, CHUNKS, NO_CHUNKS = 1, 2, 4
 
 OK = 0
 NOT_FINITE = 12

@@ -31,7 +31,7 @@ class Pool:
         size = self._core.el_pool_size(model.handle, asked, streams) if streams < 1 << 32 else 0
         limit = 1 << 48 if memory_limit is None else memory_limit
         if not 0 < size <= limit:
-            needed = 64 + streams * each
+            needed = size or 64 + streams * each
             raise ValueError(f"{model.path}: {streams} streams take {needed} bytes, the memory limit is {limit}")
         self._memory = core.aligned(size)
         self._handle = c_void_p()

@@ -160,6 +160,63 @@ static void compare_dense_int8(const layer *of) {
     }
 }
 
+/* EL_BATCH inputs at once: what each has alone. Blocks one behind the other, and, where these come
+ * in fours, with R between. */
+static void compare_batch_int8(const layer *of, uint32_t blocks) {
+    static _Alignas(64) int8_t x[EL_BATCH][MAX_COLUMNS];
+    static _Alignas(64) int32_t wanted[EL_BATCH][MAX_BLOCKS * EL_BLOCK_ROWS + GUARD];
+    static _Alignas(64) int32_t sums[EL_BATCH][MAX_BLOCKS * EL_BLOCK_ROWS + GUARD];
+    const int8_t *inputs[EL_BATCH];
+    int32_t *to[EL_BATCH];
+    el_matrix matrix = matrix_of(of), one = matrix;
+    size_t block = el_lstm_block(&of->lstm);
+    matrix.groups = blocks;
+    one.groups = 1;
+    for (size_t k = 0; k < EL_BATCH; k++) {
+        inputs[k] = x[k];
+        to[k] = sums[k];
+        for (uint32_t n = 0; n < MAX_COLUMNS; n++)
+            x[k][n] = (int8_t)(k == 0 ? given.x[n] : between(-128, 127));
+        for (uint32_t n = 0; n < blocks; n++) {
+            one.weights = weights + n * block;
+            one.rows = rows + n;
+            el_kernels_scalar.dense_int8(&one, x[k], wanted[k] + (size_t)n * EL_BLOCK_ROWS);
+        }
+    }
+    for (size_t n = 0; n <= n_sets; n++) {
+        const el_kernels *set = n < n_sets ? sets[n] : &el_kernels_scalar;
+        size_t size = blocks * EL_BLOCK_ROWS * sizeof **sums;
+        memset(sums, 0xA5, sizeof sums);
+        set->dense_int8_batch(&matrix, block, inputs, to);
+        for (size_t k = 0; k < EL_BATCH; k++) {
+            check_same(sums[k], wanted[k], size, "sums of several", set, of);
+            check_guard(sums[k], size, sizeof sums[k], set);
+        }
+    }
+}
+
+/* A frame whose W·x is known ends where it does with W. */
+static void compare_known_int8(const layer *of) {
+    static _Alignas(64) int32_t sums[EL_BATCH][MAX_BLOCKS * EL_BLOCK_ROWS];
+    const int8_t *x[EL_BATCH] = {given.x, given.x, given.x, given.x};
+    int32_t *to[EL_BATCH] = {sums[0], sums[1], sums[2], sums[3]};
+    size_t units = of->lstm.groups * EL_BLOCK_ROWS;
+    el_matrix matrix = matrix_of(of);
+    matrix.groups = of->blocks;
+    el_kernels_scalar.dense_int8_batch(&matrix, el_lstm_block(&of->lstm), x, to);
+    el_lstm known = of->lstm;
+    known.from_x = sums[0];
+    known.skipped = known.columns_w;
+    known.columns_w = 0;
+    for (size_t n = 0; n <= n_sets; n++) { /* `expected` holds the scalar set's */
+        const el_kernels *set = n < n_sets ? sets[n] : &el_kernels_scalar;
+        memcpy(got.c, given.c, units * sizeof *given.c);
+        set->lstm_int8(&known, given.x, given.h, got.h_next, got.c);
+        check_same(got.c, expected.c, units * sizeof *got.c, "c with W·x known", set, of);
+        check_same(got.h_next, expected.h_next, units, "h with W·x known", set, of);
+    }
+}
+
 /* The sums just compared, as codes: of all outputs, or of some of the last group's. */
 static void compare_codes_int8(const layer *of) {
     el_matrix matrix = matrix_of(of);
@@ -194,10 +251,13 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
             of.lstm.cell_exponent = cell_exponent;
             CHECK(of.lstm.no_overflow || any);
             compare_lstm_int8(&of);
+            compare_known_int8(&of);
         }
+        compare_batch_int8(&of, of.blocks);
         of = layer_of(inputs, units, 1, EL_COLUMN_PAD);
         fill_int8(&of, extreme, 1);
         compare_dense_int8(&of);
+        compare_batch_int8(&of, of.blocks);
         compare_codes_int8(&of);
     }
 }
@@ -224,6 +284,41 @@ static void test_read_int8(void) {
             CHECK(memcmp(codes, wanted, count) == 0);
             CHECK(codes[count] == 0x55);
         }
+    }
+}
+
+/* EL_BATCH inputs at once, and a frame whose W·x is known: the bits of the same set alone. */
+static void compare_batch_float32(const el_kernels *set, const layer *of) {
+    static _Alignas(64) float x[EL_BATCH][MAX_COLUMNS], h[MAX_UNITS + GUARD], c[MAX_UNITS + GUARD];
+    static _Alignas(64) float y[EL_BATCH][MAX_BLOCKS * EL_BLOCK_ROWS + GUARD];
+    const float *inputs[EL_BATCH];
+    float *to[EL_BATCH];
+    size_t units = of->lstm.groups * EL_BLOCK_ROWS, block = el_lstm_block(&of->lstm);
+    el_matrix matrix = matrix_of(of);
+    for (size_t k = 0; k < EL_BATCH; k++) {
+        inputs[k] = x[k];
+        to[k] = y[k];
+        for (uint32_t n = 0; n < MAX_COLUMNS; n++)
+            x[k][n] = given.x_float[(n + 7 * k) % MAX_COLUMNS];
+    }
+    set->dense_float32_batch(&matrix, (size_t)EL_BLOCK_ROWS * matrix.columns, inputs, to);
+    for (size_t k = 0; k < EL_BATCH; k++) {
+        set->dense_float32(&matrix, x[k], h);
+        check_same(y[k], h, units * sizeof *h, "y of several", set, of);
+    }
+    matrix.groups = of->blocks;
+    set->dense_float32_batch(&matrix, block, inputs, to);
+    el_lstm known = of->lstm;
+    known.skipped = known.columns_w;
+    known.columns_w = 0;
+    for (size_t k = 0; k < EL_BATCH; k++) {
+        memcpy(c, given.c_float, sizeof c);
+        memcpy(got.c_float, given.c_float, sizeof c);
+        set->lstm_float32(&of->lstm, x[k], given.h_float, h, c);
+        known.from_x = y[k];
+        set->lstm_float32(&known, x[k], given.h_float, got.h_next_float, got.c_float);
+        check_same(got.c_float, c, units * sizeof *c, "c with W·x known", set, of);
+        check_same(got.h_next_float, h, units * sizeof *h, "h with W·x known", set, of);
     }
 }
 
@@ -279,7 +374,9 @@ static void test_float32(uint32_t inputs, uint32_t units) {
         sets[n]->dense_float32(&dense, given.x_float, got.h_next_float);
         check_close(got.h_next_float, y, width, sums_bound, "y", sets[n], &of);
         check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
+        compare_batch_float32(sets[n], &of);
     }
+    compare_batch_float32(&el_kernels_scalar, &of);
 }
 
 /* A layer without inputs whose gates are its biases, so that the test decides every gate. */

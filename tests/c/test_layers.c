@@ -1,6 +1,7 @@
 /* The laws over random lists of layers of every kind, strides 1 to 12: N steps = one push = any
- * split = save, restore, go on = a row of a pool; int8 integers are the scalar set's. Streams that
- * are asked for other answers than the model's own are those of a model whose own these are. */
+ * split = save, restore, go on = a row of a pool; frames of a push go together wherever they may;
+ * int8 integers are the scalar set's. Streams that are asked for other answers than the model's own
+ * are those of a model whose own these are. */
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #include "check.h"
 #include "kernel_sets.h"
@@ -150,6 +151,23 @@ static void check_split(size_t split, size_t n_once) {
     free(stream);
 }
 
+/* In pushes of any sizes. */
+static void check_pushes(size_t n_once) {
+    el_stream *stream = new_stream();
+    size_t n_again = 0, n;
+    for (size_t k = 0, count; k < FRAMES; k += count, n_again += n) {
+        count = (size_t)between(0, 20);
+        count = count < FRAMES - k ? count : FRAMES - k;
+        float *at = n_again == n_once ? NULL : &again[0][0] + n_again * info.outputs;
+        CHECK_STATUS(el_stream_push(stream, frame_at(k), count, at, n_once - n_again, &n), EL_OK);
+    }
+    CHECK(n_again == n_once);
+    CHECK(memcmp(once, again, n_once * info.outputs * sizeof(float)) == 0);
+    CHECK_STATUS(el_stream_save(stream, saved, sizeof saved), EL_OK);
+    CHECK(memcmp(saved, whole_saved, info.snapshot_size) == 0);
+    free(stream);
+}
+
 /* Rows of a pool, each with a phase of its own. */
 static void check_pool(void) {
     size_t size = el_pool_size(tiny.model, asked, STREAMS);
@@ -193,7 +211,7 @@ static void check_pool(void) {
 
 static void open_with(const char *set) {
     CHECK(setenv("EDGELSTM_KERNEL", set, 1) == 0);
-    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(tiny_open_with(&tiny, EL_CHUNKS), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
     CHECK(el_stream_size(tiny.model, NULL) == info.stream_size);
     CHECK(el_stream_save_size(tiny.model, NULL) == info.snapshot_size);
@@ -208,6 +226,8 @@ static void check_laws(void) {
     size_t n_once = push_whole();
     for (int trial = 0; trial < 4; trial++)
         check_split((size_t)between(0, FRAMES - 1), n_once);
+    for (int trial = 0; trial < 3; trial++)
+        check_pushes(n_once);
     check_pool();
 }
 

@@ -18,7 +18,7 @@
 #define FRAMES 10000
 
 static tiny_model tiny;
-static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 14];
+static _Alignas(EL_ALIGNMENT) unsigned char stream_memory[1 << 15];
 static _Alignas(EL_ALIGNMENT) unsigned char pool_memory[6 << 14];
 static float frames[FRAMES][TINY_FEATURES], answers[FRAMES][TINY_OUTPUTS];
 
@@ -96,7 +96,7 @@ int main(void) {
         for (el_precision precision = EL_FLOAT32; precision <= EL_INT8; precision++) {
             tiny_make(&tiny, precision, EL_MEAN, 4, 2);
             unsigned long before = allocations();
-            el_status status = tiny_open(&tiny);
+            el_status status = tiny_open_with(&tiny, EL_CHUNKS);
             if (status == EL_ERROR_KERNEL)
                 continue;
             CHECK_STATUS(status, EL_OK);

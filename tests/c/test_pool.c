@@ -36,6 +36,17 @@ static el_pool *new_pool(void) {
     return pool;
 }
 
+/* Memory for frames that go together is no stream's of a pool. */
+static void check_size(void) {
+    tiny_make(&tiny, EL_INT8, EL_MEAN, 4, 2);
+    CHECK_STATUS(tiny_open_with(&tiny, EL_NO_CHUNKS), EL_OK);
+    size_t without = el_stream_size(tiny.model, NULL);
+    size_t pool_size = el_pool_size(tiny.model, NULL, STREAMS);
+    CHECK_STATUS(tiny_open_with(&tiny, EL_CHUNKS), EL_OK);
+    CHECK(el_stream_size(tiny.model, NULL) > without);
+    CHECK(el_pool_size(tiny.model, NULL, STREAMS) == pool_size);
+}
+
 static void check_same_state(el_stream *a, el_stream *b) {
     unsigned char of_a[4096], of_b[4096];
     CHECK_STATUS(el_stream_save(a, of_a, sizeof of_a), EL_OK);
@@ -122,6 +133,7 @@ static void check_answers(el_precision precision, tiny_answer own, const el_answ
 }
 
 int main(void) {
+    check_size();
     static const char *const sets[] = {"scalar",     "avx2", "avxvnni",
                                        "avx512vnni", "neon", "dotprod"};
     static const tiny_answer answers[] = {

@@ -22,9 +22,11 @@ static el_stream *new_stream(const el_model *model) {
     return stream;
 }
 
-static void check_law(el_precision precision, el_pooling pooling, uint32_t window, uint32_t hop) {
+/* `flags`: whether frames of a push go together. */
+static void check_law(el_precision precision, el_pooling pooling, uint32_t window, uint32_t hop,
+                      unsigned flags) {
     tiny_make(&tiny, precision, pooling, window, hop);
-    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(tiny_open_with(&tiny, flags), EL_OK);
     el_info info;
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
     float once[FRAMES][TINY_OUTPUTS], again[FRAMES][TINY_OUTPUTS], last[TINY_OUTPUTS],
@@ -115,8 +117,9 @@ static void check_other_model(void) {
 }
 
 /* Where a file says that layers begin anew after so many frames, they do: as in a stream of the
- * plain model that is reset there, but that its frames count on. */
-static void check_anew(el_precision precision, uint32_t anew) {
+ * plain model that is reset there, but that its frames count on. In
+ * pushes of `each` frames. */
+static void check_anew(el_precision precision, uint32_t anew, size_t each) {
     float wanted[FRAMES][TINY_OUTPUTS], found[FRAMES][TINY_OUTPUTS], asked[TINY_OUTPUTS];
     unsigned char saved[4096];
     size_t n, n_found = 0;
@@ -124,7 +127,7 @@ static void check_anew(el_precision precision, uint32_t anew) {
     tiny_make(&tiny, precision, EL_LAST, 0, 1);
     tiny.file[104] = (unsigned char)anew;
     tiny_seal(&tiny);
-    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(tiny_open_with(&tiny, EL_CHUNKS), EL_OK);
     CHECK_STATUS(tiny_open(&other), EL_OK);
     el_info info;
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
@@ -135,8 +138,8 @@ static void check_anew(el_precision precision, uint32_t anew) {
             CHECK_STATUS(el_stream_reset(plain), EL_OK);
         CHECK_STATUS(el_stream_push(plain, frames[k], 1, wanted[k], 1, &n), EL_OK);
     }
-    for (size_t k = 0; k < FRAMES; k += 3, n_found += n) { /* from one saved state to the next */
-        size_t count = FRAMES - k < 3 ? FRAMES - k : 3;
+    for (size_t k = 0; k < FRAMES; k += each, n_found += n) { /* from one saved state to the next */
+        size_t count = FRAMES - k < each ? FRAMES - k : each;
         CHECK_STATUS(el_stream_push(stream, frames[k], count, found[k], count, &n), EL_OK);
         CHECK_STATUS(el_stream_answer(stream, asked), EL_OK);
         CHECK(memcmp(asked, found[k + count - 1], sizeof asked) == 0);
@@ -153,24 +156,25 @@ static void check_anew(el_precision precision, uint32_t anew) {
     free(stream);
 }
 
+static const el_answer answers[] = {
+    {EL_LAST, 0, 1},     {EL_LAST, 0, 0},      {EL_LAST, 0, 3},      {EL_MEAN, 0, 1},
+    {EL_MEAN, 0, 0},     {EL_MEAN, 12, 4},     {EL_MEAN, 4, 4},      {EL_MEAN, 7, 1},
+    {EL_MEAN, 20, 1}, /* more blocks than one total stands for */
+    {EL_MEAN_MAX, 0, 1}, {EL_MEAN_MAX, 12, 4}, {EL_MEAN_MAX, 20, 1},
+};
+
 int main(void) {
     for (unsigned n = 0; n < FRAMES; n++)
         tiny_frame(n, frames[n]);
     for (el_precision precision = EL_FLOAT32; precision <= EL_INT8; precision++) {
-        check_law(precision, EL_LAST, 0, 1);
-        check_law(precision, EL_LAST, 0, 0);
-        check_law(precision, EL_LAST, 0, 3);
-        check_law(precision, EL_MEAN, 0, 1);
-        check_law(precision, EL_MEAN, 0, 0);
-        check_law(precision, EL_MEAN, 12, 4);
-        check_law(precision, EL_MEAN, 4, 4);
-        check_law(precision, EL_MEAN, 7, 1);
-        check_law(precision, EL_MEAN, 20, 1); /* more blocks than one total stands for */
-        check_law(precision, EL_MEAN_MAX, 0, 1);
-        check_law(precision, EL_MEAN_MAX, 12, 4);
-        check_law(precision, EL_MEAN_MAX, 20, 1);
-        check_anew(precision, 1);
-        check_anew(precision, 7);
+        for (size_t n = 0; n < sizeof answers / sizeof *answers; n++) {
+            const el_answer *of = &answers[n];
+            check_law(precision, (el_pooling)of->pooling, of->window, of->hop, EL_NO_CHUNKS);
+            check_law(precision, (el_pooling)of->pooling, of->window, of->hop, EL_CHUNKS);
+        }
+        check_anew(precision, 1, 3);
+        check_anew(precision, 7, 3);
+        check_anew(precision, 7, FRAMES);
     }
     check_other_model();
     return 0;

@@ -278,9 +278,13 @@ void tiny_seal(tiny_model *tiny) {
     put32(tiny, 12, el_crc32(tiny->file + 16, tiny->size - 16));
 }
 
-el_status tiny_open(tiny_model *tiny) {
-    return el_model_open(tiny->memory, sizeof tiny->memory, tiny->file, tiny->size, 0,
+el_status tiny_open_with(tiny_model *tiny, unsigned flags) {
+    return el_model_open(tiny->memory, sizeof tiny->memory, tiny->file, tiny->size, flags,
                          &tiny->model);
+}
+
+el_status tiny_open(tiny_model *tiny) {
+    return tiny_open_with(tiny, 0);
 }
 
 void tiny_frame(unsigned n, float frame[TINY_FEATURES]) {

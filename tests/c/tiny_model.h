@@ -59,6 +59,9 @@ void tiny_seal(tiny_model *tiny);
 
 el_status tiny_open(tiny_model *tiny);
 
+/* With flags of el_model_open. */
+el_status tiny_open_with(tiny_model *tiny, unsigned flags);
+
 /* Frame `n` of a fixed signal. */
 void tiny_frame(unsigned n, float frame[TINY_FEATURES]);
 

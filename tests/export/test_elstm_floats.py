@@ -33,7 +33,7 @@ SEEDS = range(40)
 def opened(content: bytes, folder: Path) -> RuntimeModel:
     path = folder / "model.elstm"
     path.write_bytes(content)
-    return RuntimeModel(path)
+    return RuntimeModel(path, chunks=True)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -88,8 +88,15 @@ typedef enum el_dtype {
 
 /* Flags of el_model_open. */
 enum {
-    EL_SKIP_CHECKSUM = 1
-}; /* for a file that was verified before; every other check is still made */
+    /* for a file that was verified before; every other check is still made */
+    EL_SKIP_CHECKSUM = 1,
+    /* Frames of one push go through each LSTM and GRU layer together, up to 16 of them: several
+     * times faster where weights exceed the second-level cache. Streams have memory for that where
+     * a model is large and has several such layers. With EL_CHUNKS they have it for any model, */
+    EL_CHUNKS = 2,
+    /* and with this one for none. Bits are the same in any case. */
+    EL_NO_CHUNKS = 4
+};
 
 /* How a stream's scores become answers. A model has its own, and a stream may be made with others.
  *
@@ -174,7 +181,7 @@ EL_API const char *el_kernel_name(void);
  *                must live as long as the model
  *   bytes, size  the whole file, aligned; must stay unchanged and readable as long as the model: a
  *                mapped file that somebody overwrites or cuts is neither
- *   flags        0 or EL_SKIP_CHECKSUM
+ *   flags        0, or those above, added up
  *   model        out: the model, inside `memory`; untouched on error
  *
  * Every field is bounded before it is used: any bytes give a status, never a crash. Uses about 5
@@ -250,8 +257,9 @@ EL_API el_status el_stream_save(const el_stream *stream, void *bytes, size_t siz
  * as el_stream_answers says. */
 EL_API el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size);
 
-/* Bytes of memory for a pool of `streams` streams: 64 and `streams` times el_stream_size. 0 when
- * that is no size: el_stream_size is 0, `streams` is 0 or too many for size_t. */
+/* Bytes of memory for a pool of `streams` streams: 64 and `streams` times el_stream_size as it is
+ * with EL_NO_CHUNKS. 0 when that is no size: el_stream_size is 0, `streams` is 0 or too many for
+ * size_t. */
 EL_API size_t el_pool_size(const el_model *model, const el_answer *answer, size_t streams);
 
 /* Make a pool: streams over one model that step together, so that weights are read once for all.

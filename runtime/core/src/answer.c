@@ -100,11 +100,14 @@ el_status el_answer_plan(const el_model *model, const el_answer *asked, el_plan 
     uint64_t size = el_align(totals + totals_above(rows) * row_size);
     if (size > EL_MAX_STREAM_SIZE)
         return EL_ERROR_LIMIT;
+    uint64_t whole = el_align(size + model->chunk_size);
+    bool chunks = model->chunk_size != 0 && whole <= EL_MAX_STREAM_SIZE;
     *plan = (el_plan){.answer = *asked,
                       .sums_blocks = rows,
                       .sums_values = values,
                       .totals_offset = (uint32_t)totals,
-                      .stream_size = (uint32_t)size,
+                      .chunk_offset = chunks ? (uint32_t)size : 0,
+                      .stream_size = (uint32_t)(chunks ? whole : size),
                       .snapshot_size = model->layers_size + rows * (uint32_t)row_size};
     return EL_OK;
 }

@@ -1,5 +1,6 @@
 /* Where the parts of a stream lie in its memory. */
 #include "answer.h"
+#include "chunk.h"
 #include "model_open.h"
 #include "parts.h"
 
@@ -52,7 +53,7 @@ static void place_results(el_model *model) {
     }
 }
 
-el_status el_lay_out_stream(el_model *model) {
+el_status el_lay_out_stream(el_model *model, unsigned flags) {
     uint64_t total = 0, snapshot = EL_SNAPSHOT_HEADER_SIZE;
     el_walk walk = {0, 0};
     el_place place;
@@ -71,6 +72,11 @@ el_status el_lay_out_stream(el_model *model) {
     model->sums_offset = (uint32_t)total;
     model->layers_size = (uint32_t)snapshot;
     place_results(model);
+#ifdef EL_WITHOUT_CHUNKS
+    (void)flags;
+#else
+    el_plan_chunks(model, flags);
+#endif
     el_answer own = model->own.answer;
     return el_answer_plan(model, &own, &model->own);
 }

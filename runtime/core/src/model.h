@@ -97,6 +97,7 @@ typedef struct el_layer {
     bool gives_scores; /* the last layer: its results are float32 scores */
     bool keeps_result; /* the result is the first part of the state */
     bool wide;         /* takes codes of 16 bits */
+    bool together;     /* takes frames of a chunk together */
     bool feeds_head;   /* a layer behind the last one with a state reads the result */
     uint64_t macs;     /* multiply-accumulates of one run */
     el_recurrence recurrence;
@@ -121,7 +122,8 @@ typedef struct el_plan {
     el_answer answer;
     uint32_t sums_blocks;   /* rows of float64 score sums; 0 when pooling is `last` */
     uint32_t sums_values;   /* of a row: `outputs` sums; with `mean + max` as many maxima behind */
-    uint32_t totals_offset; /* in a stream: what follows from the sums, see answer.c */
+    uint32_t totals_offset; /* in a stream: what follows from the sums, see answer.c, */
+    uint32_t chunk_offset;  /* and rows and sums of frames that go together; 0 where none do */
     uint32_t stream_size;
     uint32_t snapshot_size;
 } el_plan;
@@ -154,6 +156,9 @@ struct el_model {
     uint32_t codes_offset; /* what the layer that runs has rounded */
     uint32_t work_offset;  /* what a layer needs while it runs; then the scores */
     uint32_t sums_offset;
+    uint32_t chunk_row;    /* bytes of a frame's row in a chunk, */
+    uint32_t chunk_sums;   /* of what W gives with it, */
+    uint64_t chunk_size;   /* and of both for all frames of one; 0 where frames go one by one */
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
     el_plan own;           /* of a stream that is asked for no other answers */

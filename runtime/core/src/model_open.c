@@ -177,7 +177,7 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
     if (status == EL_OK)
         status = check_anew(opened);
     if (status == EL_OK)
-        status = el_lay_out_stream(opened);
+        status = el_lay_out_stream(opened, flags);
     if (status == EL_OK) {
         opened->kernels = kernels;
         *model = opened;

@@ -19,8 +19,9 @@
 /* Read and check the layer table of a model whose header is known. */
 el_status el_read_layers(el_model *model, size_t file_size);
 
-/* Lay out a stream of `model`, whose layers are known: fills the offsets, the number of parts, and
- * the plan of the model's own answers. */
-el_status el_lay_out_stream(el_model *model);
+/* Lay out a stream of `model`, whose layers are known: fills the offsets, the number of parts, what
+ * frames need that go together, as the flags of el_model_open have it, and the plan of the model's
+ * own answers. */
+el_status el_lay_out_stream(el_model *model, unsigned flags);
 
 #endif

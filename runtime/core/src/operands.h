@@ -3,6 +3,7 @@
 #define EL_OPERANDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Rows of a weight block: 16 rows × 4 columns of int8, or 16 rows × 1 column of float32, are 64
@@ -56,14 +57,26 @@ typedef struct el_lstm {
     int32_t cell_exponent;
     int32_t output_multiplier; /* from o·tanh(c) to int8 h */
     int32_t output_shift;
-    /* 16-bit inputs: columns_w is 0, W lies apart with the blocks in the same order, and its sums
-     * with a frame, biases included, are these (16·EL_GATES·groups,); else null */
-    const int32_t *from_x;
+    /* What W gives with a frame, biases included, where that is known before: (16·EL_GATES·groups,)
+     * sums, of int32 or of float; else null. columns_w is 0 then. So it is with 16-bit inputs,
+     * whose W lies apart with the blocks in the same order, and where several frames met W before,
+     * which lies before R in each block: `skipped` columns. */
+    const void *from_x;
+    uint32_t skipped;
     el_matrix w;
     /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
      * has one, and right shifts are at most 15: kernels need no care about overflow */
     bool no_overflow;
 } el_lstm;
+
+/* Weights of a block, which is a gate of a group of units, and where its R begins. */
+static inline size_t el_lstm_block(const el_lstm *lstm) {
+    return (size_t)EL_BLOCK_ROWS * (lstm->skipped + lstm->columns_w + lstm->columns_r);
+}
+
+static inline size_t el_lstm_recurrent(const el_lstm *lstm) {
+    return (size_t)EL_BLOCK_ROWS * (lstm->skipped + lstm->columns_w);
+}
 
 /* A GRU layer: two matrices whose rows are the gates z, r, n, each padded to whole groups. */
 typedef struct el_gru {

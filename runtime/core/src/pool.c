@@ -1,5 +1,6 @@
 /* Many streams over one model. Each is an el_stream like any other; what they share is the walk
  * through the layers: each takes the frames of all streams before the next does. */
+#include "answer.h"
 #include "layers/turn.h"
 #include "stream.h"
 
@@ -14,11 +15,27 @@ struct el_pool {
 #define HEADER_SIZE EL_ALIGNMENT
 _Static_assert(sizeof(struct el_pool) <= HEADER_SIZE, "streams lie aligned behind the header");
 
-size_t el_pool_size(const el_model *model, const el_answer *answer, size_t streams) {
-    size_t each = el_stream_size(model, answer);
-    if (each == 0 || streams == 0 || streams > (SIZE_MAX - HEADER_SIZE) / each)
+/* That of each stream: it has no memory for frames that go together, a pool is together already. */
+static el_status plan_each(const el_model *model, const el_answer *answer, el_plan *plan) {
+    el_status status = el_answer_choose(model, answer, plan);
+    if (status == EL_OK && plan->chunk_offset != 0) {
+        plan->stream_size = plan->chunk_offset;
+        plan->chunk_offset = 0;
+    }
+    return status;
+}
+
+static size_t size_of(size_t each, size_t streams) {
+    if (streams == 0 || streams > (SIZE_MAX - HEADER_SIZE) / each)
         return 0;
     return HEADER_SIZE + streams * each;
+}
+
+size_t el_pool_size(const el_model *model, const el_answer *answer, size_t streams) {
+    el_plan plan;
+    if (model == NULL || plan_each(model, answer, &plan) != EL_OK)
+        return 0;
+    return size_of(plan.stream_size, streams);
 }
 
 el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
@@ -27,10 +44,11 @@ el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
         return EL_ERROR_ARGUMENT;
     if (!el_is_aligned(memory))
         return EL_ERROR_ALIGNMENT;
-    size_t each = el_stream_size(model, answer);
-    if (each == 0)
-        return EL_ERROR_ANSWER;
-    size_t size = el_pool_size(model, answer, streams);
+    el_plan plan;
+    el_status status = plan_each(model, answer, &plan);
+    if (status != EL_OK)
+        return status;
+    size_t size = size_of(plan.stream_size, streams);
     if (size == 0)
         return EL_ERROR_LIMIT;
     if (memory_size < size)
@@ -39,13 +57,9 @@ el_status el_pool_init(void *memory, size_t memory_size, const el_model *model,
     memset(made, 0, HEADER_SIZE);
     made->model = model;
     made->streams = streams;
-    made->stream_size = each;
-    for (size_t n = 0; n < streams; n++) {
-        el_stream *stream = el_pool_stream(made, n);
-        el_status status = el_stream_init(stream, each, model, answer, &stream);
-        if (status != EL_OK)
-            return status;
-    }
+    made->stream_size = plan.stream_size;
+    for (size_t n = 0; n < streams; n++)
+        el_stream_make(el_pool_stream(made, n), model, &plan);
     *pool = made;
     return EL_OK;
 }

@@ -1,6 +1,7 @@
 /* One signal through a model: the road of a frame. */
 #include "stream.h"
 #include "answer.h"
+#include "chunk.h"
 #include "float_math.h"
 #include "kernels/kernels.h"
 #include "parts.h"
@@ -32,12 +33,17 @@ el_status el_stream_init(void *memory, size_t memory_size, const el_model *model
         return status;
     if (memory_size < plan.stream_size)
         return EL_ERROR_MEMORY;
-    memset(memory, 0, plan.stream_size);
+    el_stream_make(memory, model, &plan);
+    *stream = memory;
+    return EL_OK;
+}
+
+void el_stream_make(void *memory, const el_model *model, const el_plan *plan) {
     el_stream *made = memory;
+    memset(memory, 0, plan->stream_size);
     made->model = model;
-    made->plan = plan;
-    *stream = made;
-    return el_stream_reset(made);
+    made->plan = *plan;
+    el_stream_reset(made);
 }
 
 /* The layers' parts of the state, and with `sums` what answers need as well. */
@@ -119,29 +125,34 @@ static bool has_float_input(const el_model *model) {
 #endif
 }
 
-static void read_input(const el_stream *stream, const float *frame) {
+void el_stream_read(const el_stream *stream, const float *frame, void *values) {
     const el_model *model = stream->model;
-    void *flow = el_stream_part(stream, model->flow_offset);
     if (model->wide_input) {
-        read_wide(model, frame, flow);
+        read_wide(model, frame, values);
         return;
     }
     if (!has_float_input(model)) {
-        read_codes(model, frame, flow);
+        read_codes(model, frame, values);
         return;
     }
     const float *restrict scale = model->input_scale, *restrict offset = model->input_offset;
-    float *restrict values = flow;
+    float *restrict reals = values;
     for (uint32_t n = 0; n < model->features; n++)
-        values[n] = el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
+        reals[n] = el_clamp((frame[n] - offset[n]) * scale[n], -MAX_NORMALIZED, MAX_NORMALIZED);
+}
+
+/* Where the layers begin anew with the next frame. Not before: answers as of the frame before are
+ * still asked. */
+static void begin_anew(const el_stream *stream) {
+    const uint32_t anew = stream->model->anew;
+    if (anew != 0 && stream->frames != 0 && stream->frames % anew == 0)
+        begin_parts(stream, false);
 }
 
 void el_stream_begin_frame(el_stream *stream, const float *frame) {
-    const uint32_t anew = stream->model->anew;
-    if (anew != 0 && stream->frames != 0 && stream->frames % anew == 0)
-        begin_parts(stream, false); /* not before: answers as of the frame before are still asked */
+    begin_anew(stream);
     stream->frames++;
-    read_input(stream, frame);
+    el_stream_read(stream, frame, el_stream_part(stream, stream->model->flow_offset));
 }
 
 /* The frame through the layers that have a state, and those between. */
@@ -190,6 +201,36 @@ bool el_stream_finish_frame(el_stream *stream, float *answer) {
     return emits;
 }
 
+/* Frames that are taken together where `left` are left of a push. */
+static uint32_t frames_together(const el_stream *stream, size_t left) {
+#ifdef EL_WITHOUT_CHUNKS
+    (void)stream;
+    (void)left;
+    return 1;
+#else
+    if (left < EL_LEAST_TOGETHER || stream->plan.chunk_offset == 0)
+        return 1;
+    const uint32_t anew = stream->model->anew;
+    uint64_t most = anew == 0 ? left : anew - stream->frames % anew;
+    most = most < left ? most : left;
+    return most < EL_MOST_TOGETHER ? (uint32_t)most : EL_MOST_TOGETHER;
+#endif
+}
+
+/* Returns how many answers were written to `answers`, where that is not null. */
+static size_t take_frames(el_stream *stream, const float *frames, uint32_t count, float *answers) {
+#ifndef EL_WITHOUT_CHUNKS
+    if (count > 1) {
+        begin_anew(stream);
+        return el_chunk_push(stream, frames, count, answers);
+    }
+#endif
+    (void)count;
+    el_stream_begin_frame(stream, frames);
+    step_layers(stream);
+    return el_stream_finish_frame(stream, answers);
+}
+
 el_status el_stream_push(el_stream *stream, const float *frames, size_t count, float *answers,
                          size_t capacity, size_t *n_answers) {
     if (stream == NULL || (frames == NULL && count != 0))
@@ -204,11 +245,12 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
         return EL_ERROR_NOT_FINITE;
 
     size_t written = 0;
-    for (size_t n = 0; n < count; n++, frames += model->features) {
+    for (size_t n = 0; n < count;) {
+        uint32_t taken = frames_together(stream, count - n);
         float *answer = written < due ? answers + written * model->outputs : NULL;
-        el_stream_begin_frame(stream, frames);
-        step_layers(stream);
-        written += el_stream_finish_frame(stream, answer);
+        written += take_frames(stream, frames, taken, answer);
+        frames += (size_t)taken * model->features;
+        n += taken;
     }
     if (n_answers != NULL)
         *n_answers = written;

@@ -107,6 +107,47 @@ static void check_parts(const el_model *model) {
     CHECK(end == info.snapshot_size);
 }
 
+/* From a snapshot, frames pushed at once end where frames one by one do. */
+static void check_together(const el_model *model, const void *saved, size_t size) {
+    enum { COUNT = 19 };
+    size_t stream_size = el_stream_size(model, NULL), emitted = 0, written;
+    el_stream *streams[2];
+    float *frames = malloc(COUNT * model->features * sizeof *frames);
+    float *answers = malloc(COUNT * model->outputs * sizeof *answers);
+    float *answer = malloc(model->outputs * sizeof *answer);
+    unsigned char *ends[2] = {malloc(size), malloc(size)};
+    CHECK(frames && answers && answer && ends[0] && ends[1]);
+    for (uint32_t k = 0; k < COUNT * model->features; k++)
+        frames[k] = (float)(k * 7 % 31) / 8.0f - 2.0f;
+    for (size_t n = 0; n < 2; n++) {
+        void *memory = aligned_alloc(EL_ALIGNMENT, stream_size);
+        CHECK(memory);
+        CHECK_STATUS(el_stream_init(memory, stream_size, model, NULL, &streams[n]), EL_OK);
+        CHECK_STATUS(el_stream_restore(streams[n], saved, size), EL_OK);
+    }
+    CHECK_STATUS(el_stream_push(streams[0], frames, COUNT, answers, COUNT, &written), EL_OK);
+    for (size_t n = 0; n < COUNT; n++) {
+        size_t came;
+        CHECK_STATUS(el_stream_push(streams[1], frames + n * model->features, 1, answer, 1, &came),
+                     EL_OK);
+        if (came)
+            CHECK(memcmp(answer, answers + emitted * model->outputs,
+                         model->outputs * sizeof *answer) == 0);
+        emitted += came;
+    }
+    CHECK(emitted == written);
+    for (size_t n = 0; n < 2; n++) {
+        CHECK_STATUS(el_stream_save(streams[n], ends[n], size), EL_OK);
+        free(streams[n]);
+    }
+    CHECK(memcmp(ends[0], ends[1], size) == 0);
+    free(frames);
+    free(answers);
+    free(answer);
+    free(ends[0]);
+    free(ends[1]);
+}
+
 /* What must succeed whatever the model is. */
 static void stream_a_little(const el_model *model) {
     el_info info;
@@ -132,6 +173,7 @@ static void stream_a_little(const el_model *model) {
     el_status restored = el_stream_restore(other, saved, info.snapshot_size);
     CHECK_STATUS(restored, EL_OK);
     check_pool(model, saved, info.snapshot_size, frame, answer);
+    check_together(model, saved, info.snapshot_size);
     CHECK_STATUS(el_stream_push(stream, frame, 1, answer, 1, NULL), EL_OK);
     CHECK_STATUS(el_stream_push(other, frame, 1, answer, 1, NULL), EL_OK);
     el_status asked = el_stream_frames(stream) < info.stride ? EL_ERROR_NO_FRAMES : EL_OK;
@@ -287,7 +329,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (strcmp(el_kernel_name(), "none") == 0)
         unsetenv("EDGELSTM_KERNEL");
     el_model *model;
-    if (el_model_open(model_memory, sizeof model_memory, block, size, 0, &model) == EL_OK) {
+    unsigned flags = size / 6 % 2 ? EL_CHUNKS : 0;
+    if (el_model_open(model_memory, sizeof model_memory, block, size, flags, &model) == EL_OK) {
         check_parts(model);
         if (is_small(model)) {
             stream_a_little(model);

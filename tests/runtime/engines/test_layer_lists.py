@@ -32,7 +32,7 @@ def opened(source: SourceModel, precision: str, folder: pathlib.Path, kernel: st
     with pytest.MonkeyPatch.context() as patch:
         if kernel is not None:
             patch.setenv("EDGELSTM_KERNEL", kernel)
-        return Model(path)
+        return Model(path, chunks=True)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def opened(content: bytes, folder: Path, kernel: str | None = None) -> Model:
     with pytest.MonkeyPatch.context() as patch:
         if kernel is not None:
             patch.setenv("EDGELSTM_KERNEL", kernel)
-        return Model(path)
+        return Model(path, chunks=True)
 
 
 def source_of(which: str | int) -> SourceModel:

@@ -4,6 +4,7 @@
 #endif
 
 #include "body.h"
+#include "body_rows.h"
 
 const el_kernels el_kernels_avx2 = {
     .name = "avx2",
@@ -18,4 +19,6 @@ const el_kernels el_kernels_avx2 = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .dense_int8_batch = dense_int8_batch,
+    .dense_float32_batch = dense_float32_batch,
 };

@@ -7,6 +7,7 @@
 #include "body_float.h"
 #include "body_gru.h"
 #include "body_overlap.h"
+#include "body_rows.h"
 
 /* Up to 64 units the gates of all fill the registers better than two products beside each other. */
 static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
@@ -33,4 +34,6 @@ const el_kernels el_kernels_avx512vnni = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .dense_int8_batch = dense_int8_batch,
+    .dense_float32_batch = dense_float32_batch,
 };

@@ -4,11 +4,14 @@
 #endif
 
 #include "body.h"
+#include "body_batch.h"
+#include "body_rows.h"
 
 const el_kernels el_kernels_avxvnni = {
     .name = "avxvnni",
     .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
+    .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
     .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
@@ -18,4 +21,6 @@ const el_kernels el_kernels_avxvnni = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .dense_int8_batch = dense_int8_batch,
+    .dense_float32_batch = dense_float32_batch,
 };

@@ -1,9 +1,5 @@
 /* An int8 LSTM layer for EL_BATCH streams at once: a weight is loaded once for all. For a set with
- * registers enough, whose product also has
- *
- *   add_products_batch(weights, block_size, columns, x, sums, first_block)
- *       sums[stream][first_block + gate] += the products of that gate's block with the stream's x
- */
+ * registers enough. */
 #ifndef EL_BODY_BATCH_H
 #define EL_BODY_BATCH_H
 
@@ -12,7 +8,7 @@
 INLINE void lstm_int8_batch_tile(const el_lstm *lstm, const el_batch *batch, uint32_t first,
                                  const int groups, const bool no_overflow) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
-    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    size_t block_size = el_lstm_block(lstm);
     const int8_t *weights = (const int8_t *)lstm->weights + first * EL_GATES * block_size;
     const el_rows *rows = (const el_rows *)lstm->rows + first * EL_GATES;
     v32 sums_w[EL_BATCH][EL_GATES * TILE_GROUPS][PARTS],
@@ -28,7 +24,7 @@ INLINE void lstm_int8_batch_tile(const el_lstm *lstm, const el_batch *batch, uin
                 }
         }
         add_products_batch(weights, block_size, columns_w, batch->x, sums_w, block);
-        add_products_batch(weights + (size_t)16 * columns_w, block_size, columns_r, batch->h,
+        add_products_batch(weights + el_lstm_recurrent(lstm), block_size, columns_r, batch->h,
                            sums_r, block);
     }
     for (int n = 0; n < EL_BATCH; n++)
@@ -41,10 +37,14 @@ INLINE void lstm_int8_batch_layer(const el_lstm *lstm, const el_batch *batch,
     uint32_t group = 0;
     for (; group + TILE_GROUPS <= lstm->groups; group += TILE_GROUPS)
         lstm_int8_batch_tile(lstm, batch, group, TILE_GROUPS, no_overflow);
+#if TILE_GROUPS > 2
     for (; group + 2 <= lstm->groups; group += 2)
         lstm_int8_batch_tile(lstm, batch, group, 2, no_overflow);
+#endif
+#if TILE_GROUPS > 1
     for (; group < lstm->groups; group++)
         lstm_int8_batch_tile(lstm, batch, group, 1, no_overflow);
+#endif
 }
 
 static void lstm_int8_batch(const el_lstm *lstm, const el_batch *batch) {

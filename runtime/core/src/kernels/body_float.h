@@ -77,7 +77,7 @@ INLINE void add_products_float(const float *weights, size_t block_size, const in
 INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,
                                const float *weights, const float *bias, float *h_next, float *c) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
-    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    size_t block_size = el_lstm_block(lstm);
     vf gates[EL_GATES][PARTS];
     /* A long register cannot be forwarded from what a copy writes in halves. */
 #if LANES > 8
@@ -88,7 +88,8 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
     memcpy(gates, bias, sizeof gates);
 #endif
     add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
-    add_products_float(weights + (size_t)16 * columns_w, block_size, EL_GATES, columns_r, h, gates);
+    add_products_float(weights + el_lstm_recurrent(lstm), block_size, EL_GATES, columns_r, h,
+                       gates);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
         vf cell = state_float(sigmoid_float(gates[1][part]) * load_float(c) +
                               sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]));
@@ -100,8 +101,9 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
 
 static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c) {
-    const float *weights = lstm->weights, *bias = lstm->rows;
-    size_t group_size = (size_t)16 * EL_GATES * (lstm->columns_w + lstm->columns_r);
+    const float *weights = lstm->weights;
+    const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
+    size_t group_size = EL_GATES * el_lstm_block(lstm);
     for (uint32_t group = 0; group < lstm->groups; group++)
         lstm_float32_group(lstm, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
                            h_next + group * 16, c + group * 16);

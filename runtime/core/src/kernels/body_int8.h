@@ -11,7 +11,8 @@ INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v3
     for (int part = 0; part < PARTS; part++) {
         int first = part * LANES32;
         if (lstm->from_x != NULL) /* all that W gives, and no product of it follows */
-            sums_w[part] = load32(lstm->from_x + (rows - (const el_rows *)lstm->rows) * 16 + first);
+            sums_w[part] = load32((const int32_t *)lstm->from_x +
+                                  (rows - (const el_rows *)lstm->rows) * 16 + first);
         else
             sums_w[part] = load32(rows->bias + first) -
                            load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
@@ -91,7 +92,7 @@ INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h
                            const int8_t *weights, const el_rows *rows, int8_t *h_next, int16_t *c,
                            const int groups, const bool no_overflow) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
-    size_t block_size = (size_t)16 * (columns_w + columns_r);
+    size_t block_size = el_lstm_block(lstm), recurrent = el_lstm_recurrent(lstm);
     v32 sums_w[EL_GATES * TILE_GROUPS][PARTS], sums_r[EL_GATES * TILE_GROUPS][PARTS];
     /* Two groups at a time: more places in memory to read from at once would slow them all. */
     const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
@@ -101,7 +102,7 @@ INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h
             start_sums(lstm, rows + n, sums_w[n], sums_r[n]);
         if (columns_w != 0)
             add_products(at, block_size, pair, columns_w, x, sums_w + block);
-        add_products(at + (size_t)16 * columns_w, block_size, pair, columns_r, h, sums_r + block);
+        add_products(at + recurrent, block_size, pair, columns_r, h, sums_r + block);
     }
     lstm_int8_finish(lstm, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
 }
@@ -110,7 +111,7 @@ INLINE void lstm_int8_layer(const el_lstm *lstm, const int8_t *x, const int8_t *
                             int16_t *c, const bool no_overflow) {
     const int8_t *weights = lstm->weights;
     const el_rows *rows = lstm->rows;
-    size_t group_size = (size_t)16 * EL_GATES * (lstm->columns_w + lstm->columns_r);
+    size_t group_size = EL_GATES * el_lstm_block(lstm);
     uint32_t group = 0;
     for (; group + TILE_GROUPS <= lstm->groups; group += TILE_GROUPS)
         lstm_int8_tile(lstm, x, h, weights + group * group_size, rows + group * EL_GATES,

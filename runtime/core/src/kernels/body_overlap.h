@@ -18,7 +18,7 @@ typedef struct pair_sums {
 
 INLINE void multiply_inputs(const el_lstm *lstm, const el_rows *rows, const int8_t *weights,
                             const int8_t *x, pair_sums *sums) {
-    size_t block_size = (size_t)16 * (lstm->columns_w + lstm->columns_r);
+    size_t block_size = el_lstm_block(lstm);
     for (int block = 0; block < PAIR_BLOCKS; block++)
         start_sums(lstm, rows + block, sums->w[block], sums->r[block]);
     if (lstm->columns_w != 0)
@@ -30,8 +30,7 @@ static void lstm_int8_overlapped(const el_lstm *lstm, const int8_t *x, const int
                                  int8_t *h_next, int16_t *c) {
     const int8_t *weights = lstm->weights;
     const el_rows *rows = lstm->rows;
-    size_t block_size = (size_t)16 * (lstm->columns_w + lstm->columns_r);
-    size_t recurrent = (size_t)16 * lstm->columns_w; /* where R begins in a block */
+    size_t block_size = el_lstm_block(lstm), recurrent = el_lstm_recurrent(lstm);
     uint32_t pairs = lstm->groups / 2;
     pair_sums both[2], *sums = &both[0], *next = &both[1];
     multiply_inputs(lstm, rows, weights, x, sums);

@@ -9,7 +9,7 @@
 
 typedef struct el_kernels el_kernels;
 
-/* Streams that a batched kernel takes at once. */
+/* Streams, or frames of one stream, that a batched kernel takes at once. */
 #define EL_BATCH 4
 
 /* What lstm_int8 takes, for each of them. */
@@ -68,6 +68,13 @@ struct el_kernels {
     void (*gru_reset_float32)(const el_gru *gru, const float *from_x, const float *from_h,
                               const float *h, float *reset);
     void (*gru_float32)(const el_gru *gru, const float *from_x, const float *from_h, float *h);
+    /* dense_int8 and dense_float32 for EL_BATCH inputs at once: the same bits for each. `block` is
+     * how many weights a block is behind the one before; a matrix whose blocks are not one behind
+     * the other has groups in fours. `sums` and `y` of inputs that are one may not be one. */
+    void (*dense_int8_batch)(const el_matrix *matrix, size_t block, const int8_t *const *x,
+                             int32_t *const *sums);
+    void (*dense_float32_batch)(const el_matrix *matrix, size_t block, const float *const *x,
+                                float *const *y);
 };
 
 extern const el_kernels el_kernels_scalar;

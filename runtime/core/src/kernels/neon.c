@@ -4,6 +4,7 @@
 #endif
 
 #include "body.h"
+#include "body_rows.h"
 
 const el_kernels el_kernels_neon = {
     .name = "neon",
@@ -17,4 +18,6 @@ const el_kernels el_kernels_neon = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .dense_int8_batch = dense_int8_batch,
+    .dense_float32_batch = dense_float32_batch,
 };

@@ -4,6 +4,8 @@
  *   add_products(weights, block_size, blocks, columns, x, sums)
  *       adds the products of `blocks` weight blocks, 16 rows × `columns` each and block_size bytes
  *       apart, with x to sums[block]
+ *   add_products_batch(weights, block_size, columns, x, sums, first_block)
+ *       sums[n][first_block + gate] += the products of that gate's block with x[n], of EL_BATCH
  *   product_beside, advance(beside)
  *       a product that goes on beside other work, four columns at each call; null for none */
 #ifndef EL_PRODUCT_H

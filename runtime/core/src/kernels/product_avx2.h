@@ -2,6 +2,7 @@
 #ifndef EL_PRODUCT_AVX2_H
 #define EL_PRODUCT_AVX2_H
 
+#include "kernels.h"
 #include "product_alone.h"
 #include "vec.h"
 
@@ -50,6 +51,17 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
     for (int block = 0; block < blocks; block++)
         for (int part = 0; part < 2; part++)
             sums[block][part] = (v32)totals[block][part];
+}
+
+/* The products of the four gates' blocks with the x of EL_BATCH streams, or frames: a weight is
+ * loaded once for all. */
+static inline __attribute__((always_inline)) void
+add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
+                   const int8_t *const *x, v32 (*sums)[EL_GATES * TILE_GROUPS][PARTS],
+                   int first_block) {
+    /* What is made of x serves four blocks here, which is worth more than loading weights once. */
+    for (int n = 0; n < EL_BATCH; n++)
+        add_products(weights, block_size, (int)EL_GATES, columns, x[n], sums[n] + first_block);
 }
 
 #endif

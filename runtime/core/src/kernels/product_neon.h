@@ -5,6 +5,7 @@
 #ifndef EL_PRODUCT_NEON_H
 #define EL_PRODUCT_NEON_H
 
+#include "kernels.h"
 #include "product_alone.h"
 #include "vec.h"
 
@@ -30,6 +31,17 @@ static inline __attribute__((always_inline)) void add_products(const int8_t *wei
 #endif
     for (; block < blocks; block++)
         add_one_block(weights + (size_t)block * block_size, columns, x, sums + block);
+}
+
+/* The products of the four gates' blocks with the x of EL_BATCH streams, or frames: a weight is
+ * loaded once for all. */
+static inline __attribute__((always_inline)) void
+add_products_batch(const int8_t *weights, size_t block_size, uint32_t columns,
+                   const int8_t *const *x, v32 (*sums)[EL_GATES * TILE_GROUPS][PARTS],
+                   int first_block) {
+    /* Registers are taken by sums: the second time on, weights come from the first-level cache. */
+    for (int n = 0; n < EL_BATCH; n++)
+        add_products(weights, block_size, (int)EL_GATES, columns, x[n], sums[n] + first_block);
 }
 
 #endif

@@ -25,12 +25,16 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
         for (uint32_t gate = 0; gate < EL_GATES; gate++, rows++) {
             int32_t sums_w[EL_BLOCK_ROWS] = {0}, sums_r[EL_BLOCK_ROWS] = {0};
             const int32_t *bias = rows->bias, *given = lstm->from_x;
-            if (given != NULL)
+            int32_t input_zero_point = lstm->input_zero_point;
+            if (given != NULL) { /* all that W gives */
                 bias = given + (size_t)(group * EL_GATES + gate) * EL_BLOCK_ROWS;
+                input_zero_point = 0;
+            }
+            weights += (size_t)EL_BLOCK_ROWS * lstm->skipped;
             weights = add_products(weights, lstm->columns_w, x, sums_w);
             weights = add_products(weights, lstm->columns_r, h, sums_r);
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
-                int32_t from_x = sums_w[n] + bias[n] - lstm->input_zero_point * rows->sum_w[n];
+                int32_t from_x = sums_w[n] + bias[n] - input_zero_point * rows->sum_w[n];
                 int32_t from_h = sums_r[n] - lstm->output_zero_point * rows->sum_r[n];
                 int32_t pre =
                     el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));
@@ -65,6 +69,21 @@ static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) 
         sums += EL_BLOCK_ROWS;
     }
 }
+
+#ifndef EL_WITHOUT_CHUNKS
+static void dense_int8_batch(const el_matrix *matrix, size_t block, const int8_t *const *x,
+                             int32_t *const *sums) {
+    const int8_t *weights = matrix->weights;
+    const el_rows *rows = matrix->rows;
+    for (uint32_t group = 0; group < matrix->groups; group++, rows++, weights += block)
+        for (uint32_t frame = 0; frame < EL_BATCH; frame++) {
+            int32_t *to = sums[frame] + (size_t)group * EL_BLOCK_ROWS;
+            for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+                to[n] = rows->bias[n] - matrix->zero_point * rows->sum_w[n];
+            add_products(weights, matrix->columns, x[frame], to);
+        }
+}
+#endif
 
 static void codes_int8(const el_matrix *matrix, const int32_t *sums, uint32_t count,
                        int32_t zero_point, int32_t low, int8_t *codes) {
@@ -155,11 +174,12 @@ static const float *add_products_float32(const float *weights, uint32_t columns,
 static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c) {
     const float *weights = lstm->weights;
-    const float *bias = lstm->rows;
+    const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
     for (uint32_t group = 0; group < lstm->groups; group++) {
         float gates[EL_GATES][EL_BLOCK_ROWS];
         for (uint32_t gate = 0; gate < EL_GATES; gate++, bias += EL_BLOCK_ROWS) {
             memcpy(gates[gate], bias, sizeof gates[gate]);
+            weights += (size_t)EL_BLOCK_ROWS * lstm->skipped;
             weights = add_products_float32(weights, lstm->columns_w, x, gates[gate]);
             weights = add_products_float32(weights, lstm->columns_r, h, gates[gate]);
         }
@@ -177,6 +197,19 @@ static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
     for (uint32_t group = 0; group < matrix->groups; group++, y += EL_BLOCK_ROWS)
         weights = add_products_float32(weights, matrix->columns, x, y);
 }
+
+#ifndef EL_WITHOUT_CHUNKS
+static void dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
+                                float *const *y) {
+    const float *weights = matrix->weights, *bias = matrix->rows;
+    for (uint32_t group = 0; group < matrix->groups; group++, weights += block)
+        for (uint32_t frame = 0; frame < EL_BATCH; frame++) {
+            float *to = y[frame] + (size_t)group * EL_BLOCK_ROWS;
+            memcpy(to, bias + (size_t)group * EL_BLOCK_ROWS, EL_BLOCK_ROWS * sizeof *to);
+            add_products_float32(weights, matrix->columns, x[frame], to);
+        }
+}
+#endif
 
 static void gru_reset_float32(const el_gru *gru, const float *from_x, const float *from_h,
                               const float *h, float *reset) {
@@ -205,6 +238,12 @@ const el_kernels el_kernels_scalar = {
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,
     .gru_int8 = gru_int8,
+#ifndef EL_WITHOUT_CHUNKS
+    .dense_int8_batch = dense_int8_batch,
+#ifndef EL_NO_FLOAT32
+    .dense_float32_batch = dense_float32_batch,
+#endif
+#endif
 #ifndef EL_NO_FLOAT32
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,

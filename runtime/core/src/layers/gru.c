@@ -116,17 +116,23 @@ static void recall(const el_stream *stream, const el_layer *layer) {
     give_floats(stream, layer, codes);
 }
 
-static void step_int8(const el_stream *stream, const el_layer *layer, const void *x, int16_t *h,
-                      const places *at) {
-    const el_model *model = stream->model;
-    const el_kernels *kernels = model->kernels;
+/* W·x */
+static void multiply_int8(const el_model *model, const el_layer *layer, const void *x,
+                          const places *at) {
     const el_gru *gru = &layer->gru;
-    int8_t *codes = codes_of(stream, layer);
-    kernels->gru_codes_int8(gru, h, codes);
     if (layer->wide)
         el_wide_product(model, &gru->w, x, layer->inputs, at->from_x, at->wide);
     else
-        kernels->dense_int8(&gru->w, x, at->from_x);
+        model->kernels->dense_int8(&gru->w, x, at->from_x);
+}
+
+/* What follows. */
+static void step_int8(const el_stream *stream, const el_layer *layer, int16_t *h,
+                      const places *at) {
+    const el_kernels *kernels = stream->model->kernels;
+    const el_gru *gru = &layer->gru;
+    int8_t *codes = codes_of(stream, layer);
+    kernels->gru_codes_int8(gru, h, codes);
     if (gru->before) {
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
@@ -163,12 +169,11 @@ static void update_floats(const el_layer *layer, const float *from_x, const floa
     }
 }
 
-static void run_float32(const el_model *model, const el_layer *layer, const void *x, float *h,
-                        const places *at) {
+/* What follows W·x. */
+static void run_float32(const el_model *model, const el_layer *layer, float *h, const places *at) {
     const el_kernels *kernels = model->kernels;
     const el_gru *gru = &layer->gru;
     bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
-    kernels->dense_float32(&gru->w, x, at->from_x);
     if (gru->before) {
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
@@ -197,7 +202,8 @@ static void step_float32(const el_stream *stream, const el_layer *layer, const f
         el_begin_anew(layer, LETTERS, padded, h);
     }
     for (uint32_t run = 0; run < layer->recurrence.runs; run++) {
-        run_float32(stream->model, layer, x, h, at);
+        stream->model->kernels->dense_float32(&layer->gru.w, x, at->from_x);
+        run_float32(stream->model, layer, h, at);
         x += layer->inputs;
         if (!layer->keeps_result) {
             memcpy(y, h, layer->channels * sizeof *y);
@@ -210,11 +216,35 @@ static void step(const el_stream *stream, const el_layer *layer) {
     const void *x = el_stream_part(stream, layer->x_offset);
     void *h = el_stream_part(stream, layer->part_offset[0]);
     places at = places_of(layer, el_stream_part(stream, stream->model->work_offset));
-    if (el_has_int8(layer))
-        step_int8(stream, layer, x, h, &at);
-    else
+    if (!el_has_int8(layer)) {
         step_float32(stream, layer, x, h, &at);
+        return;
+    }
+    multiply_int8(stream->model, layer, x, &at);
+    step_int8(stream, layer, h, &at);
 }
+
+#ifndef EL_WITHOUT_CHUNKS
+static uint64_t sums_size(const el_layer *layer) {
+    return el_is_plain(layer) && !layer->wide ? el_matrix_work(&layer->gru.w) : 0;
+}
+
+static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
+                            void *const *sums) {
+    const el_matrix *w = &layer->gru.w;
+    el_multiply_frames(model, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums);
+}
+
+static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {
+    void *h = el_stream_part(stream, layer->part_offset[0]);
+    places at = places_of(layer, el_stream_part(stream, stream->model->work_offset));
+    at.from_x = sums;
+    if (el_has_int8(layer))
+        step_int8(stream, layer, h, &at);
+    else
+        run_float32(stream->model, layer, h, &at);
+}
+#endif
 
 const el_layer_type el_layer_gru = {
     .name = "gru",
@@ -224,5 +254,10 @@ const el_layer_type el_layer_gru = {
     .parts = parts,
     .work = work,
     .step = step,
+#ifndef EL_WITHOUT_CHUNKS
+    .sums_size = sums_size,
+    .multiply_frames = multiply_frames,
+    .step_from = step_from,
+#endif
     .recall = recall,
 };

@@ -72,6 +72,13 @@ struct el_layer_type {
     void (*step)(const el_stream *stream, const el_layer *layer);
     /* The same for all streams of a turn; null where each is stepped alone. */
     void (*step_together)(const el_turn *turn, const el_layer *layer);
+    /* For layers that may take several frames together, W·x of some at once: bytes for what W gives
+     * with a frame, 0 where this layer may not; W·x of EL_BATCH frames; a step that takes W·x for
+     * the source's result. Null for kinds that never may. */
+    uint64_t (*sums_size)(const el_layer *layer);
+    void (*multiply_frames)(const el_model *model, const el_layer *layer, const void *const *x,
+                            void *const *sums);
+    void (*step_from)(const el_stream *stream, const el_layer *layer, void *sums);
     /* Make the newest result anew from the state; null where the state is the result. */
     void (*recall)(const el_stream *stream, const el_layer *layer);
 };
@@ -96,6 +103,9 @@ extern const el_layer_type el_layer_magnitude;
 extern const el_layer_type el_layer_log;
 extern const el_layer_type el_layer_overlap_add;
 extern const el_layer_type el_layer_logmel;
+
+/* `x`, a result of the layer's source, as the codes that it takes. Only where it rounds. */
+void el_make_codes(const el_layer *layer, const void *x, void *codes);
 
 /* The layer takes its source's result, of which it makes codes where it rounds. */
 void el_layer_step(const el_stream *stream, const el_layer *layer);

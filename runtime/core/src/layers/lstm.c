@@ -193,7 +193,7 @@ static void step_wide(const el_stream *stream, const el_layer *layer, const plac
     const el_model *model = stream->model;
     el_lstm lstm = layer->lstm;
     uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
-    lstm.from_x = (const int32_t *)(const void *)sums;
+    lstm.from_x = sums;
     el_wide_product(model, &lstm.w, at->x, layer->inputs, (void *)sums,
                     sums + el_matrix_work(&lstm.w));
     model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
@@ -267,6 +267,38 @@ static void step(const el_stream *stream, const el_layer *layer) {
         kernels->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
     accept_h(stream, layer);
 }
+
+#ifndef EL_WITHOUT_CHUNKS
+static uint64_t sums_size(const el_layer *layer) {
+    bool may = el_is_plain(layer) && !layer->wide;
+    return may ? (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t) : 0;
+}
+
+static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
+                            void *const *sums) {
+    const el_lstm *lstm = &layer->lstm;
+    const el_matrix w = {.weights = lstm->weights,
+                         .rows = lstm->rows,
+                         .columns = lstm->columns_w,
+                         .groups = lstm->groups * EL_GATES,
+                         .zero_point = lstm->input_zero_point};
+    el_multiply_frames(model, layer, &w, el_lstm_block(lstm), x, sums);
+}
+
+static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {
+    const el_kernels *kernels = stream->model->kernels;
+    places at = places_of(stream, layer);
+    el_lstm lstm = layer->lstm;
+    lstm.from_x = sums;
+    lstm.skipped = lstm.columns_w;
+    lstm.columns_w = 0;
+    if (el_has_int8(layer))
+        kernels->lstm_int8(&lstm, at.x, at.h, at.h_next, at.c);
+    else
+        kernels->lstm_float32(&lstm, at.x, at.h, at.h_next, at.c);
+    accept_h(stream, layer);
+}
+#endif
 
 /* Bytes of weights that stay in the first-level cache beside the streams' states. */
 #define SLICE_SIZE 32768u
@@ -351,5 +383,10 @@ const el_layer_type el_layer_lstm = {
     .work = work,
     .step = step,
     .step_together = step_together,
+#ifndef EL_WITHOUT_CHUNKS
+    .sums_size = sums_size,
+    .multiply_frames = multiply_frames,
+    .step_from = step_from,
+#endif
     .recall = recall,
 };

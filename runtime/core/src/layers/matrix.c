@@ -115,6 +115,30 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
     return part;
 }
 
+#ifndef EL_WITHOUT_CHUNKS
+void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+                        size_t block, const void *const *x, void *const *sums) {
+    const el_kernels *kernels = model->kernels;
+    if (el_has_int8(layer)) {
+        const int8_t *codes[EL_BATCH];
+        int32_t *to[EL_BATCH];
+        for (uint32_t n = 0; n < EL_BATCH; n++) {
+            codes[n] = x[n];
+            to[n] = sums[n];
+        }
+        kernels->dense_int8_batch(matrix, block, codes, to);
+        return;
+    }
+    const float *values[EL_BATCH];
+    float *to[EL_BATCH];
+    for (uint32_t n = 0; n < EL_BATCH; n++) {
+        values[n] = x[n];
+        to[n] = sums[n];
+    }
+    kernels->dense_float32_batch(matrix, block, values, to);
+}
+#endif
+
 /* A register further: kernels read whole ones. */
 static size_t sums_size(const el_matrix *matrix) {
     return (size_t)matrix->groups * EL_BLOCK_ROWS * sizeof(int32_t) + EL_ALIGNMENT; /* or float */

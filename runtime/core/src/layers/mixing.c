@@ -15,9 +15,7 @@ static void round_to_16(const el_layer *layer, const float *restrict x, int16_t 
         codes[n] = (int16_t)el_round(el_clamp(x[n] * inverse, -32768.0f, 32767.0f));
 }
 
-static void make_codes(const el_stream *stream, const el_layer *layer) {
-    const float *x = el_stream_part(stream, layer->from_offset);
-    void *codes = el_stream_part(stream, layer->x_offset);
+void el_make_codes(const el_layer *layer, const void *x, void *codes) {
     if (layer->wide)
         round_to_16(layer, x, codes);
     else
@@ -33,7 +31,8 @@ void el_codes_to_floats(const el_layer *layer, const int8_t *codes, uint32_t cou
 void el_layer_step(const el_stream *stream, const el_layer *layer) {
 #ifndef EL_NO_FLOAT32
     if (layer->rounds)
-        make_codes(stream, layer);
+        el_make_codes(layer, el_stream_part(stream, layer->from_offset),
+                      el_stream_part(stream, layer->x_offset));
 #endif
     layer->type->step(stream, layer);
 }
