@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, settings
 # imported, here and in the programs that tests start.
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
-from counts import FULL
+from counts import FULL, times
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.devices.profiling.lock import NAME_VARIABLE
 from edgelstm.model import Model
@@ -32,6 +33,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Programs that tests start must not find the checkout's folders where the installed package should be.
 os.environ["PYTHONSAFEPATH"] = "1"
 
+# Tens of thousands of objects are made while tests are collected, and stay: nothing of them is worth looking for.
+gc.disable()
+
 # What tests look for must not depend on whose screen and whose settings these are.
 os.environ.update(COLUMNS="80", LINES="24")
 for variable in ("EDGELSTM_KERNEL", "EDGELSTM_ZIG", "NOTIFY_SOCKET", "NO_COLOR", "FORCE_COLOR", "PYTHONWARNINGS"):
@@ -44,7 +48,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 os.environ[NAME_VARIABLE] = f"edgelstm.tests.{os.getpid()}"
 
 # A law's examples are few and the same in every run; `make test-all` draws others, as many as the test says.
-MOST_EXAMPLES = 30
+MOST_EXAMPLES = 15
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
@@ -60,6 +64,12 @@ if not FULL:
     settings.__init__ = _fewer_examples  # type: ignore[method-assign]
     settings.register_profile("few", settings.default, max_examples=MOST_EXAMPLES)
     settings.load_profile("few")
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _dataset(name: str) -> Dataset:
@@ -83,23 +93,23 @@ def vowels() -> Dataset:
 
 @pytest.fixture(scope="session")
 def vowels_model(vowels: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Trained for a few seconds on the training split: not the best, but real. Carries 12 recordings that calibrated
-    it and 18 unseen ones."""
+    """Trained for a few seconds on the training split: not the best, but real. Carries 6 recordings that calibrated
+    it and 8 unseen ones."""
     recipe = (
         "[model]\nunits = [32]\n[training]\nepochs = 12\nlearning_rate = 0.01\nloss = 'last'\n[answer]\nhop = 0\n"
     )
 
     def make() -> Model:
         model = _trained(vowels.subset(~vowels.test), recipe)
-        return replace(model, examples=model.examples[:12], unseen=model.unseen[:18])
+        return replace(model, examples=model.examples[: times(6, 12)], unseen=model.unseen[: times(8, 18)])
 
     return _made_once("vowels", make, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def watch_model(watch: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """Trained for a few seconds on two subjects' recordings, answering by the mean of the last 4 seconds. Carries 4
-    recordings that calibrated it and 600 frames each of 3 unseen ones."""
+    """Trained for a few seconds on two subjects' recordings, answering by the mean of the last 4 seconds. Carries 2
+    recordings that calibrated it and 500 frames each of 2 unseen ones."""
     recipe = (
         "[data]\nwindow = 200\n[model]\nunits = [24]\n[training]\nepochs = 3\nlearning_rate = 0.01\nskip = 20\n"
         "[answer]\npooling = 'mean'\nwindow = 200\nhop = 50\n"
@@ -107,7 +117,8 @@ def watch_model(watch: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Mod
 
     def make() -> Model:
         model = _trained(watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)]), recipe)
-        return replace(model, examples=model.examples[:4], unseen=tuple(x[:600] for x in model.unseen[:3]))
+        unseen = tuple(x[: times(500, 600)] for x in model.unseen[: times(2, 3)])
+        return replace(model, examples=model.examples[: times(2, 4)], unseen=unseen)
 
     return _made_once("watch", make, tmp_path_factory)
 

@@ -156,7 +156,7 @@ def test_the_clock_costs_something_and_less_than_a_frame(model, frames):
 
 
 def test_the_loops_leave_nothing_behind(model, frames):
-    """Python's own count of its memory: 300,000 frames leave no more than one frame does."""
+    """Python's own count of its memory: 60,000 frames leave no more than one frame does."""
 
     def left_by(count):
         measurement = prepare(stream, frames, frames=count, seconds=600.0)
@@ -170,17 +170,17 @@ def test_the_loops_leave_nothing_behind(model, frames):
     tracemalloc.start()
     try:
         left_by(1)
-        one, many = left_by(1), left_by(300_000)
+        one, many = left_by(1), left_by(60_000)
     finally:
         tracemalloc.stop()
-    # A distribution has more steps with more frames; a single object per frame would be 300,000 × 28 bytes.
+    # A distribution has more steps with more frames; a single object per frame would be 60,000 × 28 bytes.
     assert many - one < 50_000
 
 
 def test_resident_memory_does_not_grow_in_the_loop(model, frames):
     if isinstance(read_memory().resident, Unavailable):
         pytest.skip("no resident memory to read here")
-    measurement = prepare(model.stream(), frames, frames=200_000, seconds=60.0)
+    measurement = prepare(model.stream(), frames, frames=60_000, seconds=60.0)
     measurement.warm_up()
     before = read_memory().resident
     measurement.flat()
