@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from edgelstm import records
 from edgelstm.importers import keras_layers as layers_of
 from edgelstm.importers.child import in_child
 from edgelstm.importers.choices import Choices, Timing, UndecidedError, leave_out, timing
 from edgelstm.importers.imported import Imported
-from edgelstm.importers.keras_layers import NAMES, WORDS, Array, Arrays
+from edgelstm.importers.keras_config import input_of, network, numbered
+from edgelstm.importers.keras_layers import Array, Arrays
+from edgelstm.importers.keras_road import sees_windows
+from edgelstm.importers.keras_road import steps_of as keras_steps
 from edgelstm.importers.modules import Module, steps_of
 from edgelstm.importers.road import Step, build
-from edgelstm.layers.functions import Candidate, Gate
 from edgelstm.plain import printable
-
-_PASSED = ("Dropout", "SpatialDropout1D", "GaussianNoise", "ActivityRegularization")  # they do nothing when asked
-_CANDIDATES: Mapping[str, Candidate] = {"tanh": "tanh", "linear": "linear", "relu": "relu"}
 
 
 @dataclass(frozen=True)
@@ -47,73 +44,25 @@ def read(path: Path, choices: Choices) -> Imported:
         return _weights_alone(path, header, arrays, choices)
     leave_out(choices, "a whole model of Keras", "layers", "gates")
     config = records.parse_json(header.config, "config")
-    entries = list(_entries(config))
-    steps: list[Step] = []
-    weights = _numbered(entries, arrays) if not header.order else _named(header, arrays)
-    for kind, name, inner in entries:
-        try:
-            steps += _layer(kind, weights.get(name, {}), inner, header.version)
-        except ValueError as error:
-            raise ValueError(f"layer {printable(name, 40)!r} ({kind:.30}): {error}") from None
-    features, said = _input(entries, config)
-    model = build(steps, features, timing(choices, said), choices, path.stem)
+    found = network(config)
+    weights = numbered(config, found.entries, arrays) if not header.order else _named(header, arrays)
+    features, said = input_of(found, config)
+    timed = _timed(choices, said, sees_windows(found))
+    window = timed.window if timed.gathered else 0
+    steps = keras_steps(found, weights, features, header.version, window)
+    model = build(steps, features, timed, choices, path.stem)
     return Imported(model, "Keras", unproven="Keras itself would have to be installed to run this file")
 
 
-def _entries(config: object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """(class, name, configuration) of each layer. ValueError where they are no straight line."""
-    inner = config.get("config") if isinstance(config, dict) else None
-    listed = inner.get("layers") if isinstance(inner, dict) else inner
-    if not isinstance(listed, list) or not listed:
-        raise ValueError("config: no list of layers")
-    before = ""
-    for place, entry in enumerate(listed):
-        kind = entry.get("class_name") if isinstance(entry, dict) else None
-        settings = entry.get("config") if isinstance(entry, dict) else None
-        if not isinstance(kind, str) or not isinstance(settings, dict):
-            raise ValueError(f"config: layers[{place}]: no class_name and config")
-        name = str(settings.get("name", kind))
-        sources = set(_sources(entry.get("inbound_nodes")))
-        if sources - {before}:
-            raise ValueError(
-                f"layer {printable(name, 40)!r}: takes {', '.join(sorted(sources))[:60]}; only layers one "
-                "after the other are read"
-            )
-        before = name
-        yield kind, name, settings
-
-
-def _sources(value: object, depth: int = 0) -> Iterator[str]:
-    """Names of layers, whichever way a version writes who feeds whom: lists that begin with name and number."""
-    if depth > 12:
-        return
-    if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int):
-        yield value[0]
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _sources(item, depth + 1)
-
-
-def _snake(kind: str) -> str:
-    """Keras's own rule for the names of groups: LSTM, Conv1D, BatchNormalization."""
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _numbered(entries: Sequence[tuple[str, str, Any]], arrays: Arrays) -> dict[str, dict[str, Array]]:
-    """Keras 3: layers lie under their class and number, variables under theirs."""
-    used: dict[str, int] = {}
-    found: dict[str, dict[str, Array]] = {}
-    for kind, name, _ in entries:
-        key = _snake(kind)
-        count = used[key] = used.get(key, -1) + 1
-        place = f"layers/{key}_{count}" if count else f"layers/{key}"
-        names = NAMES.get("Dense" if kind == "TimeDistributed" else kind, ())
-        for number, variable in enumerate(names):
-            for path in (f"{place}{inner}/vars/{number}" for inner in ("", "/cell", "/layer")):
-                if path in arrays:
-                    found.setdefault(name, {})[variable] = arrays[path]
-    return found
+def _timed(choices: Choices, said: Timing | None, is_whole: bool) -> Timing:
+    """is_whole: a layer sees all frames of a window at once."""
+    if not is_whole:
+        return timing(choices, said)
+    if choices.stream or (said is not None and not said.window):
+        raise ValueError("--stream: a layer sees all frames of a window at once, expected --window N")
+    if said is not None and choices.window not in (0, said.window):
+        raise ValueError(f"--window: {choices.window}, expected {said.window}: so many frames the file takes at once")
+    return replace(timing(choices, said), gathered=True)
 
 
 def _named(header: _Header, arrays: Arrays) -> dict[str, dict[str, Array]]:
@@ -126,73 +75,6 @@ def _named(header: _Header, arrays: Arrays) -> dict[str, dict[str, Array]]:
                 short = name.removesuffix(":0").split("/")[-1]
                 found.setdefault(layer, {})[short] = array
     return found
-
-
-def _layer(kind: str, arrays: Arrays, config: Mapping[str, Any], version: str) -> list[Step]:
-    if kind == "InputLayer" or kind in _PASSED:
-        return []
-    if kind in ("LSTM", "GRU", "CuDNNLSTM"):
-        return [_recurrent(kind, arrays, config, version)]
-    if kind == "Activation":
-        return _word(config.get("activation"))
-    if kind in ("ReLU", "Softmax"):
-        return [WORDS[kind.lower()] or "relu"]
-    if kind == "Dense":
-        return [layers_of.dense(arrays), *_word(config.get("activation"))]
-    if (
-        kind == "TimeDistributed"
-        and isinstance(inner := config.get("layer"), dict)
-        and inner.get("class_name") == "Dense"
-    ):
-        return [layers_of.dense(arrays), *_word(dict(inner.get("config") or {}).get("activation"))]
-    if kind == "Conv1D":
-        return [*layers_of.conv(arrays, config), *_word(config.get("activation"))]
-    if kind == "BatchNormalization":
-        epsilon = config.get("epsilon", 1e-3)
-        return [layers_of.batch_norm(arrays, float(epsilon) if isinstance(epsilon, int | float) else 1e-3)]
-    if kind == "Bidirectional":
-        raise ValueError("a stream has no end to read back from")
-    raise ValueError("not held by a model, expected LSTM, GRU, Dense, Conv1D, BatchNormalization or an activation")
-
-
-def _word(activation: object) -> list[Step]:
-    if activation is None:
-        return []
-    if not isinstance(activation, str) or activation not in WORDS:
-        raise ValueError(f"activation {str(activation)[:30]!r}, expected one of {', '.join(WORDS)}")
-    word = WORDS[activation]
-    return [] if word is None else [word]
-
-
-def _recurrent(kind: str, arrays: Arrays, config: Mapping[str, Any], version: str) -> Step:
-    if config.get("go_backwards"):
-        raise ValueError("go_backwards; a stream has no end to read back from")
-    candidate, gate = config.get("activation", "tanh"), config.get("recurrent_activation", "sigmoid")
-    if candidate not in _CANDIDATES:
-        raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
-    if gate not in ("sigmoid", "hard_sigmoid"):
-        raise ValueError(f"recurrent_activation {str(gate)[:30]!r}, expected sigmoid or hard_sigmoid")
-    make = layers_of.gru if kind == "GRU" else layers_of.lstm
-    return make(arrays, _gate(str(gate), version), _CANDIDATES[str(candidate)])
-
-
-def _gate(name: str, version: str) -> Gate:
-    """Keras 3's hard sigmoid has another slope; it alone writes no version beside its weights, or 3."""
-    if name != "hard_sigmoid":
-        return "sigmoid"
-    return "hard_sigmoid" if version[:1] in ("1", "2") else "hard_sigmoid6"
-
-
-def _input(entries: Sequence[tuple[str, str, Mapping[str, Any]]], config: object) -> tuple[int, Timing | None]:
-    """(features, windows as long as the file says). None where a length is not said."""
-    shapes = [inner.get(key) for _, _, inner in entries[:2] for key in ("batch_shape", "batch_input_shape")]
-    shapes += [config.get("build_config", {}).get("input_shape")] if isinstance(config, dict) else []
-    shape = next((one for one in shapes if isinstance(one, list) and len(one) == 3), None)
-    if shape is None or type(shape[2]) is not int or shape[2] < 1:
-        raise ValueError(f"config: input of shape {str(shape)[:40]}, expected (batch, frames, features)")
-    if any(inner.get("stateful") for _, _, inner in entries):
-        return shape[2], Timing()
-    return shape[2], Timing(shape[1]) if type(shape[1]) is int and shape[1] > 1 else None
 
 
 def _weights_alone(path: Path, header: _Header, arrays: Arrays, choices: Choices) -> Imported:
@@ -221,7 +103,7 @@ def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module
                 )
             if is_cudnn and choices.gates == "hard-sigmoid":
                 raise ValueError(f"--gates: hard-sigmoid, expected sigmoid: {shown} was made for cuDNN")
-            gate = _gate((choices.gates or "sigmoid").replace("-", "_"), version)
+            gate = layers_of.gate_of((choices.gates or "sigmoid").replace("-", "_"), version)
             return [(layers_of.lstm if is_lstm else layers_of.gru)(arrays, gate)]
 
         return Module(shown, words, len(kernel), cell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from edgelstm.importers import cells
 from edgelstm.importers.road import Scale, Step, Word
-from edgelstm.layers import Context, Conv, Dense
+from edgelstm.layers import L2, Activation, Context, Conv, Dense, LayerNorm, Shape
+from edgelstm.layers.activation import LARGEST
 from edgelstm.layers.functions import Candidate, Gate
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
+Settings = Mapping[str, Any]
 
 WORDS: Mapping[str, Word | None] = {
     "linear": None,
@@ -23,14 +25,23 @@ WORDS: Mapping[str, Word | None] = {
     "sigmoid": "sigmoid",
     "softmax": "softmax",
 }
-NAMES = {
+NAMES: Mapping[str, tuple[str, ...]] = {
     "LSTM": ("kernel", "recurrent_kernel", "bias"),
     "GRU": ("kernel", "recurrent_kernel", "bias"),
     "Dense": ("kernel", "bias"),
     "Conv1D": ("kernel", "bias"),
     "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "LayerNormalization": ("gamma", "beta"),
+    "Normalization": ("mean", "variance"),
+    "PReLU": ("alpha",),
 }
-"""Keras 3 numbers the variables of a layer: their names by kind, in that order."""
+_CANDIDATES: Mapping[str, Candidate] = {"tanh": "tanh", "linear": "linear", "relu": "relu"}
+
+
+def variables(kind: str, settings: Settings) -> tuple[str, ...]:
+    """Keras 3 numbers the variables of a layer: their names, in that order. What a norm goes without is not there."""
+    absent = {"gamma": settings.get("scale", True) is False, "beta": settings.get("center", True) is False}
+    return tuple(name for name in NAMES.get(kind, ()) if not absent.get(name, False))
 
 
 def single(values: Array) -> NDArray[np.float32]:
@@ -77,27 +88,182 @@ def dense(arrays: Arrays) -> Step:
     return Dense(single(kernel.T), single(arrays.get("bias", np.zeros(kernel.shape[1]))))
 
 
-def conv(arrays: Arrays, config: Mapping[str, Any]) -> list[Step]:
-    """Causal: a context brings the frames before."""
+def _whole(settings: Settings, name: str, default: int) -> int:
+    """A setting that is a number, or a list of one."""
+    said = settings.get(name, default)
+    value = said[0] if isinstance(said, list) and len(said) == 1 else said
+    if type(value) is not int or not 0 < value < 1 << 12:
+        raise ValueError(f"{name} {str(said)[:20]}, expected a whole number")
+    return value
+
+
+def is_causal(settings: Settings) -> bool:
+    """Whether a convolution sees its frame and those before it, at every frame."""
+    causal = settings.get("padding") == "causal" or _whole(settings, "kernel_size", 2) == 1
+    return causal and _whole(settings, "strides", 1) == 1 and _whole(settings, "groups", 1) == 1
+
+
+def conv(arrays: Arrays, settings: Settings, rows: int) -> list[Step]:
+    """rows: of the window that it sees as a whole; 0: it is causal, and a context brings the frames before."""
     kernel = _array(arrays, "kernel", 3)
-    if (
-        config.get("padding") != "causal"
-        or config.get("strides", [1]) not in ([1], 1)
-        or config.get("groups", 1) != 1
-    ):
-        raise ValueError("padding, strides or groups, expected a causal convolution of stride 1 in one group")
-    rate = config.get("dilation_rate", 1)
-    dilation = rate[0] if isinstance(rate, list) and rate else rate
-    if type(dilation) is not int or not 0 < dilation < 1 << 12:
-        raise ValueError(f"dilation_rate {str(rate)[:20]}, expected a whole number")
-    bias = arrays.get("bias", np.zeros(kernel.shape[2]))
-    taps = (len(kernel) - 1) * dilation + 1
-    return [Context(taps), Conv(single(kernel.transpose(2, 0, 1)), single(bias), dilation=dilation)]
+    W, b = single(kernel.transpose(2, 0, 1)), single(arrays.get("bias", np.zeros(kernel.shape[2])))
+    stride, dilation = _whole(settings, "strides", 1), _whole(settings, "dilation_rate", 1)
+    reach = (len(kernel) - 1) * dilation
+    if settings.get("data_format", "channels_last") != "channels_last":
+        raise ValueError(f"data_format {settings['data_format']!s:.20}, expected channels_last")
+    if not rows:
+        return [Context(reach + 1), Conv(W, b, dilation=dilation)]
+    padding = settings.get("padding", "valid")
+    if padding == "same":
+        around = max((-(-rows // stride) - 1) * stride + reach + 1 - rows, 0)
+        sides = around // 2, around - around // 2
+    elif padding in ("valid", "causal"):
+        sides = (reach if padding == "causal" else 0), 0
+    else:
+        raise ValueError(f"padding {padding!s:.20}, expected valid, same or causal")
+    groups = _whole(settings, "groups", 1)
+    return [Conv(W, b, stride, dilation, groups=groups, before=sides[0], after=sides[1])]
 
 
-def batch_norm(arrays: Arrays, epsilon: float) -> Step:
+def average(settings: Settings, channels: int) -> Step:
+    """Over a few rows, each channel by itself."""
+    if settings.get("padding", "valid") != "valid":
+        raise ValueError(f"padding {settings['padding']!s:.20}, expected valid")
+    size = _whole(settings, "pool_size", 2)
+    stride = size if settings.get("strides") is None else _whole(settings, "strides", size)
+    W = np.full((channels, size, 1), 1 / size, np.float32)
+    return Conv(W, np.zeros(channels, np.float32), stride, groups=channels)
+
+
+def recurrent(kind: str, arrays: Arrays, settings: Settings, version: str) -> Step:
+    if settings.get("go_backwards"):
+        raise ValueError("go_backwards; a stream has no end to read back from")
+    candidate, inner = settings.get("activation", "tanh"), settings.get("recurrent_activation", "sigmoid")
+    if candidate not in _CANDIDATES:
+        raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
+    if inner not in ("sigmoid", "hard_sigmoid"):
+        raise ValueError(f"recurrent_activation {str(inner)[:30]!r}, expected sigmoid or hard_sigmoid")
+    make = gru if kind == "GRU" else lstm
+    return make(arrays, gate_of(str(inner), version), _CANDIDATES[str(candidate)])
+
+
+def gate_of(name: str, version: str) -> Gate:
+    """Keras 3's hard sigmoid has another slope; it alone writes no version beside its weights, or 3."""
+    if name != "hard_sigmoid":
+        return "sigmoid"
+    return "hard_sigmoid" if version[:1] in ("1", "2") else "hard_sigmoid6"
+
+
+def word(activation: object) -> list[Step]:
+    if activation is None:
+        return []
+    if not isinstance(activation, str) or activation not in WORDS:
+        raise ValueError(f"activation {str(activation)[:30]!r}, expected one of {', '.join(WORDS)}")
+    found = WORDS[activation]
+    return [] if found is None else [found]
+
+
+def _number(settings: Settings, name: str, default: float) -> float:
+    """A setting that is a number; None stands for the default."""
+    value = settings.get(name)
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"{name} {str(value)[:20]}, expected a number")
+    return float(value)
+
+
+def batch_norm(arrays: Arrays, epsilon: float, rows: int = 1) -> Step:
     mean, var = (_array(arrays, f"moving_{name}", 1).astype(np.float64) for name in ("mean", "variance"))
     if not (var + epsilon > 0).all():
         raise ValueError("moving_variance: a variance that is not positive")
     factor = arrays.get("gamma", np.ones_like(mean)) / np.sqrt(var + epsilon)
-    return Scale(factor, arrays.get("beta", np.zeros_like(mean)) - mean * factor)
+    return Scale(factor, arrays.get("beta", np.zeros_like(mean)) - mean * factor, rows)
+
+
+def _of_channels(settings: Settings) -> None:
+    axis = settings.get("axis", -1)
+    if axis not in (-1, 2, [-1], [2]):
+        raise ValueError(f"axis {str(axis)[:20]}, expected -1: channels")
+
+
+def _batch_norm(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
+    _of_channels(settings)
+    return [batch_norm(arrays, _number(settings, "epsilon", 1e-3), shape.rows)]
+
+
+def _layer_norm(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
+    _of_channels(settings)
+    if settings.get("rms_scaling"):
+        raise ValueError("rms_scaling, expected a norm by mean and spread")
+    gamma = arrays.get("gamma", np.ones(shape.channels)) if settings.get("scale", True) is False else None
+    beta = arrays.get("beta", np.zeros(shape.channels)) if settings.get("center", True) is False else None
+    gains, offsets = (
+        _array(arrays, name, 1) if plain is None else plain for name, plain in (("gamma", gamma), ("beta", beta))
+    )
+    return [LayerNorm(single(gains), single(offsets), _number(settings, "epsilon", 1e-3))]
+
+
+def _normalization(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
+    """Of the frames, by what its `adapt` saw, or by numbers of the settings, which a file has not as arrays."""
+    _of_channels(settings)
+    mean, var = (_array(arrays, name, 1).astype(np.float64) for name in ("mean", "variance"))
+    if settings.get("invert"):
+        raise ValueError("invert, expected a normalization")
+    factor = 1 / np.maximum(np.sqrt(var), 1e-7)
+    return [Scale(factor, -mean * factor, shape.rows)]
+
+
+def _rescaling(_: Arrays, settings: Settings, shape: Shape) -> list[Step]:
+    factor, offset = (np.full(shape.channels, _number(settings, name, 0.0)) for name in ("scale", "offset"))
+    return [Scale(factor, offset, shape.rows)]
+
+
+def _relu(_: Arrays, settings: Settings, __: Shape) -> list[Step]:
+    slope, threshold = _number(settings, "negative_slope", 0.0), _number(settings, "threshold", 0.0)
+    most = settings.get("max_value")
+    if threshold or (slope and most is not None):
+        raise ValueError("threshold, or max_value with negative_slope, expected one of the others alone")
+    if slope:
+        return [_leaky(np.array([slope]))]
+    return ["relu"] if most is None else [Activation("clip", low=0.0, high=_number(settings, "max_value", 0.0))]
+
+
+def _leaky(slope: Array) -> Step:
+    return Activation("leaky_relu", slope=single(slope))
+
+
+def _leaky_relu(_: Arrays, settings: Settings, __: Shape) -> list[Step]:
+    name = "alpha" if "alpha" in settings else "negative_slope"
+    return [_leaky(np.array([_number(settings, name, 0.3)]))]
+
+
+def _prelu(arrays: Arrays, _: Settings, shape: Shape) -> list[Step]:
+    alpha = arrays.get("alpha", np.zeros(0))
+    if alpha.size not in (1, shape.channels) or (shape.rows > 1 and alpha.ndim > 1 and alpha.shape[0] > 1):
+        raise ValueError(f"alpha of shape {alpha.shape}, expected one slope for each channel (shared_axes=[1])")
+    return [_leaky(alpha.reshape(-1))]
+
+
+def _softmax(_: Arrays, settings: Settings, __: Shape) -> list[Step]:
+    _of_channels(settings)
+    return ["softmax"]
+
+
+def _unit(_: Arrays, settings: Settings, __: Shape) -> list[Step]:
+    _of_channels(settings)
+    return [L2()]
+
+
+BY_CHANNEL: Mapping[str, Callable[[Arrays, Settings, Shape], list[Step]]] = {
+    "Activation": lambda _, settings, __: word(settings.get("activation")),
+    "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "LeakyReLU": _leaky_relu,
+    "Normalization": _normalization,
+    "PReLU": _prelu,
+    "ReLU": _relu,
+    "Rescaling": _rescaling,
+    "Softmax": _softmax,
+    "UnitNormalization": _unit,
+}
+"""Layers that take each frame, or row, by itself: (weights, settings, what they take) → steps."""
