@@ -20,6 +20,8 @@ MOST_WAITING = 1000
 """Messages that wait to be sent, or to be taken: what comes more is dropped, and counted."""
 _OFFLINE = 4
 """What paho answers where there is no connection. Messages of quality 1 wait then."""
+_MOST_AT_ONCE = 100
+"""Messages that are taken before anything is sent."""
 _KEEP_ALIVE = 30  # seconds
 _SLOWEST = 60  # seconds between two tries
 _REFUSED = {
@@ -69,7 +71,10 @@ class Connection:
         self._has_been = self._is_ending = False
         self._waiting: dict[int, tuple[int, Any]] = {}  # message's number → quality of service, what paho knows of it
         mark = hashlib.sha256(f"{socket.gethostname()} {address.topic} {purpose}".encode()).hexdigest()[:12]
-        self._client = _new_client(f"edgelstm-{purpose}-{mark}", clean=not keeps_session)
+        self.came = self.doubles = 0
+        """Messages so far, and those of them that the broker sent again, which are left out."""
+        self._taken: dict[tuple[int, int], None] = {}  # numbers and payloads of the newest, the oldest first
+        self._client = _new_client(f"edgelstm-{purpose}-{mark}", lambda: self.came, clean=not keeps_session)
         if address.user is not None or login.password is not None:
             self._client.username_pw_set(address.user or "", login.password)
         if address.is_secure:
@@ -84,7 +89,7 @@ class Connection:
         self._client.on_publish = lambda _client, _data, number, *_: self._waiting.pop(number, None)
         self._client.on_subscribe = self._subscribed
         if on_message is not None:
-            self._client.on_message = lambda _client, _data, message: on_message(message.topic, message.payload)
+            self._client.on_message = lambda _client, _data, message: self._take(on_message, message)
 
     def start(self) -> None:
         """Connects in another thread, whether the broker is there or not."""
@@ -141,6 +146,23 @@ class Connection:
         kept = flags.get("session present", 0) if isinstance(flags, dict) else flags.session_present
         self._on_connect(bool(kept))
 
+    def _take(self, on_message: Callable[[str, bytes], None], message: Any) -> None:
+        self.came += 1
+        if message.qos and self._has_taken(message.mid, message.payload, message.dup):
+            self.doubles += 1
+            return
+        on_message(message.topic, message.payload)
+
+    def _has_taken(self, number: int, payload: bytes, is_again: bool) -> bool:
+        """Whether it is one of the newest, which the broker sends again: what confirmed it was lost on the way."""
+        mark = number, hash(payload)
+        if is_again and mark in self._taken:
+            return True
+        if len(self._taken) >= MOST_WAITING:
+            self._taken.pop(next(iter(self._taken)))
+        self._taken[mark] = None
+        return False
+
     def _subscribed(self, *_: object) -> None:
         self.has_subscribed = True
 
@@ -181,10 +203,22 @@ def check_installed() -> None:
         ) from None
 
 
-def _new_client(name: str, *, clean: bool) -> Any:
+def _new_client(name: str, came: Callable[[], int], *, clean: bool) -> Any:
+    """came: how many messages have come so far."""
     check_installed()
     from paho.mqtt import client
 
+    class Client(client.Client):  # type: ignore[misc]
+        """Its own asks the system before every message whether there is one."""
+
+        def loop_read(self, max_packets: int = 1) -> Any:
+            for _ in range(_MOST_AT_ONCE):
+                before = came()
+                code = super().loop_read(max_packets)
+                if code or came() == before:
+                    break
+            return code
+
     if hasattr(client, "CallbackAPIVersion"):
-        return client.Client(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
-    return client.Client(client_id=name, clean_session=clean)  # 1.6, as in Debian 12
+        return Client(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
+    return Client(client_id=name, clean_session=clean)  # 1.6, as in Debian 12

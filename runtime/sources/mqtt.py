@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import queue
+import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import Address, read_address
 from edgelstm.runtime.mqtt.connection import MOST_WAITING, Connection
-from edgelstm.runtime.sources.source import FrameFormat, Gap, Source, first_gap
+from edgelstm.runtime.sources.source import FrameFormat, Gap, Source, one_gap
 from edgelstm.runtime.sources.text import TextSource
 from edgelstm.runtime.sources.waiting import EVERY
 
 _QUALITY = 1
+_FAST, _GATHERED = 0.005, 0.001
+"""Seconds: between two wakings, below which messages come fast; and for which they gather then."""
 
 
 @contextmanager
@@ -73,7 +76,7 @@ class MqttSource(Source):
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell
         for frame in self._lines:
-            self._gap = first_gap(self._messages.take_gap(), self._lines.take_gap())
+            self._gap = one_gap(self._messages.take_gap(), self._lines.take_gap())
             yield frame
 
     def _connected(self, is_kept: bool) -> None:
@@ -82,11 +85,17 @@ class MqttSource(Source):
 
 
 class _Messages:
-    """A file of the lines in messages, for who reads it, and a row of messages for who fills it. It never ends."""
+    """A file of the lines in messages, for who reads it, and a row of messages for who fills it. It never ends.
+
+    Each change of hands between the two threads costs more than a message. Where messages come fast, who reads lets
+    some gather, for a thousandth of a second.
+    """
 
     def __init__(self, idle: Callable[[], None]) -> None:
         self._idle = idle
-        self._waiting: queue.Queue[tuple[bytes, Gap | None]] = queue.Queue(MOST_WAITING)
+        self._waiting: deque[tuple[bytes, Gap | None]] = deque()
+        self._has_come = threading.Event()
+        self._woken_at = 0.0
         self._lines: deque[bytes] = deque()
         self._gap: Gap | None = None  # before what is read next
         self._next_gap: Gap | None = None  # before what is put next
@@ -97,19 +106,14 @@ class _Messages:
     def put(self, payload: bytes) -> None:
         gap, self._next_gap = self._next_gap, None
         self.count += 1
-        while True:
-            try:
-                self._waiting.put_nowait((payload, gap))
-            except queue.Full:
-                try:
-                    self._waiting.get_nowait()
-                except queue.Empty:
-                    continue
+        if len(self._waiting) >= MOST_WAITING:
+            with contextlib.suppress(IndexError):  # it may have been taken meanwhile
+                self._waiting.popleft()
                 self.dropped += 1
-                # What follows what was dropped stands first now.
-                self._overrun = True
-                continue
-            return
+                self._overrun = True  # what follows what was dropped stands first now
+        self._waiting.append((payload, gap))
+        if not self._has_come.is_set():
+            self._has_come.set()
 
     def lost(self) -> None:
         self._since = time.monotonic()
@@ -126,11 +130,7 @@ class _Messages:
 
     def readline(self, limit: int) -> bytes:
         while not self._lines:
-            try:
-                payload, gap = self._waiting.get(timeout=EVERY)
-            except queue.Empty:
-                self._idle()
-                continue
+            payload, gap = self._next()
             if self._overrun:
                 self._overrun, gap = False, Gap("too slow")
             self._gap = gap or self._gap
@@ -140,3 +140,19 @@ class _Messages:
             self._lines.appendleft(line[limit:])
             return line[:limit]
         return line
+
+    def _next(self) -> tuple[bytes, Gap | None]:
+        while True:
+            try:
+                return self._waiting.popleft()
+            except IndexError:
+                self._has_come.clear()
+            if self._waiting:  # came before that
+                continue
+            if not self._has_come.wait(EVERY):
+                self._idle()
+                continue
+            now = time.monotonic()
+            if now - self._woken_at < _FAST:
+                time.sleep(_GATHERED)
+            self._woken_at = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import termios
 from collections.abc import Iterator
@@ -12,12 +13,18 @@ from typing import BinaryIO
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.outage import Outage
-from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source, first_gap
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source, one_gap
 from edgelstm.runtime.sources.text import TextSource
 from edgelstm.runtime.sources.waiting import waiting
 
-_AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES)
-"""Of a port that is not there yet: udev gives it to its group a moment after it has come."""
+_AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES, errno.EBUSY)
+"""Of a port that is not there yet: udev gives it to its group a moment after it has come, and others may look first
+whether it is a modem."""
+_ADVICE = {
+    errno.EACCES: "permission denied, expected a user of the group dialout",
+    errno.EBUSY: "busy, another program reads it; fuser -v names it",
+    errno.ENOENT: "no such port; ls /dev/serial/by-id names those that are there",
+}
 
 
 @contextmanager
@@ -42,8 +49,8 @@ class SerialSource(Source):
         self._baud = form.device.baud
         try:
             self._port = open_port(where, self._baud)
-        except PermissionError as error:
-            error.strerror = "permission denied, expected a user of the group dialout"
+        except OSError as error:
+            error.filename, error.strerror = where, _ADVICE.get(error.errno or 0, error.strerror)
             raise
         self._lines = TextSource(self._waiting(), where, form, in_midst=True)
         self._outage = Outage(where, lambda line: self.tell(line), lambda: self.idle())
@@ -67,7 +74,7 @@ class SerialSource(Source):
         while True:
             try:
                 for frame in self._lines:
-                    self._gap = first_gap(self._outage.came(), self._lines.take_gap(), self._gap)
+                    self._gap = one_gap(self._outage.came(), self._lines.take_gap(), self._gap)
                     yield frame
             except NoFramesError:
                 pass
@@ -102,6 +109,7 @@ def open_port(where: str, baud: int) -> BinaryIO:
     try:
         if not os.isatty(place):
             raise ValueError(f"{where}: no serial port, expected one such as /dev/ttyUSB0")
+        _take(place)
         _make_raw(place, speed)
         os.set_blocking(place, True)
     except termios.error as error:  # no OSError
@@ -111,6 +119,15 @@ def open_port(where: str, baud: int) -> BinaryIO:
         os.close(place)
         raise
     return os.fdopen(place, "rb")
+
+
+def _take(place: int) -> None:
+    """For this program alone: of two that read a port each would get a part. OSError (EBUSY) where another has it."""
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)  # what programs that know of it ask
+    except BlockingIOError:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY)) from None
+    fcntl.ioctl(place, termios.TIOCEXCL)  # what the kernel asks for all others
 
 
 def _make_raw(place: int, speed: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgelstm.runtime.counts import Counts
@@ -53,11 +53,16 @@ class Gap:
     seconds: float | None = None  # None: nobody knows how long it was
     frames: int | None = None  # where they were counted
     begins_anew: bool = False  # whatever its length
+    is_timed: bool = False  # by the times that lines carry
 
 
-def first_gap(*gaps: Gap | None) -> Gap | None:
-    """One for all of the same moment."""
-    return next((gap for gap in gaps if gap is not None), None)
+def one_gap(*gaps: Gap | None) -> Gap | None:
+    """One for all of the same moment: the first tells why; the times of lines, where there are any, how long."""
+    found = [gap for gap in gaps if gap is not None]
+    if not found:
+        return None
+    timed = next((gap for gap in found if gap.is_timed), None)
+    return found[0] if timed is None else replace(found[0], seconds=timed.seconds, frames=None, is_timed=True)
 
 
 class NoFramesError(ValueError):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from edgelstm.delimited import DELIMITERS, has_decimal_comma
@@ -22,7 +21,7 @@ from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, lis
 from edgelstm.runtime.sources.csv_rows import Csv, cells_of
 from edgelstm.runtime.sources.missing import Unreadable
 from edgelstm.runtime.sources.ndjson import Ndjson
-from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source, first_gap
+from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source, one_gap
 from edgelstm.runtime.sources.time_gaps import TimeGaps
 from edgelstm.runtime.sources.timing import TimeCheck, about
 
@@ -106,9 +105,9 @@ class TextSource(Source):
         time_gap = self._time_gap(parse, frame)
         self._is_settled, self._needs_header = True, False
         lost = None if self._unreadable is None else self._unreadable.gap()
-        if time_gap is not None and lost is not None:  # the times know how long it was
-            lost = replace(lost, seconds=time_gap.seconds, frames=None)
-        self._gap = first_gap(lost, time_gap)
+        if lost is not None and not lost.begins_anew and time_gap is None and self._gaps and self._gaps.has_judged:
+            lost = None  # by their times no frame is missing: what could not be read was none
+        self._gap = one_gap(lost, time_gap)
         return frame
 
     def _instead(self, error: UnreadableError) -> Float32 | None:

@@ -8,7 +8,8 @@ from edgelstm.runtime.sources.source import Gap
 from edgelstm.runtime.sources.timing import time_and_kind
 from edgelstm.stamps import UNITS, calendar_seconds, may_be_dates, unit_of_time
 
-WHY = "by its times"
+_WHY = "by its times"
+_COARSE = 0.1
 _AT_ONCE = 0.5  # frames too late that are no gap yet
 
 
@@ -16,8 +17,8 @@ class TimeGaps:
     """Takes the times of one line after another.
 
     rate: the model's, in frames per second. Where the column's name says no unit, that one is meant by which the
-    first interval is nearest to the model's. A clock that stands still from line to line is too coarse: nothing is
-    said of it any more.
+    first interval is nearest to the model's. A clock that stands still at more than a tenth of the lines is too
+    coarse: nothing is said of it any more. Fewer are lines that came twice.
     """
 
     def __init__(self, column: str, rate: float) -> None:
@@ -25,7 +26,10 @@ class TimeGaps:
         self._may_be_dates = may_be_dates(self._unit)
         self._last: float | None = None
         self._untimed = 0  # frames since, whose time is not known
+        self._count = self._repeats = 0  # of intervals
         self._is_off = False
+        self.has_judged = False
+        """Whether the newest time told of what is missing before it, or that nothing is."""
 
     def skip(self) -> None:
         """A line came whose time is not known: its frame is there."""
@@ -34,6 +38,7 @@ class TimeGaps:
     def add(self, given: object) -> Gap | None:
         """What is missing before the line with this time; None where nothing is. A step back is a gap of unknown
         length. ValueError for what is no time: of a gap there it tells nothing."""
+        self.has_judged = False
         if self._is_off:
             return None
         read = time_and_kind(given)
@@ -49,13 +54,16 @@ class TimeGaps:
         if before is None:
             return None
         interval = time - before
+        self._count += 1
         if interval < 0:
-            return Gap(WHY)
+            return Gap(_WHY, is_timed=True)
         if not interval:
-            self._is_off = True
+            self._repeats += 1
+            self._is_off = self._repeats > 1 + _COARSE * self._count
             return None
+        self.has_judged = True
         seconds = interval * self._seconds(interval, is_date) - frames * self._period
-        return Gap(WHY, round(seconds, 6)) if seconds > _AT_ONCE * self._period else None
+        return Gap(_WHY, round(seconds, 6), is_timed=True) if seconds > _AT_ONCE * self._period else None
 
     def _seconds(self, interval: float, is_date: bool) -> float:
         """Of one of its units."""

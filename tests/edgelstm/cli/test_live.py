@@ -174,7 +174,7 @@ def test_a_serial_port_from_end_to_end(files):
         (["--wav", "x.wav", "--home-assistant"], "--home-assistant: goes with --publish"),
         (["--wav", "x.wav", "--mqtt-ca", "x"], "--mqtt-ca: goes with --mqtt or --publish"),
         (["--mqtt", "mqtt://hub/a", "--mqtt-password", "none"], "none: no such file or directory"),
-        (["--serial", "/dev/none-there"], "/dev/none-there: no such file or directory"),
+        (["--serial", "/dev/none-there"], "/dev/none-there: no such port; ls /dev/serial/by-id names those"),
         (["--wav", "none.wav"], "none.wav: no such file or directory"),
     ],
 )

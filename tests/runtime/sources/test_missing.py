@@ -87,6 +87,12 @@ def test_a_line_without_its_time_goes_on(missing):
     assert source.counts.unreadable == 2
 
 
+def test_what_was_no_frame_by_the_times_is_counted_and_no_gap():
+    source, found = read(["t,x,y", "0,1,2", "resetting ...", "20,1,2", "40,1,x", "60,1,2"], has_time_gaps=True)
+    assert [gap and gap.seconds for _, gap in found] == [None, None, 0.02]
+    assert source.counts.unreadable == 2
+
+
 def test_rows_behind_a_header_that_does_not_fit_are_not_told_by_place():
     told = []
     source, found = read(["x,z", "1,2", "3,4", "y,x", "5,6"], told=told)

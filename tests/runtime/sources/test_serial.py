@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 
@@ -101,6 +102,36 @@ def test_a_header_may_come_again_and_another_one_counts_after_a_new_start(plug):
 def test_a_speed_that_there_is_not(plug, device, problem):
     with pytest.raises(ValueError, match=problem), serial(plug, FrameFormat(3, device=device)):
         pass
+
+
+def test_a_port_is_read_by_one_program_alone(plug):
+    """Of two each would get a part of the lines."""
+    with (
+        serial(plug),
+        pytest.raises(OSError, match="busy, another program reads it; fuser -v names it"),
+        serial(plug),
+    ):
+        pass
+    with serial(plug):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (errno.EACCES, "permission denied, expected a user of the group dialout"),
+        (errno.EBUSY, "busy, another program reads it; fuser -v names it"),
+        (errno.ENOENT, "no such port; ls /dev/serial/by-id names those that are there"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_one_sentence(plug, monkeypatch, number, problem):
+    def refuse(path, *_):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match=problem) as caught, serial(plug):
+        pass
+    assert caught.value.filename == str(plug.path)
 
 
 def test_what_is_no_port_is_refused(tmp_path):
