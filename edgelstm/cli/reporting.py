@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgelstm.training import Epoch
 
 PAGE, RECORD = "report.html", "report.json"
+_VERSIONS = ("edgelstm", "numpy", "python", "machine", "computed_by")
 
 
 def make_report(path: Path, model: Model, asked: Asked, history: History) -> ModelReport:
@@ -71,7 +72,7 @@ def history_of(told: Mapping[str, Any], epochs: Sequence[Epoch]) -> History:
         replace(scores[-1], value=None) if scores else None,
         "" if epochs else "the run's folder has no epochs",
         digest if isinstance(digest, str) else None,
-        {name: str(told[name])[:80] for name in ("edgelstm", "numpy", "python", "machine") if told.get(name)},
+        {name.replace("_", " "): str(told[name])[:80] for name in _VERSIONS if told.get(name)},
     )
 
 

@@ -96,14 +96,12 @@ def command(
     from edgelstm.report import Asked
     from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
-    from edgelstm.training.kernels import description
     from edgelstm.training.remarks import remarks
     from edgelstm.training.run_folder import RunFolder
 
     check_output(output, ".npz", [config])
     if threads is not None:
         os.environ["EDGELSTM_THREADS"] = str(threads)
-    computes = description()
     settings = load_config(config, data, changes)
     check_output(output, inputs=[settings.data.file])
     if seed is not None:
@@ -162,12 +160,12 @@ def command(
             "evaluations": [result.to_json() for result in results],
             "streamed": None if streamed is None else streamed.to_json(),
             "remarks": odd,
-            "computed_by": computes,
+            "computed_by": run.told["computed_by"],
         }
         click.echo(json.dumps(report, allow_nan=False))
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
-    click.echo(f"  {'trained by':<13} {computes}")
+    click.echo(f"  {'trained by':<13} {run.told['computed_by']}")
     click.echo(f"  {'tested on':<13} {_tested(dataset, train_set, test_set)}")
     for result in results:
         _tell(result.precision, result, "")
@@ -236,6 +234,9 @@ def _resumes(run: RunFolder, asked: bool) -> bool:
         raise ValueError(f"--resume: {path} is not there, expected that of a run that was interrupted")
     if asked and not run.was_interrupted:
         click.echo(paragraph(f"{path}: not there yet when the run ended, so it begins anew", "Note: "), err=True)
+    elif asked and (changes := run.changes()):
+        line = f"what rounds changed since the run began, and its weights do in their last bits: {'; '.join(changes)}"
+        click.echo(paragraph(line, "Note: "), err=True)
     elif run.was_interrupted and not asked:
         click.echo(paragraph(f"{path}: of an interrupted run, is replaced; --resume goes on", "Note: "), err=True)
     return asked and run.was_interrupted

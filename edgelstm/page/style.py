@@ -27,7 +27,7 @@ body {
 h1 { font-size: 1.5rem; margin: 8px 0 0; }
 h2 { font-size: 1.15rem; margin: 32px 0 8px; }
 h3 { font-size: 1rem; margin: 0 0 8px; }
-table + h3, .scroll + h3 { margin-top: 12px; }
+table + h3, .scroll + h3, .card + h3 { margin-top: 12px; }
 p { margin: 4px 0; }
 .soft { color: var(--soft); }
 .good { color: var(--good); }
@@ -72,7 +72,9 @@ svg .line.dashed { stroke-width: 1.3; } svg .line.thin { stroke-width: 1; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--edge); }
 tbody tr:last-child > * { border-bottom: 0; }
-thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
+thead th {
+  color: var(--soft); font-weight: 500; vertical-align: bottom; white-space: normal; overflow-wrap: normal;
+}
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--card); font-weight: 500; }
 tbody th { max-width: 46vw; white-space: normal; min-width: 150px; }
 .card table { font-size: .83rem; }
@@ -84,6 +86,7 @@ tbody th { max-width: 46vw; white-space: normal; min-width: 150px; }
 td.words { white-space: normal; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; margin: 0; font-size: .88rem; }
 dt { color: var(--soft); } dd { margin: 0; }
+@media print, (min-width: 800px) { .pairs dl { grid-template-columns: auto 1fr auto 1fr; } }
 .figures { display: flex; flex-wrap: wrap; gap: 12px; margin-top: 12px; }
 .figures > div { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 8px 14px; }
 .figures b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
@@ -99,8 +102,10 @@ footer { margin: 32px 0 8px; font-size: .85rem; color: var(--soft); }
     --good: #1d7f4e; --bad: #c22f3d; --warn: #fff1d6; --warn-mark: #d9a300;
   }
   body { max-width: none; padding: 0; font-size: 11px; print-color-adjust: exact; }
-  .cards { columns: 230px; } .card, tr, figure { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  .scroll { overflow: visible; } th, td { white-space: normal; padding: 2px 5px; }
+  .cards { columns: 230px; } .card, .sample, tr, figure { break-inside: avoid; }
+  h2, h3, h2 + p { break-after: avoid; }
+  .cards:has(.dense) { columns: 320px; } .pairs { break-inside: auto; }
+  .scroll { overflow: visible; } th, td { padding: 2px 5px; } .card th, .card td { padding: 2px 3px; }
   th:first-child { position: static; }
 }
 """

@@ -21,8 +21,8 @@ from edgelstm.report.drawing import course, moved, origin, rounded, title
 from edgelstm.report.record import (
     Chart,
     ClassCounts,
-    ClassFigures,
     EventCounts,
+    LabelFigures,
     OutputCounts,
     OutputFigures,
     Result,
@@ -75,16 +75,7 @@ def result(answered: Answered) -> Result:
 
 
 def _classes(found: Decisions) -> ClassCounts:
-    rows = [
-        ClassFigures(
-            label,
-            int(found.counts[n]),
-            known_or_none(found.exactness[n]),
-            known_or_none(found.recall[n]),
-            known_or_none(found.f1[n]),
-        )
-        for n, label in enumerate(found.labels)
-    ]
+    rows = [LabelFigures(*_figures(found, n)) for n in range(len(found.labels))]
     common = np.sort(np.argsort(-found.counts, kind="stable")[:MOST_CONFUSED])
     return ClassCounts(
         tuple(rows[:MOST_ROWS]),
@@ -98,18 +89,16 @@ def _tags(found: Tagging, answers: NDArray[Any], truth: NDArray[Any]) -> TagCoun
     shown = min(len(found.labels), _MOST_TAGS_DRAWN)
     curves = _curves(found.labels[:shown], answers[:, :shown], truth[:, :shown])
     rows = [
-        TagFigures(
-            label,
-            int(found.counts[n]),
-            float(found.thresholds[n]),
-            known_or_none(found.exactness[n]),
-            known_or_none(found.recall[n]),
-            known_or_none(found.f1[n]),
-            curves[n] if n < shown else None,
-        )
-        for n, label in enumerate(found.labels[:MOST_ROWS])
+        TagFigures(*_figures(found, n), float(found.thresholds[n]), curves[n] if n < shown else None)
+        for n in range(min(len(found.labels), MOST_ROWS))
     ]
     return TagCounts(tuple(rows), max(len(found.labels) - MOST_ROWS, 0))
+
+
+def _figures(found: Decisions | Tagging, n: int) -> tuple[str, int, float | None, float | None, float | None]:
+    """Of a label what `LabelFigures` begins with."""
+    precision, recall, f1 = (known_or_none(of[n]) for of in (found.exactness, found.recall, found.f1))
+    return found.labels[n], int(found.counts[n]), precision, recall, f1
 
 
 def _curves(labels: tuple[str, ...], answers: NDArray[Any], truth: NDArray[Any]) -> list[ThresholdCurve]:

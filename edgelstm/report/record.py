@@ -156,7 +156,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class ClassFigures:
+class LabelFigures:
     label: str
     count: Count
     precision: float | None
@@ -168,7 +168,7 @@ class ClassFigures:
 class ClassCounts:
     """Decisions, counted."""
 
-    rows: tuple[ClassFigures, ...]
+    rows: tuple[LabelFigures, ...]
     rows_left_out: Count
     labels: tuple[str, ...]  # of the confusion, the most frequent ones
     confusion: tuple[tuple[int, ...], ...]  # [true][decided]
@@ -185,13 +185,8 @@ class ThresholdCurve:
 
 
 @dataclass(frozen=True)
-class TagFigures:
-    label: str
-    count: Count
+class TagFigures(LabelFigures):
     threshold: float
-    precision: float | None
-    recall: float | None
-    f1: float | None
     curve: ThresholdCurve | None
 
 

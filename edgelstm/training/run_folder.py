@@ -15,8 +15,10 @@ import edgelstm
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
 from edgelstm.files import write_whole
+from edgelstm.plain import printable
 from edgelstm.training.checkpoint import Checkpoint, Epoch, digest
 from edgelstm.training.config import Config
+from edgelstm.training.kernels import description
 
 RUN, RUNNING, CHECKPOINT = "run.json", "running.json", "checkpoint.npz"
 _MOST_BYTES = 64 << 20
@@ -41,6 +43,7 @@ class RunFolder:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "machine": platform.machine(),
+            "computed_by": description(),
             "data": {
                 "name": dataset.name,
                 "sha256": data,
@@ -69,6 +72,23 @@ class RunFolder:
         data = told.get("data")
         of_these = isinstance(data, dict) and data.get("sha256") == self._told["data"]["sha256"]
         return of_these and told.get("recipe") == self._told["recipe"] and not self.was_interrupted
+
+    def changes(self) -> list[str]:
+        """What rounds otherwise than where the interrupted run began, as "numpy: 2.1.0 now, 2.0.0 then": its weights
+        will not be, bit for bit, those of a run that was not interrupted. Nothing where it does not say."""
+        try:
+            then = records.load(self.path / RUNNING, _MOST_BYTES)
+        except (OSError, ValueError):
+            return []
+        if not isinstance(then, dict):
+            return []
+        both = ((key, self._told[key], then.get(key)) for key in ("edgelstm", "numpy", "machine", "computed_by"))
+        # The number of threads, which is told last, changes nothing.
+        return [
+            f"{key.replace('_', ' ')}: {now} now, {printable(old, 60)} then"
+            for key, now, old in both
+            if isinstance(old, str) and old.split(",")[0] != now.split(",")[0]
+        ]
 
     def begin(self) -> None:
         """Make the folder, and say what is trained. OSError where that cannot be written: then none is left."""

@@ -8,6 +8,7 @@ from edgelstm.page.markup import Markup, cards, table, tag
 from edgelstm.plain import counted
 from edgelstm.report.page.about import about_section, costs_section, subtitle
 from edgelstm.report.page.kinds import sections
+from edgelstm.report.page.labels import left_out
 from edgelstm.report.page.recordings import recordings
 from edgelstm.report.page.text import NONE, epoch, number, share, show, small_share, way
 from edgelstm.report.record import ModelReport
@@ -111,11 +112,10 @@ def _groups(report: ModelReport) -> list[Markup]:
 
     rows = [[row.group, f"{row.answers:,}", *map(shown, row.values)] for row in groups.rows]
     unit = f" [{shape.unit}]" if shape.unit else ""
-    more = f"{groups.rows_left_out:,} more groups are not shown."
     return [
         tag("h2", "Groups"),
         table(["", "answers", *(f"{shape.name}{unit}, {column}" for column in groups.columns)], rows),
-        *([tag("p", more, class_="soft")] if groups.rows_left_out else []),
+        *left_out(groups.rows_left_out, "groups"),
     ]
 
 

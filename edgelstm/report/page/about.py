@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from edgelstm.devices.units import show_rate
-from edgelstm.page.markup import Markup, cards, facts, table, tag
+from edgelstm.page.markup import Markup, facts, table, tag
 from edgelstm.plain import counted
 from edgelstm.report.page.text import NONE, number
 from edgelstm.report.record import ModelReport
@@ -52,12 +52,12 @@ def about_section(report: ModelReport) -> list[Markup]:
     recipe = facts((name, _shown(value)) for name, value in _flat(about.recipe))
     return [
         tag("h2", "Model"),
-        cards([Markup(tag("h3", "What it is") + facts(_facts(report)))]),
+        tag("div", tag("h3", "What it is"), facts(_facts(report)), class_="card pairs"),
         tag("h3", "Layers"),
         table(["", "kind", "result", "weights", "runs every, frames"], layers),
         tag("h3", "As .elstm files"),
         table(["", "bytes", "bytes of a stream", "SHA-256"], files),
-        *([tag("h3", "Recipe"), tag("div", recipe, class_="card")] if about.recipe else []),
+        *([tag("h3", "Recipe"), tag("div", recipe, class_="card pairs")] if about.recipe else []),
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgelstm.page.markup import Markup, cards, table, tag
+from edgelstm.page.markup import Markup, cards, tag
 from edgelstm.page.style import SHADES
+from edgelstm.report.page.labels import label_table, left_out
 from edgelstm.report.page.numbers import outputs_sections
 from edgelstm.report.page.scores import event_sections, symbol_sections, tag_sections
-from edgelstm.report.page.text import share, way
+from edgelstm.report.page.text import way
 from edgelstm.report.record import ClassCounts, ModelReport, Result
 
 _NARROW = 8  # classes, whose confusion fits a card
@@ -33,25 +34,13 @@ def sections(report: ModelReport) -> list[Markup]:
 
 def _class_sections(results: Sequence[Result]) -> list[Markup]:
     counted = [(way(result), result.classes) for result in results if result.classes]
-    first, others = counted[0], counted[1:]
-    header = ["", "count", "precision", "recall", f"F1, {first[0]}", *(f"F1, {name}" for name, _ in others)]
-    rows = [
-        [
-            row.label,
-            f"{row.count:,}",
-            share(row.precision),
-            share(row.recall),
-            share(row.f1),
-            *(share(found.rows[n].f1) for _, found in others),
-        ]
-        for n, row in enumerate(first[1].rows)
-    ]
+    first = counted[0]
     confusions = [_confusion(name, found) for name, found in counted]
     is_narrow = len(first[1].labels) <= _NARROW
     return [
         tag("h2", "Classes"),
-        table(header, rows),
-        *_left_out(first[1].rows_left_out, "classes"),
+        label_table([(name, found.rows) for name, found in counted]),
+        *left_out(first[1].rows_left_out, "classes"),
         tag("h2", "Decisions"),
         tag("p", "A row is what is true, a column what was decided, by the numbers of the rows.", class_="soft"),
         cards(confusions) if is_narrow else tag("div", *confusions),
@@ -73,7 +62,3 @@ def _confusion(name: str, found: ClassCounts) -> Markup:
         body.append(tag("tr", *cells))
     head = tag("tr", *(tag("th", cell, scope="col") for cell in header))
     return tag("div", tag("table", tag("thead", head), tag("tbody", *body), class_="dense"), class_="scroll")
-
-
-def _left_out(count: int, what: str) -> list[Markup]:
-    return [tag("p", f"{count:,} more {what} are not shown.", class_="soft")] if count else []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgelstm.page.charts import Dots, Line, counts, lines, scatter
 from edgelstm.page.markup import Markup, cards, table, tag
 from edgelstm.plain import in_unit
+from edgelstm.report.page.labels import left_out
 from edgelstm.report.page.text import Clock, number, share, way
 from edgelstm.report.record import OutputCounts, OutputFigures, Result
 
@@ -18,13 +19,11 @@ _OF_GUESSES = ("two", "three", "five")
 def outputs_sections(results: Sequence[Result], sample_rate: float) -> list[Markup]:
     counted = [(way(result), result.outputs) for result in results if result.outputs]
     fresh = [(way(result), result.outputs) for result in results if result.outputs and not result.streamed]
-    left_out = counted[0][1].rows_left_out
     found = [tag("h2", "Errors"), _table(counted)]
     if counted[0][1].rows[0].guesses:
         about = "A skill of 100 % is perfect, 0 % is no better than the guess."
         found += [tag("h2", "Beside simple guesses"), tag("p", about, class_="soft"), _guesses(counted)]
-    if left_out:
-        found.append(tag("p", f"{left_out:,} more outputs are not shown.", class_="soft"))
+    found += left_out(counted[0][1].rows_left_out, "outputs")
     by_step = _by_step(counted, sample_rate)
     if any(by_step):
         found += [tag("h2", "Error by how far ahead"), cards(by_step)]

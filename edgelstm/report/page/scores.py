@@ -8,7 +8,8 @@ from dataclasses import replace
 from edgelstm.page.charts import Band, Line, lines
 from edgelstm.page.markup import Markup, cards, table, tag
 from edgelstm.report.page.drawn import chart
-from edgelstm.report.page.text import number, share, sign, way
+from edgelstm.report.page.labels import label_table, left_out
+from edgelstm.report.page.text import number, sign, way
 from edgelstm.report.record import Chart, Course, EventCounts, Numbers, Result, TagFigures
 
 _HALF_MARK = 0.006  # of a threshold
@@ -16,25 +17,11 @@ _HALF_MARK = 0.006  # of a threshold
 
 def tag_sections(results: Sequence[Result]) -> list[Markup]:
     counted = [(way(result), result.tags) for result in results if result.tags]
-    first, others = counted[0], counted[1:]
-    header = ["", "count", "threshold", "precision", "recall", f"F1, {first[0]}", *(f"F1, {n}" for n, _ in others)]
-    rows = [
-        [
-            row.label,
-            f"{row.count:,}",
-            number(row.threshold),
-            share(row.precision),
-            share(row.recall),
-            share(row.f1),
-            *(share(found.rows[n].f1) for _, found in others),
-        ]
-        for n, row in enumerate(first[1].rows)
-    ]
-    more = first[1].rows_left_out
+    first = counted[0]
     return [
         tag("h2", "Labels"),
-        table(header, rows),
-        *([tag("p", f"{more:,} more labels are not shown.", class_="soft")] if more else []),
+        label_table([(name, found.rows) for name, found in counted]),
+        *left_out(first[1].rows_left_out, "labels"),
         tag("h2", "Other thresholds"),
         tag("p", f"What each would come to with {first[0]}; the mark is the one that is used.", class_="soft"),
         cards(_curve(row) for row in first[1].rows),
@@ -70,9 +57,7 @@ def event_sections(results: Sequence[Result], sample_rate: float) -> list[Markup
             continue
         about = "In units of the threshold: from 1 on it is an alarm."
         found += [tag("h2", heading), tag("p", about, class_="soft"), cards(_courses(counted, sample_rate))]
-        if counted[0].courses_left_out:
-            more = f"{counted[0].courses_left_out:,} more recordings are not shown."
-            found.append(tag("p", more, class_="soft"))
+        found += left_out(counted[0].courses_left_out, "recordings")
     return found
 
 

@@ -12,6 +12,7 @@ import pytest
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.files import held
 from edgelstm.model_file import load_model
+from edgelstm.training.kernels import description
 from edgelstm.training.run_folder import read_run
 
 Command = Callable[..., object]
@@ -72,6 +73,29 @@ def test_a_model_keeps_its_record_until_another_takes_its_place(
     assert command(*line[:3], tmp_path / "whole.npz", "--no-report", "--seed", 5).code == 0
     for one, other in zip(load_model(model).layers, load_model(tmp_path / "whole.npz").layers, strict=True):
         assert all(np.array_equal(getattr(one, name), getattr(other, name)) for name in one.arrays)
+
+
+def test_who_goes_on_is_told_what_rounds_otherwise_now(
+    line: tuple[object, ...], tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the number of threads, which changes no weight."""
+    with monkeypatch.context() as patch:
+        interrupt(patch, 1)
+        assert command(*line, "--seed", 5, "--threads", 1).code == 130
+    running = tmp_path / "model.run" / "running.json"
+    told = json.loads(running.read_text())
+    assert told["computed_by"] in (description(), description().replace("2 threads", "1 thread"))
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        ended = command(*line, "--seed", 5, "--threads", 2, "--resume")
+        assert (ended.code, "rounds" in ended.err) == (130, False)
+    running.write_text(json.dumps({**told, "numpy": "1.0", "computed_by": "C kernels (abacus), 9 threads"}))
+    ended = command(*line, "--seed", 5, "--resume", "--json")
+    assert ended.code == 0
+    said = " ".join(ended.err.split())
+    assert f"numpy: {np.__version__} now, 1.0 then; computed by: {description()} now, C kernels (abacus), 9" in said
+    run = json.loads((tmp_path / "model.run" / "run.json").read_text())
+    assert run["computed_by"] == json.loads(ended.out)["computed_by"] == description()
 
 
 def test_what_has_ended_is_not_trained_again(line: tuple[object, ...], tmp_path: Path, command: Command) -> None:
