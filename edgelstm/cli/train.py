@@ -115,12 +115,12 @@ def command(
         _tell_finished(output, run, as_json)
         return
     try:
+        resumes = _resumes(run, resume)
         train_set, test_set = split(dataset, settings)
         test = evaluation_set(test_set, settings)
         odd = remarks(settings, train_set, test_set)
         for line in odd:
             click.echo(paragraph(line, "Note: "), err=True)
-        resumes = _resumes(run, resume)
         run.begin()
         with TrainingBar() as bar:
             trained = train(train_set, settings, bar.update, run.checkpoint, resumes)
