@@ -109,9 +109,13 @@ def _q31(values: NDArray[np.int64]) -> bytes:
 
 
 def _filters(weights: NDArray[np.int64]) -> bytes:
-    """For each band its first frequency and how many it has, uint16 each; then the weights of all."""
-    places = [np.flatnonzero(row) for row in weights]
-    spans = [(int(place[0]), int(place[-1]) + 1) for place in places]
+    """For each band its first frequency and how many it has, uint16 each; then the weights of all. Kernels take
+    fours: zeros fill a band up to these."""
+    spans = []
+    for row in weights:
+        first, *_, last = np.flatnonzero(row).tolist() * 2
+        end = min(last + 1 + (first - last - 1) % 4, len(row))
+        spans.append((end + (first - end) // 4 * 4, end))
     heads = np.array([(first, end - first) for first, end in spans], "<u2")
     held = np.concatenate([row[first:end] for row, (first, end) in zip(weights, spans)])
     return heads.tobytes() + held.astype("<u2").tobytes()

@@ -19,6 +19,8 @@ const el_kernels el_kernels_avx2 = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .logmel_power = logmel_power,
+    .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
 };

@@ -6,6 +6,7 @@
 #include "body_batch.h"
 #include "body_float.h"
 #include "body_gru.h"
+#include "body_logmel.h"
 #include "body_overlap.h"
 #include "body_rows.h"
 
@@ -34,6 +35,8 @@ const el_kernels el_kernels_avx512vnni = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .logmel_power = logmel_power,
+    .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
 };

@@ -8,6 +8,7 @@
 #include "body_float.h"
 #include "body_gru.h"
 #include "body_int8.h"
+#include "body_logmel.h"
 
 static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {

@@ -61,6 +61,8 @@ struct el_kernels {
      *   power    (size / 2 + 1,) out: in eighths of a square of a sample's step */
     void (*logmel_power)(const el_logmel *logmel, const int16_t *samples, int32_t *work,
                          uint64_t *power);
+    /* The energies of bands (bands,) of such powers, by el_logmel_energies; null as above. */
+    void (*logmel_energies)(const el_logmel *logmel, const uint64_t *power, uint64_t *energies);
     /* The same in float32; `y` is the product with its bias. */
     void (*lstm_float32)(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c);

@@ -127,6 +127,21 @@ static inline void el_logmel_ends(const el_logmel *logmel, el_complex z, uint64_
     power[quarter] = el_logmel_scaled(logmel, el_square(2 * re_there) + el_square(2 * im_there));
 }
 
+/* Powers times weights, band by band. */
+static inline void el_logmel_energies(const el_logmel *logmel, const uint64_t *power,
+                                      uint64_t *energies) {
+    const uint16_t *weights = logmel->filters + 2 * logmel->bands;
+    for (uint32_t band = 0; band < logmel->bands; band++) {
+        const uint64_t *of = power + logmel->filters[2 * band];
+        const uint32_t count = logmel->filters[2 * band + 1];
+        uint64_t energy = 0;
+        for (uint32_t n = 0; n < count; n++)
+            energy += of[n] * weights[n];
+        weights += count;
+        energies[band] = energy;
+    }
+}
+
 /* `work` as kernels.h says. */
 static inline void el_logmel_power(const el_logmel *logmel, const int16_t *samples, int32_t *work,
                                    uint64_t *power) {

@@ -156,18 +156,11 @@ static int32_t log2_steps(uint64_t energy) {
 }
 
 /* Of each band. An energy below 1 counts as 1. */
-static void take_logarithms(const el_logmel *logmel, const uint64_t *power, int32_t *logs) {
+static void take_logarithms(const el_logmel *logmel, const uint64_t *energies, int32_t *logs) {
     const uint64_t one = UINT64_C(1) << EL_LOGMEL_ONE;
-    const uint16_t *weights = logmel->filters + 2 * logmel->bands;
     for (uint32_t band = 0; band < logmel->bands; band++) {
-        const uint64_t *of = power + logmel->filters[2 * band];
-        uint32_t count = logmel->filters[2 * band + 1];
-        uint64_t energy = 0;
-        for (uint32_t n = 0; n < count; n++)
-            energy += of[n] * weights[n];
-        weights += count;
-        logs[band] =
-            log2_steps(energy > one ? energy : one) - (int32_t)(EL_LOGMEL_ONE << EL_LOG_BITS);
+        const uint64_t energy = energies[band] > one ? energies[band] : one;
+        logs[band] = log2_steps(energy) - (int32_t)(EL_LOGMEL_ONE << EL_LOG_BITS);
     }
 }
 
@@ -185,25 +178,32 @@ static void follow_level(const el_logmel *logmel, int16_t *level, int32_t *logs)
     }
 }
 
-static void take_samples(const el_layer *layer, const float *x, int16_t *samples) {
-    const uint32_t kept = layer->logmel.window - layer->inputs;
-    memmove(samples, samples + layer->inputs, kept * sizeof *samples);
-    for (uint32_t n = 0; n < layer->inputs; n++)
-        samples[kept + n] = (int16_t)el_round(el_clamp(x[n], -32768.0f, 32767.0f));
+static void take_samples(const el_layer *layer, const float *restrict x,
+                         int16_t *restrict samples) {
+    const uint32_t hop = layer->inputs, kept = layer->logmel.window - hop;
+    memmove(samples, samples + hop, kept * sizeof *samples);
+    int16_t *restrict newest = samples + kept;
+    for (uint32_t n = 0; n < hop; n++)
+        newest[n] = (int16_t)(int32_t)el_round(el_clamp(x[n], -32768.0f, 32767.0f));
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_logmel *logmel = &layer->logmel;
+    const el_kernels *kernels = stream->model->kernels;
+    uint64_t energies[EL_LOGMEL_BANDS];
     int16_t *samples = el_stream_part(stream, layer->part_offset[0]);
     int32_t *values = el_stream_part(stream, stream->model->work_offset), logs[EL_LOGMEL_BANDS];
     uint64_t *power = (uint64_t *)(void *)(values + 2 * logmel->size);
     float *y = el_y(stream, layer);
     take_samples(layer, el_x(stream, layer), samples);
-    if (stream->model->kernels->logmel_power != NULL)
-        stream->model->kernels->logmel_power(logmel, samples, values, power);
-    else
+    if (kernels->logmel_power != NULL) {
+        kernels->logmel_power(logmel, samples, values, power);
+        kernels->logmel_energies(logmel, power, energies);
+    } else {
         el_logmel_power(logmel, samples, values, power);
-    take_logarithms(logmel, power, logs);
+        el_logmel_energies(logmel, power, energies);
+    }
+    take_logarithms(logmel, energies, logs);
     if (logmel->runs)
         follow_level(logmel, el_stream_part(stream, layer->part_offset[1]), logs);
     for (uint32_t band = 0; band < logmel->bands; band++)
