@@ -100,10 +100,13 @@ class Ranges:
     factors: (features,) positive numbers, or none for ones. Feature j of the int8 input has `x`'s scale times
     factors[j], which quantizing multiplies into the columns of the first layer's weights; the span of `x` is that of
     features divided by their factors.
+
+    kept: names of layers that stay in float32 in int8 files, though they could have int8 weights.
     """
 
     spans: Mapping[str, tuple[float, float]]
     factors: tuple[float, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", MappingProxyType(dict(self.spans)))
@@ -196,6 +199,11 @@ class Model:
             raise ValueError(f"Model.ranges: of {found}, expected {wanted}")
         if self.ranges is not None and len(self.ranges.factors) not in (0, self.features):
             raise ValueError(f"Model.ranges: {len(self.ranges.factors)} factors, expected {self.features} or none")
+        weighted = [at.name for at in self.road if at.layer.columns]
+        for name in () if self.ranges is None else self.ranges.kept:
+            if name not in weighted:
+                expected = f"expected some of {', '.join(weighted)}, whose weights could be int8"
+                raise ValueError(f"Model.ranges: keeps {name!r:.40} in float32, {expected}")
         self._check_covariances()
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))

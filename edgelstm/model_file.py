@@ -75,6 +75,7 @@ class _Header:
     thresholds: tuple[float, ...] = ()  # files of before have none
     label_units: tuple[str, ...] = ()  # files of before have none
     events: dict[str, Rule] = field(default_factory=dict)  # files of before have none
+    kept: tuple[str, ...] = ()  # of the ranges; files of before have none
     anew: int = 0  # nor this
 
 
@@ -99,6 +100,7 @@ def save_model(model: Model, path: Path | str) -> None:
         examples=len(model.examples),
         unseen=len(model.unseen),
         factors=() if model.ranges is None else model.ranges.factors,
+        kept=() if model.ranges is None else model.ranges.kept,
         covariances={name: found.frames for name, found in model.covariances.items()},
         task=model.task.to_json(),
         thresholds=model.thresholds,
@@ -191,7 +193,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         name=header.name,
         licence=header.licence,
         provenance=header.provenance,
-        ranges=None if header.ranges is None else Ranges(header.ranges, header.factors),
+        ranges=None if header.ranges is None else Ranges(header.ranges, header.factors, header.kept),
         covariances={
             name: Covariance(frames, array(f"mean.{name}"), array(f"covariance.{name}"))
             for name, frames in header.covariances.items()

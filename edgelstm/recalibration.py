@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +19,15 @@ from edgelstm.training.normalizing import fit_normalize
 _LATER = 0.2  # share of each recording that proves where there are few
 
 
-def recalibrated(model: Model, dataset: Dataset, *, by_time: bool = False) -> Model:
+def recalibrated(
+    model: Model, dataset: Dataset, *, by_time: bool = False, float_layers: Sequence[str] | None = None
+) -> Model:
     """`model` with the ranges of four of five recordings of `dataset`, whose features are those of the model. It then
     carries a few of them, and some of the others for the proof. Data of fewer than five recordings all calibrate, and
     those that the model had for its proof stay; `by_time`, the last fifth of each does not calibrate, and proves. A
     model that does not know what range its features had learns that too. One that int8 does not hold has recordings
-    alone, and no ranges. ValueError where nothing is long enough."""
+    alone, and no ranges. `float_layers`: to keep in float32, or as calibration chooses them; ValueError where one
+    cannot be, and where nothing is long enough."""
     seen, proves = splits.every_fifth(dataset)
     fit, later = dataset.subset(seen), dataset.subset(proves) if proves.size else None
     if later is None and by_time:
@@ -31,7 +35,7 @@ def recalibrated(model: Model, dataset: Dataset, *, by_time: bool = False) -> Mo
     unseen = model.unseen if later is None else kept.unseen([later], model)
     seen_range = model.feature_range or feature_range(fit)
     model = replace(model, examples=kept.examples(fit), unseen=unseen, feature_range=seen_range)
-    return calibrate(model, fit.sequences) if why_not_held(model) is None else model
+    return calibrate(model, fit.sequences, float_layers) if why_not_held(model) is None else model
 
 
 def normalized(model: Model, dataset: Dataset) -> Model:

@@ -151,6 +151,7 @@ INT8 = IntegerForm(
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
     kinds=HELD,
     extras=EXTRAS,
+    mixes=True,
     write=lambda quantized, _: encode(quantized),
     computes=Int8,
 )

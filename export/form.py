@@ -76,6 +76,7 @@ class Form(ABC):
     errors: tuple[float, ...]
     """What the form states to be off by, for each of `scales`, or the one: the RMS error of scores relative to
     float64's that well calibrated models stay below. A file that is off by more than twice as much has failed."""
+    mixes: bool = False  # where it is made from integers: it holds layers in float32 among them
     io: tuple[Io, ...] = ("float32",)  # what may go in and come out, the default first
 
     opened_as: str = ""  # suffix of the file that an engine opens for the proof; empty: the form's own
@@ -95,6 +96,8 @@ class Form(ABC):
             for extra in at.extras:
                 if extra not in self.extras:
                     return f"no {at.layer.kind} layer with {extra!r} of its own ({at.name})"
+        if self.scales and not self.mixes and model.ranges is not None and model.ranges.kept:
+            return f"no float32 layers among its integers ({', '.join(model.ranges.kept)})"
         return None if self.limit is None else self.limit.broken(model)
 
     def stated_error(self, source: Source) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from edgelstm.cli.common import check_output, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 from edgelstm.plain import counted
+
+if TYPE_CHECKING:
+    from edgelstm.model import Model
 
 
 @click.command(
@@ -23,14 +27,22 @@ from edgelstm.plain import counted
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="[default: MODEL's name with -calibrated behind it]"
 )
+@click.option(
+    "--keep-float",
+    "kept",
+    metavar="LAYER",
+    multiple=True,
+    help="A layer (lstm0, conv1 …) whose weights stay float32 in int8 files, more than once; `none` for none.  "
+    "[default: chosen by the error that int8 makes, where other layers are float32 anyway]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None:
+def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...], as_json: bool) -> None:
     """Teach MODEL (npz) on recordings what int8 has to hold, as training does at its end.
 
     Four of five recordings of DATA, in any format, or of fewer than five the first four fifths of each, say how far
     each quantity goes. The model then carries a few of them, and some of the others, which calibration never saw, for
     the proofs of what is exported from it. A model that takes raw frames learns their mean and deviation too; its
-    answers stay. One with layers that int8 does not hold keeps the recordings alone, for the proofs of float32.
+    answers stay. Where layers are float32 anyway, those of which int8 would make too much stay float32, too.
     """
     from edgelstm.again import read_frames_again
     from edgelstm.cli.reporting import forget
@@ -42,6 +54,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
     output = model.with_name(f"{model.stem}-calibrated.npz") if output is None else output
     check_output(output, ".npz", [model, data])
     source = load_model(model)
+    float_layers = _checked(source, kept)
     with naming(data), listed_problems():
         dataset = match_features(
             source, read_frames_again(data, source.provenance, source.feature_names, source.task)
@@ -49,7 +62,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
         scaled = normalized(source, dataset)
         remarks = calibration_remarks(scaled, dataset.sequences)
     with naming(model):
-        made = recalibrated(scaled, dataset, by_time=True)
+        made = recalibrated(scaled, dataset, by_time=True, float_layers=float_layers)
     has_int8 = True
     try:
         remarks = (*remarks, *quantization_warnings(quantize(made)))
@@ -67,6 +80,7 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
             "examples": len(made.examples),
             "unseen": len(made.unseen),
             "int8": has_int8,
+            "kept_float32": [] if made.ranges is None else list(made.ranges.kept),
             "normalized": made.normalize is not source.normalize,
             "remarks": list(remarks),
         }
@@ -79,3 +93,16 @@ def command(model: Path, data: Path, output: Path | None, as_json: bool) -> None
         click.echo("  · the mean and deviation of each feature are in its normalization now")
     click.echo(f"  · {counted(len(made.unseen), 'recording')} that calibration never saw kept for proofs")
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))}{'' if has_int8 else ' --precision float32'}")
+
+
+def _checked(model: Model, kept: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The layers that --keep-float names; None where it is not given."""
+    weighted = [at.name for at in model.road if at.layer.columns]
+    for name in kept:
+        if name not in weighted and kept != ("none",):
+            raise click.UsageError(
+                f"--keep-float: {name!r:.40}, expected one of {', '.join(weighted)}, or none alone"
+            )
+    if not kept:
+        return None
+    return tuple(name for name in weighted if name in kept)

@@ -136,7 +136,7 @@ def _train(dataset: Dataset, config: Config, output: Path) -> tuple[Model, Datas
     click.echo(style.heading("Train") + f"  on {len(trainers)} people, kept unseen: {sorted(testers)}")
     with TrainingBar() as bar:
         trained = train(train_set, config, on_epoch=bar.update)
-    model = calibrate(trained.model, trained.calibration)
+    model = calibrate(trained.model, trained.calibration, kept=())
     path = output / f"{model.name}.npz"
     save_model(model, path)
     seconds = sum(epoch.seconds for epoch in trained.history)

@@ -142,7 +142,8 @@ def command(
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         with naming(model):
-            source = recalibrated(source, dataset)
+            kept = None if source.ranges is None else source.ranges.kept
+            source = recalibrated(source, dataset, float_layers=kept)
     if "all" in formats:
         files = {form: files[form] for form in _made_of(source, model, forms, scales, input_codes)}
     with naming(model):

@@ -57,6 +57,7 @@ def _facts_of_model(path: Path) -> dict[str, Any]:
         "frame_additions": additions(answer.pooling, answer.window, answer.hop, model.outputs)[0],
         "weights": model.weights,
         "calibrated": model.ranges is not None,
+        **({"kept_float32": list(model.ranges.kept)} if model.ranges and model.ranges.kept else {}),
         "examples": len(model.examples),
     }
 

@@ -131,7 +131,7 @@ def command(
             click.echo(f"{run.checkpoint.path}: the last epoch; --resume goes on", err=True)
         raise
     with naming(settings.data.file):
-        model = calibrate(trained.model, trained.calibration)
+        model = calibrate(trained.model, trained.calibration, kept=())
     # Parts of a recording tell of the whole.
     learned = train_set if len(train_set) + len(test_set) == len(dataset) else dataset
     model = replace(model, provenance={**model.provenance, "seen": marks_of(learned)})

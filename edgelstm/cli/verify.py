@@ -48,7 +48,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
                 model, read_frames_again(data, model.provenance, model.feature_names, model.task)
             )
         if calibrate:
-            model = recalibrated(model, dataset)
+            model = recalibrated(model, dataset, float_layers=None if model.ranges is None else model.ranges.kept)
         else:
             sequences = dataset.sequences
     with asking(against, f"DATA to run {file} on" if data is None else "--calibrate"):

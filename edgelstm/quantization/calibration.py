@@ -24,6 +24,7 @@ from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Ranges
 from edgelstm.quantization.choice import LARGEST_CELL, Seen, bound_cells, choose
 from edgelstm.quantization.features import Features, see_features
+from edgelstm.quantization.keeping import chosen, refused
 from edgelstm.quantization.observing import Observer, Run
 from edgelstm.quantization.quantize import check_holds
 
@@ -46,9 +47,10 @@ LONG_RUN = 1 << 11
 Signals = Sequence[NDArray[np.float32]]
 
 
-def calibrate(model: Model, sequences: Signals) -> Model:
+def calibrate(model: Model, sequences: Signals, kept: Sequence[str] | None = None) -> Model:
     """`model` with ranges and covariances as raw `sequences` show them (each (frames, features), a fresh state for
-    each).
+    each). `kept`: layers that stay in float32, by name; None for those that `keeping` chooses where some layers do
+    anyway.
 
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later. ValueError without a sequence of the model's stride or more, and for layers that int8 does not
@@ -57,7 +59,7 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     check_holds(model)
     ear = ear_of(model)
     if ear is not None:  # whole numbers are what they are: what comes behind it is calibrated
-        return _calibrated_behind(model, ear, sequences)
+        return _calibrated_behind(model, ear, sequences, kept)
     pieces = _chosen(sequences, model.stride)
     if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
@@ -72,22 +74,27 @@ def calibrate(model: Model, sequences: Signals) -> Model:
     for _, run in _runs(model, streams, features):
         observer.see_cells(run)
     cells = {name: (max(low, -LARGEST_CELL), min(high, LARGEST_CELL)) for name, (low, high) in observer.cells.items()}
-    ranges = choose(model, Seen(features, observer.results, cells), pieces)
-    ranges = Ranges({**ranges.spans, **observer.cells}, ranges.factors)
+    seen = Seen(features, observer.results, cells)
+    must = refused(replace(model, ranges=seen.ranges(0.0, 0.0))) if kept is None else tuple(kept)
+    ranges = choose(model, replace(seen, kept=must), pieces)
+    ranges = replace(ranges, spans={**ranges.spans, **observer.cells})
     longest = max((*streams, *pieces), key=len)[:LONG_RUN]
     ranges = bound_cells(model, ranges, features.clipped(longest))
-    return replace(model, ranges=ranges, covariances=observer.covariances())
+    made = replace(model, ranges=ranges, covariances=observer.covariances())
+    if kept is not None:
+        return made
+    return replace(made, ranges=replace(ranges, kept=chosen(made, [features.clipped(piece) for piece in pieces])))
 
 
-def _calibrated_behind(model: Model, ear: LogMel, sequences: Signals) -> Model:
+def _calibrated_behind(model: Model, ear: LogMel, sequences: Signals, kept: Sequence[str] | None) -> Model:
     inner = replace(behind(replace(model, examples=(), unseen=())), ranges=None)
     features = features_of(ear, sequences)
-    found = in_front(ear, calibrate(inner, features))
+    found = in_front(ear, calibrate(inner, features, kept))
     assert found.ranges is not None
     low, high = np.min([x.min(axis=0) for x in features], axis=0), np.max([x.max(axis=0) for x in features], axis=0)
     # What leaves the ear is rounded to 16 bits: nothing has to be cut off.
     ends = float(((low - ear.mean) / ear.std).min()), float(((high - ear.mean) / ear.std).max())
-    ranges = Ranges({**found.ranges.spans, model.road[0].name: ends})
+    ranges = Ranges({**found.ranges.spans, model.road[0].name: ends}, kept=found.ranges.kept)
     return replace(found, ranges=ranges, examples=model.examples, unseen=model.unseen)
 
 

@@ -14,7 +14,7 @@ from edgelstm.model import Model, Ranges
 from edgelstm.quantization import reference
 from edgelstm.quantization.features import Features
 from edgelstm.quantization.lstm import CELL_MARGIN
-from edgelstm.quantization.mixed import mixture
+from edgelstm.quantization.mixed import mixture_of
 from edgelstm.quantization.quantize import quantize
 from edgelstm.quantization.tails import Tails
 from edgelstm.road import INPUT
@@ -52,6 +52,7 @@ class Seen:
     features: Features
     results: Mapping[str, Tails]  # layer's name → of all its results
     cells: Mapping[str, tuple[float, float]]  # part of a state whose range int8 needs → smallest and largest
+    kept: tuple[str, ...] = ()  # layers that stay in float32 whatever the ranges are
 
     def ranges(self, share: float, exponent: float) -> Ranges:
         """`share` of the values of features and results lies beyond either end; of scores and cells none."""
@@ -61,7 +62,7 @@ class Seen:
         for name, tails in self.results.items():
             (low,), (high,) = tails.ends(0.0 if name == last else share)
             spans[name] = float(low), float(high)
-        return Ranges({**spans, **self.cells}, factors)
+        return Ranges({**spans, **self.cells}, factors, self.kept)
 
 
 def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -> Ranges:
@@ -78,7 +79,7 @@ def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -
         found = reference.scores(quantize(replace(plain, ranges=ranges)), pieces)
         return math.fsum(float(np.linalg.norm(one - other, axis=1).sum()) for one, other in zip(found, wanted))
 
-    exponents = EXPONENTS if model.features > 1 and INPUT in mixture(model.road).codes else EXPONENTS[:1]
+    exponents = EXPONENTS if model.features > 1 and INPUT in mixture_of(model).codes else EXPONENTS[:1]
     candidates = [seen.ranges(share, exponent) for share in SHARES for exponent in exponents]
     try:
         errors = [error(ranges) for ranges in candidates]
@@ -98,7 +99,7 @@ def bound_cells(model: Model, ranges: Ranges, sequence: NDArray[np.float32]) -> 
 
     def bounded(most: float) -> Ranges:
         spans = {name: (max(low, -most), min(high, most)) for name, (low, high) in ranges.spans.items()}
-        return Ranges({**ranges.spans, **{name: spans[name] for name in beyond}}, ranges.factors)
+        return replace(ranges, spans={**ranges.spans, **{name: spans[name] for name in beyond}})
 
     def error(found: Ranges) -> float:
         return float(np.linalg.norm(reference.scores(quantize(replace(plain, ranges=found)), [sequence])[0] - wanted))

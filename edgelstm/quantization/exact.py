@@ -90,6 +90,34 @@ def total(x: Float32) -> Float32:
     return lanes
 
 
+SEGMENT = 64
+"""Columns of a matrix whose products are added up before they join the others."""
+
+_FEW = 1 << 13  # sums of which all terms of a segment are computed at once
+
+
+def product(W: Float32, x: Float32, bias: Float32) -> Float32:
+    """bias (rows,) + W (rows, columns) · x (…, columns): column after column from 0 on in each segment, segment after
+    segment behind the bias."""
+    return add_product(np.broadcast_to(bias, (*x.shape[:-1], len(W))), W, x)
+
+
+def add_product(sums: Float32, W: Float32, x: Float32) -> Float32:
+    """`sums` (…, rows) and the same behind them."""
+    columns, values = np.ascontiguousarray(W.T), np.moveaxis(x, -1, 0)[..., None]
+    few = sums.size <= _FEW
+    for start in range(0, len(columns), SEGMENT):
+        some, total = slice(start, start + SEGMENT), np.zeros(sums.shape, np.float32)
+        if few:
+            for term in values[some] * columns[some].reshape(-1, *[1] * (x.ndim - 1), len(W)):
+                total += term
+        else:  # one term at a time
+            for value, column in zip(values[some], columns[some]):
+                total += value * column
+        sums = sums + total
+    return sums
+
+
 def angles(size: int) -> tuple[Float32, Float32]:
     """cos and sin of 2πk / size, (size / 2,) each."""
     turned = 2 * np.pi * np.arange(size // 2) / size

@@ -5,17 +5,20 @@ Results are held to 1e27, as the core holds them. `docs/integer-arithmetic.md` h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgelstm.layers import (
+    GRU,
     L2,
+    LSTM,
     Activation,
     Affine,
     Context,
     Conv,
+    Dense,
     Joining,
     Last,
     Layer,
@@ -35,6 +38,8 @@ from edgelstm.layers.padding import padded
 from edgelstm.quantization import exact
 from edgelstm.quantization.context import ContextWalker
 from edgelstm.quantization.exact import Float32, clamp
+from edgelstm.quantization.float_functions import FUNCTIONS
+from edgelstm.quantization.float_recurrence import FloatRecurrence
 from edgelstm.quantization.layer import IntegerRun, QuantizedLayer, Values, Walker
 from edgelstm.road import Placed
 
@@ -73,6 +78,8 @@ class FloatLayer(QuantizedLayer):
             return _Overlapping(self, batch, source)
         if isinstance(self.layer, LogMel):
             return _Hearing(self, source)
+        if isinstance(self.layer, LSTM | GRU):
+            return FloatRecurrence(self.layer, batch, source)
         return FloatWalker(self, source)
 
 
@@ -131,28 +138,7 @@ def _activation(layer: Activation, x: Float32) -> Float32:
         return clamp(x, layer.low, layer.high)
     if layer.slope is not None:
         return np.where(x > 0, x, clamp(x * layer.slope, -MOST, MOST))
-    return _FUNCTIONS[layer.function](x)
-
-
-def _relu(x: Float32) -> Float32:
-    return np.where(x > 0, x, np.float32(0))
-
-
-def _hard_sigmoid(x: Float32) -> Float32:
-    return clamp(np.float32(0.2) * x + np.float32(0.5), 0.0, 1.0)
-
-
-def _hard_sigmoid6(x: Float32) -> Float32:
-    return clamp(x * exact.share(1, 6) + np.float32(0.5), 0.0, 1.0)
-
-
-_FUNCTIONS: Mapping[str, Callable[[Float32], Float32]] = {
-    "relu": _relu,
-    "tanh": exact.tanh,
-    "sigmoid": exact.sigmoid,
-    "hard_sigmoid": _hard_sigmoid,
-    "hard_sigmoid6": _hard_sigmoid6,
-}
+    return FUNCTIONS[layer.function](x)
 
 
 def _affine(layer: Affine, x: Float32) -> Float32:
@@ -212,15 +198,23 @@ def _inverse_spectrum(_: InverseSpectrum, x: Float32) -> Float32:
 
 def _conv(layer: Conv, x: Float32) -> Float32:
     """With groups: the sum of a row tap after tap, channel after channel, behind its bias."""
+    low = 0.0 if layer.activation == "relu" else -MOST
     rows = padded(x, layer.before, layer.after, layer.fill)
     seen = rows[:, :, layer.windows(Shape(x.shape[2], x.shape[3]))]
+    if layer.groups == 1:
+        return clamp(exact.product(layer.matrix, seen.reshape(*seen.shape[:3], -1), layer.b), low, MOST)
     seen = seen.reshape(*seen.shape[:4], layer.groups, -1)  # (runs, batch, rows, taps, groups, channels)
     each = layer.outputs // layer.groups
     sums = np.broadcast_to(layer.b, (*seen.shape[:3], layer.outputs))
     for tap in range(layer.taps):
         for channel in range(seen.shape[5]):
             sums = sums + layer.W[:, tap, channel] * np.repeat(seen[:, :, :, tap, :, channel], each, axis=-1)
-    return clamp(sums, 0.0 if layer.activation == "relu" else -MOST, MOST)
+    return clamp(sums, low, MOST)
+
+
+def _dense(layer: Dense, x: Float32) -> Float32:
+    sums = exact.product(layer.W, x.reshape(*x.shape[:2], 1, -1), layer.b)
+    return clamp(sums, 0.0, MOST) if layer.activation == "relu" else sums
 
 
 COMPUTED: dict[str, Callable[..., Float32]] = {
@@ -235,8 +229,9 @@ COMPUTED: dict[str, Callable[..., Float32]] = {
     "spectrum": _spectrum,
     "inverse_spectrum": _inverse_spectrum,
     "conv": _conv,
+    "dense": _dense,
 }
 """(the layer, x (runs, B, rows, channels)) → its results, with its own rows and channels."""
 
-FLOAT_KINDS = (*COMPUTED, "add", "multiply", "concat", "overlap_add", "context", "logmel")
-"""Of layers that may stay in float32: a convolution does where it has groups, a context where it moves float32."""
+FLOAT_KINDS = (*COMPUTED, "lstm", "gru", "add", "multiply", "concat", "overlap_add", "context", "logmel")
+"""Of layers that may stay in float32: a context does where it moves float32."""

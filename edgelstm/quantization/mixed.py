@@ -1,51 +1,64 @@
 """Which layers of an int8 model compute in integers, and what lies between them.
 
-LSTM, GRU, dense layers and convolutions without groups have int8 weights; all others stay in float32. In a model
-where some do, dense layers and convolutions give float32, and what reads it rounds it itself: to 16 bits where its
-sums have room for these, so that sound and spectra lose nothing on their way, else to 8. int8 codes are frames and
+LSTM, GRU, dense layers and convolutions without groups have int8 weights, but for those that calibration keeps in
+float32; all others stay in float32, too. In a model where some do, dense layers and convolutions give float32, and
+what reads it rounds it itself: to 16 bits where its sums have room for these, so that sound and spectra lose nothing
+on their way, else to 8. int8 codes are frames and
 results of LSTM and GRU layers, where all that read them compute in integers. Without layers in float32 all results
 are codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from edgelstm.layers import Context, Conv, Layer
+from edgelstm.layers import Context
+from edgelstm.model import Model
 from edgelstm.road import INPUT, Placed
 
 INTEGER_KINDS = ("lstm", "gru", "conv", "dense")
 """Of layers that have int8 weights."""
 
 
-def has_integers(layer: Layer) -> bool:
-    """Whether int8 weights stand for the layer's."""
-    return layer.kind in INTEGER_KINDS and not (isinstance(layer, Conv) and layer.groups > 1)
+IN_FLOATS_ALONE = ("gate", "candidate", "carry", "rows", "groups")
+"""Extras of layers that integers do not compute."""
+
+
+def may_have_integers(at: Placed) -> bool:
+    """Whether int8 weights can stand for the layer's."""
+    return at.layer.kind in INTEGER_KINDS and not set(IN_FLOATS_ALONE) & set(at.extras)
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Of a road."""
 
+    integers: frozenset[str]  # layers that int8 weights stand for
     codes: frozenset[str]  # results that are int8 codes; with "input": the frames are codes, of 8 or of 16 bits
 
     def rounds(self, at: Placed) -> bool:
         """Whether a layer makes codes of float32."""
-        return has_integers(at.layer) and at.takes not in self.codes
+        return at.name in self.integers and at.takes not in self.codes
 
 
-def mixture(road: Sequence[Placed]) -> Mixture:
-    """Scores are float32."""
-    alike = all(has_integers(at.layer) or isinstance(at.layer, Context) for at in road)
+def mixture_of(model: Model) -> Mixture:
+    """Of a model as it is calibrated."""
+    return mixture(model.road, () if model.ranges is None else model.ranges.kept)
+
+
+def mixture(road: Sequence[Placed], kept: Collection[str] = ()) -> Mixture:
+    """Scores are float32. `kept`: layers that stay in float32 though they could have int8 weights."""
+    integers = {at.name for at in road if may_have_integers(at)} - set(kept)
+    alike = all(at.name in integers or isinstance(at.layer, Context) for at in road)
     wanted = {INPUT: True} | {at.name: alike or at.layer.recurrent or not at.layer.columns for at in road}
     wanted[road[-1].name] = False
     for at in reversed(road):
-        takes_codes = has_integers(at.layer) or (isinstance(at.layer, Context) and wanted[at.name])
+        takes_codes = at.name in integers or (isinstance(at.layer, Context) and wanted[at.name])
         for name in at.reads:
             wanted[name] &= takes_codes
     codes = {INPUT} if wanted[INPUT] else set()
     for at in road:
-        if wanted[at.name] if has_integers(at.layer) else isinstance(at.layer, Context) and at.takes in codes:
+        if wanted[at.name] if at.name in integers else isinstance(at.layer, Context) and at.takes in codes:
             codes.add(at.name)
-    return Mixture(frozenset(codes))
+    return Mixture(frozenset(integers), frozenset(codes))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgelstm.covariance import MAX_COLUMNS, Covariance
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
-from edgelstm.quantization.mixed import has_integers
+from edgelstm.quantization.mixed import may_have_integers
 from edgelstm.quantization.quantize import COLUMNS
 from edgelstm.quantization.tails import Tails
 from edgelstm.road import INPUT
@@ -37,7 +37,7 @@ class Observer:
         self._sums = {
             at.name: _Sums(at.layer.columns)
             for at in self.road
-            if 0 < at.layer.columns <= MAX_COLUMNS and has_integers(at.layer)
+            if 0 < at.layer.columns <= MAX_COLUMNS and may_have_integers(at)
         }
 
     def see(self, run: Run) -> None:

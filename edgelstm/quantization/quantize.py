@@ -22,7 +22,7 @@ from edgelstm.quantization.affine import (
 )
 from edgelstm.quantization.float_layers import FLOAT_KINDS, FloatLayer
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.mixed import Mixture, has_integers, mixture
+from edgelstm.quantization.mixed import Mixture, mixture_of
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.rounding import Inputs
 from edgelstm.road import INPUT, Placed
@@ -63,8 +63,11 @@ TAKES_WIDE = {
 """Whether each kind of layer can take an input of 16 bits."""
 
 
-EXTRAS = ("of", "h0", "c0", "channels", "groups", "before", "after", "fill", "sign")
-"""What layers may have beyond plain ones."""
+EXTRAS = (
+    *("of", "h0", "c0", "gate", "candidate", "carry", "rows"),
+    *("channels", "groups", "before", "after", "fill", "sign"),
+)
+"""What layers may have beyond plain ones; with some of these they stay in float32."""
 
 HELD = (*QUANTIZE, *FLOAT_KINDS)
 """Kinds of layers that an int8 model may have: some of them in float32."""
@@ -95,9 +98,9 @@ def quantize(model: Model, granularity: Granularity = "per-row", input_codes: In
     check_holds(model)
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
-    mixed = mixture(model.road)
+    mixed = mixture_of(model)
     factors, first = _input_affine(model, mixed, input_codes)
-    folded = _products_of_input(model)[0] if (factors != 1).any() else ""
+    folded = _products_of_input(model, mixed)[0] if (factors != 1).any() else ""
     known = {} if first is None else {INPUT: first}
     layers: list[QuantizedLayer] = []
     for at in model.road:
@@ -128,16 +131,16 @@ def _input_affine(model: Model, mixed: Mixture, input_codes: InputCodes) -> tupl
         _check_wide(model)
         # 16 bits need no factors, and columns that are alike lose less
         return ones, wide_affine_from_range(low * given.max(), high * given.max())
-    if len(_products_of_input(model)) > 1:  # columns of one alone could have the factors
+    if len(_products_of_input(model, mixed)) > 1:  # columns of one alone could have the factors
         return ones, affine_from_range(low * given.max(), high * given.max())
     return given, affine_from_range(low, high)
 
 
-def _products_of_input(model: Model) -> list[str]:
+def _products_of_input(model: Model, mixed: Mixture) -> list[str]:
     """The layers whose weights meet frames that are codes, with but contexts before them."""
     moved, products = {INPUT}, []
     for at in model.road:
-        if at.takes in moved and has_integers(at.layer):
+        if at.takes in moved and at.name in mixed.integers:
             products.append(at.name)
         elif at.takes in moved:
             moved.add(at.name)
@@ -154,7 +157,7 @@ def _quantized(
 ) -> QuantizedLayer:
     """One layer; `known`: the affine of results that are codes; `factors`: of features, to fold into its weights."""
     assert model.ranges is not None
-    if not has_integers(at.layer) and at.name not in mixed.codes:
+    if at.name not in mixed.integers and at.name not in mixed.codes:
         return FloatLayer(at, gives_scores=at is model.road[-1])
     layer, found = at.layer, model.covariances.get(at.name)
     inputs = None if found is None else Inputs.of(found)
@@ -163,7 +166,7 @@ def _quantized(
     x = known[at.takes] if at.takes in mixed.codes else _border(model.ranges, at)
     made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs)
     gives_floats = at.name not in mixed.codes and at is not model.road[-1]
-    return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if has_integers(layer) else made
+    return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if at.name in mixed.integers else made
 
 
 def _border(ranges: Ranges, at: Placed) -> Affine:

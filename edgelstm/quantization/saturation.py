@@ -40,7 +40,7 @@ def saturation(quantized: QuantizedModel, sequences: Sequence[NDArray[np.float32
             if at.layer.columns and layer.gives is not None and not layer.gives_floats:
                 count(at.name, trace.results[at.name], *_ends(layer.gives))
             for name, part in at.parts:
-                if part.letter in at.layer.measured:
+                if part.letter in at.layer.measured and layer.takes is not None:
                     count(name, trace.states[name], INT16_MIN, INT16_MAX)
     return {name: at_end[name] / max(count, 1) for name, count in values.items()}
 
@@ -52,7 +52,8 @@ def _ends(affine: Affine) -> tuple[int | None, int | None]:
 
 def quantization_warnings(quantized: QuantizedModel) -> tuple[str, ...]:
     """A line for each layer with integers at a limit: a bias at the largest that it may be, which leaves the weights
-    beside it few steps; and a scale that is made up, since calibration saw nothing but zeros."""
+    beside it few steps; and a scale that is made up, since calibration saw nothing but zeros. And one that names the
+    layers that stay in float32."""
     ranges = quantized.model.ranges
     lines = []
     if ranges is not None and holds_nothing(*ranges["x"]):
@@ -68,4 +69,8 @@ def quantization_warnings(quantized: QuantizedModel) -> tuple[str, ...]:
                 )
         if at.layer.columns and ranges is not None and holds_nothing(*ranges[at.name]):
             lines.append(f"{at.name}: gave only zeros in calibration, so that int8's scale for it is a guess")
+    if ranges is not None and ranges.kept:
+        share = sum(at.layer.weights for at in quantized.model.road if at.name in ranges.kept)
+        percent = 100 * share / quantized.model.weights
+        lines.append(f"{', '.join(ranges.kept)}: in float32 also in int8 files, {percent:.0f} % of the weights")
     return tuple(lines)

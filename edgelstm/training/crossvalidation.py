@@ -266,7 +266,7 @@ def _run(config: Config, count: int, by_groups: bool, number: int) -> Outcome:
         raise ValueError(f"fold {fold.name}: {error}") from None
     test = evaluation_set(fold.test, config)
     model = trained.model
-    quantized = quantize(calibrate(model, trained.calibration))
+    quantized = quantize(calibrate(model, trained.calibration, kept=()))
     found = [evaluate(model, test), evaluate(quantized, test)]
     if model.answer.hop:
         found += [evaluate_streamed(model, fold.test), evaluate_streamed(quantized, fold.test)]

@@ -334,6 +334,19 @@ static void check_close(const float *a, const float *b, size_t count, double bou
         }
 }
 
+/* What layers of floats in int8 files give: every bit of the scalar set's. */
+static void test_exact(const el_kernels *set, const layer *of, const el_matrix *dense,
+                       const float *y, size_t width) {
+    memset(got.h_next_float, 0xA5, sizeof got.h_next_float);
+    memcpy(got.c_float, given.c_float, sizeof given.c_float);
+    set->lstm_float32(&of->lstm, given.x_float, given.h_float, got.h_next_float, got.c_float);
+    check_same(got.c_float, expected.c_float, width * sizeof(float), "exact c", set, of);
+    check_same(got.h_next_float, expected.h_next_float, width * sizeof(float), "exact h", set, of);
+    set->dense_float32(dense, given.x_float, got.h_next_float);
+    check_same(got.h_next_float, y, width * sizeof(float), "exact y", set, of);
+    check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, set);
+}
+
 /* Sums of n products in any order, with or without fused multiply-adds, are within n·2^-23·Σ|w·x|
  * of each other; the gates' functions, whose slope is at most 1, add 1e-6. */
 static void test_float32(uint32_t inputs, uint32_t units) {
@@ -375,6 +388,8 @@ static void test_float32(uint32_t inputs, uint32_t units) {
         check_close(got.h_next_float, y, width, sums_bound, "y", sets[n], &of);
         check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
         compare_batch_float32(sets[n], &of);
+        test_exact(sets[n]->exact, &of, &dense, y, width);
+        compare_batch_float32(sets[n]->exact, &of);
     }
     compare_batch_float32(&el_kernels_scalar, &of);
 }

@@ -217,10 +217,13 @@ def test_what_forms_and_int8_do_not_hold_is_refused_in_one_line() -> None:
     }
     wide = LSTM(np.ones((8, 3)), np.ones((8, 2)), np.zeros(8), h0=np.ones(2))
     assert wide.extras(Shape(1, 3)) == ("h0",)
-    with pytest.raises(
-        ValueError, match=r"^model model: lstm0: int8 does not hold its 'gate' yet: export it as float32$"
-    ):
-        quantize(Model(first.normalize, (replace(CELL, h0=np.ones(1), gate="hard_sigmoid"), HEAD)))
-    anew = replace(first, layers=(replace(CELL, carry=False), Context(1), HEAD))
-    with pytest.raises(ValueError, match=r"^model model: lstm0: int8 does not hold its 'carry' yet"):
-        calibrate(anew, (np.ones((4, 3), np.float32),))
+
+
+def test_recurrent_layers_that_integers_do_not_compute_stay_in_float32() -> None:
+    normalize, signal = Normalize(np.zeros(3), np.ones(3)), (np.ones((4, 3), np.float32),)
+    for layers in ((replace(CELL, gate="hard_sigmoid"), HEAD), (replace(CELL, carry=False), Context(1), HEAD)):
+        quantized = quantize(calibrate(Model(normalize, layers), signal))
+        assert [layer.kind for layer in quantized.layers][0::2] == (
+            ["float"] if len(layers) == 2 else ["float", "dense"]
+        )
+        assert quantized.float_input

@@ -37,7 +37,8 @@ def made(features: int = 3, units: int = 5, outputs: int = 2) -> Model:
         licence="CC-BY-4.0 AND Apache-2.0",
         provenance={"seed": 1},
         ranges=Ranges(
-            {"x": (-1.0, 2.0), "lstm0": (-1.0, 1.0), "c0": (-3.5, 2.0), "dense0": (0.0, 1.0), "dense1": (-2.0, 2.0)}
+            {"x": (-1.0, 2.0), "lstm0": (-1.0, 1.0), "c0": (-3.5, 2.0), "dense0": (0.0, 1.0), "dense1": (-2.0, 2.0)},
+            kept=("lstm0",),
         ),
         examples=(f32(7, features),),
         unseen=(f32(4, features), f32(5, features)),

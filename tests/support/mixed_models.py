@@ -110,9 +110,16 @@ SHAPES: dict[str, tuple[int, Callable[[Weights], tuple[Layer, ...]]]] = {
 }
 """Name → features, layers."""
 
+KEPT = ("detector kept", "denoiser kept", "depthwise kept")
+
 
 @lru_cache
 def shaped(name: str) -> Model:
+    """`NAME kept`: with its weights in float32, but for those of the last layer that has some."""
+    if name.endswith(" kept"):
+        model = shaped(name.removesuffix(" kept"))
+        *kept, _ = [at.name for at in model.road if at.layer.columns]
+        return calibrate(model, model.examples, kept=kept)
     features, layers = SHAPES[name]
     signal = random_signal(FRAMES, features, 5)
     normalize = Normalize(signal.mean(axis=0), signal.std(axis=0))
@@ -122,13 +129,16 @@ def shaped(name: str) -> Model:
 
 @lru_cache(100)
 def random_mixed(seed: int) -> Model:
-    """Layers of any kind in any order, recurrent ones plain."""
+    """Layers of any kind in any order; of even seeds recurrent ones plain, of odd ones some of the weights in
+    float32."""
     for trial in range(100):
         model = random_float_layers(100 * seed + trial)
         signal = random_signal(FRAMES, model.features, seed)
         try:
-            model = replace(model, layers=tuple(map(_plain, model.layers)), examples=(signal,))
-            model = calibrate(model, (signal,))
+            plain = tuple(map(_plain, model.layers)) if seed % 2 == 0 else model.layers
+            model = replace(model, layers=plain, examples=(signal,))
+            kept = [at.name for n, at in enumerate(model.road) if at.layer.columns and (n + seed) % 4 < 2]
+            model = calibrate(model, (signal,), kept=kept if seed % 2 else None)
             quantize(model)
         except ValueError:  # what int8 does not hold, or a road that does not allow to carry a state
             continue

@@ -55,6 +55,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "latency", _latency(facts["latency_frames"], rate)
     if "calibrated" in facts:
         yield "int8", "calibrated" if facts["calibrated"] else "not calibrated: int8 export needs --data"
+    if facts.get("kept_float32"):
+        yield "float32", f"also in int8 files: {', '.join(map(str, facts['kept_float32']))}"
     if facts.get("stream_bytes") is not None:
         yield "memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once"
     if "snapshot_bytes" in facts:

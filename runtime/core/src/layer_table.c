@@ -77,6 +77,11 @@ static bool is_of_kind(const el_layer_type *type, const el_entry *entry, bool ro
     return valid && (entry->further.size == 0 || type->may_go_further);
 }
 
+static bool has_no_integers(const el_entry *entry) {
+    return entry->input_zero_point == 0 && entry->output_zero_point == 0 &&
+           entry->multiplier == 0 && entry->shift == 0;
+}
+
 /* A tensor that is not there has neither offset nor size; a float32 file has no integers. */
 static bool is_plausible(const el_model *model, const el_entry *entry) {
     const el_tensor tensors[] = {entry->weights, entry->row_records, entry->recurrent,
@@ -86,8 +91,7 @@ static bool is_plausible(const el_model *model, const el_entry *entry) {
             return false;
     if (el_is_int8(model))
         return el_is_code(entry->input_zero_point) && el_is_code(entry->output_zero_point);
-    return entry->input_zero_point == 0 && entry->output_zero_point == 0 &&
-           entry->multiplier == 0 && entry->shift == 0;
+    return has_no_integers(entry);
 }
 
 static uint32_t stride_of(const el_model *model, uint32_t source) {
@@ -126,7 +130,7 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
     layer->int8 = (bits & IN_FLOATS) == 0;
     if (!layer->int8)
         return (type->is_float || type->may_be_float) && floats &&
-                       bits == (IN_FLOATS | GIVES_FLOATS)
+                       bits == (IN_FLOATS | GIVES_FLOATS) && has_no_integers(entry)
                    ? EL_OK
                    : EL_ERROR_FIELD;
     if (type->only_moves)

@@ -91,23 +91,37 @@ def test_layers_that_stay_in_float32_leave_between_those_of_integers(folder: Pat
     assert "no activation layer (activation0)" in " ".join(refused.err.split())
 
 
-def test_what_int8_does_not_hold_leaves_as_float32_with_a_proof(folder: Path) -> None:
+def test_what_integers_do_not_compute_stays_in_float32_with_a_proof(folder: Path) -> None:
     plain = load_model("net.npz")
     save_model(replace(plain, layers=(replace(plain.layers[0], gate="hard_sigmoid"), *plain.layers[1:])), "hard.npz")
     direct = run("export", "hard.npz", "--precision", "float32", "--data", "data.npz", "-o", "a.elstm", "--json")
     assert direct.code == 0, direct
     ended = run("calibrate", "hard.npz", "data.npz", "-o", "kept.npz")
     assert ended.code == 0, ended
-    assert "lstm0: int8 does not hold its 'gate'" in " ".join(ended.err.split())
-    assert ended.out.splitlines()[-1] == "Next: edgelstm export kept.npz --precision float32"
-    kept = run("export", "kept.npz", "--precision", "float32", "-o", "b.elstm", "--json")
+    assert ended.out.splitlines()[-1] == "Next: edgelstm export kept.npz"
+    kept = run("export", "kept.npz", "-o", "b.elstm", "--json")
     assert kept.code == 0, kept
     for proof in (json.loads(one.out)[0]["proof"] for one in (direct, kept)):
         assert proof["passed"]
         assert proof["agrees"]["data"] == "unseen"
-    refused = run("export", "kept.npz", "-o", "c.elstm")
+
+
+def test_layers_named_are_kept_in_float32_and_told_of(folder: Path) -> None:
+    ended = run("calibrate", "net.npz", "data.npz", "-o", "kept.npz", "--keep-float", "lstm0", "--json")
+    assert json.loads(ended.out)["kept_float32"] == ["lstm0"]
+    assert load_model("kept.npz").ranges.kept == ("lstm0",)
+    ended = run("export", "kept.npz", "-o", "kept.elstm")
+    assert ended.code == 0, ended
+    assert "Note: lstm0: in float32 also in int8 files, 90 % of the weights" in ended.err
+    for name in ("kept.npz", "kept.elstm"):
+        assert json.loads(run("inspect", name, "--json").out)["kept_float32"] == ["lstm0"]
+        assert "also in int8 files: lstm0" in run("inspect", name).out
+    refused = run("export", "kept.npz", "--format", "tflite", "--precision", "int8")
     assert refused.code == 1
-    assert refused.err.startswith("edgelstm: kept.npz: elstm int8 holds no lstm layer with 'gate'"), refused.err
+    assert "no float32 layers among its integers (lstm0)" in " ".join(refused.err.split())
+    wrong = run("calibrate", "net.npz", "data.npz", "--keep-float", "lstm7")
+    assert wrong.code == 2
+    assert "--keep-float: 'lstm7', expected one of lstm0, dense0, or none alone" in " ".join(wrong.err.split())
 
 
 def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:

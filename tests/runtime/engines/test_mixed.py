@@ -21,7 +21,7 @@ from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import IntegerStream, scores
 from edgelstm.runtime import Model
 from kernels_here import kernels_here
-from mixed_models import SHAPES, random_mixed, shaped
+from mixed_models import KEPT, SHAPES, random_mixed, shaped
 from random_models import random_signal
 
 FRAMES = 41
@@ -42,7 +42,7 @@ def source_of(which: str | int) -> SourceModel:
     return shaped(which) if isinstance(which, str) else random_mixed(which)
 
 
-@pytest.mark.parametrize("which", [*SHAPES, *SEEDS])
+@pytest.mark.parametrize("which", [*SHAPES, *KEPT, *SEEDS])
 def test_every_bit_is_the_references_from_every_kernel_set(which: str | int, tmp_path: Path) -> None:
     source = source_of(which)
     quantized = quantize(source)
@@ -59,7 +59,7 @@ def test_every_bit_is_the_references_from_every_kernel_set(which: str | int, tmp
                 np.testing.assert_array_equal(state.reshape(-1), trace.states[name][-1], err_msg=f"{kernel} {name}")
 
 
-@pytest.mark.parametrize("which", [*SHAPES, *SEEDS[:3]])
+@pytest.mark.parametrize("which", [*SHAPES, *KEPT[1:], *SEEDS[:3]])
 def test_steps_pushes_snapshots_and_pools_give_the_same(which: str | int, tmp_path: Path) -> None:
     source = source_of(which)
     model = opened(encode(quantize(source)), tmp_path)
@@ -117,7 +117,7 @@ def with_field(content: bytes, layer: int, at: int, value: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("which", SHAPES)
+@pytest.mark.parametrize("which", [*SHAPES, "denoiser kept"])
 def test_another_arithmetic_than_the_layer_can_have_is_refused(which: str, tmp_path: Path) -> None:
     content = encode(quantize(source_of(which)))
     for layer in range(len(source_of(which).layers)):

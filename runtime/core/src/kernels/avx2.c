@@ -23,4 +23,5 @@ const el_kernels el_kernels_avx2 = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .exact = EXACT,
 };

@@ -4,7 +4,7 @@
 #endif
 
 #include "body_batch.h"
-#include "body_float.h"
+#include "body_exact.h"
 #include "body_gru.h"
 #include "body_logmel.h"
 #include "body_overlap.h"
@@ -39,4 +39,5 @@ const el_kernels el_kernels_avx512vnni = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .exact = EXACT,
 };

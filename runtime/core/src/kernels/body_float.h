@@ -54,9 +54,16 @@ INLINE vf state_float(vf x) {
     return choose_float(small, splat_float(0.0f), x);
 }
 
-/* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers. */
+/* a·b + c; `exact`: the product is rounded before it is added. */
+INLINE vf add_product_float(vf a, vf b, vf c, const bool exact) {
+    return exact ? a * b + c : fuse(a, b, c);
+}
+
+/* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers.
+ */
 INLINE void add_products_float(const float *weights, size_t block_size, const int blocks,
-                               uint32_t columns, const float *x, vf (*sums)[PARTS]) {
+                               uint32_t columns, const float *x, vf (*sums)[PARTS],
+                               const bool exact) {
     for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
         uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
         vf totals[EL_GATES][PARTS] = {{{0}}}; /* of their own: only those stay in registers */
@@ -64,9 +71,9 @@ INLINE void add_products_float(const float *weights, size_t block_size, const in
             vf value = splat_float(x[column]);
             for (int block = 0; block < blocks; block++)
                 for (int part = 0; part < PARTS; part++)
-                    totals[block][part] =
-                        fuse(load_float(weights + (size_t)block * block_size + part * LANES32),
-                             value, totals[block][part]);
+                    totals[block][part] = add_product_float(
+                        load_float(weights + (size_t)block * block_size + part * LANES32), value,
+                        totals[block][part], exact);
         }
         for (int block = 0; block < blocks; block++)
             for (int part = 0; part < PARTS; part++)
@@ -75,7 +82,8 @@ INLINE void add_products_float(const float *weights, size_t block_size, const in
 }
 
 INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,
-                               const float *weights, const float *bias, float *h_next, float *c) {
+                               const float *weights, const float *bias, float *h_next, float *c,
+                               const bool exact) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = el_lstm_block(lstm);
     vf gates[EL_GATES][PARTS];
@@ -87,9 +95,9 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
 #else
     memcpy(gates, bias, sizeof gates);
 #endif
-    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates);
-    add_products_float(weights + el_lstm_recurrent(lstm), block_size, EL_GATES, columns_r, h,
-                       gates);
+    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates, exact);
+    add_products_float(weights + el_lstm_recurrent(lstm), block_size, EL_GATES, columns_r, h, gates,
+                       exact);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
         vf cell = state_float(sigmoid_float(gates[1][part]) * load_float(c) +
                               sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]));
@@ -99,34 +107,44 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
     }
 }
 
-static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
-                         float *c) {
+INLINE void lstm_float32_layer(const el_lstm *lstm, const float *x, const float *h, float *h_next,
+                               float *c, const bool exact) {
     const float *weights = lstm->weights;
     const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
     size_t group_size = EL_GATES * el_lstm_block(lstm);
     for (uint32_t group = 0; group < lstm->groups; group++)
         lstm_float32_group(lstm, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
-                           h_next + group * 16, c + group * 16);
+                           h_next + group * 16, c + group * 16, exact);
+}
+
+static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
+                         float *c) {
+    lstm_float32_layer(lstm, x, h, h_next, c, false);
+}
+
+/* `blocks` groups of a matrix from `group` on, side by side. */
+INLINE void dense_float32_blocks(const el_matrix *matrix, uint32_t group, const int blocks,
+                                 const float *x, float *y, const bool exact) {
+    const float *weights = matrix->weights, *bias = (const float *)matrix->rows + group * 16;
+    size_t block_size = (size_t)16 * matrix->columns;
+    vf sums[MANY_BLOCKS][PARTS];
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++)
+            sums[block][part] = load_float(bias + block * 16 + part * LANES32);
+    add_products_float(weights + group * block_size, block_size, blocks, matrix->columns, x, sums,
+                       exact);
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++)
+            memcpy(y + (group + (uint32_t)block) * 16 + part * LANES32, &sums[block][part],
+                   sizeof *y * LANES32);
 }
 
 /* As dense_int8_many. */
 static __attribute__((noinline)) uint32_t dense_float32_many(const el_matrix *matrix,
                                                              const float *x, float *y) {
-    const float *weights = matrix->weights, *bias = matrix->rows;
-    size_t block_size = (size_t)16 * matrix->columns;
     uint32_t group = 0;
-    for (; group + MANY_BLOCKS <= matrix->groups; group += MANY_BLOCKS) {
-        vf sums[MANY_BLOCKS][PARTS];
-        for (int block = 0; block < MANY_BLOCKS; block++)
-            for (int part = 0; part < PARTS; part++)
-                sums[block][part] =
-                    load_float(bias + (group + (uint32_t)block) * 16 + part * LANES32);
-        add_products_float(weights + group * block_size, block_size, MANY_BLOCKS, matrix->columns,
-                           x, sums);
-        for (int block = 0; block < MANY_BLOCKS; block++)
-            for (int part = 0; part < PARTS; part++, y += LANES32)
-                memcpy(y, &sums[block][part], sizeof *y * LANES32);
-    }
+    for (; group + MANY_BLOCKS <= matrix->groups; group += MANY_BLOCKS)
+        dense_float32_blocks(matrix, group, MANY_BLOCKS, x, y, false);
     return group;
 }
 
@@ -143,8 +161,8 @@ static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
             if (chain == CHAINS - 1)
                 to = columns;
-            add_products_float(weights + (size_t)16 * from, 0, 1, to - from, x + from,
-                               sums + chain);
+            add_products_float(weights + (size_t)16 * from, 0, 1, to - from, x + from, sums + chain,
+                               false);
         }
         for (int part = 0; part < PARTS; part++) {
             vf sum = load_float(bias + group * 16 + part * LANES32);

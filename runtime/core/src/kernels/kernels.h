@@ -77,6 +77,10 @@ struct el_kernels {
                              int32_t *const *sums);
     void (*dense_float32_batch)(const el_matrix *matrix, size_t block, const float *const *x,
                                 float *const *y);
+    /* The set whose layers of floats are those of int8 files: the same bits from every set.
+     * Products are rounded before they are added, column after column, EL_SEGMENT of them from 0 on
+     * before they join the others, as the scalar set has it. */
+    const el_kernels *exact;
 };
 
 extern const el_kernels el_kernels_scalar;

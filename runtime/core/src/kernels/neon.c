@@ -22,4 +22,5 @@ const el_kernels el_kernels_neon = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .exact = EXACT,
 };

@@ -250,4 +250,5 @@ const el_kernels el_kernels_scalar = {
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
 #endif
+    .exact = &el_kernels_scalar,
 };

@@ -31,6 +31,7 @@ const el_layer_type el_layer_dense = {
     .name = "dense",
     .may_give_scores = true,
     .may_be_wide = true,
+    .may_be_float = true,
     .check = check,
     .work = work,
     .step = step,

@@ -171,7 +171,7 @@ static void update_floats(const el_layer *layer, const float *from_x, const floa
 
 /* What follows W·x. */
 static void run_float32(const el_model *model, const el_layer *layer, float *h, const places *at) {
-    const el_kernels *kernels = model->kernels;
+    const el_kernels *kernels = el_float_kernels(model);
     const el_gru *gru = &layer->gru;
     bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
     if (gru->before) {
@@ -202,7 +202,7 @@ static void step_float32(const el_stream *stream, const el_layer *layer, const f
         el_begin_anew(layer, LETTERS, padded, h);
     }
     for (uint32_t run = 0; run < layer->recurrence.runs; run++) {
-        stream->model->kernels->dense_float32(&layer->gru.w, x, at->from_x);
+        el_float_kernels(stream->model)->dense_float32(&layer->gru.w, x, at->from_x);
         run_float32(stream->model, layer, h, at);
         x += layer->inputs;
         if (!layer->keeps_result) {
@@ -249,6 +249,7 @@ static void step_from(const el_stream *stream, const el_layer *layer, void *sums
 const el_layer_type el_layer_gru = {
     .name = "gru",
     .may_be_wide = true,
+    .may_be_float = true,
     .may_go_further = true,
     .check = check,
     .parts = parts,

@@ -211,7 +211,7 @@ static void run_floats(const el_model *model, const el_layer *layer, const float
     float *sums = work, *both = work + (size_t)matrix.groups * EL_BLOCK_ROWS + EL_BLOCK_ROWS;
     memcpy(both, x, lstm->columns_w * sizeof *both);
     memcpy(both + lstm->columns_w, h, lstm->columns_r * sizeof *both);
-    model->kernels->dense_float32(&matrix, both, sums);
+    el_float_kernels(model)->dense_float32(&matrix, both, sums);
     for (uint32_t group = 0; group < lstm->groups; group++, sums += EL_GATES * EL_BLOCK_ROWS)
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h++) {
             const float *of = sums + n;
@@ -242,7 +242,7 @@ static void step_floats(const el_stream *stream, const el_layer *layer) {
     bool usual = recurrence->gate == EL_F_SIGMOID && recurrence->candidate == EL_F_TANH;
     for (uint32_t run = 0; run < recurrence->runs; run++, x += layer->inputs, y += units) {
         if (usual) {
-            model->kernels->lstm_float32(lstm, x, h, h_next, c);
+            el_float_kernels(model)->lstm_float32(lstm, x, h, h_next, c);
             memcpy(h, h_next, padded * sizeof *h);
         } else {
             run_floats(model, layer, x, h, c, work);
@@ -264,7 +264,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     else if (el_has_int8(layer))
         kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
     else
-        kernels->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
+        el_float_kernels(stream->model)->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
     accept_h(stream, layer);
 }
 
@@ -295,7 +295,7 @@ static void step_from(const el_stream *stream, const el_layer *layer, void *sums
     if (el_has_int8(layer))
         kernels->lstm_int8(&lstm, at.x, at.h, at.h_next, at.c);
     else
-        kernels->lstm_float32(&lstm, at.x, at.h, at.h_next, at.c);
+        el_float_kernels(stream->model)->lstm_float32(&lstm, at.x, at.h, at.h_next, at.c);
     accept_h(stream, layer);
 }
 #endif
@@ -318,12 +318,13 @@ static el_lstm slice(const el_layer *layer, uint32_t first, uint32_t groups) {
 }
 
 /* The units of `part` alone, which start at unit `first` of the layer, for `count` streams. */
-static void step_slice(const el_kernels *kernels, const el_layer *layer, const el_lstm *part,
+static void step_slice(const el_model *model, const el_layer *layer, const el_lstm *part,
                        uint32_t first, const places *at, size_t count) {
+    const el_kernels *kernels = model->kernels;
     if (!el_has_int8(layer)) {
         for (size_t n = 0; n < count; n++)
-            kernels->lstm_float32(part, at[n].x, at[n].h, (float *)at[n].h_next + first,
-                                  (float *)at[n].c + first);
+            el_float_kernels(model)->lstm_float32(
+                part, at[n].x, at[n].h, (float *)at[n].h_next + first, (float *)at[n].c + first);
     } else if (count == EL_BATCH && kernels->lstm_int8_batch != NULL) {
         el_batch batch;
         for (size_t n = 0; n < EL_BATCH; n++) {
@@ -364,11 +365,11 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;) {
             at[count++] = places_of(stream, layer);
             if (count == EL_BATCH) {
-                step_slice(model->kernels, layer, &part, first * EL_BLOCK_ROWS, at, count);
+                step_slice(model, layer, &part, first * EL_BLOCK_ROWS, at, count);
                 count = 0;
             }
         }
-        step_slice(model->kernels, layer, &part, first * EL_BLOCK_ROWS, at, count);
+        step_slice(model, layer, &part, first * EL_BLOCK_ROWS, at, count);
     }
     for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
         accept_h(stream, layer);
@@ -377,6 +378,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
 const el_layer_type el_layer_lstm = {
     .name = "lstm",
     .may_be_wide = true,
+    .may_be_float = true,
     .may_go_further = true,
     .check = check,
     .parts = parts,

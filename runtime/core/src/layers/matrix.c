@@ -5,6 +5,10 @@
 #include "kernels/kernels.h"
 #include "model_open.h"
 
+const el_kernels *el_float_kernels(const el_model *model) {
+    return el_is_int8(model) ? model->kernels->exact : model->kernels;
+}
+
 el_status el_check_tensor(const el_model *model, size_t file_size, uint32_t offset,
                           uint64_t wanted) {
     uint32_t tables_end = EL_HEADER_SIZE + EL_ENTRY_SIZE * model->n_layers;
@@ -135,7 +139,7 @@ void el_multiply_frames(const el_model *model, const el_layer *layer, const el_m
         values[n] = x[n];
         to[n] = sums[n];
     }
-    kernels->dense_float32_batch(matrix, block, values, to);
+    el_float_kernels(model)->dense_float32_batch(matrix, block, values, to);
 }
 #endif
 
@@ -187,7 +191,7 @@ void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix
             finish_codes(kernels, layer, matrix, work, y);
         return;
     }
-    kernels->dense_float32(matrix, x, work);
+    el_float_kernels(model)->dense_float32(matrix, x, work);
     const float *values = work;
     float *results = y, low = layer->relu ? 0.0f : -EL_MAX_HIDDEN;
     if (layer->gives_scores)

@@ -8,6 +8,9 @@
  * largest weight that a file may hold, and its sums stay finite. */
 #define EL_MAX_HIDDEN 1e27f
 
+/* The kernels of a model's layers of floats: the same bits from every set in int8 files. */
+const el_kernels *el_float_kernels(const el_model *model);
+
 /* A tensor of exactly `wanted` bytes at an aligned offset behind the tables. */
 el_status el_check_tensor(const el_model *model, size_t file_size, uint32_t offset,
                           uint64_t wanted);

@@ -1,0 +1,148 @@
+"""Which layers of a mixed model stay in float32: as few weights as it takes for int8's scores to be near float's.
+
+Each layer is tried alone in integers, all others in float32: errors of several layers add up about as their squares
+do. Those of most error for their weights are kept first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import Context, Joining
+from edgelstm.layers.layer import Floats
+from edgelstm.model import Model
+from edgelstm.quantization.float_layers import FloatLayer
+from edgelstm.quantization.layer import Values
+from edgelstm.quantization.mixed import mixture
+from edgelstm.quantization.quantize import quantize
+from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.reference import taken_frames
+from edgelstm.road import INPUT
+
+MOST_ERROR = 0.01
+"""Of int8's scores against float's, over the scores' variation, both by their squares: 40 dB. Signals to come are
+not those of calibration, and streams are longer."""
+
+FEWEST = 1000
+"""Frames below which nothing is chosen."""
+
+PIECE, FRAMES, MOST_PIECES, SIDE_BY_SIDE = 1 << 11, 1 << 13, 64, 16
+"""Frames of a piece, of all pieces together, how many of these there are, and how many are computed side by side: few
+and long ones, as a stream is."""
+
+
+def chosen(model: Model, sequences: Sequence[NDArray[np.float32]]) -> tuple[str, ...]:
+    """Names of layers to keep, from raw `sequences` without glitches, each from a fresh state; none where no layer of
+    `model`, which has ranges, is in float32 anyway."""
+    names = _candidates(model)
+    if not names or sum(map(len, sequences)) < FEWEST:
+        return refused(model)
+    judge = _Judge(model, sequences)
+    weights = {at.name: at.layer.weights for at in model.road}
+    alone = {name: judge.error(set(names) - {name}) for name in names}
+    kept = _fewest(alone, weights, MOST_ERROR)
+    while len(kept) < len(names) and judge.error(kept) > MOST_ERROR:
+        kept |= {max((name for name in names if name not in kept), key=lambda name: alone[name])}
+    return tuple(name for name in names if name in kept)
+
+
+def refused(model: Model) -> tuple[str, ...]:
+    """Names of layers of a mixed model, which has ranges, that int8 cannot be made of by themselves; none where all
+    others are in integers, too: then that is for `quantize` to say."""
+    names = _candidates(model)
+    plain = replace(model, covariances={})
+    return tuple(name for name in names if not _can_be(plain, set(names) - {name}))
+
+
+def _can_be(model: Model, kept: Collection[str]) -> bool:
+    try:
+        quantize(_with(model, kept))
+    except ValueError:
+        return False
+    return True
+
+
+def _candidates(model: Model) -> list[str]:
+    """Layers that could be in integers; none where all others are, too."""
+    integers = mixture(model.road).integers
+    alike = all(at.name in integers or isinstance(at.layer, Context) for at in model.road)
+    return [] if alike else [at.name for at in model.road if at.name in integers]
+
+
+def _fewest(alone: Mapping[str, float], weights: Mapping[str, int], most: float) -> set[str]:
+    """Names without which the errors of the others together are at most `most`."""
+
+    def together(kept: Collection[str]) -> float:
+        return math.hypot(*(error for name, error in alone.items() if name not in kept))
+
+    kept: set[str] = set()
+    for name in sorted(alone, key=lambda name: -(alone[name] ** 2) / weights[name]):
+        if together(kept) > most:
+            kept.add(name)
+    for name in sorted(kept, key=lambda name: -weights[name]):
+        if together(kept - {name}) <= most:
+            kept.remove(name)
+    return kept
+
+
+class _Judge:
+    def __init__(self, model: Model, sequences: Sequence[NDArray[np.float32]]):
+        self.model, self.pieces = model, _pieces(sequences, model.stride)
+        floats = quantize(_with(model, _candidates(model)))
+        self.wanted = [self._scores(floats, piece) for piece in self.pieces]
+        every = np.concatenate([one.reshape(-1, one.shape[-1]) for one in self.wanted]).astype(np.float64)
+        self.variation = float(np.linalg.norm(every - every.mean(axis=0)))
+
+    def error(self, kept: Collection[str]) -> float:
+        """Of the scores with these layers in float32; infinite where the others cannot be quantized."""
+        try:
+            quantized = quantize(_with(self.model, kept))
+        except ValueError:
+            return math.inf
+        off = [self._scores(quantized, piece) - wanted for piece, wanted in zip(self.pieces, self.wanted)]
+        error = math.hypot(*(float(np.linalg.norm(one.astype(np.float64))) for one in off))
+        return error / self.variation if self.variation > 0 else error
+
+    def _scores(self, quantized: QuantizedModel, frames: NDArray[np.float32]) -> Floats:
+        """Of raw frames (T, B, features) from a fresh state. Layers in float32 as numpy computes them fastest."""
+        x = taken_frames(quantized, frames)
+        values: dict[str, Values] = {INPUT: x if quantized.float_input else x.astype(np.int64)}
+        road = self.model.road
+        for at, layer in zip(road, quantized.layers):
+            flow = values[at.takes]
+            if isinstance(at.layer, Joining) and at.other is not None:
+                values[at.name] = at.layer.join(flow, at.source, values[at.joins], at.other)
+            elif isinstance(layer, FloatLayer):
+                values[at.name] = at.layer.forward(flow, at.source).result
+            else:
+                scores = at is road[-1]
+                made = replace(layer, gives_floats=True) if scores else layer
+                values[at.name] = made.walker(frames.shape[1], at.source).run(made.entering(flow)).result
+        found: Floats = values[road[-1].name]
+        return found
+
+
+def _with(model: Model, kept: Collection[str]) -> Model:
+    assert model.ranges is not None
+    return replace(model, ranges=replace(model.ranges, kept=tuple(kept)))
+
+
+def _pieces(sequences: Sequence[NDArray[np.float32]], stride: int) -> list[NDArray[np.float32]]:
+    """(T, B, features) each: pieces of like length side by side, evenly over all sequences, cut to the shortest."""
+    length = max(PIECE // stride, 1) * stride
+    cut = [
+        one[start : start + length][: (len(one) - start) // stride * stride]
+        for one in sequences
+        for start in range(0, len(one), length)
+        if len(one) - start >= stride
+    ]
+    cut = sorted((piece for piece in cut if len(piece)), key=len)
+    every = max(sum(map(len, cut)) / FRAMES, len(cut) / MOST_PIECES, 1.0)
+    some = [cut[int((n + 0.5) * every)] for n in range(int(len(cut) / every))] or cut[-1:]
+    groups = [some[start : start + SIDE_BY_SIDE] for start in range(0, len(some), SIDE_BY_SIDE)]
+    return [np.stack([piece[: len(group[0])] for piece in group], axis=1) for group in groups]
