@@ -13,14 +13,14 @@ ENGINES = {"onnx": ("onnx", "onnxruntime"), "tflite": ("flatbuffers", "ai_edge_l
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.format}-{form.name}")
-@settings(max_examples=times(3, 10), deadline=None, suppress_health_check=UNCHECKED)
+@settings(max_examples=times(2, 10), deadline=None, suppress_health_check=UNCHECKED)
 @given(model=odd_models())
 def test_an_odd_model_is_proven_or_refused(form, model, tmp_path):
     proven_or_refused(form, model, tmp_path)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.format}-{form.name}")
-@settings(max_examples=times(3, 10), deadline=None, suppress_health_check=UNCHECKED)
+@settings(max_examples=times(2, 10), deadline=None, suppress_health_check=UNCHECKED)
 @given(model=odd_lists())
 def test_an_odd_list_of_layers_is_proven_or_refused(form, model, tmp_path):
     proven_or_refused(form, model, tmp_path)

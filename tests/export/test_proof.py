@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from counts import FULL, times
+from counts import FULL, some, times
 from edgelstm.export import find_form
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.export.parity.proof import prove
@@ -222,7 +222,7 @@ def test_a_rounding_file_that_answers_otherwise_fails(form, tmp_path):
     assert "metadata" in failed(proven(tmp_path, form, MODEL, SEQUENCES, wrong))
 
 
-@pytest.mark.parametrize(("one", "other"), [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)])
+@pytest.mark.parametrize(("one", "other"), some([(0, 1), (2, 3), (1, 2), (0, 3), (1, 3)], 3))
 def test_gates_in_a_wrong_order_fail(one, other, tmp_path):
     layer = lstms_of(MODEL)[0]
     mixed = replace(layer, W=with_gates_swapped(layer.W, one, other))

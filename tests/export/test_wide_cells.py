@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from counts import some
 from edgelstm import forward
 from edgelstm.export import FORMS, export_model
 from edgelstm.layers import LSTM, Dense
@@ -45,7 +46,7 @@ def counting(frames: int) -> Model:
     return calibrate(model, model.examples)
 
 
-@pytest.mark.parametrize("frames", [20, 45, 200, 800])
+@pytest.mark.parametrize("frames", some([45, 800, 20, 200], 2))
 @pytest.mark.parametrize("name", ["elstm int8", "c int8", "onnx int8-exact"])
 def test_a_cell_that_counts_gives_the_answers_of_floats(frames: int, name: str, tmp_path: Path) -> None:
     format_name, precision = name.split()
