@@ -4,12 +4,15 @@ again from the first where they are fewer.
 
     python benchmarks/streaming_drift.py watch_gru weather pulse [--seeds 1 2 3]
 
-trains by these recipes of `edgelstm.recipes`, on what `make data` puts into data/ (or --data FOLDER).
+trains by these recipes of `edgelstm.recipes`, on what `make data` puts into data/ (or --data FOLDER); `docstrings` on
+the folder of that name which examples/docstrings.py writes there. `sessions` and `tags` are the recipes of
+examples/sessions.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,22 +20,40 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data import Dataset
+from edgelstm.data import Dataset, load_dataset
 from edgelstm.forward import forward
 from edgelstm.model import Model
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import IntegerStream
 from edgelstm.recipes import load_recipe
 from edgelstm.tasks import read_dataset
-from edgelstm.training import Config, split, train
+from edgelstm.training import Config, parse_config, split, train
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+SESSIONS = {"sessions": False, "tags": True}  # whether labels may be true together
 FRAMES = 10_000
 EARLY, LATE = (500, 1500), (9000, 10_000)
 
 
-def trained(config: Config) -> tuple[Model, Dataset]:
+def asked(name: str, data: Path, seed: int) -> tuple[Dataset, Config]:
+    """The recordings and the recipe of that name."""
+    if name in SESSIONS:
+        sys.path.insert(0, str(EXAMPLES))
+        import sessions
+
+        task = sessions.TASKS[SESSIONS[name]]
+        config = replace(parse_config(sessions.RECIPE), task=task)
+        dataset = sessions.sessions(load_dataset(data / "watch.npz"), task)
+    else:
+        config = load_recipe(name)
+        file = data / Path(config.data.file).name
+        dataset = read_dataset(str(file), config.data.read_options(), config.task)
+    return dataset, replace(config, training=replace(config.training, seed=seed))
+
+
+def trained(dataset: Dataset, config: Config) -> tuple[Model, Dataset]:
     """(calibrated model, recordings to test on)."""
-    fit, test = split(read_dataset(config.data.file, config.data.read_options(), config.task), config)
+    fit, test = split(dataset, config)
     found = train(fit, config)
     return calibrate(found.model, found.calibration), test
 
@@ -66,9 +87,7 @@ def main() -> None:
     print("| recipe | seed | layer | frames 500 to 1,500 | 9,000 to 10,000 | ratio |\n|---|---|---|---|---|---|")
     for name in options.recipes:
         for seed in options.seeds:
-            config = load_recipe(name)
-            data = replace(config.data, file=str(options.data / Path(config.data.file).name))
-            model, test = trained(replace(config, data=data, training=replace(config.training, seed=seed)))
+            model, test = trained(*asked(name, options.data, seed))
             for layer, early, late in errors(model, joined(test)):
                 print(f"| {name} | {seed} | {layer} | {early:.5f} | {late:.5f} | {late / early:.2f} |", flush=True)
 

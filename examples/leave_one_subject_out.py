@@ -85,13 +85,13 @@ def changed(config: Config, epochs: int | None, seed: int | None) -> Config:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, help="TOML file; default: the demo's recipe")
+    parser.add_argument("--config", type=Path, help="TOML file; default: watch_gru")
     parser.add_argument("--data", type=Path, help="NPZ file; default: the configuration's")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     try:
-        config = load_config(options.config) if options.config else load_recipe("watch")
+        config = load_config(options.config) if options.config else load_recipe("watch_gru")
         config = changed(config, options.epochs, options.seed)
         dataset = load_dataset(options.data or config.data.file)
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from edgelstm.devices.units import show_rate
 from edgelstm.page.markup import Markup, facts, table, tag
 from edgelstm.plain import counted
-from edgelstm.report.page.text import NONE, number
+from edgelstm.report.page.text import NONE, number, sign
 from edgelstm.report.record import ModelReport
 
 _MOST_LISTED = 12
@@ -83,7 +83,8 @@ def _facts(report: ModelReport) -> Iterator[tuple[str, str]]:
 
 def _listed(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
-    return f"{len(names):,}: {', '.join(names[:_MOST_LISTED])}{more}"
+    shown = ", ".join(sign(name).removesuffix("\n") for name in names[:_MOST_LISTED])
+    return f"{len(names):,}: {shown}{more}"
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
