@@ -11,7 +11,7 @@
 /* exp(a[n]) in place, a[n] with integer_bits[n] integer bits. Not for a = 0. */
 INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count,
                              product_beside *beside) {
-    static const int16_t steps[7] = {25520, 19875, 12055, 4435, 600, 11, 0};
+    static const int16_t steps[8] = {25520, 19875, 12055, 4435, 600, 11, 0, 0};
     v16 x[MOST_GATES], x2[MOST_GATES], x3[MOST_GATES], result[MOST_GATES];
     v16 exp_minus_eighth = splat16(28918);
     /* with rest = (a mod 1/4) - 1/4, this is rest + 1/8 */
@@ -36,7 +36,7 @@ INLINE void exp_of_negatives(v16 *a, const int *integer_bits, const int count,
         EACH(count) {
             int bit = 1 << (13 - integer_bits[n] + step);
             if (integer_bits[n] > step - 2)
-                result[n] = multiply_where_clear(result[n], steps[step], a[n], bit);
+                result[n] = multiply_where_clear(result[n], steps, step, a[n], bit);
         }
         if (step % 2 == 0)
             advance(beside);
@@ -76,23 +76,28 @@ INLINE v16 tanh_of(v16 reciprocal, v16 a) {
     return with_sign(add_saturating(half, half), a);
 }
 
-/* The four gates i, f, g, o of `registers` registers each, from Q3.12 to Q0.15, in place; in two
- * parts with `work` between them. */
-INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, product_beside *beside) {
-    const int count = (int)EL_GATES * registers;
+/* Registers of gates, of four times `registers`, that are worked on without going to memory. */
+#define TOGETHER(registers) (LANES == 8 ? 4 : (int)EL_GATES * (registers))
+
+/* `count` registers from `first` on of the four gates i, f, g, o, which have `registers` each, from
+ * Q3.12 to Q0.15, in place; in two parts with `work` between them. */
+INLINE void exp_of_gates(const v16 *gates, v16 *work, const int registers, const int first,
+                         const int count, product_beside *beside) {
     int bits[MOST_GATES];
     EACH(count) {
-        work[n] = minus_abs(gates[n]);
-        bits[n] = n / registers == 2 ? 4 : 3; /* tanh: exp(-2·|a|) */
+        work[n] = minus_abs(gates[first + n]);
+        bits[n] = (first + n) / registers == 2 ? 4 : 3; /* tanh: exp(-2·|a|) */
     }
     exp_of_negatives(work, bits, count, beside);
 }
 
-INLINE void finish_gates(v16 *gates, v16 *work, const int registers, product_beside *beside) {
-    const int count = (int)EL_GATES * registers;
+INLINE void finish_gates(v16 *gates, v16 *work, const int registers, const int first,
+                         const int count, product_beside *beside) {
     reciprocals_of_one_plus(work, count, beside);
-    EACH(count)
-    gates[n] = n / registers == 2 ? tanh_of(work[n], gates[n]) : sigmoid_of(work[n], gates[n]);
+    EACH(count) {
+        v16 *gate = gates + first + n;
+        *gate = (first + n) / registers == 2 ? tanh_of(work[n], *gate) : sigmoid_of(work[n], *gate);
+    }
 }
 
 /* tanh of cells with `integer_bits` integer bits, in two parts. With the number of bits known,

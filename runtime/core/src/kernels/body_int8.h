@@ -24,22 +24,23 @@ INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v3
  * `no_overflow`: as in the layer. */
 INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *gates,
                        const bool no_overflow, product_beside *beside) {
+    v32 shifts_w[PARTS], shifts_r[PARTS];
+    widen_shifts(rows->shift_w, shifts_w);
+    widen_shifts(rows->shift_r, shifts_r);
     for (int part = 0; part < PARTS; part++) {
         const int32_t *mantissas_w = rows->multiplier_w + part * LANES32;
         const int32_t *mantissas_r = rows->multiplier_r + part * LANES32;
-        const int8_t *shifts_w = rows->shift_w + part * LANES32;
-        const int8_t *shifts_r = rows->shift_r + part * LANES32;
         v32 from_x, from_h;
         if (no_overflow) {
-            from_x = multiply_no_overflow(sums_w[part], mantissas_w, shifts_w, true);
+            from_x = multiply_no_overflow(sums_w[part], mantissas_w, shifts_w[part], true);
             advance(beside);
-            from_h = multiply_no_overflow(sums_r[part], mantissas_r, shifts_r, false);
+            from_h = multiply_no_overflow(sums_r[part], mantissas_r, shifts_r[part], false);
         } else {
-            from_x = multiply(sums_w[part], load32(mantissas_w), widen_int8(shifts_w));
-            from_h = multiply(sums_r[part], load32(mantissas_r), widen_int8(shifts_r));
+            from_x = multiply(sums_w[part], load32(mantissas_w), shifts_w[part]);
+            from_h = multiply(sums_r[part], load32(mantissas_r), shifts_r[part]);
             from_h = clamp32(from_h, -(1 << 20), 1 << 20); /* so that the sum stays inside int32 */
         }
-        gates[part] = clamp32(from_x, INT16_MIN, INT16_MAX) + from_h;
+        gates[part] = add_narrowed(from_x, from_h);
     }
 }
 
@@ -76,8 +77,10 @@ INLINE void lstm_int8_finish(const el_lstm *lstm, const el_rows *rows, v32 (*sum
         for (int n = 0; n < registers; n++)
             gates[gate * registers + n] = narrow(wide[2 * n], wide[2 * n + 1]);
     }
-    exp_of_gates(gates, work, registers, beside);
-    finish_gates(gates, work, registers, beside);
+    UNROLLED for (int first = 0; first < (int)EL_GATES * registers; first += TOGETHER(registers)) {
+        exp_of_gates(gates, work, registers, first, TOGETHER(registers), beside);
+        finish_gates(gates, work, registers, first, TOGETHER(registers), beside);
+    }
     const v16 *i = gates, *f = i + registers, *g = f + registers, *o = g + registers;
     for (int n = 0; n < registers; n++)
         cells[n] = new_cell(lstm, i[n], f[n], g[n], c + n * LANES);

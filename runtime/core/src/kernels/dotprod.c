@@ -8,6 +8,7 @@
 
 const el_kernels el_kernels_dotprod = {
     .name = "dotprod",
+    .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
     .codes_int8 = codes_int8,

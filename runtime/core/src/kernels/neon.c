@@ -8,6 +8,9 @@
 
 const el_kernels el_kernels_neon = {
     .name = "neon",
+#if defined(__aarch64__)
+    .read_int8 = read_int8,
+#endif
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
     .codes_int8 = codes_int8,

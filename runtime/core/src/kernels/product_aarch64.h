@@ -28,41 +28,70 @@
 #define MULTIPLY_ADD(a, b, c, d)                                                \
     "smlal  v" #a ".8h, v4.8b,  v1.8b\n" "smlal2 v" #b ".8h, v4.16b, v1.16b\n"  \
     "smlal  v" #c ".8h, v5.8b,  v1.8b\n" "smlal2 v" #d ".8h, v5.16b, v1.16b\n"
-#define SUM_EVEN(a, b, c, d)                                                    \
-    "sadalp %" #a ".4s, v6.8h\n"  "sadalp %" #b ".4s, v7.8h\n"                  \
-    "sadalp %" #c ".4s, v8.8h\n"  "sadalp %" #d ".4s, v9.8h\n"
-#define SUM_ODD(a, b, c, d)                                                     \
-    "sadalp %" #a ".4s, v10.8h\n" "sadalp %" #b ".4s, v11.8h\n"                 \
-    "sadalp %" #c ".4s, v12.8h\n" "sadalp %" #d ".4s, v13.8h\n"
-#define ZERO(a, b, c, d)                                                        \
-    "movi %" #a ".4s, #0\n" "movi %" #b ".4s, #0\n"                             \
-    "movi %" #c ".4s, #0\n" "movi %" #d ".4s, #0\n"
+#define SUM_EVEN(sum, a, b, c, d)                                               \
+    sum " %" #a ".4s, v6.8h\n"  sum " %" #b ".4s, v7.8h\n"                      \
+    sum " %" #c ".4s, v8.8h\n"  sum " %" #d ".4s, v9.8h\n"
+#define SUM_ODD(sum, a, b, c, d)                                                \
+    sum " %" #a ".4s, v10.8h\n" sum " %" #b ".4s, v11.8h\n"                     \
+    sum " %" #c ".4s, v12.8h\n" sum " %" #d ".4s, v13.8h\n"
 #define CLOBBERED                                                               \
     "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", \
     "v10", "v11", "v12", "v13"
+
+/* Eight columns of a block, and of two: sums begin by `sum` saddlp and go on by sadalp. */
+#define ONE_BLOCK(sum)                                                          \
+    LOAD_X                                                                      \
+    LOAD_03("w", 0)                                                             \
+    LOAD_47("w", 64)                                                            \
+    MULTIPLY(6, 7, 8, 9)                                                        \
+    LOAD_03("w", 32)                                                            \
+    MULTIPLY_ADD(6, 7, 8, 9)                                                    \
+    LOAD_47("w", 96)                                                            \
+    MULTIPLY(10, 11, 12, 13)                                                    \
+    MULTIPLY_ADD(10, 11, 12, 13)                                                \
+    SUM_EVEN(sum, 0, 1, 2, 3)                                                   \
+    NEXT("w")                                                                   \
+    AT_END                                                                      \
+    SUM_ODD(sum, 4, 5, 6, 7)
+#define TWO_BLOCKS(sum)                                                         \
+    LOAD_X                                                                      \
+    LOAD_03("w", 0)                                                             \
+    LOAD_47("w", 64)                                                            \
+    MULTIPLY(6, 7, 8, 9)                                                        \
+    LOAD_03("w", 32)                                                            \
+    MULTIPLY_ADD(6, 7, 8, 9)                                                    \
+    LOAD_47("w", 96)                                                            \
+    MULTIPLY(10, 11, 12, 13)                                                    \
+    LOAD_03("v", 0)                                                             \
+    MULTIPLY_ADD(10, 11, 12, 13)                                                \
+    LOAD_47("v", 64)                                                            \
+    SUM_EVEN(sum, 0, 1, 2, 3)                                                   \
+    MULTIPLY(6, 7, 8, 9)                                                        \
+    LOAD_03("v", 32)                                                            \
+    MULTIPLY_ADD(6, 7, 8, 9)                                                    \
+    LOAD_47("v", 96)                                                            \
+    SUM_ODD(sum, 4, 5, 6, 7)                                                    \
+    MULTIPLY(10, 11, 12, 13)                                                    \
+    MULTIPLY_ADD(10, 11, 12, 13)                                                \
+    SUM_EVEN(sum, 8, 9, 10, 11)                                                 \
+    NEXT("w")                                                                   \
+    NEXT("v")                                                                   \
+    AT_END                                                                      \
+    SUM_ODD(sum, 12, 13, 14, 15)
+#define ALL_COLUMNS(blocks)                                                     \
+    blocks("saddlp")                                                            \
+    "b.eq 2f\n"                                                                 \
+    "1:\n"                                                                      \
+    blocks("sadalp")                                                            \
+    "b.ne 1b\n"                                                                 \
+    "2:\n"
 
 /* `sums` get what one block of 16 rows × `columns` > 0 makes of x. */
 static inline void add_one_block(const int8_t *weights, uint32_t columns, const int8_t *x,
                                  v32 (*sums)[4]) {
     int32x4_t s[8];
     __asm__(
-        ZERO(0, 1, 2, 3)
-        ZERO(4, 5, 6, 7)
-        "1:\n"
-        LOAD_X
-        LOAD_03("w", 0)
-        LOAD_47("w", 64)
-        MULTIPLY(6, 7, 8, 9)
-        LOAD_03("w", 32)
-        MULTIPLY_ADD(6, 7, 8, 9)
-        LOAD_47("w", 96)
-        MULTIPLY(10, 11, 12, 13)
-        MULTIPLY_ADD(10, 11, 12, 13)
-        SUM_EVEN(0, 1, 2, 3)
-        NEXT("w")
-        AT_END
-        SUM_ODD(4, 5, 6, 7)
-        "b.ne 1b"
+        ALL_COLUMNS(ONE_BLOCK)
         : "=&w"(s[0]), "=&w"(s[1]), "=&w"(s[2]), "=&w"(s[3]),
           "=&w"(s[4]), "=&w"(s[5]), "=&w"(s[6]), "=&w"(s[7]), [w] "+r"(weights), [x] "+r"(x)
         : [end] "r"(x + columns)
@@ -77,36 +106,7 @@ static inline void add_two_blocks(const int8_t *weights, size_t block_size, uint
     const int8_t *second = weights + block_size;
     int32x4_t s[16];
     __asm__(
-        ZERO(0, 1, 2, 3)
-        ZERO(4, 5, 6, 7)
-        ZERO(8, 9, 10, 11)
-        ZERO(12, 13, 14, 15)
-        "1:\n"
-        LOAD_X
-        LOAD_03("w", 0)
-        LOAD_47("w", 64)
-        MULTIPLY(6, 7, 8, 9)
-        LOAD_03("w", 32)
-        MULTIPLY_ADD(6, 7, 8, 9)
-        LOAD_47("w", 96)
-        MULTIPLY(10, 11, 12, 13)
-        LOAD_03("v", 0)
-        MULTIPLY_ADD(10, 11, 12, 13)
-        LOAD_47("v", 64)
-        SUM_EVEN(0, 1, 2, 3)
-        MULTIPLY(6, 7, 8, 9)
-        LOAD_03("v", 32)
-        MULTIPLY_ADD(6, 7, 8, 9)
-        LOAD_47("v", 96)
-        SUM_ODD(4, 5, 6, 7)
-        MULTIPLY(10, 11, 12, 13)
-        MULTIPLY_ADD(10, 11, 12, 13)
-        SUM_EVEN(8, 9, 10, 11)
-        NEXT("w")
-        NEXT("v")
-        AT_END
-        SUM_ODD(12, 13, 14, 15)
-        "b.ne 1b"
+        ALL_COLUMNS(TWO_BLOCKS)
         : "=&w"(s[0]), "=&w"(s[1]), "=&w"(s[2]), "=&w"(s[3]),
           "=&w"(s[4]), "=&w"(s[5]), "=&w"(s[6]), "=&w"(s[7]),
           "=&w"(s[8]), "=&w"(s[9]), "=&w"(s[10]), "=&w"(s[11]),

@@ -20,10 +20,11 @@ static inline v16 where_zero(v16 a, v16 yes, v16 no) {
     return (v16)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, zero);
 }
 
-static inline v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
+static inline v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a,
+                                       int bit) {
     __m256i tested = _mm256_and_si256((__m256i)a, _mm256_set1_epi16((int16_t)bit));
     __m256i clear = _mm256_cmpeq_epi16(tested, _mm256_setzero_si256());
-    v16 product = multiply_q15(value, (v16){0} + (int16_t)factor);
+    v16 product = multiply_q15(value, splat16(factors[n]));
     return (v16)_mm256_blendv_epi8((__m256i)value, (__m256i)product, clear);
 }
 
@@ -68,13 +69,24 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
 }
 
+/* 16 of them. */
+static inline void widen_shifts(const int8_t *from, v32 *to) {
+    to[0] = widen_int8(from);
+    to[1] = widen_int8(from + 8);
+}
+
+/* a as int16, saturating, and b */
+static inline v32 add_narrowed(v32 a, v32 b) {
+    return clamp32(a, INT16_MIN, INT16_MAX) + b;
+}
+
 /* With n = -shift, shift ≤ 0: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero.
  * That is floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors
  * are one.
  */
-static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, const int8_t *shifts,
+static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 both,
                                        const int left) {
-    v32 both = widen_int8(shifts), shift = right_only(both, left), n = -shift;
+    v32 shift = right_only(both, left), n = -shift;
     v32 quarters = multiply_q30(four_times(value, both, left), mantissas);
     v32 halves = (v32)_mm256_sllv_epi32(_mm256_set1_epi32(1), (__m256i)n) | 1; /* 2^n + 1, or 1 */
     v32 down = (quarters >> 31) & (shift >> 31); /* -1 where both are below 0 */

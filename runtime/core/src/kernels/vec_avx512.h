@@ -24,10 +24,11 @@ static inline v16 where_zero(v16 a, v16 yes, v16 no) {
     return (v16)_mm512_mask_mov_epi16((__m512i)no, zero, (__m512i)yes);
 }
 
-static inline v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
+static inline v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a,
+                                       int bit) {
     __mmask32 clear = _mm512_testn_epi16_mask((__m512i)a, _mm512_set1_epi16((int16_t)bit));
     return (v16)_mm512_mask_mulhrs_epi16((__m512i)value, clear, (__m512i)value,
-                                         _mm512_set1_epi16((int16_t)factor));
+                                         _mm512_set1_epi16(factors[n]));
 }
 
 /* For bits ≥ 1 where `lanes` says so; the other lanes stay as they are. `less_one` is bits - 1. */
@@ -68,13 +69,22 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
 }
 
+/* 16 of them. */
+static inline void widen_shifts(const int8_t *from, v32 *to) {
+    to[0] = widen_int8(from);
+}
+
+/* a as int16, saturating, and b */
+static inline v32 add_narrowed(v32 a, v32 b) {
+    return clamp32(a, INT16_MIN, INT16_MAX) + b;
+}
+
 /* With n = -shift, shift ≤ 0: floor((value·mantissa / 2^30 + 1) / 2) / 2^n, ties away from zero.
  * That is floor((quarters + 1 + 2^n - 2·(quarters < 0)) / 2^(n + 1)) for n > 0; floors of floors
  * are one.
  */
-static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, const int8_t *shifts,
+static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 both,
                                        const int left) {
-    v32 both = widen_int8(shifts);
     __m512i one = _mm512_set1_epi32(1), shift = (__m512i)right_only(both, left);
     __m512i quarters = (__m512i)multiply_q30(four_times(value, both, left), mantissas);
     __m512i halves = _mm512_or_si512(_mm512_rorv_epi32(one, shift), one); /* 2^n + 1, or 1 */

@@ -64,12 +64,27 @@ static inline v32 widen_int8(const int8_t *from) {
     return (v32)vmovl_s16(vget_low_s16(vmovl_s8(bytes)));
 }
 
-static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, const int8_t *shifts,
+/* 16 of them. */
+static inline void widen_shifts(const int8_t *from, v32 *to) {
+    int8x16_t bytes = vld1q_s8(from);
+    int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+    to[0] = (v32)vmovl_s16(vget_low_s16(low));
+    to[1] = (v32)vmovl_s16(vget_high_s16(low));
+    to[2] = (v32)vmovl_s16(vget_low_s16(high));
+    to[3] = (v32)vmovl_s16(vget_high_s16(high));
+}
+
+static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 shift,
                                        const int left) {
     if (left)
-        return multiply(value, (v32)vld1q_s32(mantissas), widen_int8(shifts));
+        return multiply(value, (v32)vld1q_s32(mantissas), shift);
     int32x4_t high = vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
-    return rounding_shift_by((v32)high, widen_int8(shifts));
+    return rounding_shift_by((v32)high, shift);
+}
+
+/* a as int16, saturating, and b */
+static inline v32 add_narrowed(v32 a, v32 b) {
+    return (v32)vaddw_s16((int32x4_t)b, vqmovn_s32((int32x4_t)a));
 }
 
 static inline void store_int8(int8_t *to, v16 a) {
@@ -85,27 +100,57 @@ static inline vf fuse(vf a, vf b, vf c) {
 #endif
 }
 
-/* Choices between lanes, by the compiler. */
-INLINE v16 minus_abs(v16 a) {
-    return choose16(a > 0, (v16)(0 - (vu16)a), a);
+static inline v16 minus_abs(v16 a) {
+    return (v16)vminq_s16((int16x8_t)a, vnegq_s16((int16x8_t)a));
 }
 
-/* magnitude with the sign of a, 0 where a = 0 */
-INLINE v16 with_sign(v16 magnitude, v16 a) {
-    return choose16(a == 0, splat16(0), choose16(a < 0, -magnitude, magnitude));
+/* a becomes -1, 0 or 1 */
+static inline v16 with_sign(v16 magnitude, v16 a) {
+    int16x8_t sign = vmaxq_s16(vminq_s16((int16x8_t)a, vdupq_n_s16(1)), vdupq_n_s16(-1));
+    return (v16)vmulq_s16((int16x8_t)magnitude, sign);
 }
 
-INLINE v16 where_positive(v16 a, v16 yes, v16 no) {
-    return choose16(a > 0, yes, no);
+static inline v16 where_positive(v16 a, v16 yes, v16 no) {
+    uint16x8_t positive = vcgtq_s16((int16x8_t)a, vdupq_n_s16(0));
+    return (v16)vbslq_s16(positive, (int16x8_t)yes, (int16x8_t)no);
 }
 
-INLINE v16 where_zero(v16 a, v16 yes, v16 no) {
-    return choose16(a == 0, yes, no);
+static inline v16 where_zero(v16 a, v16 yes, v16 no) {
+    uint16x8_t zero = vceqq_s16((int16x8_t)a, vdupq_n_s16(0));
+    return (v16)vbslq_s16(zero, (int16x8_t)yes, (int16x8_t)no);
 }
 
-/* value·factor where `bit` of a is 0, value elsewhere */
-INLINE v16 multiply_where_clear(v16 value, int factor, v16 a, int bit) {
-    return choose16((a & splat16(bit)) == 0, multiply_q15(value, splat16(factor)), value);
+/* value·factors[n]; on 64 bits all factors stay in one register. */
+INLINE v16 multiply_q15_by(v16 value, const int16_t *factors, const int n) {
+#if defined(__aarch64__)
+    int16x8_t by = vld1q_s16(factors), v = (int16x8_t)value;
+    switch (n) {
+    case 0:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 0);
+    case 1:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 1);
+    case 2:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 2);
+    case 3:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 3);
+    case 4:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 4);
+    case 5:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 5);
+    case 6:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 6);
+    default:
+        return (v16)vqrdmulhq_laneq_s16(v, by, 7);
+    }
+#else
+    return multiply_q15(value, splat16(factors[n]));
+#endif
+}
+
+INLINE v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a, int bit) {
+    uint16x8_t set = vtstq_s16((int16x8_t)a, vdupq_n_s16((int16_t)bit));
+    v16 product = multiply_q15_by(value, factors, n);
+    return (v16)vbslq_s16(set, (int16x8_t)value, (int16x8_t)product);
 }
 
 /* a·b / 2^bits for a ≥ 0, bits 15 to 25, ties away from zero */
@@ -114,9 +159,33 @@ INLINE v16 scale_product(v16 a, v16 b, int bits) {
                   rounding_shift_right(widen_high(a) * widen_high(b), splat32(bits)));
 }
 
-/* f·c / 2^15 for f ≥ 0 */
-INLINE v16 keep(v16 f, v16 c) {
-    return scale_product(f, c, 15);
+/* f·c / 2^15 for f ≥ 0, ties away from zero. -f·-|c|: the product is positive, and -32768 is a
+ * number where 32768 is not. */
+static inline v16 keep(v16 f, v16 c) {
+    v16 minus_f = (v16)vnegq_s16((int16x8_t)f);
+    return with_sign(multiply_q15(minus_f, minus_abs(c)), c);
 }
+
+#if defined(__aarch64__)
+/* A register of codes. The conversion rounds as el_round does: to nearest, ties to even. */
+static inline v32 read_codes(const float *frame, const float *mean, const float *scale,
+                             const float *offset) {
+    float32x4_t code = vmulq_f32(vsubq_f32(vld1q_f32(frame), vld1q_f32(mean)), vld1q_f32(scale));
+    code = vaddq_f32(code, vld1q_f32(offset));
+    code = vminnmq_f32(vmaxnmq_f32(code, vdupq_n_f32(-128.0f)), vdupq_n_f32(127.0f));
+    return (v32)vcvtnq_s32_f32(code);
+}
+
+/* count ≥ LANES; the last codes may be read twice */
+static inline void read_int8(const float *frame, const float *mean, const float *scale,
+                             const float *offset, uint32_t count, int8_t *codes) {
+    for (uint32_t n = 0; n < count; n += LANES) {
+        uint32_t at = n + LANES <= count ? n : count - LANES, half = at + LANES / 2;
+        v32 low = read_codes(frame + at, mean + at, scale + at, offset + at);
+        v32 high = read_codes(frame + half, mean + half, scale + half, offset + half);
+        store_int8(codes + at, narrow(low, high));
+    }
+}
+#endif
 
 #endif
