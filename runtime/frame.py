@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Float32 = NDArray[np.float32]
+FLOAT32 = np.dtype(np.float32)
 
 
 def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) -> Float32:
@@ -29,6 +32,17 @@ def check_frames(frames: ArrayLike, features: int, names: tuple[str, ...] = ()) 
         frame, feature = np.argwhere(~finite)[0]
         raise not_finite(f"frame {frame}", int(feature), given[frame, feature], names)
     return array
+
+
+def are_frames(frames: ArrayLike, features: int) -> TypeGuard[Float32]:
+    """Whether C may read `frames` as they lie, as `check_frames` gives them; but it must look for what is not finite.
+
+    Far less time than `check_frames` takes.
+    """
+    if not isinstance(frames, np.ndarray) or frames.dtype is not FLOAT32 or frames.ndim != 2:
+        return False
+    flags = frames.flags
+    return frames.shape[1] == features and flags.c_contiguous and flags.aligned
 
 
 def one_frame(checked: Float32) -> Float32:

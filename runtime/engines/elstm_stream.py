@@ -16,7 +16,13 @@ from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
 from edgelstm.runtime.engines.engine import EngineStream, Step, no_answer
 from edgelstm.runtime.engines.guard import Guard, new_guard
 from edgelstm.runtime.engines.stepping import RELEASE_MACS, bind
-from edgelstm.runtime.frame import Float32, check_frames
+from edgelstm.runtime.frame import Float32, are_frames, check_frames
+
+
+def _place(array: NDArray[Any]) -> int:
+    """Where it lies; `array.ctypes.data` takes four times as long."""
+    at: int = array.__array_interface__["data"][0]
+    return at
 
 
 class Stream(EngineStream):
@@ -67,12 +73,14 @@ class Stream(EngineStream):
         return int(self._core.el_stream_frames(self._handle))
 
     def push(self, frames: ArrayLike) -> Float32:
-        array = self._check(frames)
+        array = frames if are_frames(frames, self._model.features) else self._check(frames)
+        assert isinstance(array, np.ndarray)
         with self._guard:
             due = self._core.el_stream_answers(self._handle, len(array))
             answers = np.empty((due, self._model.outputs), np.float32)
-            at, to = array.ctypes.data, answers.ctypes.data
-            status = self._core.el_stream_push(self._handle, at, len(array), to, due, None)
+            status = self._core.el_stream_push(self._handle, _place(array), len(array), _place(answers), due, None)
+        if status == core.NOT_FINITE:
+            self._check(array)  # says where
         core.check(status)
         return answers
 
