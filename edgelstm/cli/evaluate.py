@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, answer_options, listed_problems, naming, of_options, threshold_option
+from edgelstm.cli.common import (
+    GATE_FAILED,
+    answer_options,
+    event_option,
+    listed_problems,
+    naming,
+    of_options,
+    threshold_option,
+)
+from edgelstm.cli.false_events import show
 from edgelstm.cli.show import style
 from edgelstm.cli.show.evaluation import tables
 from edgelstm.cli.show.text import paragraph
@@ -93,6 +102,17 @@ class _Asked:
     type=click.FloatRange(min=0, min_open=True),
     help="Exit with 3 when a precision has a larger error (RMSE), for models that tell numbers.",
 )
+@click.option(
+    "--events",
+    "of_events",
+    is_flag=True,
+    help="Instead: false events an hour against misses over thresholds, one stream through all recordings.",
+)
+@event_option
+@click.option(
+    "--most-false", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Events an hour, for --events."
+)
+@click.option("--store-events", is_flag=True, help="Keep the thresholds that --events chose in MODEL, a model.npz.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
@@ -106,6 +126,10 @@ def command(
     thresholds: tuple[str, ...],
     min_accuracy: float | None,
     max_error: float | None,
+    of_events: bool,
+    events: tuple[str, ...],
+    most_false: float,
+    store_events: bool,
     as_json: bool,
 ) -> None:
     """How good MODEL is on the recordings of DATA, from a fresh state for each: as its task is judged, by decisions
@@ -117,6 +141,14 @@ def command(
     labels are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
     --answer-window, --pooling and --threshold say.
     """
+    if of_events:
+        answers = {"pooling": pooling, "window": answer_window, "hop": hop}
+        part = _Asked(use_all, window, False, answers, thresholds).recordings
+        with naming(data, model), listed_problems():
+            show(model, data, part, events, answers, most=most_false, stores=store_events, as_json=as_json)
+        return
+    if events or store_events:
+        raise click.UsageError(f"--{'event' if events else 'store-events'}: goes with --events")
     ask = _ask_model if model.suffix == ".npz" else _ask_file
     with naming(data, model), listed_problems():
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}

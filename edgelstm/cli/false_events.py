@@ -1,0 +1,124 @@
+"""`edgelstm evaluate --events`: which threshold makes how many false events an hour, and misses how much."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli.common import of_options
+from edgelstm.cli.show.text import paragraph
+from edgelstm.records import to_json
+
+if TYPE_CHECKING:
+    from edgelstm.data import Dataset
+    from edgelstm.judging.false_events import Point
+    from edgelstm.runtime.engines.engine import EngineModel
+    from edgelstm.runtime.events.rule import Rule
+    from edgelstm.tasks import Task
+
+Recordings = Callable[["Dataset", object, "Task"], "Dataset"]
+
+
+def show(
+    path: Path,
+    data: Path,
+    recordings: Recordings,
+    asked: tuple[str, ...],
+    answers: Mapping[str, Any],
+    *,
+    most: float,
+    stores: bool,
+    as_json: bool,
+) -> None:
+    """Prints the points of every label that is watched; stores the chosen ones in the model. recordings: what of data
+    is asked about. UsageError for what cannot be asked of this model."""
+    from edgelstm.judging.false_events import chosen, with_threshold
+
+    if stores and path.suffix != ".npz":
+        raise click.UsageError(f"--store-events: {path} is no model.npz, which is exported with them")
+    with tempfile.TemporaryDirectory() as folder:
+        points, rules = _points(_opened(path, Path(folder)), data, recordings, asked, answers)
+    best = {label: chosen(each, most) for label, each in points.items()}
+    if as_json:
+        told = {label: {"chosen": _told(best[label]), "points": list(map(_told, points[label]))} for label in points}
+        click.echo(json.dumps(told))
+    else:
+        click.echo("\n\n".join(_table(label, points[label], best[label], most) for label in points))
+    if stores:
+        _store(path, {label: with_threshold(rules[label], best[label].threshold) for label in points})
+
+
+def _opened(path: Path, folder: Path) -> EngineModel:
+    """In the engine that would run it: a model.npz as int8 where it has ranges for that, by the C core."""
+    from edgelstm.export.elstm import encode
+    from edgelstm.model_file import load_model
+    from edgelstm.quantization import quantize
+    from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.proven import check_proven
+
+    if path.suffix != ".npz":
+        check_proven(path)
+        return open_model(path)
+    model = load_model(path)
+    file = folder / "model.elstm"
+    file.write_bytes(encode(model if model.ranges is None else quantize(model, "per-row")))
+    return open_model(file)
+
+
+def _points(
+    model: EngineModel, data: Path, recordings: Recordings, asked: tuple[str, ...], answers: Mapping[str, Any]
+) -> tuple[dict[str, tuple[Point, ...]], dict[str, Rule]]:
+    from edgelstm.again import read_again
+    from edgelstm.evaluation import said_by_file_streamed, task_of_file
+    from edgelstm.judging.false_events import curve
+    from edgelstm.matching import match
+    from edgelstm.runtime.events.asked import rules_of
+
+    if model.activation != "softmax":
+        raise click.UsageError("--events: answers are no probabilities of one label each, expected a classifier")
+    if not model.sample_rate:
+        raise click.UsageError("--events: the model does not say its sample rate, so there are no hours")
+    task, provenance = task_of_file(model), model.metadata.get("provenance")
+    dataset = match(model, read_again(data, provenance, model.feature_names, task))
+    if dataset.targets is not None:
+        raise click.UsageError("--events: expected data with one label for each recording")
+    with of_options():
+        rules = rules_of(model, asked) or rules_of(model, dataset.labels)
+        stream = model.stream(**answers)
+    if not stream.answering.hop:
+        raise click.UsageError("--events: the model answers at the end alone, expected --hop N")
+    kept = replace(recordings(dataset, provenance, task), sample_rate=model.sample_rate)
+    said = said_by_file_streamed(stream, kept, ())
+    with of_options():
+        return {label: curve(kept, said, stream.answering.hop, label, rule) for label, rule in rules.items()}, rules
+
+
+def _told(point: Point) -> dict[str, Any]:
+    return {**to_json(point), "misses": point.misses, "false_an_hour": point.false_an_hour}
+
+
+def _table(label: str, points: tuple[Point, ...], best: Point, most: float) -> str:
+    head = f"{label}: {best.recordings} recordings of it, {best.hours:.3g} h of others"
+    rows = [
+        f"  {one.threshold:9g}  {one.misses:7.1%}  {one.false_an_hour:13.3g}{'  chosen' * (one is best)}"
+        for one in points
+    ]
+    lines = [head, "  threshold   missed  false an hour", *rows]
+    if best.false_an_hour > most:
+        lines.append(paragraph(f"no threshold has at most {most:g} false events an hour", "note: ", "      "))
+    return "\n".join(lines)
+
+
+def _store(path: Path, rules: Mapping[str, Rule]) -> None:
+    from edgelstm.model_file import load_model, save_model
+
+    model = load_model(path)
+    save_model(replace(model, events={**model.events, **rules}), path)
+    listed = ", ".join(f"{label} from {rule.threshold:g}" for label, rule in rules.items())
+    click.echo(paragraph(f"{path} keeps these events: {listed}", "", "  "), err=True)

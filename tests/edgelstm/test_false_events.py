@@ -1,0 +1,127 @@
+"""False events an hour against misses: against what is counted by hand."""
+
+from __future__ import annotations
+
+import json
+import wave
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgelstm.cli import main
+from edgelstm.data import Dataset
+from edgelstm.judging.evaluation import Said
+from edgelstm.judging.false_events import THRESHOLDS, Point, chosen, curve, with_threshold
+from edgelstm.layers import LSTM, Dense
+from edgelstm.model import Answer, Model, Normalize
+from edgelstm.model_file import load_model, save_model
+from edgelstm.runtime.events.rule import Rule
+
+HOP = 10
+RULE = Rule(0.5, 0.4, smooth=1, refractory=0.0)
+
+
+def recorded(rows, labels):
+    """A data set with recordings of the labels; what was said along each: rows of scores of "a"."""
+    frames = tuple(np.zeros((HOP * len(row), 1), np.float32) for row in rows)
+    y = np.array(["ab".index(label) for label in labels])
+    dataset = Dataset(frames, y, ("a", "b"), np.arange(len(y)), ("x",), sample_rate=10.0)
+    said = [Said(HOP * np.arange(1, len(row) + 1), np.array([[s, 1 - s] for s in row]), ()) for row in rows]
+    return dataset, said
+
+
+def test_what_is_found_and_what_is_false():
+    rows = [[0, 0.9, 0, 0.9], [0, 0.6, 0], [0, 0.8, 0, 0], [0, 0, 0.3], [0.1, 0.7]]
+    dataset, said = recorded(rows, "abbaa")
+    points = {point.threshold: point for point in curve(dataset, said, HOP, "a", RULE)}
+    hours = 70 / 10 / 3600
+    assert points[0.5] == Point(0.5, 2, 3, 2, hours)
+    assert points[0.65] == Point(0.65, 2, 3, 1, hours)
+    assert points[0.75] == Point(0.75, 1, 3, 1, hours)
+    assert points[0.85] == Point(0.85, 1, 3, 0, hours)
+    assert points[0.95] == Point(0.95, 0, 3, 0, hours)
+    assert points[0.85].misses == pytest.approx(2 / 3)
+    assert points[0.5].false_an_hour == pytest.approx(2 / hours)
+
+
+def test_what_begins_soon_behind_a_recording_is_its_own():
+    dataset, said = recorded([[0, 0, 0], [0.9, 0, 0, 0.9]], "ab")
+    (point,) = [point for point in curve(dataset, said, HOP, "a", RULE) if point.threshold == 0.5]
+    assert (point.found, point.false) == (1, 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.floats(0, 1), min_size=1, max_size=9)), max_size=6))
+def test_the_chosen_point_keeps_to_the_limit_and_none_that_does_misses_less(parts):
+    parts = [("a", [0.5]), ("b", [0.5]), *parts]
+    dataset, said = recorded([row for _, row in parts], [label for label, _ in parts])
+    points = curve(dataset, said, HOP, "a", RULE)
+    assert [point.threshold for point in points] == list(THRESHOLDS)
+    for most in (0.0, 100.0, 1e9):
+        best = chosen(points, most)
+        fitting = [point for point in points if point.false_an_hour <= most]
+        assert not fitting or best in fitting
+        assert all(best.misses <= point.misses for point in fitting)
+        assert fitting or all(best.false <= point.false for point in points)
+
+
+def test_a_rule_moves_as_a_whole():
+    moved = with_threshold(Rule(0.5, 0.3, smooth=7), 0.9)
+    assert (moved.threshold, moved.ends_below, moved.smooth) == (0.9, 0.7, 7)
+    assert with_threshold(Rule(), 0.05).ends_below == 0
+
+
+def test_a_label_without_others_is_refused():
+    with pytest.raises(ValueError, match="event a: no recordings of others"):
+        curve(*recorded([[0.5]], "a"), HOP, "a", RULE)
+
+
+@pytest.fixture
+def ask(tmp_path, capfd):
+    """Runs evaluate on a model and a folder of sounds: (exit code, stdout, stderr)."""
+    rng = np.random.default_rng(3)
+    lstm = LSTM(rng.normal(size=(32, 1)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
+    layers = (lstm, Dense(rng.normal(size=(2, 8)), np.zeros(2)))
+    answer, labels = Answer("mean", 20, 10), ("no", "yes")
+    normalize = Normalize(np.zeros(1), np.full(1, 8000.0))
+    model = Model(normalize, layers, "softmax", answer, labels=labels, feature_names=("sound",), sample_rate=8000.0)
+    save_model(model, tmp_path / "model.npz")
+    for label in labels:
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number in range(3):
+            with wave.open(str(tmp_path / "sounds" / label / f"{number}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", ""))
+                file.writeframes(rng.integers(-9999, 9999, 300).astype("<i2").tobytes())
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["evaluate", str(tmp_path / "model.npz"), str(tmp_path / "sounds"), "--all", *arguments])
+        return ended.value.code or 0, *capfd.readouterr()
+
+    call.path = tmp_path / "model.npz"
+    return call
+
+
+def test_the_chosen_threshold_is_kept_in_the_model(ask):
+    code, out, err = ask("--events", "--event", "yes:smooth=2", "--json", "--store-events", "--most-false", "1e9")
+    assert code == 0, err
+    (found,) = json.loads(out).values()
+    kept = load_model(ask.path).events
+    assert list(kept) == ["yes"]
+    assert (kept["yes"].threshold, kept["yes"].smooth) == (found["chosen"]["threshold"], 2)
+    code, out, _ = ask("--events")
+    assert code == 0
+    assert out.startswith("yes: 3 recordings of it, ")
+    assert len([line for line in out.splitlines() if line.endswith("chosen")]) == 1
+
+
+def test_what_is_asked_wrongly_is_one_line(ask):
+    for arguments, problem in (
+        (("--event", "yes"), "--event: goes with --events"),
+        (("--events", "--event", "maybe"), "--event: 'maybe', expected one of no, yes"),
+        (("--events", "--pooling", "last", "--answer-window", "0", "--hop", "0"), "--events: the model answers at"),
+    ):
+        code, out, err = ask(*arguments)
+        assert (code, out) == (2, "")
+        assert problem in err.splitlines()[-1]
