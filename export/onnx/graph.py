@@ -88,7 +88,7 @@ class Graph(Nodes):
         from onnx import numpy_helper
 
         if name not in self._constants:
-            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+            self._constants[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def scalar(self, name: str, value: float, dtype: DTypeLike) -> str:
