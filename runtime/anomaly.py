@@ -288,6 +288,8 @@ class _Smoother:
 
     def push(self, errors: Float64) -> Float64:
         """(errors,)"""
+        if self._over == 1:
+            return errors
         if self._recent is not None:
             whole = np.concatenate([self._recent, errors])
             self._recent = whole[len(errors) :]

@@ -37,7 +37,10 @@ _SAID_BEFORE = "labels are numbers"  # by `_hint_at_numbers`, or not true of the
     "where data say that labels are measured, else classify]",
 )
 @click.option(
-    "--columns", multiple=True, metavar="NAME", help="A column to be told, for tasks that tell some; may be repeated."
+    "--columns",
+    multiple=True,
+    metavar="NAME",
+    help="A column to be told, for tasks that tell some; may be repeated. For text, the one that holds texts.",
 )
 @click.option(
     "--ahead",
@@ -78,6 +81,8 @@ def command(
     steps: Any = ahead[0] if kind == "anomaly" and len(ahead) == 1 else list(ahead)
     settings: dict[str, Any] = {"columns": list(columns), "ahead": steps, "normal": normal}
     kind = kind or ("text" if holds_texts(data) else None)
+    if kind == "text":
+        settings = {**settings, **_of_text(columns, given)}
     with listed_problems():
         found = _task(kind or "classify", settings if kind else {}).recordings(data, options)
     task = _task(kind or _likely(found), settings).proposed(found)
@@ -142,6 +147,14 @@ def _likely(recordings: Recordings) -> str:
     if any(recording.frame_labels is not None for recording in recordings.recordings):
         return "frames"
     return "regress" if recordings.are_measured else "classify"
+
+
+def _of_text(columns: tuple[str, ...], given: dict[str, str]) -> dict[str, Any]:
+    """The task's keys that options of other names ask for: a label that is named is to be told."""
+    if len(columns) > 1:
+        raise click.UsageError(f"--columns: {len(columns)}, expected the one that holds texts")
+    tells_label = given["label"] or given["label_from"] != "auto"
+    return {"columns": [], "column": "".join(columns), "tell": "label" if tells_label else ""}
 
 
 def _task(kind: str, settings: dict[str, Any]) -> Task:

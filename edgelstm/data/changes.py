@@ -1,4 +1,5 @@
-"""Columns by how they change from frame to frame: of what has a trend, values of today were never trained on."""
+"""Columns by how they change from frame to frame: of what has a trend, values of today were never trained on, and
+what has momentum is best told from where it is now."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.recordings import Recordings
-from edgelstm.data.store import chunked, joined, split
+from edgelstm.data.store import chunked, chunks, joined, split
 
 Frames = NDArray[np.float32]
 
@@ -52,3 +53,15 @@ def with_a_trend(dataset: Dataset) -> tuple[int, ...]:
             count += len(part)
             outside += ((part < low) | (part > high)).sum(axis=0)
     return tuple(np.flatnonzero(outside > _OUTSIDE * max(count, 1)).tolist())
+
+
+def momentum(dataset: Dataset) -> NDArray[np.float64]:
+    """(features,): how much of a change comes again in the next frame, by the correlation of the two about 0: near 1
+    of what is smooth, below 0 of noise; 0 of what never changes."""
+    both, alone = np.zeros((2, dataset.features))
+    for x in dataset.sequences:
+        for part in chunks(len(x) - 2, x.strides[0]):
+            changes = np.diff(x[part.start : part.stop + 2].astype(np.float64), axis=0)
+            both += (changes[1:] * changes[:-1]).sum(axis=0)
+            alone += (changes[1:] ** 2).sum(axis=0)
+    return both / np.where(alone > 0, alone, 1)

@@ -128,7 +128,7 @@ def _of_table(path: Path, options: ReadOptions, column: str, is_cells: bool) -> 
     header = read_header(path, path.name)
     if column not in header:
         found = ", ".join(repr(printable(name, 40)) for name in header[:12]) or "no names of columns"
-        what = f"no column {printable(column, 40)!r}" if column else "no task.column"
+        what = f"no column {printable(column, 40)!r}" if column else "no task.column (init --columns)"
         raise ValueError(f"{path.name}: {what}, expected one that holds texts: {found}")
     wanted = Roles(options.roles.time, options.roles.label, options.roles.group, options.roles.series)
     roles = find_roles(header, wanted)

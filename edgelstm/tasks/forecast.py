@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.changes import by_change, with_a_trend
+from edgelstm.data.changes import by_change, momentum, with_a_trend
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import places_of
@@ -31,6 +31,7 @@ Season = Annotated[int, Bounds(0, MAX_SEASON)]
 
 _DAY = 86_400  # seconds
 _WHOLE = 1e-4  # how far from a whole number of frames a day may be
+_MOMENTUM = 0.3  # from which on a column is better told by its changes (docs/forecasts.md)
 _FEWEST_SEASONS = 4  # in a recording, for it to be judged beside its last
 
 
@@ -49,14 +50,21 @@ class Forecast(Task):
     ahead: Annotated[tuple[Step, ...], Length(1, 1000), Distinct()] = (1,)  # so many frames
     quantiles: Annotated[tuple[Quantile, ...], Length(0, 99), Distinct()] = ()  # told of each; empty = the mean
     season: Season = 0  # frames after which all is alike, such as a day: judged beside what was then; 0 = none
-    changes: Annotated[tuple[Column, ...], Distinct()] = ()  # with a trend: taken, and told, by how they change
+    changes: Annotated[
+        tuple[Column, ...], Distinct()
+    ] = ()  # with a trend or momentum: taken and told by their changes
 
     def suited(self, dataset: Dataset) -> Forecast:
         """With a season of a day, where that is a whole number of frames and the recordings hold some of them, and
-        with those columns by their changes that have a trend."""
+        with those columns by their changes that have a trend, or are told and have momentum."""
         names = dataset.feature_names or tuple(map(str, range(dataset.features)))
-        changes = self.changes or tuple(names[n] for n in with_a_trend(dataset))
+        moving = [name for name, share in zip(names, momentum(dataset)) if share > _MOMENTUM and self._tells(name)]
+        trending = [names[n] for n in with_a_trend(dataset)]
+        changes = self.changes or tuple(name for name in names if name in {*moving, *trending})
         return replace(self._with_season(dataset), changes=changes)
+
+    def _tells(self, column: str) -> bool:
+        return not self.columns or column in self.columns
 
     def _with_season(self, dataset: Dataset) -> Forecast:
         day = _DAY * dataset.sample_rate

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm import records
 from edgelstm.data import splits
+from edgelstm.data.changes import momentum
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.splits import Split
@@ -31,6 +32,7 @@ _EVENTS = 20  # recordings of the same length, of which fewer may have it by cha
 _ALONG = 240  # frames of a window at least, where answers are judged along it
 _STACK = 4  # frames side by side at most: a quarter of the steps, and better on what was tried (docs/recipes.md)
 _ENOUGH = 12.5  # frames a second, that movements were told by best: frames of higher rates are put side by side
+_PAST, _NARROW, _SMOOTH = 24, 4, 0.7  # frames of a forecast's past, of so few features, with so much momentum
 _STEPS = 1500  # of the optimizer, that most small sets are learned in
 _FEW = 20_000  # frames, below which a small layer is enough
 _CHOICES = 50  # of groups that are looked at
@@ -50,6 +52,7 @@ class Proposal:
     truncate: bool  # states are carried along recordings, in pieces of `window` frames
     buckets: int  # batches that are sorted by length together; 0: all recordings are as long
     stack: int  # frames that the first layer puts side by side; 1 = none
+    past: int  # newest frames that the first layer sees at every frame; 1 = none but it
     units: int
     batch: int
     epochs: int
@@ -86,6 +89,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         if window or lengths.min() == lengths.max()
         else int(np.clip(len(lengths) // batch, _BUCKETS, _MANY)),
         stack=stack,
+        past=_past(dataset, task),
         units=64 if dataset.frames > _FEW else 32,
         batch=batch,
         epochs=int(np.clip(-(-_STEPS // steps), 10, 300)),
@@ -104,6 +108,16 @@ def _stack(dataset: Dataset) -> int:
     if not dataset.sample_rate:
         return _STACK
     return int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK)))
+
+
+def _past(dataset: Dataset, task: Task) -> int:
+    """How many frames a forecast of a smooth column sees at once: a state alone is too coarse for what its next
+    changes follow from."""
+    if not isinstance(task, Forecast) or dataset.features > _NARROW or dataset.lengths.min() < _CARRIED * _PAST:
+        return 1
+    names = dataset.feature_names or tuple(map(str, range(dataset.features)))
+    told = [n for n, name in enumerate(names) if not task.columns or name in task.columns]
+    return _PAST if (momentum(dataset)[told] > _SMOOTH).any() else 1
 
 
 def _truncates(dataset: Dataset, task: Task, window: int, batch: int) -> bool:
@@ -291,6 +305,14 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
 
 def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
     lines = ["[model]", f"name = {_text(dataset.name[:100] or 'model')}"]
+    if proposal.past > 1:
+        return [
+            *lines,
+            "layers = [",
+            f'    {{ kind = "context", rows = {proposal.past} }},  # the newest frames, at every frame',
+            f'    {{ kind = "lstm", units = {proposal.units} }},  # more see more and cost more',
+            "]",
+        ]
     if proposal.stack == 1:
         return [*lines, f"units = [{proposal.units}]  # of one LSTM layer; more see more and cost more"]
     return [

@@ -87,7 +87,12 @@ def test_texts_of_a_column_and_symbols_that_are_cells(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "column", "said"),
     [
-        ("t.csv", "a,b\nx,y\n", "", "t.csv: no task.column, expected one that holds texts: 'a', 'b'"),
+        (
+            "t.csv",
+            "a,b\nx,y\n",
+            "",
+            "t.csv: no task.column (init --columns), expected one that holds texts: 'a', 'b'",
+        ),
         ("t.csv", "a,b\nx,y\n", "c", "t.csv: no column 'c', expected one that holds texts: 'a', 'b'"),
         ("t.csv", "a,b\n,y\n", "a", "t.csv line 2: no text, expected some"),
         ("t.txt", "", "", "t.txt: no text, expected some"),
@@ -230,3 +235,26 @@ def test_texts_are_looked_at_and_converted(command: Command, tmp_path: Path) -> 
     assert command("data", "convert", tmp_path / "texts", "-o", tmp_path / "t.npz").code == 0
     first = Text().dataset(Text().recordings(tmp_path / "t.npz", DEFAULTS)).sequences[0]
     assert "".join(" Aabcd"[n] for n in first.argmax(axis=1)) == "abba"
+
+
+@pytest.mark.parametrize(("length", "is_refused"), [(30, False), (100, True)])
+def test_phrases_may_come_again_and_long_texts_may_not(
+    tmp_path: Path, command: Command, length: int, is_refused: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["".join(rng.choice(list("abcdefgh"), length)) for _ in range(20)] * 2
+    (tmp_path / "names.csv").write_text("name\n" + "\n".join(lines) + "\n")
+    ended = command("init", tmp_path / "names.csv", "--task", "text", "--columns", "name", "-o", tmp_path / "r.toml")
+    assert ended.code == int(is_refused), ended.err
+    assert ("are the same, and one trains" in ended.err) == is_refused
+
+
+def test_a_label_that_is_named_is_told_of_texts(tmp_path: Path, command: Command) -> None:
+    lines = [f"{'ab'[n % 2] * (n // 2 + 5)},{('x', 'y')[n % 2]}" for n in range(40)]
+    (tmp_path / "t.csv").write_text("text,kind\n" + "\n".join(lines) + "\n")
+    init = ("init", tmp_path / "t.csv", "--task", "text", "--columns", "text")
+    assert command(*init, "--label", "kind", "-o", tmp_path / "r.toml").code == 0
+    assert 'tell = "label"' in (tmp_path / "r.toml").read_text()
+    assert command(*init, "-o", tmp_path / "next.toml").code == 0
+    assert 'tell = "next"' in (tmp_path / "next.toml").read_text()
+    assert "--columns: 2, expected the one" in command(*init, "--columns", "kind", "-o", tmp_path / "no.toml").err

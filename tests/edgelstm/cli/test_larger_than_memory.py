@@ -202,10 +202,11 @@ x = (np.zeros((LONG, 1), np.float32),) * COUNT
 truth = [is_odd.astype(np.int8)] * COUNT
 data = Dataset(x, np.zeros(COUNT, int), ("0 +1",), np.arange(COUNT), (), targets=Own(x, (0,), truth, 1))
 task = Anomaly(over=1, settle=0, slack=2, margin=1, quantile=0.25)
-task = task.finish(np.zeros(1), np.ones(1), data, kept.done())
+said = kept.done()
+task = task.finish(np.zeros(1), np.ones(1), data, said)
 known = Anomaly(over=1, settle=0, slack=2, learned=Learned((0.0,), (1.0,), (1.0,), 1.0))
 for streamed in (False, True):
-    found = known.judge("float32", streamed, data, kept.done()).at_threshold
+    found = known.judge("float32", streamed, data, said).at_threshold
     print(found.events, found.found, found.false)
 print(task.learned.threshold * task.learned.error[0])
 """
