@@ -38,6 +38,8 @@ from edgelstm.runtime.streaming import Answers, stream_frames
 
 FEATURES, UNITS, HOP = 6, 32, 50
 TOPIC = "in"
+_LAST = 1e6
+"""What the last message holds, and no other."""
 _WINDOW = 500
 """Messages of quality 1 that the publisher sends before it looks for what was confirmed."""
 
@@ -119,7 +121,7 @@ class _Counted(Source):
                 start, used = time.perf_counter(), time.process_time()
             self.count += 1
             yield frame
-            if frame[-1] == -1:
+            if frame[-1] == _LAST:
                 self.seconds, self.processor = time.perf_counter() - start, time.process_time() - used
                 return
 
@@ -153,7 +155,7 @@ def main() -> None:
     rng = np.random.default_rng(2)
     rows = rng.normal(size=(asked.messages, FEATURES)).round(4).tolist()
     payloads = [json.dumps(row).encode() for row in rows]
-    payloads += [json.dumps([0.0] * (FEATURES - 1) + [-1]).encode()]
+    payloads += [json.dumps([0.0] * (FEATURES - 1) + [_LAST]).encode()]
     machine = detect()
     print(json.dumps({"machine": str(machine), "features": FEATURES, "units": UNITS, "hop": HOP}))
     with tempfile.TemporaryDirectory() as name:

@@ -16,6 +16,7 @@ import numpy as np
 
 from edgelstm.runtime.anomaly import Detector
 from edgelstm.runtime.changes import Changes
+from edgelstm.runtime.clips import Clips
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.events.asked import ANOMALY
 from edgelstm.runtime.events.events import Event, Events
@@ -127,7 +128,7 @@ class Answers:
     thresholds: as `thresholds_of` gives them; else the model's own.
     beside: what makes scores of the answers of a model that tells anomalies, or values of those of one that takes and
     tells changes. events: what begins and ends by the answers, told behind them.
-    sinks: get the same besides. tells_at: with the moment, in UTC, of each.
+    sinks: get the same besides. tells_at: with the moment, in UTC, of each. clips: keep what was an event, or nearly.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class Answers:
         events: Events | None = None,
         sinks: Sequence[Sink] = (),
         tells_at: bool = False,
+        clips: Clips | None = None,
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
@@ -156,6 +158,7 @@ class Answers:
         self._thresholds = tuple(thresholds_of(model) if thresholds is None else thresholds)
         self._tells_at = tells_at
         self._base = 0  # frames before the stream began anew, the missing ones among them
+        self._clips = clips
         self._beside, self._events, self._sinks = beside, events, tuple(sinks)
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
@@ -170,6 +173,8 @@ class Answers:
     def took(self, count: int, frame: Float32, output: Float32 | None) -> None:
         """The raw frame (features,) that the stream took as the `count`-th, and its answer (outputs,), if there is
         one. ValueError for one that is not finite."""
+        if self._clips is not None:
+            self._clips.take(frame)
         if self._changes is not None:
             self._changes.took(frame)
         if self._detector is None:
@@ -190,6 +195,8 @@ class Answers:
     def begin_anew(self, frames: int, missing: int) -> None:
         """The stream is to be reset after `frames`; `missing` more never came. Both count on."""
         whole = self._base + frames
+        if self._clips is not None:
+            self._clips.end()
         self._put_events([] if self._events is None else self._events.reset(whole))
         self._base = whole + missing
         if self._beside is not None:
@@ -220,6 +227,10 @@ class Answers:
             self._put_events(self._events.update(self._base + frame, scores))
 
     def _put_events(self, events: Sequence[Event]) -> None:
+        if self._clips is not None and self._events is not None:
+            for event in (*events, *self._events.take_near()):
+                if event.kind != "end":
+                    self._clips.mark(event.kind, event.label, event.score)
         for event in events:
             when = self._when(event.frame - self._base)
             self._put({"event": event.kind, **when, "label": event.label, "score": float(f"{event.score:.6g}")})

@@ -59,6 +59,20 @@ if TYPE_CHECKING:
     help="Lines as --event takes them, after these; SIGHUP has them read anew.",
 )
 @click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep clips there of events and near misses: WAV of sound, CSV of others.",
+)
+@click.option(
+    "--keep-most",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="MIB",
+    help="Room for clips; the oldest give way.",
+)
+@click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
 @click.option(
@@ -84,6 +98,8 @@ def command(
     thresholds: tuple[str, ...],
     events: tuple[str, ...],
     event_file: Path | None,
+    keep: Path | None,
+    keep_most: int,
     memory_limit: int | None,
     no_unusual: bool,
     status_every: float,
@@ -136,6 +152,7 @@ def command(
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.changes import read_changes
+    from edgelstm.runtime.clips import Clips
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.events.watching import Watching
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
@@ -172,6 +189,8 @@ def command(
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
         watching = Watching(opened, events, event_file, _tell)
+    if keep is not None and not (watching.rules or event_file or asked.address):
+        raise click.UsageError("--keep: no label is watched, expected --event LABEL")
     watches = bool(watching.rules or event_file or asked.address)
     stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
     with of_options():
@@ -214,6 +233,15 @@ def command(
                 orders=watching.say,
             )
         )
+        clips = None
+        if keep is not None:
+            channels = opened.features if opened.feature_names or opened.features == 1 else 1
+            clips = Clips(
+                *(keep, opened.feature_names, opened.features, opened.sample_rate, _tell),
+                channels=channels if chosen.kind in ("wav", "microphone") else 0,
+                most=keep_most << 20,
+            )
+            stack.callback(clips.end)
         answers = Answers(
             opened,
             sys.stdout.buffer,
@@ -223,6 +251,7 @@ def command(
             events=watching.events if watches else None,
             sinks=sinks,
             tells_at=chosen.is_device,
+            clips=clips,
         )
         watching.attach(
             lambda: answers.whole(stream.frames), lambda rules: answers.change_events(stream.frames, rules)

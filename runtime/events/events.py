@@ -17,10 +17,10 @@ from edgelstm.runtime.events.rule import Rules
 class Event:
     """Something that begins or ends."""
 
-    kind: Literal["start", "end"]
+    kind: Literal["start", "end", "near"]
     label: str
     frame: int  # that of the answer by which it was known
-    score: float  # the mean of the newest answers
+    score: float  # the mean of the newest answers; of what nearly began the largest
 
 
 class Events:
@@ -33,6 +33,7 @@ class Events:
     def __init__(self, rules: Rules, rate: float) -> None:
         self._labels = {label: _Label(rule.smooth) for label, rule in rules.items()}
         self._rules, self._rate = dict(rules), rate
+        self._near: list[Event] = []
 
     def update(self, frame: int, scores: Mapping[str, float]) -> list[Event]:
         """What the answer at `frame`, counted on over gaps, begins and ends; `scores` has every label's."""
@@ -52,9 +53,19 @@ class Events:
                 and sum(value >= rule.threshold for value in state.newest) >= rule.reached
                 and (state.since is None or frame - state.since >= rule.refractory * self._rate)
             ):
-                state.is_on, state.since = True, frame
+                state.is_on, state.since, state.near = True, frame, 0.0
                 found.append(Event("start", label, frame, score))
+            elif 0 < rule.ends_below <= score and state.seen > rule.warm_up:
+                state.near = max(state.near, score)
+            elif state.near:
+                self._near.append(Event("near", label, frame, state.near))
+                state.near = 0.0
         return found
+
+    def take_near(self) -> list[Event]:
+        """What nearly began: its mean reached what would have kept it on, and fell again. Told once."""
+        near, self._near = self._near, []
+        return near
 
     def change(self, rules: Rules, frame: int) -> list[Event]:
         """From here on others count, as of `frame`. Labels that stay keep what they have seen; of those that are not
@@ -106,7 +117,7 @@ class Events:
         for label, state in self._labels.items():
             if state.is_on:
                 found.append(Event("end", label, frame, math.fsum(state.newest) / self._rules[label].smooth))
-            state.is_on, state.seen = False, 0
+            state.is_on, state.seen, state.near = False, 0, 0.0
             state.newest.clear()
         return found
 
@@ -117,6 +128,7 @@ class _Label:
         self.seen = 0  # answers since the beginning or a gap
         self.since: int | None = None  # frame of the newest beginning
         self.is_on = False
+        self.near = 0.0  # the largest mean since it reached what would keep it on; 0: it has not
 
     def with_room(self, smooth: int) -> _Label:
         """The same with so many newest answers."""

@@ -317,3 +317,16 @@ def test_a_pipe_goes_on_where_a_line_cannot_be_read(files, capfd, monkeypatch, a
     assert [line["why"] for line in lines if "event" in line] == ([] if asked else ["unreadable"])
     assert "stdin line 2, column 2 (y): empty, expected a number" in err
     assert ("edgelstm: stdin: 1 of 3 lines could not be read" in err) == (not asked)
+
+
+def test_clips_of_events_are_kept_where_they_are_asked_for(run, files, sound):
+    (files / "clips").mkdir()
+    asked = ("model.elstm", "--wav", "x.wav", "--event", "yes:threshold=0,smooth=1")
+    assert run(*asked, "--keep", "clips")[0] == 0
+    (path,) = (files / "clips").iterdir()
+    assert "-start-yes-" in path.name
+    with wave.open(str(path)) as file:  # all of it: it is shorter than what a clip has before and behind
+        assert file.getframerate() == 8000
+        np.testing.assert_array_equal(np.frombuffer(file.readframes(1000), "<i2"), sound[:, 0])
+    assert "--keep: no label is watched" in run("model.elstm", "--wav", "x.wav", "--keep", "clips")[2]
+    assert run(*asked, "--keep", "none")[:2] == (2, [])

@@ -1,0 +1,118 @@
+"""Clips of what was an event, and of what nearly was, in a folder that stays as small as it was told to."""
+
+from __future__ import annotations
+
+import io
+import re
+import wave
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgelstm.files import write_whole
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sinks.home_assistant import part_of_topic
+
+BEFORE, AFTER = 3.0, 2.0
+"""Seconds of a clip before and behind the moment at which it was known."""
+_FRAMES_BEFORE, _FRAMES_AFTER = 150, 100
+"""The same in frames, where the rate is unknown."""
+_OWN = re.compile(r"\d{8}T\d{9}Z-(start|near)-[a-z0-9_]+-\d+\.\d\d\.(wav|csv)")
+
+
+class Clips:
+    """Takes every frame of a stream, and writes those around an event once what comes behind it is there too.
+
+    names: of features, for CSV; rate: frames per second; 0 = unknown. channels: of a sound, whose frames then become
+    WAV; 0 for others. most: bytes of all clips in `folder`: the oldest give way; other files are left alone. tell:
+    hears, once, why none can be written. FileNotFoundError where there is no such folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        features: int,
+        rate: float,
+        tell: Callable[[str], None],
+        *,
+        channels: int = 0,
+        most: int,
+    ) -> None:
+        if not folder.is_dir():
+            raise FileNotFoundError(2, "no such folder", str(folder))
+        self._folder, self._tell, self._most = folder, tell, most
+        self._names = tuple(names) or tuple(f"x{n + 1}" for n in range(features))
+        self._rate, self._channels = rate, channels
+        before = round(BEFORE * rate) if rate else _FRAMES_BEFORE
+        self._after = max(1, round(AFTER * rate)) if rate else _FRAMES_AFTER
+        self._newest = np.zeros((before + self._after, features), np.float32)
+        self._count = 0  # frames since the beginning or a gap
+        self._name = ""  # of the clip that is due
+        self._left = 0  # frames until it is whole
+        self._has_failed = False
+        self.dropped = 0
+
+    def take(self, frame: Float32) -> None:
+        self._newest[self._count % len(self._newest)] = frame
+        self._count += 1
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self._write()
+
+    def mark(self, kind: Literal["start", "near"], label: str, score: float) -> None:
+        """The newest frame has told of it. While a clip is due, others are part of it."""
+        if not self._left:
+            now = datetime.now(UTC)
+            when = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03}Z"
+            self._name = f"{when}-{kind}-{part_of_topic(label)}-{score:.2f}"
+            self._left = self._after
+
+    def end(self) -> None:
+        """No more frames come without a gap: what is due is written as it is."""
+        if self._left:
+            self._write()
+        self._count = self._left = 0
+
+    def _write(self) -> None:
+        length = min(self._count, len(self._newest))
+        frames = np.roll(self._newest, -(self._count % len(self._newest)), axis=0)[len(self._newest) - length :]
+        content = self._as_wav(frames) if self._channels else self._as_csv(frames)
+        path = self._folder / f"{self._name}.{'wav' if self._channels else 'csv'}"
+        try:
+            self._make_room(len(content))
+            write_whole(path, content)
+        except OSError as error:
+            self.dropped += 1
+            if not self._has_failed:
+                self._tell(f"{path}: clips cannot be kept: {(error.strerror or str(error)).lower()}")
+            self._has_failed = True
+
+    def _make_room(self, size: int) -> None:
+        found = sorted(path for path in self._folder.iterdir() if _OWN.fullmatch(path.name))
+        sizes = {path: path.stat().st_size for path in found}
+        for path in found:
+            if sum(sizes.values()) + size <= self._most:
+                break
+            path.unlink()
+            del sizes[path]
+
+    def _as_wav(self, frames: Float32) -> bytes:
+        samples = np.clip(np.rint(frames.reshape(-1, self._channels)), -32768, 32767).astype("<i2")
+        content = io.BytesIO()
+        with wave.open(content, "wb") as file:
+            hop = frames.shape[1] // self._channels
+            file.setparams((self._channels, 2, round(self._rate * hop), 0, "NONE", ""))
+            file.writeframes(samples.tobytes())
+        return content.getvalue()
+
+    def _as_csv(self, frames: Float32) -> bytes:
+        quoted = [
+            '"' + name.replace('"', '""') + '"' if set(name) & set(',;\t"\n\r') else name for name in self._names
+        ]
+        lines = [",".join(quoted), *(",".join(map(str, frame)) for frame in frames)]
+        return ("\n".join(lines) + "\n").encode()
