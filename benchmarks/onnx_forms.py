@@ -1,4 +1,5 @@
-"""LSTM models as `.onnx`, in the two forms in which onnxruntime is fast. h and c are inputs and outputs."""
+"""LSTM models as `.onnx`, in the two forms in which onnxruntime is fast. h and c are inputs and outputs. `frames`
+are those of a call."""
 
 from __future__ import annotations
 
@@ -7,15 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model
-from with_layers import head_of, lstms_of
 
-_DIRECTION, _DIRECTION_AND_TIME = np.array([1]), np.array([0, 1])
+_DIRECTION, _DIRECTION_AND_BATCH = np.array([1]), np.array([1, 2])
 
 
-def lstm(model: Model) -> bytes:
+def lstms_of(model: Model) -> tuple[LSTM, ...]:
+    return tuple(layer for layer in model.layers if isinstance(layer, LSTM))
+
+
+def head_of(model: Model) -> tuple[Dense, ...]:
+    return tuple(layer for layer in model.layers if isinstance(layer, Dense))
+
+
+def lstm(model: Model, frames: int = 1) -> bytes:
     """The LSTM operator in float32."""
-    graph = _Graph(model)
+    graph = _Graph(model, frames)
     for n, layer in enumerate(lstms_of(model)):
         W, R = (_to_iofc(matrix)[None] for matrix in (layer.W, layer.R))
         graph.layer(n, "LSTM", (W, R), ())
@@ -23,9 +32,9 @@ def lstm(model: Model) -> bytes:
     return graph.finish()
 
 
-def dynamic_quantize_lstm(model: Model) -> bytes:
+def dynamic_quantize_lstm(model: Model, frames: int = 1) -> bytes:
     """onnxruntime's own DynamicQuantizeLSTM: int8 weights with a scale for each row."""
-    graph = _Graph(model)
+    graph = _Graph(model, frames)
     for n, layer in enumerate(lstms_of(model)):
         (W, W_scale), (R, R_scale) = (_symmetric_rows(_to_iofc(matrix)) for matrix in (layer.W, layer.R))
         zeros = np.zeros((1, len(W)), np.int8)
@@ -53,8 +62,8 @@ def _symmetric_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDAr
 
 
 class _Graph:
-    def __init__(self, model: Model):
-        self.model, self.flow = model, "x"
+    def __init__(self, model: Model, frames: int):
+        self.model, self.frames, self.flow = model, frames, "x"
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.states: list[tuple[str, int]] = []
@@ -79,9 +88,9 @@ class _Graph:
         inputs = [self.flow, *matrices, bias, "", f"h{n}", f"c{n}", *extra]
         self.add(operator, inputs, outputs, hidden_size=lstm.units, **attributes)
         self.states += [(f"h{n}", lstm.units), (f"c{n}", lstm.units)]
-        # y is (1, 1, 1, H): without the direction it is the next layer's x, the head takes (1, H)
+        # y is (T, 1, 1, H): without the direction it is the next layer's x, the head takes (T, H)
         self.flow = f"flow{n}"
-        axes = _DIRECTION if n + 1 < len(lstms_of(self.model)) else _DIRECTION_AND_TIME
+        axes = _DIRECTION if n + 1 < len(lstms_of(self.model)) else _DIRECTION_AND_BATCH
         self.add("Squeeze", [f"y{n}", axes], [self.flow])
 
     def finish(self) -> bytes:
@@ -93,8 +102,11 @@ class _Graph:
         graph = helper.make_graph(
             self.nodes,
             "benchmark",
-            [value("x", 1, 1, self.model.features), *(value(name, 1, 1, H) for name, H in self.states)],
-            [value("scores", 1, self.model.outputs), *(value(f"{name}_out", 1, 1, H) for name, H in self.states)],
+            [value("x", self.frames, 1, self.model.features), *(value(name, 1, 1, H) for name, H in self.states)],
+            [
+                value("scores", self.frames, self.model.outputs),
+                *(value(f"{name}_out", 1, 1, H) for name, H in self.states),
+            ],
             self.constants,
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
