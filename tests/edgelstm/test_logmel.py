@@ -11,25 +11,14 @@ from hypothesis import strategies as st
 from edgelstm.export.elstm import encode
 from edgelstm.forward import FloatStream, forward
 from edgelstm.layers import LogMel, Shape
-from edgelstm.layers.logmel_tables import mel_weights
 from edgelstm.model_file import load_model, save_model
 from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import IntegerStream
 from edgelstm.runtime import Model
-from sound_models import SETTINGS, framed, hard_sound, hearing_model, log_mel
+from sound_models import SETTINGS, framed, hard_sound, hearing_model, in_float64, log_mel
 
 SIZES = tuple(SETTINGS)
 LEVELS = ("none", "running")
-
-
-def in_float64(layer: LogMel, samples: np.ndarray) -> np.ndarray:
-    """(frames, bands) log(max(energy, 1)) by the definition, without a level."""
-    line = np.concatenate([np.zeros(layer.window), samples])
-    windows = np.lib.stride_tricks.sliding_window_view(line, layer.window)[layer.hop :: layer.hop]
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(layer.window) / layer.window)
-    power = np.abs(np.fft.rfft(windows * taper, layer.size)) ** 2
-    weights = mel_weights(layer.size, layer.rate, layer.bands, layer.low, layer.high, layer.filters)
-    return np.log(np.maximum(power @ weights.T, 1))
 
 
 def plain(layer: LogMel, frames: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from edgelstm.layers import LSTM, Affine, Concat, Context, Dense, LogMel
+from edgelstm.layers.logmel_tables import mel_weights
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.quantization import calibrate
 
@@ -47,6 +48,16 @@ def hard_sound(rate: int, seed: int = 0) -> np.ndarray:
 def framed(samples: np.ndarray, hop: int) -> np.ndarray:
     """(frames, hop) float32."""
     return samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.float32)
+
+
+def in_float64(layer: LogMel, samples: np.ndarray) -> np.ndarray:
+    """(frames, bands) log(max(energy, 1)) by the definition, without a level."""
+    line = np.concatenate([np.zeros(layer.window), samples])
+    windows = np.lib.stride_tricks.sliding_window_view(line, layer.window)[layer.hop :: layer.hop]
+    taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(layer.window) / layer.window)
+    power = np.abs(np.fft.rfft(windows * taper, layer.size)) ** 2
+    weights = mel_weights(layer.size, layer.rate, layer.bands, layer.low, layer.high, layer.filters)
+    return np.log(np.maximum(power @ weights.T, 1))
 
 
 def unheard(hop: int) -> Normalize:

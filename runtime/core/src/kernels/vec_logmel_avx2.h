@@ -74,7 +74,7 @@ INLINE __m256i squares_of_even(__m256i re, __m256i im, __m256i half, __m128i shi
 
 /* el_logmel_scaled of each re² + im². */
 INLINE void store_squares(uint64_t *to, vq re, vq im, int shift) {
-    const __m256i half = _mm256_set1_epi64x(INT64_C(1) << (shift - 1));
+    const __m256i half = _mm256_set1_epi64x(1LL << (shift - 1));
     const __m128i bits = _mm_cvtsi32_si128(shift);
     const __m256i even = squares_of_even((__m256i)re, (__m256i)im, half, bits);
     const __m256i odd = squares_of_even(_mm256_srli_epi64((__m256i)re, 32),
