@@ -54,3 +54,14 @@ class Decimator:
         windows = np.lib.stride_tricks.sliding_window_view(known, len(self._taps), axis=0)[first :: self._step]
         kept: NDArray[np.int64] = (windows @ self._taps + (1 << (_BITS - 1))) >> _BITS
         return kept.clip(_LOW, _HIGH).astype(np.float32)
+
+    def save(self) -> bytes:
+        """What came before, as far as it still counts."""
+        return self._until.to_bytes(4, "little") + self._before.astype("<i2").tobytes()
+
+    def restore(self, saved: bytes) -> None:
+        """Go on from what `save` of such a one gave. ValueError for anything else."""
+        if len(saved) != 4 + 2 * self._before.size or int.from_bytes(saved[:4], "little") >= self._step:
+            raise ValueError("no state of such a filter")
+        self._until = int.from_bytes(saved[:4], "little")
+        self._before = np.frombuffer(saved[4:], "<i2").astype(np.int64).reshape(self._before.shape)

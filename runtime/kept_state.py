@@ -22,6 +22,7 @@ from typing import Annotated, Protocol, Self
 from edgelstm.files import check_target, held, read_bounded, write_whole
 from edgelstm.records import Bounds, from_json, parse_json, to_json
 from edgelstm.runtime.engines.engine import EngineStream
+from edgelstm.runtime.sources.unframed import Unframed
 
 _MOST_BYTES = 1 << 30
 _MARK = b"\nedgelstm-state "
@@ -39,6 +40,7 @@ class Moment:
     since_boot: float  # seconds
     beside: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of what was saved beside the stream, behind its snapshot
     events: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of what was saved of events, behind that
+    waiting: Annotated[int, Bounds(0, 1 << 28)] = 0  # bytes of samples that fill no frame yet, behind that
 
     def seconds_ago(self, now: Moment) -> float | None:
         """None where that cannot be told: the clock was behind at the one moment or at the other."""
@@ -66,8 +68,8 @@ class KeptState:
     every: seconds between saves while frames come; 0 saves at the end alone.
     most_age: seconds; an older state, and one whose age cannot be told, is not gone on from. 0: any is.
     tell: hears what was done, one line each.
-    beside: what is kept with it. events: the same of events; where none are watched, what the file has of them is
-    passed over.
+    beside: what is kept with it. events: the same of events, waiting: of samples that fill no frame yet; where none
+    are watched, what the file has of them is passed over.
     """
 
     def __init__(
@@ -80,8 +82,10 @@ class KeptState:
         tell: Callable[[str], None],
         beside: Beside | None = None,
         events: Beside | None = None,
+        waiting: Unframed | None = None,
     ):
         self._stream, self._path, self._beside, self._events = stream, path, beside, events
+        self.waiting = waiting
         self._every, self._most_age, self._tell = every, most_age, tell
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
@@ -105,8 +109,8 @@ class KeptState:
             return
         content = read_bounded(self._path, _MOST_BYTES)
         try:
-            snapshot, beside, events, moment = _read(content)
-            self._restore(snapshot, beside, events)
+            found_parts, moment = _read(content)
+            self._restore(*found_parts)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from None
         ago = (moment or Moment(found.st_mtime, "", 0.0)).seconds_ago(self._now())
@@ -123,7 +127,7 @@ class KeptState:
             self._taken_at -= ago
         self._tell(f"{self._path}: goes on from frame {self._stream.frames:,}, the state is {age}")
 
-    def _restore(self, snapshot: bytes, beside: bytes, events: bytes) -> None:
+    def _restore(self, snapshot: bytes, beside: bytes, events: bytes, waiting: bytes) -> None:
         """All or nothing."""
         self._stream.restore(snapshot)
         try:
@@ -133,13 +137,15 @@ class KeptState:
                 raise ValueError(f"holds {len(beside)} bytes beside the stream's state, expected none for this model")
             if self._events is not None and events:
                 self._events.restore(events, self._stream.frames)
+            if self.waiting is not None:
+                self.waiting.restore(waiting, self._stream.frames)
         except ValueError:
             self._reset()
             raise
 
     def _reset(self) -> None:
         self._stream.reset()
-        for each in (self._beside, self._events):
+        for each in (self._beside, self._events, self.waiting):
             if each is not None:
                 each.reset()
 
@@ -170,31 +176,35 @@ class KeptState:
         ago = now.since_boot - self._taken_at
         beside = b"" if self._beside is None else self._beside.save()
         events = b"" if self._events is None else self._events.save()
+        waiting = b"" if self.waiting is None else self.waiting.save()
         moment = Moment(
-            *(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3)), beside=len(beside), events=len(events)
+            *(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3)),
+            beside=len(beside),
+            events=len(events),
+            waiting=len(waiting),
         )
-        write_whole(
-            self._path, self._stream.save() + beside + events + _MARK + json.dumps(to_json(moment)).encode() + b"\n"
-        )
+        content = self._stream.save() + beside + events + waiting
+        write_whole(self._path, content + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
         self._saved, self._saved_at = True, now.since_boot
 
     def _now(self) -> Moment:
         return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))
 
 
-def _read(content: bytes) -> tuple[bytes, bytes, bytes, Moment | None]:
-    """Snapshot, what was saved beside it, what was saved of events, and when that was. ValueError for a line that
-    says that wrongly."""
+def _read(content: bytes) -> tuple[tuple[bytes, bytes, bytes, bytes], Moment | None]:
+    """Snapshot, what was saved beside it, of events and of waiting samples; and when that was. ValueError for a line
+    that says that wrongly."""
     place = content.rfind(_MARK, max(0, len(content) - _MOST_LINE))
     if place < 0:
-        return content, b"", b"", None
+        return (content, b"", b"", b""), None
     line = content[place + len(_MARK) :]
     moment = from_json(Moment, parse_json(line, "its last line"), "its last line")
-    if moment.beside + moment.events > place:
-        more = moment.beside + moment.events
+    more = moment.beside + moment.events + moment.waiting
+    if more > place:
         raise ValueError(f"its last line: beside and events: {more}, expected at most the {place} bytes before it")
-    first, second = place - moment.events - moment.beside, place - moment.events
-    return content[:first], content[first:second], content[second:place], moment
+    first, third = place - more, place - moment.waiting
+    second = third - moment.events
+    return (content[:first], content[first:second], content[second:third], content[third:place]), moment
 
 
 def _boot() -> str:

@@ -12,6 +12,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,6 +27,7 @@ from edgelstm.runtime.mqtt.address import read_login as login_of
 from edgelstm.runtime.mqtt.connection import check_installed
 from edgelstm.runtime.sources.microphone import check_recorder
 from edgelstm.runtime.sources.source import Device, FrameFormat, Missing
+from edgelstm.runtime.sources.unframed import Unframed
 from edgelstm.runtime.sources.written import syntax_for
 
 EVENTS = "events"
@@ -140,7 +142,7 @@ def _stream(
             heart.beat()
             watching.apply()
 
-        form = frame_format(model, settings, login)
+        form = replace(frame_format(model, settings, login), waiting=None if kept is None else kept.waiting)
         source = stack.enter_context(open_source(*_named(settings), form, _say, beat))
         notify("READY=1")
         stream_frames(stream, source, answers, limit=None, rate=0, kept=kept, gaps=gaps, beat=beat)
@@ -161,7 +163,15 @@ def _kept(
         return None
     path, every, most_age = folder.parent.parent / "state", settings.state_every, settings.state_max_age
     kept = stack.enter_context(
-        KeptState(stream, path, every=every, most_age=most_age, tell=_say, beside=beside, events=watching)
+        KeptState(
+            *(stream, path),
+            every=every,
+            most_age=most_age,
+            tell=_say,
+            beside=beside,
+            events=watching,
+            waiting=Unframed(),
+        )
     )
     try:
         kept.load()

@@ -161,6 +161,7 @@ def command(
     from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.sinks.open import open_sinks
     from edgelstm.runtime.sources.open import open_source
+    from edgelstm.runtime.sources.unframed import Unframed
     from edgelstm.runtime.sources.written import syntax_for
     from edgelstm.runtime.streaming import (
         Answers,
@@ -209,6 +210,7 @@ def command(
     carried = window_carried(opened)
     if carried is not None:
         _tell(carried)
+    waiting = Unframed()
     with ExitStack() as stack:
         kept = None
         if state is not None:
@@ -220,6 +222,7 @@ def command(
                 tell=_tell,
                 beside=beside,
                 events=watching if watches else None,
+                waiting=waiting,
             )
             stack.enter_context(kept).load()
         if sys.stdout is None:
@@ -265,6 +268,7 @@ def command(
                 *(opened.features, opened.feature_names, way, opened.sample_rate, chosen.device, chosen.columns),
                 has_time_gaps=chosen.gap is not None,
                 missing=chosen.missing,
+                waiting=waiting,
                 is_pipe=chosen.is_pipe,
             )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.resampling import MOST, Decimator
+from edgelstm.resampling import MOST
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
+from edgelstm.runtime.sources.unframed import Unframed
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Layout:
 class SoundSource(Source):
     """The frames in `pieces`, samples (n, channels) at `rate`, or what is missing between them.
 
-    What does not fill a frame when something is missing, or at the end, is left out. Errors of `pieces` go on.
+    What does not fill a frame when something is missing is left out; at the end it waits, for those who keep it.
+    Errors of `pieces` go on.
     counts: what whoever makes the pieces has had to do without.
     """
 
@@ -76,6 +78,7 @@ class SoundSource(Source):
             self._taken = _channels_taken(form.device.channel, channels, layout.channels)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
+        self._waiting = form.waiting or Unframed()
         self._count = 0  # samples of the source that are in frames
 
     @property
@@ -87,27 +90,26 @@ class SoundSource(Source):
         return f"{self.name} at {self._count / self._rate:.3f} s"
 
     def __iter__(self) -> Iterator[Float32]:
-        layout, kept, found = self._layout, self._fresh(), False
-        width = layout.hop * layout.channels
-        rest = np.zeros((0, layout.channels), np.float32)
+        layout, found = self._layout, False
+        size = layout.hop
+        rest, kept = self._waiting.begin(layout.channels, self._step)
         for piece in self._pieces:
             if isinstance(piece, Gap):
                 self._gap = piece
-                kept, rest = self._fresh(), rest[:0]
+                self._waiting.reset()
+                rest, kept = self._waiting.begin(layout.channels, self._step)
                 continue
             taken = piece[:, self._taken]
             rest = np.concatenate([rest, taken if kept is None else kept(taken)])
-            whole = len(rest) // layout.hop
-            frames, rest = rest[: whole * layout.hop].reshape(whole, width), rest[whole * layout.hop :]
-            for frame in frames:
+            while len(rest) >= size:
+                frame, rest = rest[:size].reshape(-1), rest[size:]
+                self._waiting.hand_over(rest, self._step, kept)
                 found = True
-                self._count += layout.hop * self._step
+                self._count += size * self._step
                 yield frame
+            self._waiting.hand_over(rest, self._step, kept)
         if not found:
             raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {layout.hop * self._step}")
-
-    def _fresh(self) -> Decimator | None:
-        return Decimator(self._step, self._layout.channels) if self._step > 1 else None
 
 
 def _channels_taken(asked: int, channels: int, wanted: int) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Literal
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import NOBODY, Login
+from edgelstm.runtime.sources.unframed import Unframed
 
 Syntax = Literal["auto", "csv", "ndjson", "text"]
 """How frames are written: as numbers, which `edgelstm.runtime.sources.text` reads, or as the symbols that name the
@@ -42,6 +43,7 @@ class FrameFormat:
     columns: tuple[str, ...] = ()  # of CSV without a header; none: those of the model
     has_time_gaps: bool = False  # whether times that lines carry tell what is missing
     missing: Missing = "refuse"
+    waiting: Unframed | None = None  # what a sound goes on with, and leaves; None: nobody keeps it
     is_pipe: bool = False  # may be somebody's whole file: what never began well, or had bad lines, ends in an error
 
 

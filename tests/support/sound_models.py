@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import wave
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -58,6 +60,15 @@ def in_float64(layer: LogMel, samples: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.rfft(windows * taper, layer.size)) ** 2
     weights = mel_weights(layer.size, layer.rate, layer.bands, layer.low, layer.high, layer.filters)
     return np.log(np.maximum(power @ weights.T, 1))
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = 8000) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.rint(samples).astype("<i2").tobytes())
 
 
 def unheard(hop: int) -> Normalize:

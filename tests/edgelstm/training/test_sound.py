@@ -22,7 +22,7 @@ from edgelstm.tasks import CLASSIFY, Frames, read_dataset
 from edgelstm.training import RecipeError, train
 from edgelstm.training.config import Config, parse_config
 from in_process import run
-from sound_models import hearing_model
+from sound_models import hearing_model, write_wav
 
 RATE = 8000
 RECIPE = """
@@ -37,15 +37,6 @@ loss = "last"
 [data]
 validation = 0.2
 """
-
-
-def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.rint(samples).astype("<i2").tobytes())
 
 
 def whistle(rng: np.random.Generator, high: bool, rate: int = RATE, seconds: float = 0.4) -> np.ndarray:

@@ -1,0 +1,69 @@
+"""Samples of a sound that fill no frame yet, and what its filter remembers: kept with a stream's state, so that one
+that goes on later loses none."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from edgelstm.resampling import MOST, Decimator
+from edgelstm.runtime.frame import Float32
+
+_HEAD = struct.Struct("<3I")  # channels, step, bytes of the filter
+_MOST_CHANNELS = 64
+
+
+class Unframed:
+    """What a sound source hands over after every frame, and a later one begins with."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._samples: Float32 = np.zeros((0, 0), np.float32)
+        self._step, self._filter = 1, b""
+
+    def begin(self, channels: int, step: int) -> tuple[Float32, Decimator | None]:
+        """What a source of so many channels begins with, of which every `step`-th sample is kept: samples (n,
+        channels) and the filter. Those of another kind of sound are left out."""
+        decimator = Decimator(step, channels) if step > 1 else None
+        if (self._samples.shape[1], self._step) != (channels, step):
+            return np.zeros((0, channels), np.float32), decimator
+        if decimator is not None:
+            decimator.restore(self._filter)
+        return self._samples, decimator
+
+    def hand_over(self, samples: Float32, step: int, decimator: Decimator | None) -> None:
+        self._samples, self._step = samples, step
+        self._filter = b"" if decimator is None else decimator.save()
+
+    def save(self) -> bytes:
+        """Nothing where nothing waits."""
+        if not self._samples.size and not self._filter:
+            return b""
+        head = _HEAD.pack(self._samples.shape[1], self._step, len(self._filter))
+        return head + self._filter + self._samples.astype("<f4").tobytes()
+
+    def restore(self, saved: bytes, frames: int) -> None:  # noqa: ARG002 - of any count of frames
+        """Go on from what `save` gave. ValueError, with nothing changed, for what it did not give."""
+        if not saved:
+            self.reset()
+            return
+        wrong = ValueError("what it holds of waiting samples is damaged")
+        if len(saved) < _HEAD.size:
+            raise wrong
+        channels, step, size = _HEAD.unpack_from(saved)
+        rest = len(saved) - _HEAD.size - size
+        if not 1 <= channels <= _MOST_CHANNELS or not 1 <= step <= MOST or rest < 0 or rest % (4 * channels):
+            raise wrong
+        kept = saved[_HEAD.size : _HEAD.size + size]
+        samples = np.frombuffer(saved[_HEAD.size + size :], "<f4").astype(np.float32).reshape(-1, channels)
+        if not np.isfinite(samples).all() or (step == 1) != (not kept):
+            raise wrong
+        if step > 1:
+            try:
+                Decimator(step, channels).restore(kept)
+            except ValueError:
+                raise wrong from None
+        self._samples, self._step, self._filter = samples, step, kept

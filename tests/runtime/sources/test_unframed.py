@@ -1,0 +1,77 @@
+"""A sound that is heard in parts, with the state kept between them, is heard as in one go: no sample is lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.export import export_model
+from edgelstm.resampling import Decimator
+from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.source import FrameFormat
+from edgelstm.runtime.sources.unframed import Unframed
+from in_process import run
+from sound_models import hard_sound, hearing_model, write_wav
+
+HOP = 80
+
+
+def heard(samples: Float32, waiting: Unframed, step: int = 1) -> list[np.ndarray]:
+    form = FrameFormat(HOP, sample_rate=100.0, waiting=waiting)
+    pieces = (samples[n : n + 97, None] for n in range(0, len(samples), 97))
+    return list(SoundSource("sound", form, pieces, 8000 * step, 1, Layout(1, HOP, 8000)))
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("cut", [81, 240, 1000, 2800])
+def test_parts_are_heard_as_the_whole(step: int, cut: int) -> None:
+    samples = np.rint(np.random.default_rng(0).normal(0, 3000, 9000)).astype(np.float32)
+    cut = cut * step
+    whole = heard(samples, Unframed(), step)
+    first, second = Unframed(), Unframed()
+    parts = heard(samples[:cut], first, step)
+    second.restore(first.save(), 0)
+    parts += heard(samples[cut:], second, step)
+    assert np.array_equal(parts, whole)
+
+
+def test_what_waits_between_two_frames_is_all_that_was_read() -> None:
+    samples = np.arange(1000, dtype=np.float32)
+    waiting = Unframed()
+    form = FrameFormat(HOP, sample_rate=100.0, waiting=waiting)
+    frames = iter(SoundSource("sound", form, iter([samples[:, None]]), 8000, 1, Layout(1, HOP, 8000)))
+    next(frames)
+    later = Unframed()
+    later.restore(waiting.save(), 1)
+    rest, _ = later.begin(1, 1)
+    assert np.array_equal(rest[:, 0], samples[HOP:])
+
+
+@pytest.mark.parametrize("size", [3, 11, 12, 14, 40])
+def test_damaged_bytes_are_refused_and_change_nothing(size: int) -> None:
+    waiting = Unframed()
+    waiting.hand_over(np.ones((5, 1), np.float32), 3, Decimator(3, 1))
+    saved = waiting.save()
+    with pytest.raises(ValueError, match="waiting samples is damaged"):
+        waiting.restore(saved[:size], 0)
+    assert waiting.save() == saved
+    other = Unframed()
+    other.restore(saved, 0)
+    assert other.save() == saved
+
+
+def test_a_stream_with_a_state_loses_no_sample_between_two_wav_files(tmp_path: Path) -> None:
+    made = export_model(hearing_model(256), tmp_path / "model.elstm", verify=False).path
+    samples = hard_sound(8000)[8000:14000]
+    for name, part in (("whole", samples), ("one", samples[:2111]), ("two", samples[2111:])):
+        write_wav(tmp_path / f"{name}.wav", part)
+    whole = run("stream", made, "--wav", tmp_path / "whole.wav").out.splitlines()
+    found = []
+    for name in ("one", "two"):
+        ended = run("stream", made, "--wav", tmp_path / f"{name}.wav", "--state", tmp_path / "state")
+        assert ended.code == 0, ended.err
+        found += ended.out.splitlines()
+    assert len(found) == 75
+    assert list(map(json.loads, found)) == list(map(json.loads, whole))
