@@ -252,6 +252,11 @@ class Model:
         return self.road[-1].stride
 
     @property
+    def gives_direction(self) -> bool:
+        """Whether its scores are one vector that is compared by its cosines."""
+        return any(layer.directs for layer in self.layers[-2:])
+
+    @property
     def run_answer(self) -> Answer:
         """`answer`, its hop and window counted in rows of scores."""
         return self.answer.of_runs(self.stride)

@@ -28,6 +28,9 @@ MOST_ERROR = 0.01
 """Of int8's scores against float's, over the scores' variation, both by their squares: 40 dB. Signals to come are
 not those of calibration, and streams are longer."""
 
+MOST_ERROR_OF_DIRECTION = 0.05
+"""The same of a vector that is compared by its cosines: these are off by half the error's square."""
+
 FEWEST = 1000
 """Frames below which nothing is chosen."""
 
@@ -42,11 +45,11 @@ def chosen(model: Model, sequences: Sequence[NDArray[np.float32]]) -> tuple[str,
     names = _candidates(model)
     if not names or sum(map(len, sequences)) < FEWEST:
         return refused(model)
-    judge = _Judge(model, sequences)
+    judge, most = _Judge(model, sequences), MOST_ERROR_OF_DIRECTION if model.gives_direction else MOST_ERROR
     weights = {at.name: at.layer.weights for at in model.road}
     alone = {name: judge.error(set(names) - {name}) for name in names}
-    kept = _fewest(alone, weights, MOST_ERROR)
-    while len(kept) < len(names) and judge.error(kept) > MOST_ERROR:
+    kept = _fewest(alone, weights, most)
+    while len(kept) < len(names) and judge.error(kept) > most:
         kept |= {max((name for name in names if name not in kept), key=lambda name: alone[name])}
     return tuple(name for name in names if name in kept)
 

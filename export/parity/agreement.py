@@ -260,7 +260,7 @@ def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     if model.activation != "linear":
         return Way(len(scores), count, None, error)
     errors = _output_errors(told, exact)
-    if any(layer.directs for layer in model.layers[-2:]):  # compared by its cosines: its parts have one scale
+    if model.gives_direction:  # compared by its cosines: its parts have one scale
         errors *= exact.std(axis=0) / max(exact.std(axis=0).max(), np.finfo(np.float64).tiny)
     worst = int(errors.argmax())
     return Way(len(scores), count, None, error, worst, float(errors[worst]))
