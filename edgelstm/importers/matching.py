@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgelstm.importers.alone import ALONE
 from edgelstm.importers.forms import SAME, Floats, Forms
 from edgelstm.importers.graph import Graph, Node, NodeError
 from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout, Lying, reduced_axes
@@ -16,9 +16,8 @@ from edgelstm.importers.patterns import Cut, Patterns
 from edgelstm.importers.results import Results
 from edgelstm.importers.road import Scale, Step, Word
 from edgelstm.importers.sounds import Padded, convolution, filter_of, padded, pads_of, spectrum_of
-from edgelstm.importers.written_out import Cells, gate_of
+from edgelstm.importers.written_out import Cells
 from edgelstm.layers import (
-    Activation,
     Add,
     Concat,
     Context,
@@ -116,6 +115,9 @@ class _Matcher:
             return one
         if node.op in _WORDS:
             return self._word(node)
+        if node.op in ALONE:
+            step = ALONE[node.op](self.graph, node, self._lying(node.input(0)).rows)
+            return self.results.put(step, self.result(node.input(0)))
         if node.op in RECURRENT:
             return self._recurrent(name, node)
         if node.op in self._NODES and (made := self._NODES[node.op](self, node)) is not None:
@@ -332,38 +334,6 @@ class _Matcher:
         ones = np.ones(self._lying(name).channels, np.float32)
         return self.results.put(LayerNorm(ones, np.zeros_like(ones), epsilon), self.result(name))
 
-    def _batch_norm(self, node: Node) -> int | None:
-        arrays = [self.graph.constant(node.input(place)) for place in (1, 2, 3, 4)]
-        weight, bias, mean, var = (np.zeros(0) if a is None else a.astype(np.float64) for a in arrays)
-        if not weight.size or not weight.size == bias.size == mean.size == var.size:
-            raise ValueError(f"{node.label}: weights that are no constants")
-        factor = weight / np.sqrt(var + float(node.attributes.get("epsilon", 1e-5)))
-        step = Scale(factor, bias - mean * factor, self._lying(node.input(0)).rows)
-        return self.results.put(step, self.result(node.input(0)))
-
-    def _hard_sigmoid(self, node: Node) -> int | None:
-        return self.results.put(gate_of(node), self.result(node.input(0)))
-
-    def _leaky(self, node: Node) -> int | None:
-        slopes: NDArray[np.floating] | None = np.array([node.attributes.get("alpha", 0.01)], np.float32)
-        if node.op == "PRelu":
-            slopes = self.graph.constant(node.input(1))
-        if slopes is None:
-            raise ValueError(f"{node.label}: slopes that are no constants")
-        layer = Activation("leaky_relu", slope=slopes.reshape(-1))
-        return self.results.put(layer, self.result(node.input(0)))
-
-    def _clip(self, node: Node) -> int | None:
-        limits = []
-        for place, name, default in ((1, "min", -1e6), (2, "max", 1e6)):
-            constant = self.graph.constant(node.input(place))
-            if node.input(place) and (constant is None or constant.size != 1):
-                raise ValueError(f"{node.label}: limits that are no constants")
-            said = node.attributes.get(name, default) if constant is None else constant.reshape(-1)[0]
-            limits.append(float(np.clip(said, -1e6, 1e6)))
-        step: Step = "relu" if limits == [0.0, 1e6] else Activation("clip", low=limits[0], high=limits[1])
-        return self.results.put(step, self.result(node.input(0)))
-
     def _log(self, node: Node) -> int | None:
         form = self.forms.of(node.input(0))
         source = form.source
@@ -403,16 +373,11 @@ class _Matcher:
         return place
 
     _NODES: Mapping[str, Callable[[_Matcher, Node], int | None]] = {
-        "BatchNormalization": _batch_norm,
         "CausalConv": _causal,
-        "Clip": _clip,
         "Conv": _conv,
         "Div": _divided,
-        "HardSigmoid": _hard_sigmoid,
         "LayerNormalization": _norm,
-        "LeakyRelu": _leaky,
         "Log": _log,
-        "PRelu": _leaky,
         "Pow": _squared,
         "ReduceMean": _mean,
         "Sqrt": _magnitude,
