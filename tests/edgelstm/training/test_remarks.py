@@ -153,3 +153,14 @@ def test_short_recordings_are_counted(command: Command, tmp_path: Path) -> None:
     ended = command("train", path, "-o", tmp_path / "model.npz")
     assert "data.window: 3 of 20 test recordings have fewer than 10 frames" in words(ended.err)
     assert "of 17" in ended.out
+
+
+def test_symbols_may_be_more_than_a_text_has(command: Command, tmp_path: Path) -> None:
+    lines = [f"{chr(97 + n % 26)}{chr(97 + n // 26)}x" for n in range(200)]
+    (tmp_path / "t.csv").write_text("name\n" + "\n".join(lines) + "\n")
+    recipe = tmp_path / "r.toml"
+    assert command("init", tmp_path / "t.csv", "--task", "text", "--columns", "name", "-o", recipe).code == 0
+    ended = command("train", recipe, "-o", tmp_path / "m.npz", "--set", "training.epochs=1", "--no-report")
+    assert ended.code == 0, ended.err
+    assert "exchanged" not in ended.err
+    assert "transpose" not in ended.err
