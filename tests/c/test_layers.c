@@ -281,6 +281,15 @@ static void check_list(const list *of, el_precision precision) {
     }
 }
 
+/* Layers whose weights are more than one slice of a chunk, and no whole number of them. */
+static list wide_list(void) {
+    list made = {.features = MAX_FEATURES, .stride = 1, .rows = 1, .channels = MAX_FEATURES};
+    add(&made, (tiny_layer){TINY_LSTM, 100, 0, {0}}, 1, 100);
+    add(&made, (tiny_layer){TINY_GRU, 100, 0, {0}}, 1, 100);
+    add(&made, (tiny_layer){TINY_DENSE, 2, 0, {0}}, 1, 2);
+    return made;
+}
+
 int main(int argc, char **argv) {
     int few = getenv("EDGELSTM_ALL") != NULL ? 60 : 25;
     int trials = argc > 1 ? atoi(argv[1]) : few;
@@ -292,5 +301,8 @@ int main(int argc, char **argv) {
         check_list(&of, EL_INT8);
         check_list(&of, EL_FLOAT32);
     }
+    list wide = wide_list();
+    check_list(&wide, EL_INT8);
+    check_list(&wide, EL_FLOAT32);
     return 0;
 }
