@@ -27,7 +27,8 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
     found += _of_pooling(config.training.loss, config.answer.pooling)
     found += _of_windows(config)
     longest = max(len(x) for x in training.sequences)
-    if training.features > longest and config.task.normalizes:  # symbols may be more than a text has
+    # Symbols may be more than a text has, and a frame of sound is a hop of samples.
+    if training.features > longest and config.task.normalizes and not config.sound:
         found.append(
             f"{training.name}: {counted(training.features, 'feature')}, but at most {counted(longest, 'frame')} in a "
             "recording; if X is (cases, channels, time), give X.transpose(0, 2, 1)"

@@ -21,6 +21,7 @@ from edgelstm.runtime.engines.open import open_model
 from edgelstm.tasks import CLASSIFY, Frames, read_dataset
 from edgelstm.training import RecipeError, train
 from edgelstm.training.config import Config, parse_config
+from edgelstm.training.remarks import remarks
 from in_process import run
 from sound_models import hearing_model, write_wav
 
@@ -187,3 +188,9 @@ def test_whole_samples_keep_their_range_in_calibration() -> None:
     assert model.ranges["x"] == (-32768, 32767)
     low, high = model.ranges["logmel0"]
     assert -10 < low < high < 30
+
+
+def test_frames_of_samples_are_not_taken_for_channels(folder: Path, recipe: Config) -> None:
+    framed = recipe.sound.framed(read_dataset(folder, DEFAULTS, CLASSIFY))
+    assert framed.features > framed.lengths.max()
+    assert not any("transpose" in line for line in remarks(recipe, framed, framed))
