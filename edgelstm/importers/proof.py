@@ -25,10 +25,10 @@ from edgelstm.runtime.frame import Float32
 VERSION = 1
 LIMIT = 1e-5
 """Of the largest difference: of probabilities, and of scores in shares of the largest of them, where above 1."""
-TIMES, MOST = 4, 5e-4
-"""The file's engine rounds as well. So many times what its answers move by where every value of the frames moves by
-its last bit is the limit where that is more, up to the most: they are off by about as much in any order of sums.
-Where it is more than the most, nothing can be told."""
+TWICE, TIMES, MOST = 2, 4, 5e-4
+"""The file's engine rounds as well, about as much as float32 does in the model: twice that is the limit where it is
+more, or so many times what the engine's answers move by where every value of the frames moves by its last bit; up to
+the most. Where both are more than that, nothing can be told."""
 SHARES = {"weights": 0.05, "values": 0.25}
 """Where the file computes with integers: of the RMS of the difference, in shares of the answers' own spread. Up to
 0.008 was seen with int8 weights, 0.19 where gates and cell are int8 too; gates that are exchanged give about 1."""
@@ -202,8 +202,8 @@ class _Judge:
     def compare(self, name: str, expected: Floats, found: Float32) -> None:
         unit = self.unit(found)
         if not self.quantized:
-            most = max(LIMIT * unit, TIMES * self.moved)
-            self.ledger.near(name, expected, found, most if most <= MOST * unit else None)
+            rounding = [by for by in (TWICE * self.own_error, TIMES * self.moved) if by <= MOST * unit]
+            self.ledger.near(name, expected, found, max(LIMIT * unit, *rounding) if rounding else None)
             return
         spread = float(np.sqrt(np.mean((found - found.mean(axis=0)) ** 2)))
         share = float(np.sqrt(np.mean((expected - found) ** 2))) / max(spread, LIMIT)
