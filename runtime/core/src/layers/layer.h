@@ -105,7 +105,15 @@ extern const el_layer_type el_layer_overlap_add;
 extern const el_layer_type el_layer_logmel;
 
 /* `x`, a result of the layer's source, as the codes that it takes. Only where it rounds. */
+#ifdef EL_NO_FLOAT32
+static inline void el_make_codes(const el_layer *layer, const void *x, void *codes) {
+    (void)layer; /* none rounds */
+    (void)x;
+    (void)codes;
+}
+#else
 void el_make_codes(const el_layer *layer, const void *x, void *codes);
+#endif
 
 /* The layer takes its source's result, of which it makes codes where it rounds. */
 void el_layer_step(const el_stream *stream, const el_layer *layer);

@@ -29,10 +29,8 @@ void el_codes_to_floats(const el_layer *layer, const int8_t *codes, uint32_t cou
 }
 
 void el_layer_step(const el_stream *stream, const el_layer *layer) {
-#ifndef EL_NO_FLOAT32
-    if (layer->rounds)
+    if (el_rounds(layer))
         el_make_codes(layer, el_stream_part(stream, layer->from_offset),
                       el_stream_part(stream, layer->x_offset));
-#endif
     layer->type->step(stream, layer);
 }
