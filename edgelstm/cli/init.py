@@ -71,7 +71,8 @@ def command(
     from edgelstm.data.texts import holds_texts
     from edgelstm.files import whole_file
     from edgelstm.judging.shares import listed
-    from edgelstm.training.proposal import propose, recipe
+    from edgelstm.training.proposal import propose
+    from edgelstm.training.proposed_recipe import recipe
     from edgelstm.training.proposed_sound import propose_sound
 
     check_output(output, ".toml", [data])

@@ -15,7 +15,8 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.tasks import Forecast, Frames, Regress, Tags, Task
 from edgelstm.training import parse_config, split
-from edgelstm.training.proposal import propose, recipe
+from edgelstm.training.proposal import propose
+from edgelstm.training.proposed_recipe import recipe
 
 
 def made(lengths: list[int], rate: float, groups: list[int] | None = None, names: tuple[str, ...] = ()) -> Dataset:
