@@ -113,6 +113,9 @@ class _Asked:
     "--most-false", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Events an hour, for --events."
 )
 @click.option("--store-events", is_flag=True, help="Keep the thresholds that --events chose in MODEL, a model.npz.")
+@click.option(
+    "--report", "page", type=click.Path(path_type=Path, dir_okay=False), help="Draw what --events found on this page."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
@@ -130,6 +133,7 @@ def command(
     events: tuple[str, ...],
     most_false: float,
     store_events: bool,
+    page: Path | None,
     as_json: bool,
 ) -> None:
     """How good MODEL is on the recordings of DATA, from a fresh state for each: as its task is judged, by decisions
@@ -145,10 +149,11 @@ def command(
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}
         part = _Asked(use_all, window, False, answers, thresholds).recordings
         with naming(data, model), listed_problems():
-            show(model, data, part, events, answers, most=most_false, stores=store_events, as_json=as_json)
+            show(model, data, part, events, answers, most=most_false, stores=store_events, page=page, as_json=as_json)
         return
-    if events or store_events:
-        raise click.UsageError(f"--{'event' if events else 'store-events'}: goes with --events")
+    for option, value in (("event", events), ("store-events", store_events), ("report", page)):
+        if value:
+            raise click.UsageError(f"--{option}: goes with --events")
     ask = _ask_model if model.suffix == ".npz" else _ask_file
     with naming(data, model), listed_problems():
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}

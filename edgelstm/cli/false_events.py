@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import of_options
+from edgelstm.cli.common import check_output, of_options
+from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 from edgelstm.records import to_json
 
@@ -34,14 +35,16 @@ def show(
     *,
     most: float,
     stores: bool,
+    page: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints the points of every label that is watched; stores the chosen ones in the model. recordings: what of data
-    is asked about. UsageError for what cannot be asked of this model."""
+    """Prints the points of every label that is watched, draws them on `page`, stores the chosen ones in the model.
+    recordings: what of data is asked about. UsageError for what cannot be asked of this model."""
     from edgelstm.judging.false_events import chosen, with_threshold
 
     if stores and path.suffix != ".npz":
         raise click.UsageError(f"--store-events: {path} is no model.npz, which is exported with them")
+    check_output(page, ".html", [path, data], "--report")
     with tempfile.TemporaryDirectory() as folder:
         points, rules = _points(_opened(path, Path(folder)), data, recordings, asked, answers)
     best = {label: chosen(each, most) for label, each in points.items()}
@@ -50,6 +53,8 @@ def show(
         click.echo(json.dumps(told))
     else:
         click.echo("\n\n".join(_table(label, points[label], best[label], most) for label in points))
+    if page is not None:
+        _draw(page, path, data, points, best, most)
     if stores:
         _store(path, {label: with_threshold(rules[label], best[label].threshold) for label in points})
 
@@ -113,6 +118,24 @@ def _table(label: str, points: tuple[Point, ...], best: Point, most: float) -> s
     if best.false_an_hour > most:
         lines.append(paragraph(f"no threshold has at most {most:g} false events an hour", "note: ", "      "))
     return "\n".join(lines)
+
+
+def _draw(
+    page: Path,
+    path: Path,
+    data: Path,
+    points: Mapping[str, tuple[Point, ...]],
+    best: Mapping[str, Point],
+    most: float,
+) -> None:
+    from edgelstm.devices.units import show_size
+    from edgelstm.files import write_whole
+    from edgelstm.report.page.false_events import LabelPoints, false_events_page
+
+    found = {label: LabelPoints(points[label], best[label]) for label in points}
+    content = false_events_page(path.name, data.name, found, most).encode()
+    write_whole(page, content)
+    click.echo(style.passed(f"{page}: {show_size(len(content))}"), err=True)
 
 
 def _store(path: Path, rules: Mapping[str, Rule]) -> None:

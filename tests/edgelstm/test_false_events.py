@@ -17,7 +17,9 @@ from edgelstm.judging.false_events import THRESHOLDS, Point, chosen, curve, with
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.model_file import load_model, save_model
+from edgelstm.report.page.false_events import LabelPoints, false_events_page
 from edgelstm.runtime.events.rule import Rule
+from pages import Page
 
 HOP = 10
 RULE = Rule(0.5, 0.4, smooth=1, refractory=0.0)
@@ -116,9 +118,48 @@ def test_the_chosen_threshold_is_kept_in_the_model(ask):
     assert len([line for line in out.splitlines() if line.endswith("chosen")]) == 1
 
 
+def test_the_page_tells_what_json_does(ask, tmp_path):
+    page = tmp_path / "events.html"
+    code, out, err = ask("--events", "--event", "yes:smooth=1", "--json", "--report", str(page))
+    assert code == 0, err
+    assert str(page) in err
+    (found,) = json.loads(out).values()
+    shown = Page(page.read_text(encoding="utf-8"))
+    shown.check_self_contained()
+    told = [f"{point['threshold']:g}" for point in found["points"]]
+    assert [word for word in shown.words if word in told] == told
+    assert shown.words.count("chosen") == 1
+
+
+def test_the_curve_is_drawn_where_the_points_are():
+    """Shares across, logarithms up; no false event as half of one."""
+    points = [Point(n / 10, 9 - n, 9, max(24 - 4 * n, 0), 2.0) for n in range(10)]
+    shown = Page(false_events_page("model", "data", {"a": LabelPoints(points, points[3])}, 1.0))
+    (line,) = (of for name, of in shown.elements if name == "polyline")
+    x, y = np.array([pair.split(",") for pair in line["points"].split()], float).T
+    for places, values in ((x, np.arange(10)), (y, np.log([24, 20, 16, 12, 8, 4, 0.5, 0.5, 0.5, 0.5]))):
+        slope, start = np.polyfit(values, places, 1)
+        np.testing.assert_allclose(places, start + slope * values, atol=0.1)
+    (mark,) = (of for name, of in shown.elements if name == "rect")
+    assert float(mark["x"]) < x[3] < float(mark["x"]) + float(mark["width"])
+
+
+def test_names_on_the_page_stay_text():
+    hostile = "<script>alert(1)</script>"
+    points = [Point(n / 10, 9 - n, 9, 30, 2.0) for n in range(10)]
+    text = false_events_page(hostile, hostile, {hostile: LabelPoints(points, points[0])}, 1.0)
+    shown = Page(text)
+    shown.check_self_contained()
+    assert hostile in shown.text
+    assert hostile not in text
+    assert "No threshold has at most 1 false events an hour." in shown.text
+
+
 def test_what_is_asked_wrongly_is_one_line(ask):
     for arguments, problem in (
         (("--event", "yes"), "--event: goes with --events"),
+        (("--report", "events.html"), "--report: goes with --events"),
+        (("--events", "--report", "events.txt"), "--report events.txt: suffix .txt, expected .html"),
         (("--events", "--event", "maybe"), "--event: 'maybe', expected one of no, yes"),
         (("--events", "--pooling", "last", "--answer-window", "0", "--hop", "0"), "--events: the model answers at"),
     ):
