@@ -10,13 +10,18 @@ import numpy as np
 from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
+from edgelstm.forward import forward
 from edgelstm.layers import GRU, LSTM, Dense
-from edgelstm.model import Model
+from edgelstm.model import Model, Normalize
+from edgelstm.plain import counted
 from edgelstm.quantization.calibration import calibrate
 from edgelstm.quantization.quantize import why_not_held
+from edgelstm.road import INPUT
 from edgelstm.training.normalizing import fit_normalize
 
 _LATER = 0.2  # share of each recording that proves where there are few
+_TRIED, _TRIED_FRAMES = 4, 2048  # recordings and frames by which a changed model is compared with the one before
+_ROUNDING = 1e-4  # of its largest score that rounded weights may make
 
 
 def recalibrated(
@@ -38,19 +43,48 @@ def recalibrated(
     return calibrate(model, fit.sequences, float_layers) if why_not_held(model) is None else model
 
 
+def check_windows(model: Model, dataset: Dataset) -> None:
+    """ValueError unless a recording is as long as the windows after each of which `model` begins anew."""
+    longest = max((len(x) for x in dataset.sequences), default=0)
+    if longest < model.anew:
+        raise ValueError(f"{counted(longest, 'frame')} at most, expected a window of {model.anew}: no answer comes")
+
+
 def normalized(model: Model, dataset: Dataset) -> Model:
     """`model`, where it takes raw frames, with the mean and deviation that `dataset` shows put into its normalization
-    and taken out of the weights of its first layer: what it answers stays. Int8, and remarks on levels, go by these.
-    As it is where its first layer has no weights of its own for each feature, or float32 is too coarse for the data.
+    and taken out of the weights of all layers that read the frames: what it answers stays. Int8, and remarks on
+    levels, go by these. As it is where one of these has no weights of its own for each feature, or float32 is too
+    coarse for the data.
     """
-    first, taken = model.layers[0], model.normalize
-    if taken.mean.any() or (taken.std != 1).any() or not isinstance(first, LSTM | GRU | Dense):
+    taken = model.normalize
+    readers = [n for n, at in enumerate(model.road) if INPUT in at.reads]
+    if taken.mean.any() or (taken.std != 1).any():
         return model
     try:
         normalize = fit_normalize(dataset)
     except ValueError:
         return model
+    layers = list(model.layers)
+    for n in readers:
+        layer = layers[n]
+        if not isinstance(layer, LSTM | GRU | Dense) or layer.W.shape[1] != model.features:
+            return model
+        layers[n] = _behind(layer, normalize)
+    changed = replace(model, normalize=normalize, layers=tuple(layers), ranges=None, covariances={})
+    return changed if _answers_alike(model, changed, dataset) else model
+
+
+def _behind(layer: LSTM | GRU | Dense, normalize: Normalize) -> LSTM | GRU | Dense:
+    """`layer`, which gives of normalized frames what it gave of raw ones."""
     mean, std = normalize.mean.astype(np.float64), normalize.std.astype(np.float64)
-    W = first.W.astype(np.float64)
-    changed = replace(first, W=(W * std).astype(np.float32), b=(first.b + W @ mean).astype(np.float32))
-    return replace(model, normalize=normalize, layers=(changed, *model.layers[1:]), ranges=None, covariances={})
+    W = layer.W.astype(np.float64)
+    return replace(layer, W=(W * std).astype(np.float32), b=(layer.b + W @ mean).astype(np.float32))
+
+
+def _answers_alike(model: Model, changed: Model, dataset: Dataset) -> bool:
+    """Whether float64 gives the same scores of the beginnings of recordings, but for rounding of the weights."""
+    longest = sorted(dataset.sequences, key=len)[-_TRIED:]
+    pairs = [[forward(of, x[:_TRIED_FRAMES]).scores for of in (model, changed)] for x in longest]
+    before, after = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.abs(after - before).max(initial=0) <= _ROUNDING * max(np.abs(before).max(initial=0), 1))

@@ -49,7 +49,7 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model, save_model
     from edgelstm.quantization import calibration_remarks, quantization_warnings, quantize
-    from edgelstm.recalibration import normalized, recalibrated
+    from edgelstm.recalibration import check_windows, normalized, recalibrated
 
     output = model.with_name(f"{model.stem}-calibrated.npz") if output is None else output
     check_output(output, ".npz", [model, data])
@@ -59,6 +59,7 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
         dataset = match_features(
             source, read_frames_again(data, source.provenance, source.feature_names, source.task)
         )
+        check_windows(source, dataset)
         scaled = normalized(source, dataset)
         remarks = calibration_remarks(scaled, dataset.sequences)
     with naming(model):

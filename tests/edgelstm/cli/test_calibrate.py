@@ -11,7 +11,10 @@ import pytest
 
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.forward import forward
+from edgelstm.layers import GRU, LSTM, Add, Concat, Dense, Layer
+from edgelstm.model import Answer
 from edgelstm.model_file import load_model, save_model
+from edgelstm.road import INPUT
 from in_process import Ended, run
 from random_models import random_signal
 from torch_files import write_zip
@@ -54,6 +57,37 @@ def test_it_answers_as_before_and_knows_recordings_for_its_proof(folder: Path, n
     assert after.normalize.std[2] > 50 * after.normalize.std[0]
     x = after.unseen[0]
     np.testing.assert_allclose(forward(after, x).scores, forward(before, x).scores, atol=2e-6)
+
+
+def branches(which: str) -> tuple[Layer, ...]:
+    """Layers of which several read the frames."""
+    rng = np.random.default_rng(5)
+    first = load_model("net.npz").layers[0]
+    assert isinstance(first, LSTM)
+    sizes = np.array([1, 20, 400], np.float32)
+    gru = GRU(rng.normal(size=(15, FEATURES)) / sizes, rng.normal(0, 0.3, (15, 5)), np.ones(15), np.ones(5), of=INPUT)
+    direct = Dense(rng.normal(size=(UNITS, FEATURES)) / sizes, np.ones(UNITS), "relu", of=INPUT)
+    width = {"gru": UNITS + 5, "dense": UNITS, "frames": UNITS + FEATURES}[which]
+    between = {
+        "gru": (gru, Concat("lstm0")),
+        "dense": (direct, Add("lstm0")),
+        "frames": (Concat(INPUT),),  # no weights that could take the normalization back
+    }[which]
+    behind = LSTM(rng.normal(0, 0.3, (16, width)), rng.normal(0, 0.3, (16, 4)), np.zeros(16))
+    return (first, *between, behind, Dense(rng.normal(size=(4, 4)), np.zeros(4), "linear"))
+
+
+@pytest.mark.parametrize("which", ["gru", "dense", "frames"])
+def test_it_answers_as_before_where_several_layers_read_the_frames(folder: Path, which: str) -> None:
+    before = replace(load_model("net.npz"), layers=branches(which), activation="linear")
+    save_model(before, Path("branches.npz"))
+    ended = run("calibrate", "branches.npz", "data.npz", "-o", "new.npz", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["normalized"] == (which != "frames")
+    after = load_model("new.npz")
+    for x in after.unseen:
+        expected = forward(before, x).scores
+        np.testing.assert_allclose(forward(after, x).scores, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_it_leaves_as_int8_with_a_proof(folder: Path) -> None:
@@ -135,3 +169,12 @@ def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) ->
     assert ended.code == 1
     assert ended.err.startswith("edgelstm: huge.npz: model"), ended.err
     assert "data.npz" not in ended.err
+
+
+def test_recordings_shorter_than_a_window_are_refused(folder: Path) -> None:
+    save_model(replace(load_model("net.npz"), anew=401, answer=Answer(hop=401)), Path("window.npz"))
+    ended = run("calibrate", "window.npz", "data.npz")
+    assert ended.code == 1
+    assert "edgelstm: data.npz: 400 frames at most, expected a window of 401" in ended.err
+    save_model(replace(load_model("net.npz"), anew=400, answer=Answer(hop=400)), Path("window.npz"))
+    assert run("calibrate", "window.npz", "data.npz").code == 0
