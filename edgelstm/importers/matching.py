@@ -11,6 +11,7 @@ from edgelstm.importers.alone import ALONE
 from edgelstm.importers.forms import SAME, Floats, Forms
 from edgelstm.importers.graph import Graph, Node, NodeError
 from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout, Lying, reduced_axes
+from edgelstm.importers.norms import with_norms
 from edgelstm.importers.operators import RECURRENT, check_recurrences, recurrent
 from edgelstm.importers.patterns import Cut, Patterns
 from edgelstm.importers.results import Results
@@ -54,6 +55,7 @@ class Matched:
 def match(graph: Graph, frames: str, scores: str, overlap: int = 0) -> Matched:
     """The layers from the input `frames` to the output `scores`. overlap: values of a frame that are the newest of
     the one before, which whoever runs the graph puts there. ValueError for a node that is none of ours."""
+    graph = with_norms(graph)
     *sides, values = graph.shapes.get(frames) or (1,)
     together = int(np.prod(sides))
     first = Context(values, channels=1) if overlap else None

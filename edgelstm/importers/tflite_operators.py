@@ -332,6 +332,7 @@ OPERATORS: Mapping[Op, Write] = {
     Op.CONV_2D: _conv,
     Op.PAD: _padded,
     Op.MEAN: _mean,
+    Op.NEG: _unary("Neg"),
     Op.SQUARE: _squared,
     Op.SQUARED_DIFFERENCE: _squared,
     Op.SQRT: _unary("Sqrt"),

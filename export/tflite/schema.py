@@ -41,6 +41,7 @@ class Op(IntEnum):
     MAXIMUM = 55
     MINIMUM = 57
     LESS = 58
+    NEG = 59
     SLICE = 65
     EXPAND_DIMS = 70
     SQRT = 75
@@ -86,6 +87,7 @@ OPTIONS = {
     Op.LOGICAL_AND: Options(62, "LogicalAndOptions"),
     Op.MEAN: Options(27, "ReducerOptions"),
     Op.MUL: Options(21, "MulOptions"),
+    Op.NEG: Options(42, "NegOptions"),
     Op.PACK: Options(59, "PackOptions"),
     Op.PAD: Options(22, "PadOptions"),
     Op.QUANTIZE: Options(89, "QuantizeOptions"),
@@ -228,6 +230,7 @@ TABLES: dict[str, dict[str, Slot]] = {
     "LessOptions": {},
     "LogicalAndOptions": {},
     "ReducerOptions": {"KeepDims": Slot(0, "bool")},
+    "NegOptions": {},
     "PackOptions": {"ValuesCount": Slot(0, "int32"), "Axis": Slot(1, "int32")},
     "PadOptions": {},
     "ReadVariableOptions": {},

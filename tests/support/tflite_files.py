@@ -339,8 +339,39 @@ def _convolved(part: Part, looks: str) -> str:
     return "convolved"
 
 
-def normed(path: Path) -> Path:
-    """One frame in a call, with a layer norm written out before the cell, and a hard sigmoid behind the scores."""
+def _centred(part: Part, _: str) -> None:
+    """(frame - mean)·factor·gain"""
+    part.op("SUB", "frame mean", [("centred", (1, F))], table="SubOptions")
+    part.op("MUL", "centred factor", [("even", (1, F))], table="MulOptions")
+    part.constant("gain", some(F))
+    part.op("MUL", "even gain", [("x", (1, F))], table="MulOptions")
+
+
+def _spread(part: Part, has: str) -> None:
+    """frame·f + (offset - mean·f), f = factor·gain, as Keras 3 computes it. has: `gain`, `offset`, both, or `folded`:
+    both, and the mean taken from the offset."""
+    side, f = 1, "factor"
+    if has != "offset":
+        part.constant("gain", some(F))
+        part.op("MUL", "factor gain", [("slope", (1, F))], table="MulOptions")
+        side, f = F, "slope"
+    part.op("MUL", f"frame {f}", [("scaled", (1, F))], table="MulOptions")
+    if has != "gain":
+        part.constant("offset", some(F))
+    if has == "folded":
+        part.op("MUL", f"mean {f}", [("more", (1, side))], table="MulOptions")
+        part.op("SUB", "offset more", [("height", (1, F))], table="SubOptions")
+    else:
+        part.op("NEG", "mean", [("less", (1, 1))])
+        part.op("MUL", f"less {f}", [("height" if has == "gain" else "shift", (1, side))], table="MulOptions")
+        if has != "gain":
+            part.op("ADD", "shift offset", [("height", (1, F))], table="AddOptions")
+    part.op("ADD", "scaled height", [("x", (1, F))], table="AddOptions")
+
+
+def normed(path: Path, spread: str | None = None) -> Path:
+    """One frame in a call, with a layer norm written out before the cell, and a hard sigmoid behind the scores.
+    spread: as `_spread` has it."""
     file = TfliteFile()
     part = Part(file, "main")
     for name, shape in (("frame", (1, F)), ("h", (1, H)), ("c", (1, H))):
@@ -353,10 +384,7 @@ def normed(path: Path) -> Path:
     part.constant("epsilon", 1e-3)
     part.op("ADD", "variance epsilon", [("raised", (1, 1))], table="AddOptions")
     part.op("RSQRT", "raised", [("factor", (1, 1))])
-    part.op("SUB", "frame mean", [("centred", (1, F))], table="SubOptions")
-    part.op("MUL", "centred factor", [("even", (1, F))], table="MulOptions")
-    part.constant("gain", some(F))
-    part.op("MUL", "even gain", [("x", (1, F))], table="MulOptions")
+    (_centred if spread is None else _spread)(part, spread or "")
     lstm_cell(part, "x", "h", "c")
     part.constant("fc", some(OUT, H))
     part.op("FULLY_CONNECTED", "h_new fc _", [("raw", (1, OUT))], table="FullyConnectedOptions")

@@ -65,6 +65,27 @@ def normed_by_hand(path: Path) -> Path:
     return window(path, behind, opset=16, **held)
 
 
+def normed_by_factor(path: Path) -> Path:
+    """As TensorFlow computes Keras 3's, in ONNX's operators."""
+    behind = [
+        newest("at"),
+        node("ReduceMean", "at", "mean", axes=[-1]),
+        node("Neg", "mean", "less"),
+        node("Sub", "at mean", "d"),
+        node("Mul", "d d", "q"),
+        node("ReduceMean", "q", "v", axes=[-1]),
+        node("Add", "v eps", "ve"),
+        node("Sqrt", "ve", "root"),
+        node("Reciprocal", "root", "one"),
+        node("Mul", "one gain", "f"),
+        node("Mul", "less f", "lf"),
+        node("Add", "lf off", "moved"),
+        node("Mul", "at f", "scaled"),
+        node("Add", "scaled moved", "last"),
+    ]
+    return window(path, behind, opset=16, eps=np.float32(1e-3), gain=some(H), off=some(H))
+
+
 def convolved(path: Path, *parts: Any, **held: Any) -> Path:
     """parts: from `t`, (1, F, T), to `c`, (1, 5, T)."""
     before = [
@@ -99,6 +120,7 @@ def early(path: Path) -> Path:
 READ: dict[str, tuple[Callable[[Path], Path], str]] = {
     "layer norm": (normed, "lstm layer_norm dense"),
     "layer norm written out": (normed_by_hand, "lstm layer_norm dense"),
+    "layer norm as a factor": (normed_by_factor, "lstm layer_norm dense"),
     "padded before": (padded_before, "context conv lstm last dense"),
     "cut behind": (cut_behind, "context conv lstm last dense"),
     "early": (early, "lstm dense"),

@@ -64,17 +64,22 @@ CASES: dict[str, tuple[Callable[[Path], Path], int, str]] = {
 }
 
 
+NORMED = ["layer_norm", "lstm", "dense", "activation", "affine"]
 AROUND: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "convolution": (lambda path: files.fused(path, looks="back"), ["context", "conv", "lstm", "dense"]),
     "mean": (lambda path: files.fused(path, mean=True), ["lstm", "dense"]),
-    "norm": (files.normed, ["layer_norm", "lstm", "dense", "activation", "affine"]),
+    "norm": (files.normed, NORMED),
+    "norm as a factor": (lambda path: files.normed(path, "gain offset"), NORMED),
+    "norm without an offset": (lambda path: files.normed(path, "gain"), NORMED),
+    "norm without a gain": (lambda path: files.normed(path, "offset"), NORMED),
+    "norm whose offset holds the mean": (lambda path: files.normed(path, "folded"), NORMED),
 }
 
 
 @pytest.mark.parametrize("name", AROUND)
 def test_so_does_what_stands_around(tmp_path: Path, name: str) -> None:
     write, kinds = AROUND[name]
-    imported = read_model(write(tmp_path / "m.tflite"), Choices(window=0 if name == "norm" else files.T))
+    imported = read_model(write(tmp_path / "m.tflite"), Choices(window=0 if name.startswith("norm") else files.T))
     assert [layer.kind for layer in imported.model.layers] == kinds
     proof = prove(imported, FRAMES)
     assert (proof.passed, proof.decided) == (True, True), proof.lines()
