@@ -2,16 +2,15 @@
 
 All recordings run through one stream in a row, as on a board. An event that begins within a recording of its label,
 or so soon behind one that its mean is still of that, has found it, once however often it begins; every other
-beginning is false. Hours are those of the recordings of all other labels.
+beginning is false. One that stays on over the end of a recording counts in the next as well, once that has been heard
+for as long as a mean is, or has ended: it has found it, or is one more false event. Else one that never ends would be
+the best. Hours are those of the recordings of all other labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgelstm.data import Dataset
 from edgelstm.judging.evaluation import Said
@@ -62,8 +61,8 @@ def curve(dataset: Dataset, said: Sequence[Said], hop: int, label: str, rule: Ru
     hours = others / dataset.sample_rate / 3600
     points = []
     for threshold in THRESHOLDS:
-        begun = _begun(dataset, said, place, label, with_threshold(rule, threshold))
-        found, false = _counted(begun, dataset, is_own, rule.smooth * hop)
+        moved = with_threshold(rule, threshold)
+        found, false = _counted(dataset, said, place, label, moved, rule.smooth * hop)
         points.append(Point(threshold, found, int(is_own.sum()), false, hours))
     return tuple(points)
 
@@ -77,26 +76,26 @@ def chosen(points: Sequence[Point], most: float) -> Point:
     return min(allowed, key=lambda point: (point.misses, -point.threshold))
 
 
-def _begun(dataset: Dataset, said: Sequence[Said], place: int, label: str, rule: Rule) -> Iterator[int]:
-    """The frames, of all recordings in a row, at which events of the label begin."""
+def _counted(
+    dataset: Dataset, said: Sequence[Said], place: int, label: str, rule: Rule, late: int
+) -> tuple[int, int]:
+    """(recordings of the label that were found, false events). late: frames behind the beginning of a recording that
+    the means are still of the one before."""
     events, start = Events({label: rule}, dataset.sample_rate), 0
-    for one, length in zip(said, dataset.lengths, strict=True):
+    found, false, is_on, was_own = set(), 0, False, False
+    for number, (one, length, y) in enumerate(zip(said, dataset.lengths, dataset.y, strict=True)):
+        is_own, is_counted = y == place, False
         for at, score in zip(one.at, one.answers[:, place], strict=True):
-            for event in events.update(start + int(at), {label: float(score)}):
-                if event.kind == "start":
-                    yield event.frame
-        start += int(length)
-
-
-def _counted(begun: Iterator[int], dataset: Dataset, is_own: NDArray[np.bool_], late: int) -> tuple[int, int]:
-    """(recordings that were found, false events). late: frames behind a recording that are still its own."""
-    ends, found, false = np.cumsum(dataset.lengths), set(), 0
-    for frame in begun:
-        at = int(np.searchsorted(ends, frame))
-        if is_own[at]:
-            found.add(at)
-        elif at and is_own[at - 1] and frame - ends[at - 1] <= late:
-            found.add(at - 1)
-        else:
-            false += 1
+            told = events.update(start + int(at), {label: float(score)})
+            is_on = told[-1].kind == "start" if told else is_on
+            has_begun = is_on and bool(told)
+            if has_begun and was_own and not is_own and at <= late:
+                found.add(number - 1)
+            elif has_begun or (is_on and not is_counted and (at > late or at == one.at[-1])):
+                is_counted = True
+                if is_own:
+                    found.add(number)
+                else:
+                    false += 1
+        start, was_own = start + int(length), bool(is_own)
     return len(found), false

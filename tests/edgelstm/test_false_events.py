@@ -54,6 +54,22 @@ def test_what_begins_soon_behind_a_recording_is_its_own():
     assert (point.found, point.false) == (1, 1)
 
 
+def test_an_event_that_stays_on_finds_each_recording_and_is_false_in_each_other():
+    """Neighbours of one label are one event to a stream; what never ends finds all, and is wrong everywhere else."""
+
+    def at_half(rows, labels, rule=RULE):
+        points = curve(*recorded(rows, labels), HOP, "a", rule)
+        (point,) = [point for point in points if point.threshold == 0.5]
+        return point.found, point.false
+
+    on, off = [0.9] * 4, [0.0] * 4
+    assert at_half([on, on, on, off], "aaab") == (3, 0)
+    assert at_half([on, on, on, on], "abba") == (2, 2)
+    assert at_half([on, [0.9, 0, 0, 0], off], "aba") == (1, 0)  # the first answer behind it is its own still
+    assert at_half([on, [0.9, 0, 0, 0], off], "aab") == (1, 0)
+    assert at_half([[0.9], [0.9], [0.9]], "aba") == (2, 1)  # shorter than a mean
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.floats(0, 1), min_size=1, max_size=9)), max_size=6))
 def test_the_chosen_point_keeps_to_the_limit_and_none_that_does_misses_less(parts):
     parts = [("a", [0.5]), ("b", [0.5]), *parts]
