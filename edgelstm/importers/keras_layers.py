@@ -203,19 +203,38 @@ def _layer_norm(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
     return [LayerNorm(single(gains), single(offsets), _number(settings, "epsilon", 1e-3))]
 
 
+def _each(settings: Settings, name: str, channels: int) -> Array | None:
+    """A setting that is a number, or one for each channel; None where it is not given."""
+    said = settings.get(name)
+    if said is None:
+        return None
+    try:
+        values = np.asarray(said)
+    except ValueError:  # lists of several lengths
+        values = np.zeros(0)
+    if values.dtype.kind not in "iuf" or values.size not in (1, channels) or not (np.abs(values) <= LARGEST).all():
+        raise ValueError(f"{name} {str(said)[:20]}, expected a number, or one for each of {channels} channels")
+    return np.broadcast_to(values.reshape(-1).astype(np.float64), (channels,))
+
+
 def _normalization(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
-    """Of the frames, by what its `adapt` saw, or by numbers of the settings, which a file has not as arrays."""
+    """Of the frames, by what its `adapt` saw, which a file holds as arrays, or by numbers of the settings."""
     _of_channels(settings)
-    mean, var = (_array(arrays, name, 1).astype(np.float64) for name in ("mean", "variance"))
+    mean, var = (_each(settings, name, shape.channels) for name in ("mean", "variance"))
+    if mean is None or var is None:
+        mean, var = (_array(arrays, name, 1).astype(np.float64) for name in ("mean", "variance"))
+    if (var < 0).any():
+        raise ValueError("variance: below 0, expected at least 0")
+    deviation = np.maximum(np.sqrt(var), 1e-7)
     if settings.get("invert"):
-        raise ValueError("invert, expected a normalization")
-    factor = 1 / np.maximum(np.sqrt(var), 1e-7)
-    return [Scale(factor, -mean * factor, shape.rows)]
+        return [Scale(deviation, mean, shape.rows)]
+    return [Scale(1 / deviation, -mean / deviation, shape.rows)]
 
 
 def _rescaling(_: Arrays, settings: Settings, shape: Shape) -> list[Step]:
-    factor, offset = (np.full(shape.channels, _number(settings, name, 0.0)) for name in ("scale", "offset"))
-    return [Scale(factor, offset, shape.rows)]
+    factor, offset = (_each(settings, name, shape.channels) for name in ("scale", "offset"))
+    plain = np.zeros(shape.channels)
+    return [Scale(plain if factor is None else factor, plain if offset is None else offset, shape.rows)]
 
 
 def _relu(_: Arrays, settings: Settings, __: Shape) -> list[Step]:

@@ -97,6 +97,16 @@ WINDOWED: list[Layer] = [
     ("Dense", "out", {"activation": "linear"}, ["beside"], [some(H + T // 2 * H, 2), some(2)]),
 ]
 
+SCALES = {"mean": [0.5, -1, 2], "variance": [[0.25, 2, 1]]}
+SCALED: list[Layer] = [
+    IN,
+    ("Normalization", "norm", {"axis": [-1], "invert": False, **SCALES}, ["in"], []),
+    ("Rescaling", "scaled", {"scale": [1, 2, 0.5], "offset": 0.25}, ["norm"], []),
+    ("Normalization", "back", {"axis": -1, "invert": True, "mean": 0.5, "variance": 4}, ["scaled"], []),
+    ("LSTM", "l", {}, ["back"], LSTM),
+    ("Dense", "out", {"activation": "linear"}, ["l"], [some(H, 2), some(2)]),
+]
+
 
 def lstm(x: Array, W: Array, R: Array, b: Array) -> Array:
     h, c, rows = np.zeros(H), np.zeros(H), []
@@ -123,7 +133,15 @@ def windowed(x: Array) -> Array:
     return np.concatenate([rows.mean(axis=0), rows.reshape(-1)]) @ some(H + T // 2 * H, 2) + some(2)
 
 
-@pytest.mark.parametrize(("layers", "computed"), [(BRANCHES, branches), (WINDOWED, windowed)], ids=["steps", "whole"])
+def scaled(x: Array) -> Array:
+    n = (x - [0.5, -1, 2]) / np.sqrt([0.25, 2, 1])
+    return (lstm(0.5 + 2 * (n * [1, 2, 0.5] + 0.25), *LSTM) @ some(H, 2) + some(2))[-1]
+
+
+CASES = {"steps": (BRANCHES, branches), "whole": (WINDOWED, windowed), "numbers of settings": (SCALED, scaled)}
+
+
+@pytest.mark.parametrize(("layers", "computed"), CASES.values(), ids=CASES)
 def test_a_stream_answers_every_window_as_the_equations(tmp_path: Path, layers: list[Layer], computed: Any) -> None:
     model = read_model(keras(tmp_path / "m.keras", layers), Choices()).model
     (tmp_path / "m.elstm").write_bytes(encode(model))
@@ -165,6 +183,15 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "maxima": (other("MaxPooling1D", {"pool_size": [2]}, ["a"]), "a largest value over time is not held by a model"),
     "rms": (other("LayerNormalization", {"rms_scaling": True}, ["a"]), "rms_scaling, expected a norm by mean"),
     "axis": (other("LayerNormalization", {"axis": [1, 2]}, ["a"]), "axis [1, 2], expected -1: channels"),
+    "mean": (
+        other("Normalization", {"mean": [1, 2], "variance": 1}, ["a"]),
+        "mean [1, 2], expected a number, or one",
+    ),
+    "variance": (
+        other("Normalization", {"mean": 1, "variance": -1}, ["a"]),
+        "variance: below 0, expected at least 0",
+    ),
+    "scale": (other("Rescaling", {"scale": [[1], [2, 3]]}, ["a"]), "scale [[1], [2, 3]], expected a number, or one"),
     "bidirectional": (other("Bidirectional", {}, ["a"]), "'odd' (Bidirectional): a stream has no end to read back"),
 }
 
