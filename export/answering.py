@@ -9,7 +9,7 @@ from dataclasses import replace
 from edgelstm.model import Answer, Model
 from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import Description
-from edgelstm.runtime.events.asked import ANOMALY, NO_SCORES, changed_rules
+from edgelstm.runtime.events.asked import NO_SCORES, changed_anomaly_rules, changed_rules
 from edgelstm.runtime.events.rule import Rule
 from edgelstm.runtime.pooling import PoolingKind
 from edgelstm.runtime.thresholds import changed_thresholds
@@ -50,7 +50,7 @@ def _names(model: Model) -> tuple[str, ...]:
 
 def _watched(model: Model, asked: Sequence[str]) -> dict[str, Rule]:
     if model.task.kind == "anomaly":
-        return changed_rules(model.events, asked, (ANOMALY,), usual=Rule(threshold=1.0))
+        return changed_anomaly_rules(model.events, asked)
     if model.activation == "linear":
         raise ValueError(NO_SCORES)
     return changed_rules(model.events, asked, _names(model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
@@ -16,19 +17,32 @@ ANOMALY = "anomaly"
 NO_SCORES = "event: the answers are values, expected scores of labels or of anomalies"
 
 
-def rules_of(model: EngineModel, asked: Sequence[str] = ()) -> dict[str, Rule]:
-    """The model's own with what is asked for, see `changed_rules`. ValueError for a model whose answers are no
+def rules_of(model: EngineModel, asked: Sequence[str] = (), own: Rules | None = None) -> dict[str, Rule]:
+    """`own`, or the model's, with what is asked for, see `changed_rules`. ValueError for a model whose answers are no
     scores."""
+    own = model.description.events if own is None else own
     if tells_anomalies(model):
-        return changed_rules(model.description.events, asked, (ANOMALY,), usual=Rule(threshold=1.0))
+        return changed_anomaly_rules(own, asked)
     if asked and model.activation == "linear":
         raise ValueError(NO_SCORES)
-    return changed_rules(model.description.events, asked, model.output_names)
+    return changed_rules(own, asked, model.output_names)
 
 
-def changed_rules(own: Rules, asked: Sequence[str], labels: Sequence[str], usual: Rule = Rule()) -> dict[str, Rule]:  # noqa: B008
+def changed_anomaly_rules(own: Rules, asked: Sequence[str]) -> dict[str, Rule]:
+    """As `changed_rules`, of the score of anomalies, which may be of any size."""
+    return changed_rules(own, asked, (ANOMALY,), usual=Rule(threshold=1.0), most=math.inf)
+
+
+def changed_rules(
+    own: Rules,
+    asked: Sequence[str],
+    labels: Sequence[str],
+    usual: Rule = Rule(),  # noqa: B008
+    most: float = 1.0,
+) -> dict[str, Rule]:
     """`own` with what is asked for, the later above the earlier: "LABEL" or "LABEL:threshold=0.8,least=2"; without a
-    label, ":smooth=9", of all that are watched by then. usual: of labels that no rule is kept for.
+    label, ":smooth=9", of all that are watched by then. usual: of labels that no rule is kept for. most: the largest
+    score that there is, which a threshold may ask for.
 
     ValueError in one line that begins with "event" for what is none.
     """
@@ -45,7 +59,7 @@ def changed_rules(own: Rules, asked: Sequence[str], labels: Sequence[str], usual
             raise ValueError(f"event: {printable(text, 60)!r} before any label, expected LABEL{printable(text, 60)}")
         for one in [label] if label else list(rules):
             try:
-                rules[one] = _changed(rules.get(one, usual), settings)
+                rules[one] = _changed(rules.get(one, usual), settings, most)
             except ValueError as error:
                 raise ValueError(f"event {printable(one, 60)}: {error}") from None
     return rules
@@ -56,23 +70,30 @@ def _parted(text: str) -> tuple[str, str]:
     return (label, settings) if ":" in text else (text, "")
 
 
-_KINDS = {field.name: int if "int" in str(field.type) else float for field in fields(Rule)}
+_KINDS = {field.name.replace("_", "-"): int if "int" in str(field.type) else float for field in fields(Rule)}
 
 
-def _changed(rule: Rule, settings: str) -> Rule:
+def _changed(rule: Rule, settings: str, most: float) -> Rule:
     given: dict[str, float] = {}
     for setting in filter(None, settings.split(",")):
         name, has_value, value = setting.partition("=")
         if not has_value:
             name, value = "threshold", setting
-        name = name.strip().replace("-", "_")
+        name = name.strip().replace("_", "-")
         if name not in _KINDS:
             raise ValueError(f"{printable(name, 40)!r}, expected one of {', '.join(_KINDS)}")
+        if name in given:
+            raise ValueError(f"{name}: given twice, expected once, and a point in 0.5")
         try:
             given[name] = _KINDS[name](value)
         except ValueError:
             kind = "a whole number" if _KINDS[name] is int else "a number"
             raise ValueError(f"{name}: {printable(value, 40)!r}, expected {kind}") from None
-    changed = replace(rule, **given)  # type: ignore[arg-type]
-    check(changed)
+    if given.get("threshold", 0.0) > most:
+        raise ValueError(f"threshold: {given['threshold']:g}, expected at most {most:g}, as probabilities are")
+    try:
+        changed = replace(rule, **{name.replace("-", "_"): value for name, value in given.items()})  # type: ignore[arg-type]
+        check(changed)
+    except ValueError as error:
+        raise ValueError(str(error).replace("warm_up", "warm-up")) from None
     return changed

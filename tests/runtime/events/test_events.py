@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.records import from_json, to_json
-from edgelstm.runtime.events.asked import changed_rules
+from edgelstm.runtime.events.asked import changed_anomaly_rules, changed_rules
 from edgelstm.runtime.events.events import Events
 from edgelstm.runtime.events.rule import Rule
 
@@ -101,18 +101,30 @@ def test_what_is_asked_for_changes_what_is_kept():
     [
         ("maybe", "event: 'maybe', expected one of yes, no"),
         (":0.7", "event: ':0.7' before any label, expected LABEL:0.7"),
-        ("yes:loud=3", "event yes: 'loud', expected one of threshold, release, smooth, least, refractory, warm_up"),
+        ("yes:loud=3", "event yes: 'loud', expected one of threshold, release, smooth, least, refractory, warm-up"),
         ("yes:smooth=2.5", "event yes: smooth: '2.5', expected a whole number"),
         ("yes:threshold=high", "event yes: threshold: 'high', expected a number"),
         ("yes:threshold=nan", "event yes: threshold: nan, expected "),
         ("yes:smooth=2,least=3", r"event yes: least: 3, expected at most smooth \(2\)"),
         ("yes:release=0.6", r"event yes: release: 0.6, expected at most the threshold \(0.5\)"),
+        ("yes:80", "event yes: threshold: 80, expected at most 1, as probabilities are"),
+        ("yes:threshold=1.01,release=0.5", "event yes: threshold: 1.01, expected at most 1"),
+        ("yes:0,5", "event yes: threshold: given twice, expected once, and a point in 0.5"),
+        ("yes:warm_up=1,warm-up=2", "event yes: warm-up: given twice"),
+        ("yes:warm_up=-1", "event yes: warm-up: -1, expected "),
         ("yes:smooth=0", "event yes: smooth: 0, expected 1 to 10,?000"),
     ],
 )
 def test_what_is_no_rule_is_refused_in_one_line(asked, problem):
     with pytest.raises(ValueError, match=f"^{problem}[^\n]*$"):
         changed_rules({}, [asked], ("yes", "no"))
+
+
+def test_scores_of_anomalies_may_be_larger_than_probabilities():
+    assert changed_anomaly_rules({}, ["anomaly:80"]) == {"anomaly": Rule(80.0)}
+    assert changed_rules({}, ["yes:1"], ("yes",)) == {"yes": Rule(1.0)}
+    earlier = {"yes": Rule(2.0)}  # of a file that was made before
+    assert changed_rules(earlier, [":smooth=9"], ("yes",)) == {"yes": Rule(2.0, smooth=9)}
 
 
 @given(rules())
