@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgelstm.importers import cells
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.road import Scale, Step, Word
-from edgelstm.layers import L2, Context, Conv, Dense
+from edgelstm.layers import L2, Context, Conv, Dense, LayerNorm
 from edgelstm.plain import counted, printable
 from edgelstm.records import near
 
@@ -34,7 +34,7 @@ _WORDS: Mapping[str, Word | L2] = {
     "hard_sigmoid": "hard_sigmoid6",  # PyTorch's
     "l2": L2(),
 }
-_EPSILON = 1e-5  # torch.nn.BatchNorm1d's own, which a state_dict does not hold
+_EPSILON = 1e-5  # that of torch.nn.BatchNorm1d and LayerNorm, which a state_dict does not hold
 
 
 class View(Protocol):
@@ -72,6 +72,7 @@ class Module:
     features: int  # what it takes; 0 where the layer before it says
     steps: Callable[[Mapping[str, str]], Sequence[Step]]  # settings as `--layers` gives them → its layers
     settings: tuple[str, ...] = ()  # that it has
+    is_read: bool = True  # False: `steps` refuses it
 
 
 def modules(tensors: Views) -> list[Module]:
@@ -105,6 +106,9 @@ def _module(name: str, parts: Mapping[str, View]) -> Module | None:
     if {"running_mean", "running_var"} <= parts.keys():
         width = weight.shape[0] if weight.shape else 0
         return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)], ("epsilon",))
+    if len(weight.shape) == 1 and parts.keys() == {"weight", "bias"}:  # weights alone: PReLU, RMSNorm
+        words = f"layer norm of {weight.shape[0]}"
+        return Module(shown, words, weight.shape[0], lambda said: [_layer_norm(parts, said)], ("epsilon",))
     if len(weight.shape) == 2:
         outputs, inputs = weight.shape
         return Module(shown, f"dense {inputs} to {outputs}", inputs, lambda _: [_dense(parts)])
@@ -112,13 +116,14 @@ def _module(name: str, parts: Mapping[str, View]) -> Module | None:
         outputs, channels, taps = weight.shape
         words = f"conv of {taps} taps, {channels} to {outputs}"
         return Module(shown, words, 0, lambda said: [_conv(parts, said)], ("stride", "dilation"))
-    return Module(shown, f"weights of shape {weight.shape}", 0, lambda _: _refuse(shown, weight.shape))
+    words = f"weights of shape {weight.shape}, not read"
+    return Module(shown, words, 0, lambda _: _refuse(shown, weight.shape), is_read=False)
 
 
 def _refuse(name: str, shape: tuple[int, ...]) -> list[Step]:
     raise ValueError(
         f"{name}: weights of shape {shape}, expected those of an LSTM, a GRU, a dense layer, a convolution "
-        "over time or batch norm"
+        "over time, batch norm or layer norm of the last side, with a bias"
     )
 
 
@@ -149,15 +154,24 @@ def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
     mean, var, weight = (
         _weights(parts, name).astype(np.float64) for name in ("running_mean", "running_var", "weight")
     )
-    bias = _array(parts, "bias")
-    try:
-        epsilon = float(said.get("epsilon", _EPSILON))
-    except ValueError:
-        raise ValueError(f"--layers: epsilon={said['epsilon']!r:.20}, expected a number such as 1e-5") from None
+    bias, epsilon = _array(parts, "bias"), _epsilon(said)
     if not (var + epsilon > 0).all():
         raise ValueError("batch norm: a variance that is not positive")
     factor = weight / np.sqrt(var + epsilon)
     return Scale(factor, (np.zeros_like(mean) if bias is None else bias) - mean * factor)
+
+
+def _layer_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> LayerNorm:
+    """Of the last side."""
+    gains, bias = _weights(parts, "weight"), _array(parts, "bias")
+    return LayerNorm(gains, np.zeros(len(gains), np.float32) if bias is None else bias, _epsilon(said))
+
+
+def _epsilon(said: Mapping[str, str]) -> float:
+    try:
+        return float(said.get("epsilon", _EPSILON))
+    except ValueError:
+        raise ValueError(f"--layers: epsilon={said['epsilon']!r:.20}, expected a number such as 1e-5") from None
 
 
 def _count(said: Mapping[str, str], name: str, default: int) -> int:
@@ -200,7 +214,7 @@ def _refused(name: str, what: str, why: str) -> Module:
     def steps(_: Mapping[str, str]) -> Sequence[Step]:
         raise ValueError(f"{name}: {what}; {why}")
 
-    return Module(name, f"recurrent, {what}", 0, steps)
+    return Module(name, f"recurrent, {what}", 0, steps, is_read=False)
 
 
 def steps_of(found: Sequence[Module], choices: Choices) -> tuple[list[Step], int, list[str]]:
@@ -212,10 +226,11 @@ def steps_of(found: Sequence[Module], choices: Choices) -> tuple[list[Step], int
     if not choices.layers:
         held = ", ".join(f"{module.name} ({module.words})" for module in found[:12])
         more = f" and {counted(len(found) - 12, 'more')}" if len(found) > 12 else ""
+        example = [module.name for module in found if module.is_read] or names
         raise UndecidedError(
             "--layers: not given, and the file does not say in which order its layers run and what stands between "
             f"them; it holds {held}{more}; expected their names with {', '.join(_WORDS)} or context:ROWS where the "
-            f"model has them, such as --layers {','.join(names[:12])}"
+            f"model has them, such as --layers {','.join(example[:12])}"
         )
     features, steps = 0, list[Step]()
     for text in choices.layers:
