@@ -261,6 +261,11 @@ def kept_for_testing(dataset: Dataset, provenance: Any, task: Task = CLASSIFY) -
     return dataset
 
 
+def is_of_training(dataset: Dataset, provenance: Any) -> bool:
+    """Whether a model was trained on `dataset`, by its name."""
+    return isinstance(provenance, dict) and provenance.get("data") == dataset.name
+
+
 def window_of_training(dataset: Dataset, provenance: Any) -> tuple[int, int]:
     """(frames, hop) of the windows that a model's training evaluated `dataset` by; (0, 0) for whole recordings."""
     data = _trained_on(dataset, provenance)
@@ -274,4 +279,4 @@ def _trained_on(dataset: Dataset, provenance: Any) -> dict[str, Any]:
     """What a recipe said of its data, where these are they."""
     config = provenance.get("config") if isinstance(provenance, dict) else None
     data = config.get("data") if isinstance(config, dict) else None
-    return data if isinstance(data, dict) and provenance.get("data") == dataset.name else {}
+    return data if isinstance(data, dict) and is_of_training(dataset, provenance) else {}

@@ -47,15 +47,18 @@ class _Asked:
     thresholds: tuple[str, ...]
 
     def recordings(self, dataset: Dataset, provenance: object, task: Task) -> Dataset:
-        from edgelstm.evaluation import kept_for_testing
+        from edgelstm.evaluation import is_of_training, kept_for_testing
 
         if self.use_all or self.window:
             return dataset
         kept = kept_for_testing(dataset, provenance, task)
         if kept.frames < dataset.frames:
             part = f"{kept.frames:,} of {counted(dataset.frames, 'frame')}"
-            text = f"{dataset.name} is what was trained on, by its name: {part}, kept for testing, are judged; --all"
-            click.echo(paragraph(f"{text}: all", "note: ", "      "), err=True)
+            if is_of_training(dataset, provenance):
+                text = f"{dataset.name} is what was trained on, by its name: {part}, kept for testing, are judged"
+            else:
+                text = f"{dataset.name} brings a test part of its own: {part} are judged"
+            click.echo(paragraph(f"{text}; --all: all", "note: ", "      "), err=True)
         return kept
 
     def windows(self, dataset: Dataset, recordings: Dataset, provenance: object, task: Task) -> Dataset:
@@ -141,9 +144,9 @@ def command(
 
     MODEL is a model.npz (float32 beside int8 with scales per row and per gate), or an exported .elstm, .onnx
     or .tflite file. Without --all and --window, DATA of the name that MODEL's data had in training (a file's without
-    its suffix, a folder's) are split and cut as they were there; DATA of another name are judged whole. Columns and
-    labels are found by name; where one of the two has no names, by place. Answers are MODEL's own, or as --hop,
-    --answer-window, --pooling and --threshold say.
+    its suffix, a folder's) are split and cut as they were there; of DATA of another name all is judged, or the
+    test part that they bring. Columns and labels are found by name; where one of the two has no names, by place.
+    Answers are MODEL's own, or as --hop, --answer-window, --pooling and --threshold say.
     """
     if of_events:
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}

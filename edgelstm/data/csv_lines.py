@@ -14,7 +14,7 @@ _BLOCK = 1 << 18
 def blocks(stream: Stream, name: str, limit: int = LINE_LIMIT) -> Iterator[tuple[int, list[str]]]:
     """(number of the first, lines without their ends) of as many whole lines as some `_BLOCK` bytes hold.
 
-    BadFilesError, by `name` and line, for one that is longer than `limit` bytes or no UTF-8.
+    BadFilesError, by `name` and line, for one that is longer than `limit` bytes, no UTF-8 or holds a NUL.
     """
     number, begun = 1, stream.read(3).removeprefix(b"\xef\xbb\xbf")
     while data := stream.read(max(_BLOCK, len(begun))):  # of a long line twice as much each time
@@ -33,6 +33,10 @@ def blocks(stream: Stream, name: str, limit: int = LINE_LIMIT) -> Iterator[tuple
 
 
 def _decoded(data: bytes, number: int, name: str) -> str:
+    if (place := data.find(b"\0")) >= 0:
+        line = number + data.count(b"\n", 0, place)
+        reason = "a byte 0x00, expected text (save the file as UTF-8, or as UTF-16 with its byte order mark)"
+        raise BadFilesError([Problem(name, line, reason)])
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from edgelstm.data.recordings import BadFilesError, Problem
 
 _GZIP = ".gz"
 _MAGIC = b"\x1f\x8b"
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _RATIO, _LEAST = 200, 64 << 20
 """A file may unpack to so many times its size, or to so many bytes: tables are packed to a fifth or a tenth, and what
 is made to fill a disk to a thousandth."""
@@ -46,9 +47,11 @@ def open_text(path: Path, name: str) -> Iterator[Stream]:
         packed = file.read(2) == _MAGIC
         file.seek(0)
         text: Stream = _Unpacked(file, name) if packed else file
-        begin = text.read(2)
-        if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            yield _FromUtf16(begin, text, name)
+        begin = text.read(4)
+        if begin in _UTF32:
+            raise BadFilesError([Problem(name, None, "UTF-32, expected UTF-8 or UTF-16 (save the file as UTF-8)")])
+        if begin[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            yield _FromUtf16(begin[:2], _Begun(begin[2:], text), name)
         else:
             yield _Begun(begin, text)
 

@@ -40,7 +40,7 @@ def read_ts(path: Path, options: ReadOptions) -> Recordings:
 
 def read_ts_pair(train: Path, test: Path, options: ReadOptions) -> Recordings:
     """`…_TRAIN.ts` and `…_TEST.ts` as one set with the split that they are."""
-    return _together([(train, False), (test, True)], train.stem, options)
+    return _together([(train, False), (test, True)], stem_of(train), options)
 
 
 def parse_ts(text: str, where: str) -> Recordings:

@@ -183,7 +183,10 @@ class Events(Evaluation):
     def remarks(self) -> Sequence[str]:
         found, said = self.at_threshold, []
         if not found.events:
-            said.append("the data have no anomaly that is labelled: only false alarms can be told")
+            said.append(
+                "no anomaly is labelled in what is judged: only false alarms can be told; "
+                "evaluate --all also judges any in the part that trained"
+            )
         elif not found.found:
             said.append("no event was found: see their lowest peak, in units of the threshold")
         if found.normal and found.alarmed > _STANDS * found.normal:

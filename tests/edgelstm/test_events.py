@@ -54,6 +54,9 @@ def test_answers_of_every_other_frame_are_at_theirs() -> None:
 def test_an_hour_and_a_thousand_frames() -> None:
     one = make("50000" * 20, "." * 100)
     assert events("float32", False, [one], 1.0, 0, 0.0).headline.value == pytest.approx(200.0)
+    (remark,) = events("float32", False, [make("0000", "....")], 1.0, 0, 0.0).remarks()
+    assert remark.startswith("no anomaly is labelled in what is judged: ")  # the data may have some elsewhere
+    assert "--all" in remark
     by_hour = events("float32", False, [one], 1.0, 0, 10.0).headline  # 20 in 10 seconds
     assert (by_hour.name, by_hour.value) == ("false alarms an hour", pytest.approx(7200.0))
 

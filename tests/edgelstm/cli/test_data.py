@@ -55,6 +55,19 @@ def test_a_model_is_asked_about_data_in_any_format(recordings: Path, command: Co
     # The people that training kept for testing, in windows as it evaluated them.
     trained = json.loads(command("train", recipe, "-o", model, "--set", "training.epochs=20", "--json").out)
     assert json.loads(asked.out)[:2] == trained["evaluations"]
+    assert "is what was trained on, by its name" in " ".join(asked.err.split())
+    # Others of their own two parts.
+    others = recordings.parent / "others"
+    others.mkdir()
+    series = [",".join(str(n % period) for n in range(150)) for period in (50, 17)]
+    text = f"@problemName o\n@classLabel true slow fast\n@data\n{series[0]}:slow\n{series[1]}:fast\n"
+    for part in ("TRAIN", "TEST"):
+        (others / f"O_{part}.ts").write_text(text)
+    other = command("evaluate", model, others, "--json")
+    assert other.code == 0, other.err
+    said = " ".join(other.err.split())
+    assert "o brings a test part of its own: 300 of 600 frames are judged" in said
+    assert "trained on" not in said
     # More columns, in another order: found by name.
     for path in recordings.iterdir():
         lines = (line.split(";") for line in path.read_text().splitlines())

@@ -38,6 +38,39 @@ def test_a_folder_and_a_ts_file(tmp_path: Path) -> None:
     assert [len(r.frames) for r in read_recordings(tmp_path / "x.ts.gz").recordings] == [3, 3]
 
 
+@pytest.mark.parametrize("ends", [(".ts.gz", ".ts.gz"), (".ts", ".ts.gz"), (".ts.gz", ".ts")])
+def test_packed_parts_in_a_folder(tmp_path: Path, ends: tuple[str, str]) -> None:
+    for part, end in zip(("TRAIN", "TEST"), ends):
+        content = TS.replace("@problemName x\n", "").encode()
+        (tmp_path / f"Two_{part}{end}").write_bytes(gzip.compress(content) if end == ".ts.gz" else content)
+    found = read_recordings(tmp_path)
+    assert (found.name, [r.test for r in found.recordings]) == ("Two_TRAIN", [False, False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (TABLE.encode("utf-16-le"), "line 1: a byte 0x00, expected text"),
+        (TABLE.encode("utf-16-be"), "line 1: a byte 0x00, expected text"),
+        (TABLE.encode("utf-32-be"), "line 1: a byte 0x00, expected text"),
+        (b"a,b\n1,2\n3,4\n\0\0\0", "line 4: a byte 0x00, expected text"),
+        (b"\xff\xfe\0\0" + TABLE.encode("utf-32-le"), "x.csv: UTF-32, expected UTF-8 or UTF-16"),
+        (b"\0\0\xfe\xff" + TABLE.encode("utf-32-be"), "x.csv: UTF-32, expected UTF-8 or UTF-16"),
+    ],
+)
+def test_wide_characters_without_a_mark_are_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(BadFilesError, match=reason):
+        read_recordings(tmp_path / "x.csv")
+
+
+def test_all_formats_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="without any of these") as raised:
+        read_recordings(tmp_path)
+    for suffix in (".npz", ".ts.gz", ".wav", ".tsv", ".csv.gz", ".tsv.gz", ".txt"):
+        assert suffix in str(raised.value)
+
+
 def test_the_other_order_of_bytes(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"\xfe\xff" + "a\n1\n2\n".encode("utf-16-be"))
     assert read_recordings(tmp_path / "x.csv").recordings[0].frames.tolist() == [[1], [2]]
