@@ -284,7 +284,7 @@ def _not_finite(frame: int) -> ValueError:
 
 
 class StopSignal(BaseException):
-    """SIGINT or SIGTERM has come: end quietly."""
+    """SIGINT, SIGTERM or SIGHUP has come: end quietly."""
 
     def __init__(self, number: int):
         self.number = number
@@ -292,7 +292,10 @@ class StopSignal(BaseException):
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a StopSignal, wherever the program waits; a second one kills."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a StopSignal, wherever the program waits; a second one kills.
+
+    SIGHUP that something else is done at, or nothing (nohup), stays so. A terminal that closes may send two: behind
+    one that has stopped it others are ignored, until `end_by`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -300,9 +303,14 @@ def stop_signals() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
+        if number == signal.SIGHUP:
+            before[signal.SIGHUP] = signal.SIG_IGN
+            signal.signal(number, signal.SIG_IGN)
         raise StopSignal(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        before[signal.SIGHUP] = signal.SIG_DFL
     for number in before:
         signal.signal(number, stop)
     try:

@@ -20,6 +20,7 @@ from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.events.asked import rules_of
+from edgelstm.runtime.events.hangup import Hangup
 from edgelstm.runtime.events.watching import Watching
 from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.mqtt.address import NOBODY, Address, Login, read_address
@@ -66,12 +67,18 @@ def new_stream(
 
 
 def serve(folder: Path) -> int:
+    """Until the source ends or a signal comes: the exit code. SIGHUP has the file of events read anew."""
+    with Hangup() as hangup:
+        return _serve(folder, hangup)
+
+
+def _serve(folder: Path, hangup: Hangup) -> int:
     from edgelstm.runtime.streaming import StopSignal, answers_at_the_end
 
     model, settings = open_version(folder)
     stream, thresholds, beside = new_stream(model, settings)
     login = read_login(folder, settings)
-    watching = Watching(model, settings.events, folder.parent.parent / EVENTS, _say, is_optional=True)
+    watching = Watching(model, settings.events, folder.parent.parent / EVENTS, _say, is_optional=True, hangup=hangup)
     code = 0
     if not stream.answering.hop and not Path(settings.source_file or ".").is_file():
         _say(answers_at_the_end(stream))
@@ -107,7 +114,6 @@ def _stream(
     model = stream.model
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop_signals())
-        stack.enter_context(watching.on_hangup())
         out = stack.enter_context(_output(settings))
         sinks = stack.enter_context(
             open_sinks(

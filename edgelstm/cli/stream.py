@@ -139,8 +139,9 @@ def command(
     Exit codes: 0 at the end of input, after --limit, and when the reader of the answers has gone; 1 for a bad
     frame, named by its line, after the answers before it, at the end of a stdin that had some, for no frames at all
     without --state, for a FILE of --state that another process uses, and for a MODEL beside the proof of another
-    file. Ctrl-C and SIGTERM end the
-    stream quietly, by that signal itself: a shell shows 130 and 143, systemd counts it as a clean stop.
+    file. Ctrl-C, SIGTERM and SIGHUP (a terminal
+    that closes; not with --event-file) end the stream quietly, by that signal itself: a shell shows 130, 143 and
+    129, systemd counts it as a clean stop.
 
     \b
     Example:
@@ -154,6 +155,7 @@ def command(
     from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.clips import Clips
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.events.hangup import Hangup
     from edgelstm.runtime.events.watching import Watching
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
     from edgelstm.runtime.heartbeat import Heartbeat, status
@@ -174,6 +176,7 @@ def command(
     )
     from edgelstm.runtime.thresholds import thresholds_of
 
+    hangup = click.get_current_context().with_resource(Hangup()) if event_file is not None else None
     asked = publishing(mqtt=source["mqtt"], **{name: source.pop(name) for name in PUBLISHING})
     chosen = chosen_source(file, login=asked.login, **source)
     check_proven(model)
@@ -189,7 +192,7 @@ def command(
     with of_options():
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
-        watching = Watching(opened, events, event_file, _tell)
+        watching = Watching(opened, events, event_file, _tell, hangup=hangup)
     if keep is not None and not (watching.rules or event_file or asked.address):
         raise click.UsageError("--keep: no label is watched, expected --event LABEL")
     watches = bool(watching.rules or event_file or asked.address)
@@ -282,7 +285,6 @@ def command(
                 watching.apply()
 
             pace = opened.sample_rate if rate else 0
-            stack.enter_context(watching.on_hangup())
             with stop_signals(), open_source(chosen.kind, chosen.where, form, _tell, beat) as frames:
                 stream_frames(stream, frames, answers, limit=limit, rate=pace, kept=kept, gaps=gaps, beat=beat)
         except StopSignal as stop:

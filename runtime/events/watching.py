@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgelstm.files import read_bounded
@@ -14,6 +11,7 @@ from edgelstm.plain import printable
 from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.events.asked import rules_of
 from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.events.hangup import Hangup
 from edgelstm.runtime.events.rule import Rule, Rules
 
 _MOST_BYTES = 64 << 10
@@ -25,7 +23,8 @@ class Watching:
     file says, then what was said since. `KeptState` takes it for what is remembered of them.
 
     path: a file with lines as `--event` takes them, empty ones and those that begin with # left out; None for none.
-    is_optional: the file need not be there. tell: hears, in a line, what counts now, or why nothing changed.
+    is_optional: the file need not be there. hangup: where SIGHUP is noted, which has the file read anew; what was
+    said is forgotten then. tell: hears, in a line, what counts now, or why nothing changed.
     ValueError, OSError for what is wrong at first.
     """
 
@@ -37,12 +36,13 @@ class Watching:
         tell: Callable[[str], None],
         *,
         is_optional: bool = False,
+        hangup: Hangup | None = None,
     ) -> None:
         self._model, self._asked, self._path, self._is_optional = model, tuple(asked), path, is_optional
         self._tell = tell
         self._said: deque[str] = deque(maxlen=_MOST_SAID)
         self._kept: tuple[str, ...] = ()  # of what was said, that which counts
-        self._is_due = False
+        self._hangup = hangup or Hangup()
         self.rules: Rules = rules_of(model, [*self._asked, *self._in_file()])
         self.events = Events(self.rules, model.sample_rate)
         self._place: Callable[[], int] = int
@@ -70,24 +70,9 @@ class Watching:
         """To be called by the loop, often."""
         if self._said:
             self._kept = self._take((*self._kept, *_lines(self._said.popleft())), self._kept)
-        elif self._is_due:
-            self._is_due = False
+        elif self._hangup.is_due:
+            self._hangup.is_due = False
             self._kept = self._take((), self._kept)
-
-    @contextmanager
-    def on_hangup(self) -> Iterator[None]:
-        """Within, SIGHUP has the file read anew; what was said is forgotten then."""
-        if self._path is None or threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGHUP, lambda *_: self._ask())
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGHUP, before)
-
-    def _ask(self) -> None:
-        self._is_due = True
 
     def _take(self, said: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
         try:

@@ -373,7 +373,7 @@ def test_a_live_pipe_is_answered_frame_by_frame(files):
         assert process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_quietly_by_that_signal_with_the_state_saved(files, recording, number):
     with start(files, "model.elstm", "--state", "s.state") as process:
         process.stdin.write(b"[1,2,3]\n[4,5,6]\n")
@@ -386,6 +386,26 @@ def test_a_signal_ends_it_quietly_by_that_signal_with_the_state_saved(files, rec
     stream = RuntimeModel(files / "model.elstm").stream()
     stream.push(np.array([[1, 2, 3], [4, 5, 6]], np.float32))
     assert (files / "s.state").read_bytes().startswith(stream.save())
+
+
+@pytest.mark.parametrize("event_file", [[], ["--event-file", "none"]])
+def test_a_hangup_that_is_ignored_or_read_anew_ends_nothing(files, event_file):
+    if event_file:
+        (files / "none").write_text("# no event\n")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL if event_file else signal.SIG_IGN)  # as nohup has it
+    try:
+        process = start(files, "model.elstm", *event_file)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        for frame in (1, 2):
+            process.stdin.write(b"1,2,3\n")
+            process.stdin.flush()
+            while json.loads(process.stdout.readline())["frame"] < frame:
+                pass
+            process.send_signal(signal.SIGHUP)
+        process.stdin.close()
+        assert process.wait(MINUTE) == 0
 
 
 def test_a_signal_ends_a_paced_stream_that_sleeps(files):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edgelstm.export.elstm import encode
 from edgelstm.runtime import Model
 from edgelstm.runtime.events.events import Event, Events
+from edgelstm.runtime.events.hangup import Hangup
 from edgelstm.runtime.events.rule import Rule
 from edgelstm.runtime.events.watching import Watching
 from random_models import random_model
@@ -68,10 +69,10 @@ def test_a_hangup_has_the_file_read_anew_and_what_is_wrong_changes_nothing(model
     file, lines, changed = tmp_path / "events", [], []
     label = model.output_names[0]
     file.write_text(f"{label}:0.6\n")
-    watching = Watching(model, [], file, lines.append)
-    watching.attach(lambda: 7, changed.append)
-    assert watching.rules[label].threshold == 0.6
-    with watching.on_hangup():
+    with Hangup() as hangup:
+        watching = Watching(model, [], file, lines.append, hangup=hangup)
+        watching.attach(lambda: 7, changed.append)
+        assert watching.rules[label].threshold == 0.6
         for text in (f"{label}:0.7,least=2", "nobody", "\udcff"):
             file.write_text(text, errors="surrogateescape")
             os.kill(os.getpid(), signal.SIGHUP)
