@@ -266,9 +266,10 @@ def _joined(scope: Scope, operator: Operator) -> None:
         scope.copy(operator, names[0])
         return
     outer = [side for side in result.shape[:axis] if side not in (1, scope.tape.rows)]
-    if operator.option("FusedActivationFunction"):
+    if operator.option("FusedActivationFunction"):  # LiteRT passes over it
         raise ValueError("a fused activation, expected none")
-    scope.add("Concat" if not outer else "Pack", operator, names)
+    is_last = operator.op == Op.CONCATENATION and axis == len(result.shape) - 1
+    scope.add("Concat" if not outer else "Pack", operator, names, attributes={"axis": -1} if is_last else None)
 
 
 def _lstm(scope: Scope, operator: Operator) -> None:

@@ -190,7 +190,7 @@ TABLES: dict[str, dict[str, Slot]] = {
     },
     "TensorMap": {"Name": Slot(0, "offset"), "TensorIndex": Slot(1, "uint32")},
     "AddOptions": {"FusedActivationFunction": Slot(0, "int8")},
-    "ConcatenationOptions": {"Axis": Slot(0, "int32")},
+    "ConcatenationOptions": {"Axis": Slot(0, "int32"), "FusedActivationFunction": Slot(1, "int8")},
     "Conv2DOptions": {
         "Padding": Slot(0, "int8"),
         "StrideW": Slot(1, "int32"),

@@ -339,6 +339,21 @@ def _convolved(part: Part, looks: str) -> str:
     return "convolved"
 
 
+def beside(path: Path, fused: int = 0) -> Path:
+    """One frame in a call: what an LSTM gives and the frame side by side. fused: an activation."""
+    file = TfliteFile()
+    part = Part(file, "main")
+    for name, shape in (("frame", (1, F)), ("h", (1, H)), ("c", (1, H))):
+        part.tensor(name, shape)
+    lstm_cell(part, "frame", "h", "c")
+    options = {"table": "ConcatenationOptions", "axis": -1, "fusedActivationFunction": fused}
+    part.op("CONCATENATION", "h_new frame", [("both", (1, H + F))], **options)
+    part.constant("fc", some(OUT, H + F))
+    part.op("FULLY_CONNECTED", "both fc _", [("answers", (1, OUT))], table="FullyConnectedOptions")
+    part.ends("frame h c", "answers h_new c_new")
+    return file.write(path)
+
+
 def _centred(part: Part, _: str) -> None:
     """(frame - mean)·factor·gain"""
     part.op("SUB", "frame mean", [("centred", (1, F))], table="SubOptions")

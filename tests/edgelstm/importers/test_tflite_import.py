@@ -68,6 +68,7 @@ NORMED = ["layer_norm", "lstm", "dense", "activation", "affine"]
 AROUND: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "convolution": (lambda path: files.fused(path, looks="back"), ["context", "conv", "lstm", "dense"]),
     "mean": (lambda path: files.fused(path, mean=True), ["lstm", "dense"]),
+    "side by side": (files.beside, ["lstm", "concat", "context", "dense"]),
     "norm": (files.normed, NORMED),
     "norm as a factor": (lambda path: files.normed(path, "gain offset"), NORMED),
     "norm without an offset": (lambda path: files.normed(path, "gain"), NORMED),
@@ -79,7 +80,9 @@ AROUND: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
 @pytest.mark.parametrize("name", AROUND)
 def test_so_does_what_stands_around(tmp_path: Path, name: str) -> None:
     write, kinds = AROUND[name]
-    imported = read_model(write(tmp_path / "m.tflite"), Choices(window=0 if name.startswith("norm") else files.T))
+    imported = read_model(
+        write(tmp_path / "m.tflite"), Choices(window=0 if name.startswith(("norm", "side")) else files.T)
+    )
     assert [layer.kind for layer in imported.model.layers] == kinds
     proof = prove(imported, FRAMES)
     assert (proof.passed, proof.decided) == (True, True), proof.lines()
@@ -158,6 +161,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "other": (lambda p: files.one_operator(p, "LESS"), "LESS 'answers': none of the layers that a model holds"),
     "backwards": (lambda p: files.loop(p, backwards=True), "backwards, or not one by one"),
     "ahead": (lambda p: files.fused(p, looks="ahead"), "zeros elsewhere than before the first frame"),
+    "fused": (lambda p: files.beside(p, fused=1), "CONCATENATION 'both': a fused activation, expected none"),
     "peepholes": (lambda p: files.fused(p, absent=9), "peepholes is not supported"),
     "projection": (lambda p: files.fused(p, absent=16), "a projection is not supported"),
     "norm": (lambda p: files.fused(p, absent=20), "layer norm is not supported"),
