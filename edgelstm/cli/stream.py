@@ -155,6 +155,7 @@ def command(
     from edgelstm.runtime.changes import read_changes
     from edgelstm.runtime.clips import Clips
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.events.asked import rules_of
     from edgelstm.runtime.events.hangup import Hangup
     from edgelstm.runtime.events.watching import Watching
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
@@ -192,7 +193,8 @@ def command(
     with of_options():
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
-        watching = Watching(opened, events, event_file, _tell, hangup=hangup)
+        rules_of(opened, events)  # before the lines of the file, whose errors name that
+    watching = Watching(opened, events, event_file, _tell, hangup=hangup)
     if keep is not None and not (watching.rules or event_file or asked.address):
         raise click.UsageError("--keep: no label is watched, expected --event LABEL")
     watches = bool(watching.rules or event_file or asked.address)

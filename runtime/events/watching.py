@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgelstm.files import read_bounded
+from edgelstm.files import kind_at, read_bounded
 from edgelstm.plain import printable
 from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.events.asked import rules_of
@@ -16,6 +16,7 @@ from edgelstm.runtime.events.rule import Rule, Rules
 
 _MOST_BYTES = 64 << 10
 _MOST_SAID = 16
+_SAID = "PREFIX/set"  # where it is said, as the documents call it
 
 
 class Watching:
@@ -43,7 +44,7 @@ class Watching:
         self._said: deque[str] = deque(maxlen=_MOST_SAID)
         self._kept: tuple[str, ...] = ()  # of what was said, that which counts
         self._hangup = hangup or Hangup()
-        self.rules: Rules = rules_of(model, [*self._asked, *self._in_file()])
+        self.rules: Rules = self._all(())
         self.events = Events(self.rules, model.sample_rate)
         self._place: Callable[[], int] = int
         self._change: Callable[[Rules], None] = lambda _rules: None
@@ -69,34 +70,52 @@ class Watching:
     def apply(self) -> None:
         """To be called by the loop, often."""
         if self._said:
-            self._kept = self._take((*self._kept, *_lines(self._said.popleft())), self._kept)
+            self._kept = self._take((*self._kept, *(line for _, line in _lines(self._said.popleft()))), self._kept)
         elif self._hangup.is_due:
             self._hangup.is_due = False
             self._kept = self._take((), self._kept)
 
     def _take(self, said: tuple[str, ...], before: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            rules = rules_of(self._model, [*self._asked, *self._in_file(), *said])
+            rules = self._all(said)
         except (ValueError, OSError) as error:
-            self._tell(f"events stay as they were: {printable(str(error), 200)}")
+            why = str(error)
+            if isinstance(error, OSError):
+                why = f"{self._path}: {(error.strerror or why).lower()}"
+            self._tell(f"events stay as they were: {printable(why, 200)}")
             return before
         self.rules = rules
         self._change(rules)
         self._tell(f"events: {'; '.join(_shown(label, rule) for label, rule in rules.items()) or 'none'}")
         return said
 
-    def _in_file(self) -> list[str]:
+    def _all(self, said: Sequence[str]) -> dict[str, Rule]:
+        """ValueError that begins with where the wrong line stands: in the file, or said."""
+        rules = rules_of(self._model, self._asked)
+        for where, line in (*self._in_file(), *((_SAID, line) for line in said)):
+            try:
+                rules = rules_of(self._model, [line], rules)
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
+        return rules
+
+    def _in_file(self) -> list[tuple[str, str]]:
+        """(file and line's number, line)."""
         if self._path is None or (self._is_optional and not self._path.exists()):
             return []
+        if self._path.exists() and not self._path.is_file():  # a pipe would be waited for
+            raise ValueError(f"{self._path}: {kind_at(self._path)}, expected a regular file")
         try:
-            return _lines(read_bounded(self._path, _MOST_BYTES).decode("utf-8"))
+            text = read_bounded(self._path, _MOST_BYTES).decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise ValueError(f"event: {self._path} is not UTF-8, expected text") from None
+            raise ValueError(f"{self._path}: not UTF-8, expected text") from None
+        return [(f"{self._path}: line {number}", line) for number, line in _lines(text)]
 
 
-def _lines(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _lines(text: str) -> list[tuple[int, str]]:
+    """(its number from 1, line), without empty ones and remarks."""
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
 
 
 def _shown(label: str, rule: Rule) -> str:

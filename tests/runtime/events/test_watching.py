@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,14 @@ def test_a_hangup_has_the_file_read_anew_and_what_is_wrong_changes_nothing(model
         watching.apply()
     assert [rules[label].threshold for rules in changed] == [0.7]
     assert lines[0] == f"events: {label} from 0.7, below 0.6 no more, 2 of 5, 1.5 s apart"
-    assert [line.split(":")[0] for line in lines[1:]] == ["events stay as they were"] * 3
+    assert lines[1:] == [
+        f"events stay as they were: {problem}"
+        for problem in (
+            f"{file}: line 1: event: 'nobody', expected one of {', '.join(model.output_names)}",
+            f"{file}: not UTF-8, expected text",
+            f"{file}: no such file or directory",
+        )
+    ]
     watching.apply()
     assert len(lines) == 4
 
@@ -102,6 +110,24 @@ def test_what_is_said_counts_from_the_loop_on_and_later_words_above_earlier_ones
     assert [(rules[first].threshold, rules[first].reached) for rules in changed] == [(0.6, 1), (0.8, 1)]
     assert changed[-1][second].threshold == 0.9
     assert [line.split(":")[0] for line in lines] == ["events", "events stay as they were", "events"]
+    assert lines[1].startswith("events stay as they were: PREFIX/set: event: 'what?', expected one of ")
+
+
+def test_a_wrong_line_is_named_by_file_and_number(model, tmp_path):
+    file, label = tmp_path / "events", model.output_names[0]
+    file.write_text(f"\ufeff{label}:0.7\n# of the hall\n\n{label}:80\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"^{file}: line 4: event {label}: threshold: 80, expected at most 1"):
+        Watching(model, [], file, [].append)
+    file.write_text(f"\ufeff{label}:0.7\n", encoding="utf-8")
+    assert Watching(model, [], file, [].append).rules[label].threshold == 0.7
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(model, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, kind in ((tmp_path / "pipe", "a named pipe"), ("/dev/zero", "a device"), (tmp_path, "a folder")):
+        for is_optional in (False, True):
+            with pytest.raises(ValueError, match=f"^{name}: {kind}, expected a regular file$"):
+                Watching(model, [], Path(name), [].append, is_optional=is_optional)
 
 
 def test_a_file_that_may_be_missing_may_come_later(model, tmp_path):
