@@ -51,7 +51,8 @@ class Clips:
         self._after = max(1, round(AFTER * rate)) if rate else _FRAMES_AFTER
         self._newest = np.zeros((before + self._after, features), np.float32)
         self._count = 0  # frames since the beginning or a gap
-        self._name = ""  # of the clip that is due
+        self._name = self._when = ""  # of the clip that is due
+        self._strongest = (False, 0.0)  # in it: whether an event, its score
         self._left = 0  # frames until it is whole
         self._has_failed = False
         self.dropped = 0
@@ -65,12 +66,17 @@ class Clips:
                 self._write()
 
     def mark(self, kind: Literal["start", "near"], label: str, score: float) -> None:
-        """The newest frame has told of it. While a clip is due, others are part of it."""
+        """The newest frame has told of it. While a clip is due, others are part of it: its name says when the first
+        was, and which is the strongest, an event before what nearly was one."""
+        strength = (kind == "start", score)
         if not self._left:
             now = datetime.now(UTC)
-            when = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03}Z"
-            self._name = f"{when}-{kind}-{part_of_topic(label)}-{score:.2f}"
+            self._when = now.strftime("%Y%m%dT%H%M%S") + f"{now.microsecond // 1000:03}Z"
             self._left = self._after
+        elif strength <= self._strongest:
+            return
+        self._strongest = strength
+        self._name = f"{self._when}-{kind}-{part_of_topic(label)}-{score:.2f}"
 
     def end(self) -> None:
         """No more frames come without a gap: what is due is written as it is."""

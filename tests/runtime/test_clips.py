@@ -43,6 +43,19 @@ def test_a_clip_holds_what_was_before_and_what_came_after(tmp_path):
     assert found == list(range(100 - BEFORE, 100 + AFTER))
 
 
+def test_a_clip_is_named_by_the_strongest_that_is_in_it(tmp_path):
+    clips = Clips(tmp_path, (), 2, 10.0, [].append, most=1 << 20)
+    fed(clips, 50)
+    for kind, label, score in (("near", "a", 0.95), ("start", "b", 0.8), ("start", "c", 0.9), ("near", "d", 0.99)):
+        clips.mark(kind, label, score)
+        fed(clips, 2)
+    fed(clips, AFTER)
+    clips.mark("near", "e", 0.1)  # behind it is another one
+    clips.end()
+    first, second = sorted(path.name.split("Z-")[1] for path in tmp_path.iterdir())
+    assert (first, second) == ("near-e-0.10.csv", "start-c-0.90.csv")
+
+
 def test_a_gap_ends_a_clip_and_what_was_before_it_is_in_no_later_one(tmp_path):
     clips = Clips(tmp_path, (), 2, 10.0, [].append, most=1 << 20)
     fed(clips, 7)
