@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from edgelstm.files import read_bounded
 from edgelstm.plain import printable
@@ -47,13 +47,13 @@ def read_address(text: str, *, may_have_wildcards: bool) -> Address:
     """mqtt://USER@HOST:PORT/TOPIC, or mqtts:// over TLS. ValueError, one line that does not show a password."""
     try:
         parts = urlsplit(text)
-        port = parts.port
     except ValueError:
         raise ValueError("mqtt: no URL, expected mqtt://HOST/TOPIC") from None
     if parts.password is not None:
         raise ValueError(f"mqtt: a password in the URL shows in ps, expected --mqtt-password FILE, or {PASSWORD}")
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"mqtt: {printable(text, 60)!r}, expected mqtt://HOST/TOPIC or mqtts://HOST/TOPIC")
+    port = _port(parts)
     topic = unquote(parts.path.removeprefix("/")) + (
         f"#{parts.fragment}" if parts.fragment or text.endswith("#") else ""
     )
@@ -63,8 +63,32 @@ def read_address(text: str, *, may_have_wildcards: bool) -> Address:
             f"mqtt: topic {printable(topic, 60)!r}, expected one behind the host, such as mqtt://HOST/hall/sensor"
             + ("" if may_have_wildcards else ", without + and #")
         )
+    _check_filter(topic)
     user = unquote(parts.username) if parts.username else None
-    return Address(parts.hostname, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, topic)
+    return Address(parts.hostname, port, parts.scheme == "mqtts", user, topic)
+
+
+def _port(parts: SplitResult) -> int:
+    """What stands there is shown only where it is a number: it could be a password whose host was left out."""
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        given = parts.netloc.rpartition(":")[2]
+        found = f"port {printable(given, 20)}" if re.fullmatch("[0-9]+", given) else "the port is no number"
+        raise ValueError(f"mqtt: {found}, expected 1 to 65535")
+    return port or _PORTS[parts.scheme]
+
+
+def _check_filter(topic: str) -> None:
+    """ValueError where + or # is not a whole level, or # not the last: no broker takes such a filter."""
+    levels = topic.split("/")
+    if "#" in levels[:-1] or any(len(level) > 1 and re.search("[+#]", level) for level in levels):
+        raise ValueError(
+            f"mqtt: topic {printable(topic, 60)!r}, expected + as a whole level, as in a/+/b, and # "
+            "as the last, as in a/#"
+        )
 
 
 def read_login(

@@ -26,7 +26,10 @@ def test_what_an_url_says():
         ("mqtt://hub", "topic '', expected one behind the host"),
         ("mqtt://hub/a/+", r"topic 'a/\+', expected one behind the host"),
         ("mqtt://hub/a/", "topic 'a/', expected one"),
-        ("mqtt://hub:x/a", "no URL"),
+        ("mqtt://[hub/a", "no URL"),
+        ("mqtt://hub:s3cret/a", "the port is no number, expected 1 to 65535"),
+        ("mqtt://hub:99999/a", "port 99999, expected 1 to 65535"),
+        ("mqtt://hub:0/a", "port 0, expected 1 to 65535"),
         ("mqtt://hub/a%00b", "topic "),
     ],
 )
@@ -34,6 +37,17 @@ def test_what_is_none_is_refused_in_one_line(text, problem):
     with pytest.raises(ValueError, match=f"^mqtt: {problem}[^\n]*$") as error:
         read_address(text, may_have_wildcards=False)
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("topic", ["a/#/b", "a+/b", "a/+b", "a#", "#/a", "a/b#", "++", "a/##"])
+def test_a_filter_that_no_broker_takes_is_refused(topic):
+    with pytest.raises(ValueError, match=r"^mqtt: topic '[^\n]*', expected \+ as a whole level[^\n]*$"):
+        read_address(f"mqtt://hub/{topic}", may_have_wildcards=True)
+
+
+@pytest.mark.parametrize("topic", ["#", "+", "+/+", "a/+/#", "a//b"])
+def test_a_filter_that_brokers_take_is_one(topic):
+    assert read_address(f"mqtt://hub/{topic}", may_have_wildcards=True).topic == topic
 
 
 def test_passwords_come_from_a_file_or_the_environment_and_are_not_shown(tmp_path):
