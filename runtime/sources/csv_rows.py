@@ -28,6 +28,7 @@ class Csv:
         self.time_column: str | None = None
         self.time: object = None
         self._time_place = 0
+        self._header: tuple[str, ...] = ()
 
     def __call__(self, line: str, /) -> Float32 | None:
         """The frame in `line`; None for the header."""
@@ -56,6 +57,27 @@ class Csv:
             place, name = self._takes[bad]
             raise UnreadableError(_cell_problem(cells[place], self._decimal), name, values)
         return np.array(values, np.float32)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The cells of the newest header, else the model's names, by which columns are told then."""
+        return self._header or self._columns.given or self._columns.names
+
+    def begun_anew(self, line: str) -> Csv | None:
+        """For a row that cannot be read: a parser that has read it as a whole header, which names the model's columns
+        in another order or among others. None for what is no header, or one of this parser's cut off.
+        UnreadableError, of_header, for one that names others than the model's: rows behind it cannot be told by
+        place."""
+        anew = Csv(Columns(self._columns.features, self._columns.names))
+        try:
+            cells = anew._first(line)
+        except UnreadableError:
+            return None
+        known = any(cell in self._columns.names for cell in cells)
+        if not known or len(cells) == 1 or any(map(_is_number, cells)) or _is_part(cells, self.header):
+            return None
+        anew._read_header(cells)
+        return anew
 
     def _values(self, cells: list[str]) -> list[float | None]:
         """Their numbers. Where commas do not part the columns, the first that stands in a number's midst makes them
@@ -115,6 +137,7 @@ class Csv:
         for name in names:
             if cells.count(name) > 1:
                 raise UnreadableError(f"column {clip(name)} appears {cells.count(name)} times, expected once")
+        self._header = tuple(cells)
         self._takes = [(cells.index(name), plain(name)) for name in names]
         self.time_column = time_column([cell for cell in cells if cell not in names])
         if self.time_column is not None:
@@ -126,6 +149,17 @@ def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:
     words = [cell for cell in cells if not _is_number(cell)]
     known = set(names)
     return len(words) == len(cells) or any(word in known for word in words) or (bool(known) and known <= set(cells))
+
+
+def _is_part(cells: list[str], whole: tuple[str, ...]) -> bool:
+    """Whether these, and not all of it, stand in it one behind another; the outer ones may be cut off."""
+    size = len(cells)
+    return cells != list(whole) and any(
+        whole[n].endswith(cells[0])
+        and list(whole[n + 1 : n + size - 1]) == cells[1:-1]
+        and whole[n + size - 1].startswith(cells[-1])
+        for n in range(len(whole) - size + 1)
+    )
 
 
 def _is_number(cell: str) -> bool:

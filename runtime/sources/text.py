@@ -94,8 +94,8 @@ class TextSource(Source):
             self._parse = _parser(self._form, line, needs_header=self._needs_header)
         elif line == self._header:  # of a device that began anew
             return None
+        frame = self._read(self._parse, line)
         parse = self._parse
-        frame = parse(line)
         if self._times is not None or parse.time_column is not None:
             self._check_time(parse)
         if frame is None:
@@ -109,6 +109,26 @@ class TextSource(Source):
             lost = None  # by their times no frame is missing: what could not be read was none
         self._gap = one_gap(lost, time_gap)
         return frame
+
+    def _read(self, parse: _Parser, line: str) -> Float32 | None:
+        """As the parser does. Where streams go on, columns may change in their midst: who sends began anew, or
+        another one does."""
+        try:
+            return parse(line)
+        except UnreadableError:
+            if not (isinstance(parse, Csv) and self._is_settled and (self._in_midst or self._unreadable is not None)):
+                raise
+            try:
+                anew = parse.begun_anew(line)
+            except UnreadableError as error:
+                self._is_settled = False  # rows are unreadable until a header comes that is right
+                raise error from None
+            if anew is None:
+                raise
+            if anew.time_column != parse.time_column:
+                self._times = self._gaps = None
+            self._parse = anew
+            return None
 
     def _instead(self, error: UnreadableError) -> Float32 | None:
         """The frame that stands for a line that cannot be read, if one does. ValueError where it ends the stream."""

@@ -124,3 +124,29 @@ def test_a_pipe_begins_well_and_does_not_end_well_with_bad_lines():
 def test_nothing_but_nonsense_is_no_frames():
     with pytest.raises(NoFramesError):
         read(["a,1", "b,2"])
+
+
+def test_a_header_in_mid_stream_counts_from_there():
+    lines = ["x,y", "1,2", "y,x", "4,3", "x,y", "5,6", "t;y;x", "0;8;7", "x,y", "9,10"]
+    source, found = read(lines)
+    assert found == [([n, n + 1], None) for n in (1, 3, 5, 7, 9)]
+    assert source.counts.unreadable == 0
+    _, found = read(["1,2", "y,x", "4,3"])
+    assert found == [([1, 2], None), ([3, 4], None)]
+
+
+def test_behind_a_header_of_others_rows_are_unreadable_until_there_is_one():
+    source, found = read(["x,y", "1,2", "y,temp", "4,3", "6,5", "x,y", "7,8"])
+    assert found == [([1, 2], None), ([7, 8], Gap("unreadable", 0.06, 3))]
+    assert source.counts.unreadable == 3
+
+
+def test_a_file_that_names_other_columns_in_its_midst_ends():
+    with pytest.raises(ValueError, match="port line 3, column x: 'y' is not a number"):
+        read(["x,y", "1,2", "y,x", "4,3"], "refuse")
+
+
+@pytest.mark.parametrize("bad", ["t,x,", "1,x,y", "boot", "x", ",x,y"])
+def test_what_is_left_of_a_header_changes_no_columns(bad):
+    _, found = read(["t,x,y", "0,1,2", bad, "0,3,4"])
+    assert [frame for frame, _ in found] == [[1, 2], [3, 4]]
