@@ -12,10 +12,12 @@ class Counts:
     unreadable: int = 0  # lines
     dropped: int = 0  # messages, for want of room
     reconnections: int = 0  # to what had gone away
+    away: int = 0  # brokers that are not there now
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.unreadable + other.unreadable,
             self.dropped + other.dropped,
             self.reconnections + other.reconnections,
+            self.away + other.away,
         )

@@ -42,6 +42,8 @@ def status(frames: int, gaps: Gaps, counts: Counts) -> str:
     if counts.unreadable:
         parts.append(f"{counted(counts.unreadable, 'line')} not readable")
     parts += [f"{counts.dropped:,} dropped", counted(counts.reconnections, "reconnection")]
+    if counts.away:
+        parts.append("no connection to the broker")
     return ", ".join(parts)
 
 

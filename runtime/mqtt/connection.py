@@ -9,6 +9,7 @@ import hashlib
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _MOST_AT_ONCE = 100
 """Messages that are taken before anything is sent."""
 _KEEP_ALIVE = 30  # seconds
 _SLOWEST = 60  # seconds between two tries
+_PATIENCE = 5.0
+"""Seconds after which it is said that the first try has no answer yet."""
+_SILENT = "no answer from the broker"
 _REFUSED = {
     2: "the broker refuses this client's name",
     3: "the broker is not ready",
@@ -69,6 +73,10 @@ class Connection:
         self.has_subscribed = False
         """Whether the broker has confirmed, since the newest connection, what was subscribed to."""
         self._has_been = self._is_ending = False
+        self._lock = threading.Lock()  # of the trouble and whether it has been
+        self._has_tried = threading.Event()
+        self._impatience = threading.Timer(_PATIENCE, self._still_silent)
+        self._impatience.daemon = True
         self._waiting: dict[int, tuple[int, Any]] = {}  # message's number → quality of service, what paho knows of it
         mark = hashlib.sha256(f"{socket.gethostname()} {address.topic} {purpose}".encode()).hexdigest()[:12]
         self.came = self.doubles = 0
@@ -95,6 +103,16 @@ class Connection:
         """Connects in another thread, whether the broker is there or not."""
         self._client.connect_async(self._address.host, self._address.port, _KEEP_ALIVE)
         self._client.loop_start()
+        self._impatience.start()
+
+    def wait(self, patience: float) -> None:
+        """Until the first try has ended, so many seconds at most."""
+        self._has_tried.wait(patience)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether there is no connection, or none yet."""
+        return self.trouble is not None or not self._has_been
 
     def stop(self, patience: float = 2.0) -> None:
         """Ends it, when what waits has gone or after so many seconds."""
@@ -102,6 +120,7 @@ class Connection:
         while self._waiting and self._client.is_connected() and time.monotonic() < until:
             time.sleep(0.01)
         self._is_ending = True
+        self._impatience.cancel()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -136,15 +155,17 @@ class Connection:
         if code:
             self._say(_REFUSED.get(code, f"the broker refuses the connection ({reason})"))
             return
-        if self.trouble is not None and self._has_been:
-            self.reconnections += 1
-        if self.trouble is not None:
+        with self._lock:
+            trouble, had_been = self.trouble, self._has_been
+            self.trouble, self._has_been = None, True
+        if trouble is not None:
+            self.reconnections += had_been
             self._tell(f"{self._address.shown}: connected")
-        self.trouble, self._has_been = None, True
         for number in [number for number, (quality, _) in list(self._waiting.items()) if not quality]:
             self._waiting.pop(number, None)  # went down with the old connection
         kept = flags.get("session present", 0) if isinstance(flags, dict) else flags.session_present
         self._on_connect(bool(kept))
+        self._has_tried.set()
 
     def _take(self, on_message: Callable[[str, bytes], None], message: Any) -> None:
         self.came += 1
@@ -170,15 +191,33 @@ class Connection:
         self._say(_why(sys.exc_info()[1], self._address))
 
     def _disconnected(self, *_: object) -> None:
-        if not self._is_ending and self.trouble is None and self._has_been:
+        if self._is_ending or self.trouble is not None:
+            return
+        if self._has_been:
             self.has_subscribed = False
             self._say("the broker has gone")
             self._on_lost()
+        else:
+            self._say(_SILENT)
+
+    def _still_silent(self) -> None:
+        """In a thread of its own: that of the first try may wait for the other side."""
+        with self._lock:
+            if self._is_ending or self._has_been or self.trouble is not None:
+                return
+            self.trouble = _SILENT
+        self._tell_trouble(_SILENT)
 
     def _say(self, why: str) -> None:
-        if why != self.trouble:
+        with self._lock:
+            if why == self.trouble:
+                return
             self.trouble = why
-            self._tell(f"{self._address.shown}: {why}; trying again until it is there")
+        self._tell_trouble(why)
+
+    def _tell_trouble(self, why: str) -> None:
+        self._has_tried.set()
+        self._tell(f"{self._address.shown}: {why}; trying again until it is there")
 
 
 def _why(error: BaseException | None, address: Address) -> str:
@@ -190,7 +229,7 @@ def _why(error: BaseException | None, address: Address) -> str:
         return f"no host {address.host!r} is known"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return "no broker answers"
+    return _SILENT
 
 
 def check_installed() -> None:

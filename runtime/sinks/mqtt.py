@@ -13,6 +13,8 @@ from edgelstm.runtime.sinks.home_assistant import STATUS, part_of_topic
 
 MOST_ORDER = 4096
 """Bytes of what is said to a stream."""
+_PATIENCE = 2.0
+"""Seconds that the stream waits for a broker at its start: a file would be through before it is there."""
 ONLINE, OFFLINE = "online", "offline"
 
 
@@ -45,6 +47,7 @@ class MqttSink:
             will=Will(self._status, OFFLINE),
         )
         self.connection.start()
+        self.connection.wait(_PATIENCE)
 
     def take(self, told: Mapping[str, object], line: bytes) -> None:
         if self._is_due:  # not from the thread that receives
@@ -59,7 +62,8 @@ class MqttSink:
 
     @property
     def counts(self) -> Counts:
-        return Counts(dropped=self.connection.dropped, reconnections=self.connection.reconnections)
+        own = self.connection
+        return Counts(dropped=own.dropped, reconnections=own.reconnections, away=int(own.is_away))
 
     def close(self) -> None:
         """Says that it ends, and what was dropped."""

@@ -67,8 +67,8 @@ class MqttSource(Source):
 
     @property
     def counts(self) -> Counts:
-        own = Counts(dropped=self._messages.dropped, reconnections=self.connection.reconnections)
-        return self._lines.counts + own
+        there = self.connection
+        return Counts(self._lines.counts.unreadable, self._messages.dropped, there.reconnections, int(there.is_away))
 
     def end(self) -> None:
         self._lines.end()

@@ -234,3 +234,40 @@ def test_a_stream_from_broker_to_broker_and_its_last_will(broker, tmp_path):
         np.testing.assert_array_equal(found, expected[answer["frame"] - 1])
         program.kill()
     assert broker.retained("out/status") == "offline"
+
+
+@pytest.fixture
+def silent():
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"mqtt://127.0.0.1:{listener.getsockname()[1]}/x"
+
+
+def test_a_broker_that_never_answers_is_said_once(silent, monkeypatch):
+    monkeypatch.setattr("edgelstm.runtime.mqtt.connection._PATIENCE", 0.2)
+    told = []
+    with open_source("mqtt", silent, FORM, told.append) as source:
+        assert source.counts.away
+        wait(lambda: told)
+        time.sleep(0.3)
+        assert told == [f"{silent}: no answer from the broker; trying again until it is there"]
+        assert source.connection.trouble == "no answer from the broker"
+
+
+def test_a_sink_waits_for_its_broker_for_a_moment_alone(silent, monkeypatch):
+    monkeypatch.setattr("edgelstm.runtime.sinks.mqtt._PATIENCE", 0.1)
+    sink = MqttSink(read_address(silent, may_have_wildcards=False), Login(), [].append)
+    sink.take({}, b"lost\n")
+    assert sink.counts.dropped == sink.counts.away == 1
+    sink.close()
+
+
+@needs_broker
+def test_the_first_answers_of_a_file_are_not_dropped(broker):
+    told = []
+    sink = MqttSink(read_address(broker.url("hall"), may_have_wildcards=False), Login(), told.append)
+    for n in range(5):
+        sink.take({}, b"%d\n" % n)
+    assert sink.counts.dropped == sink.counts.away == 0
+    sink.close()
+    assert told == []
