@@ -99,8 +99,11 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
 def _checked(model: Model, kept: tuple[str, ...]) -> tuple[str, ...] | None:
     """The layers that --keep-float names; None where it is not given."""
     weighted = [at.name for at in model.road if at.layer.columns]
-    for name in kept:
-        if name not in weighted and kept != ("none",):
+    named = [name for name in kept if name != "none"]
+    if named and len(named) < len(kept):
+        raise click.UsageError(f"--keep-float: none and {named[0]!r:.40}, expected none alone, or layers without it")
+    for name in named:
+        if name not in weighted:
             raise click.UsageError(
                 f"--keep-float: {name!r:.40}, expected one of {', '.join(weighted)}, or none alone"
             )

@@ -158,6 +158,9 @@ def test_layers_named_are_kept_in_float32_and_told_of(folder: Path) -> None:
     wrong = run("calibrate", "net.npz", "data.npz", "--keep-float", "lstm7")
     assert wrong.code == 2
     assert "--keep-float: 'lstm7', expected one of lstm0, dense0, or none alone" in " ".join(wrong.err.split())
+    both = run("calibrate", "net.npz", "data.npz", "--keep-float", "none", "--keep-float", "lstm0")
+    assert both.code == 2
+    assert "--keep-float: none and 'lstm0', expected none alone, or layers" in " ".join(both.err.split())
 
 
 def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:
