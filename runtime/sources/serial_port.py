@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -67,7 +68,7 @@ class SerialSource(Source):
         self._lines.end()
 
     def close(self) -> None:
-        self._port.close()
+        _leave(self._port)
 
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell
@@ -87,7 +88,7 @@ class SerialSource(Source):
         return waiting(self._port.fileno(), lambda: self.idle())
 
     def _reopen(self) -> None:
-        self._port.close()
+        _leave(self._port)
         while self._port.closed:
             self._outage.gone("the device has gone")
             try:
@@ -128,6 +129,13 @@ def _take(place: int) -> None:
     except BlockingIOError:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY)) from None
     fcntl.ioctl(place, termios.TIOCEXCL)  # what the kernel asks for all others
+
+
+def _leave(port: BinaryIO) -> None:
+    """Closed, and free for others: where one holds the port open without reading, the kernel would go on refusing."""
+    with contextlib.suppress(OSError, ValueError):  # the device has gone, or it is closed already
+        fcntl.ioctl(port.fileno(), termios.TIOCNXCL)
+    port.close()
 
 
 def _make_raw(place: int, speed: int) -> None:
