@@ -128,7 +128,8 @@ def _no_numbers(table: Table) -> str:
     ]
     shown = f": {', '.join(found[:3])}" if found else ""
     apart = "; cells are told apart by commas, semicolons or tabs" if len(table.header) == 1 else ""
-    return f"no column of numbers, expected at least one{shown}{apart}"
+    as_texts = "; a column of texts is read by edgelstm init --task text --columns COLUMN" if found else ""
+    return f"no column of numbers, expected at least one{shown}{apart}{as_texts}"
 
 
 def _nearly_numbers(words: Mapping[str, str]) -> list[str]:

@@ -132,6 +132,11 @@ class Dataset:
         for name in wanted:
             if name not in known:
                 shown = ", ".join(list(known)[:12]) + (", …" if len(known) > 12 else "")
+                if np.array_equal(self.groups, np.arange(len(self))) and not self.group_names:
+                    shown = (
+                        f"a recording by its place, 0 to {len(self) - 1}: no group is named (data.group names one)"
+                    )
+                    raise ValueError(f"group {name}: not in {self.name}, expected {shown}")
                 raise ValueError(f"group {name}: not in {self.name}, expected one of {shown}")
         return np.isin(self.groups, [known[name] for name in wanted])
 

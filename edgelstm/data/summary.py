@@ -14,7 +14,7 @@ from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import NUMBERS, alike, are_numbers
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
-from edgelstm.data.twins import TOO_GOOD, twins
+from edgelstm.data.twins import TOO_GOOD, beginnings, twins
 from edgelstm.plain import counted, printable
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
@@ -184,7 +184,7 @@ def _warnings(
         and (few := [label for label, count in labels.items() if count < 5])
     ):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
-    found += _twins(recordings)
+    found += _twins(recordings) + _beginnings(recordings)
     for column in columns:
         if column.remark:
             found.append(f"column {column.name} {column.remark}")
@@ -208,6 +208,20 @@ def _twins(recordings: Recordings) -> list[str]:
     shown = "; ".join(f"{_told(whole[one])} and {_told(whole[other])}" for one, other in pairs[:_MOST_TWINS])
     more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
     return [f"the same recordings: {shown}{more}; with one to train on and one to test on {TOO_GOOD}"]
+
+
+def _beginnings(recordings: Recordings) -> list[str]:
+    """A line about recordings that are the beginning of others."""
+    whole = recordings.recordings
+    pairs = list(beginnings([r.frames for r in whole]))
+    if not pairs:
+        return []
+    shown = "; ".join(f"{_told(whole[one])} of {_told(whole[longer])}" for one, longer in pairs[:_MOST_TWINS])
+    more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
+    return [
+        f"recordings that are the beginning of others: {shown}{more}; frames to test on would be learned from, and the "
+        "result would be too good: leave the shorter one out"
+    ]
 
 
 def _told(recording: Recording) -> str:

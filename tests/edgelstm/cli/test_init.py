@@ -42,6 +42,20 @@ def test_identical_recordings_are_refused_as_train_refuses_them(tmp_path: Path, 
     assert command("init", one, "-o", tmp_path / "r.toml").code == 0
 
 
+def test_the_beginning_of_another_recording_is_told(tmp_path: Path, command: Command) -> None:
+    """And no other: neither what parts from it late, nor what is too short or too still to tell, nor symbols."""
+    long, other, still = RNG.normal(size=9000), RNG.normal(size=60), np.zeros(80)
+    late = np.append(long[:5000], RNG.normal(size=4500))
+    symbols = RNG.integers(0, 2, size=200).astype(float)
+    series = [other[:40], long, late, other, long[:8000], long[1:70], other[:10], still, still[:50], symbols]
+    data = write_ts(tmp_path, series[:5], [*series[5:], symbols[:150]])
+    warnings = json.loads(command("data", "inspect", data, "--json").out)["warnings"]
+    (line,) = (line for line in warnings if line.startswith("recordings that are the beginning of others"))
+    of_others = {"series 1 (train) of series 4 (train)", "series 5 (train) of series 2 (train)"}
+    told = line.removeprefix("recordings that are the beginning of others: ").partition("; frames")[0]
+    assert {*told.split("; ")} == of_others
+
+
 def test_labels_that_are_measured_are_told_of(tmp_path: Path, command: Command) -> None:
     np.savez(
         tmp_path / "fat.npz", X=RNG.normal(size=(40, 20, 1)), y=np.array([f"{n / 8:.1f}" for n in range(20)] * 2)

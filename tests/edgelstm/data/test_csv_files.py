@@ -251,6 +251,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_row(tmp_path: Path) -> No
             b"a|b\n1|2\n3|4\n",
             "no column of numbers, expected at least one: 'a|b' begins with '1|2'; cells are told apart",
         ),
+        (b"post,topic\nsun is up,a\n", "read by edgelstm init --task text --columns COLUMN"),
         (b"a;b\n1 %;1.000,5\n", "'a' begins with '1 %', 'b' begins with '1.000,5'"),
     ],
 )

@@ -78,6 +78,10 @@ def test_wrong_groups_are_named() -> None:
     dataset = made([3] * 3, groups=[1, 1, 2])
     with pytest.raises(ValueError, match="group 9: not in data, expected one of 1, 2"):
         by_groups(dataset, [9])
+    with pytest.raises(
+        ValueError, match=r"group m5: .*its place, 0 to 2: no group is named \(data.group names one\)"
+    ):
+        by_groups(made([3] * 3, groups=[0, 1, 2]), ["m5"])
     with pytest.raises(ValueError, match="others to train on"):
         by_groups(dataset, [1, 2])
     with pytest.raises(ValueError, match="no split of its own"):
