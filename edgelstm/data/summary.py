@@ -219,8 +219,8 @@ def _beginnings(recordings: Recordings) -> list[str]:
     shown = "; ".join(f"{_told(whole[one])} of {_told(whole[longer])}" for one, longer in pairs[:_MOST_TWINS])
     more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
     return [
-        f"recordings that are the beginning of others: {shown}{more}; frames to test on would be learned from, and the "
-        "result would be too good: leave the shorter one out"
+        f"recordings that are the beginning of others: {shown}{more}; frames to test on would be learned from, and "
+        "the result would be too good: leave the shorter one out"
     ]
 
 

@@ -45,7 +45,7 @@ def _tells(x: NDArray[np.float32]) -> bool:
 
 
 def beginnings(sequences: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]:
-    """(place, place of a longer one) of each that is the beginning of another. Symbols are none: phrases come again."""
+    """(place, place of a longer one) of each that is the beginning of another; no symbols: phrases come again."""
     alike: dict[bytes, list[int]] = {}
     for place, x in enumerate(sequences):
         if opening := _opening(x):
