@@ -10,6 +10,8 @@ from edgelstm.stamps import UNITS, calendar_seconds, may_be_dates, unit_of_time
 
 _WHY = "by its times"
 _COARSE = 0.1
+_MOST = 10 * 365.25 * 86400
+"""Seconds that may be missing: what is more is a damaged line, or a clock that was set."""
 _AT_ONCE = 0.5  # frames too late that are no gap yet
 
 
@@ -25,6 +27,7 @@ class TimeGaps:
         self._period, self._unit = 1 / rate, unit_of_time(column)
         self._may_be_dates = may_be_dates(self._unit)
         self._last: float | None = None
+        self._far: float | None = None  # the time before, where it was too far behind the last
         self._untimed = 0  # frames since, whose time is not known
         self._count = self._repeats = 0  # of intervals
         self._is_off = False
@@ -37,7 +40,8 @@ class TimeGaps:
 
     def add(self, given: object) -> Gap | None:
         """What is missing before the line with this time; None where nothing is. A step back is a gap of unknown
-        length. ValueError for what is no time: of a gap there it tells nothing."""
+        length, and so is one of more than ten years, of a clock that was set: the second line there tells that, the
+        first could be damaged. ValueError for that one, and for what is no time: of a gap they tell nothing."""
         self.has_judged = False
         if self._is_off:
             return None
@@ -49,13 +53,14 @@ class TimeGaps:
             seconds = calendar_seconds(time)
             self._may_be_dates = seconds is not None
             time, is_date = (time, False) if seconds is None else (seconds, True)
+        was_set = self._is_set(time, is_date)
         before, self._last = self._last, time
         frames, self._untimed = 1 + self._untimed, 0
         if before is None:
             return None
         interval = time - before
         self._count += 1
-        if interval < 0:
+        if interval < 0 or was_set:
             return Gap(_WHY, is_timed=True)
         if not interval:
             self._repeats += 1
@@ -65,10 +70,28 @@ class TimeGaps:
         seconds = interval * self._seconds(interval, is_date) - frames * self._period
         return Gap(_WHY, round(seconds, 6), is_timed=True) if seconds > _AT_ONCE * self._period else None
 
+    def _is_set(self, time: float, is_date: bool) -> bool:
+        """Whether a clock was set far ahead at the line before. ValueError for a time far behind the last alone."""
+        far, self._far = self._far, None
+        if self._last is None or not self._is_far(time - self._last, is_date):
+            return False
+        if far is not None and time >= far and not self._is_far(time - far, is_date):
+            return True
+        self._far = time
+        raise ValueError(
+            "more than ten years behind the time before, expected less, or a clock that goes on from there"
+        )
+
+    def _is_far(self, interval: float, is_date: bool) -> bool:
+        return interval > 0 and interval * self._unit_by(interval, is_date) > _MOST
+
     def _seconds(self, interval: float, is_date: bool) -> float:
         """Of one of its units."""
+        unit = self._unit_by(interval, is_date)
+        self._unit = self._unit or (None if is_date else unit)
+        return unit
+
+    def _unit_by(self, interval: float, is_date: bool) -> float:
         if is_date:
             return 1.0
-        if self._unit is None:
-            self._unit = min(set(UNITS.values()), key=lambda unit: abs(math.log(interval * unit / self._period)))
-        return self._unit
+        return self._unit or min(set(UNITS.values()), key=lambda unit: abs(math.log(interval * unit / self._period)))

@@ -103,3 +103,20 @@ def test_times_have_the_decimal_comma_that_values_have(times, values, columns):
 def test_what_is_no_time_is_an_error_and_no_gap(text, problem):
     with pytest.raises(ValueError, match=problem):
         gaps(text)
+
+
+@pytest.mark.parametrize("column", ["time_s", "time", "t", "time_ms"])
+@pytest.mark.parametrize("damaged", ["1e300", "1e308", "1e18"])
+def test_one_damaged_time_moves_nothing_behind_it(column, damaged):
+    unit = 1e-3 if column == "time_ms" else 1.0
+    times = [f"{n / RATE / unit!r}" for n in range(6)]
+    times[1] = times[3] = damaged
+    lines = "".join(f"{time},{n}\n" for n, time in enumerate(times))
+    found = gaps(f"{column},x\n{lines}", missing="gap")
+    assert found == [(0, None, False), (2, 0.02, True), (4, 0.02, True), (5, None, False)]
+
+
+def test_a_clock_that_was_set_far_ahead_is_a_gap_of_unknown_length():
+    lines = "".join(f"{time},{n}\n" for n, time in enumerate([0, 0.02, 1.7e9, 1.7e9 + 0.02, 1.7e9 + 0.04]))
+    found = gaps(f"time_s,x\n{lines}", missing="gap")
+    assert found == [(0, None, False), (1, None, False), (3, None, True), (4, None, False)]
