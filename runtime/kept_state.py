@@ -90,6 +90,7 @@ class KeptState:
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
         self._failed = self._saved = False
+        self._waited = b""  # what the file has of samples that wait
         self._lock = ExitStack()
 
     def __enter__(self) -> Self:
@@ -113,10 +114,12 @@ class KeptState:
             self._restore(*found_parts)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from None
+        self._waited = self._waits()
         ago = (moment or Moment(found.st_mtime, "", 0.0)).seconds_ago(self._now())
         age = "of unknown age (the clock was set back since)" if ago is None else f"{_words(ago)} old"
         if self._most_age and (ago is None or ago > self._most_age):
             self._reset()
+            self._waited = self._waits()
             self._saved = True  # what is there stays until a frame comes
             self._tell(
                 f"{self._path}: the state is {age}, at most {_words(self._most_age)} was asked for: starts afresh"
@@ -164,19 +167,28 @@ class KeptState:
             self._failed = True
 
     def took_none(self, source: str) -> None:
-        """For the end of a source, of that name, that gave no frames: nothing is saved, which is said."""
+        """For the end of a source, of that name, that gave no frames: only samples that wait are saved, which is
+        said."""
         self._saved = True
-        self._tell(f"{source}: no frames, {self._path} stays as it was")
+        held = self._waits() != self._waited
+        what = f"its samples wait in {self._path} for the next" if held else f"{self._path} stays as it was"
+        self._tell(f"{source}: no frames, {what}")
+
+    def _waits(self) -> bytes:
+        return b"" if self.waiting is None else self.waiting.save()
 
     def save(self) -> None:
-        """The file holds a whole state, or what it held before. Nothing is written where no frame came since."""
-        if self._saved:
+        """The file holds a whole state, or what it held before. Nothing is written where no frame came since,
+        nor a sample that waits for one."""
+        waiting = self._waits()
+        if self._saved and waiting == self._waited:
             return
+        if self._saved:
+            self._taken_at = time.clock_gettime(_SINCE_BOOT)
         now = self._now()
         ago = now.since_boot - self._taken_at
         beside = b"" if self._beside is None else self._beside.save()
         events = b"" if self._events is None else self._events.save()
-        waiting = b"" if self.waiting is None else self.waiting.save()
         moment = Moment(
             *(round(now.saved - ago, 3), self._boot, round(self._taken_at, 3)),
             beside=len(beside),

@@ -75,3 +75,20 @@ def test_a_stream_with_a_state_loses_no_sample_between_two_wav_files(tmp_path: P
         found += ended.out.splitlines()
     assert len(found) == 75
     assert list(map(json.loads, found)) == list(map(json.loads, whole))
+
+
+@pytest.mark.parametrize("cuts", [(29,), (2111, 2140), (2111, 2120, 2130)])
+def test_parts_too_short_for_a_frame_are_kept_for_the_next(tmp_path: Path, cuts: tuple[int, ...]) -> None:
+    made = export_model(hearing_model(256), tmp_path / "model.elstm", verify=False).path
+    samples = hard_sound(8000)[8000:14000]
+    write_wav(tmp_path / "whole.wav", samples)
+    whole = run("stream", made, "--wav", tmp_path / "whole.wav").out.splitlines()
+    found, told = [], ""
+    for part in np.split(samples, cuts):
+        write_wav(tmp_path / "part.wav", part)
+        ended = run("stream", made, "--wav", tmp_path / "part.wav", "--state", tmp_path / "state")
+        assert ended.code == 0, ended.err
+        found += ended.out.splitlines()
+        told += ended.err
+    assert list(map(json.loads, found)) == list(map(json.loads, whole))
+    assert "no frames, its samples wait in " in told
