@@ -55,7 +55,7 @@ def read_wav(path: Path) -> tuple[WavFormat, Iterator[NDArray[np.float32]]]:
     if frames * found.frame_bytes > room:
         raise ValueError(f"truncated: {frames * found.frame_bytes} bytes of samples announced, {room} there")
     if not frames:
-        raise ValueError("no samples")
+        raise ValueError("no samples, expected some; leave the file out")
     found = replace(found, frames=frames)
     return found, _parts(path, found)
 
@@ -78,7 +78,7 @@ def blocks(file: BinaryIO, found: WavFormat, frames: int) -> Iterator[NDArray[np
         data = file.read(wanted * found.frame_bytes)
         whole = len(data) // found.frame_bytes
         if whole:
-            yield as_samples(data[: whole * found.frame_bytes], found)
+            yield as_samples(data[: whole * found.frame_bytes], found, count)
         count += whole
         if whole < wanted:
             if found.frames is not None:
@@ -137,15 +137,21 @@ def _layout(fields: bytes) -> tuple[int, int, int, bool]:
     return rate, channels, bits, kind == _FLOAT
 
 
-def as_samples(data: bytes, found: WavFormat) -> NDArray[np.float32]:
+def as_samples(data: bytes, found: WavFormat, before: int = 0) -> NDArray[np.float32]:
     """(frames, channels) on the scale of 16 bits, of whole frames that lie as `found` says. ValueError for what is no
-    number."""
+    number, at its place behind `before` frames."""
     values: NDArray[np.floating]
     if found.floats:
         with np.errstate(all="ignore"):  # what does not fit becomes infinite
             values = (np.frombuffer(data, f"<f{found.bits // 8}") * 32768.0).astype(np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("holds NaN, infinity or what float32 does not hold")
+        is_wrong = ~np.isfinite(values)
+        if is_wrong.any():
+            place = int(is_wrong.argmax())
+            frame = before + place // found.channels
+            raise ValueError(
+                f"sample {frame + 1:,} (at {frame / found.rate:.3f} s): {values[place]:g}, expected a number of "
+                "float32; mend the file or leave it out"
+            )
     elif found.bits == 8:
         values = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) * 256
     elif found.bits == 24:

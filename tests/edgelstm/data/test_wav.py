@@ -77,6 +77,20 @@ def test_floats_and_extensible_formats(tmp_path: Path, bits: int, extensible: bo
         read(path)
 
 
+def test_what_is_wrong_with_a_recording_says_where_and_what_to_do(tmp_path: Path) -> None:
+    samples = np.zeros(400_000, np.float32)  # more than one piece
+    samples[300_000] = np.nan
+    for label, content in (("a", b""), ("b", samples.tobytes()), ("c", samples[:10].tobytes())):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "x.wav").write_bytes(floats(16000, content, 32, extensible=False))
+    with pytest.raises(BadFilesError) as caught:
+        read_recordings(tmp_path)
+    assert str(caught.value).splitlines() == [
+        "a/x.wav: no samples, expected some; leave the file out",
+        "b/x.wav: sample 300,001 (at 18.750 s): nan, expected a number of float32; mend the file or leave it out",
+    ]
+
+
 @given(st.data())
 def test_hostile_files_are_refused_or_read(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     whole = bytearray(floats(8000, np.ones(16, "<f4").tobytes(), 32, extensible=data.draw(st.booleans())))
