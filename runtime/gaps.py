@@ -21,6 +21,7 @@ class Gaps:
     def __init__(self, rate: float, most: int = USUAL_MOST) -> None:
         self._rate, self._most = rate, most
         self.count = self.resets = self.made_up = 0
+        self.unknown = 0  # gaps of unknown length
         self.seconds = 0.0  # in gaps of known length
 
     def missing(self, gap: Gap) -> int | None:
@@ -34,6 +35,7 @@ class Gaps:
         None where the stream is to begin anew with `after`. before: None where nothing came yet."""
         self.count += 1
         self.seconds += gap.seconds or 0.0
+        self.unknown += gap.seconds is None
         missing = self.missing(gap)
         if before is None or missing is None or gap.begins_anew or missing > self._most:
             self.resets += 1
@@ -43,11 +45,23 @@ class Gaps:
         return ((1 - share) * before.astype(np.float64) + share * after).astype(np.float32)
 
     @property
+    def length(self) -> str:
+        """How long they were together, in a few words."""
+        known = f"{self.seconds:.3g} s"
+        if not self.unknown:
+            return known
+        return "unknown length" if self.unknown == self.count else f"{known}, {self.unknown:,} of unknown length"
+
+    @property
     def words(self) -> str | None:
         """What was counted, in one line; None where nothing was missing."""
         if not self.count:
             return None
-        parts = [f"{self.count} gap{'s' * (self.count != 1)}", f"{self.seconds:.3g} s missing"]
+        parts = [f"{self.count} gap{'s' * (self.count != 1)}"]
+        if self.unknown < self.count:
+            parts.append(f"{self.seconds:.3g} s missing")
+        if self.unknown:
+            parts.append("of unknown length" if self.unknown == self.count else f"{self.unknown:,} of unknown length")
         if self.made_up:
             parts.append(f"{self.made_up} frame{'s' * (self.made_up != 1)} made up")
         if self.resets:

@@ -38,7 +38,7 @@ def watchdog(environment: Mapping[str, str] = os.environ) -> float:
 
 def status(frames: int, gaps: Gaps, counts: Counts) -> str:
     """How a stream does that stands at `frames`, in one line."""
-    parts = [counted(frames, "frame"), f"{counted(gaps.count, 'gap')} ({gaps.seconds:.3g} s)"]
+    parts = [counted(frames, "frame"), f"{counted(gaps.count, 'gap')} ({gaps.length})"]
     if counts.unreadable:
         parts.append(f"{counted(counts.unreadable, 'line')} not readable")
     parts += [f"{counts.dropped:,} dropped", counted(counts.reconnections, "reconnection")]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from edgelstm.plain import counted
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import Address, read_address
@@ -72,6 +73,10 @@ class MqttSource(Source):
 
     def end(self) -> None:
         self._lines.end()
+        if dropped := self._messages.dropped:
+            self.tell(
+                f"{self.name}: {counted(dropped, 'message')} dropped here: they came faster than they were taken"
+            )
 
     def __iter__(self) -> Iterator[Float32]:
         self._lines.tell = self.tell

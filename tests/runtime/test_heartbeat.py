@@ -52,3 +52,15 @@ def test_the_status_is_one_line():
     counts = Counts(3, 2, 1) + Counts(dropped=1)
     expected = "1,234 frames, 1 gap (2.5 s), 3 lines not readable, 3 dropped, 1 reconnection"
     assert status(1234, gaps, counts) == expected
+    gaps.between(Gap("too slow"), None, np.zeros(1, np.float32))
+    missing = "2 gaps (2.5 s, 1 of unknown length)"
+    expected = f"1,234 frames, {missing}, 0 dropped, 0 reconnections, no connection to the broker"
+    assert status(1234, gaps, Counts(away=1)) == expected
+    assert gaps.words == "2 gaps, 2.5 s missing, 1 of unknown length, begun anew 2 times"
+
+
+def test_where_no_length_is_known_none_is_said():
+    gaps = Gaps(50.0)
+    gaps.between(Gap("too slow"), None, np.zeros(1, np.float32))
+    assert gaps.words == "1 gap, of unknown length, begun anew 1 time"
+    assert gaps.length == "unknown length"

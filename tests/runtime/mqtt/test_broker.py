@@ -67,7 +67,8 @@ def test_lines_in_messages_are_frames(broker):
 
 @needs_broker
 def test_what_waits_is_bounded_and_what_is_dropped_is_a_gap(broker):
-    with open_source("mqtt", broker.url("hall"), FORM) as source:
+    told = []
+    with open_source("mqtt", broker.url("hall"), FORM, told.append) as source:
         wait(lambda: is_there(source))
         for first in range(0, 1500, 100):
             broker.say("hall", *(f"{n},0" for n in range(first, first + 100)))
@@ -75,6 +76,7 @@ def test_what_waits_is_bounded_and_what_is_dropped_is_a_gap(broker):
         found = heard(source, MOST_WAITING)
     assert [frame[0] for frame, _ in found] == list(range(500, 1500))
     assert found[0][1].why == "too slow"
+    assert told == [f"{broker.url('hall')}: 500 messages dropped here: they came faster than they were taken"]
     assert not any(gap for _, gap in found[1:])
 
 
