@@ -68,12 +68,12 @@ def _with_frames(file: File, number: int) -> Read:
     frames = scope.name(number)
     known = {name: result for name, result in _by_name(file, scope, number).items() if result in outputs}
     candidates = [name for name in outputs if name not in known.values()]
-    scores, matched = _scores(graph, frames, candidates)
+    numbers = {scope.name(one): one for one in file.subgraphs[0].inputs if one != number}
+    scores, matched = _scores(graph, frames, candidates, list(numbers))
     if (shown := _shown(graph, candidates, scores)) != scores:
         scores, matched = shown, match(graph, frames, shown)
     if tape.mean:
         _check_mean(graph, scores, tape.mean)
-    numbers = {scope.name(one): one for one in file.subgraphs[0].inputs if one != number}
     states = _states(graph, list(numbers), scores, matched, known)
     pairs = tuple((numbers[name], outputs[result]) for name, result in states.items())
     free = len(tensor.shape) > 2 and tensor.free[-2]
@@ -81,22 +81,29 @@ def _with_frames(file: File, number: int) -> Read:
     return Read(matched, ports, tape, tensor.shape[-1])
 
 
-def _scores(graph: Graph, frames: str, candidates: Sequence[str]) -> tuple[str, Matched]:
-    """The first output that layers of ours lead to; a new state only where there is no other."""
-    problem: ValueError | None = None
+def _scores(graph: Graph, frames: str, candidates: Sequence[str], inputs: Sequence[str]) -> tuple[str, Matched]:
+    """The first output that layers of ours lead to; a new state only where all others are states as well."""
+    problems: dict[str, ValueError] = {}
     states: list[tuple[str, Matched]] = []
     for name in candidates:
         try:
             matched = match(graph, frames, name)
         except ValueError as error:
-            problem = problem or error
+            problems[name] = error
             continue
         if _plain(graph, name) not in {_plain(graph, after) for after in matched.renewed.values()}:
             return name, matched
         states.append((name, matched))
     if states:
-        return states[0]
-    raise problem or ValueError("no output beside the states, expected one of scores")
+        renewed = {_plain(graph, after) for after in states[0][1].renewed.values()}
+        shapes = [graph.shapes.get(name) for name in inputs]
+        unread = [
+            one for one in problems if _plain(graph, one) not in renewed and graph.shapes.get(one) not in shapes
+        ]
+        if not unread:
+            return states[0]
+        raise problems[unread[0]]
+    raise next(iter(problems.values()), ValueError("no output beside the states, expected one of scores"))
 
 
 def _check_mean(graph: Graph, scores: str, mean: str) -> None:

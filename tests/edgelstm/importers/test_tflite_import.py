@@ -176,3 +176,23 @@ def test_what_is_not_held_is_refused_by_its_operator(tmp_path: Path, name: str) 
     assert refused_well(ended)
     assert ended.code == 1
     assert words in " ".join(ended.err.split()), ended.err
+
+
+def test_a_state_is_not_taken_for_an_answer_that_cannot_be_read(tmp_path: Path) -> None:
+    file = files.TfliteFile()
+    part = files.Part(file, "main")
+    for name, shape in (("frame", (1, files.F)), ("h", (1, files.H)), ("c", (1, files.H))):
+        part.tensor(name, shape)
+    files.lstm_cell(part, "frame", "h", "c")
+    part.constant("begin", [0, 0], "int32")
+    part.constant("size", [1, 2], "int32")
+    part.op("SLICE", "h_new begin size", [("cut", (1, 2))], table="SliceOptions")
+    part.op("TANH", "cut", [("bent", (1, 2))])
+    part.constant("fc", files.some(files.OUT, 2))
+    part.op("FULLY_CONNECTED", "bent fc _", [("answers", (1, files.OUT))], table="FullyConnectedOptions")
+    part.ends("frame h c", "answers h_new c_new")
+    file.write(tmp_path / "cut.tflite")
+    ended = run("import", tmp_path / "cut.tflite", "-o", tmp_path / "cut.npz")
+    assert ended.code == 1, ended
+    assert refused_well(ended)
+    assert not (tmp_path / "cut.npz").exists()
