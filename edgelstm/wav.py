@@ -132,7 +132,9 @@ def _layout(fields: bytes) -> tuple[int, int, int, bool]:
     known = (32, 64) if kind == _FLOAT else (8, 16, 24, 32)
     if bits not in known:
         raise ValueError(f"{bits} bits, expected one of {', '.join(map(str, known))}")
-    if not 1 <= channels <= _MOST_CHANNELS or not 1 <= rate <= 1 << 20 or width != channels * bits // 8:
+    if channels > _MOST_CHANNELS:
+        raise ValueError(f"{channels} channels, expected 1 to {_MOST_CHANNELS}")
+    if not channels or not 1 <= rate <= 1 << 20 or width != channels * bits // 8:
         raise ValueError(f"{channels} channels at {rate} Hz in frames of {width} bytes, which do not fit together")
     return rate, channels, bits, kind == _FLOAT
 

@@ -73,7 +73,12 @@ def discovery(
     for part, fields in parts.items():
         fields["unique_id"] = f"{mark}_{part}"
     told = {
-        "device": {"identifiers": [mark], "name": name, "manufacturer": "EdgeLSTM", "sw_version": version},
+        "device": {
+            "identifiers": [mark],
+            "name": f"{name} ({prefix})",
+            "manufacturer": "EdgeLSTM",
+            "sw_version": version,
+        },
         "origin": {"name": "edgelstm", "sw_version": version},
         "availability": [{"topic": f"{prefix}/status"}],
         "components": parts,

@@ -153,3 +153,9 @@ def test_a_frame_has_the_label_at_its_middle(stretches: list[tuple[float, float,
 def test_a_label_track_is_read(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbf1.5\t2.5\ta b\r\n")
     assert read_label_track(tmp_path / "t.txt", "t.txt") == [Stretch(1.5, 2.5, "a b")]
+
+
+def test_too_many_channels_are_called_that(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.wav", np.zeros((4, 65)))
+    with pytest.raises(ValueError, match=r"65 channels, expected 1 to 64$"):
+        read_wav(path)

@@ -37,6 +37,11 @@ def test_the_message_is_one_that_home_assistant_takes(labels, kind):
     assert len({part["state_topic"] for part in events}) == len(labels)
 
 
+def test_two_streams_of_one_model_are_two_devices():
+    told = [discovery(prefix, "m", "1", kind="anomaly", labels=[], watched=[])[1] for prefix in ("hall/a", "hall/b")]
+    assert [each["device"]["name"] for each in told] == ["m (hall/a)", "m (hall/b)"]
+
+
 @given(LABELS)
 def test_labels_have_parts_of_topics_of_their_own(labels):
     parts = [part_of_topic(label) for label in labels]
