@@ -100,7 +100,7 @@ def command(
             raise click.UsageError(f"--{error}") from None
         raise
     written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options, sound)
-    _rehearse(written, dataset, data, output)
+    one_sided = _rehearse(written, dataset, data, output)
     with whole_file(output) as file:
         file.write(written.encode())
     click.echo(style.passed(f"{output}: {task.kind}, {counted(len(dataset), 'recording')}, {_labels(dataset)}"))
@@ -111,6 +111,9 @@ def command(
     if proposal.lost:
         why = f"split into stretches, as the last part, or the rest, lacks {listed(proposal.lost)}"
         click.echo(text.paragraph(text.plain(why), "  · ", "    "))
+    if one_sided:
+        why = f"on one side of the split alone, so that figures say nothing of it: {listed(one_sided)}"
+        click.echo(text.paragraph(text.plain(why), "  ! ", "    "))
     summary = summarize(found, find_format(data).name) if task.normalizes else None
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
         if warning.startswith(_SAID_BEFORE):
@@ -128,8 +131,10 @@ def _hint_at_numbers(recordings: Recordings, task: Task, asked: str | None) -> N
         click.echo(text.paragraph(NUMBERS.format(len(labels)), "Note: ", "  "), err=True)
 
 
-def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> None:
-    """What `train` would refuse is refused now, and in its words: no recipe is written that does not work."""
+def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> list[str]:
+    """What `train` would refuse is refused now, and in its words: no recipe is written that does not work. Returns
+    the labels that are learned or tested on alone."""
+    from edgelstm.data.stretches import lost
     from edgelstm.training import RecipeError, evaluation_set, split
     from edgelstm.training.config import parse_config
     from edgelstm.training.trainer import check
@@ -141,6 +146,9 @@ def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> None:
         check(train_set, config)
     except RecipeError as error:
         raise ValueError(f"{data}: no recipe for it: {error}") from None
+    task = config.task
+    tells_labels = task.normalizes and (task.counts_classes or task.activation == "sigmoid")
+    return lost(train_set, test_set) if tells_labels else []
 
 
 def _likely(recordings: Recordings) -> str:

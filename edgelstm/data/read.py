@@ -72,22 +72,17 @@ def _read_pair(folder: Path, options: ReadOptions) -> Recordings:
 
 FORMATS = (
     DataFormat("npz", "an .npz file (docs/recipes.md)", _ends(".npz"), read_npz_file),
-    DataFormat("ts", "an sktime .ts or .ts.gz file", _ends(".ts", suffix=suffix_of), read_ts),
-    DataFormat(
-        "ts-pair",
-        "a folder with NAME_TRAIN.ts and NAME_TEST.ts (or .ts.gz)",
-        lambda p: _pair(p) is not None,
-        _read_pair,
-    ),
+    DataFormat("ts", "an sktime .ts file", _ends(".ts", suffix=suffix_of), read_ts),
+    DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
     DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
     DataFormat("wav-list", "a .csv file that lists .wav files", _is_wav_list, read_wav_list),
     DataFormat(
         "csv-folder",
-        "a folder of .csv or .tsv files (or .csv.gz, .tsv.gz), one recording each",
+        "a folder of .csv or .tsv files, one recording each",
         _holds_tables,
         read_csv_folder,
     ),
-    DataFormat("csv", "one long .csv or .tsv file (or .csv.gz, .tsv.gz)", _is_table, read_csv_file),
+    DataFormat("csv", "one long .csv or .tsv file", _is_table, read_csv_file),
 )
 """Asked in this order; the first that takes a path reads it."""
 
@@ -125,7 +120,7 @@ def find_format(path: Path) -> DataFormat:
         raise ValueError(f"{path}: suffix {path.suffix}, expected its table saved as .csv")
     found = "a folder without any of these" if path.is_dir() else f"suffix {path.suffix or 'missing'}"
     wanted = ", ".join(data_format.summary for data_format in FORMATS)
-    raise ValueError(f"{path}: {found}, expected {wanted}; texts (.txt) are read by edgelstm init --task text")
+    raise ValueError(f"{path}: {found}, expected {wanted} (.csv.gz, .tsv.gz, .ts.gz too; .txt: init --task text)")
 
 
 def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Recordings:

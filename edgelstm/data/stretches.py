@@ -25,8 +25,9 @@ def chosen(stretches: Dataset, share: float) -> tuple[Dataset, Dataset]:
     may be. What is in two or more of them is on both sides."""
     test = _choose(_table(stretches), share)
     if test.all() or not test.any():
+        some = f"{counted(len(stretches), 'stretch')} of at most {counted(int(stretches.lengths.max()), 'frame')}"
         raise ValueError(
-            f"{stretches.name}: {counted(len(stretches), 'stretch')}, expected some to test on and others to learn"
+            f"{stretches.name}: {some}, too few or too short: expected some to test on and others to learn"
         )
     return stretches.subset(~test), stretches.subset(test)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,22 @@ def test_a_label_that_the_last_part_lacks_is_tested_on(command: Callable[..., An
     assert done.code == 0, done.err
     assert "to test on" not in done.err
     assert "to train on" not in done.err
+
+
+def test_a_label_that_comes_once_is_warned_of(command: Callable[..., Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for codes, warns in ((np.arange(1000) // 100 % 2, False), (np.arange(1000) // 50 == 7, True)):
+        rows = "\n".join(f"{rng.normal(4 * code, 1):.3f},{'ab'[int(code)]}" for code in codes)
+        (tmp_path / "d.csv").write_text(f"x,label\n{rows}\n")
+        made = command("init", tmp_path / "d.csv", "-o", tmp_path / f"{warns}.toml")
+        assert made.code == 0, made.err
+        assert ("! on one side of the split alone" in made.out) == warns
+    assert "figures say nothing of it: 'b'" in " ".join(made.out.split())
+
+
+def test_too_little_to_split_says_so() -> None:
+    with pytest.raises(ValueError, match="1 stretch of at most 1 frame, too few or too short: expected some to test"):
+        by_stretches(labelled([np.zeros(1, np.int64)]), 0.2)
 
 
 def test_looking_beyond_what_is_judged_is_one_line(command: Callable[..., Any], tmp_path: Path) -> None:
