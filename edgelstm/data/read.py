@@ -71,18 +71,18 @@ def _read_pair(folder: Path, options: ReadOptions) -> Recordings:
 
 
 FORMATS = (
-    DataFormat("npz", "an .npz file (docs/recipes.md)", _ends(".npz"), read_npz_file),
-    DataFormat("ts", "an sktime .ts file", _ends(".ts", suffix=suffix_of), read_ts),
+    DataFormat("npz", "an .npz file", _ends(".npz"), read_npz_file),
+    DataFormat("ts", "a .ts file", _ends(".ts", suffix=suffix_of), read_ts),
     DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
     DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
-    DataFormat("wav-list", "a .csv file that lists .wav files", _is_wav_list, read_wav_list),
+    DataFormat("wav-list", "a .csv list of .wav files", _is_wav_list, read_wav_list),
     DataFormat(
         "csv-folder",
-        "a folder of .csv or .tsv files, one recording each",
+        "a folder of .csv or .tsv files",
         _holds_tables,
         read_csv_folder,
     ),
-    DataFormat("csv", "one long .csv or .tsv file", _is_table, read_csv_file),
+    DataFormat("csv", "one such file", _is_table, read_csv_file),
 )
 """Asked in this order; the first that takes a path reads it."""
 
