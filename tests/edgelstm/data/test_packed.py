@@ -57,6 +57,14 @@ def test_packed_parts_in_a_folder(tmp_path: Path, ends: tuple[str, str]) -> None
         (b"\xff\xfe\0\0" + TABLE.encode("utf-32-le"), "x.csv: UTF-32, expected UTF-8 or UTF-16"),
         (b"\0\0\xfe\xff" + TABLE.encode("utf-32-be"), "x.csv: UTF-32, expected UTF-8 or UTF-16"),
     ],
+    ids=[
+        "utf-16-le",
+        "utf-16-be",
+        "utf-32-be",
+        "zeros at the end",
+        "utf-32-le with its mark",
+        "utf-32-be with its mark",
+    ],
 )
 def test_wide_characters_without_a_mark_are_named(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "x.csv").write_bytes(content)
@@ -85,6 +93,7 @@ def test_the_other_order_of_bytes(tmp_path: Path) -> None:
         (b"\xff\xfea\0\n\0\x00\xd8\n\0", "damaged UTF-16"),
         (gzip.compress(b"a\n" + b"1\n" * 500_000), "unpacks to more than 200 times its size"),
     ],
+    ids=["cut off", "zeros within", "an odd byte", "half a pair", "a bomb"],  # gzip writes the time into its bytes
 )
 def test_damage_and_bombs_are_one_line(
     tmp_path: Path, content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
