@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -205,9 +205,14 @@ def _twins(recordings: Recordings) -> list[str]:
     pairs = list(twins([r.frames for r in whole]))
     if not pairs:
         return []
-    shown = "; ".join(f"{_told(whole[one])} and {_told(whole[other])}" for one, other in pairs[:_MOST_TWINS])
-    more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
-    return [f"the same recordings: {shown}{more}; with one to train on and one to test on {TOO_GOOD}"]
+    shown = _pairs_told(whole, pairs, "and")
+    return [f"the same recordings: {shown}; with one to train on and one to test on {TOO_GOOD}"]
+
+
+def _pairs_told(whole: Sequence[Recording], pairs: Sequence[tuple[int, int]], word: str) -> str:
+    """The first of the pairs, `word` between the two, and how many more there are."""
+    shown = "; ".join(f"{_told(whole[one])} {word} {_told(whole[other])}" for one, other in pairs[:_MOST_TWINS])
+    return shown + (f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else "")
 
 
 def _beginnings(recordings: Recordings) -> list[str]:
@@ -216,10 +221,9 @@ def _beginnings(recordings: Recordings) -> list[str]:
     pairs = list(beginnings([r.frames for r in whole]))
     if not pairs:
         return []
-    shown = "; ".join(f"{_told(whole[one])} of {_told(whole[longer])}" for one, longer in pairs[:_MOST_TWINS])
-    more = f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else ""
+    shown = _pairs_told(whole, pairs, "of")
     return [
-        f"recordings that are the beginning of others: {shown}{more}; frames to test on would be learned from, and "
+        f"recordings that are the beginning of others: {shown}; frames to test on would be learned from, and "
         "the result would be too good: leave the shorter one out"
     ]
 
