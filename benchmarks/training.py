@@ -41,7 +41,8 @@ except ImportError:
     torch = None
 
 FRAMES, SEQUENCES, FEATURES, CLASSES = 100, 64, 40, 12
-STEPS = 2  # of a turn
+STEPS = 2  # of a turn, after one that is not timed
+REST = 0.02  # seconds before a turn: threads of the engine before may spin for some milliseconds and take a core
 
 Step = Callable[[], None]
 
@@ -95,6 +96,8 @@ def measure(units: int, threads: int, rounds: int) -> dict[str, Any]:
         step()
     for _ in range(rounds):
         for name, step in steps.items():
+            time.sleep(REST)
+            step()
             start = clock()
             for _ in range(STEPS):
                 step()
