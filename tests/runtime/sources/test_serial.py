@@ -11,31 +11,9 @@ import pytest
 from edgelstm.runtime.sources import outage
 from edgelstm.runtime.sources.open import open_source
 from edgelstm.runtime.sources.source import Device, FrameFormat
+from plug import Plug
 
 FORM = FrameFormat(3, ("x", "y", "z"))
-
-
-class Plug:
-    """A port at `path` that can be pulled out and put in."""
-
-    def __init__(self, path):
-        self.path = path
-        self.put_in()
-
-    def put_in(self):
-        try:
-            self.near, self.far = os.openpty()
-        except OSError as error:
-            pytest.skip(f"no pseudo-terminals here: {error}")  # as in a root without /dev/pts
-        self.path.symlink_to(os.ttyname(self.far))
-
-    def pull_out(self):
-        self.path.unlink()
-        os.close(self.far)
-        os.close(self.near)
-
-    def send(self, text):
-        os.write(self.near, text.encode())
 
 
 @pytest.fixture
