@@ -116,9 +116,10 @@ def command(
         return
     try:
         resumes = _resumes(run, resume)
-        train_set, test_set = split(dataset, settings)
+        odd: list[str] = []
+        train_set, test_set = split(dataset, settings, odd.append)
         test = evaluation_set(test_set, settings)
-        odd = remarks(settings, train_set, test_set)
+        odd += remarks(settings, train_set, test_set)
         for line in odd:
             click.echo(paragraph(line, "Note: "), err=True)
         run.begin()

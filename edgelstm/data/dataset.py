@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgelstm.data.pieces import Cut, Piece, Pieces
 from edgelstm.data.store import is_finite
 from edgelstm.data.targets import Targets
-from edgelstm.plain import is_unicode
+from edgelstm.plain import is_unicode, printable
 
 
 def _per_sequence(name: str, value: ArrayLike, count: int, kind: str) -> NDArray[np.generic]:
@@ -51,6 +51,7 @@ class Dataset:
     source: str = ""  # where it comes from, and its licence
     test: NDArray[np.bool_] | None = None  # (sequences,): the data's own test split, where it has one
     group_names: tuple[str, ...] = ()  # where groups are places in it; none where they are numbers of their own
+    is_each_alone: bool = False  # no group is named: each recording is one, told by its name or by its place
     label_units: tuple[str, ...] = ()  # of what outputs say, where they are numbers with units
     targets: Targets | None = None  # where a class for each sequence is not what is to be said
 
@@ -126,19 +127,27 @@ class Dataset:
         return tuple(self._name(group) for group in np.unique(self.groups).tolist())
 
     def in_groups(self, names: Iterable[int | str]) -> NDArray[np.bool_]:
-        """(sequences,): which belong to one of these groups. ValueError for a name that no sequence has."""
-        known = {self._name(group): group for group in np.unique(self.groups).tolist()}
+        """(sequences,): which belong to one of these groups, told by name; where each recording is its own also by
+        its place. ValueError for a name that no sequence has."""
+        groups = np.unique(self.groups).tolist()
+        known = {str(group): group for group in groups} if self.is_each_alone else {}
+        known |= {self._name(group): group for group in groups}
         wanted = [str(name) for name in names]
         for name in wanted:
             if name not in known:
-                shown = ", ".join(list(known)[:12]) + (", …" if len(known) > 12 else "")
-                if np.array_equal(self.groups, np.arange(len(self))) and not self.group_names:
-                    shown = (
-                        f"a recording by its place, 0 to {len(self) - 1}: no group is named (data.group names one)"
-                    )
-                    raise ValueError(f"group {name}: not in {self.name}, expected {shown}")
-                raise ValueError(f"group {name}: not in {self.name}, expected one of {shown}")
+                raise ValueError(f"group {printable(name, 40)}: not in {self.name}, expected {self._expected()}")
         return np.isin(self.groups, [known[name] for name in wanted])
+
+    def _expected(self) -> str:
+        """What groups there are, in words."""
+        names = [printable(name, 40) for name in self.all_groups]
+        if self.is_each_alone:
+            shown = f" ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if self.group_names else ""
+            return (
+                f"a recording by its name{shown} or place, {self.groups.min()} to {self.groups.max()}: no group is "
+                "named (data.group names one)"
+            )
+        return f"one of {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
 
     def _name(self, group: int) -> str:
         return self.group_names[group] if self.group_names else str(group)

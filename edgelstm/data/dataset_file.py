@@ -58,11 +58,13 @@ def save_dataset(dataset: Dataset, path: Path | str) -> None:
 def _recordings(dataset: Dataset) -> Recordings:
     if dataset.targets is not None:
         raise ValueError(f"{dataset.name}: has targets, expected a class for each sequence: save its recordings")
-    alone = np.array_equal(dataset.groups, np.arange(len(dataset))) and not dataset.group_names
+    alone = dataset.is_each_alone or (
+        np.array_equal(dataset.groups, np.arange(len(dataset))) and not dataset.group_names
+    )
     return Recordings(
         tuple(
             Recording(
-                f"sequence {place}",
+                dataset.group(place) if dataset.is_each_alone and dataset.group_names else f"sequence {place}",
                 x,
                 dataset.labels[dataset.y[place]],
                 group=None if alone else dataset.group(place),

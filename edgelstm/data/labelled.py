@@ -63,7 +63,8 @@ def from_recordings(
     """The data set of `recordings` with what a task makes of them: fields of `Dataset`; units are of the labels."""
     whole = recordings.recordings
     tests = [r.test for r in whole]
-    groups, names = _groups(recordings)
+    is_each_alone = any(r.group is None for r in whole)
+    groups, names = (np.arange(len(whole)), _names(recordings)) if is_each_alone else _groups(recordings)
     return Dataset(
         sequences=tuple(r.frames for r in whole),
         y=y,
@@ -72,6 +73,7 @@ def from_recordings(
         targets=targets,
         groups=groups,
         group_names=names,
+        is_each_alone=is_each_alone,
         feature_names=recordings.names,
         feature_units=recordings.units,
         sample_rate=recordings.sample_rate,
@@ -81,10 +83,14 @@ def from_recordings(
     )
 
 
+def _names(recordings: Recordings) -> tuple[str, ...]:
+    """Of recordings that are told by them; none where some are alike."""
+    names = tuple(r.name for r in recordings.recordings)
+    return names if len(set(names)) == len(names) else ()
+
+
 def _groups(recordings: Recordings) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     whole = recordings.recordings
-    if any(r.group is None for r in whole):  # each for itself
-        return np.arange(len(whole)), ()
     names = in_order(str(r.group) for r in whole)
     numbers = whole_numbers(names)
     places = {name: place if numbers is None else numbers[place] for place, name in enumerate(names)}

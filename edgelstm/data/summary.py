@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import NUMBERS, alike, are_numbers
+from edgelstm.data.overlaps import overlaps
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
-from edgelstm.data.twins import TOO_GOOD, beginnings, twins
+from edgelstm.data.twins import TOO_GOOD, twins
 from edgelstm.plain import counted, printable
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
@@ -184,7 +185,7 @@ def _warnings(
         and (few := [label for label, count in labels.items() if count < 5])
     ):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
-    found += _twins(recordings) + _beginnings(recordings)
+    found += _twins(recordings) + _overlaps(recordings)
     for column in columns:
         if column.remark:
             found.append(f"column {column.name} {column.remark}")
@@ -215,20 +216,25 @@ def _pairs_told(whole: Sequence[Recording], pairs: Sequence[tuple[int, int]], wo
     return shown + (f" and {len(pairs) - _MOST_TWINS} more" if len(pairs) > _MOST_TWINS else "")
 
 
-def _beginnings(recordings: Recordings) -> list[str]:
-    """A line about recordings that are the beginning of others."""
+def _overlaps(recordings: Recordings) -> list[str]:
+    """A line about recordings that hold frames of others."""
     whole = recordings.recordings
-    pairs = list(beginnings([r.frames for r in whole]))
+    frames = [r.frames for r in whole]
+    pairs = [
+        (shared.place, shared.other)
+        for shared in overlaps(frames)
+        if not len(frames[shared.place]) == len(frames[shared.other]) == shared.frames
+    ]
     if not pairs:
         return []
-    shown = _pairs_told(whole, pairs, "of")
+    shown = _pairs_told(whole, pairs, "in")
     return [
-        f"recordings that are the beginning of others: {shown}; frames to test on would be learned from, and "
-        "the result would be too good: leave the shorter one out"
+        f"recordings that hold frames of others: {shown}; train leaves those out of the test that it learns from, or "
+        "refuses where they are most of it: keep them on one side by --group, or leave some out"
     ]
 
 
 def _told(recording: Recording) -> str:
     """Its name, and its side of the data's own split, in which names may come again."""
     side = {True: " (test)", False: " (train)", None: ""}[recording.test]
-    return printable(recording.name, 40) + side
+    return printable(recording.name, 60) + side

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.leaks import find_leak, together
+from edgelstm.data.overlaps import Shared, overlaps
 from edgelstm.data.pieces import Piece
-from edgelstm.data.twins import refuse_twins, twins
+from edgelstm.data.twins import TOO_GOOD, refuse_twins, twins
 from edgelstm.evaluation import evaluate, evaluate_streamed
 from edgelstm.judging import Evaluation
 from edgelstm.plain import counted
@@ -51,32 +53,42 @@ def folds(dataset: Dataset, count: int, by_groups: bool = False) -> list[Fold]:
     """`count` folds. Groups stay together, where there are as many; of recordings that are each their own every class
     is spread over the folds; of fewer recordings than folds each is cut into so many stretches of time.
 
-    by_groups: a fold for each group instead. ValueError where there are too few, or where a recording of one group is
-    the same as one of another.
+    Recordings that hold frames of one another are on one side; frames of a group, or of a stretch, that are in what
+    trains, too, are left out of its test.
+
+    by_groups: a fold for each group instead. ValueError where there are too few, where a recording of one group is
+    the same as one of another, and for a test of which less than half would be left.
     """
     groups = dataset.all_groups
     has_groups = 1 < len(groups) < len(dataset)
+    shared = list(overlaps(dataset.sequences))
     if by_groups:
         if len(groups) < _MIN_FOLDS:
             raise ValueError(
                 f"{dataset.name}: {counted(len(groups), 'group')}, expected two or more to leave one out"
             )
-        return [_fold(dataset, name, np.flatnonzero(dataset.in_groups([name]))) for name in groups]
+        return [_fold(dataset, name, np.flatnonzero(dataset.in_groups([name])), shared) for name in groups]
     if count < _MIN_FOLDS:
         raise ValueError(f"folds: {count}, expected two or more")
     if has_groups and len(groups) >= count:
-        return [_fold(dataset, f"{n + 1}", places) for n, places in enumerate(_spread_groups(dataset, count))]
+        spread = _spread_groups(dataset, count)
+        return [_fold(dataset, f"{n + 1}", places, shared) for n, places in enumerate(spread)]
     if len(dataset) >= count and not has_groups:
         fold_of = np.empty(len(dataset), np.int64)
         fold_of[np.argsort(dataset.y, kind="stable")] = np.arange(len(dataset)) % count
-        for one, other in twins(dataset.sequences):  # the same recording trains or tests
-            fold_of[other] = fold_of[one]
-        return [_fold(dataset, f"{n + 1}", np.flatnonzero(fold_of == n)) for n in range(count)]
+        alike = [Shared(other, one, 0, len(dataset.sequences[one])) for one, other in twins(dataset.sequences)]
+        fold_of = fold_of[together([*alike, *shared], len(dataset))]
+        if (left := len(np.unique(fold_of))) < count:
+            raise ValueError(
+                f"{dataset.name}: recordings that hold frames of one another are on one side, which leaves {left} of "
+                f"{count} folds"
+            )
+        return [_fold(dataset, f"{n + 1}", np.flatnonzero(fold_of == n), shared) for n in range(count)]
     if has_groups:
         raise ValueError(
             f"{dataset.name}: {counted(len(groups), 'group')}, expected as many as folds ({count}) or more"
         )
-    return [_stretch(dataset, n, count) for n in range(count)]
+    return [_stretch(dataset, n, count, shared) for n in range(count)]
 
 
 def most_folds(dataset: Dataset, window: int) -> int:
@@ -88,10 +100,23 @@ def most_folds(dataset: Dataset, window: int) -> int:
     return max(len(dataset), int(dataset.lengths.max()) // max(window, _LEAST_STRETCH))
 
 
-def _fold(dataset: Dataset, name: str, test: NDArray[np.int64]) -> Fold:
+def _fold(dataset: Dataset, name: str, test: NDArray[np.int64], shared: Sequence[Shared]) -> Fold:
     rest = np.setdiff1d(np.arange(len(dataset)), test)
     refuse_twins(dataset, rest, test)
-    return Fold(name, dataset.subset(rest), dataset.subset(test))
+    return _apart(Fold(name, dataset.subset(rest), dataset.subset(test)), shared)
+
+
+def _apart(fold: Fold, shared: Sequence[Shared]) -> Fold:
+    """Without frames to test on that are in what trains, too. ValueError where that is most of them."""
+    leak = find_leak(fold.train, fold.test, 1, shared)
+    if leak is None:
+        return fold
+    if leak.rest is None or leak.rest.frames * 2 < fold.test.frames:
+        raise ValueError(
+            f"{fold.test.name}: {leak.frames:,} of {fold.test.frames:,} frames that fold {fold.name} tests on are in "
+            f"recordings that train, too: {TOO_GOOD}"
+        )
+    return replace(fold, test=leak.rest)
 
 
 def _spread_groups(dataset: Dataset, count: int) -> list[NDArray[np.int64]]:
@@ -110,7 +135,7 @@ def _spread_groups(dataset: Dataset, count: int) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(fold_of[members] == fold) for fold in range(count)]
 
 
-def _stretch(dataset: Dataset, number: int, count: int) -> Fold:
+def _stretch(dataset: Dataset, number: int, count: int, shared: Sequence[Shared]) -> Fold:
     """The `number`-th of so many stretches of each recording tests; what lies before and after it trains."""
     early, tested = [], []
     for place, x in enumerate(dataset.sequences):
@@ -119,7 +144,7 @@ def _stretch(dataset: Dataset, number: int, count: int) -> Fold:
         tested += [Piece(place, start, stop)] * (start < stop)
     if not tested:
         raise ValueError(f"{dataset.name}: recordings too short for {counted(count, 'stretch')}")
-    return Fold(f"{number + 1}", dataset.pieces(early), dataset.pieces(tested))
+    return _apart(Fold(f"{number + 1}", dataset.pieces(early), dataset.pieces(tested)), shared)
 
 
 def crossvalidate(

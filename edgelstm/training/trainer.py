@@ -24,6 +24,7 @@ from edgelstm.model import Model, Normalize
 from edgelstm.plain import counted
 from edgelstm.training import cycles
 from edgelstm.training.aims import Aims, find_aims
+from edgelstm.training.apart import tested_apart, watched_apart
 from edgelstm.training.batches import batches, steps_per_epoch
 from edgelstm.training.checkpoint import Checkpoint, Epoch, Progress
 from edgelstm.training.config import Config, RecipeError
@@ -44,11 +45,18 @@ class Trained:
     calibration: Sequence[NDArray[np.float32]]  # raw sequences to calibrate on: none of those in `model.unseen`
 
 
-def split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
+def split(dataset: Dataset, config: Config, tell: Callable[[str], None] | None = None) -> tuple[Dataset, Dataset]:
     """(train, test) as the configuration says: its test groups, or the split that the data brings along, or a share.
+    Frames of the test that are in recordings which train, too, are left out of it; `tell` is given a line on them.
 
-    ValueError for a sequence that is too short for the model to give scores.
+    ValueError for a sequence that is too short for the model to give scores, and for a test of which too little is
+    left.
     """
+    train, test = _split(dataset, config)
+    return train, tested_apart(dataset, train, test, config, tell)
+
+
+def _split(dataset: Dataset, config: Config) -> tuple[Dataset, Dataset]:
     _check_lengths(dataset, config)
     groups = config.data.test_groups
     if not groups and dataset.test is None and splits.is_by_time(dataset, config.data.split):
@@ -202,6 +210,7 @@ def _sides(
     _check_lengths(dataset, config)
     _check_features(dataset, config)
     fit, watched = _hold_out(config.task.to_learn(dataset), config, rng)
+    watched = None if watched is None else watched_apart(fit, watched, config)
     aims = find_aims(fit, config)
     held_out = None if watched is None else evaluation_set(watched, config)
     if held_out is not None and config.task.each_frame:

@@ -31,7 +31,7 @@ def test_identical_recordings_are_refused_as_train_refuses_them(tmp_path: Path, 
     assert not recipe.exists()
     recipe.write_text(f'[data]\nfile = "{data}"\n')
     assert command("train", recipe, "-o", tmp_path / "m.npz").err == refused.err
-    assert "recordings 3 and 20 are the same" in refused.err
+    assert "recording 3 and recording 20 are the same" in refused.err
     warnings = json.loads(command("data", "inspect", data, "--json").out)["warnings"]
     assert any(line.startswith("the same recordings: series 4 (train) and series 9 (test); ") for line in warnings)
     one = tmp_path / "unique.npz"
@@ -42,7 +42,7 @@ def test_identical_recordings_are_refused_as_train_refuses_them(tmp_path: Path, 
     assert command("init", one, "-o", tmp_path / "r.toml").code == 0
 
 
-def test_the_beginning_of_another_recording_is_told(tmp_path: Path, command: Command) -> None:
+def test_recordings_that_hold_others_are_told(tmp_path: Path, command: Command) -> None:
     """And no other: neither what parts from it late, nor what is too short or too still to tell, nor symbols."""
     long, other, still = RNG.normal(size=9000), RNG.normal(size=60), np.zeros(80)
     late = np.append(long[:5000], RNG.normal(size=4500))
@@ -50,10 +50,11 @@ def test_the_beginning_of_another_recording_is_told(tmp_path: Path, command: Com
     series = [other[:40], long, late, other, long[:8000], long[1:70], other[:10], still, still[:50], symbols]
     data = write_ts(tmp_path, series[:5], [*series[5:], symbols[:150]])
     warnings = json.loads(command("data", "inspect", data, "--json").out)["warnings"]
-    (line,) = (line for line in warnings if line.startswith("recordings that are the beginning of others"))
-    of_others = {"series 1 (train) of series 4 (train)", "series 5 (train) of series 2 (train)"}
-    told = line.removeprefix("recordings that are the beginning of others: ").partition("; frames")[0]
-    assert {*told.split("; ")} == of_others
+    (line,) = (line for line in warnings if line.startswith("recordings that hold frames of others"))
+    inside = {"series 1 (train) in series 4 (train)", "series 5 (train) in series 2 (train)"}
+    inside |= {f"series 1 (test) in series {n} (train)" for n in (2, 3, 5)}
+    told = line.removeprefix("recordings that hold frames of others: ").partition("; train")[0]
+    assert {*told.split("; ")} == inside
 
 
 def test_labels_that_are_measured_are_told_of(tmp_path: Path, command: Command) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,6 +69,16 @@ def test_leave_one_out_tests_everyone_once() -> None:
     assert seen == [("2", [1, 4]), ("5", [3, 5]), ("7", [0, 2])]
 
 
+def test_recordings_without_groups_are_told_by_name_or_place() -> None:
+    named = replace(made([3] * 4), is_each_alone=True, group_names=("2", "hall.csv", "roof.csv", "yard.csv"))
+    for asked, places in ((["roof.csv"], [2]), ([1, "yard.csv"], [1, 3]), (["2"], [0])):  # a name comes first
+        assert by_groups(named, asked)[1].tolist() == places
+    with pytest.raises(ValueError, match=r"group m5: .*by its name \(2, hall.csv, roof.csv, yard.csv\) or place"):
+        by_groups(named, ["m5"])
+    with pytest.raises(ValueError, match=r"group 1: not in data, expected one of 2, hall.csv, "):
+        by_groups(replace(named, is_each_alone=False), [1])
+
+
 def test_stratified_keeps_the_shares_of_classes() -> None:
     dataset = made([2] * 50, y=[0] * 30 + [1] * 19 + [2])
     train, test = stratified(dataset, 0.2, np.random.default_rng(0))
@@ -78,10 +90,9 @@ def test_wrong_groups_are_named() -> None:
     dataset = made([3] * 3, groups=[1, 1, 2])
     with pytest.raises(ValueError, match="group 9: not in data, expected one of 1, 2"):
         by_groups(dataset, [9])
-    with pytest.raises(
-        ValueError, match=r"group m5: .*its place, 0 to 2: no group is named \(data.group names one\)"
-    ):
-        by_groups(made([3] * 3, groups=[0, 1, 2]), ["m5"])
+    alone = replace(made([3] * 3), is_each_alone=True)
+    with pytest.raises(ValueError, match=r"group m5: .*by its name or place, 0 to 2: no group is named \(data.group"):
+        by_groups(alone, ["m5"])
     with pytest.raises(ValueError, match="others to train on"):
         by_groups(dataset, [1, 2])
     with pytest.raises(ValueError, match="no split of its own"):

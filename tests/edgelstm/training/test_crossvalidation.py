@@ -173,7 +173,7 @@ def test_a_recording_that_is_there_twice_is_on_one_side() -> None:
         sides = [{one.tobytes() for one in part.sequences} for part in (fold.train, fold.test)]
         assert not sides[0] & sides[1]
     grouped = replace(whole, sequences=tuple(x), groups=np.arange(9) // 2)
-    with pytest.raises(ValueError, match="recordings 1 and 8 are the same"):
+    with pytest.raises(ValueError, match="recording 1 and recording 8 are the same"):
         folds(grouped, 5, by_groups=True)
 
 

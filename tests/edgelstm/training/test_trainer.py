@@ -251,7 +251,9 @@ def test_the_same_recording_is_never_on_both_sides() -> None:
     x = [rng.normal(size=(20, 2)).astype(np.float32) for _ in range(8)]
     x[5] = x[2].copy()
     data = Dataset(tuple(x), np.arange(8) % 2, ("a", "b"), np.arange(8) // 2, ())
-    with pytest.raises(ValueError, match="recordings 2 and 5 are the same, and one trains while the other tests"):
+    with pytest.raises(
+        ValueError, match="recording 2 and recording 5 are the same, and one trains while the other tests"
+    ):
         split(data, parse_config("[data]\ntest_groups = [1]\n"))
     train_set, test_set = split(data, parse_config("[data]\ntest_groups = [1, 2]\n"))
     assert (len(train_set), len(test_set)) == (4, 4)
