@@ -23,6 +23,11 @@ _FRAMES_BEFORE, _FRAMES_AFTER = 150, 100
 _OWN = re.compile(r"\d{8}T\d{9}Z-(start|near)-[a-z0-9_]+-\d+\.\d\d\.(wav|csv)")
 
 
+def is_kept_clip(name: str) -> bool:
+    """Whether a file of this name is one that `Clips` has written."""
+    return _OWN.fullmatch(name) is not None
+
+
 class Clips:
     """Takes every frame of a stream, and writes those around an event once what comes behind it is there too.
 
@@ -99,7 +104,7 @@ class Clips:
             self._has_failed = True
 
     def _make_room(self, size: int) -> None:
-        found = sorted(path for path in self._folder.iterdir() if _OWN.fullmatch(path.name))
+        found = sorted(path for path in self._folder.iterdir() if is_kept_clip(path.name))
         sizes = {path: path.stat().st_size for path in found}
         for path in found:
             if sum(sizes.values()) + size <= self._most:

@@ -19,14 +19,16 @@ RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 
 
 
 def write_inputs(folder: Path) -> None:
-    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; net.pt, an LSTM of 3 features, as
-    PyTorch writes it."""
+    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; clips.npz, of which it takes one
+    label for the other; net.pt, an LSTM of 3 features, as PyTorch writes it."""
     model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
     save_model(model, folder / "model.npz")
     export_model(model, folder / "m.elstm", precision="int8")
     sequences = tuple(random_signal(12, 3, seed) for seed in range(8))
     y = np.arange(8) % 2
     save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
+    other = Dataset(sequences, 1 - y, ("class 0", "class 1"), np.arange(8), ())
+    save_dataset(other, folder / "clips.npz")
     (folder / "recipe.toml").write_text(RECIPE)
     (folder / "frames.csv").write_text("1,2,3\n" * 8)
     sides = {"weight_ih": (8, 3), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}

@@ -26,6 +26,8 @@ CALLS = [
     ["import", "<net.pt>", "--layers", "rnn", "--stream", "-o", "new.npz"],
     ["calibrate", "<model.npz>", "data.npz", "-o", "new.npz"],
     ["calibrate", "model.npz", "<data.npz>", "-o", "new.npz"],
+    ["adapt", "<model.npz>", "--data", "clips.npz", "-o", "new.npz"],
+    ["adapt", "model.npz", "--data", "<data.npz>", "-o", "new.npz"],
     ["export", "<model.npz>", "-o", "new.elstm"],
     ["export", "model.npz", "--data", "<data.npz>", "-o", "new.elstm"],
     ["verify", "<m.elstm>", "--against", "<model.npz>"],

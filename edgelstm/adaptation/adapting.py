@@ -1,0 +1,224 @@
+"""A model with its last layer learned anew, and how good it is: on clips that it had not learned from, and on what
+was known before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm import records
+from edgelstm.adaptation.clips import Heard, hear, last_dense
+from edgelstm.adaptation.head import Head, losses
+from edgelstm.adaptation.learning import Learned, Rounding, Task, folds_of, learn
+from edgelstm.adaptation.ordered import Float64, log, total
+from edgelstm.adaptation.taught import Taught, activation_of
+from edgelstm.layers import Dense
+from edgelstm.model import Model, Ranges
+from edgelstm.quantization import QuantizedModel, dense
+from edgelstm.quantization.affine import around
+from edgelstm.quantization.dense import QuantizedDense
+from edgelstm.quantization.rounding import Inputs
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.engines.engine import EngineStream
+
+_OLD = 64  # recordings of before that are judged on
+_WORSE = 0.02  # in the share of right decisions: what is harm
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How good decisions are, over pieces of clips, or over labels of these where several may be true."""
+
+    right: int
+    of: int
+    cost: float  # a decision, in nats: the mean of what each costs
+
+    @property
+    def share(self) -> float:
+        return self.right / max(self.of, 1)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The old model and the new one on the same recordings."""
+
+    before: Judged
+    after: Judged
+
+    @property
+    def is_harm(self) -> bool:
+        return self.after.share < self.before.share - _WORSE
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an adaptation came to; a part of the adapted model's provenance. All but `known` and `same` are of clips
+    held out: each was judged by a model that had learned from the others alone."""
+
+    clips: int
+    pieces: int
+    folds: int
+    strength: float
+    before: Judged  # the old model in int8
+    float32: Judged
+    int8: Judged
+    groups: dict[str, Compared] = field(default_factory=dict)  # where clips are of several
+    known: Compared | None = None  # on recordings that were named for that, in int8
+    same: float | None = None  # share of the recordings that the model carries which are still decided as before
+
+    @property
+    def is_better(self) -> bool:
+        return self.int8.right > self.before.right
+
+    @property
+    def harmed(self) -> tuple[str, ...]:
+        """Groups of clips that are worse off."""
+        return tuple(name for name, found in self.groups.items() if found.is_harm)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    model: Model
+    report: Report
+
+
+def adapt(
+    quantized: QuantizedModel,
+    stream: EngineStream,
+    taught: Taught,
+    *,
+    folds: NDArray[np.int64] | None = None,
+    known: Taught | None = None,
+) -> Adapted:
+    """The model that was `quantized` with a last layer that has learned from `taught`, whether it is better or not.
+
+    stream: of `clips.ear_only` of the model. folds: (pieces,) the fold that holds each out; None: clips are dealt
+    out. known: recordings that it must not forget. ValueError where there is too little to judge by.
+    """
+    model = quantized.model
+    activation = activation_of(model)
+    if folds is None:
+        folds = folds_of(taught.kinds, taught.clips)
+    last = last_dense(model)
+    old, rounding = Head(last.W.astype(np.float64), last.b.astype(np.float64)), _rounding(quantized)
+    heard = hear(quantized, stream, taught.dataset.sequences)
+    task = Task(heard, taught.truth, activation, folds)
+    learned = learn(old, task, rounding)
+    made = _with_head(model, learned.head, heard)
+
+    def judged(scores: Float64, of: Taught = taught, some: NDArray[np.bool_] | None = None) -> Judged:
+        chosen = np.ones(len(scores), np.bool_) if some is None else some
+        return _judged(model, scores[chosen], of.truth[chosen])
+
+    report = Report(
+        clips=len(set(taught.clips)),
+        pieces=len(taught.clips),
+        folds=len(np.unique(folds)),
+        strength=learned.strength,
+        before=judged(learned.before),
+        float32=judged(learned.float_held_out),
+        int8=judged(learned.int8_held_out),
+        groups=_by_group(model, taught, learned),
+    )
+    new = rounding(learned.head)
+    if known is not None:
+        heard = hear(quantized, stream, known.dataset.sequences)
+        both = (judged(head.scores(heard), known) for head in (rounding(old), new))
+        report = replace(report, known=Compared(*both))
+    carried = (*model.unseen, *model.examples)[:_OLD]
+    carried = tuple(x for x in carried if len(x) >= model.stride)
+    if carried:
+        heard = hear(quantized, stream, carried)
+        one, other = (_decided(model, head.scores(heard)) for head in (rounding(old), new))
+        report = replace(report, same=float((one == other).mean()))
+    return Adapted(_noted(made, report), report)
+
+
+def _rounding(quantized: QuantizedModel) -> Rounding:
+    """What quantizing makes of a last layer, as real numbers."""
+    last, at, model = quantized.layers[-1], quantized.model.road[-1], quantized.model
+
+    def rounded(head: Head) -> Head:
+        W, b = head.W.astype(np.float32), head.b.astype(np.float32)
+        if not isinstance(last, QuantizedDense):
+            return Head(W.astype(np.float64), b.astype(np.float64))
+        assert model.ranges is not None  # it was quantized
+        found = model.covariances.get(at.name)
+        inputs = None if found is None else Inputs.of(found)
+        made = dense.quantize(Dense(W, b), at, last.input, model.ranges, quantized.granularity, inputs)
+        scale = made.W_scale.astype(np.float64)
+        return Head(made.W * scale[:, None], made.bias * (scale * float(made.input.scale)))
+
+    return rounded
+
+
+def _with_head(model: Model, head: Head, heard: Heard) -> Model:
+    """`model` with that last layer, and its scores' range widened by those of the clips."""
+    layer = replace(last_dense(model), W=head.W.astype(np.float32), b=head.b.astype(np.float32))
+    assert model.ranges is not None  # it was quantized
+    name = model.road[-1].name
+    span = model.ranges[name]
+    for rows in heard.clips:
+        span = around(span, head.row_scores(rows * heard.unit))
+    ranges = Ranges({**model.ranges.spans, name: span}, model.ranges.factors, model.ranges.kept)
+    return replace(model, layers=(*model.layers[:-1], layer), ranges=ranges)
+
+
+def _noted(model: Model, report: Report) -> Model:
+    """With its proof in its provenance, and how often it was adapted."""
+    before = model.provenance.get("adapted")
+    times = before.get("times", 0) if isinstance(before, dict) else 0
+    note = {**records.to_json(report), "times": (times if isinstance(times, int) else 0) + 1}
+    return replace(model, provenance={**model.provenance, "adapted": note})
+
+
+def _decided(model: Model, scores: Float64) -> NDArray[np.int64]:
+    """(clips,) the label of most; or (clips, outputs), 1 where a label is said."""
+    if model.activation == "softmax" or model.task.kind != "tags":
+        found: NDArray[np.int64] = scores.argmax(axis=1)
+        return found
+    return (scores >= _limits(model)).astype(np.int64)
+
+
+def _limits(model: Model) -> Float64:
+    """(outputs,): the scores from which on labels are said."""
+    thresholds = np.clip(np.array(model.thresholds or [0.5] * model.outputs), 1e-9, 1 - 1e-9)
+    found: Float64 = log(thresholds) - log(1 - thresholds)
+    return found
+
+
+def _judged(model: Model, scores: Float64, truth: Float64) -> Judged:
+    decided = _decided(model, scores)
+    if decided.ndim == 1:
+        right, of = int((truth[np.arange(len(truth)), decided] == 1).sum()), len(truth)
+    else:
+        is_known = ~np.isnan(truth)
+        right, of = int(((decided == truth) & is_known).sum()), int(is_known.sum())
+    cost = total(losses(scores, truth, activation_of(model)))
+    return Judged(right, of, float(cost) / max(of, 1))
+
+
+def _by_group(model: Model, taught: Taught, learned: Learned) -> dict[str, Compared]:
+    dataset = taught.dataset
+    names = np.array([dataset.group(place) for place in range(len(dataset))])
+    each_its_own = len(set(names.tolist())) == len(set(taught.clips))
+    if len(set(names.tolist())) < 2 or each_its_own:
+        return {}
+    found = {}
+    for name in dataset.all_groups:
+        of = names == name
+        both = (_judged(model, s[of], taught.truth[of]) for s in (learned.before, learned.int8_held_out))
+        found[name] = Compared(*both)
+    return found
+
+
+def folds_by_group(taught: Taught) -> NDArray[np.int64]:
+    """(pieces,): a fold for each group of clips. ValueError where all are of one."""
+    groups = np.unique(taught.dataset.groups, return_inverse=True)[1]
+    if groups.max() < 1:
+        raise ValueError("all clips are of one group, expected several to hold one out")
+    return groups.astype(np.int64)

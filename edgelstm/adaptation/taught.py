@@ -1,0 +1,89 @@
+"""Clips as they teach a model: read as its training's data were, and cut to what an answer is to be of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgelstm.adaptation.head import Activation, truth_of_classes
+from edgelstm.adaptation.ordered import Float64
+from edgelstm.again import options_of
+from edgelstm.data.dataset import Dataset
+from edgelstm.data.pieces import Piece, Pieces
+from edgelstm.matching import match
+from edgelstm.model import Model
+from edgelstm.runtime.clips import AFTER, is_kept_clip
+from edgelstm.tasks import Classify, Tags
+
+if TYPE_CHECKING:
+    from edgelstm.data.recordings import Recording
+
+_SHORTEST = 1.0  # seconds that are left of a clip, which was cut off where its stream ended
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """Pieces of clips, and what is true of them."""
+
+    dataset: Dataset  # a sequence for each piece
+    clips: tuple[int, ...]  # of each piece: which clip it is of
+    truth: Float64  # (pieces, outputs), as `head.fit` takes it
+    kinds: tuple[int, ...]  # of each piece: what folds keep in proportion
+
+
+def activation_of(model: Model) -> Activation:
+    """ValueError for a model whose last layer cannot be learned from labels of clips."""
+    can = isinstance(model.task, Classify) or (isinstance(model.task, Tags) and not model.task.each_frame)
+    if not can or model.activation == "linear":
+        raise ValueError(
+            f"model {model.name}: its task is {model.task.kind} with {model.activation} answers, expected one that "
+            "tells the label, or the tags, of a recording"
+        )
+    return model.activation
+
+
+def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
+    """The labelled clips at `path`, in any format. window: frames of the pieces that longer clips are cut into; None:
+    as in training. A clip that `stream --keep` kept is taken up to the moment at which its event was known, and the
+    newest window of that alone. Errors as of `edgelstm.tasks.read_dataset` and `edgelstm.matching.match`."""
+    options = options_of(model.provenance)
+    names = (*model.feature_names, *(n for n in model.task.columns_to_tell if n not in model.feature_names))
+    features = names if model.feature_names else ()
+    options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
+    found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
+    kept = [is_kept_clip(Path(recording.name).name) for recording in found.recordings]
+    rate = found.sample_rate
+    cut = [_until_known(one, rate) if is_kept else one for one, is_kept in zip(found.recordings, kept)]
+    dataset = match(model, model.task.dataset(replace(found, recordings=tuple(cut))))
+    frames = model.trained_window if window is None else window
+    pieces = _pieces(dataset, frames, kept)
+    cut_up = dataset.pieces(pieces)
+    return Taught(cut_up, tuple(map(int, pieces.places)), _truth(cut_up, model), tuple(map(int, cut_up.y)))
+
+
+def _until_known(recording: Recording, rate: float) -> Recording:
+    """Without what was kept of a clip behind its moment."""
+    length = len(recording.frames)
+    kept = max(length - round(AFTER * rate), min(length, round(_SHORTEST * rate)))
+    return replace(recording, frames=recording.frames[:kept]) if rate else recording
+
+
+def _pieces(dataset: Dataset, window: int, kept: list[bool]) -> Pieces:
+    found = []
+    for place, (length, is_kept) in enumerate(zip(dataset.lengths.tolist(), kept)):
+        if not 0 < window < length:
+            found.append(Piece(place, 0, length))
+        elif is_kept:
+            found.append(Piece(place, length - window, length))
+        else:
+            found += [Piece(place, start, start + window) for start in range(0, length - window + 1, window)]
+    return Pieces.of(found)
+
+
+def _truth(dataset: Dataset, model: Model) -> Float64:
+    if dataset.targets is None:
+        return truth_of_classes(dataset.y, model.outputs)
+    return np.array([dataset.targets[n][0] for n in range(len(dataset))], np.float64)

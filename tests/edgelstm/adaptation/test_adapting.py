@@ -1,0 +1,174 @@
+"""Adapting a model to labels that it knows by other names, and what is refused: through the command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.adaptation.clips import ear_only, hear
+from edgelstm.data import Dataset, save_dataset
+from edgelstm.evaluation import evaluate
+from edgelstm.export.elstm import encode
+from edgelstm.model import Answer, Model
+from edgelstm.model_file import load_model, save_model
+from edgelstm.quantization import quantize, reference
+from edgelstm.runtime.engines.elstm import Model as Opened
+from in_process import Ended, run
+from random_models import random_model, random_signal
+
+FEATURES, LABELS = 3, ("a", "b", "c")
+ANSWERS = {
+    "last": Answer("last", 0, 1),
+    "mean": Answer("mean", 0, 0),
+    "window": Answer("mean", 8, 4),
+    "max": Answer("mean+max", 0, 1),
+}
+
+
+def model_of(answer: str = "mean") -> Model:
+    return replace(
+        random_model(FEATURES, [12], [3], seed=4, answer=ANSWERS[answer]), labels=LABELS, name="m", sample_rate=50.0
+    )
+
+
+def clips(count: int, seed: int = 1) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(
+        random_signal(30, FEATURES, 100 * seed + n) + rng.normal(0, 1.5, FEATURES).astype(np.float32)
+        for n in range(count)
+    )
+
+
+def decisions(model: Model, sequences: tuple[np.ndarray, ...]) -> np.ndarray:
+    scores = reference.scores(quantize(model), sequences)
+    return np.array([each.mean(axis=0).argmax() for each in scores])
+
+
+def data(
+    sequences: tuple[np.ndarray, ...], y: np.ndarray, groups: np.ndarray | None = None, names: tuple[str, ...] = ()
+) -> Dataset:
+    own = np.arange(len(y)) if groups is None else groups
+    return Dataset(sequences, y, LABELS, own, ("x0", "x1", "x2"), sample_rate=50.0, group_names=names)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """old.npz, and clips.npz, whose labels are those that it says, each called by the next one's name."""
+    monkeypatch.chdir(tmp_path)
+    model = model_of()
+    save_model(model, "old.npz")
+    sequences = clips(40)
+    save_dataset(data(sequences, (decisions(model, sequences) + 1) % 3), Path("clips.npz"))
+    return tmp_path
+
+
+def adapt(*more: str) -> Ended:
+    return run("adapt", "old.npz", "--data", "clips.npz", "-o", "new.npz", "--json", *more)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_is_heard_are_the_integers_of_the_reference(tmp_path: Path, answer: str) -> None:
+    model = model_of(answer)
+    quantized = quantize(model)
+    path = tmp_path / "ear.elstm"
+    path.write_bytes(encode(ear_only(model)))
+    sequences = clips(3)
+    heard = hear(quantized, Opened(path).stream(), sequences)
+    assert quantized.layers[-1].takes is not None
+    zero = quantized.layers[-1].takes.zero_point
+    for place, trace in reference.traces(quantized, sequences):
+        codes = trace.results["lstm0"].astype(int) - zero
+        rows = {"last": 1, "mean": 30, "window": 6, "max": 30}[answer]  # 30 frames, of a window 4 and the 2 begun
+        np.testing.assert_array_equal(heard.clips[place], codes[-rows:])
+
+
+def test_it_learns_other_names_and_its_file_decides_as_it_says_in_the_same_bytes_each_time(folder: Path) -> None:
+    ended = adapt("--elstm", "new.elstm")
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    assert report["clips"] == 40
+    assert report["before"]["right"] < 14 < 28 < report["int8"]["right"]
+    assert report["proof"]["passed"]
+    new, old = load_model("new.npz"), load_model("old.npz")
+    assert new.provenance["adapted"]["int8"] == report["int8"]
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(new.layers[:-1], old.layers[:-1]))
+    fresh = clips(40, seed=2)
+    truth = data(fresh, (decisions(old, fresh) + 1) % 3)
+    before, after = (evaluate(quantize(model), truth).headline.value for model in (old, new))
+    assert before is not None
+    assert after is not None
+    assert before < 0.3 < 0.75 < after
+    first = Path("new.npz").read_bytes(), Path("new.elstm").read_bytes()
+    assert adapt("--elstm", "new.elstm").code == 0
+    assert (Path("new.npz").read_bytes(), Path("new.elstm").read_bytes()) == first
+    stream = Opened("new.elstm").stream()
+    for x, expected in zip(fresh, decisions(new, fresh)):
+        stream.reset()
+        stream.push(x)
+        assert stream.answer().argmax() == expected
+
+
+def test_what_is_no_better_is_refused_and_nothing_is_written(folder: Path) -> None:
+    sequences = clips(30)
+    save_dataset(data(sequences, decisions(load_model("old.npz"), sequences)), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code == 3
+    assert "100.0 % before" in ended.err
+    assert not Path("new.npz").exists()
+    assert json.loads(ended.out)["output"] is None
+
+
+def split_in_two(model: Model) -> Dataset:
+    """Twenty-eight clips of a group whose labels changed, eight of one whose labels are as they were."""
+    sequences = clips(36)
+    said = decisions(model, sequences)
+    groups = np.repeat([0, 1], [28, 8])
+    return data(sequences, np.where(groups == 0, (said + 1) % 3, said), groups, ("left", "right"))
+
+
+def test_harm_to_a_group_is_seen_and_refused(folder: Path) -> None:
+    save_dataset(split_in_two(load_model("old.npz")), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code == 3
+    assert "group right: 100.0 % before" in ended.err
+    groups = json.loads(ended.out)["groups"]
+    assert groups["right"]["after"]["right"] < groups["right"]["before"]["right"] == 8
+    assert groups["left"]["after"]["right"] > groups["left"]["before"]["right"]
+    assert adapt("--accept-harm").code == 0
+
+
+def test_what_was_known_before_is_asked(folder: Path) -> None:
+    old = load_model("old.npz")
+    sequences = clips(20, seed=3)
+    save_dataset(data(sequences, decisions(old, sequences)), Path("known.npz"))
+    ended = adapt("--known", "known.npz")
+    assert ended.code == 3
+    assert "what was known before: 100.0 % before" in ended.err
+    assert json.loads(ended.out)["same"] is not None  # its own recording
+
+
+def test_groups_held_out_as_a_whole(folder: Path) -> None:
+    save_dataset(split_in_two(load_model("old.npz")), Path("clips.npz"))
+    report = json.loads(adapt("--by-group").out)
+    assert report["folds"] == 2
+    assert report["int8"]["cost"] > json.loads(adapt().out)["int8"]["cost"]  # nothing was learned of either
+
+
+def test_what_cannot_be_adapted_is_refused_in_one_line(folder: Path) -> None:
+    model = load_model("old.npz")
+    save_model(replace(model, ranges=None, covariances={}), "old.npz")
+    ended = adapt()
+    assert ended.code == 1
+    assert "calibrate it first" in ended.err
+    save_model(replace(model, activation="linear"), "old.npz")
+    assert "expected one that tells the label" in adapt().err
+    save_model(model, "old.npz")
+    one = clips(3)
+    save_dataset(data(one, np.arange(3)), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code == 1
+    assert "expected at least two of each" in ended.err
