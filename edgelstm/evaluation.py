@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgelstm import forward
 from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.leaks import LEAST, find_leak
 from edgelstm.data.store import Growing
 from edgelstm.data.stretches import by_stretches
 from edgelstm.forward import LONG, FloatStream
@@ -241,24 +242,37 @@ def check_lengths(model: Model | EngineModel, dataset: Dataset) -> None:
 
 
 def kept_for_testing(dataset: Dataset, provenance: Any, task: Task = CLASSIFY) -> Dataset:
-    """The recordings of `dataset` that a model's training kept for testing.
+    """The recordings of `dataset` that a model's training kept for testing, without frames that trained elsewhere.
 
     `provenance` and `task`: the model's; where the former says nothing of this data set, the data set's own test
     split counts, else all of it.
     """
     data = _trained_on(dataset, provenance)
+    train, test = _sides(dataset, data, task)
+    if train is None or not data:
+        return test
+    window = 0 if task.each_frame else window_of_training(dataset, provenance)[0]
+    leak = find_leak(train, test, max(window, LEAST))
+    return test if leak is None or leak.rest is None else leak.rest
+
+
+def _sides(dataset: Dataset, data: dict[str, Any], task: Task) -> tuple[Dataset | None, Dataset]:
+    """(what trained, what tests), as the recipe's `data` or the data set itself say; all tests where neither does."""
     groups, share = data.get("test_groups"), data.get("test")
     if isinstance(groups, list) and groups:
-        return dataset.subset(dataset.in_groups(groups))
-    if dataset.test is not None and dataset.test.any():
-        return dataset.subset(dataset.test)
-    if dataset.test is None and isinstance(share, float) and 0 < share < 1:
+        tests = dataset.in_groups(groups)
+    elif dataset.test is not None and dataset.test.any():
+        tests = dataset.test
+    elif dataset.test is None and isinstance(share, float) and 0 < share < 1:
         if data.get("split") == "stretches":
-            return by_stretches(dataset, share)[1]
+            return by_stretches(dataset, share)
         if splits.is_by_time(dataset, data.get("split")):
-            return splits.by_time(dataset, share)[1]
-        return dataset.subset(splits.by_share(dataset, share, task.teaches(dataset))[1])
-    return dataset
+            return splits.by_time(dataset, share)
+        trains, places = splits.by_share(dataset, share, task.teaches(dataset))
+        return dataset.subset(trains), dataset.subset(places)
+    else:
+        return None, dataset
+    return (None if tests.all() else dataset.subset(~tests)), dataset.subset(tests)
 
 
 def is_of_training(dataset: Dataset, provenance: Any) -> bool:

@@ -29,6 +29,21 @@ _WRITTEN = re.compile(  # as many write them; not month/day/year, which nothing 
     r"(?:(?P<year>\d{4})/(?P<month>\d{1,2})/(?P<day>\d{1,2})|(?P<first>\d{1,2})\.(?P<middle>\d{1,2})\.(?P<last>\d{4}))"
     r"(?:[ T]+(?P<hour>\d{1,2})(?P<rest>:.*))?"
 )
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_LONG_MONTHS = "uary|ruary|ch|il|e|y|ust|t|tember|ober|ember"  # what may follow the three letters
+_NAME_OF_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})(?:{_LONG_MONTHS})?\.?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +)?"
+_TIME = (
+    r"(?:[ T,:]+(?P<hour>\d{1,2})(?P<rest>:\d\d(?::\d\d(?:\.\d+)?)?)?(?: ?(?P<half>[ap])\.?m\.?)?)?"
+    r"(?:Z| ?UTC| ?GMT)?"
+)
+_NAMED = (  # 12-Jan-2024 13:05 and 12 January 2024; Jan 12, 2024 1:05 PM; 2024-Jan-12
+    re.compile(
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})[-/ .]+{_NAME_OF_MONTH}[-/ ,]+(?P<year>\d{{4}}){_TIME}", re.I | re.ASCII
+    ),
+    re.compile(rf"{_WEEKDAY}{_NAME_OF_MONTH}[- ]+(?P<day>\d{{1,2}}),?[- ]+(?P<year>\d{{4}}){_TIME}", re.I | re.ASCII),
+    re.compile(rf"(?P<year>\d{{4}})[-/ ]{_NAME_OF_MONTH}[-/ ](?P<day>\d{{1,2}}){_TIME}", re.I | re.ASCII),
+)
 _MONTH = re.compile(r"\d{4}[-/]\d{2}", re.ASCII)
 _END = re.compile(rf".*{_UNIT}|(?P<whole>{'|'.join(_LONG)})")
 
@@ -61,9 +76,9 @@ def may_be_dates(unit: float | None) -> bool:
 
 
 def date_seconds(cell: str) -> float | None:
-    """Seconds since 1970 of an ISO 8601 text such as 2024-05-01 13:00, or of 2024/5/1 13:00 or 1.5.2024 13:00, in UTC
-    where it names no zone; of the first day of a month, 2024-05. None for any other: 5/1/2024 could be of January or
-    of May."""
+    """Seconds since 1970 of an ISO 8601 text such as 2024-05-01 13:00, or of 2024/5/1 13:00, 1.5.2024 13:00,
+    1-May-2024 13:00 or May 1, 2024 1:00 PM, in UTC where it names no zone; of the first day of a month, 2024-05. None
+    for any other: 5/1/2024 could be of January or of May."""
     text = cell.strip()
     if _MONTH.fullmatch(text):
         text = f"{text[:4]}-{text[5:]}-01"
@@ -76,11 +91,26 @@ def date_seconds(cell: str) -> float | None:
         text = f"{year}-{month:0>2}-{day:0>2}"
         if match["hour"]:
             text += f" {match['hour']:0>2}{match['rest']}"
+    elif named := next((match for pattern in _NAMED if (match := pattern.fullmatch(text))), None):
+        text = _of_named_month(named)
     try:
         date = datetime.fromisoformat(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         return None
+
+
+def _of_named_month(match: re.Match[str]) -> str:
+    """The date in ISO 8601; no date where its hour is none."""
+    text = f"{match['year']}-{_MONTHS.index(match['month'].lower()) + 1:02}-{match['day']:0>2}"
+    if not match["hour"]:
+        return text
+    hour = int(match["hour"])
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return ""
+        hour = hour % 12 + 12 * (match["half"].lower() == "p")
+    return f"{text} {hour:02}{match['rest'] or ':00'}"
 
 
 def calendar_seconds(number: float) -> float | None:

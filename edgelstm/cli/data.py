@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -58,16 +59,19 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data", type=click.Path(path_type=Path))
 @read_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def inspect(data: Path, as_json: bool, **given: str) -> None:
+@click.pass_context
+def inspect(context: click.Context, data: Path, as_json: bool, **given: str) -> None:
     """Show what is understood of DATA: recordings, labels, groups, the range of every column, holes.
 
-    DATA is a folder of CSV, WAV or text files, one CSV file, an sktime .ts file or an NPZ file.
+    DATA is a folder of CSV, WAV or text files, one CSV file, an sktime .ts file or an NPZ file. Without --missing,
+    values that are not there are counted.
     """
     from edgelstm.cli.show.data import print_summary
     from edgelstm.data.summary import summarize
 
+    looks = context.get_parameter_source("missing") is click.core.ParameterSource.DEFAULT
     with listed_problems():
-        found = summarize(*_read(data, given))
+        found = summarize(*_read(data, replace(to_options(given), looks=looks)))
     if as_json:
         click.echo(json.dumps(found.to_json(), allow_nan=False))
     else:
@@ -90,7 +94,7 @@ def convert(data: Path, output: Path, force: bool, is_unique: bool, **given: str
     if output.exists() and not force:
         raise click.UsageError(f"--output {output}: is there already, expected a new name, or --force")
     with listed_problems():
-        found, _ = _read(data, given)
+        found, _ = _read(data, to_options(given))
     if is_unique:
         found = unique(found)
     save_recordings(found, output)
@@ -102,7 +106,7 @@ def convert(data: Path, output: Path, force: bool, is_unique: bool, **given: str
     )
 
 
-def _read(data: Path, given: dict[str, str]) -> tuple[Recordings, str]:
+def _read(data: Path, options: ReadOptions) -> tuple[Recordings, str]:
     """The recordings, and the name of the format in which they lie there. Texts are symbols, as the task `text` takes
     them."""
     from edgelstm.cli.show.data import TEXTS
@@ -111,8 +115,8 @@ def _read(data: Path, given: dict[str, str]) -> tuple[Recordings, str]:
     from edgelstm.tasks import Text
 
     if data.exists() and holds_texts(data):
-        return Text().recordings(data, to_options(given)), TEXTS
-    return read_recordings(data, to_options(given)), find_format(data).name
+        return Text().recordings(data, options), TEXTS
+    return read_recordings(data, options), find_format(data).name
 
 
 def to_options(given: dict[str, str]) -> ReadOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.columns import Roles, find_roles, unit_of
-from edgelstm.data.csv_table import Table, read_header, read_table
+from edgelstm.data.csv_gaps import Gaps
+from edgelstm.data.csv_table import Rows, Table, read_header, read_table
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
@@ -20,9 +21,7 @@ from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, 
 from edgelstm.data.store import Growing, chunks, joined
 from edgelstm.data.times import (
     calendar_times,
-    fill_values,
     number_times,
-    open_holes,
     read_timing,
     unit_of_numbers,
 )
@@ -30,12 +29,9 @@ from edgelstm.devices.units import show_rate
 from edgelstm.plain import counted, printable
 from edgelstm.stamps import may_be_dates, unit_of_time
 
-_SHOWN = 5  # gaps of one file
 _DRESSED = re.compile(  # 12,345.6; 12'345; 1.234.567,8; 12 %; $3.50
     r"[$€£¥]?\s?[+-]?(?:\d{1,3}([,.'’ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\s?[%‰$€£¥]?"
 )
-
-Rows = slice | NDArray[np.int64]  # of a table
 
 SUFFIXES = (".csv", ".tsv")
 
@@ -199,7 +195,8 @@ def _part(
             notes.append(f"time goes back {counted(timing.back, 'time')}; frames were put in order")
         if timing.repeated:
             notes.append(f"time stands still {counted(timing.repeated, 'time')}; all frames stay")
-    places = _add_frames(frames, file, table, rows, names, holes, options, notes)
+    gaps = Gaps(file, table, rows, names, holes)
+    places = gaps.fill(frames, options, notes)
     labels = None if not roles.label else _labels(table, roles.label, rows, places)
     groups = None if not roles.group else _labels(table, roles.group, rows, places)
     label = None
@@ -214,17 +211,9 @@ def _part(
         labels,
         None if groups is None else _without_holes(groups, places)[0] or None,
         notes=tuple(notes),
+        lacking=gaps.lacking if options.looks else (),
     )
     return _Part(file, recording, table, roles, names, rate)
-
-
-def _parts(table: Table, rows: Rows, columns: Sequence[str]) -> Iterator[NDArray[np.float64]]:
-    """These columns of these rows, some rows at a time."""
-    places = [table.header.index(column) for column in columns]
-    count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-    for part in chunks(count, 8 * table.cells.shape[1]):
-        here = slice(rows.start + part.start, rows.start + part.stop) if isinstance(rows, slice) else rows[part]
-        yield table.cells[here][:, places]
 
 
 def _seconds(file: str, table: Table, column: str, rows: Rows) -> NDArray[np.float64]:
@@ -232,7 +221,7 @@ def _seconds(file: str, table: Table, column: str, rows: Rows) -> NDArray[np.flo
     unit = 1.0 if table.dated else unit_of_time(column)
     growing, count = Growing((), np.float64), 0
     are_dates: bool | None = None if may_be_dates(unit) else False
-    for values in _parts(table, rows, [column]):
+    for values in table.parts(rows, [column]):
         if are_dates is None:
             are_dates = _are_dates(values[:, 0])
         try:
@@ -259,72 +248,13 @@ def _labels(table: Table, column: str, rows: Rows, places: NDArray[np.int64] | N
     texts = table.texts[column]
     names = tuple(text for text in texts if text)
     codes = np.array([names.index(text) if text else -1 for text in texts], np.int32)
-    found = joined((codes[part[:, 0].astype(np.int64)] for part in _parts(table, rows, [column])), (), np.int32)
+    found = joined((codes[part[:, 0].astype(np.int64)] for part in table.parts(rows, [column])), (), np.int32)
     return FrameLabels(names, found if places is None else np.where(places < 0, -1, found[places]))
 
 
 def _without_holes(labels: FrameLabels, places: NDArray[np.int64] | None) -> list[str]:
     """What the frames that were recorded say, each once."""
     return list((labels if places is None else FrameLabels(labels.names, labels.codes[places >= 0])).counts())
-
-
-def _add_frames(
-    frames: FrameStore,
-    file: str,
-    table: Table,
-    rows: Rows,
-    names: Sequence[str],
-    holes: Sequence[tuple[int, int]],
-    options: ReadOptions,
-    notes: list[str],
-) -> NDArray[np.int64] | None:
-    """Put a recording's frames without NaN to those of others. Returns the place among the rows that each came from
-    (-1: none); None where all are rows."""
-    empty: list[tuple[int, int]] = []  # the first of them
-    count, lost = 0, 0
-    for part in _parts(table, rows, names):
-        lacks = np.argwhere(np.isnan(part))
-        empty += [(count + row, column) for row, column in lacks[: _SHOWN - len(empty)].tolist()]
-        lost += len(lacks)
-        count += len(part)
-    if not lost and not holes:
-        frames.add(_parts(table, rows, names))
-        return None
-    lacking = sum(lack for _, lack in holes)
-    if options.missing == "refuse":
-        remedy = "--missing, or data.missing in a recipe, fills it: interpolate or hold"
-        problems = [(row, f"column {names[column]}: no value ({remedy})") for row, column in empty]
-        problems += [
-            (place, f"{_lacking(frames)} before this one by its time ({remedy})") for place, frames in holes[:_SHOWN]
-        ]
-        lines = ((int(table.lines[rows][row]), reason) for row, reason in problems)
-        found_at = [Problem(file, line, reason) for line, reason in sorted(lines)]
-        if lost > len(empty):
-            found_at.append(Problem(file, None, f"and {counted(lost - len(empty), 'more value')} missing"))
-        if len(holes) > _SHOWN:
-            found_at.append(Problem(file, None, f"and {counted(len(holes) - _SHOWN, 'more hole')} by its times"))
-        raise BadFilesError(found_at)
-    if lacking > count:
-        place, lack = max(holes, key=lambda hole: hole[1])
-        reason = f"{_lacking(lack)} before this one, more than were recorded; expected two recordings"
-        raise BadFilesError([Problem(file, int(table.lines[rows][place]), reason)])
-    if holes:
-        notes.append(
-            f"{counted(lacking, 'frame')} lacked in {counted(len(holes), 'hole')}; filled ({options.missing})"
-        )
-    if lost:
-        notes.append(f"{counted(lost, 'value')} lacked; filled ({options.missing})")
-    found, places = open_holes(np.concatenate(list(_parts(table, rows, names))), holes)
-    filled = fill_values(found, options.missing)
-    unknown = np.isnan(filled).all(axis=0)
-    if unknown.any():
-        raise BadFilesError([Problem(file, None, f"column {names[int(unknown.argmax())]}: no value at all")])
-    frames.add([filled])
-    return places
-
-
-def _lacking(frames: int) -> str:
-    return f"{counted(frames, 'frame')} lack{'s' if frames == 1 else ''}"
 
 
 def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: FrameStore, name: str) -> Recordings:

@@ -13,7 +13,7 @@ from edgelstm.data.csv_lines import blocks
 from edgelstm.data.packed import open_text
 from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import BadFilesError, Problem
-from edgelstm.data.store import Growing
+from edgelstm.data.store import Growing, chunks
 from edgelstm.data.times import text_times
 from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_missing, number, split
 from edgelstm.plain import counted
@@ -22,6 +22,9 @@ from edgelstm.stamps import date_seconds
 MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
 _LARGEST = float(np.finfo(np.float32).max)
+
+
+Rows = slice | NDArray[np.int64]  # of a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,14 @@ class Table:
         """A column of text that was asked for, row by row."""
         texts = self.texts[column]
         return [texts[int(place)] for place in self.numbers(column)]
+
+    def parts(self, rows: Rows, columns: Sequence[str]) -> Iterator[NDArray[np.float64]]:
+        """These columns of these rows, some rows at a time."""
+        places = [self.header.index(column) for column in columns]
+        count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+        for part in chunks(count, 8 * self.cells.shape[1]):
+            here = slice(rows.start + part.start, rows.start + part.stop) if isinstance(rows, slice) else rows[part]
+            yield self.cells[here][:, places]
 
     def is_number(self, column: str) -> bool:
         return column not in self.texts and column not in self.words

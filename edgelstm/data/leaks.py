@@ -13,6 +13,9 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.overlaps import Shared, overlaps
 from edgelstm.data.pieces import Cut, Piece, Pieces
 
+LEAST = 64
+"""Frames of a part of a test that are worth judging, where others were left out of it."""
+
 Spans = list[tuple[int, int]]  # frames, from one on and up to another
 
 

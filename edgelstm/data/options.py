@@ -19,6 +19,7 @@ class ReadOptions:
     roles: Roles = field(default_factory=Roles)
     label_from: LabelFrom = "auto"
     missing: Missing = "refuse"
+    looks: bool = False  # at the data alone: what lacks is counted, and held for the time being
     may_lack: tuple[str, ...] = ()  # roles whose columns need not be there though they are named
 
 

@@ -25,6 +25,7 @@ class Recording:
     group: str | None = None  # who or where it was recorded
     test: bool | None = None  # in the data's own test split
     notes: tuple[str, ...] = ()  # holes, disorder, what was filled: one line each
+    lacking: tuple[int, ...] = ()  # values of each column that are not there, where data are only looked at
     targets: NDArray[np.float32] | None = None  # numbers to be told: (1 or frames, targets), NaN = not known
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ class Column:
     median: float
     most: float
     deviation: float  # standard
+    missing: int  # values that are not there
     outliers: int  # values more than 20 spreads from the median; a spread is that of the middle half
     remark: str  # what makes it useless, and what to do; or ""
 
@@ -116,6 +117,7 @@ def _columns(recordings: Recordings) -> tuple[Column, ...]:
     far = sum((np.abs(p - median) > _FAR * spread).sum(axis=0) for p in _parts(arrays))
     outliers = np.where(spread > 0, far, 0)
     rise = _rise(arrays)
+    missing = np.sum([r.lacking or (0,) * recordings.columns for r in recordings.recordings], axis=0)
     return tuple(
         Column(
             names[n],
@@ -124,6 +126,7 @@ def _columns(recordings: Recordings) -> tuple[Column, ...]:
             float(median[n]),
             float(most[n]),
             float(deviation[n]),
+            int(missing[n]),
             int(outliers[n]),
             _remark(float(least[n]), float(median[n]), float(most[n]), float(deviation[n]), float(rise[n])),
         )
@@ -185,6 +188,8 @@ def _warnings(
         and (few := [label for label, count in labels.items() if count < 5])
     ):
         found.append(f"fewer than 5 recordings of {', '.join(few[:5])}: too few to learn from and to test on")
+    if any(any(r.lacking) for r in recordings.recordings):
+        found.append(_lacking(recordings, columns))
     found += _twins(recordings) + _overlaps(recordings)
     for column in columns:
         if column.remark:
@@ -198,6 +203,17 @@ def _warnings(
             "exchanged? X is (sequences, frames, features)"
         )
     return found
+
+
+def _lacking(recordings: Recordings, columns: tuple[Column, ...]) -> str:
+    """A line about values that are not there, and what to do: a hole in a recording lets nobody know its ends."""
+    known = all(column.missing < recordings.frames for column in columns)
+    empty = "" if known else "; data.features in a recipe names columns to learn from, without those that are empty"
+    lost = counted(sum(column.missing for column in columns), "value")
+    return (
+        f"{lost} missing: --missing interpolate (a line between neighbours) or --missing hold (the value before) for "
+        f"init fills them; here they are held{empty}"
+    )
 
 
 def _twins(recordings: Recordings) -> list[str]:

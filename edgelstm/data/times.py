@@ -67,8 +67,8 @@ def text_times(cells: Sequence[str]) -> NDArray[np.float64]:
         seconds = date_seconds(cell)
         if seconds is None:
             reason = (
-                f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00 (2024/05/01 and "
-                "01.05.2024 will do; a column that tells no times needs another name)"
+                f"time {cell[:40]!r}, expected seconds or ISO 8601 such as 2024-05-01 13:00:00 (2024/05/01, "
+                "01.05.2024 and 1-May-2024 will do; a column that tells no times needs another name)"
             )
             raise ValueError(reason, place)
         stamps[place] = seconds

@@ -83,7 +83,9 @@ class _Reader:
             if not line.strip() or line.startswith("#"):
                 continue
             try:
-                frames, label = _series(line, header, self._options)
+                found, label = _series(line, header)
+                lacking = tuple(np.isnan(found).sum(axis=0).tolist()) if self._options.looks else ()
+                frames = _filled(found, self._options)
                 self._width = self._width or frames.shape[1]
                 if frames.shape[1] != self._width:
                     raise ValueError(f"{counted(frames.shape[1], 'dimension')}, expected {self._width} as before")
@@ -94,7 +96,7 @@ class _Reader:
                 continue
             count += 1
             self._frames.add([frames])
-            self._recordings.append(Recording(f"series {count}", FRAMES_TO_COME, label, test=test))
+            self._recordings.append(Recording(f"series {count}", FRAMES_TO_COME, label, test=test, lacking=lacking))
         if not count and not problems:
             problems.append(Problem(where, None, "no series after @data, expected some"))
         if problems:
@@ -124,8 +126,8 @@ def _header(lines: Iterator[tuple[int, str]], where: str) -> _Header:
     raise BadFilesError([Problem(where, None, "no @data line, expected the header of a .ts file")])
 
 
-def _series(line: str, header: _Header, options: ReadOptions) -> tuple[NDArray[np.float32], str | None]:
-    """(frames (values, dimensions), label)."""
+def _series(line: str, header: _Header) -> tuple[NDArray[np.float64], str | None]:
+    """(frames (values, dimensions), NaN where a value is missing; label)."""
     if header.timestamps:
         raise ValueError("time stamps, expected @timestamps false (save as CSV with a time column)")
     columns = line.split(":")
@@ -139,16 +141,21 @@ def _series(line: str, header: _Header, options: ReadOptions) -> tuple[NDArray[n
         raise ValueError(
             f"dimensions of {', '.join(str(len(d)) for d in dimensions[:12])} values, expected equal ones"
         )
-    frames = np.stack(dimensions, axis=1)
+    return np.stack(dimensions, axis=1), label or None
+
+
+def _filled(frames: NDArray[np.float64], options: ReadOptions) -> NDArray[np.float32]:
     if np.isnan(frames).any():
-        if options.missing == "refuse":
+        if options.missing == "refuse" and not options.looks:
             raise ValueError(
                 "a value is missing (?); --missing, or data.missing in a recipe, fills it: interpolate or hold"
             )
-        frames = fill_values(frames, options.missing)
+        frames = fill_values(frames, "hold" if options.looks else options.missing)
+        if options.looks:
+            frames = np.nan_to_num(frames)
         if np.isnan(frames).any():
             raise ValueError("a dimension without any value")
-    return frames.astype(np.float32), label or None
+    return frames.astype(np.float32)
 
 
 def _dimension(text: str, place: int) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.leaks import find_leak
+from edgelstm.data.leaks import LEAST, find_leak
 from edgelstm.data.twins import recording_told
 from edgelstm.training.config import Config, RecipeError
 
@@ -44,4 +44,4 @@ def watched_apart(fit: Dataset, watched: Dataset, config: Config) -> Dataset:
 
 def _least(config: Config) -> int:
     """Frames of a part that can be judged."""
-    return max(config.model.stride, 0 if config.task.each_frame else config.data.window)
+    return max(config.model.stride, 0 if config.task.each_frame else config.data.window, LEAST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -149,3 +150,46 @@ def test_repeated_stamps_are_told_by_both(tmp_path: Path) -> None:
     with open_source("file", str(path), FrameFormat(1, ("x",), "auto", 50.0), said.append) as source:
         assert len(list(source)) == 61
     assert said == [f"{path}: column time: the same time again at line 33"]
+
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), st.integers(3, 9), st.sampled_from((str, str.upper)))
+def test_months_may_have_names(when: datetime, letters: int, written: Callable[[str], str]) -> None:
+    """English ones, whole or their first three letters, whatever language the machine speaks."""
+    when = when.replace(microsecond=0)
+    seconds = when.replace(tzinfo=UTC).timestamp()
+    whole = MONTHS[when.month - 1]
+    month = whole[:3] if letters == 3 else whole
+    clock = f"{when.hour}:{when:%M:%S}"
+    half = f"{(when.hour + 11) % 12 + 1}:{when:%M:%S} {'am' if when.hour < 12 else 'PM'}"
+    year = f"{when.year:04}"
+    for text in (
+        f"{when.day}-{month}-{year} {clock}",
+        f"{when.day:02} {month} {year} {half}",
+        f"{month} {when.day}, {year} {half}",
+        f"{year}-{month}-{when.day:02}T{clock}",
+        f"Fri, {when.day} {month} {year} {clock} GMT",
+    ):
+        assert date_seconds(written(text)) == seconds, text
+    assert date_seconds(f"{when.day}-{month}-{year}") == seconds - seconds % 86400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12-Jam-2024",
+        "31-Feb-2024",
+        "12-Jan-24",
+        "Jan 2024",
+        "12-Jan-2024 13:05 PM",
+        "12-Jan-2024 25:00",
+        "12 janvier 2024",
+    ],
+)
+def test_what_is_no_date_with_a_month_is_none(text: str) -> None:
+    assert date_seconds(text) is None

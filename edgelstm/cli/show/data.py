@@ -27,16 +27,28 @@ def print_summary(found: Summary) -> None:
     if found.format == TEXTS:
         return
     click.echo()
+    lacks = any(column.missing for column in found.columns)
     rows = [
         [
             text.plain(column.name, 32),
             text.plain(column.unit, 10),
             *(f"{value:.4g}" for value in (column.least, column.median, column.most, column.deviation)),
+            *([str(column.missing or "")] if lacks else []),
             str(column.outliers or ""),
         ]
         for column in found.columns[: 5 * _MOST]
     ]
-    click.echo(text.table(["column", "unit", "lowest", "median", "highest", "deviation", "outliers"], rows))
+    header = [
+        "column",
+        "unit",
+        "lowest",
+        "median",
+        "highest",
+        "deviation",
+        *(["missing"] if lacks else []),
+        "outliers",
+    ]
+    click.echo(text.table(header, rows))
     if len(found.columns) > len(rows):
         click.echo(f"  and {len(found.columns) - len(rows)} more")
     for line in (*_some(found.notes, "notes"), *found.warnings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,31 @@ def test_what_is_normal_can_be_named(tmp_path: Path, command: Command) -> None:
     config = load_config(recipe)
     assert (config.task.normal, config.task.ahead) == ("gut", 2)
     assert command("init", tmp_path / "pump.csv", "--normal", "gut", "-o", recipe, "--force").code == 2
+
+
+def test_inspect_counts_what_lacks_before_anybody_says_what_becomes_of_it(tmp_path: Path, command: Command) -> None:
+    lines = [f"{n},{n % 7 if n % 10 else ''},{n % 5},{'' if n == 6 else 3}" for n in range(60) if n not in (20, 21)]
+    (tmp_path / "r.csv").write_text("\n".join(["time [s],a,b,c", *lines]) + "\n")
+    found = json.loads(command("data", "inspect", tmp_path / "r.csv", "--json").out)
+    assert {column["name"]: column["missing"] for column in found["columns"]} == {"a": 5, "b": 0, "c": 1}
+    assert found["frames"] == 58
+    (note,) = found["notes"]
+    assert note.startswith("r.csv: 2 frames lack in 1 hole by its times, the first before line 22; --missing")
+    assert any(line.startswith("6 values missing: --missing interpolate") for line in found["warnings"])
+    shown = command("data", "inspect", tmp_path / "r.csv")
+    assert shown.code == 0
+    assert re.search(r"^  column .* missing  outliers$", shown.out, re.M)
+    refused = command("data", "inspect", tmp_path / "r.csv", "--missing", "refuse")
+    assert refused.code == 1
+    assert "r.csv line 2: column a: no value" in refused.err
+    filled = json.loads(command("data", "inspect", tmp_path / "r.csv", "--json", "--missing", "hold").out)
+    assert filled["frames"] == 60
+    assert [column["missing"] for column in filled["columns"]] == [0, 0, 0]
+
+
+def test_inspect_counts_what_lacks_in_series(tmp_path: Path, command: Command) -> None:
+    head = "@problemName p\n@timeStamps false\n@classLabel true a b\n@data\n"
+    (tmp_path / "p.ts").write_text(head + "1,?,3:4,5,6:a\n?,?,?:1,2,3:b\n")
+    found = json.loads(command("data", "inspect", tmp_path / "p.ts", "--json").out)
+    assert [column["missing"] for column in found["columns"]] == [4, 0]
+    assert command("data", "inspect", tmp_path / "p.ts", "--missing", "refuse").code == 1

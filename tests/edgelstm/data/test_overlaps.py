@@ -13,6 +13,7 @@ from edgelstm.data import Dataset, overlaps, store
 from edgelstm.data.leaks import find_leak, together
 from edgelstm.data.overlaps import Shared
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.evaluation import kept_for_testing
 from edgelstm.tasks import CLASSIFY, Anomaly, Task
 from edgelstm.training import RecipeError, parse_config, split
 from edgelstm.training.crossvalidation import folds
@@ -128,3 +129,14 @@ def test_folds_keep_what_overlaps_on_one_side() -> None:
     with pytest.raises(ValueError, match=r"are on one side, which leaves 4 of 6 folds"):
         folds(dataset_of(parts), 6)
     assert together([Shared(2, 1, 0, 9), Shared(4, 2, 3, 9)], 5).tolist() == [0, 1, 1, 3, 1]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_evaluate_finds_the_same_test_again(own: bool) -> None:
+    dataset = replace(anomalies(), test=np.array([False, True]) if own else None)
+    config = parse_config('[task]\nkind = "anomaly"\n')
+    test = split(dataset, config)[1]
+    again = kept_for_testing(dataset, {"data": dataset.name, "config": config.to_json()}, ANOMALY)
+    assert [x.tolist() for x in again.sequences] == [x.tolist() for x in test.sequences]
+    of_others = kept_for_testing(dataset, {"data": "others"}, ANOMALY)
+    assert of_others.frames == (1500 if own else 1800)  # nothing of it trained
