@@ -59,8 +59,7 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data", type=click.Path(path_type=Path))
 @read_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-@click.pass_context
-def inspect(context: click.Context, data: Path, as_json: bool, **given: str) -> None:
+def inspect(data: Path, as_json: bool, **given: str) -> None:
     """Show what is understood of DATA: recordings, labels, groups, the range of every column, holes.
 
     DATA is a folder of CSV, WAV or text files, one CSV file, an sktime .ts file or an NPZ file. Without --missing,
@@ -69,7 +68,7 @@ def inspect(context: click.Context, data: Path, as_json: bool, **given: str) -> 
     from edgelstm.cli.show.data import print_summary
     from edgelstm.data.summary import summarize
 
-    looks = context.get_parameter_source("missing") is click.core.ParameterSource.DEFAULT
+    looks = click.get_current_context().get_parameter_source("missing") is click.core.ParameterSource.DEFAULT
     with listed_problems():
         found = summarize(*_read(data, replace(to_options(given), looks=looks)))
     if as_json:
