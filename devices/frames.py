@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgelstm.plain import counted, file_name
 from edgelstm.records import from_json
+from edgelstm.runtime.layers import take_sound
 
 if TYPE_CHECKING:  # who measures loads an engine when it counts
     from edgelstm.runtime.engines.engine import EngineModel
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # who measures loads an engine when it counts
 MOST_FRAMES = 10_000
 """Of a file; those after it are left out."""
 NOISE_FRAMES = 256
+_OF_SOUND = 1000.0
+"""Root mean square of noise for a model that hears, whose samples are taken as they come: as of a voice."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,14 @@ def frames_of(model: EngineModel, data: Path | None) -> tuple[NDArray[np.float32
 
 
 def noise(model: EngineModel, count: int = NOISE_FRAMES) -> NDArray[np.float32]:
-    """(count, features): the mean and spread of each feature as they were in training, the same on every machine.
+    """(count, features): the mean and spread of each feature as they were in training, the same on every machine;
+    samples as of a voice for a model that hears.
 
     Where a file does not say them, as one without metadata, they are 0 and 1. ValueError where it says them wrongly.
     """
     mean, std = _normalize(model)
+    if take_sound(model.layers):
+        std = std * _OF_SOUND
     largest = np.finfo(np.float32).max
     signal = mean + std * np.random.default_rng(0).standard_normal((count, model.features))
     return np.clip(signal, -largest, largest).astype(np.float32)

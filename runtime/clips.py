@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import wave
 from collections.abc import Callable, Sequence
@@ -13,11 +15,16 @@ from typing import Literal
 import numpy as np
 
 from edgelstm.files import write_whole
+from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sinks.home_assistant import part_of_topic
 
 BEFORE, AFTER = 3.0, 2.0
 """Seconds of a clip before and behind the moment at which it was known."""
+SOUNDS = ("wav", "microphone")
+"""Kinds of sources whose frames are sound."""
+USUAL_MOST = 100
+"""MiB of all clips, where nobody says."""
 _FRAMES_BEFORE, _FRAMES_AFTER = 150, 100
 """The same in frames, where the rate is unknown."""
 _OWN = re.compile(r"\d{8}T\d{9}Z-(start|near)-[a-z0-9_]+-\d+\.\d\d\.(wav|csv)")
@@ -28,12 +35,20 @@ def is_kept_clip(name: str) -> bool:
     return _OWN.fullmatch(name) is not None
 
 
+def check_folder(folder: Path) -> None:
+    """FileNotFoundError where there is no such folder, PermissionError where nothing can be written there."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "permission denied, expected a folder to write to", str(folder))
+
+
 class Clips:
     """Takes every frame of a stream, and writes those around an event once what comes behind it is there too.
 
     names: of features, for CSV; rate: frames per second; 0 = unknown. channels: of a sound, whose frames then become
     WAV; 0 for others. most: bytes of all clips in `folder`: the oldest give way; other files are left alone. tell:
-    hears, once, why none can be written. FileNotFoundError where there is no such folder.
+    hears, once, why none can be written. OSError for a folder that `check_folder` refuses.
     """
 
     def __init__(
@@ -47,8 +62,7 @@ class Clips:
         channels: int = 0,
         most: int,
     ) -> None:
-        if not folder.is_dir():
-            raise FileNotFoundError(2, "no such folder", str(folder))
+        check_folder(folder)
         self._folder, self._tell, self._most = folder, tell, most
         self._names = tuple(names) or tuple(f"x{n + 1}" for n in range(features))
         self._rate, self._channels = rate, channels
@@ -61,6 +75,16 @@ class Clips:
         self._left = 0  # frames until it is whole
         self._has_failed = False
         self.dropped = 0
+
+    @classmethod
+    def of(cls, folder: Path, model: EngineModel, kind: str, most: int, tell: Callable[[str], None]) -> Clips:
+        """Of a stream of `model`, whose frames a source of that kind gives."""
+        channels = model.features if model.feature_names or model.features == 1 else 1
+        return cls(
+            *(folder, model.feature_names, model.features, model.sample_rate, tell),
+            channels=channels if kind in SOUNDS else 0,
+            most=most,
+        )
 
     def take(self, frame: Float32) -> None:
         self._newest[self._count % len(self._newest)] = frame

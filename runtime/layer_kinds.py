@@ -111,6 +111,7 @@ class Kind:
     keeps_rows: bool = False
     further: Mapping[str, Allowed] = field(default_factory=dict)  # fields that stand there where a layer is not plain
     joins: bool = False  # reads a second result
+    hears: bool = False  # reads samples of sound, on the scale of 16 bits
     by_rows: bool = False  # may take the source's rows one after another, and gives a row for each
 
 
@@ -216,6 +217,7 @@ KINDS: Mapping[str, Kind] = {
         _one_row,
         lambda given: given.settings["window"] + _transforms(given.settings["size"], 1) + given.settings["size"],
         _heard,
+        hears=True,
         further={"fall": range(1, 1001), "reach": range(1, 201)},
     ),
     "overlap_add": Kind({}, _hop, _no_macs, _overlap, _overlap),

@@ -121,6 +121,11 @@ def _expect(entry: Mapping[str, Any], where: str, expected: Mapping[str, int]) -
             raise ValueError(f"{where}.{name}: {str(found)[:40]!r}, expected {value}")
 
 
+def take_sound(layers: Iterable[Layer]) -> bool:
+    """Whether frames are samples of sound, on the scale of 16 bits."""
+    return any(KINDS[layer.kind].hears for layer in layers)
+
+
 def frame_macs(layers: Iterable[Layer]) -> int:
     """Multiply-accumulates of a frame, on average over frames: rounded up where layers do not run at every one."""
     layers = tuple(layers)

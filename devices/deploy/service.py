@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
+from edgelstm.runtime.clips import Clips, check_folder
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.events.asked import rules_of
 from edgelstm.runtime.events.hangup import Hangup
@@ -122,6 +123,10 @@ def _stream(
                 orders=watching.say,
             )
         )
+        clips = None
+        if settings.keep:
+            clips = Clips.of(Path(settings.keep), model, settings.device, settings.keep_most << 20, _say)
+            stack.callback(clips.end)
         answers = Answers(
             model,
             out,
@@ -131,6 +136,7 @@ def _stream(
             events=watching.events,
             sinks=sinks,
             tells_at=bool(settings.device),
+            clips=clips,
         )
         watching.attach(
             lambda: answers.whole(stream.frames), lambda rules: answers.change_events(stream.frames, rules)
@@ -214,11 +220,13 @@ def frame_format(model: EngineModel, settings: Settings, login: Login = NOBODY) 
 
 
 def check_tools(settings: Settings) -> None:
-    """ImportError or FileNotFoundError for what this machine lacks of what the source and the sinks need."""
+    """ImportError or OSError for what this machine lacks of what the source, the sinks and clips need."""
     if settings.has_broker:
         check_installed()
     if settings.device == "microphone":
         check_recorder()
+    if settings.keep:
+        check_folder(Path(settings.keep))
 
 
 def _prefix(settings: Settings) -> Address | None:

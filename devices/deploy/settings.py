@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from edgelstm.records import check, from_json, load, to_json
+from edgelstm.runtime.clips import USUAL_MOST
 from edgelstm.runtime.pooling import PoolingKind
 from edgelstm.runtime.sources.source import Missing, Syntax
 
@@ -59,6 +60,8 @@ class Settings:
     events: tuple[str, ...] = ()  # as `edgelstm.runtime.events.asked` reads them
     publish: str = ""  # a broker's URL, with a prefix of topics
     home_assistant: bool = False  # is told of what is published
+    keep: str = ""  # a folder for clips of events and near misses; empty: none are kept
+    keep_most: int = USUAL_MOST  # MiB of all of them
     status_every: float = 3600.0  # seconds between lines on how it does in the journal; 0: none
 
     def __post_init__(self) -> None:
@@ -67,6 +70,10 @@ class Settings:
             raise ValueError("source: expected a file or a command, or one of serial, microphone, mqtt")
         if bool(self.device) != bool(self.where):
             raise ValueError(f"{self.device or 'source'}: expected both which kind and where")
+        if self.keep and not self.keep.startswith("/"):
+            raise ValueError(f"keep: {self.keep[:60]!r}, expected a folder of the board, from / on")
+        if self.keep_most < 1:
+            raise ValueError(f"keep_most: {self.keep_most}, expected at least 1 MiB")
         if self.home_assistant and not self.publish:
             raise ValueError("home_assistant: goes with publish")
         if self.output and self.output == self.source_file:

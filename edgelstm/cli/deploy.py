@@ -38,14 +38,14 @@ _SOURCES = ("source", "source_command", *_DEVICES)
 _KEPT_OPTIONS = (
     *("output", "keep_state", "no_unusual", "pooling", "window", "hop", "thresholds"),
     *("card_rate", "channel", "columns", "gap", "missing", "events"),
-    *("publish", "home_assistant", "mqtt_password", "mqtt_ca"),
+    *("publish", "home_assistant", "mqtt_password", "mqtt_ca", "keep"),
 )
 """What goes with a source, and stays for later versions."""
 
 
 _AS_GIVEN = (
     *("pooling", "window", "hop", "thresholds", "events"),
-    *("gap", "missing", "home_assistant", "status_every"),
+    *("gap", "missing", "home_assistant", "status_every", "keep_most"),
 )
 
 
@@ -75,6 +75,19 @@ class BoardProblem(click.ClickException):
 @click.option("--output", metavar="FILE", help="Add answers to a file on the board.  [default: the journal]")
 @click.option("--keep-state", is_flag=True, help="After a restart go on with the state that was.")
 @state_options(default_age="1h")
+@click.option(
+    "--keep",
+    metavar="DIR",
+    help="Keep clips in that folder of the board of events and near misses: WAV of sound, CSV of others.",
+)
+@click.option(
+    "--keep-most",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="MIB",
+    help="Room for clips; the oldest give way.",
+)
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 @answer_options()
 @threshold_option
@@ -247,6 +260,7 @@ def _settings(given: dict[str, Any]) -> Settings | None:
             publish=given["publish"] or "",
             syntax=given["syntax"],
             output=given["output"] or "",
+            keep=given["keep"] or "",
             keep_state=given["keep_state"],
             state_every=given["state_every"],
             state_max_age=given["state_max_age"],
@@ -315,6 +329,8 @@ def _describe(status: Status) -> str:
         lines.append(("asked for", asked))
     if isinstance(settings, Settings) and settings.keep_state:
         lines.append(("state", _kept(settings)))
+    if isinstance(settings, Settings) and settings.keep:
+        lines.append(("clips", f"kept in {settings.keep}, {settings.keep_most} MiB at most"))
     if status.systemd and not status.linger:
         lines.append(("linger", "off: it ends with the last login (on the board: loginctl enable-linger)"))
     return named(lines)

@@ -243,12 +243,7 @@ def command(
         )
         clips = None
         if keep is not None:
-            channels = opened.features if opened.feature_names or opened.features == 1 else 1
-            clips = Clips(
-                *(keep, opened.feature_names, opened.features, opened.sample_rate, _tell),
-                channels=channels if chosen.kind in ("wav", "microphone") else 0,
-                most=keep_most << 20,
-            )
+            clips = Clips.of(keep, opened, chosen.kind, keep_most << 20, _tell)
             stack.callback(clips.end)
         answers = Answers(
             opened,

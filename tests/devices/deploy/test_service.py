@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,14 @@ import pytest
 
 from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, write
+from edgelstm.devices.frames import noise
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
 from edgelstm.runtime.engines.open import open_model
 from random_models import random_model, random_signal
+from sound_models import framed, hard_sound, hearing_model
 
 FEATURES = 4
 FRAMES = random_signal(20, FEATURES)
@@ -38,13 +41,13 @@ def content():
 def version(tmp_path, content):
     """Makes NAME/versions/1 with the given settings."""
 
-    def make(**settings):
+    def make(content=content, **settings):
         folder = tmp_path / "name/versions/1"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "m.elstm").write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
         (folder / SETTINGS).write_bytes(write(Settings("m.elstm", **{"sha256": sha256, **settings})))
-        (folder / SELF_TEST).write_bytes(write(SelfTest.of(Model(folder / "m.elstm"), FRAMES[:5])))
+        (folder / SELF_TEST).write_bytes(write(SelfTest.of(found := Model(folder / "m.elstm"), noise(found, 5))))
         return folder
 
     return make
@@ -371,8 +374,47 @@ def test_a_float_model_of_another_engine_is_tested_by_its_answer(tmp_path):
         ({"device": "serial"}, "serial: expected both which kind and where"),
         ({"source_file": "/x", "home_assistant": True}, "home_assistant: goes with publish"),
         ({"device": "gpio", "where": "1"}, "device: 'gpio'"),
+        ({"source_file": "/x", "keep": "clips"}, "keep: 'clips', expected a folder of the board, from / on"),
+        ({"source_file": "/x", "keep_most": 0}, "keep_most: 0, expected at least 1 MiB"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, words):
     with pytest.raises(ValueError, match=words):
         Settings("m.elstm", "", **change)
+
+
+ARECORD = """#!{python}
+import os
+os.write(1, open({samples!r}, "rb").read())
+"""
+
+
+def test_a_board_that_hears_keeps_what_it_heard_where_it_was_asked_to(version, tmp_path, monkeypatch):
+    """From samples on: the self-test of an int8 model that hears, and a program that stands for arecord."""
+    model = quantize(replace(hearing_model(256), activation="softmax"))
+    sound = hard_sound(8000)[:8000].astype("<i2")
+    (tmp_path / "samples").write_bytes(sound.tobytes())
+    (tmp_path / "arecord").write_text(ARECORD.format(python=sys.executable, samples=str(tmp_path / "samples")))
+    (tmp_path / "arecord").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    folder = version(
+        encode(model), device="microphone", where="default", hop=1, keep=str(tmp_path / "clips"), keep_most=1,
+        events=("0:threshold=0,smooth=1",),
+    )  # fmt: skip
+    code, _, err = run(folder, "--self-test")
+    assert (code, err) == (1, f"{tmp_path / 'clips'}: no such folder\n")
+    (tmp_path / "clips").mkdir()
+    assert run(folder, "--self-test") == (0, [], "")
+    with start(folder) as service:
+        lines = [json.loads(service.stdout.readline()) for _ in range(101)]
+        service.send_signal(signal.SIGTERM)
+        service.communicate(timeout=60)
+    frames = framed(sound, 80)
+    answers = [list(line["probabilities"].values()) for line in lines if "event" not in line]
+    heard = Model(folder / "m.elstm").stream(hop=1).push(frames)
+    np.testing.assert_allclose(answers, heard, rtol=1e-6)
+    (path,) = (tmp_path / "clips").iterdir()
+    assert "-start-0-" in path.name
+    with wave.open(str(path)) as file:
+        assert file.getframerate() == 8000
+        np.testing.assert_array_equal(np.frombuffer(file.readframes(9000), "<i2"), sound)
