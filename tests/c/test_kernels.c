@@ -63,19 +63,20 @@ static el_matrix matrix_of(const layer *of) {
                        lstm->columns_w, lstm->groups, lstm->input_zero_point};
 }
 
-static void find_no_overflow(layer *of) {
-    el_lstm *lstm = &of->lstm;
-    lstm->no_overflow = true;
-    for (uint32_t block = 0; block < of->blocks; block++)
+static void learn_rows(el_lstm *lstm, uint32_t blocks) {
+    el_lstm_forget_rows(lstm);
+    for (uint32_t block = 0; block < blocks; block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
-            lstm->no_overflow =
-                lstm->no_overflow && el_row_cannot_overflow(rows + block, row, lstm->columns_w,
-                                                            EL_FURTHEST_8, lstm->columns_r);
+            el_lstm_learn_row(lstm, rows + block, row, lstm->columns_w, EL_FURTHEST_8);
 }
 
-/* `extreme`: all weights at the ends of their range. `any`: shifts of every kind, also those that a
- * layer that cannot overflow has not. */
-static void fill_int8(layer *of, int extreme, int any) {
+/* Shifts of every kind, also those that a layer that cannot overflow has not; those that it may
+ * have; none to the left; all to the right. */
+enum { SHIFTS_ANY, SHIFTS_USUAL, SHIFTS_NOT_LEFT, SHIFTS_RIGHT, SHIFTS_KINDS };
+
+/* `extreme`: all weights at the ends of their range. */
+static void fill_int8(layer *of, int extreme, int shifts) {
+    static const int most_w[] = {4, 4, 0, -1}, most_r[] = {0, 0, 0, -1};
     int8_t *at = weights;
     memset(rows, 0, sizeof rows);
     for (uint32_t block = 0; block < of->blocks; block++)
@@ -92,16 +93,18 @@ static void fill_int8(layer *of, int extreme, int any) {
     for (uint32_t block = 0; block < of->blocks; block++)
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++) {
             /* exact powers of two make ties; most shifts bring sums into the gates' range */
-            int odd = any && between(0, 7) == 0;
+            int odd = shifts == SHIFTS_ANY && between(0, 7) == 0;
             rows[block].bias[row] = between(-100000, 100000);
             rows[block].multiplier_w[row] =
                 between(0, 3) ? between(1 << 30, INT32_MAX) : between(2, 3) << 29;
             rows[block].multiplier_r[row] =
                 between(0, 3) ? between(1 << 30, INT32_MAX) : between(2, 3) << 29;
-            rows[block].shift_w[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 4));
-            rows[block].shift_r[row] = (int8_t)(odd ? between(-31, 30) : between(-15, 0));
+            rows[block].shift_w[row] =
+                (int8_t)(odd ? between(-31, 30) : between(-15, most_w[shifts]));
+            rows[block].shift_r[row] =
+                (int8_t)(odd ? between(-31, 30) : between(-15, most_r[shifts]));
         }
-    find_no_overflow(of);
+    learn_rows(&of->lstm, of->blocks);
     of->lstm.input_zero_point = between(-128, 127);
     of->lstm.output_zero_point = between(-128, 127);
     of->lstm.output_multiplier = between(1 << 30, INT32_MAX);
@@ -246,16 +249,17 @@ static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
     for (int extreme = 0; extreme < 3; extreme++) {
         fill_given(extreme);
         layer of = layer_of(inputs, units, EL_GATES, EL_COLUMN_PAD);
-        for (int any = 0; any < 2; any++) {
-            fill_int8(&of, extreme, any);
+        for (int shifts = 0; shifts < SHIFTS_KINDS; shifts++) {
+            fill_int8(&of, extreme, shifts);
             of.lstm.cell_exponent = cell_exponent;
-            CHECK(of.lstm.no_overflow || any);
+            CHECK(of.lstm.no_overflow || shifts == SHIFTS_ANY);
+            CHECK(of.lstm.shifts_w == EL_SHIFTS_RIGHT || shifts != SHIFTS_RIGHT);
             compare_lstm_int8(&of);
             compare_known_int8(&of);
         }
         compare_batch_int8(&of, of.blocks);
         of = layer_of(inputs, units, 1, EL_COLUMN_PAD);
-        fill_int8(&of, extreme, 1);
+        fill_int8(&of, extreme, SHIFTS_ANY);
         compare_dense_int8(&of);
         compare_batch_int8(&of, of.blocks);
         compare_codes_int8(&of);
@@ -398,7 +402,7 @@ static void test_float32(uint32_t inputs, uint32_t units) {
 static layer layer_of_biases(void) {
     layer of = layer_of(1, MAX_UNITS, EL_GATES, EL_COLUMN_PAD);
     of.lstm.columns_r = EL_COLUMN_PAD;
-    fill_int8(&of, 0, 1);
+    fill_int8(&of, 0, SHIFTS_ANY);
     memset(weights, 0, sizeof weights);
     memset(rows, 0, sizeof rows);
     for (uint32_t block = 0; block < MAX_BLOCKS; block++)

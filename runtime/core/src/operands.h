@@ -35,6 +35,13 @@ typedef struct el_rows {
 
 _Static_assert(sizeof(el_rows) == 24 * EL_BLOCK_ROWS, "rows take 24 bytes each in the file");
 
+/* Which way the multipliers of a matrix's rows shift. */
+typedef enum el_shifts {
+    EL_SHIFTS_BOTH_WAYS, /* for all that is known */
+    EL_SHIFTS_NOT_LEFT,
+    EL_SHIFTS_RIGHT, /* by one bit at least */
+} el_shifts;
+
 /* Groups of 16 rows × columns, one block each. */
 typedef struct el_matrix {
     const void *weights; /* int8_t or float, in blocks */
@@ -67,6 +74,7 @@ typedef struct el_lstm {
     /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
      * has one, and right shifts are at most 15: kernels need no care about overflow */
     bool no_overflow;
+    el_shifts shifts_w, shifts_r; /* of int8 rows */
 } el_lstm;
 
 /* Weights of a block, which is a gate of a group of units, and where its R begins. */
@@ -110,6 +118,14 @@ typedef struct el_logmel {
 #define EL_FURTHEST_8 255
 #define EL_FURTHEST_16 32768
 
+/* Which way with a row besides; those of no rows shift right. */
+static inline el_shifts el_shifts_with(el_shifts so_far, int8_t shift) {
+    el_shifts own = shift < 0    ? EL_SHIFTS_RIGHT
+                    : shift == 0 ? EL_SHIFTS_NOT_LEFT
+                                 : EL_SHIFTS_BOTH_WAYS;
+    return own < so_far ? own : so_far;
+}
+
 /* Whether a row of an int8 LSTM layer allows el_lstm.no_overflow. |w·(x - zero point)| ≤
  * 127·furthest_x. */
 static inline bool el_row_cannot_overflow(const el_rows *rows, uint32_t row, uint32_t columns_w,
@@ -120,6 +136,21 @@ static inline bool el_row_cannot_overflow(const el_rows *rows, uint32_t row, uin
     int64_t most_r = (int64_t)127 * EL_FURTHEST_8 * columns_r;
     return left < 29 && most_w < 1 << (29 - left) && most_r < 1 << 29 &&
            rows->shift_w[row] >= -15 && rows->shift_r[row] <= 0 && rows->shift_r[row] >= -15;
+}
+
+/* What a layer says of all its int8 rows, before the first one is known, */
+static inline void el_lstm_forget_rows(el_lstm *lstm) {
+    lstm->no_overflow = true;
+    lstm->shifts_w = lstm->shifts_r = EL_SHIFTS_RIGHT;
+}
+
+/* and with one more. `columns_w`: of W, wherever it lies. */
+static inline void el_lstm_learn_row(el_lstm *lstm, const el_rows *rows, uint32_t row,
+                                     uint32_t columns_w, int32_t furthest_x) {
+    lstm->no_overflow = lstm->no_overflow &&
+                        el_row_cannot_overflow(rows, row, columns_w, furthest_x, lstm->columns_r);
+    lstm->shifts_w = el_shifts_with(lstm->shifts_w, rows->shift_w[row]);
+    lstm->shifts_r = el_shifts_with(lstm->shifts_r, rows->shift_r[row]);
 }
 
 #endif

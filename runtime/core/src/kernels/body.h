@@ -10,6 +10,13 @@
 #include "body_int8.h"
 #include "body_logmel.h"
 
+/* Where tiles are small, code is dear, and the one branch in a tile costs little. */
+#if LANES == 8
+static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
+                      int16_t *c) {
+    lstm_int8_layer(lstm, x, h, h_next, c, lstm->no_overflow);
+}
+#else
 static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
                       int16_t *c) {
     if (lstm->no_overflow)
@@ -17,5 +24,6 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
     else
         lstm_int8_layer(lstm, x, h, h_next, c, false);
 }
+#endif
 
 #endif

@@ -20,28 +20,64 @@ INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v3
     }
 }
 
-/* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
- * `no_overflow`: as in the layer. */
-INLINE void requantize(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *gates,
-                       const bool no_overflow, product_beside *beside) {
+/* Sums of a block's 16 rows by its multipliers, for layers of which el_lstm.no_overflow holds. */
+INLINE void scale_block(const v32 *sums, const int32_t *mantissas, const int8_t *shifts,
+                        v32 *scaled, const el_shifts which) {
+    v32 by[PARTS];
+    widen_shifts(shifts, by);
+    for (int part = 0; part < PARTS; part++)
+        scaled[part] =
+            multiply_no_overflow(sums[part], mantissas + part * LANES32, by[part], which);
+}
+
+/* The same of W·x, and of R·h, whose multipliers have no left shift there. What a layer's rows do
+ * not ask for is left out; with AVX-512, which works on the next product meanwhile, a branch would
+ * part the two. */
+INLINE void scale_from_x(const el_lstm *lstm, const el_rows *rows, const v32 *sums, v32 *scaled) {
+    if (LANES != 32 && lstm->shifts_w == EL_SHIFTS_RIGHT)
+        scale_block(sums, rows->multiplier_w, rows->shift_w, scaled, EL_SHIFTS_RIGHT);
+    else if (LANES != 32 && lstm->shifts_w == EL_SHIFTS_NOT_LEFT)
+        scale_block(sums, rows->multiplier_w, rows->shift_w, scaled, EL_SHIFTS_NOT_LEFT);
+    else
+        scale_block(sums, rows->multiplier_w, rows->shift_w, scaled, EL_SHIFTS_BOTH_WAYS);
+}
+
+INLINE void scale_from_h(const el_lstm *lstm, const el_rows *rows, const v32 *sums, v32 *scaled) {
+    if (LANES != 32 && lstm->shifts_r == EL_SHIFTS_RIGHT)
+        scale_block(sums, rows->multiplier_r, rows->shift_r, scaled, EL_SHIFTS_RIGHT);
+    else
+        scale_block(sums, rows->multiplier_r, rows->shift_r, scaled, EL_SHIFTS_NOT_LEFT);
+}
+
+INLINE void scale_with_care(const el_rows *rows, const v32 *sums_w, const v32 *sums_r, v32 *from_x,
+                            v32 *from_h) {
     v32 shifts_w[PARTS], shifts_r[PARTS];
     widen_shifts(rows->shift_w, shifts_w);
     widen_shifts(rows->shift_r, shifts_r);
     for (int part = 0; part < PARTS; part++) {
-        const int32_t *mantissas_w = rows->multiplier_w + part * LANES32;
-        const int32_t *mantissas_r = rows->multiplier_r + part * LANES32;
-        v32 from_x, from_h;
-        if (no_overflow) {
-            from_x = multiply_no_overflow(sums_w[part], mantissas_w, shifts_w[part], true);
-            advance(beside);
-            from_h = multiply_no_overflow(sums_r[part], mantissas_r, shifts_r[part], false);
-        } else {
-            from_x = multiply(sums_w[part], load32(mantissas_w), shifts_w[part]);
-            from_h = multiply(sums_r[part], load32(mantissas_r), shifts_r[part]);
-            from_h = clamp32(from_h, -(1 << 20), 1 << 20); /* so that the sum stays inside int32 */
-        }
-        gates[part] = add_narrowed(from_x, from_h);
+        int first = part * LANES32;
+        from_x[part] = multiply(sums_w[part], load32(rows->multiplier_w + first), shifts_w[part]);
+        from_h[part] = multiply(sums_r[part], load32(rows->multiplier_r + first), shifts_r[part]);
+        /* so that the sum stays inside int32 */
+        from_h[part] = clamp32(from_h[part], -(1 << 20), 1 << 20);
     }
+}
+
+/* Gates of a block of 16 rows before their functions: Q3.12 in int32, within int16 after narrowing.
+ * `no_overflow`: as in the layer. */
+INLINE void requantize(const el_lstm *lstm, const el_rows *rows, const v32 *sums_w,
+                       const v32 *sums_r, v32 *gates, const bool no_overflow,
+                       product_beside *beside) {
+    v32 from_x[PARTS], from_h[PARTS];
+    if (no_overflow) {
+        scale_from_x(lstm, rows, sums_w, from_x);
+        advance(beside);
+        scale_from_h(lstm, rows, sums_r, from_h);
+    } else {
+        scale_with_care(rows, sums_w, sums_r, from_x, from_h);
+    }
+    for (int part = 0; part < PARTS; part++)
+        gates[part] = add_narrowed(from_x[part], from_h[part]);
 }
 
 /* c from the gates and the c before, which it replaces. */
@@ -71,7 +107,7 @@ INLINE void lstm_int8_finish(const el_lstm *lstm, const el_rows *rows, v32 (*sum
         v32 wide[TILE_V32] = {{0}};
         for (int group = 0; group < groups; group++) {
             int block = group * (int)EL_GATES + gate;
-            requantize(rows + block, sums_w[block], sums_r[block], wide + group * PARTS,
+            requantize(lstm, rows + block, sums_w[block], sums_r[block], wide + group * PARTS,
                        no_overflow, beside);
         }
         for (int n = 0; n < registers; n++)

@@ -7,12 +7,19 @@
  *   multiply_q15(a, b)             (a·b + 2^14) >> 15
  *   add_saturating(a, b)
  *   average(a, b)                  (a + b + 1) >> 1 for a, b ≥ 0
+ *   add_half(a, b), add_quarter(a, b)
+ *                                  a + b / 2, a + b / 4 for b ≥ 0, ties up
+ *   four_times_saturating(a)
  *   minus_abs(a)                   -|a|
  *   with_sign(magnitude, a)        the magnitude with the sign of a, 0 where a = 0
  *   where_positive(a, yes, no)
  *   where_zero(a, yes, no)
+ *   load_factors()                 gate_factors, where a register for them saves others
+ *   multiply_q15_by(value, factors, n)
+ *                                  value·gate_factors[n]
  *   multiply_where_clear(value, factors, n, a, bit)
- *                                  value·factors[n] where `bit` of a is 0, else value; 8 factors
+ *                                  the same where `bit` of a is 0, else value
+ *   zero_where_clear(value, a, bit)
  *   scale_product(a, b, bits)      a·b / 2^bits for a ≥ 0, bits 15 to 25, ties away from zero
  *   keep(f, c)                     f·c / 2^15 for f ≥ 0, ties away from zero
  *
@@ -21,7 +28,7 @@
  *   multiply(a, mantissa, shift)   el_multiply of fixed_point.h
  *   multiply_no_overflow(a, mantissas, shift, left)
  *                                  the same, mantissas in memory, for layers of which
- *                                  el_lstm.no_overflow holds; without `left` no shift is positive
+ *                                  el_lstm.no_overflow holds; `which` shifts there are
  *   add_narrowed(a, b)             a as int16, saturating, and b
  *
  * between them

@@ -20,11 +20,10 @@ static inline v16 where_zero(v16 a, v16 yes, v16 no) {
     return (v16)_mm256_blendv_epi8((__m256i)no, (__m256i)yes, zero);
 }
 
-static inline v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a,
-                                       int bit) {
+INLINE v16 multiply_where_clear(v16 value, v16 factors, const int n, v16 a, int bit) {
     __m256i tested = _mm256_and_si256((__m256i)a, _mm256_set1_epi16((int16_t)bit));
     __m256i clear = _mm256_cmpeq_epi16(tested, _mm256_setzero_si256());
-    v16 product = multiply_q15(value, splat16(factors[n]));
+    v16 product = multiply_q15_by(value, factors, n);
     return (v16)_mm256_blendv_epi8((__m256i)value, (__m256i)product, clear);
 }
 
@@ -85,7 +84,8 @@ static inline v32 add_narrowed(v32 a, v32 b) {
  * are one.
  */
 static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 both,
-                                       const int left) {
+                                       const el_shifts which) {
+    const int left = which == EL_SHIFTS_BOTH_WAYS;
     v32 shift = right_only(both, left), n = -shift;
     v32 quarters = multiply_q30(four_times(value, both, left), mantissas);
     v32 halves = (v32)_mm256_sllv_epi32(_mm256_set1_epi32(1), (__m256i)n) | 1; /* 2^n + 1, or 1 */

@@ -24,11 +24,11 @@ static inline v16 where_zero(v16 a, v16 yes, v16 no) {
     return (v16)_mm512_mask_mov_epi16((__m512i)no, zero, (__m512i)yes);
 }
 
-static inline v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a,
-                                       int bit) {
+INLINE v16 multiply_where_clear(v16 value, v16 factors, const int n, v16 a, int bit) {
+    (void)factors;
     __mmask32 clear = _mm512_testn_epi16_mask((__m512i)a, _mm512_set1_epi16((int16_t)bit));
     return (v16)_mm512_mask_mulhrs_epi16((__m512i)value, clear, (__m512i)value,
-                                         _mm512_set1_epi16(factors[n]));
+                                         _mm512_set1_epi16(gate_factors[n]));
 }
 
 /* For bits ≥ 1 where `lanes` says so; the other lanes stay as they are. `less_one` is bits - 1. */
@@ -84,7 +84,8 @@ static inline v32 add_narrowed(v32 a, v32 b) {
  * are one.
  */
 static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 both,
-                                       const int left) {
+                                       const el_shifts which) {
+    const int left = which == EL_SHIFTS_BOTH_WAYS;
     __m512i one = _mm512_set1_epi32(1), shift = (__m512i)right_only(both, left);
     __m512i quarters = (__m512i)multiply_q30(four_times(value, both, left), mantissas);
     __m512i halves = _mm512_or_si512(_mm512_rorv_epi32(one, shift), one); /* 2^n + 1, or 1 */

@@ -2,6 +2,7 @@
 #ifndef EL_VEC_NEON_H
 #define EL_VEC_NEON_H
 
+#include "operands.h"
 #include "vec_types.h"
 
 #include <arm_neon.h>
@@ -21,6 +22,18 @@ static inline v16 average(v16 a, v16 b) {
     return (v16)vrhaddq_u16((uint16x8_t)a, (uint16x8_t)b);
 }
 
+static inline v16 add_half(v16 a, v16 b) {
+    return (v16)vrsraq_n_u16((uint16x8_t)a, (uint16x8_t)b, 1);
+}
+
+static inline v16 add_quarter(v16 a, v16 b) {
+    return (v16)vrsraq_n_s16((int16x8_t)a, (int16x8_t)b, 2);
+}
+
+static inline v16 four_times_saturating(v16 a) {
+    return (v16)vqshlq_n_s16((int16x8_t)a, 2);
+}
+
 static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
     int32x4_t raised = vmaxq_s32((int32x4_t)value, vdupq_n_s32(low));
     return (v32)vminq_s32(raised, vdupq_n_s32(high));
@@ -34,8 +47,10 @@ static inline v32 rounding_shift_by(v32 value, v32 minus_bits) {
     return (v32)vrshlq_s32(vsraq_n_s32((int32x4_t)value, negative, 31), shift);
 }
 
-static inline v32 rounding_shift_right(v32 value, v32 bits) {
-    return rounding_shift_by(value, -bits);
+/* The same where no `minus_bits` is 0. */
+static inline v32 rounding_shift_down(v32 value, v32 minus_bits) {
+    int32x4_t v = (int32x4_t)value;
+    return (v32)vrshlq_s32(vsraq_n_s32(v, v, 31), (int32x4_t)minus_bits);
 }
 
 static inline v32 multiply(v32 value, v32 mantissa, v32 shift) {
@@ -75,11 +90,12 @@ static inline void widen_shifts(const int8_t *from, v32 *to) {
 }
 
 static inline v32 multiply_no_overflow(v32 value, const int32_t *mantissas, v32 shift,
-                                       const int left) {
-    if (left)
+                                       const el_shifts which) {
+    if (which == EL_SHIFTS_BOTH_WAYS)
         return multiply(value, (v32)vld1q_s32(mantissas), shift);
-    int32x4_t high = vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
-    return rounding_shift_by((v32)high, shift);
+    v32 high = (v32)vqrdmulhq_s32((int32x4_t)value, vld1q_s32(mantissas));
+    return which == EL_SHIFTS_RIGHT ? rounding_shift_down(high, shift)
+                                    : rounding_shift_by(high, shift);
 }
 
 /* a as int16, saturating, and b */
@@ -120,10 +136,19 @@ static inline v16 where_zero(v16 a, v16 yes, v16 no) {
     return (v16)vbslq_s16(zero, (int16x8_t)yes, (int16x8_t)no);
 }
 
-/* value·factors[n]; on 64 bits all factors stay in one register. */
-INLINE v16 multiply_q15_by(v16 value, const int16_t *factors, const int n) {
+/* On 64 bits all factors stay in one register. The compiler would load them anew for each product,
+ * from an address that takes an instruction as well, if it knew them. */
+static inline v16 load_factors(void) {
+    int16x8_t factors = vld1q_s16(gate_factors);
 #if defined(__aarch64__)
-    int16x8_t by = vld1q_s16(factors), v = (int16x8_t)value;
+    __asm__("" : "+w"(factors));
+#endif
+    return (v16)factors;
+}
+
+INLINE v16 multiply_q15_by(v16 value, v16 factors, const int n) {
+#if defined(__aarch64__)
+    int16x8_t by = (int16x8_t)factors, v = (int16x8_t)value;
     switch (n) {
     case 0:
         return (v16)vqrdmulhq_laneq_s16(v, by, 0);
@@ -143,20 +168,26 @@ INLINE v16 multiply_q15_by(v16 value, const int16_t *factors, const int n) {
         return (v16)vqrdmulhq_laneq_s16(v, by, 7);
     }
 #else
-    return multiply_q15(value, splat16(factors[n]));
+    (void)factors;
+    return multiply_q15(value, splat16(gate_factors[n]));
 #endif
 }
 
-INLINE v16 multiply_where_clear(v16 value, const int16_t *factors, const int n, v16 a, int bit) {
+INLINE v16 multiply_where_clear(v16 value, v16 factors, const int n, v16 a, int bit) {
     uint16x8_t set = vtstq_s16((int16x8_t)a, vdupq_n_s16((int16_t)bit));
     v16 product = multiply_q15_by(value, factors, n);
     return (v16)vbslq_s16(set, (int16x8_t)value, (int16x8_t)product);
 }
 
+INLINE v16 zero_where_clear(v16 value, v16 a, int bit) {
+    return value & (v16)vtstq_s16((int16x8_t)a, vdupq_n_s16((int16_t)bit));
+}
+
 /* a·b / 2^bits for a ≥ 0, bits 15 to 25, ties away from zero */
 INLINE v16 scale_product(v16 a, v16 b, int bits) {
-    return narrow(rounding_shift_right(widen_low(a) * widen_low(b), splat32(bits)),
-                  rounding_shift_right(widen_high(a) * widen_high(b), splat32(bits)));
+    v32 shift = splat32(-bits);
+    return narrow(rounding_shift_down(widen_low(a) * widen_low(b), shift),
+                  rounding_shift_down(widen_high(a) * widen_high(b), shift));
 }
 
 /* f·c / 2^15 for f ≥ 0, ties away from zero. -f·-|c|: the product is positive, and -32768 is a

@@ -25,6 +25,11 @@ typedef int32_t v32 __attribute__((vector_size(LANES * 2)));
 typedef uint32_t vu32 __attribute__((vector_size(LANES * 2)));
 typedef float vf __attribute__((vector_size(LANES * 2)));
 
+/* What the steps of exp and of reciprocals multiply with: exp(-1/4), exp(-1/2) … exp(-8), a third,
+ * and -32/17 in Q2.13. */
+static const int16_t gate_factors[8] = {25520, 19875, 12055, 4435, 600, 11, 10923, -15420};
+enum { A_THIRD = 6, MINUS_32_17THS = 7 };
+
 INLINE v16 splat16(int value) {
     return (v16){0} + (int16_t)value;
 }

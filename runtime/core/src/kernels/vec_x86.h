@@ -3,6 +3,7 @@
 #ifndef EL_VEC_X86_H
 #define EL_VEC_X86_H
 
+#include "operands.h"
 #include "vec_types.h"
 
 #include <immintrin.h>
@@ -29,6 +30,32 @@ static inline v16 add_saturating(v16 a, v16 b) {
 
 static inline v16 average(v16 a, v16 b) {
     return (v16)DO(avg_epu16)((reg)a, (reg)b);
+}
+
+static inline v16 add_half(v16 a, v16 b) {
+    return a + average(b, splat16(0));
+}
+
+static inline v16 add_quarter(v16 a, v16 b) {
+    return multiply_q15(b, splat16(1 << 13)) + a;
+}
+
+static inline v16 four_times_saturating(v16 a) {
+    v16 twice = add_saturating(a, a);
+    return add_saturating(twice, twice);
+}
+
+static inline v16 load_factors(void) {
+    return splat16(0);
+}
+
+INLINE v16 multiply_q15_by(v16 value, v16 factors, const int n) {
+    (void)factors;
+    return multiply_q15(value, splat16(gate_factors[n]));
+}
+
+static inline v16 zero_where_clear(v16 value, v16 a, int bit) {
+    return value & ~(v16)((a & splat16(bit)) == 0);
 }
 
 static inline v16 minus_abs(v16 a) {

@@ -23,7 +23,7 @@ static el_status check_int8(el_layer *layer) {
     const el_rows *rows = lstm->rows;
     uint32_t columns_w = layer->wide ? lstm->w.columns : lstm->columns_w;
     int32_t furthest = layer->wide ? EL_FURTHEST_16 : EL_FURTHEST_8;
-    lstm->no_overflow = true;
+    el_lstm_forget_rows(lstm);
     for (uint32_t block = 0; block < lstm->groups * EL_GATES; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
         const int8_t **of_w = layer->wide ? &apart : &weights;
@@ -34,9 +34,7 @@ static el_status check_int8(el_layer *layer) {
         if (!valid || !check_rows(rows, sums_w, sums_r))
             return EL_ERROR_WEIGHTS;
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            lstm->no_overflow =
-                lstm->no_overflow &&
-                el_row_cannot_overflow(rows, n, columns_w, furthest, lstm->columns_r);
+            el_lstm_learn_row(lstm, rows, n, columns_w, furthest);
     }
     return layer->wide ? el_check_wide(&lstm->w, layer->inputs) : EL_OK;
 }
