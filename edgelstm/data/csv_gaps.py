@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edgelstm.data.csv_table import Rows, Table
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, FrameStore, Problem
-from edgelstm.data.times import Missing, fill_values, open_holes
+from edgelstm.data.store import Growing, chunked
+from edgelstm.data.times import Missing, fill_gaps, open_holes, places_about
 from edgelstm.plain import counted
 
 _SHOWN = 5  # of one file
@@ -55,7 +56,7 @@ class Gaps:
                     f"{frames_lack} in {counted(len(self._holes), 'hole')} by its times, the first "
                     f"{self._first_hole()}; --missing fills them: interpolate or hold"
                 )
-            frames.add([self._filled(self._all(), "hold", are_known=False)])
+            frames.add(self._filled(self._parts(), "hold", are_known=False))
             return None
         if options.missing == "refuse":
             raise BadFilesError(self._problems())
@@ -70,22 +71,27 @@ class Gaps:
             )
         if lost:
             notes.append(f"{counted(lost, 'value')} lacked; filled ({options.missing})")
-        found, places = open_holes(self._all(), self._holes)
-        frames.add([self._filled(found, options.missing)])
-        return places
+        frames.add(self._filled(open_holes(self._parts(), self._holes), options.missing))
+        return places_about(self._holes, self._count)
 
-    def _all(self) -> NDArray[np.float64]:
-        return np.concatenate(list(self._table.parts(self._rows, self._names)))
+    def _parts(self) -> Iterator[NDArray[np.float64]]:
+        return self._table.parts(self._rows, self._names)
 
-    def _filled(self, found: NDArray[np.float64], missing: Missing, are_known: bool = True) -> NDArray[np.float64]:
+    def _filled(
+        self, parts: Iterable[NDArray[np.float64]], missing: Missing, are_known: bool = True
+    ) -> Iterator[NDArray[np.float64]]:
         """are_known: refuse a column without any value, which is zeros else."""
-        filled = fill_values(found, missing)
-        unknown = np.isnan(filled).all(axis=0)
+        growing = Growing((len(self._names),), np.float64)
+        for part in parts:
+            growing.add(part)
+        filled = growing.done(writable=True)
+        fill_gaps(filled, missing)
+        unknown = np.isnan(filled[0])
         if are_known and unknown.any():
             name = self._names[int(unknown.argmax())]
             raise BadFilesError([Problem(self._file, None, f"column {name}: no value at all")])
         filled[:, unknown] = 0
-        return filled
+        return chunked(filled)
 
     def _line(self, row: int) -> int:
         return int(self._table.lines[self._rows][row])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import in_order
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import chunked, joined, split
 
 Float32 = NDArray[np.float32]
 
@@ -40,17 +41,20 @@ def tag_lists(
     names = in_order(name for labels in listed for text in labels.names for name in _names(text, separator))
     if not names:
         raise ValueError(f"{recordings.name}: no label lists a name, expected some with {separator!r} between them")
-    return names, tuple(_truths(labels, names, separator) for labels in listed)
+    truths = joined(
+        (part for labels in listed for part in _truths(labels, names, separator)), (len(names),), np.float32
+    )
+    return names, split(truths, [len(labels.codes) for labels in listed])
 
 
 def _names(text: str, separator: str) -> list[str]:
     return [name for part in text.split(separator) if (name := part.strip())]
 
 
-def _truths(labels: FrameLabels, names: Sequence[str], separator: str) -> Float32:
+def _truths(labels: FrameLabels, names: Sequence[str], separator: str) -> Iterator[Float32]:
+    """Some frames at a time."""
     of_text = np.zeros((len(labels.names) + 1, len(names)), np.float32)
     for place, text in enumerate(labels.names):
         of_text[place, [names.index(name) for name in _names(text, separator)]] = 1
     of_text[-1] = np.nan
-    found: Float32 = of_text[labels.codes]
-    return found
+    return (of_text[codes] for codes in chunked(labels.codes))

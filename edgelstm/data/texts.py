@@ -19,7 +19,8 @@ from edgelstm.data.csv_table import Table, read_header, read_table
 from edgelstm.data.labels import labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.packed import stem_of, suffix_of
-from edgelstm.data.recordings import BadFilesError, Problem, Recording, Recordings
+from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
+from edgelstm.data.store import chunks
 from edgelstm.files import read_bounded
 from edgelstm.plain import counted, printable
 
@@ -60,8 +61,11 @@ def read_texts(path: Path, options: ReadOptions, column: str, is_cells: bool, mo
             f"{path}: {size >> 20} MB as {counted(len(names), 'column')}, expected at most {MAX_ENCODED >> 20} MB"
         )
     places = {name: place for place, name in enumerate(names)}
-    recordings = tuple(Recording(text.name, _encoded(text, places), text.label, group=text.group) for text in texts)
-    return Recordings(recordings, tuple(names), name=stem_of(path))
+    frames = FrameStore()
+    for text in texts:
+        frames.add(_encoded(text, places))
+    recordings = [Recording(text.name, FRAMES_TO_COME, text.label, group=text.group) for text in texts]
+    return Recordings(frames.given_to(recordings), tuple(names), name=stem_of(path))
 
 
 def holds_texts(path: Path) -> bool:
@@ -79,19 +83,22 @@ def _alphabet(texts: Sequence[_Text], most: int) -> tuple[str, ...]:
     return (*sorted(chosen), OTHER)
 
 
-def _encoded(text: _Text, places: dict[str, int]) -> NDArray[np.float32]:
+def _encoded(text: _Text, places: dict[str, int]) -> Iterator[NDArray[np.float32]]:
+    """Some frames at a time."""
     other = places.get(OTHER)
-    codes = np.array([places.get(symbol, -1) for symbol in text.symbols], np.int64)
-    if (codes < 0).any():
-        if other is None:
-            symbol = text.symbols[int((codes < 0).argmax())]
-            raise ValueError(
-                f"{text.name}: {printable(symbol, 20)!r} is none of the symbols, and there is no {OTHER!r}"
-            )
-        codes[codes < 0] = other
-    frames = np.zeros((len(codes), len(places)), np.float32)
-    frames[np.arange(len(codes)), codes] = 1
-    return frames
+    for part in chunks(len(text.symbols), 4 * len(places)):
+        symbols = text.symbols[part]
+        codes = np.array([places.get(symbol, -1) for symbol in symbols], np.int64)
+        if (codes < 0).any():
+            if other is None:
+                symbol = symbols[int((codes < 0).argmax())]
+                raise ValueError(
+                    f"{text.name}: {printable(symbol, 20)!r} is none of the symbols, and there is no {OTHER!r}"
+                )
+            codes[codes < 0] = other
+        frames = np.zeros((len(codes), len(places)), np.float32)
+        frames[np.arange(len(codes)), codes] = 1
+        yield frames
 
 
 def plain_text(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,29 +117,69 @@ def _rounded(rate: float) -> float:
 def fill_values(frames: NDArray[np.float64], missing: Missing) -> NDArray[np.float64]:
     """`frames` (frames, columns) with its NaN filled. A column without any value stays as it is."""
     filled = frames.copy()
-    at = np.arange(len(frames))
-    for column in filled.T:
-        known = np.isfinite(column)
-        if known.all() or not known.any():
-            continue
-        if missing == "interpolate":
-            column[~known] = np.interp(at[~known], at[known], column[known])
-        else:
-            latest = np.maximum.accumulate(np.where(known, at, -1))
-            column[:] = column[np.where(latest < 0, at[known][0], latest)]
+    fill_gaps(filled, missing)
     return filled
 
 
+def fill_gaps(frames: NDArray[np.float64], missing: Missing) -> None:
+    """The same in place, some frames at a time: they may lie in a file."""
+    last = np.full(frames.shape[1], -1)  # the newest frame with a value of each column
+    for part in chunks(len(frames), 8 * frames.shape[1]):
+        for n, column in enumerate(frames[part].T):
+            known = np.flatnonzero(np.isfinite(column))
+            if len(known):
+                _fill(frames[:, n], int(last[n]), part.start + int(known[0]), missing)
+                _fill_between(column[known[0] : known[-1] + 1], missing)
+                last[n] = part.start + known[-1]
+    for n, place in enumerate(last.tolist()):
+        if place >= 0:
+            frames[place + 1 :, n] = frames[place, n]
+
+
+def _fill(column: NDArray[np.float64], before: int, after: int, missing: Missing) -> None:
+    """Frames between two with values, or before the first of all: `before` is -1 then."""
+    if before < 0:
+        column[:after] = column[after]
+    elif missing == "hold":
+        column[before + 1 : after] = column[before]
+    else:
+        ends = [float(column[before]), float(column[after])]
+        column[before + 1 : after] = np.interp(np.arange(before + 1, after), [before, after], ends)
+
+
+def _fill_between(column: NDArray[np.float64], missing: Missing) -> None:
+    """Frames of a column whose first and last have values."""
+    known = np.isfinite(column)
+    if known.all():
+        return
+    at = np.arange(len(column))
+    if missing == "interpolate":
+        column[~known] = np.interp(at[~known], at[known], column[known])
+    else:
+        column[:] = column[np.maximum.accumulate(np.where(known, at, 0))]
+
+
 def open_holes(
-    frames: NDArray[np.float64], holes: Sequence[tuple[int, int]]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """`frames` with rows of NaN where some lack, and for each row the place it came from (-1: none)."""
-    pieces, places = [], []
-    start = 0
-    for place, count in holes:
-        pieces += [frames[start:place], np.full((count, frames.shape[1]), np.nan)]
-        places += [np.arange(start, place), np.full(count, -1)]
+    parts: Iterable[NDArray[np.float64]], holes: Sequence[tuple[int, int]]
+) -> Iterator[NDArray[np.float64]]:
+    """Frames that come some at a time, with rows of NaN where some lack: (place, how many) in order."""
+    left, count = list(reversed(holes)), 0
+    for part in parts:
+        start = 0
+        while left and left[-1][0] < count + len(part):
+            place, lack = left.pop()
+            yield part[start : place - count]
+            for rows in chunks(lack, 8 * part.shape[1]):
+                yield np.full((rows.stop - rows.start, part.shape[1]), np.nan)
+            start = place - count
+        yield part[start:]
+        count += len(part)
+
+
+def places_about(holes: Sequence[tuple[int, int]], count: int) -> NDArray[np.int64]:
+    """For each frame of `count` that were recorded and those that lack the place it came from (-1: none)."""
+    pieces, start = [], 0
+    for place, lack in holes:
+        pieces += [np.arange(start, place), np.full(lack, -1)]
         start = place
-    pieces.append(frames[start:])
-    places.append(np.arange(start, len(frames)))
-    return np.concatenate(pieces), np.concatenate(places)
+    return np.concatenate([*pieces, np.arange(start, count)])

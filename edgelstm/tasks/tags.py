@@ -13,6 +13,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import change_within, numbers
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import chunked
 from edgelstm.data.tag_lists import tag_lists
 from edgelstm.data.targets import Kept
 from edgelstm.judging import Evaluation, Said
@@ -97,15 +98,16 @@ class Tags(Task):
 
 def _check_truths(recordings: Recordings, names: tuple[str, ...], targets: tuple[NDArray[np.float32], ...]) -> None:
     for recording, values in zip(recordings.recordings, targets):
-        wrong = np.argwhere(~(np.isnan(values) | (values == 0) | (values == 1)))
-        if wrong.size:
-            row, column = wrong[0]
-            raise ValueError(
-                f"{recording.name}: {printable(names[column], 40)}: {values[row, column]:g}, expected 0 or 1"
-            )
+        for part in chunked(values):
+            wrong = np.argwhere(~(np.isnan(part) | (part == 0) | (part == 1)))
+            if wrong.size:
+                row, column = wrong[0]
+                raise ValueError(
+                    f"{recording.name}: {printable(names[column], 40)}: {part[row, column]:g}, expected 0 or 1"
+                )
 
 
 def _combinations(targets: tuple[NDArray[np.float32], ...]) -> NDArray[np.int64]:
     """(sequences,): a number for each set of tags that sequences have, which splits keep in proportion."""
-    rows = np.array([(target == 1).any(axis=0) for target in targets])
+    rows = np.array([np.any([(part == 1).any(axis=0) for part in chunked(target)], axis=0) for target in targets])
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

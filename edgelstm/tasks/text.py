@@ -15,6 +15,7 @@ from edgelstm.data.labelled import from_recordings
 from edgelstm.data.next_symbol import NextSymbol
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recordings
+from edgelstm.data.store import chunked
 from edgelstm.data.texts import read_texts
 from edgelstm.judging import Evaluation, Said
 from edgelstm.judging.evaluation import Floats, check_finite
@@ -62,7 +63,7 @@ class Text(Task):
             return CLASSIFY.dataset(recordings)
         names = recordings.column_names
         for recording in recordings.recordings:
-            if not ((recording.frames != 0).sum(axis=1) == 1).all():
+            if not all(((part != 0).sum(axis=1) == 1).all() for part in chunked(recording.frames)):
                 raise ValueError(
                     f"{recording.name}: expected frames with one 1 among zeros, a column for each symbol"
                 )

@@ -50,7 +50,8 @@ def signals(count: int) -> np.ndarray:
     return (0.5 * noise + swings[:, None]).astype(np.float32)
 
 
-def write_npz(path: Path, size: int) -> None:
+def write_npz(path: Path, size: int, is_switch: bool = False) -> None:
+    """is_switch: the first column is 1 where it was above 0, else 0."""
     count = size // (FRAMES * FEATURES * 4) + 1
     few = [signals(n) for n in range(10)]
     header = {"descr": "<f4", "fortran_order": False, "shape": (count, FRAMES, FEATURES)}
@@ -58,7 +59,10 @@ def write_npz(path: Path, size: int) -> None:
         with archive.open("X.npy", "w", force_zip64=True) as member:
             npy.write_array_header_1_0(member, header)
             for n in range(count):
-                member.write((few[n % 10] + np.float32(n / 1000)).tobytes())
+                frames = few[n % 10] + np.float32(n / 1000)
+                if is_switch:
+                    frames[:, 0] = frames[:, 0] > 0
+                member.write(frames.tobytes())
         with archive.open("y.npy", "w") as member:
             npy.write_array(member, np.arange(count) % 2)
 
@@ -159,6 +163,62 @@ def test_data_larger_than_memory_are_judged_along_them(tmp_path: Path) -> None:
     odd = ALONG.replace('"frames"', '"anomaly"\ncolumns = ["0"]')  # recordings of label 0 are normal
     for result in trained(path, tmp_path / "recipe.toml", odd):
         assert result["answers"] > answers
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+@pytest.mark.parametrize("kind", ["regress", "tags"])
+def test_numbers_and_tags_of_every_frame_are_learned_of_data_larger_than_memory(tmp_path: Path, kind: str) -> None:
+    """The first column is told, of the others, which swing alike: whether it is up, or how far."""
+    path = tmp_path / "large.npz"
+    write_npz(path, 10 * LIMIT, is_switch=kind == "tags")
+    recipe = ALONG.replace('"frames"', f'"{kind}"\ncolumns = ["0"]\nper = "frame"')
+    for result in trained(path, tmp_path / "recipe.toml", recipe):
+        assert result["answers"] > 0.1 * path.stat().st_size / (4 * FEATURES * 20)
+
+
+TEXT = """
+[task]
+kind = "text"
+[data]
+window = 100
+validation = 0.1
+[model]
+units = [4]
+[training]
+epochs = 1
+learning_rate = 0.02
+"""
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_texts_larger_than_memory_are_learned(tmp_path: Path) -> None:
+    """Each symbol is a frame of 65 columns; words are of 64 letters, each with half of the others behind it."""
+    letters = np.array([*map(chr, range(48, 112))])
+    rng = np.random.default_rng(3)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for n in range(20):
+        steps = rng.integers(1, 33, 10 * LIMIT // (20 * 4 * 65) + 1)
+        (texts / f"{n}.txt").write_text("".join(letters[np.cumsum(steps) % 64]))
+    for result in trained(texts, tmp_path / "recipe.toml", TEXT):
+        assert result["answers"] > 0.1 * 10 * LIMIT / (4 * 65)
+        assert result["bits"] < 6
+
+
+@pytest.mark.skipif(not FULL, reason="takes minutes: EDGELSTM_ALL=1")
+def test_a_long_recording_with_values_that_lack_is_filled_from_disk(tmp_path: Path) -> None:
+    """One recording: its numbers are ten times what the process may take."""
+    path = tmp_path / "large.csv"
+    few = [",".join(f"{value:.2f}" for value in frame) for frame in signals(1)]
+    lacking = "," * (FEATURES - 1)
+    with path.open("w") as file:
+        file.write(",".join(f"f{n}" for n in range(FEATURES)) + "\n")
+        for n in range(10 * LIMIT // (8 * FEATURES * FRAMES) + 1):
+            file.writelines(f"{frame}\n" for frame in (f"{n}" + few[0][few[0].index(",") :], lacking, *few[2:]))
+    ahead = ALONG.replace('"frames"', '"forecast"\ncolumns = ["f0"]\nahead = [1]')
+    recipe = ahead.replace("[data]", '[data]\nmissing = "interpolate"')
+    for result in trained(path, tmp_path / "recipe.toml", recipe):
+        assert result["answers"] > 0.1 * 10 * LIMIT / (8 * FEATURES * 20)
 
 
 GATHER = """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.data.times import fill_values, number_times, open_holes, read_timing, text_times
+from edgelstm.data import store
+from edgelstm.data.times import fill_values, number_times, open_holes, places_about, read_timing, text_times
 
 
 @given(
@@ -23,7 +25,9 @@ def test_dropped_frames_are_the_holes(frames: int, rate: float, start: float, da
     assert np.isclose(timing.rate, rate, rtol=1e-4)
     assert not timing.back
     assert not timing.repeated
-    values, places = open_holes(kept[:, None].astype(float), timing.holes)
+    parts = np.array_split(kept[:, None].astype(float), data.draw(st.integers(1, 4)))
+    values = np.concatenate(list(open_holes(parts, timing.holes)))
+    places = places_about(timing.holes, len(kept))
     assert len(values) == frames
     np.testing.assert_array_equal(np.flatnonzero(places < 0), sorted(dropped))
     np.testing.assert_allclose(fill_values(values, "interpolate")[:, 0], range(frames))
@@ -57,3 +61,23 @@ def test_stamps_that_are_there_twice_are_counted() -> None:
     timing = read_timing(np.array([*range(50), 49, 20], float) / 10)
     assert (timing.repeated, timing.back, timing.rate) == (2, 1, 10)
     assert read_timing(np.zeros(9)).repeated == 8
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-10, 10)), min_size=1, max_size=40), st.integers(16, 200))
+def test_values_are_filled_as_numpy_fills_them_at_once(values: list[float | None], held: int) -> None:
+    """Whatever part of a column is looked at together."""
+    column = np.array([np.nan if value is None else value for value in values])
+    frames = np.stack([column, column[::-1]], axis=1)
+    at, known = np.arange(len(column)), np.isfinite(column)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "CHUNK", held)
+        line, held_on = fill_values(frames, "interpolate"), fill_values(frames, "hold")
+    if not known.any():
+        assert np.isnan(line).all()
+        return
+    expected = np.interp(at, at[known], column[known])
+    np.testing.assert_allclose(line[:, 0], expected, atol=1e-12)
+    np.testing.assert_allclose(line[::-1, 1], expected, atol=1e-12)  # a line is the same from behind
+    for place, value in enumerate(held_on[:, 0].tolist()):
+        before = column[: place + 1][known[: place + 1]]
+        assert value == (before[-1] if len(before) else column[known][0])
