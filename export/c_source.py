@@ -101,6 +101,15 @@ INT8 = replace(
     companions=(".h",),
     files=_files,
 )
+BF16 = replace(
+    elstm.BF16,
+    format="c",
+    choose="as float32 in C, at half its size",
+    beware="as float32 in C; weights keep 8 bits of 24",
+    opened_as=elstm.BF16.suffix,
+    companions=(".h",),
+    files=_files,
+)
 FLOAT32 = replace(
     elstm.FLOAT32,
     format="c",

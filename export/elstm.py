@@ -5,20 +5,30 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export import elstm_layers
+from edgelstm.export.arithmetic.bf16 import Bf16, rounded
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.elstm_entry import ENTRY_SIZE, Entry
 from edgelstm.export.elstm_places import aligned, place_results, sources_of
-from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, PER_ROW_ERROR, FloatForm, IntegerForm
+from edgelstm.export.form import (
+    BF16_ERROR,
+    FLOAT_ERROR,
+    PER_GATE_ERROR,
+    PER_ROW_ERROR,
+    FloatForm,
+    IntegerForm,
+)
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
 from edgelstm.quantization.quantize import EXTRAS, HELD
 from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.runtime.description import Precision
 from edgelstm.runtime.pooling import POOLINGS
 
 MAGIC = b"\x89ELSTM\r\n"
@@ -32,13 +42,23 @@ _IDENTITY_START = 40
 _INPUTS = ("int8", "int16", "float32")
 _VALUE_SIZES = {"int8": 1, "int16": 2, "float32": 4}
 
+_PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "bf16")
 _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
 
 
 def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
+    return _encode(model, "int8" if isinstance(model, QuantizedModel) else "float32", _entries(model))
+
+
+def encode_bf16(model: Model) -> bytes:
+    """The whole file of float32 with bfloat16 weights."""
+    near = rounded(model)
+    return _encode(near, "bf16", [elstm_layers.bf16(at) for at in near.road])
+
+
+def _encode(model: Model | QuantizedModel, precision: Precision, entries: list[Entry]) -> bytes:
     source = model.model if isinstance(model, QuantizedModel) else model
-    entries = _entries(model)
     places = place_results(source.features * _VALUE_SIZES[_input_type(model)], source.road, entries, _sizes(model))
     sections = _Sections(HEADER_SIZE + ENTRY_SIZE * len(entries))
     scale, offset = _input_step(model)
@@ -48,7 +68,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         entry.pack(at, sources_of(source.road, at), place, tuple(map(sections.add, entry.tensors)))
         for entry, at, place in zip(entries, source.road, places.results)
     )
-    text = metadata_json(model).encode()
+    text = metadata_json(model, precision).encode()
     metadata_offset = sections.add(text)
     answer = source.answer
     header = bytearray(HEADER_SIZE)
@@ -59,7 +79,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
         "<8If8I",
         header,
         _IDENTITY_START,
-        int(isinstance(model, QuantizedModel)),
+        _PRECISIONS.index(precision),
         source.features,
         source.outputs,
         len(entries),
@@ -167,4 +187,13 @@ FLOAT32 = FloatForm(
     extras=elstm_layers.EXTRAS,
     write=encode,
     computes=Float32,
+)
+BF16 = replace(
+    FLOAT32,
+    name="bf16",
+    errors=(BF16_ERROR,),
+    choose="where float32 is wanted and weights exceed the caches: half its size, and there faster",
+    beware="weights keep 8 bits of 24; small models gain nothing in time",
+    write=encode_bf16,
+    computes=Bf16,
 )

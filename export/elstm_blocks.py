@@ -35,6 +35,12 @@ def blocks(matrix: NDArray[Any], gates: int = 1) -> NDArray[Any]:
     return np.ascontiguousarray(stepped).reshape(gates, groups, -1)
 
 
+def narrowed(floats: bytes) -> bytes:
+    """Blocks of float32 as such of bfloat16, the upper halves: of a column's 16 rows, row n beside row n + 8."""
+    halves = (np.frombuffer(floats, "<u4") >> 16).astype("<u2").reshape(-1, 2, BLOCK_ROWS // 2)
+    return np.ascontiguousarray(halves.transpose(0, 2, 1)).tobytes()
+
+
 def rows(values: NDArray[Any], gates: int = 1) -> NDArray[Any]:
     """(gates · rows,) values → (gates, groups, 16), padded with zeros as `blocks` pads rows."""
     by_gate = values.reshape(gates, -1)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export import elstm_floats
-from edgelstm.export.elstm_blocks import blocks, interleaved, records, rows
+from edgelstm.export.arithmetic.bf16 import holds_bf16
+from edgelstm.export.elstm_blocks import blocks, interleaved, narrowed, records, rows
 from edgelstm.export.elstm_entry import (
     GIVES_FLOATS,
     IN_FLOATS,
@@ -206,6 +207,16 @@ FLOAT32: dict[str, Callable[..., Entry]] = {
     "dense": _dense_float32,
     **elstm_floats.FLOAT32,
 }
+
+
+def bf16(at: Placed) -> Entry:
+    """Of a layer whose weights are bfloat16 already where its kind has such in files: their upper halves."""
+    entry = FLOAT32[at.layer.kind](at.layer, at)
+    if not holds_bf16(at.layer):
+        return entry
+    return replace(entry, weights=narrowed(entry.weights), recurrent=narrowed(entry.recurrent))
+
+
 EXTRAS = (
     *("of", "h0", "c0", "gate", "candidate", "carry", "rows"),
     *("channels", "groups", "before", "after", "fill", "sign"),

@@ -11,6 +11,7 @@ from edgelstm.model import Model
 FORMS: tuple[Form, ...] = (
     elstm.INT8,
     elstm.FLOAT32,
+    elstm.BF16,
     float32.FORM,
     int8_dynamic.FORM,
     int8_portable.FORM,
@@ -25,6 +26,7 @@ FORMS: tuple[Form, ...] = (
     explicit.INT8,
     c_source.INT8,
     c_source.FLOAT32,
+    c_source.BF16,
 )
 """The default of a format first."""
 

@@ -15,6 +15,7 @@ KEY = "edgelstm"
 Precision = Literal[
     "float32",
     "float32-explicit",
+    "bf16",
     "int8",
     "int8-exact",
     "int8-exact-sequence",

@@ -10,6 +10,9 @@ from edgelstm.records import Unavailable, from_json, load
 
 _MOST_BYTES = 1 << 20
 
+COMPUTED_AS = {"bf16": "float32"}
+"""Precisions whose products are those of another one."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -57,8 +60,10 @@ class Costs:
     costs: tuple[Cost, ...]
 
     def find(self, core: str, architecture: str, kernel: str, precision: str) -> Cost | Unavailable:
+        """Of a file's precision; of one whose weights become others on the way to the product, theirs."""
+        of = COMPUTED_AS.get(precision, precision)
         for cost in self.costs:
-            if (cost.core, cost.architecture, cost.kernel, cost.precision) == (core, architecture, kernel, precision):
+            if (cost.core, cost.architecture, cost.kernel, cost.precision) == (core, architecture, kernel, of):
                 return cost
         return Unavailable(f"no cycles at hand of the {kernel} kernels ({precision}) on {core}, {architecture}")
 

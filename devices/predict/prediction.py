@@ -15,7 +15,7 @@ from edgelstm.devices.boards.profile import BoardProfile, CoreProfile
 from edgelstm.devices.frames import noise
 from edgelstm.devices.machine.detect import Board, detect
 from edgelstm.devices.machine.sysfs import Tree
-from edgelstm.devices.predict.costs import Cost, costs
+from edgelstm.devices.predict.costs import COMPUTED_AS, Cost, costs
 from edgelstm.devices.predict.work import LayerWork, Work, work
 from edgelstm.records import Unavailable, to_json
 from edgelstm.runtime import Model
@@ -95,6 +95,14 @@ def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
     return _estimate(found, cost, core.max_mhz, memory_us, where)
 
 
+def _as_others(found: Work) -> list[str]:
+    """Where cycles are those of another precision."""
+    other = COMPUTED_AS.get(found.precision)
+    return [f"{found.precision} weights: cycles of {other}; making these of them is taken to cost nothing"] * bool(
+        other
+    )
+
+
 def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str) -> Estimate:
     parts = [(layer, _products(layer, cost) / mhz, _others(layer, cost) / mhz) for layer in found.layers]
     products_us, gates_us = sum(us for _, us, _ in parts), sum(us for _, _, us in parts)
@@ -117,6 +125,7 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
         + sum((products + gates + read * layer.bytes) / layer.stride for layer, products, gates in parts),
         assumptions=(
             f"cycles: {_source(cost)}",
+            *_as_others(found),
             f"memory: {where}",
             f"clock: {mhz:,.0f} MHz all the time, nothing else runs",
             *_rough(found, cost),

@@ -93,7 +93,7 @@ int main(void) {
         tiny_frame(n, frames[n]);
     for (size_t set = 0; set < sizeof sets / sizeof *sets; set++) {
         CHECK(setenv("EDGELSTM_KERNEL", sets[set], 1) == 0);
-        for (el_precision precision = EL_FLOAT32; precision <= EL_INT8; precision++) {
+        for (el_precision precision = EL_FLOAT32; precision <= EL_BF16; precision++) {
             tiny_make(&tiny, precision, EL_MEAN, 4, 2);
             unsigned long before = allocations();
             el_status status = tiny_open_with(&tiny, EL_CHUNKS);

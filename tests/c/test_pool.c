@@ -144,7 +144,7 @@ int main(void) {
         CHECK(setenv("EDGELSTM_KERNEL", sets[set], 1) == 0);
         if (strcmp(el_kernel_name(), "none") == 0)
             continue;
-        for (el_precision precision = EL_FLOAT32; precision <= EL_INT8; precision++) {
+        for (el_precision precision = EL_FLOAT32; precision <= EL_BF16; precision++) {
             for (size_t n = 0; n < sizeof answers / sizeof *answers; n++)
                 check_answers(precision, answers[n], NULL);
             check_answers(precision, answers[0], &option);

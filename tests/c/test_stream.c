@@ -166,7 +166,7 @@ static const el_answer answers[] = {
 int main(void) {
     for (unsigned n = 0; n < FRAMES; n++)
         tiny_frame(n, frames[n]);
-    for (el_precision precision = EL_FLOAT32; precision <= EL_INT8; precision++) {
+    for (el_precision precision = EL_FLOAT32; precision <= EL_BF16; precision++) {
         for (size_t n = 0; n < sizeof answers / sizeof *answers; n++) {
             const el_answer *of = &answers[n];
             check_law(precision, (el_pooling)of->pooling, of->window, of->hop, EL_NO_CHUNKS);

@@ -86,7 +86,10 @@ static void put_int8(tiny_model *tiny, const shape *of, uint32_t weights, uint32
 
 /* Tensors of weights and rows; their offsets and sizes go to `at` in the table. */
 static void put_tensors(tiny_model *tiny, el_precision precision, size_t at, const shape *of) {
-    uint32_t value = precision == EL_INT8 ? 1 : 4, record = precision == EL_INT8 ? 24 : 4;
+    uint32_t value = precision == EL_INT8   ? 1
+                     : precision == EL_BF16 ? 2
+                                            : 4,
+             record = precision == EL_INT8 ? 24 : 4;
     uint32_t columns = padded(of->inputs, precision) + padded(of->recurrent, precision);
     uint32_t weights_size = of->blocks * 16 * columns * value;
     uint32_t rows_size = of->blocks * 16 * record;
@@ -99,8 +102,10 @@ static void put_tensors(tiny_model *tiny, el_precision precision, size_t at, con
         put_int8(tiny, of, weights, rows);
         return;
     }
-    for (uint32_t n = 0; n < weights_size / 4; n++)
-        put_float(tiny, weights + 4 * n, (float)noise() * 0.7f);
+    for (uint32_t n = 0; n < weights_size / value; n++) {
+        float weight = (float)noise() * 0.7f;
+        memcpy(tiny->file + weights + value * n, (char *)&weight + 4 - value, value);
+    }
     for (uint32_t n = 0; n < rows_size / 4; n++)
         put_float(tiny, rows + 4 * n, (float)noise() * 0.3f);
 }
@@ -199,8 +204,8 @@ static void put_layers(tiny_model *tiny, el_precision precision, uint32_t featur
     for (uint32_t k = 0; k < n; x = results[k++]) {
         size_t entry = TINY_TABLE + TINY_ENTRY * k;
         int kind = layers[k].kind, is_last = k + 1 == n;
-        int keeps = kind == TINY_LSTM || kind == TINY_CONTEXT ||
-                    (kind == TINY_GRU && precision == EL_FLOAT32);
+        int keeps =
+            kind == TINY_LSTM || kind == TINY_CONTEXT || (kind == TINY_GRU && precision != EL_INT8);
         put32(tiny, entry, (uint32_t)kind);
         put32(tiny, entry + 4, k);
         put32(tiny, entry + 12, (uint32_t)layers[k].relu);

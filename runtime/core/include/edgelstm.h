@@ -71,12 +71,13 @@ typedef enum el_status {
     EL_ERROR_NO_FRAMES,  /* an answer was asked for before the first result: info.stride frames */
     EL_ERROR_IDENTITY,   /* the snapshot belongs to another model */
     EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
-    EL_ERROR_PRECISION,  /* layers in float32, where the library was built for int8 alone */
+    EL_ERROR_PRECISION,  /* layers or weights of a kind that the library was built without */
     EL_ERROR_ANSWER,     /* an el_answer that this model's streams cannot give */
     EL_ERROR_OTHER_ANSWER /* the snapshot is of a stream that gives other answers */
 } el_status;
 
-typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1 } el_precision;
+/* EL_BF16: float32, but for weights of bfloat16, the upper halves of floats. */
+typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1, EL_BF16 = 2 } el_precision;
 typedef enum el_activation { EL_LINEAR = 0, EL_SOFTMAX = 1, EL_SIGMOID = 2 } el_activation;
 typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1, EL_MEAN_MAX = 2 } el_pooling;
 typedef enum el_dtype {

@@ -158,6 +158,7 @@ static el_status read_arithmetic(const el_model *model, el_layer *layer, const e
         status = read_mixture(model, layer, entry, bits);
     else
         layer->gives_floats = true;
+    layer->bf16 = model->precision == EL_BF16;
     if (status != EL_OK)
         return status;
     return layer->wide && !layer->type->may_be_wide ? EL_ERROR_FIELD : EL_OK;

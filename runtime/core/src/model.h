@@ -91,6 +91,7 @@ typedef struct el_layer {
     float inverse;                      /* where it rounds: codes of a unit of its source */
     float scale;                        /* a recurrent one of integers that gives floats: of h */
     bool int8;                          /* computes in integers: see el_has_int8 */
+    bool bf16;                          /* float32, but for the weights of its blocks */
     bool rounds;                        /* makes codes of a source in float32 */
     bool gives_floats;                  /* the result is float32, and no scores */
     bool relu;
@@ -216,8 +217,23 @@ static inline bool el_rounds(const el_layer *layer) {
 #endif
 }
 
-/* Bytes of a weight, */
+/* Whether the weights of a float32 layer's blocks are bfloat16. */
+static inline bool el_has_bf16(const el_layer *layer) {
+#ifdef EL_NO_BF16
+    (void)layer;
+    return false;
+#else
+    return layer->bf16;
+#endif
+}
+
+/* Bytes of a weight in a block, */
 static inline uint32_t el_weight_size(const el_layer *layer) {
+    return el_has_int8(layer) ? 1u : el_has_bf16(layer) ? 2u : (uint32_t)sizeof(float);
+}
+
+/* of a value of h, */
+static inline uint32_t el_h_size(const el_layer *layer) {
     return el_has_int8(layer) ? 1u : (uint32_t)sizeof(float);
 }
 

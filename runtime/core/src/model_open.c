@@ -65,11 +65,15 @@ static el_status check_start(const uint8_t *file, size_t size, unsigned flags) {
 static el_status check_header(const el_model *model, size_t memory_size, size_t size) {
     if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? FLOAT_INPUT : 0u))
         return EL_ERROR_FIELD;
-    if (model->precision > EL_INT8 || model->activation > EL_SIGMOID ||
+    if (model->precision > EL_BF16 || model->activation > EL_SIGMOID ||
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
 #ifdef EL_NO_FLOAT32
     if (model->precision != EL_INT8 || model->float_input)
+        return EL_ERROR_PRECISION;
+#endif
+#ifdef EL_NO_BF16
+    if (model->precision == EL_BF16)
         return EL_ERROR_PRECISION;
 #endif
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||

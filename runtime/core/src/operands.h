@@ -6,8 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Without float32 layers there are none whose weights are bfloat16. */
+#if defined(EL_NO_FLOAT32) && !defined(EL_NO_BF16)
+#define EL_NO_BF16
+#endif
+
 /* Rows of a weight block: 16 rows × 4 columns of int8, or 16 rows × 1 column of float32, are 64
- * bytes. */
+ * bytes. A column of bfloat16 is 32: row 0, row 8, row 1, row 9 … */
 #define EL_BLOCK_ROWS 16u
 #define EL_BLOCK_COLUMNS 4u
 /* Columns of int8 matrices are padded with zeros to a multiple of this. */
@@ -44,7 +49,7 @@ typedef enum el_shifts {
 
 /* Groups of 16 rows × columns, one block each. */
 typedef struct el_matrix {
-    const void *weights; /* int8_t or float, in blocks */
+    const void *weights; /* int8_t, float or the upper halves of floats, in blocks */
     const void *rows;    /* el_rows of each block, or float biases */
     uint32_t columns;    /* padded for int8 */
     uint32_t used;       /* of them, without padding */

@@ -41,7 +41,7 @@ const char *el_status_message(el_status status) {
     case EL_ERROR_KERNEL:
         return "EDGELSTM_KERNEL names a kernel set that is unknown or cannot run on this processor";
     case EL_ERROR_PRECISION:
-        return "layers in float32: this library was built for int8 alone";
+        return "a precision that this library was built without";
     case EL_ERROR_ANSWER:
         return "pooling, window or hop are none that this model's answers can have";
     case EL_ERROR_OTHER_ANSWER:

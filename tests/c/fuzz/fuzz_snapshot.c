@@ -23,7 +23,7 @@ static const tiny_layer all_kinds[] = {
 
 static void make_models(void) {
     for (unsigned n = 0; n < MODELS; n++) {
-        el_precision precision = n % 2 ? EL_INT8 : EL_FLOAT32;
+        el_precision precision = n % 2 ? EL_INT8 : n % 4 ? EL_BF16 : EL_FLOAT32;
         if (n < 4)
             tiny_make(&models[n], precision, n < 2 ? EL_MEAN : EL_LAST, n < 2 ? 21 : 0,
                       n < 2 ? 7 : 50);

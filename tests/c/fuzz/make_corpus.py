@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgelstm.export.elstm import encode
+from edgelstm.export.elstm import encode, encode_bf16
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
 from edgelstm.model import Answer, Normalize
 from edgelstm.model import Model as ModelOfLayers
@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
     hearing = [hearing_model(256, level) for level in ("none", "running")]
     mixed = [*map(shaped, SHAPED), *map(random_mixed, range(8)), *hearing]
     for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats, *mixed]):
-        files = {"float32": encode(model)}
+        files = {"float32": encode(model), "bf16": encode_bf16(model)}
         if model not in floats:
             files["int8"] = encode(quantize(model))
         if model.ranges is not None and model not in mixed and TAKES_WIDE[model.road[0].layer.kind]:

@@ -4,6 +4,7 @@
 #endif
 
 #include "body_batch.h"
+#include "body_bf16.h"
 #include "body_exact.h"
 #include "body_gru.h"
 #include "body_logmel.h"
@@ -40,4 +41,5 @@ const el_kernels el_kernels_avx512vnni = {
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
     .exact = EXACT,
+    .bf16 = BF16,
 };

@@ -5,6 +5,7 @@
 #ifndef EL_BODY_H
 #define EL_BODY_H
 
+#include "body_bf16.h"
 #include "body_exact.h"
 #include "body_gru.h"
 #include "body_int8.h"

@@ -54,26 +54,44 @@ INLINE vf state_float(vf x) {
     return choose_float(small, splat_float(0.0f), x);
 }
 
-/* a·b + c; `exact`: the product is rounded before it is added. */
-INLINE vf add_product_float(vf a, vf b, vf c, const bool exact) {
-    return exact ? a * b + c : fuse(a, b, c);
+/* How a layer of floats computes: a constant wherever it is compiled. */
+enum {
+    FUSED = 0,       /* as fast as the set may, from float32 weights */
+    EXACT_SUMS = 1,  /* a product is rounded before it is added */
+    BF16_WEIGHTS = 2 /* weights are the upper halves of floats: sums in the same order */
+};
+
+/* a·b + c */
+INLINE vf add_product_float(vf a, vf b, vf c, const int how) {
+    return how & EXACT_SUMS ? a * b + c : fuse(a, b, c);
+}
+
+/* The weight that is `count` weights further. */
+INLINE const void *further(const void *weights, size_t count, const int how) {
+    size_t size = how & BF16_WEIGHTS ? sizeof(uint16_t) : sizeof(float);
+    return (const uint8_t *)weights + count * size;
+}
+
+/* A part of the 16 weights of a column. */
+INLINE vf load_weights(const void *column, const int part, const int how) {
+    return how & BF16_WEIGHTS ? widen_bf16(column, part)
+                              : load_float((const float *)column + part * LANES32);
 }
 
 /* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers.
  */
-INLINE void add_products_float(const float *weights, size_t block_size, const int blocks,
-                               uint32_t columns, const float *x, vf (*sums)[PARTS],
-                               const bool exact) {
+INLINE void add_products_float(const void *weights, size_t block_size, const int blocks,
+                               uint32_t columns, const float *x, vf (*sums)[PARTS], const int how) {
     for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
         uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
         vf totals[EL_GATES][PARTS] = {{{0}}}; /* of their own: only those stay in registers */
-        for (uint32_t column = from; column < to; column++, weights += 16) {
+        for (uint32_t column = from; column < to; column++, weights = further(weights, 16, how)) {
             vf value = splat_float(x[column]);
             for (int block = 0; block < blocks; block++)
                 for (int part = 0; part < PARTS; part++)
                     totals[block][part] = add_product_float(
-                        load_float(weights + (size_t)block * block_size + part * LANES32), value,
-                        totals[block][part], exact);
+                        load_weights(further(weights, (size_t)block * block_size, how), part, how),
+                        value, totals[block][part], how);
         }
         for (int block = 0; block < blocks; block++)
             for (int part = 0; part < PARTS; part++)
@@ -82,8 +100,8 @@ INLINE void add_products_float(const float *weights, size_t block_size, const in
 }
 
 INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,
-                               const float *weights, const float *bias, float *h_next, float *c,
-                               const bool exact) {
+                               const void *weights, const float *bias, float *h_next, float *c,
+                               const int how) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = el_lstm_block(lstm);
     vf gates[EL_GATES][PARTS];
@@ -95,9 +113,9 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
 #else
     memcpy(gates, bias, sizeof gates);
 #endif
-    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates, exact);
-    add_products_float(weights + el_lstm_recurrent(lstm), block_size, EL_GATES, columns_r, h, gates,
-                       exact);
+    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates, how);
+    add_products_float(further(weights, el_lstm_recurrent(lstm), how), block_size, EL_GATES,
+                       columns_r, h, gates, how);
     for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
         vf cell = state_float(sigmoid_float(gates[1][part]) * load_float(c) +
                               sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]));
@@ -108,61 +126,60 @@ INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float 
 }
 
 INLINE void lstm_float32_layer(const el_lstm *lstm, const float *x, const float *h, float *h_next,
-                               float *c, const bool exact) {
-    const float *weights = lstm->weights;
+                               float *c, const int how) {
     const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
     size_t group_size = EL_GATES * el_lstm_block(lstm);
     for (uint32_t group = 0; group < lstm->groups; group++)
-        lstm_float32_group(lstm, x, h, weights + group * group_size, bias + group * 16 * EL_GATES,
-                           h_next + group * 16, c + group * 16, exact);
+        lstm_float32_group(lstm, x, h, further(lstm->weights, group * group_size, how),
+                           bias + group * 16 * EL_GATES, h_next + group * 16, c + group * 16, how);
 }
 
 static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c) {
-    lstm_float32_layer(lstm, x, h, h_next, c, false);
+    lstm_float32_layer(lstm, x, h, h_next, c, FUSED);
 }
 
 /* `blocks` groups of a matrix from `group` on, side by side. */
 INLINE void dense_float32_blocks(const el_matrix *matrix, uint32_t group, const int blocks,
-                                 const float *x, float *y, const bool exact) {
-    const float *weights = matrix->weights, *bias = (const float *)matrix->rows + group * 16;
+                                 const float *x, float *y, const int how) {
+    const float *bias = (const float *)matrix->rows + group * 16;
     size_t block_size = (size_t)16 * matrix->columns;
     vf sums[MANY_BLOCKS][PARTS];
     for (int block = 0; block < blocks; block++)
         for (int part = 0; part < PARTS; part++)
             sums[block][part] = load_float(bias + block * 16 + part * LANES32);
-    add_products_float(weights + group * block_size, block_size, blocks, matrix->columns, x, sums,
-                       exact);
+    add_products_float(further(matrix->weights, group * block_size, how), block_size, blocks,
+                       matrix->columns, x, sums, how);
     for (int block = 0; block < blocks; block++)
         for (int part = 0; part < PARTS; part++)
             memcpy(y + (group + (uint32_t)block) * 16 + part * LANES32, &sums[block][part],
                    sizeof *y * LANES32);
 }
 
-/* As dense_int8_many. */
-static __attribute__((noinline)) uint32_t dense_float32_many(const el_matrix *matrix,
-                                                             const float *x, float *y) {
+/* Groups side by side as long as there are as many; returns the first that is left. */
+INLINE uint32_t dense_float32_whole(const el_matrix *matrix, const float *x, float *y,
+                                    const int how) {
     uint32_t group = 0;
     for (; group + MANY_BLOCKS <= matrix->groups; group += MANY_BLOCKS)
-        dense_float32_blocks(matrix, group, MANY_BLOCKS, x, y, false);
+        dense_float32_blocks(matrix, group, MANY_BLOCKS, x, y, how);
     return group;
 }
 
-static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
-    uint32_t columns = matrix->columns, group = 0;
+/* The groups from `group` on, one by one. */
+INLINE void dense_float32_rest(const el_matrix *matrix, uint32_t group, const float *x, float *y,
+                               const int how) {
+    uint32_t columns = matrix->columns;
     size_t block_size = (size_t)16 * columns;
-    if (matrix->groups >= MANY_BLOCKS)
-        group = dense_float32_many(matrix, x, y);
-    const float *weights = (const float *)matrix->weights + group * block_size;
+    const void *weights = further(matrix->weights, group * block_size, how);
     const float *bias = matrix->rows;
-    for (y += group * 16; group < matrix->groups; group++, weights += block_size, y += 16) {
+    for (y += group * 16; group < matrix->groups; group++, y += 16) {
         vf sums[CHAINS][PARTS] = {{{0}}};
         for (int chain = 0; chain < CHAINS; chain++) {
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
             if (chain == CHAINS - 1)
                 to = columns;
-            add_products_float(weights + (size_t)16 * from, 0, 1, to - from, x + from, sums + chain,
-                               false);
+            add_products_float(further(weights, (size_t)16 * from, how), 0, 1, to - from, x + from,
+                               sums + chain, how);
         }
         for (int part = 0; part < PARTS; part++) {
             vf sum = load_float(bias + group * 16 + part * LANES32);
@@ -170,7 +187,19 @@ static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
                 sum += sums[chain][part];
             memcpy(y + part * LANES32, &sum, sizeof sum);
         }
+        weights = further(weights, block_size, how);
     }
+}
+
+/* As dense_int8_many. */
+static __attribute__((noinline)) uint32_t dense_float32_many(const el_matrix *matrix,
+                                                             const float *x, float *y) {
+    return dense_float32_whole(matrix, x, y, FUSED);
+}
+
+static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    uint32_t group = matrix->groups < MANY_BLOCKS ? 0 : dense_float32_many(matrix, x, y);
+    dense_float32_rest(matrix, group, x, y, FUSED);
 }
 
 #endif

@@ -45,17 +45,17 @@ static void dense_int8_batch(const el_matrix *matrix, size_t block, const int8_t
 }
 
 /* One block, in the order of add_products_float. */
-INLINE void multiply_block_float(const float *weights, uint32_t columns, const float *const *x,
-                                 vf (*sums)[PARTS], const bool exact) {
+INLINE void multiply_block_float(const void *weights, uint32_t columns, const float *const *x,
+                                 vf (*sums)[PARTS], const int how) {
     for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
         uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
         vf totals[EL_BATCH][PARTS] = {{{0}}}; /* of their own: only those stay in registers */
-        for (uint32_t column = from; column < to; column++, weights += 16)
+        for (uint32_t column = from; column < to; column++, weights = further(weights, 16, how))
             for (int part = 0; part < PARTS; part++) {
-                vf w = load_float(weights + part * LANES32);
+                vf w = load_weights(weights, part, how);
                 for (int frame = 0; frame < EL_BATCH; frame++)
                     totals[frame][part] = add_product_float(w, splat_float(x[frame][column]),
-                                                            totals[frame][part], exact);
+                                                            totals[frame][part], how);
             }
         for (int frame = 0; frame < EL_BATCH; frame++)
             for (int part = 0; part < PARTS; part++)
@@ -65,15 +65,16 @@ INLINE void multiply_block_float(const float *weights, uint32_t columns, const f
 
 /* The groups that are no whole BATCH_BLOCKS are left, from the one it returns on. */
 INLINE uint32_t dense_float32_groups(const el_matrix *matrix, size_t block, const float *const *x,
-                                     float *const *y, const bool exact) {
-    const float *weights = matrix->weights, *bias = matrix->rows;
+                                     float *const *y, const int how) {
+    const float *bias = matrix->rows;
     uint32_t many = matrix->groups / (uint32_t)BATCH_BLOCKS * (uint32_t)BATCH_BLOCKS;
     for (uint32_t group = 0; group < many; group++) {
         vf sums[EL_BATCH][PARTS];
         for (int frame = 0; frame < EL_BATCH; frame++)
             for (int part = 0; part < PARTS; part++)
                 sums[frame][part] = load_float(bias + group * 16 + part * LANES32);
-        multiply_block_float(weights + group * block, matrix->columns, x, sums, exact);
+        multiply_block_float(further(matrix->weights, group * block, how), matrix->columns, x, sums,
+                             how);
         for (int frame = 0; frame < EL_BATCH; frame++)
             for (int part = 0; part < PARTS; part++)
                 memcpy(y[frame] + group * 16 + part * LANES32, &sums[frame][part],
@@ -82,15 +83,17 @@ INLINE uint32_t dense_float32_groups(const el_matrix *matrix, size_t block, cons
     return many;
 }
 
-/* The groups from `first` on of a float32 matrix. */
-INLINE el_matrix rest_of_floats(const el_matrix *matrix, uint32_t first, size_t block) {
-    return rest_of(matrix, first, first * block * sizeof(float), first * 16 * sizeof(float));
+/* The groups from `first` on of a matrix of floats. */
+INLINE el_matrix rest_of_floats(const el_matrix *matrix, uint32_t first, size_t block,
+                                const int how) {
+    size_t size = how & BF16_WEIGHTS ? sizeof(uint16_t) : sizeof(float);
+    return rest_of(matrix, first, first * block * size, first * 16 * sizeof(float));
 }
 
 static void dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
                                 float *const *y) {
-    uint32_t many = dense_float32_groups(matrix, block, x, y, false);
-    el_matrix rest = rest_of_floats(matrix, many, block);
+    uint32_t many = dense_float32_groups(matrix, block, x, y, FUSED);
+    el_matrix rest = rest_of_floats(matrix, many, block, FUSED);
     for (int frame = 0; frame < EL_BATCH && rest.groups != 0; frame++)
         dense_float32(&rest, x[frame], y[frame] + many * 16);
 }

@@ -24,4 +24,5 @@ const el_kernels el_kernels_dotprod = {
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
     .exact = EXACT,
+    .bf16 = BF16,
 };

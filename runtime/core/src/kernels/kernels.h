@@ -81,6 +81,9 @@ struct el_kernels {
      * Products are rounded before they are added, column after column, EL_SEGMENT of them from 0 on
      * before they join the others, as the scalar set has it. */
     const el_kernels *exact;
+    /* The set's layers of floats whose weights are bfloat16, the upper halves of floats, in the
+     * same blocks: the bits of its float32 layers with these floats. Null in libraries without. */
+    const el_kernels *bf16;
 };
 
 extern const el_kernels el_kernels_scalar;

@@ -4,6 +4,13 @@
 #include "float_math.h"
 #include "kernels.h"
 
+/* So that what is a constant to a caller is one here. */
+#if defined(__GNUC__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE inline
+#endif
+
 /* Add a block's 16 rows × `columns` times x to the sums; returns where the next block starts. */
 static const int8_t *add_products(const int8_t *weights, uint32_t columns, const int8_t *x,
                                   int32_t sums[EL_BLOCK_ROWS]) {
@@ -157,31 +164,50 @@ static void gru_int8(const el_gru *gru, const int32_t *from_x, const int32_t *fr
 }
 
 #ifndef EL_NO_FLOAT32
-static const float *add_products_float32(const float *weights, uint32_t columns, const float *x,
-                                         float sums[EL_BLOCK_ROWS]) {
+/* The column of a block that is `count` columns further: of float32, or of bfloat16. */
+static inline const void *further(const void *weights, size_t count, bool bf16) {
+    size_t size = bf16 ? sizeof(uint16_t) : sizeof(float);
+    return (const uint8_t *)weights + count * EL_BLOCK_ROWS * size;
+}
+
+/* The weight of a row in a column. A bfloat16 is the upper half of a float, and lies beside that of
+ * the row that is eight further. */
+static inline float weight_of(const void *weights, uint32_t row, bool bf16) {
+    if (!bf16)
+        return ((const float *)weights)[row];
+    uint32_t bits = (uint32_t)((const uint16_t *)weights)[row % 8 * 2 + row / 8] << 16;
+    float weight;
+    memcpy(&weight, &bits, sizeof weight);
+    return weight;
+}
+
+/* Returns what lies behind the block. `bf16` is a constant to all callers. */
+static ALWAYS_INLINE const void *add_products_floats(const void *weights, uint32_t columns,
+                                                     const float *x, float sums[EL_BLOCK_ROWS],
+                                                     bool bf16) {
     for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
         uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
         float totals[EL_BLOCK_ROWS] = {0};
-        for (uint32_t column = from; column < to; column++, weights += EL_BLOCK_ROWS)
+        for (uint32_t column = from; column < to; column++, weights = further(weights, 1, bf16))
             for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
-                totals[row] += weights[row] * x[column];
+                totals[row] += weight_of(weights, row, bf16) * x[column];
         for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
             sums[row] += totals[row];
     }
     return weights;
 }
 
-static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
-                         float *c) {
-    const float *weights = lstm->weights;
+static ALWAYS_INLINE void lstm_floats(const el_lstm *lstm, const float *x, const float *h,
+                                      float *h_next, float *c, bool bf16) {
+    const void *weights = lstm->weights;
     const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
     for (uint32_t group = 0; group < lstm->groups; group++) {
         float gates[EL_GATES][EL_BLOCK_ROWS];
         for (uint32_t gate = 0; gate < EL_GATES; gate++, bias += EL_BLOCK_ROWS) {
             memcpy(gates[gate], bias, sizeof gates[gate]);
-            weights += (size_t)EL_BLOCK_ROWS * lstm->skipped;
-            weights = add_products_float32(weights, lstm->columns_w, x, gates[gate]);
-            weights = add_products_float32(weights, lstm->columns_r, h, gates[gate]);
+            weights = further(weights, lstm->skipped, bf16);
+            weights = add_products_floats(weights, lstm->columns_w, x, gates[gate], bf16);
+            weights = add_products_floats(weights, lstm->columns_r, h, gates[gate], bf16);
         }
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h_next++) {
             *c = el_state(el_sigmoid(gates[1][n]) * *c +
@@ -191,22 +217,25 @@ static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, fl
     }
 }
 
-static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
-    const float *weights = matrix->weights;
+static ALWAYS_INLINE void dense_floats(const el_matrix *matrix, const float *x, float *y,
+                                       bool bf16) {
+    const void *weights = matrix->weights;
     memcpy(y, matrix->rows, matrix->groups * EL_BLOCK_ROWS * sizeof *y);
     for (uint32_t group = 0; group < matrix->groups; group++, y += EL_BLOCK_ROWS)
-        weights = add_products_float32(weights, matrix->columns, x, y);
+        weights = add_products_floats(weights, matrix->columns, x, y, bf16);
 }
 
 #ifndef EL_WITHOUT_CHUNKS
-static void dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
-                                float *const *y) {
-    const float *weights = matrix->weights, *bias = matrix->rows;
-    for (uint32_t group = 0; group < matrix->groups; group++, weights += block)
+static ALWAYS_INLINE void dense_floats_batch(const el_matrix *matrix, size_t block,
+                                             const float *const *x, float *const *y, bool bf16) {
+    const float *bias = matrix->rows;
+    const size_t columns = block / EL_BLOCK_ROWS;
+    for (uint32_t group = 0; group < matrix->groups; group++)
         for (uint32_t frame = 0; frame < EL_BATCH; frame++) {
             float *to = y[frame] + (size_t)group * EL_BLOCK_ROWS;
             memcpy(to, bias + (size_t)group * EL_BLOCK_ROWS, EL_BLOCK_ROWS * sizeof *to);
-            add_products_float32(weights, matrix->columns, x[frame], to);
+            add_products_floats(further(matrix->weights, group * columns, bf16), matrix->columns,
+                                x[frame], to, bf16);
         }
 }
 #endif
@@ -228,6 +257,51 @@ static void gru_float32(const el_gru *gru, const float *from_x, const float *fro
     }
 }
 
+static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
+                         float *c) {
+    lstm_floats(lstm, x, h, h_next, c, false);
+}
+
+static void dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    dense_floats(matrix, x, y, false);
+}
+
+#ifndef EL_WITHOUT_CHUNKS
+static void dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
+                                float *const *y) {
+    dense_floats_batch(matrix, block, x, y, false);
+}
+#endif
+#endif
+
+#ifndef EL_NO_BF16
+static void lstm_bf16(const el_lstm *lstm, const float *x, const float *h, float *h_next,
+                      float *c) {
+    lstm_floats(lstm, x, h, h_next, c, true);
+}
+
+static void dense_bf16(const el_matrix *matrix, const float *x, float *y) {
+    dense_floats(matrix, x, y, true);
+}
+
+#ifndef EL_WITHOUT_CHUNKS
+static void dense_batch_bf16(const el_matrix *matrix, size_t block, const float *const *x,
+                             float *const *y) {
+    dense_floats_batch(matrix, block, x, y, true);
+}
+#endif
+
+static const el_kernels bf16_kernels = {
+    .name = "bf16",
+    .lstm_float32 = lstm_bf16,
+    .dense_float32 = dense_bf16,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
+#ifndef EL_WITHOUT_CHUNKS
+    .dense_float32_batch = dense_batch_bf16,
+#endif
+    .bf16 = &bf16_kernels,
+};
 #endif
 
 const el_kernels el_kernels_scalar = {
@@ -251,4 +325,7 @@ const el_kernels el_kernels_scalar = {
     .gru_float32 = gru_float32,
 #endif
     .exact = &el_kernels_scalar,
+#ifndef EL_NO_BF16
+    .bf16 = &bf16_kernels,
+#endif
 };

@@ -39,7 +39,9 @@
  *   store_int8(to, a)              v16 → LANES int8, saturating
  *
  * and of vf
- *   fuse(a, b, c)                  a·b + c, rounded once or twice */
+ *   fuse(a, b, c)                  a·b + c, rounded once or twice
+ *   widen_bf16(column, part)       that part of the 16 bfloat16 of a block's column, as it lies
+ *                                  in files */
 #ifndef EL_VEC_H
 #define EL_VEC_H
 

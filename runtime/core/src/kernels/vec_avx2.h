@@ -99,6 +99,12 @@ static inline void store_int8(int8_t *to, v16 a) {
     _mm_storeu_si128((__m128i *)(void *)to, packed);
 }
 
+INLINE vf widen_bf16(const void *column, const int part) {
+    __m256i both = _mm256_loadu_si256(column);
+    return (vf)(part == 0 ? _mm256_slli_epi32(both, 16)
+                          : _mm256_and_si256(both, _mm256_set1_epi32(-65536)));
+}
+
 static inline vf fuse(vf a, vf b, vf c) {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }

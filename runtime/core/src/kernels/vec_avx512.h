@@ -100,6 +100,13 @@ static inline void store_int8(int8_t *to, v16 a) {
     _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtsepi16_epi8((__m512i)a));
 }
 
+INLINE vf widen_bf16(const void *column, const int part) {
+    (void)part;
+    __m512i both = _mm512_broadcast_i64x4(_mm256_loadu_si256(column));
+    __m512i bits = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 16, 16);
+    return (vf)_mm512_and_si512(_mm512_sllv_epi32(both, bits), _mm512_set1_epi32(-65536));
+}
+
 static inline vf fuse(vf a, vf b, vf c) {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }

@@ -107,6 +107,11 @@ static inline void store_int8(int8_t *to, v16 a) {
     vst1_s8(to, vqmovn_s16((int16x8_t)a));
 }
 
+INLINE vf widen_bf16(const void *column, const int part) {
+    uint32x4_t both = vld1q_u32((const uint32_t *)column + part % 2 * 4);
+    return (vf)(part < 2 ? vshlq_n_u32(both, 16) : vandq_u32(both, vdupq_n_u32(0xFFFF0000u)));
+}
+
 /* Fused on 64 bits; a Cortex-A8 has no fused multiply-add. */
 static inline vf fuse(vf a, vf b, vf c) {
 #if defined(__aarch64__)

@@ -111,7 +111,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units) * layer->recurrence.runs;
     if (int8)
         return check_int8(layer);
-    status = el_check_floats(lstm->weights, elements);
+    status = el_check_weights(layer, lstm->weights, elements);
     return status == EL_OK ? el_check_floats(lstm->rows, rows) : status;
 }
 
@@ -150,7 +150,7 @@ static uint64_t floats_work(const el_layer *layer) {
 /* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_weight_size(layer);
+    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
     const el_matrix *w = &layer->lstm.w;
     if (!el_is_plain(layer))
         return floats_work(layer) * sizeof(float);
@@ -169,7 +169,7 @@ static void accept_h(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
     memcpy(el_stream_part(stream, layer->part_offset[0]),
            el_stream_part(stream, model->work_offset),
-           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_weight_size(layer));
+           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer));
     recall(stream, layer);
 }
 

@@ -6,6 +6,10 @@
 #include "model_open.h"
 
 const el_kernels *el_float_kernels(const el_model *model) {
+#ifndef EL_NO_BF16
+    if (model->precision == EL_BF16)
+        return model->kernels->bf16;
+#endif
     return el_is_int8(model) ? model->kernels->exact : model->kernels;
 }
 
@@ -29,6 +33,20 @@ el_status el_check_floats(const float *values, uint64_t count) {
     for (uint64_t n = 0; n < count; n++)
         if (!el_is_finite_up_to(values[n], EL_MAX_FLOAT_WEIGHT))
             return EL_ERROR_WEIGHTS;
+    return EL_OK;
+}
+
+el_status el_check_weights(const el_layer *layer, const void *weights, uint64_t count) {
+    if (!el_has_bf16(layer))
+        return el_check_floats(weights, count);
+    const uint16_t *halves = weights;
+    for (uint64_t n = 0; n < count; n++) {
+        uint32_t bits = (uint32_t)halves[n] << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        if (!el_is_finite_up_to(value, EL_MAX_FLOAT_WEIGHT))
+            return EL_ERROR_WEIGHTS;
+    }
     return EL_OK;
 }
 
@@ -103,7 +121,7 @@ el_status el_check_matrix(const el_model *model, const el_layer *layer, const el
     matrix->rows = model->file + rows.offset;
     if (int8)
         return check_int8(matrix, used, gives_reals);
-    status = el_check_floats(matrix->weights, elements);
+    status = el_check_weights(layer, matrix->weights, elements);
     return status == EL_OK ? el_check_floats(matrix->rows, n_rows) : status;
 }
 

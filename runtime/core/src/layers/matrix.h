@@ -22,6 +22,9 @@ el_status el_check_sized(const el_model *model, size_t file_size, el_tensor tens
 /* All of `count` float32 values are weights. */
 el_status el_check_floats(const float *values, uint64_t count);
 
+/* The same of what the blocks of a layer of floats hold. */
+el_status el_check_weights(const el_layer *layer, const void *weights, uint64_t count);
+
 /* The sums of each of the 16 rows of an int8 block of `columns`, of which `used` are no padding.
  * Returns whether all weights are in [-127, 127] and those of padding 0: columns of padding may
  * meet anything. */
