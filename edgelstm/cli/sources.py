@@ -77,7 +77,7 @@ _OPTIONS = (
         "--card-rate",
         type=click.IntRange(1, 1 << 20),
         metavar="HZ",
-        help="Ask the card for that rate, a multiple of the model's, and filter here.  [default: the model's]",
+        help="Ask the card for that rate, such as 44100 or 48000, and filter here.  [default: the model's]",
     ),
     click.option("--columns", metavar="NAME,…", help="What the columns of CSV without a header are called."),
     click.option(

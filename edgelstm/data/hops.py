@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.store import chunked, joined, split
 from edgelstm.plain import counted
-from edgelstm.resampling import MOST, Decimator
+from edgelstm.resampling import Decimator, step_between
 
 SAMPLES = ("sound",)
 """What the one feature of recordings is called whose frames are samples."""
@@ -23,9 +24,9 @@ def is_sound(dataset: Dataset) -> bool:
 
 
 def in_hops(dataset: Dataset, hop: int, rate: float) -> Dataset:
-    """Samples as frames of `hop` of them, (n // hop, hop); what does not fill one at an end is left out. Sound at a
-    multiple of `rate` samples per second is resampled; 0: as it is. What is to be told of a frame is what is to be
-    told of its middle.
+    """Samples as frames of `hop` of them, (n // hop, hop); what does not fill one at an end is left out. Sound at
+    more than `rate` samples per second is resampled; 0: as it is. What is to be told of a frame is what is to be told
+    of its middle.
 
     ValueError for sound at another rate, for a recording of less than a hop, and where what is to be told lies ahead.
     """
@@ -43,24 +44,21 @@ def in_hops(dataset: Dataset, hop: int, rate: float) -> Dataset:
         sequences=framed,
         feature_names=(),
         feature_units=(),
-        sample_rate=dataset.sample_rate / step / hop,
+        sample_rate=float(Fraction(dataset.sample_rate) / (hop * step)),
         targets=None if dataset.targets is None else dataset.targets.paced(hop * step, lengths),
     )
 
 
-def _step(dataset: Dataset, rate: float) -> int:
+def _step(dataset: Dataset, rate: float) -> Fraction:
     if not rate or not dataset.sample_rate or np.isclose(dataset.sample_rate, rate, rtol=0.01):
-        return 1
-    step = round(dataset.sample_rate / rate)
-    if not 1 <= step <= MOST or not np.isclose(dataset.sample_rate, step * rate, rtol=1e-6):
-        raise ValueError(
-            f"{dataset.name}: {dataset.sample_rate:g} samples per second, expected {rate:g}, or a multiple such as "
-            f"{2 * rate:g} or {3 * rate:g}"
-        )
-    return step
+        return Fraction(1)
+    try:
+        return step_between(round(dataset.sample_rate), round(rate))
+    except ValueError as error:
+        raise ValueError(f"{dataset.name}: {error}") from None
 
 
-def _resampled(sequences: Sequence[NDArray[np.float32]], step: int) -> tuple[NDArray[np.float32], ...]:
+def _resampled(sequences: Sequence[NDArray[np.float32]], step: Fraction) -> tuple[NDArray[np.float32], ...]:
     """As a stream resamples its sound, each from silence."""
     lengths = []
 

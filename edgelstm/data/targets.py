@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Targets(ABC):
     def pieces(self, pieces: Sequence[Piece], sequences: Sequences) -> Targets:
         """Those of `sequences`, which are these pieces of the sequences here. None looks beyond its piece."""
 
-    def paced(self, step: int, lengths: Sequence[int]) -> Targets:  # noqa: ARG002
+    def paced(self, step: Fraction, lengths: Sequence[int]) -> Targets:  # noqa: ARG002
         """Those of frames that are `step` frames here, so many in each sequence: what is true of their middle.
         ValueError where what is to be told is the frames themselves."""
         raise ValueError("what is to be told is in the frames themselves, expected labels for features of sound")
@@ -66,6 +67,12 @@ class Targets(ABC):
     @abstractmethod
     def relabelled(self, places: NDArray[np.int64], outputs: int) -> Targets:
         """The same for a model of `outputs` outputs, where label n here is label `places[n]`."""
+
+
+def _middles(step: Fraction, count: int, length: int) -> NDArray[np.int64]:
+    """Where the middles of `count` frames lie that are `step` of `length` others."""
+    found = (2 * np.arange(count, dtype=np.int64) + 1) * step.numerator // (2 * step.denominator)
+    return np.minimum(found, length - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +93,11 @@ class Kept(Targets):
     def pieces(self, pieces: Sequence[Piece], _sequences: Sequences) -> Kept:
         return replace(self, arrays=Cut(self.arrays, Pieces.of(pieces)))
 
-    def paced(self, step: int, lengths: Sequence[int]) -> Kept:
-        middles = (array if len(array) == 1 else array[step // 2 :: step] for array in self.arrays)
-        return replace(self, arrays=tuple(array[:length] for array, length in zip(middles, lengths)))
+    def paced(self, step: Fraction, lengths: Sequence[int]) -> Kept:
+        whole = zip(self.arrays, lengths)
+        return replace(
+            self, arrays=tuple(x if len(x) == 1 else x[_middles(step, count, len(x))] for x, count in whole)
+        )
 
     def reordered(self, _order: Sequence[int], _sequences: Sequences) -> Kept:
         return self

@@ -8,7 +8,7 @@ from dataclasses import fields
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.hops import is_sound
 from edgelstm.data.targets import Kept
-from edgelstm.resampling import MOST
+from edgelstm.resampling import step_between
 from edgelstm.training.keys import comments
 from edgelstm.training.sound import Sound
 
@@ -22,9 +22,17 @@ def propose_sound(dataset: Dataset) -> Sound:
     is_ahead = dataset.targets is not None and not isinstance(dataset.targets, Kept)
     if not is_sound(dataset) or is_ahead or rate < _LEAST_RATE or dataset.lengths.min() < rate // 10:
         return Sound()
-    step = next((n for n in range(2, MOST + 1) if rate == n * _USUAL_RATE), 2) if rate > _HIGH_RATE else 1
-    is_narrow = rate // step < _USUAL_RATE
-    return Sound(bands=20 if is_narrow else 40, rate=rate // step, low=60 if is_narrow else 20)
+    rate = _lower(rate) if rate > _HIGH_RATE else rate
+    is_narrow = rate < _USUAL_RATE
+    return Sound(bands=20 if is_narrow else 40, rate=rate, low=60 if is_narrow else 20)
+
+
+def _lower(rate: int) -> int:
+    try:
+        step_between(rate, _USUAL_RATE)
+    except ValueError:
+        return rate // 2
+    return _USUAL_RATE
 
 
 def sound_lines(sound: Sound) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
-from edgelstm.resampling import MOST
+from edgelstm.resampling import step_between
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
@@ -40,16 +42,9 @@ class Layout:
         hop = form.features if is_hop else 1
         return cls(form.features // hop, hop, round(form.sample_rate * hop))
 
-    def step(self, rate: int) -> int:
-        """Every how many samples of a sound at `rate` are kept. ValueError for a rate that is no multiple."""
-        if not self.rate or rate == self.rate:
-            return 1
-        if rate % self.rate or rate // self.rate > MOST:
-            raise ValueError(
-                f"{rate} samples per second, the model takes {self.rate}; expected that, or a multiple such as "
-                f"{2 * self.rate} or {3 * self.rate}"
-            )
-        return rate // self.rate
+    def step(self, rate: int) -> Fraction:
+        """Of how many samples of a sound at `rate` one is kept. ValueError for a rate that is lower, or too odd."""
+        return step_between(rate, self.rate) if self.rate and rate != self.rate else Fraction(1)
 
 
 class SoundSource(Source):
@@ -79,7 +74,7 @@ class SoundSource(Source):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         self._waiting = form.waiting or Unframed()
-        self._count = 0  # samples of the source that are in frames
+        self._count = Fraction(0)  # samples of the source that are in frames
 
     @property
     def counts(self) -> Counts:
@@ -87,11 +82,12 @@ class SoundSource(Source):
 
     @property
     def place(self) -> str:
-        return f"{self.name} at {self._count / self._rate:.3f} s"
+        return f"{self.name} at {float(self._count / self._rate):.3f} s"
 
     def __iter__(self) -> Iterator[Float32]:
         layout, found = self._layout, False
         size = layout.hop
+        passes = size * self._step
         rest, kept = self._waiting.begin(layout.channels, self._step)
         for piece in self._pieces:
             if isinstance(piece, Gap):
@@ -105,11 +101,11 @@ class SoundSource(Source):
                 frame, rest = rest[:size].reshape(-1), rest[size:]
                 self._waiting.hand_over(rest, self._step, kept)
                 found = True
-                self._count += size * self._step
+                self._count += passes
                 yield frame
             self._waiting.hand_over(rest, self._step, kept)
         if not found:
-            raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {layout.hop * self._step}")
+            raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {math.ceil(passes)}")
 
 
 def _channels_taken(asked: int, channels: int, wanted: int) -> list[int]:

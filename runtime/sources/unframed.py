@@ -4,13 +4,15 @@ that goes on later loses none."""
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 
 import numpy as np
 
-from edgelstm.resampling import MOST, Decimator
+from edgelstm.resampling import MOST, MOST_PLACES, Decimator
 from edgelstm.runtime.frame import Float32
 
-_HEAD = struct.Struct("<3I")  # channels, step, bytes of the filter
+_HEAD = struct.Struct("<3I")
+"""Channels, step, bytes of the filter. The upper 16 bits of a step are one less than its denominator."""
 _MOST_CHANNELS = 64
 
 
@@ -22,10 +24,10 @@ class Unframed:
 
     def reset(self) -> None:
         self._samples: Float32 = np.zeros((0, 0), np.float32)
-        self._step, self._filter = 1, b""
+        self._step, self._filter = Fraction(1), b""
 
-    def begin(self, channels: int, step: int) -> tuple[Float32, Decimator | None]:
-        """What a source of so many channels begins with, of which every `step`-th sample is kept: samples (n,
+    def begin(self, channels: int, step: Fraction | int) -> tuple[Float32, Decimator | None]:
+        """What a source of so many channels begins with, of which one sample in `step` is kept: samples (n,
         channels) and the filter. Those of another kind of sound are left out."""
         decimator = Decimator(step, channels) if step > 1 else None
         if (self._samples.shape[1], self._step) != (channels, step):
@@ -34,15 +36,16 @@ class Unframed:
             decimator.restore(self._filter)
         return self._samples, decimator
 
-    def hand_over(self, samples: Float32, step: int, decimator: Decimator | None) -> None:
-        self._samples, self._step = samples, step
+    def hand_over(self, samples: Float32, step: Fraction | int, decimator: Decimator | None) -> None:
+        self._samples, self._step = samples, Fraction(step)
         self._filter = b"" if decimator is None else decimator.save()
 
     def save(self) -> bytes:
         """Nothing where nothing waits."""
         if not self._samples.size and not self._filter:
             return b""
-        head = _HEAD.pack(self._samples.shape[1], self._step, len(self._filter))
+        step = self._step.numerator | (self._step.denominator - 1) << 16
+        head = _HEAD.pack(self._samples.shape[1], step, len(self._filter))
         return head + self._filter + self._samples.astype("<f4").tobytes()
 
     def restore(self, saved: bytes, frames: int) -> None:  # noqa: ARG002 - of any count of frames
@@ -53,9 +56,16 @@ class Unframed:
         wrong = ValueError("what it holds of waiting samples is damaged")
         if len(saved) < _HEAD.size:
             raise wrong
-        channels, step, size = _HEAD.unpack_from(saved)
+        channels, of_step, size = _HEAD.unpack_from(saved)
+        step = Fraction(of_step & 0xFFFF, (of_step >> 16) + 1)
         rest = len(saved) - _HEAD.size - size
-        if not 1 <= channels <= _MOST_CHANNELS or not 1 <= step <= MOST or rest < 0 or rest % (4 * channels):
+        if (
+            not 1 <= channels <= _MOST_CHANNELS
+            or not 1 <= step <= MOST
+            or step.denominator > MOST_PLACES
+            or rest < 0
+            or rest % (4 * channels)
+        ):
             raise wrong
         kept = saved[_HEAD.size : _HEAD.size + size]
         samples = np.frombuffer(saved[_HEAD.size + size :], "<f4").astype(np.float32).reshape(-1, channels)

@@ -10,6 +10,7 @@ import struct
 import sys
 import threading
 import wave
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgelstm.resampling import MOST, Decimator, taps
+from edgelstm.resampling import MOST, Decimator, step_between, taps
 from edgelstm.runtime.sources.open import open_source
 from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import Device, FrameFormat, NoFramesError
@@ -67,8 +68,11 @@ def test_a_model_without_names_takes_a_hop_of_samples(tmp_path, sound):
         (FrameFormat(1, ("sound",)), "2 channels, the model takes 1; expected --channel 1 to 2"),
         (FrameFormat(1, ("sound",), device=Device(channel=3)), "channel 3, expected 1 to 2"),
         (FrameFormat(3, ("x", "y", "z")), "2 channels for a model of x, y, z, expected 3 channels, one for each"),
-        (FrameFormat(2, ("sound1", "sound2"), sample_rate=12000), "16000 samples per second, the model takes 12000"),
-        (FrameFormat(2, ("sound1", "sound2"), sample_rate=1000), "16000 samples per second, the model takes 1000"),
+        (
+            FrameFormat(2, ("sound1", "sound2"), sample_rate=17000),
+            "16000 samples per second, expected 17000 to 204000",
+        ),
+        (FrameFormat(2, ("sound1", "sound2"), sample_rate=1000), "16000 samples per second, expected 1000 to 12000"),
     ],
 )
 def test_a_sound_that_the_model_does_not_take_is_refused(tmp_path, sound, form, problem):
@@ -120,6 +124,41 @@ def test_what_the_new_rate_cannot_hold_is_taken_away_and_the_rest_left(step):
         assert least <= decibel <= most, place
 
 
+@pytest.mark.parametrize(("source", "target"), [(44100, 16000), (22050, 16000), (44100, 8000), (48000, 32000)])
+def test_rates_that_are_no_multiples_are_as_right(source, target):
+    """A tone keeps its place and its height, whatever lies between; what the new rate cannot hold is taken away."""
+    step = step_between(source, target)
+    late = taps(step).shape[1] // 2
+    for hertz, is_kept in ((0.03 * target, True), (0.42 * target, True), (0.57 * target, False)):
+        if hertz > source / 2:
+            continue
+        tone = 20000 * np.sin(2 * np.pi * hertz / source * np.arange(source // 4))
+        kept = Decimator(step, 1)(tone[:, None].astype(np.float32))[:, 0].astype(float)
+        assert len(kept) == -(-len(tone) * target // source)
+        exact = 20000 * np.sin(2 * np.pi * hertz * (np.arange(len(kept)) / target - late / source)) * is_kept
+        assert abs(kept - exact)[200:].max() < (45 if is_kept else 30)
+
+
+def test_a_step_that_is_not_whole_is_by_its_definition_in_pieces_of_any_size():
+    step = Fraction(441, 160)
+    sound = np.random.default_rng(1).integers(-32768, 32768, (1500, 2)).astype(np.float32)
+    whole, decimator = Decimator(step, 2)(sound), Decimator(step, 2)
+    pieces = []
+    for size in (1, 2, 700, 3, 0, 794):
+        pieces.append(decimator(sound[:size]))
+        sound_left, saved = sound[size:], decimator.save()
+        decimator = Decimator(step, 2)
+        decimator.restore(saved)
+        sound = sound_left
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    filters, sound = taps(step).tolist(), np.random.default_rng(1).integers(-32768, 32768, (1500, 2))
+    for row in range(0, len(whole), 29):
+        newest, place = divmod(row * 441, 160)
+        window = [int(sound[newest - k, 1]) if newest >= k else 0 for k in reversed(range(len(filters[0])))]
+        exact = (sum(a * b for a, b in zip(filters[place], window)) + (1 << 14)) >> 15
+        assert whole[row, 1] == min(max(exact, -32768), 32767)
+
+
 @given(st.integers(1, MOST), st.lists(st.integers(0, 70), max_size=8), st.integers(1, 2))
 def test_pieces_of_any_size_give_what_the_whole_does(step, sizes, channels):
     sound = np.random.default_rng(sum(sizes)).integers(-32768, 32768, (sum(sizes), channels)).astype(np.float32)
@@ -128,7 +167,7 @@ def test_pieces_of_any_size_give_what_the_whole_does(step, sizes, channels):
     whole = Decimator(step, channels)(sound)
     np.testing.assert_array_equal(np.concatenate([whole[:0], *pieces]), whole)
     # By the definition, in whole numbers of Python.
-    filter_ = taps(step).tolist()
+    filter_ = taps(step)[0].tolist()
     for row in range(0, len(whole), 7):
         for channel in range(channels):
             past = [int(sound[row * step - k, channel]) if row * step >= k else 0 for k in range(len(filter_))]
@@ -144,6 +183,19 @@ def test_the_filters_are_the_same_on_every_machine():
         exact *= 32768 / exact.sum()
         assert abs(np.abs(exact - np.floor(exact)) - 0.5).min() > 1e-5
         assert taps(step).sum() == 32768
+    for step in map(Fraction, ("441/160", "441/320", "441/80", "3/2", "5/3")):
+        place = (
+            np.arange(taps(step).shape[1])
+            - taps(step).shape[1] // 2
+            - np.arange(step.denominator)[:, None] / step.denominator
+        )
+        reach = 16 * float(step)
+        exact = np.where(abs(place) <= reach, np.i0(6 * np.sqrt(np.clip(1 - (place / reach) ** 2, 0, 1))), 0)
+        exact *= np.sinc(place / float(step))
+        exact *= 32768 / exact.sum(axis=1, keepdims=True)
+        assert abs(np.abs(exact - np.floor(exact)) - 0.5).min() > 1e-6
+        assert abs(taps(step) - exact).max() < 24  # what makes a row 1 in all
+        assert (taps(step).sum(axis=1) == 32768).all()
     every = b"".join(taps(step).astype("<i8").tobytes() for step in range(1, MOST + 1))
     assert hashlib.sha256(every).hexdigest()[:16] == "bc6dc47147b0b7fb"
 

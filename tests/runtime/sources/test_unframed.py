@@ -1,6 +1,7 @@
 """A sound that is heard in parts, with the state kept between them, is heard as in one go: no sample is lost."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,20 @@ from in_process import run
 from sound_models import hard_sound, hearing_model, write_wav
 
 HOP = 80
+WHOLE = Fraction(1)
 
 
-def heard(samples: Float32, waiting: Unframed, step: int = 1) -> list[np.ndarray]:
+def heard(samples: Float32, waiting: Unframed, step: Fraction = WHOLE) -> list[np.ndarray]:
     form = FrameFormat(HOP, sample_rate=100.0, waiting=waiting)
     pieces = (samples[n : n + 97, None] for n in range(0, len(samples), 97))
-    return list(SoundSource("sound", form, pieces, 8000 * step, 1, Layout(1, HOP, 8000)))
+    return list(SoundSource("sound", form, pieces, int(8000 * step), 1, Layout(1, HOP, 8000)))
 
 
-@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("step", [WHOLE, Fraction(3), Fraction(441, 160)])
 @pytest.mark.parametrize("cut", [81, 240, 1000, 2800])
-def test_parts_are_heard_as_the_whole(step: int, cut: int) -> None:
+def test_parts_are_heard_as_the_whole(step: Fraction, cut: int) -> None:
     samples = np.rint(np.random.default_rng(0).normal(0, 3000, 9000)).astype(np.float32)
-    cut = cut * step
+    cut = int(cut * step)
     whole = heard(samples, Unframed(), step)
     first, second = Unframed(), Unframed()
     parts = heard(samples[:cut], first, step)
