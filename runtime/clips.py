@@ -43,6 +43,17 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(errno.EACCES, "permission denied, expected a folder to write to", str(folder))
 
 
+def frames_after(rate: float) -> int:
+    """How many frames of a clip, at so many a second, came behind the moment at which its event was known; of one
+    whose end was not cut off. rate: 0 = unknown."""
+    return max(1, round(AFTER * rate)) if rate else _FRAMES_AFTER
+
+
+def label_in(name: str) -> str:
+    """The label that the name of a kept clip says, as `part_of_topic` writes it; empty for another file."""
+    return name.split("-", 2)[2].rsplit("-", 1)[0] if is_kept_clip(name) else ""
+
+
 class Clips:
     """Takes every frame of a stream, and writes those around an event once what comes behind it is there too.
 
@@ -67,7 +78,7 @@ class Clips:
         self._names = tuple(names) or tuple(f"x{n + 1}" for n in range(features))
         self._rate, self._channels = rate, channels
         before = round(BEFORE * rate) if rate else _FRAMES_BEFORE
-        self._after = max(1, round(AFTER * rate)) if rate else _FRAMES_AFTER
+        self._after = frames_after(rate)
         self._newest = np.zeros((before + self._after, features), np.float32)
         self._count = 0  # frames since the beginning or a gap
         self._name = self._when = ""  # of the clip that is due

@@ -15,13 +15,11 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece, Pieces
 from edgelstm.matching import match
 from edgelstm.model import Model
-from edgelstm.runtime.clips import AFTER, is_kept_clip
+from edgelstm.runtime.clips import frames_after, is_kept_clip
 from edgelstm.tasks import Classify, Tags
 
 if TYPE_CHECKING:
     from edgelstm.data.recordings import Recording
-
-_SHORTEST = 1.0  # seconds that are left of a clip, which was cut off where its stream ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
     found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
     kept = [is_kept_clip(Path(recording.name).name) for recording in found.recordings]
-    rate = found.sample_rate
+    rate = found.sample_rate or model.sample_rate
     cut = [_until_known(one, rate) if is_kept else one for one, is_kept in zip(found.recordings, kept)]
     dataset = match(model, model.task.dataset(replace(found, recordings=tuple(cut))))
     frames = model.trained_window if window is None else window
@@ -65,10 +63,10 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
 
 
 def _until_known(recording: Recording, rate: float) -> Recording:
-    """Without what was kept of a clip behind its moment."""
+    """Without what was kept behind a clip's moment; of one whose stream ended soon after that, something is left."""
     length = len(recording.frames)
-    kept = max(length - round(AFTER * rate), min(length, round(_SHORTEST * rate)))
-    return replace(recording, frames=recording.frames[:kept]) if rate else recording
+    after = frames_after(rate)
+    return replace(recording, frames=recording.frames[: max(length - after, min(length, after))])
 
 
 def _pieces(dataset: Dataset, window: int, kept: list[bool]) -> Pieces:

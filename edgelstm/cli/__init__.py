@@ -33,6 +33,7 @@ COMMANDS = {
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
     "import": "Read a model that was trained elsewhere, as model.npz.",
     "calibrate": "Teach a model on recordings what int8 has to hold.",
+    "annotate": "Ask for the labels of clips that stream --keep kept.",
     "adapt": "Teach a model its place by a few clips, on the board itself.",
     "export": "Write a model for an engine, and prove the file there.",
     "verify": "Repeat the proof of an exported file.",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
 from edgelstm.data.csv_files import read_csv_file, read_csv_folder
+from edgelstm.data.csv_list import is_csv_list, read_csv_list
 from edgelstm.data.csv_table import read_header
 from edgelstm.data.npz_file import read_npz_file
 from edgelstm.data.numbers import places_of
@@ -75,6 +76,9 @@ FORMATS = (
     DataFormat("ts", "a .ts file", _ends(".ts", suffix=suffix_of), read_ts),
     DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
     DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
+    DataFormat(
+        "csv-list", "a .csv list of .csv files", lambda path: _is_table(path) and is_csv_list(path), read_csv_list
+    ),
     DataFormat("wav-list", "a .csv list of .wav files", _is_wav_list, read_wav_list),
     DataFormat(
         "csv-folder",

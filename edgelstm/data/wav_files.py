@@ -68,7 +68,8 @@ def read_wav_list(path: Path, options: ReadOptions) -> Recordings:
     """A CSV with a column of files, told from its own folder, and columns for their labels and groups."""
     table = read_table(path, path.name, ())
     column = next(name for name in table.header if name.strip().lower() in FILE_COLUMNS)
-    roles = find_roles(table.header, options.roles, ("label", "group"), options.may_lack)
+    of_list = replace(options.roles, features=())  # which are channels of the files
+    roles = find_roles(table.header, of_list, ("label", "group"), options.may_lack)
     table = read_table(path, path.name, (column, *roles.others))
     files = table.text(column)
     labels, groups = (table.text(name) if name else [] for name in (roles.label, roles.group))

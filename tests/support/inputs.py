@@ -20,7 +20,7 @@ RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 
 
 def write_inputs(folder: Path) -> None:
     """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; clips.npz, of which it takes one
-    label for the other; net.pt, an LSTM of 3 features, as PyTorch writes it."""
+    label for the other; kept, a folder with a labelled clip; net.pt, an LSTM of 3 features, as PyTorch writes it."""
     model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
     save_model(model, folder / "model.npz")
     export_model(model, folder / "m.elstm", precision="int8")
@@ -29,6 +29,9 @@ def write_inputs(folder: Path) -> None:
     save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
     other = Dataset(sequences, 1 - y, ("class 0", "class 1"), np.arange(8), ())
     save_dataset(other, folder / "clips.npz")
+    (folder / "kept").mkdir()
+    (folder / "kept" / "one.csv").write_text("x0,x1,x2\n1,2,3\n")
+    (folder / "kept" / "labels.csv").write_text("file,label\none.csv,class 0\n")
     (folder / "recipe.toml").write_text(RECIPE)
     (folder / "frames.csv").write_text("1,2,3\n" * 8)
     sides = {"weight_ih": (8, 3), "weight_hh": (8, 2), "bias_ih": (8,), "bias_hh": (8,)}

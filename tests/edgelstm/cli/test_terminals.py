@@ -34,6 +34,7 @@ RUNS = {
     "evaluate": (["evaluate", "model.npz", "data.npz", "--all"], ""),
     "import": (["import", "net.pt", "--layers", "rnn", "--stream", "-o", "new.npz"], "new.npz"),
     "calibrate": (["calibrate", "model.npz", "data.npz", "-o", "new.npz"], "new.npz"),
+    "annotate": (["annotate", "kept"], ""),
     "adapt": (["adapt", "model.npz", "--data", "clips.npz", "-o", "new.npz"], "new.npz"),
     "export": (["export", "model.npz", "-o", "new.elstm"], "new.elstm"),
     "export --list": (["export", "--list"], ""),

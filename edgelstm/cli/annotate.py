@@ -1,0 +1,165 @@
+"""`edgelstm annotate`: the one command that asks."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli.common import check_output
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph, plain
+from edgelstm.delimited import is_missing
+from edgelstm.plain import counted
+
+if TYPE_CHECKING:
+    from edgelstm.adaptation.annotating import Labels
+
+_PLAYER = "aplay -q"
+_PLAY_SECONDS = 60
+_MOST_LETTERS = 200  # of a label
+
+
+@click.command(
+    "annotate",
+    epilog="Example: edgelstm annotate clips --labels cough,sneeze,other. Then: edgelstm adapt model.npz --data "
+    "clips/labels.csv -o adapted.npz.",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--labels", "given", metavar="A,B,C", help="What clips may be.  [default: those of the list]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The list.  [default: labels.csv in FOLDER]")
+@click.option("--group", default="", metavar="NAME", help="Whose these clips are, or where: kept with the labels.")
+@click.option("--play", metavar="COMMAND", help="Plays a clip, its name behind it.  [default: aplay -q, for sound]")
+@click.option("--quiet", is_flag=True, help="Play nothing.")
+def command(folder: Path, given: str | None, output: Path | None, group: str, play: str | None, quiet: bool) -> None:
+    """Walk through the clips in FOLDER, such as `edgelstm stream --keep` kept, and ask for the label of each.
+
+    A label is answered by its number, its name, or the beginning of that; Enter takes the one that the clip was kept
+    for. s skips a clip, u takes back the last answer, p plays it again, q ends. Every answer is on the disk at once;
+    who begins again is asked for what is left. `adapt`, `train` and `evaluate` read the list.
+    """
+    from edgelstm.adaptation.annotating import Labels, clips_in
+
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "no such folder", str(folder))
+    path = folder / "labels.csv" if output is None else output
+    if path.parent.resolve() != folder.resolve():
+        raise click.UsageError(f"--output {path}: expected a list in {folder}: its files are told from its folder")
+    check_output(path, ".csv")
+    labels = Labels(path)
+    names = _names(given, labels)
+    waiting = [file for file in clips_in(folder, labels) if file not in labels.of]
+    if not waiting:
+        click.echo(style.passed(f"{path}: all {counted(len(labels.of), 'clip')} have a label"))
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("annotate: stdin is no terminal, expected one: it asks for the label of each clip")
+    player = () if quiet else _player(play, waiting[0])
+    Walk(folder, labels, names, group, player).through(waiting)
+    left = sum(file not in labels.of for file in waiting)
+    click.echo(style.passed(f"{path}: {counted(len(labels.of), 'clip')} with a label, {left} without"))
+
+
+def _names(given: str | None, labels: Labels) -> tuple[str, ...]:
+    names = labels.names if given is None else tuple(name.strip() for name in given.split(","))
+    if not names:
+        raise click.UsageError("--labels: none, expected what clips may be, such as --labels cough,other")
+    for name in names:
+        if not name or len(name) > _MOST_LETTERS or not name.isprintable():
+            raise click.UsageError(f"--labels: {plain(name, 40)!r}, expected names by commas")
+        if is_missing(name):
+            raise click.UsageError(f"--labels: {name!r} stands for no label in tables, expected a word such as other")
+        if names.count(name) > 1:
+            raise click.UsageError(f"--labels: {plain(name, 40)!r} occurs twice, expected each name once")
+    return names
+
+
+def _player(play: str | None, clip: str) -> tuple[str, ...]:
+    """The program that plays a clip, none where there is none."""
+    if play is not None:
+        try:
+            words = tuple(shlex.split(play))
+        except ValueError as error:
+            raise click.UsageError(f"--play: {error}") from None
+        if not words or shutil.which(words[0]) is None:
+            raise click.UsageError(f"--play: {plain(play, 40)!r}, expected a program that is there")
+        return words
+    words = tuple(_PLAYER.split())
+    return words if clip.lower().endswith(".wav") and shutil.which(words[0]) else ()
+
+
+class Walk:
+    """From clip to clip, and back."""
+
+    def __init__(
+        self, folder: Path, labels: Labels, names: tuple[str, ...], group: str, player: Sequence[str]
+    ) -> None:
+        self.folder, self.labels, self.names, self.group, self.player = folder, labels, names, group, tuple(player)
+
+    def through(self, waiting: Sequence[str]) -> None:
+        click.echo(paragraph("  ".join(f"{n} {name}" for n, name in enumerate(self.names, 1)), "", "  "))
+        click.echo("s skip  u undo  p play again  q quit")
+        at, answered = 0, list[int]()
+        while at < len(waiting):
+            file = waiting[at]
+            self._play(file)
+            answer = self._asked(file, f"{at + 1} of {len(waiting)}", can_go_back=bool(answered))
+            if answer == "q":
+                return
+            if answer == "u":
+                at = answered.pop()
+                if waiting[at] in self.labels.of:
+                    self.labels.forget(waiting[at])
+                continue
+            answered.append(at)
+            at += 1
+
+    def _asked(self, file: str, place: str, *, can_go_back: bool) -> str:
+        """ "s", "u" or "q"; or empty where a label was said, and is kept."""
+        from edgelstm.adaptation.annotating import suggestion, understood
+
+        likely = suggestion(file, self.names)
+        while True:
+            hint = f" [{likely}]" if likely else ""
+            click.echo(f"{place}  {plain(file, 60)}{plain(hint)}: ", nl=False)
+            line = sys.stdin.readline()
+            answer = line.strip() if line else "q"
+            if not line:
+                click.echo()
+            label = understood(answer, self.names) if answer else likely
+            if answer in self.names or (label and answer not in ("s", "u", "p", "q")):
+                self.labels.set(file, label, self.group)
+                return ""
+            if answer in ("s", "q") or (answer == "u" and can_go_back):
+                return answer
+            if answer == "p":
+                self._play(file)
+            else:
+                text = "there is nothing to undo" if answer == "u" else "expected a number, a label, s, u, p or q"
+                click.echo(f"  {text}")
+
+    def _play(self, file: str) -> None:
+        """What the player says of its own is not shown; that it failed is."""
+        if not self.player:
+            return
+        try:
+            done = subprocess.run(  # noqa: S603 - the program that was asked for
+                [*self.player, str(self.folder / file)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_PLAY_SECONDS,
+                check=False,
+            )
+            problem = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] if done.returncode else []
+            told = problem[0] if problem else f"it ended with {done.returncode}" if done.returncode else ""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            told = str(error)
+        if told:
+            click.echo(paragraph(f"{self.player[0]}: {plain(told, 200)}", "  ", "    "), err=True)
