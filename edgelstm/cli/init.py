@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from edgelstm.tasks import Task
 
 _MOST_NOTES = 12
-_SAID_BEFORE = "labels are numbers"  # by `_hint_at_numbers`, or not true of the task
+_SAID_BEFORE = ("labels are numbers",)  # by `_hint_at_numbers`, or not true of the task
+_SAID_OF_ANOMALIES = (*_SAID_BEFORE, "one class only")  # which is as it should be
 
 
 @click.command("init", epilog="Example: edgelstm init recordings/ -o recipe.toml, then edgelstm train recipe.toml")
@@ -116,7 +117,7 @@ def command(
         click.echo(text.paragraph(text.plain(why), "  ! ", "    "))
     summary = summarize(found, find_format(data).name) if task.normalizes else None
     for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
-        if warning.startswith(_SAID_BEFORE):
+        if warning.startswith(_SAID_OF_ANOMALIES if task.kind == "anomaly" else _SAID_BEFORE):
             continue
         click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")

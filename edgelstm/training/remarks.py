@@ -7,7 +7,11 @@ from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labels import alike
+from edgelstm.data.own import Own, runs_of
+from edgelstm.data.pieces import Cut, Piece
+from edgelstm.data.store import chunked
 from edgelstm.data.windows import shorter
+from edgelstm.judging.events import ANOMALOUS
 from edgelstm.judging.shares import listed
 from edgelstm.model import Pooling
 from edgelstm.plain import counted, printable
@@ -17,6 +21,7 @@ from edgelstm.training.config import Config, Loss
 from edgelstm.training.normalizing import still
 
 _FEW = 5  # recordings
+_SHOWN = 4  # anomalies
 _IMBALANCE = 20
 """A class with so many times fewer recordings than the largest is hardly learned, and hardly seen in an accuracy."""
 
@@ -51,7 +56,7 @@ def remarks(config: Config, training: Dataset, test: Dataset) -> list[str]:
             f"data.window: {short} of {len(test)} test recordings have fewer than {config.data.window} frames, and "
             "do not count in the accuracy"
         )
-    found += _of_few(config, test)
+    found += _of_few(config, test) + _of_anomalies(training)
     if not config.task.counts_classes:
         return found
     trained, tested = class_counts(training), class_counts(test)
@@ -73,6 +78,28 @@ def _of_few(config: Config, test: Dataset) -> list[str]:
     return [
         f"tested on {what}{counted(judged, 'recording')} alone, so figures are mostly chance: a larger data.test, or "
         "edgelstm crossvalidate, says more"
+    ]
+
+
+def _of_anomalies(training: Dataset) -> list[str]:
+    """On labelled anomalies in what trains: where they are, and that nothing is learned of them."""
+    if not isinstance(training.targets, Own):
+        return []
+    events, frames = [], 0
+    for n, truth in enumerate(training.targets.truth):
+        piece = training.sequences.pieces[n] if isinstance(training.sequences, Cut) else Piece(n, 0, len(truth))
+        is_named = training.is_each_alone and training.group_names
+        name = printable(training.group(n), 60) if is_named else f"recording {piece.place}"
+        for first, last in (runs_of(part == ANOMALOUS for part in chunked(truth)) + piece.start).tolist():
+            events.append(f"{name} frames {first} to {last}")
+            frames += last - first + 1
+    if not events:
+        return []
+    shown = "; ".join(events[:_SHOWN]) + (f"; and {len(events) - _SHOWN} more" if len(events) > _SHOWN else "")
+    return [
+        f"labelled anomalies in what trains, {len(events)} of {counted(frames, 'frame')}: {shown}; nothing is "
+        'learned of these frames, and evaluate --all judges them; data.split = "stretches", or data.test_groups, '
+        "tests on some"
     ]
 
 

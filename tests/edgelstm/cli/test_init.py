@@ -142,7 +142,8 @@ def test_one_of_a_thing_is_one(tmp_path: Path, command: Command) -> None:
     (tmp_path / "x.csv").write_text("time,speed [m/s]\n" + "".join(f"{n + (n > 9)},{n}\n" for n in range(40)))
     read = command("data", "inspect", tmp_path / "x.csv", "--missing", "hold").out
     assert "1 frame lacked in 1 hole" in read
-    assert "1 frame lacks before" in command("data", "inspect", tmp_path / "x.csv").err
+    assert "1 frame lacks before" in command("data", "inspect", tmp_path / "x.csv", "--missing", "refuse").err
+    assert "1 frame lacks in 1 hole" in " ".join(command("data", "inspect", tmp_path / "x.csv").out.split())
 
 
 def test_a_unit_in_a_name_is_said_once(tmp_path: Path, command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,38 @@ def test_looking_beyond_what_is_judged_is_one_line(command: Callable[..., Any], 
         (said,) = [line for line in ended.err.splitlines() if "expected" in line]
         assert "--ahead: 160, expected less than 160, the frames of what the best epoch is chosen by" in said
         assert not (tmp_path / "r.toml").exists()
+
+
+def test_an_anomaly_before_the_last_part_is_tested_on(command: Callable[..., Any], tmp_path: Path) -> None:
+    """Of those that are left in what trains, it is said where they are."""
+    rng = np.random.default_rng(0)
+    odd = np.zeros(3000, int)
+    odd[700:712] = odd[1650:1655] = 1
+    x = np.sin(np.arange(3000) / 9) + 0.1 * rng.normal(size=3000) + odd
+    (tmp_path / "d.csv").write_text("x,is_anomaly\n" + "".join(f"{v:.4f},{o}\n" for v, o in zip(x, odd)))
+    made = command("init", tmp_path / "d.csv", "-o", tmp_path / "r.toml", "--task", "anomaly")
+    assert "split into stretches, as the last part, or the rest, lacks 'anomaly'" in " ".join(made.out.split())
+    train = ("train", tmp_path / "r.toml", "-o", tmp_path / "m.npz", "--set", "training.epochs=1", "--json")
+    done = json.loads(command(*train).out)
+    told = [line for line in done["remarks"] if line.startswith("labelled anomalies in what trains")]
+    assert done["evaluations"][0]["events"] + len(told) == 2  # one on each side, or both are tested on
+    by_time = json.loads(command(*train, "--set", "data.split=time").out)
+    assert by_time["evaluations"][0]["events"] == 0
+    (told_of,) = (line for line in by_time["remarks"] if "anomal" in line)
+    assert told_of.startswith(
+        "labelled anomalies in what trains, 2 of 17 frames: d.csv frames 700 to 711; d.csv frames 1650 to 1654; "
+    )
+
+
+@pytest.mark.parametrize("task", ["forecast", "regress"])
+def test_numbers_are_no_labels_that_a_side_lacks(command: Callable[..., Any], tmp_path: Path, task: str) -> None:
+    """A column that is 1 once, as a number may be."""
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f}" for a, b in rng.normal(5, 1, size=(600, 2))]
+    rows[20] = "1,1"
+    (tmp_path / "d.csv").write_text("a,b\n" + "\n".join(rows) + "\n")
+    made = command("init", tmp_path / "d.csv", "-o", tmp_path / "r.toml", "--task", task, "--columns", "b")
+    assert made.code == 0, made.err
+    assert "lacks" not in made.out
+    assert "on one side" not in made.out
+    assert 'split = "time"' in (tmp_path / "r.toml").read_text()
