@@ -262,8 +262,6 @@ def command(
         gaps = Gaps(opened.sample_rate, USUAL_MOST if chosen.gap is None else chosen.gap)
         try:
             way = syntax_for(opened.metadata, syntax)
-            if way == "text" and chosen.asked_missing is not None:
-                raise click.UsageError("--missing: goes with numbers, the model takes text")
             form = FrameFormat(
                 *(opened.features, opened.feature_names, way, opened.sample_rate, chosen.device, chosen.columns),
                 has_time_gaps=chosen.gap is not None,

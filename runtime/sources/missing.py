@@ -14,10 +14,10 @@ WHY = "unreadable"
 
 
 class Unreadable:
-    """way: what becomes of them, but "refuse". rate: frames per second; 0 = unknown."""
+    """way: what becomes of them, but "refuse". rate: frames per second; 0 = unknown. called: what they are."""
 
-    def __init__(self, way: Missing, rate: float) -> None:
-        self._way, self._rate = way, rate
+    def __init__(self, way: Missing, rate: float, called: str = "lines") -> None:
+        self._way, self._rate, self._called = way, rate, called
         self.count = 0
         self._lost = 0  # since the newest frame
         self._told_at = 0
@@ -31,7 +31,7 @@ class Unreadable:
             return
         self._told_at = self.count
         what = "passed over" if not self._is_held(newest) else "the newest values stand for what is missing"
-        many = f"; {self.count:,} lines so far" if self.count > 1 else ""
+        many = f"; {self.count:,} {self._called} so far" if self.count > 1 else ""
         tell(f"{place}{error}; {what}{many}")
 
     def instead(self, error: UnreadableError, newest: Float32 | None) -> Float32 | None:
@@ -55,7 +55,7 @@ class Unreadable:
     @property
     def words(self) -> str | None:
         """What was counted, in a few words; None where nothing was, or all has been told."""
-        return f"{self.count:,} lines could not be read" if self.count > self._told_at else None
+        return f"{self.count:,} {self._called} could not be read" if self.count > self._told_at else None
 
     def _is_held(self, newest: Float32 | None) -> bool:
         return self._way == "hold" and newest is not None

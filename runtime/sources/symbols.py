@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 
 from edgelstm.plain import printable
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.columns import UnreadableError
+from edgelstm.runtime.sources.missing import Unreadable
 from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source
 
 OTHER = "other"
@@ -28,14 +32,17 @@ class SymbolSource(Source):
     """The frames that the symbols of `stream`, UTF-8, stand for, each as soon as it has come.
 
     Where every feature is named by a character, symbols are characters; else each line is one. Carriage returns are
-    left out, as in training. ValueError for a symbol that the model does not have, where it has no `OTHER` either.
+    left out, as in training. A symbol that the model does not have, where it has no `OTHER` either, is a ValueError,
+    or becomes what `FrameFormat.missing` says; a gap begins anew, as nothing lies between two symbols.
     """
 
     def __init__(self, stream: BinaryIO, name: str, form: FrameFormat) -> None:
         super().__init__(name)
         if not form.names:
             raise ValueError(f"{name}: the model's features have no names, expected symbols to read text by")
-        self._stream, self._count = cast(_Stream, stream), 0
+        self._stream, self._count, self._is_pipe = cast(_Stream, stream), 0, form.is_pipe
+        self._newest: Float32 | None = None
+        self._unknown = None if form.missing == "refuse" else Unreadable(form.missing, form.sample_rate, "symbols")
         self._places = {symbol: place for place, symbol in enumerate(form.names)}
         self._is_lines = any(len(symbol) != 1 for symbol in form.names if symbol != OTHER)
 
@@ -43,16 +50,40 @@ class SymbolSource(Source):
     def place(self) -> str:
         return f"{self.name} {'line' if self._is_lines else 'character'} {self._count}"
 
+    @property
+    def counts(self) -> Counts:
+        return Counts(unreadable=0 if self._unknown is None else self._unknown.count)
+
+    def end(self) -> None:
+        if self._unknown is not None and (words := self._unknown.words) is not None:
+            self.tell(f"{self.name}: {words}")
+
     def __iter__(self) -> Iterator[Float32]:
         frames = np.eye(len(self._places), dtype=np.float32)
         for symbol in self._lines() if self._is_lines else self._characters():
             self._count += 1
             place = self._places.get(symbol, self._places.get(OTHER))
-            if place is None:
-                raise ValueError(f"{self.place}: {printable(symbol, 20)!r} is no symbol of the model")
-            yield frames[place].copy()
-        if not self._count:
+            frame = self._instead(symbol) if place is None else frames[place].copy()
+            if frame is None:
+                continue
+            gap = None if self._unknown is None else self._unknown.gap()
+            self._gap = None if gap is None else replace(gap, begins_anew=True)
+            self._newest = frame
+            yield frame
+        if self._newest is None:
             raise NoFramesError(f"{self.name}: no text, expected some")
+        if self._is_pipe and (bad := self.counts.unreadable):
+            raise ValueError(f"{self.name}: {bad:,} of {self._count:,} symbols are none of the model")
+
+    def _instead(self, symbol: str) -> Float32 | None:
+        """What stands for a symbol that the model does not have. ValueError where it ends the stream."""
+        error = UnreadableError(f"{printable(symbol, 20)!r} is no symbol of the model")
+        if self._unknown is None:
+            raise ValueError(f"{self.place}{error}; to go on with the one before it: --missing hold")
+        if self._is_pipe and self._newest is None:
+            raise ValueError(f"{self.place}{error}")
+        self._unknown.take(self.place, error, self._newest, self.tell)
+        return self._unknown.instead(error, self._newest)
 
     def _characters(self) -> Iterator[str]:
         decoder = codecs.getincrementaldecoder("utf-8")()

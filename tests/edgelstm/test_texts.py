@@ -154,9 +154,19 @@ def test_a_stream_of_text_is_read_character_by_character() -> None:
     ("raw", "names", "error", "said"),
     [
         (b"", ("a",), NoFramesError, "stdin: no text, expected some"),
-        (b"ab", ("a",), ValueError, "stdin character 2: 'b' is no symbol of the model"),
+        (
+            b"ab",
+            ("a",),
+            ValueError,
+            "stdin character 2: 'b' is no symbol of the model; to go on with the one before it: --missing hold",
+        ),
         (b"aa\xff", ("a",), ValueError, "stdin character 2: then byte 0xff is not UTF-8, expected text"),
-        (b"C4\nE4\n", ("C4",), ValueError, "stdin line 2: 'E4' is no symbol of the model"),
+        (
+            b"C4\nE4\n",
+            ("C4",),
+            ValueError,
+            "stdin line 2: 'E4' is no symbol of the model; to go on with the one before it: --missing hold",
+        ),
         (b"x" * 5000, ("C4", OTHER), ValueError, "stdin line 1: longer than 4096 characters"),
         (b"a", (), ValueError, "stdin: the model's features have no names, expected symbols to read text by"),
     ],

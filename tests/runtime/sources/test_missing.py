@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError
+from edgelstm.runtime.sources.symbols import SymbolSource
 from edgelstm.runtime.sources.text import LINE_LIMIT, TextSource
 
 NAMES = ("x", "y")
@@ -150,3 +151,35 @@ def test_a_file_that_names_other_columns_in_its_midst_ends():
 def test_what_is_left_of_a_header_changes_no_columns(bad):
     _, found = read(["t,x,y", "0,1,2", bad, "0,3,4"])
     assert [frame for frame, _ in found] == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("missing", "heard", "anew"),
+    [
+        ("gap", "abba", [False, False, True, True]),
+        ("reset", "abba", [False, False, True, True]),
+        ("hold", "abbbbba", []),
+    ],
+)
+def test_symbols_that_the_model_does_not_have(missing, heard, anew):
+    told = []
+    source = SymbolSource(io.BytesIO("abäöb?a".encode()), "text", FrameFormat(2, ("a", "b"), "text", missing=missing))
+    source.tell = told.append
+    found = [("ab"[int(frame[1])], source.take_gap()) for frame in source]
+    assert "".join(symbol for symbol, _ in found) == heard
+    assert [gap.begins_anew for _, gap in found if gap] == [each for each in anew if each]
+    assert [gap.frames for _, gap in found if gap] == ([] if missing == "hold" else [2, 1])
+    assert source.counts.unreadable == 3
+    assert told[0].startswith("text character 3: 'ä' is no symbol of the model; ")
+    source.end()
+    assert told[-1] == "text: 3 symbols could not be read"
+
+
+def test_a_pipe_of_symbols_ends_in_an_error_where_some_were_none():
+    form = FrameFormat(2, ("a", "b"), "text", missing="gap", is_pipe=True)
+    found = []
+    with pytest.raises(ValueError, match=r"^stdin: 1 of 3 symbols are none of the model$"):
+        found.extend(SymbolSource(io.BytesIO(b"a?b"), "stdin", form))
+    assert len(found) == 2
+    with pytest.raises(ValueError, match=r"^stdin character 1: '\?' is no symbol of the model$"):
+        next(iter(SymbolSource(io.BytesIO(b"?b"), "stdin", form)))
