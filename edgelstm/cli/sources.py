@@ -71,7 +71,8 @@ _OPTIONS = (
         metavar="[CARD]",
         is_flag=False,
         flag_value="default",
-        help="Take what arecord records, from the card that `arecord -L` calls so; behind MODEL.",
+        help="Take what arecord records, from the card that `arecord -L` calls so, or sounddevice where there is no "
+        "arecord; behind MODEL.",
     ),
     click.option(
         "--card-rate",

@@ -1,4 +1,5 @@
-"""Frames out of a microphone, by alsa-utils' `arecord`: a board needs no Python package for it."""
+"""Frames out of a microphone, by alsa-utils' `arecord`: a board needs no Python package for it. Where there is none,
+by the package sounddevice."""
 
 from __future__ import annotations
 
@@ -20,16 +21,16 @@ import numpy as np
 from edgelstm.plain import printable
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources import recorder
 from edgelstm.runtime.sources.outage import Outage
 from edgelstm.runtime.sources.pace import Pace
+from edgelstm.runtime.sources.recorder import Recorder
 from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.sounddevice_recorder import SounddeviceRecorder, is_installed
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
 from edgelstm.runtime.sources.waiting import EVERY
 
 PROGRAM = "arecord"
-PATIENCE = 5.0
-"""Seconds without a sample after which a card is opened anew: one that was pulled out may say nothing."""
-
 _OVERRUN = re.compile(rb"overrun!!! \(at least ([0-9.]+) ms long\)")
 _PIECES = 50  # a second
 _ADVICE = (
@@ -60,9 +61,9 @@ def open_microphone(where: str, form: FrameFormat) -> Iterator[Source]:
 
 
 def check_recorder() -> None:
-    """FileNotFoundError where there is no arecord."""
-    if shutil.which(PROGRAM) is None:
-        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils", PROGRAM)
+    """FileNotFoundError where there is neither arecord nor sounddevice."""
+    if shutil.which(PROGRAM) is None and not is_installed():
+        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils, or edgelstm[microphone]", PROGRAM)
 
 
 class _Card:
@@ -71,11 +72,7 @@ class _Card:
     ) -> None:
         self.name = f"microphone {printable(where, 60)}"
         self._outage, self._idle = Outage(self.name, tell, idle), idle
-        self._rate, self._channels = rate, channels
-        self._command = [
-            *(PROGRAM, "-q", "-t", "raw", "-f", "S16_LE", "-r", str(rate), "-c", str(channels)),
-            *("-D", where, "--buffer-time=500000", "--period-time=20000"),
-        ]
+        self._where, self._rate, self._channels = where, rate, channels
         self._pace = Pace(rate)
 
     def counts(self) -> Counts:
@@ -84,29 +81,38 @@ class _Card:
     def pieces(self) -> Generator[Float32 | Gap]:
         outage = self._outage
         while True:
-            program = _Recording(self._command, self._idle)
+            recording = self._begun()
             try:
-                yield from self._taken(program, outage)
+                yield from self._taken(recording, outage)
             finally:
-                program.stop()
-            why = program.why()
+                recording.stop()
+            why = recording.why()
             if not outage.has_been:
                 raise ValueError(f"{self.name}: {why}")
             outage.gone(why)
 
-    def _taken(self, program: _Recording, outage: Outage) -> Iterator[Float32 | Gap]:
-        """What one run of the program gives, until it ends or falls silent."""
+    def _begun(self) -> Recorder:
+        if shutil.which(PROGRAM) is None:
+            return SounddeviceRecorder(self._where, self._rate, self._channels, self._idle)
+        command = [
+            *(PROGRAM, "-q", "-t", "raw", "-f", "S16_LE", "-r", str(self._rate), "-c", str(self._channels)),
+            *("-D", self._where, "--buffer-time=500000", "--period-time=20000"),
+        ]
+        return _Recording(command, self._idle)
+
+    def _taken(self, recording: Recorder, outage: Outage) -> Iterator[Float32 | Gap]:
+        """What one recording gives, until it ends or falls silent."""
         width = 2 * self._channels
         size = width * max(1, self._rate // _PIECES)
         self._pace.begin()
         rest = b""
-        while came := program.read(size):
+        while came := recording.read(size):
             data, waited = came
             rest += data
             whole = len(rest) // width
             if not whole:
                 continue
-            if (gap := outage.came() or self._lost(program.overruns(), whole, waited)) is not None:
+            if (gap := outage.came() or self._lost(recording.overruns(), whole, waited)) is not None:
                 yield gap
             samples, rest = np.frombuffer(rest[: whole * width], "<i2"), rest[whole * width :]
             yield samples.astype(np.float32).reshape(whole, self._channels)
@@ -119,7 +125,7 @@ class _Card:
         return Gap("behind the clock", round(behind, 3)) if behind else None
 
 
-class _Recording:
+class _Recording(Recorder):
     """One run of the program. What it says beside its samples is kept."""
 
     def __init__(self, command: list[str], idle: Callable[[], None]) -> None:
@@ -138,10 +144,9 @@ class _Recording:
         self._listener.start()
 
     def read(self, size: int) -> tuple[bytes, bool] | None:
-        """(bytes, whether they were waited for); None at its end, or where it gives nothing."""
         assert self._program.stdout is not None
         place = self._program.stdout.fileno()
-        until, waited = time.monotonic() + PATIENCE, False
+        until, waited = time.monotonic() + recorder.PATIENCE, False
         while not select.select([place], [], [], min(EVERY, max(0.0, until - time.monotonic())) * waited)[0]:
             if waited:
                 self._idle()
@@ -153,7 +158,6 @@ class _Recording:
         return (data, waited) if data else None
 
     def overruns(self) -> list[float]:
-        """Seconds of those that were not asked for yet."""
         found = []
         while self._overruns:
             found.append(self._overruns.popleft())
@@ -172,9 +176,8 @@ class _Recording:
             pipe.close()
 
     def why(self) -> str:
-        """Why it ended, in one line."""
         if self._is_silent:
-            return f"no samples for {PATIENCE:g} s"
+            return f"no samples for {recorder.PATIENCE:g} s"
         said = printable(self._said, 120) or f"{PROGRAM} ended with {self._program.returncode}"
         advice = next((advice for words, advice in _ADVICE if words in said.lower()), "")
         return f"{said}; {advice}" if advice else said

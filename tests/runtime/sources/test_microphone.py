@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import stat
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edgelstm.resampling import Decimator
-from edgelstm.runtime.sources import microphone, outage
+from edgelstm.runtime.sources import microphone, outage, recorder
 from edgelstm.runtime.sources.microphone import open_microphone
+from edgelstm.runtime.sources.sounddevice_recorder import SounddeviceRecorder
 from edgelstm.runtime.sources.source import Device, FrameFormat
 
 FORM = FrameFormat(1, ("sound",), sample_rate=16000)
@@ -97,7 +100,7 @@ def test_a_card_that_was_pulled_out_is_waited_for(arecord):
 
 
 def test_a_card_that_falls_silent_is_opened_anew(arecord, monkeypatch):
-    monkeypatch.setattr(microphone, "PATIENCE", 0.5)
+    monkeypatch.setattr(recorder, "PATIENCE", 0.5)
     arecord("put(1000 * count, 10)\ntime.sleep(60)")
     found, [(at, _)], (gone, _) = heard(20)
     np.testing.assert_array_equal(found[:, 0], [*range(10), *range(1000, 1010)])
@@ -137,7 +140,8 @@ def test_samples_may_come_in_halves(arecord):
 
 def test_without_the_program_the_package_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="install alsa-utils"):
+    monkeypatch.setattr(microphone, "is_installed", lambda: False)
+    with pytest.raises(FileNotFoundError, match=r"install alsa-utils, or edgelstm\[microphone\]"):
         heard(1)
 
 
@@ -152,3 +156,67 @@ def test_a_model_that_takes_no_such_sound_is_refused(arecord, form, problem):
     arecord("put(0, 1)")
     with pytest.raises(ValueError, match=problem):
         heard(1, form)
+
+
+class PortAudioError(Exception):
+    pass
+
+
+@pytest.fixture
+def sounddevice(tmp_path, monkeypatch):
+    """In the place of the package, where there is no arecord: gives a list of what its streams are to do in turn, and
+    one of what they were asked for."""
+    does, asked = [], []
+
+    class RawInputStream:
+        def __init__(self, *, callback, **settings):
+            asked.append(settings)
+            self._thread = threading.Thread(target=lambda: does.pop(0)(callback), daemon=True)
+
+        def start(self):
+            if not does:
+                raise PortAudioError("Error opening RawInputStream: Device unavailable")
+            self._thread.start()
+
+        def close(self):
+            self._thread.join()
+
+    module = SimpleNamespace(RawInputStream=RawInputStream, PortAudioError=PortAudioError)
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    monkeypatch.setattr(microphone, "is_installed", lambda: True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(outage, "AGAIN", 0.01)
+    return does, asked
+
+
+def samples(first, count):
+    return np.arange(first, first + count, dtype="<i2").tobytes()
+
+
+def test_sounddevice_records_where_there_is_no_arecord(sounddevice, monkeypatch):
+    monkeypatch.setattr(recorder, "PATIENCE", 0.3)
+    does, asked = sounddevice
+    does.append(lambda callback: [callback(samples(100 * n, 100), 100, None, None) for n in range(5)])
+    does.append(lambda callback: callback(samples(7000, 100), 100, None, None))
+    found, [(at, gap)], (gone, back) = heard(600, card="USB")
+    np.testing.assert_array_equal(found[:, 0], [*range(500), *range(7000, 7100)])
+    assert (at, gap.why) == (500, "was away")
+    assert "no samples for 0.3 s" in gone
+    assert "back after" in back
+    wanted = {"samplerate": 16000, "channels": 1, "dtype": "int16", "device": "USB", "latency": "high"}
+    assert asked == [wanted, wanted]
+
+
+def test_what_sounddevice_gives_faster_than_it_is_taken_is_dropped_and_told(sounddevice):
+    does, _ = sounddevice
+    does.append(lambda callback: [callback(samples(100 * n, 100), 100, None, None) for n in range(12)])
+    made = SounddeviceRecorder("default", 100, 1, lambda: None)
+    made.stop()  # all has come
+    assert made.overruns() == [1.0, 1.0]
+    assert made.overruns() == []
+    assert made.read(20) == (samples(200, 100), False)
+
+
+def test_a_card_that_sounddevice_cannot_open_is_an_error_that_says_what_to_do(sounddevice):
+    with pytest.raises(ValueError, match=r"Device unavailable; expected a card that is there and free; python3 -m"):
+        heard(1, card="hall")
