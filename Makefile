@@ -35,9 +35,13 @@ DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 demo: $(VENV)/installed data/watch.npz
 	@$(BIN)/edgelstm demo --data data/watch.npz --output out
 
+# Types and the C tests beside the Python tests, so that no core waits for the end of either; what they say is kept
+# and told when they end.
 test: lint environment $(DATA)
-	@$(MAKE) --no-print-directory --jobs 2 types test-c
-	$(PYTEST)
+	@mkdir -p build
+	@{ $(MAKE) --no-print-directory --jobs 2 types test-c >build/core.log 2>&1; ended=$$?; cat build/core.log; \
+	  exit $$ended; } & \
+	$(PYTEST); tests=$$?; wait $$! && exit $$tests
 
 # What breaks first when something breaks: the laws of streams, the integers, the proofs, records, output.
 LATER := $(addprefix tests/edgelstm/test_,calibration.py hostile_files.py rounding.py saturation.py tanks.py)
@@ -146,8 +150,7 @@ test-python: environment $(DATA)
 # Every form of export with every kind of model, where test-python takes each pair of their values once; examples
 # drawn anew and more of them.
 test-all: export EDGELSTM_ALL = 1
-test-all: lint types test-c environment $(DATA)
-	$(PYTEST)
+test-all: test
 
 FRESH := bookworm trixie
 
