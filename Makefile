@@ -191,8 +191,8 @@ bench-arm: environment
 test-arm: $(VENV)/installed $(VENV)/needs-test data/japanese-vowels.npz
 	@tests/arm/needs.sh
 	@CMAKE=$(BIN)/cmake CTEST=$(BIN)/ctest tests/arm/test_c.sh build/arm
-	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python CMAKE=$(BIN)/cmake tests/arm/test_wheels.sh build/arm
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_boards.sh build/arm
 
 # Zig lies apart: the environment is for what runs every day.

@@ -1,28 +1,34 @@
 #!/usr/bin/env bash
-# Python tests of the runtime on emulated ARM systems: Debian's Python and numpy, the wheel as it is built for them. The
-# tests try every kernel set that runs there. Python is some fifteen times slower there: of what computes with the library
-# one test of each law, and on 64 bits more; with EDGELSTM_ALL in the environment all on both. What only reads text and
-# JSON is alike on every processor, and left out.
+# Python tests of the runtime on emulated ARM systems: Debian's Python and numpy, and the wheels of `make wheels`, which
+# test_wheels.sh has brought up to date; without Zig, wheels that Debian's compilers make. The tests try every kernel
+# set that runs there. Python is some fifteen times slower there: of what computes with the library one test of each law,
+# and on 64 bits more; with EDGELSTM_ALL in the environment all on both. What only reads text and JSON is alike on every
+# processor, and left out.
 # usage: tests/arm/test_python.sh BUILD_FOLDER    (PYTHON names one with pip, scikit-build-core and cmake)
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 project=$(realpath "$here/../..")
 build=$(realpath -m "$1")
 python=${PYTHON:-python3}
+zig=${ZIG_FOLDER:-$project/build/zig}
 unset EDGELSTM_KERNEL
 mkdir -p "$build"
 
 . "$here/systems.sh"
 need_systems "Python tests on ARM"
 
-install_project() { # architecture toolchain
-  local root=$build/root-$1 wheels=$build/wheels-$1
-  rm -rf "$wheels"
-  CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=$here/$2.cmake" "$python" -m pip wheel --quiet --disable-pip-version-check \
-    --no-build-isolation --no-deps --config-settings=build-dir="$build/wheel-$2" --wheel-dir "$wheels" "$project"
+install_project() { # architecture toolchain architecture-of-the-wheel
+  local root=$build/root-$1 made=$build/wheels-$1
+  local wheel=("$project/dist"/*_"$3".whl)
+  if [ ! -x "$zig/ziglang/zig" ]; then
+    rm -rf "$made"
+    CMAKE_ARGS="-DCMAKE_TOOLCHAIN_FILE=$here/$2.cmake" "$python" -m pip wheel --quiet --disable-pip-version-check \
+      --no-build-isolation --no-deps --config-settings=build-dir="$build/wheel-$2" --wheel-dir "$made" "$project"
+    wheel=("$made"/*.whl)
+  fi
   rm -rf "$root/srv"/{package,checkout}
   mkdir -p "$root/srv"/{package,checkout}
-  "$python" -m zipfile -e "$wheels"/*.whl "$root/srv/package"
+  "$python" -m zipfile -e "${wheel[0]}" "$root/srv/package"
   cp -r "$project/pyproject.toml" "$project/tests" "$root/srv/checkout"
 }
 
@@ -34,9 +40,9 @@ test_on() { # architecture processor tests…
 }
 
 make_system arm64
-install_project arm64 aarch64
+install_project arm64 aarch64 aarch64
 make_system armhf
-install_project armhf armv7
+install_project armhf armv7 armv7l
 engines=tests/runtime/engines
 laws=(
   "$engines"/test_elstm.py::test_{a_snapshot_of_another_model_is_refused,any_split_with_any_saves_gives_the_same_bits}
