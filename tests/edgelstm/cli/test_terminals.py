@@ -128,7 +128,14 @@ def ready(name: str, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
     assert not list(folder.glob("*.part"))
 
 
-@pytest.fixture(params=[*RUNS, *(LONG if FULL else ())])
+def part(first: str, end: str = "") -> list[str]:
+    """The commands from `first` to that before `end`, of which `make test` asks what it asks the others elsewhere;
+    `make test-all` asks all of them all."""
+    names = list(RUNS)
+    return [*RUNS, *LONG] if FULL else names[names.index(first) : names.index(end) if end else None]
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[list[str], Path | None]]:
     yield from ready(request.param, folder)
 
@@ -164,6 +171,7 @@ def test_in_a_locale_that_lacks_our_signs(launched_abroad: Launcher, run_of_all:
         assert "✓".encode() not in ended.out
 
 
+@pytest.mark.parametrize("run", part("inspect"), indirect=True)
 @pytest.mark.parametrize("turn", some(range(2)))
 def test_without_anyone_who_reads(launched: Launcher, run: Run, turn: int) -> None:
     """What works goes on; what only prints has nothing more to do."""
@@ -187,6 +195,7 @@ def test_into_a_full_disk(launched: Launcher, run_of_all: Run) -> None:
     assert path is None or arguments[0] == "demo" or path.stat().st_size
 
 
+@pytest.mark.parametrize("run", part("import", "inspect"), indirect=True)
 @pytest.mark.parametrize("turn", some(range(2)))
 def test_stderr_decides_nothing(launched: Launcher, run: Run, turn: int) -> None:
     arguments, path = run
@@ -250,6 +259,7 @@ def read_all(reader: int, into: bytearray) -> None:
     os.close(reader)
 
 
+@pytest.mark.parametrize("run", part("help", "import"), indirect=True)
 @pytest.mark.parametrize("turn", some(range(3)))
 def test_into_what_is_no_plain_file(launched: Launcher, run: Run, folder: Path, turn: int) -> None:
     arguments, path = run
@@ -282,9 +292,11 @@ def test_the_console_script_loads_nothing_before_it_hears_ctrl_c() -> None:
     assert set(done.stdout.split()) == {"edgelstm", "edgelstm.__main__"}
 
 
-@pytest.mark.parametrize(
-    "name", some([os.fsdecode(b"\xff\xfe"), "\x1b[31mred\n", "-", "a\nb", "läuft \u2713"], 3), ids=ascii
-)
+NO_TEXT = os.fsdecode(b"\xff\xfe")
+NAMES = [f"-{NO_TEXT}\x1b[31mred\n", NO_TEXT, "\x1b[31mred\n", "-", "a\nb", "läuft \u2713"]
+
+
+@pytest.mark.parametrize("name", some(NAMES), ids=ascii)
 def test_files_may_have_any_name(launched: Launcher, folder: Path, name: str) -> None:
     for suffix, source in {"npz": "model.npz", "csv": "frames.csv", "json": "report.json"}.items():
         (folder / f"./{name}.{suffix}").write_bytes((folder / source).read_bytes())
