@@ -141,7 +141,7 @@ def test_damaged_onnx_is_a_model_or_one_line(tmp_path: Path, monkeypatch: pytest
     good = whole(tmp_path / "good.onnx").read_bytes()
     given = tmp_path / "given.npz"
     tell(str(given), {"sets": {}}, {})
-    contents = [good, *(damaged(good, seed) for seed in range(times(60, 4000)))]
+    contents = [good, *(damaged(good, seed) for seed in range(times(32, 4000)))]
     packages = "onnx onnx.shape_inference onnxruntime"
     ended = children(tmp_path, "edgelstm.importers.onnx_child", packages, ".onnx", contents, given)
     models = took(monkeypatch, onnx_file, ended, lambda path: read_model(path, Choices()))
@@ -163,7 +163,7 @@ def test_damaged_hdf5_is_a_model_or_one_line(tmp_path: Path, monkeypatch: pytest
             for name, shape in arrays.items():
                 file[f"{layer}/{layer}/{name}:0"] = some(*shape)
     good = path.read_bytes()
-    contents = [good, *(damaged(good, seed) for seed in range(times(60, 4000)))]
+    contents = [good, *(damaged(good, seed) for seed in range(times(32, 4000)))]
     ended = children(tmp_path, "edgelstm.importers.keras_child", "h5py", ".h5", contents, None)
     choices = Choices(layers=("lstm", "dense"), gates="sigmoid", stream=True)
     models = took(monkeypatch, keras_file, ended, lambda path: read_model(path, choices))
