@@ -9,13 +9,11 @@ from counts import some
 from edgelstm.export import FORMS, export_model
 from edgelstm.model_file import save_model
 from layer_lists import layer_list
-from other_environment import other_environment
+from other_environment import old_engines
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-# The last numpy that it was built for; it has wheels up to Python 3.11.
-OLD = ("onnxruntime==1.15.1", "numpy==1.26.4")
 FILES = [(form, io) for form in FORMS if form.format == "onnx" for io in form.io]
 # No list of layers: a trained model of one LSTM.
 TRAINED = [(form, io, "") for form, io in FILES]
@@ -38,7 +36,7 @@ for path, model in zip(sys.argv[1::2], sys.argv[2::2]):
 
 
 def test_proofs_pass_there_too(watch_model, tmp_path):
-    old = other_environment("onnxruntime-1.15.1", *OLD)
+    old = old_engines()
     trained = replace(watch_model, examples=tuple(sequence[:300] for sequence in watch_model.examples[:2]), unseen=())
     models = {name: layer_list(name) if name else trained for name in {layers for _, _, layers in CASES}}
     arguments, tried = [], []

@@ -27,6 +27,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("edgelstm", "edgelstm.export", "edgelstm.runtime", "edgelstm.devices")
 
 
+# Engines of the last numpy before 2, in one environment; they have wheels up to Python 3.11.
+OLD_ENGINES = ("onnxruntime==1.15.1", "tflite-runtime==2.14.0", "numpy==1.26.4", "click==8.1.7")
+
+
 @dataclass(frozen=True)
 class OtherEnvironment:
     """A Python of its own beside a copy of the package that is being tested, and nothing else of this one."""
@@ -57,6 +61,11 @@ def other_environment(name: str, *requirements: str) -> OtherEnvironment:
     if problem:
         pytest.skip(f"environment {name}: {problem}")
     return OtherEnvironment(_folder(name) / "bin" / "python", package_copy())
+
+
+def old_engines() -> OtherEnvironment:
+    """onnxruntime 1.15.1, the oldest that files are for, and tflite-runtime 2.14."""
+    return other_environment("old-engines", *OLD_ENGINES)
 
 
 def _folder(name: str) -> Path:
