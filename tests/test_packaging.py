@@ -47,24 +47,22 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the sdist, so that what is missing there shows."""
+def unpacked(sdist: Path) -> Path:
+    """The sdist's checkout, so that what is missing there shows."""
+    run("tar", "-xzf", sdist, cwd=sdist.parent)
+    return sdist.with_name(sdist.name.removesuffix(".tar.gz"))
+
+
+def settings(unpacked: Path) -> list[str]:
+    """pip's for a build without optimization, in one folder for whatever is built: it compiles once."""
+    return ["-C", "cmake.build-type=Debug", "-C", f"build-dir={unpacked.parent / 'build'}"]
+
+
+@pytest.fixture(scope="module")
+def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-C",
-        "cmake.build-type=Debug",
-        "-w",
-        folder,
-        sdist,
-        cwd=folder,
-    )
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation")
+    run(*pip, *settings(unpacked), "-w", folder, unpacked, cwd=folder)
     return next(folder.glob("*.whl"))
 
 
@@ -147,15 +145,13 @@ def test_a_board_needs_numpy_and_click_alone(wheel: Path, model_file: Path, tmp_
     assert "memory" in run(command, "inspect", model_file, cwd=tmp_path)
 
 
-def test_an_editable_install_works_from_anywhere(model_file: Path, tmp_path: Path) -> None:
+def test_an_editable_install_works_from_anywhere(unpacked: Path, model_file: Path, tmp_path: Path) -> None:
     """With the dependencies of this environment: what is new is where the package comes from."""
     python, packages = empty_environment(tmp_path)
     (packages / "tools.pth").write_text("".join(f"{folder}\n" for folder in ours()))
-    settings = (f"build-dir={tmp_path / 'build'}", "cmake.build-type=Debug", "cmake.define.EDGELSTM_TRAINING=OFF")
-    options = [word for setting in settings for word in ("-C", setting)]
-    install(python, "--no-build-isolation", "--ignore-installed", *options, "-e", ROOT, cwd=tmp_path)
+    install(python, "--no-build-isolation", "--ignore-installed", *settings(unpacked), "-e", unpacked, cwd=tmp_path)
     found = run(python, "-c", "import edgelstm.runtime as r; print(r.__file__)", cwd=tmp_path).strip()
-    assert Path(found) == ROOT / "runtime/__init__.py"
+    assert Path(found) == unpacked / "runtime/__init__.py"
     code = "import sys; from edgelstm.runtime import Model; print(Model(sys.argv[1]).stream().frames)"
     assert run(python, "-c", code, model_file, cwd=tmp_path) == "0\n"
     code = "from edgelstm.devices.boards.profile import board; print(board('pi-5').soc)"
