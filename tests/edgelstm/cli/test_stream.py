@@ -1,11 +1,8 @@
-"""`edgelstm stream` in real processes: answers as they come, state, pacing, signals, closed pipes, nonsense."""
+"""`edgelstm stream`: answers as they come, state, pacing, nonsense. Its processes: test_stream_process.py."""
 
 import io
 import json
 import os
-import pty
-import signal
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -15,64 +12,16 @@ import pytest
 from edgelstm.cli import main
 from edgelstm.export.elstm import encode
 from edgelstm.export.onnx import float32 as onnx_float32
-from edgelstm.layers import GRU, LSTM, Context, Dense
-from edgelstm.model import Answer, Model, Normalize
-from edgelstm.quantization import calibrate, quantize
+from edgelstm.model import Model
+from edgelstm.quantization import quantize
 from edgelstm.quantization.reference import scores
 from edgelstm.runtime import Model as RuntimeModel
-
-NAMES = ("accel_x", "accel_y", "gyro_x")
-COMMAND = [sys.executable, "-c", "from edgelstm.cli import main; main()", "stream"]
-MINUTE = 60
-
-
-def built(activation="softmax", answer=None, labels=("rest", "läuft"), scale=1.0):
-    rng = np.random.default_rng(5)
-    lstm = LSTM(rng.normal(size=(32, 3)), rng.normal(0, 0.3, (32, 8)), rng.normal(size=32))
-    head = Dense(scale * rng.normal(size=(2, 8)), np.zeros(2))
-    normalize = Normalize(np.ones(3), np.full(3, 2.0))
-    return Model(
-        normalize, (lstm, head), activation, answer or Answer(), labels=labels, feature_names=NAMES, sample_rate=50.0
-    )
-
-
-def strided():
-    """It answers by the mean of eight frames, which it looks at by four."""
-    rng = np.random.default_rng(5)
-    gru = GRU(rng.normal(size=(24, 12)), rng.normal(0, 0.3, (24, 8)), rng.normal(size=24), np.zeros(8))
-    layers = (Context(4, 4), gru, Dense(rng.normal(size=(2, 8)), np.zeros(2)))
-    normalize = Normalize(np.ones(3), np.full(3, 2.0))
-    return Model(
-        normalize,
-        layers,
-        "softmax",
-        Answer("mean", 8, 8),
-        labels=("rest", "läuft"),
-        feature_names=NAMES,
-        sample_rate=50.0,
-    )
-
-
-@pytest.fixture(scope="module")
-def recording():
-    return np.random.default_rng(6).normal(1, 2, (40, 3)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def csv_text(recording):
-    return "accel_x,accel_y,gyro_x\n" + "".join(",".join(map(repr, row)) + "\n" for row in recording.tolist())
+from stream_models import CSV_TEXT, NAMES, RECORDING, built, start, write_models
 
 
 @pytest.fixture
-def files(tmp_path, recording, csv_text):
-    """A folder with a model of each kind and one recording."""
-    (tmp_path / "frames.csv").write_text(csv_text)
-    (tmp_path / "model.elstm").write_bytes(encode(built()))
-    (tmp_path / "int8.elstm").write_bytes(encode(quantize(calibrate(built(), [recording]))))
-    (tmp_path / "hop7.elstm").write_bytes(encode(built(answer=Answer("mean", 14, 7))))
-    (tmp_path / "end.elstm").write_bytes(encode(built(answer=Answer("mean", 0, 0))))
-    (tmp_path / "strided.elstm").write_bytes(encode(strided()))
-    return tmp_path
+def files(tmp_path):
+    return write_models(tmp_path)
 
 
 @pytest.fixture
@@ -90,17 +39,12 @@ def run(files, monkeypatch, capfd):
     return call
 
 
-def start(files, *arguments, **options):
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=files, **options)
-
-
 @pytest.mark.parametrize("name", ["model.elstm", "int8.elstm", "hop7.elstm", "strided.elstm"])
-def test_answers_are_those_of_the_runtime_bit_for_bit(run, files, recording, name):
+def test_answers_are_those_of_the_runtime_bit_for_bit(run, files, name):
     code, answers, err = run(name, "frames.csv")
     assert (code, err) == (0, "")
     model = RuntimeModel(files / name)
-    expected = model.stream().push(recording)
+    expected = model.stream().push(RECORDING)
     found = np.array([list(answer["probabilities"].values()) for answer in answers], np.float32)
     np.testing.assert_array_equal(found, expected)
     assert [answer["frame"] for answer in answers] == list(range(model.hop, 41, model.hop))
@@ -110,21 +54,21 @@ def test_answers_are_those_of_the_runtime_bit_for_bit(run, files, recording, nam
         assert answer["probability"] == answer["probabilities"][answer["label"]]
 
 
-def test_stdin_is_read_as_the_file_is(run, csv_text):
+def test_stdin_is_read_as_the_file_is(run):
     expected = run("model.elstm", "frames.csv")
-    assert run("model.elstm", stdin=csv_text) == expected
-    assert run("model.elstm", "-", stdin=csv_text) == expected
+    assert run("model.elstm", stdin=CSV_TEXT) == expected
+    assert run("model.elstm", "-", stdin=CSV_TEXT) == expected
 
 
-def test_a_model_with_one_answer_gives_it_at_the_end(run, files, recording):
+def test_a_model_with_one_answer_gives_it_at_the_end(run, files):
     code, answers, _ = run("end.elstm", "frames.csv")
     stream = RuntimeModel(files / "end.elstm").stream()
-    stream.push(recording)
+    stream.push(RECORDING)
     assert (code, len(answers), answers[0]["frame"]) == (0, 1, 40)
     np.testing.assert_array_equal(np.array(list(answers[0]["probabilities"].values()), np.float32), stream.answer())
 
 
-def test_sigmoid_lists_labels_and_linear_values(run, files, recording):
+def test_sigmoid_lists_labels_and_linear_values(run, files):
     for activation in ("sigmoid", "linear"):
         model = built(activation)
         (files / f"{activation}.elstm").write_bytes(encode(model))
@@ -133,7 +77,7 @@ def test_sigmoid_lists_labels_and_linear_values(run, files, recording):
     for answer in answers:
         assert answer["labels"] == [label for label, p in answer["probabilities"].items() if p >= 0.5]
     _, answers, _ = run("linear.elstm", "frames.csv")
-    expected = RuntimeModel(files / "linear.elstm").stream().push(recording)
+    expected = RuntimeModel(files / "linear.elstm").stream().push(RECORDING)
     np.testing.assert_array_equal(np.array([list(a["values"].values()) for a in answers], np.float32), expected)
 
 
@@ -152,9 +96,9 @@ def test_limit_counts_answers(run):
 
 @pytest.mark.parametrize("name", ["int8.elstm", "hop7.elstm", "strided.elstm"])
 @pytest.mark.parametrize("cut", [1, 10, 39])
-def test_a_saved_state_goes_on_as_if_never_stopped(run, csv_text, name, cut):
+def test_a_saved_state_goes_on_as_if_never_stopped(run, name, cut):
     _, whole, _ = run(name, "frames.csv")
-    header, *lines = csv_text.splitlines(keepends=True)
+    header, *lines = CSV_TEXT.splitlines(keepends=True)
     answers = []
     for part, said in (
         (lines[:cut], ""),
@@ -360,127 +304,6 @@ def test_help_has_an_example(run, capfd):
         main(["stream", "--help"])
     assert ended.value.code == 0
     assert "Example:" in capfd.readouterr().out
-
-
-def test_a_live_pipe_is_answered_frame_by_frame(files):
-    with start(files, "model.elstm") as process:
-        for frame in (1, 2, 3):
-            process.stdin.write(b"1,2,3\n")
-            process.stdin.flush()
-            assert json.loads(process.stdout.readline())["frame"] == frame  # else this waits for ever
-        process.stdin.close()
-        assert process.wait(MINUTE) == 0
-        assert process.stderr.read() == b""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_quietly_by_that_signal_with_the_state_saved(files, recording, number):
-    with start(files, "model.elstm", "--state", "s.state") as process:
-        process.stdin.write(b"[1,2,3]\n[4,5,6]\n")
-        process.stdin.flush()
-        answers = [process.stdout.readline() for _ in range(2)]
-        process.send_signal(number)
-        assert process.wait(MINUTE) == -number
-        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
-    assert json.loads(answers[1])["frame"] == 2
-    stream = RuntimeModel(files / "model.elstm").stream()
-    stream.push(np.array([[1, 2, 3], [4, 5, 6]], np.float32))
-    assert (files / "s.state").read_bytes().startswith(stream.save())
-
-
-@pytest.mark.parametrize("event_file", [[], ["--event-file", "none"]])
-def test_a_hangup_that_is_ignored_or_read_anew_ends_nothing(files, event_file):
-    if event_file:
-        (files / "none").write_text("# no event\n")
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL if event_file else signal.SIG_IGN)  # as nohup has it
-    try:
-        process = start(files, "model.elstm", *event_file)
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    with process:
-        for frame in (1, 2):
-            process.stdin.write(b"1,2,3\n")
-            process.stdin.flush()
-            while json.loads(process.stdout.readline())["frame"] < frame:
-                pass
-            process.send_signal(signal.SIGHUP)
-        process.stdin.close()
-        assert process.wait(MINUTE) == 0
-
-
-def test_a_signal_ends_a_paced_stream_that_sleeps(files):
-    rows = "1,2,3\n" * 3000  # a minute at 50 Hz
-    (files / "long.csv").write_text(rows)
-    with start(files, "model.elstm", "long.csv", "--rate") as process:
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        rest = process.stdout.read()
-        assert process.wait(MINUTE) == -signal.SIGTERM
-        assert process.stderr.read() == b""
-    assert rest.count(b"\n") < 2999
-    assert rest == b"" or rest.endswith(b"}\n")
-
-
-def test_a_signal_ends_it_while_nobody_reads(files):
-    """The pipe is full and the writer waits; a signal must still get through."""
-    (files / "long.csv").write_text("1,2,3\n" * 3000)
-    with start(files, "model.elstm", "long.csv", "--state", "s.state") as process:
-        assert process.stdout.read(1)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(MINUTE) == -signal.SIGTERM
-        assert process.stderr.read() == b""
-    assert (files / "s.state").exists()
-
-
-def test_a_reader_that_leaves_ends_it_with_0(files):
-    (files / "long.csv").write_text("1,2,3\n" * 3000)  # more answers than a pipe holds
-    with start(files, "model.elstm", "long.csv", "--state", "s.state") as process:
-        assert json.loads(process.stdout.readline())["frame"] == 1
-        process.stdout.close()
-        assert process.wait(MINUTE) == 0
-        assert process.stderr.read() == b""
-    assert (files / "s.state").exists()
-
-
-@pytest.mark.parametrize("closed", ["<&-", ">&-"])
-def test_a_closed_stdin_or_stdout_is_named(files, closed):
-    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "model.elstm"]
-    done = subprocess.run(shell, cwd=files, input=b"1,2,3\n", capture_output=True, timeout=MINUTE)
-    assert done.returncode == 2
-    assert b"is closed" in done.stderr
-    assert done.stderr.count(b"\n") == 1
-
-
-def test_ctrl_c_on_a_terminal_ends_it_quietly(files):
-    """A real terminal: typed frames are answered, Ctrl-C ends."""
-    leader, follower = pty.openpty()
-    own_terminal = (
-        "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    program = [sys.executable, "-c", own_terminal, *COMMAND, "model.elstm"]
-    with subprocess.Popen(
-        program, cwd=files, stdin=follower, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        os.close(follower)
-        assert b"Ctrl-D ends" in process.stderr.readline()
-        os.write(leader, b"1,2,3\n")
-        assert json.loads(process.stdout.readline())["frame"] == 1
-        os.write(leader, b"\x03")
-        assert process.wait(MINUTE) == -signal.SIGINT
-        assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
-    os.close(leader)
-
-
-def test_ctrl_d_on_a_terminal_is_the_end_of_input(files):
-    leader, follower = pty.openpty()
-    with start(files, "end.elstm", stdin=follower) as process:
-        os.close(follower)
-        process.stderr.readline()
-        os.write(leader, b"1,2,3\n\x04")
-        assert process.wait(MINUTE) == 0
-        assert json.loads(process.stdout.read())["frame"] == 1
-    os.close(leader)
 
 
 @pytest.mark.slow

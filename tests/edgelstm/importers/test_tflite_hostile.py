@@ -17,6 +17,7 @@ from edgelstm.importers.read import read_model
 from edgelstm.model import Answer
 from in_process import refused_well, run
 from random_models import random_model
+from tflite_writer import Part, TfliteFile
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 pytest.importorskip("flatbuffers", reason="flatbuffers is not installed")
@@ -72,8 +73,8 @@ def test_damaged_files_are_one_line_or_a_model(tmp_path: Path, name: str) -> Non
 
 
 def test_buffers_have_the_size_of_their_tensors(tmp_path: Path) -> None:
-    file = files.TfliteFile()
-    part = files.Part(file, "main")
+    file = TfliteFile()
+    part = Part(file, "main")
     part.tensor("frame", (1, files.F))
     part.constant("W", files.some(4, files.F))
     part.graph.tensors[part.names["W"]].shape = [4, files.F + 1]
@@ -86,8 +87,8 @@ def test_buffers_have_the_size_of_their_tensors(tmp_path: Path) -> None:
 
 def test_doubling_sums_and_constants_that_grow_end_soon(tmp_path: Path) -> None:
     """Sums of sums, and shapes that are filled: small files that ask for much."""
-    file = files.TfliteFile()
-    part = files.Part(file, "main")
+    file = TfliteFile()
+    part = Part(file, "main")
     part.tensor("frame", (1, 1))
     name = "frame"
     for n in range(90):
@@ -95,8 +96,8 @@ def test_doubling_sums_and_constants_that_grow_end_soon(tmp_path: Path) -> None:
         name = f"s{n}"
     part.ends("frame", name)
     assert refused_well(run("import", file.write(tmp_path / "m.tflite"), "--stream"))
-    file = files.TfliteFile()
-    part = files.Part(file, "main")
+    file = TfliteFile()
+    part = Part(file, "main")
     part.tensor("frame", (1, 1))
     part.constant("sides", [1 << 15, 1 << 15], "int32")
     part.constant("zero", 0.0)

@@ -23,6 +23,7 @@ from edgelstm.quantization import quantize
 from in_process import refused_well, run
 from random_layers import random_layers
 from random_models import random_model, random_signal
+from tflite_writer import Part, TfliteFile
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 pytest.importorskip("flatbuffers", reason="flatbuffers is not installed")
@@ -179,8 +180,8 @@ def test_what_is_not_held_is_refused_by_its_operator(tmp_path: Path, name: str) 
 
 
 def test_a_state_is_not_taken_for_an_answer_that_cannot_be_read(tmp_path: Path) -> None:
-    file = files.TfliteFile()
-    part = files.Part(file, "main")
+    file = TfliteFile()
+    part = Part(file, "main")
     for name, shape in (("frame", (1, files.F)), ("h", (1, files.H)), ("c", (1, files.H))):
         part.tensor(name, shape)
     files.lstm_cell(part, "frame", "h", "c")
