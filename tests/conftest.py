@@ -67,7 +67,6 @@ if not FULL:
 
 
 def pytest_collection_finish() -> None:
-    gc.collect()
     gc.freeze()
     gc.enable()
 
