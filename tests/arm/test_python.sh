@@ -63,12 +63,14 @@ more=(
   "$engines"/test_pool.py::test_each_row_is_that_stream_alone
   tests/runtime/test_pooling.py::test_means_are_those_of_the_c_core_in_every_bit
 )
+few=(-k "not 300 and not 129") # pools of so many units and rings of so many answers take half of the time
 if [ -n "${EDGELSTM_ALL:-}" ]; then
+  few=()
   laws=("$engines" tests/runtime/test_pooling.py tests/runtime/test_kept_state.py)
   more=()
 fi
 # Emulation takes one core for each: both at a time.
-test_on arm64 cortex-a76 "${laws[@]}" "${more[@]}" &
+test_on arm64 cortex-a76 "${few[@]}" "${laws[@]}" "${more[@]}" &
 test_on armhf cortex-a7 "${laws[@]}" || { cat "$build/armhf.log"; failed=1; }
 wait $! || { cat "$build/arm64.log"; failed=1; }
 echo "Python tests of the runtime on cortex-a76 (arm64): $(tail -1 "$build/arm64.log")"
