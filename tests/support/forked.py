@@ -1,4 +1,4 @@
-"""Commands as processes of their own with streams of any kind, each forked from one program that has loaded them.
+"""Programs as processes of their own with streams of any kind, each forked from one program that has loaded them.
 
 A program that starts costs half a second, a fork a few milliseconds; to the command there is no difference but the
 modules that are there already.
@@ -11,10 +11,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LOADED = (
     "edgelstm.cli edgelstm.cli.show.model edgelstm.cli.show.profile edgelstm.data edgelstm.model_file "
@@ -44,14 +44,17 @@ class Launcher:
         out: str | Path | None = None,
         err: str | Path | None = None,
         encoding: str = "utf-8",
+        environment: Mapping[str, str] = {},
     ) -> Ended:
         """out, err: a path to write to (a file of its own by default), or `closed`, or `left`: a pipe that nobody
-        reads. encoding: of both; "locale" for that of the locale that the launcher was started in."""
+        reads. encoding: of both; "locale" for that of the locale that the launcher was started in. environment: what
+        the command finds in its own besides the launcher's."""
         files = {name: self._folder / f"captured.{name}" for name in ("out", "err")}
         streams = {"out": str(out or files["out"]), "err": str(err or files["err"])}
         for path in files.values():
             path.write_bytes(b"")
         order = {"arguments": [str(each) for each in arguments], "encoding": encoding, **streams}
+        order["environment"] = dict(environment)
         assert self._program.stdin is not None
         assert self._program.stdout is not None
         self._program.stdin.write(json.dumps(order) + "\n")
@@ -60,10 +63,12 @@ class Launcher:
 
 
 @contextmanager
-def launcher(folder: Path, environment: Mapping[str, str] = {}, before: str = "") -> Iterator[Launcher]:
-    """One that runs commands in `folder`. environment: what they find in theirs besides this process's. before: what
-    each of them does first, as Python."""
-    command, known = [sys.executable, __file__, before], os.environ | environment
+def launcher(
+    folder: Path, environment: Mapping[str, str] = {}, before: str = "", module: str = "edgelstm.cli"
+) -> Iterator[Launcher]:
+    """One that runs `main(arguments)` of a module in `folder`: `edgelstm` where no other is named. environment: what
+    it finds in its own besides this process's. before: what it does first each time, as Python."""
+    command, known = [sys.executable, __file__, before, module], os.environ | environment
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="ascii", cwd=folder, env=known
     ) as program:
@@ -76,20 +81,21 @@ def _serve() -> None:
     from importlib import import_module
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    for name in LOADED.split():
-        import_module(name)
+    main = import_module(sys.argv[2]).main
+    if sys.argv[2] == "edgelstm.cli":
+        for name in LOADED.split():
+            import_module(name)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
         if not child:
-            _become(order)
+            _become(main, order)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(order: dict[str, str | Sequence[str]]) -> None:
+def _become(main: Callable[[list[str]], object], order: dict[str, Any]) -> None:
     """The command, from its streams to its end."""
-    from edgelstm.cli import main
-
+    os.environ.update(order["environment"])
     exec(sys.argv[1], {})
     encoding = str(order["encoding"])
     null = os.open(os.devnull, os.O_RDONLY)
@@ -99,7 +105,7 @@ def _become(order: dict[str, str | Sequence[str]]) -> None:
     sys.stderr = sys.__stderr__ = _stream(2, str(order["err"]), encoding)  # type: ignore[assignment,misc]
     code: object = 0
     try:
-        main(list(order["arguments"]))
+        code = main(order["arguments"]) or 0
     except SystemExit as ended:
         code = ended.code
     except BaseException:

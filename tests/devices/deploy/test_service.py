@@ -24,6 +24,7 @@ from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
 from edgelstm.runtime.engines.open import open_model
+from forked import launcher
 from random_models import random_model, random_signal
 from sound_models import framed, hard_sound, hearing_model
 
@@ -58,18 +59,28 @@ def start(folder, *options, **more):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
-def run(folder, *options):
-    """(exit code, answers as rows, stderr)."""
-    with start(folder, *options) as service:
-        out, err = service.communicate(timeout=60)
-    return service.returncode, [list(json.loads(line)["probabilities"].values()) for line in out.splitlines()], err
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    with launcher(tmp_path_factory.mktemp("services"), module="edgelstm.devices.deploy.service") as started:
+        yield started
+
+
+@pytest.fixture
+def run(launched):
+    """Runs a service to its end: (exit code, answers as rows, stderr)."""
+
+    def call(folder, *options):
+        code, out, err = launched.run(*options, folder, environment=os.environ)
+        return code, [list(json.loads(line)["probabilities"].values()) for line in out.splitlines()], err.decode()
+
+    return call
 
 
 def expected(folder, frames=FRAMES):
     return Model(folder / "m.elstm").stream().push(frames)
 
 
-def test_a_file_and_a_program_are_streamed_to_their_end(version, tmp_path):
+def test_a_file_and_a_program_are_streamed_to_their_end(run, version, tmp_path):
     (tmp_path / "frames.csv").write_text(LINES)
     for source in ({"source_file": str(tmp_path / "frames.csv")}, {"source_command": ("printf", "%s", LINES)}):
         folder = version(**source)
@@ -78,13 +89,13 @@ def test_a_file_and_a_program_are_streamed_to_their_end(version, tmp_path):
         np.testing.assert_allclose(found, expected(folder), rtol=1e-6)
 
 
-def test_a_program_that_fails_fails_the_service(version):
+def test_a_program_that_fails_fails_the_service(run, version):
     code, found, err = run(version(source_command=("sh", "-c", f"printf %s '{LINES}'; exit 3")))
     assert (code, len(found)) == (1, len(FRAMES))
     assert "sh: ended with 3" in err
 
 
-def test_a_program_that_is_not_there_is_said_so_whatever_folders_are_searched(version, tmp_path, monkeypatch):
+def test_a_program_that_is_not_there_is_said_so_whatever_folders_are_searched(run, version, tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir(mode=0)  # to all but root
     monkeypatch.setenv("PATH", f"{tmp_path / 'closed'}:{tmp_path / 'nowhere'}:/usr/bin:/bin")
     for name in ("no-such-program", str(tmp_path / "no-such-program")):
@@ -152,7 +163,7 @@ def test_a_killed_service_goes_on_from_what_was_saved_and_says_so(version, tmp_p
         assert "starts afresh" in service.communicate(timeout=60)[1]
 
 
-def test_a_second_service_with_the_same_state_ends_at_once(version, tmp_path):
+def test_a_second_service_with_the_same_state_ends_at_once(run, version, tmp_path):
     """As where somebody starts `run` by hand beside it."""
     os.mkfifo(tmp_path / "pipe")
     folder = version(source_file=str(tmp_path / "pipe"), keep_state=True)
@@ -168,7 +179,7 @@ def test_a_second_service_with_the_same_state_ends_at_once(version, tmp_path):
     assert run(version(source_file=str(tmp_path / "frames.csv"), keep_state=True))[0] == 0
 
 
-def test_a_source_that_gave_nothing_is_no_failure_where_a_state_is_kept(version, tmp_path):
+def test_a_source_that_gave_nothing_is_no_failure_where_a_state_is_kept(run, version, tmp_path):
     (tmp_path / "none.csv").write_text("")
     source = {"source_file": str(tmp_path / "none.csv")}
     code, _, err = run(version(**source, keep_state=True))
@@ -190,7 +201,7 @@ def test_unusual_values_are_told_unless_that_is_off(version, tmp_path, tells):
     assert ["unusual" in answer for answer in answers] == [False, tells]
 
 
-def test_answers_are_those_that_were_asked_for(version, tmp_path):
+def test_answers_are_those_that_were_asked_for(run, version, tmp_path):
     (tmp_path / "frames.csv").write_text(LINES)
     asked = {"pooling": "mean", "window": 10, "hop": 5}
     folder = version(source_file=str(tmp_path / "frames.csv"), **asked)
@@ -207,18 +218,18 @@ def test_answers_are_those_that_were_asked_for(version, tmp_path):
         ({"thresholds": ("0.7",)}, "threshold: the answers are softmax, expected sigmoid: labels one by one\n"),
     ],
 )
-def test_answers_that_the_model_cannot_give_fail_the_test_before_it_runs(version, asked, line):
+def test_answers_that_the_model_cannot_give_fail_the_test_before_it_runs(run, version, asked, line):
     assert run(version(source_file="/dev/null", **asked), "--self-test") == (1, [], line)
 
 
-def test_a_service_that_answers_at_the_end_alone_says_so_where_there_may_be_none(version):
+def test_a_service_that_answers_at_the_end_alone_says_so_where_there_may_be_none(run, version):
     source = {"source_command": ("printf", "%s", LINES)}
     code, found, err = run(version(**source, hop=0))
     assert (code, len(found)) == (0, 1)
     assert "m.elstm: answers at the end of input alone; for others meanwhile: --hop N" in err
 
 
-def test_answers_do_not_go_where_frames_come_from(version, tmp_path):
+def test_answers_do_not_go_where_frames_come_from(run, version, tmp_path):
     (tmp_path / "frames.csv").write_text(LINES)
     (tmp_path / "link").symlink_to("frames.csv")
     code, _, err = run(version(source_file=str(tmp_path / "frames.csv"), output=str(tmp_path / "link")))
@@ -228,7 +239,7 @@ def test_answers_do_not_go_where_frames_come_from(version, tmp_path):
 
 
 @pytest.mark.parametrize("before", ["", '{"frame": 7}\n', '{"frame": 7}\n{"fra'])
-def test_answers_begin_on_a_line_of_their_own(version, tmp_path, before):
+def test_answers_begin_on_a_line_of_their_own(run, version, tmp_path, before):
     (tmp_path / "answers").write_text(before)
     (tmp_path / "frames.csv").write_text(LINES)
     assert run(version(source_file=str(tmp_path / "frames.csv"), output=str(tmp_path / "answers")))[0] == 0
@@ -239,7 +250,7 @@ def test_answers_begin_on_a_line_of_their_own(version, tmp_path, before):
     )
 
 
-def test_systemd_is_told_when_it_is_ready_and_why_it_fails(version, tmp_path, monkeypatch):
+def test_systemd_is_told_when_it_is_ready_and_why_it_fails(run, version, tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
@@ -312,7 +323,7 @@ def test_what_was_written_of_a_line_is_ended_before_the_next(tmp_path, monkeypat
     assert told[-1].endswith("takes answers again, 1 dropped")
 
 
-def test_a_password_that_others_can_read_is_refused(version):
+def test_a_password_that_others_can_read_is_refused(run, version):
     pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
     folder = version(device="mqtt", where="mqtt://127.0.0.1:1/in")
     (folder / PASSWORD).write_text("s3cret\n")
@@ -321,7 +332,7 @@ def test_a_password_that_others_can_read_is_refused(version):
     assert (code, err) == (1, f"{folder / PASSWORD}: others can read it, expected rights 0600\n")
 
 
-def test_a_board_without_what_a_source_needs_says_so_before_it_runs(version, monkeypatch, tmp_path):
+def test_a_board_without_what_a_source_needs_says_so_before_it_runs(run, version, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     code, _, err = run(version(device="microphone", where="default"), "--self-test")
     assert (code, err) == (1, "arecord: not found; install alsa-utils\n")
@@ -332,7 +343,7 @@ def test_a_board_without_what_a_source_needs_says_so_before_it_runs(version, mon
     assert (code, err) == (1, "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt\n")
 
 
-def test_the_self_test_finds_other_answers_and_other_files(version):
+def test_the_self_test_finds_other_answers_and_other_files(run, version):
     folder = version(source_file="/dev/sensor")
     assert run(folder, "--self-test") == (0, [], "")
     test = json.loads((folder / SELF_TEST).read_text())
@@ -389,7 +400,7 @@ os.write(1, open({samples!r}, "rb").read())
 """
 
 
-def test_a_board_that_hears_keeps_what_it_heard_where_it_was_asked_to(version, tmp_path, monkeypatch):
+def test_a_board_that_hears_keeps_what_it_heard_where_it_was_asked_to(run, version, tmp_path, monkeypatch):
     """From samples on: the self-test of an int8 model that hears, and a program that stands for arecord."""
     model = quantize(replace(hearing_model(256), activation="softmax"))
     sound = hard_sound(8000)[:8000].astype("<i2")
