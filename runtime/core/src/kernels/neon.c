@@ -5,6 +5,7 @@
 
 #include "body.h"
 #include "body_rows.h"
+#include "neon_shared.h"
 
 const el_kernels el_kernels_neon = {
     .name = "neon",
@@ -28,3 +29,83 @@ const el_kernels el_kernels_neon = {
     .exact = EXACT,
     .bf16 = BF16,
 };
+
+#if defined(__aarch64__)
+void el_neon_read_int8(const float *frame, const float *mean, const float *scale,
+                       const float *offset, uint32_t count, int8_t *codes) {
+    read_int8(frame, mean, scale, offset, count, codes);
+}
+
+void el_neon_codes_int8(const el_matrix *matrix, const int32_t *sums, uint32_t count,
+                        int32_t zero_point, int32_t low, int8_t *codes) {
+    codes_int8(matrix, sums, count, zero_point, low, codes);
+}
+
+void el_neon_gru_codes_int8(const el_gru *gru, const int16_t *h, int8_t *codes) {
+    gru_codes_int8(gru, h, codes);
+}
+
+void el_neon_gru_reset_int8(const el_gru *gru, const int32_t *from_x, const int32_t *from_h,
+                            const int16_t *h, int8_t *reset) {
+    gru_reset_int8(gru, from_x, from_h, h, reset);
+}
+
+void el_neon_gru_int8(const el_gru *gru, const int32_t *from_x, const int32_t *from_h, int16_t *h,
+                      int8_t *codes) {
+    gru_int8(gru, from_x, from_h, h, codes);
+}
+
+void el_neon_lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
+                          float *c) {
+    lstm_float32(lstm, x, h, h_next, c);
+}
+
+void el_neon_dense_float32(const el_matrix *matrix, const float *x, float *y) {
+    dense_float32(matrix, x, y);
+}
+
+void el_neon_gru_reset_float32(const el_gru *gru, const float *from_x, const float *from_h,
+                               const float *h, float *reset) {
+    gru_reset_float32(gru, from_x, from_h, h, reset);
+}
+
+void el_neon_gru_float32(const el_gru *gru, const float *from_x, const float *from_h, float *h) {
+    gru_float32(gru, from_x, from_h, h);
+}
+
+void el_neon_dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
+                                 float *const *y) {
+    dense_float32_batch(matrix, block, x, y);
+}
+
+void el_neon_logmel_power(const el_logmel *logmel, const int16_t *samples, int32_t *work,
+                          uint64_t *power) {
+    logmel_power(logmel, samples, work, power);
+}
+
+void el_neon_logmel_energies(const el_logmel *logmel, const uint64_t *power, uint64_t *energies) {
+    logmel_energies(logmel, power, energies);
+}
+
+const el_kernels el_neon_exact = {
+    .name = "exact",
+    .lstm_float32 = lstm_exact,
+    .dense_float32 = dense_exact,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
+    .dense_float32_batch = dense_batch_exact,
+    .exact = &el_neon_exact,
+};
+
+#ifndef EL_NO_BF16
+const el_kernels el_neon_bf16 = {
+    .name = "bf16",
+    .lstm_float32 = lstm_bf16,
+    .dense_float32 = dense_bf16,
+    .gru_reset_float32 = gru_reset_float32,
+    .gru_float32 = gru_float32,
+    .dense_float32_batch = dense_batch_bf16,
+    .bf16 = &el_neon_bf16,
+};
+#endif
+#endif
