@@ -197,9 +197,11 @@ static void step_wide(const el_stream *stream, const el_layer *layer, const plac
     model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
 }
 
-/* One run with functions of any kind. `work` is that of floats_work behind the next h. */
-static void run_floats(const el_model *model, const el_layer *layer, const float *x, float *h,
-                       float *c, float *work) {
+/* One run with functions of any kind: rare, and long where these are inlined. `work` is that of
+ * floats_work behind the next h. */
+static __attribute__((cold, noinline)) void run_floats(const el_model *model, const el_layer *layer,
+                                                       const float *x, float *h, float *c,
+                                                       float *work) {
     const el_lstm *lstm = &layer->lstm;
     const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
     const el_matrix matrix = {.weights = lstm->weights,
