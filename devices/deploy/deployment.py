@@ -74,13 +74,14 @@ def deploy(
     *,
     service: bool = True,
     secrets: Mapping[str, bytes] = {},
+    beside: Mapping[str, bytes] = {},
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Deployed:
     """Send a model and what it needs; test it there; then let it run in the place of the version before.
 
     settings: None takes those of the version that is there. secrets: of `SECRETS`, what they hold; those that are
-    not given stay as they are there. What fails, fails before the running version is
-    touched, or brings it back.
+    not given stay as they are there. beside: further files of the version, by name. What fails, fails before the
+    running version is touched, or brings it back.
 
     FileNotFoundError, ImportError, ValueError for what is wrong here with the files; BoardError for the rest.
     """
@@ -98,13 +99,14 @@ def deploy(
         check_room(session, package, 3 * len(content))
         tell(f"sending {wheel.name} and {model.name}")
         sent = {wheel.name: package, model.name: content, SETTINGS: write(settings), SELF_TEST: write(test)}
+        sent |= beside
         sent |= {name: secrets[name] for name in SECRETS if name in secrets}
         for file, data in sent.items():
             session.put(file, data)
         tell("testing and starting it")
         order: dict[str, Any] = {"do": "install", "name": name, "wheel": wheel.name, "service": service}
         order["secrets"] = SECRETS if settings.has_broker else ()
-        return _deployed(session, order | {"files": [model.name, SETTINGS, SELF_TEST]})
+        return _deployed(session, order | {"files": [model.name, SETTINGS, SELF_TEST, *beside]})
 
 
 def rollback(target: Target, name: str, *, service: bool = True) -> Deployed:

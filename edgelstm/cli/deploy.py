@@ -91,6 +91,12 @@ class BoardProblem(click.ClickException):
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 @answer_options()
 @threshold_option
+@click.option(
+    "--adaptable",
+    metavar="MODEL.npz",
+    type=click.Path(path_type=Path),
+    help="Also the model that MODEL was made of, without recordings, for edgelstm adapt on the board.",
+)
 @click.option("--name", help="Of the deployment.  [default: from MODEL, or the only one on the board]")
 @wheel_option("the board")
 @click.option("--board-python", "python", default="python3", show_default=True, help="The board's Python with numpy.")
@@ -141,7 +147,7 @@ def _refuse_contradictions(model: Path | None, action: str | None, given: dict[s
     if len(sources) > 1:
         first, second = map(_name, sources[:2])
         raise click.UsageError(f"{first} and {second}: expected one of them")
-    for option in (*_SOURCES, *_KEPT_OPTIONS):
+    for option in (*_SOURCES, *_KEPT_OPTIONS, "adaptable"):
         if action is not None and _is_given(given[option]):
             raise click.UsageError(f"{_name(option)}: goes with a MODEL to deploy, not with --{action}")
     if model is not None and not model.is_file():
@@ -165,7 +171,10 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
         settings = _settings(given)
         if settings is not None:
             _check_answers(model, settings)
-        changed = deployment.deploy(target, model, settings, name, service=service, secrets=secrets, tell=_tell)
+        beside = _beside(model, given["adaptable"])
+        changed = deployment.deploy(
+            target, model, settings, name, service=service, secrets=secrets, beside=beside, tell=_tell
+        )
         _report_change(target, name, changed, as_json=as_json)
         return
     found = deployment.status(target)
@@ -184,6 +193,17 @@ def _act(model: Path | None, action: str | None, as_json: bool, given: dict[str,
         click.echo(
             json.dumps({"removed": name}) if as_json else style.passed(f"{name} is removed from {target.host}")
         )
+
+
+def _beside(model: Path, source: Path | None) -> dict[str, bytes]:
+    """Further files of a version."""
+    from edgelstm.cli.adaptable import NAME, adaptable
+
+    if source is None:
+        return {}
+    if model.name == NAME:
+        raise click.UsageError(f"--adaptable: MODEL is called {NAME} too, expected another name")
+    return {NAME: adaptable(model, source)}
 
 
 def _check_answers(model: Path, settings: Settings) -> None:

@@ -262,8 +262,11 @@ def test_versions_count_on_and_the_oldest_go(board, models):
     source = [Settings("m", "", source_file=f"/dev/{n}") for n in range(6)]
     made = [deploy(board.target, models[0], one, "bell", service=False).version for one in source]
     assert [version[:4] for version in made] == [f"{n:04d}" for n in range(1, 7)]
+    made.append(deploy(board.target, models[0], None, "bell", service=False, beside={"model.npz": b"a"}).version)
     found = the_only(board)
     assert (found.versions, found.current) == (tuple(made[-5:]), made[-1])
+    versions = board.home / ".local/share/edgelstm/bell/versions"
+    assert [path.read_bytes() for path in versions.glob("*/model.npz")] == [b"a"]
     for version in (made[-2], made[-3]):
         assert rollback(board.target, "bell", service=False).version == version
     assert the_only(board).current == made[-3]
