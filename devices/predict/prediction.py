@@ -65,12 +65,17 @@ class Prediction:
         return {"kind": "prediction", "version": 2, **found}
 
 
+def estimate(found: Work, board: BoardProfile) -> tuple[Estimate | Unavailable, ...]:
+    """A frame of `found` on each kind of core of the board, run as the first of its architectures."""
+    return tuple(_on_core(found, core) for core in board.cores)
+
+
 def predict(path: Path, board: BoardProfile, asked: Asked = OWN_ANSWER) -> Prediction:
     """Estimate a frame of the model on each kind of core of the board, run as the first of its architectures, and
     measure it here, in a stream that answers as `asked`. ValueError for a file that is no `.elstm`, where no core's
     cycles are known, and for answers that the model cannot give."""
     found = work(path, asked)
-    estimates = tuple(_on_core(found, core) for core in board.cores)
+    estimates = estimate(found, board)
     if all(isinstance(one, Unavailable) for one in estimates):
         raise ValueError(f"{board.id}: {'; '.join(one.reason for one in estimates if isinstance(one, Unavailable))}")
     return Prediction(board.name, found, estimates, _here(path, found, asked))

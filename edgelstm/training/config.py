@@ -174,6 +174,8 @@ class Config:
     budget: dict[str, object] = field(default_factory=dict)
     """`[budget]`: what the model may cost at most where it will run, limits by the names that `edgelstm profile
     --budget` has. It travels with the model, and `edgelstm profile` checks it."""
+    search: dict[str, object] = field(default_factory=dict)
+    """`[search]`: what `edgelstm search` tries; `edgelstm.search.space` reads it. Training leaves it alone."""
 
     def __post_init__(self) -> None:
         if self.augment.triads == () and (self.augment.rotation or self.augment.scale):
@@ -297,6 +299,7 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, for a model's provenance."""
         values: dict[str, Any] = records.to_json(self)
+        values.pop("search")
         layers = self.model.layers or ()
         values["task"] = self.task.to_json()
         values["model"]["layers"] = [{"kind": layer.kind} | records.to_json(layer) for layer in layers]

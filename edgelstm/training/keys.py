@@ -38,6 +38,8 @@ def recipe_keys() -> Iterator[Key]:
                 yield from _keys(f"task ({kind})", task)
         elif section.name == "budget":
             yield Key("budget", "…", "", "what the model may cost, by the names of edgelstm profile --budget")
+        elif section.name == "search":
+            yield Key("search", "…", "", "what edgelstm search tries (docs/searching.md): a list, or low and high")
         else:
             yield from _keys(section.name, type(getattr(Config(), section.name)))
     for kind, layer in KINDS.items():

@@ -121,12 +121,7 @@ def train(
     assert fit is not None
     if ear is not None:
         _check_features(fit, config)
-    normalize = fit_normalize(fit) if config.task.normalizes else _as_it_is(fit.features)
-    try:  # what cannot become a model is refused now
-        network, parameters = begin(config.model.all_layers(len(dataset.labels)), fit.features, rng)
-        _bare_model(network.to_layers(parameters), normalize, config)
-    except ValueError as error:
-        raise RecipeError(f"model.layers: {error}") from None
+    network, parameters, normalize = _begun(fit, config, rng)
     columns = None if fit.targets is None else fit.targets.columns_now
     if columns is not None and aims.scaling is not None:
         network = begin_at_persistence(network, parameters, normalize, aims.scaling, columns)
@@ -183,6 +178,32 @@ def train(
     model = _with_thresholds(model, held_out)
     model = model if ear is None else in_front(ear, model)
     return _with_recordings(model, tuple(history), sound_of_fit, sound_of_watched)
+
+
+def untrained(dataset: Dataset, config: Config) -> tuple[Model, Sequence[NDArray[np.float32]]]:
+    """(a model as `train` begins it on `dataset`, raw sequences of what it would learn from): its layers, and all that
+    it tells of itself, are those of the trained one, so that what its files weigh and cost is known before. ValueError
+    as of `train`."""
+    rng = np.random.default_rng(config.training.seed)
+    sound_of_fit, *_ = _sides(dataset, config, rng)
+    ear = _ear(dataset, config)
+    fit = _heard(ear, sound_of_fit)
+    assert fit is not None
+    network, parameters, normalize = _begun(fit, config, rng)
+    best = Epoch(config.training.epochs, config.training.epochs, 1 / 3, 1 / 3, None, True, 0.0)
+    model = _model(network.to_layers(parameters), normalize, config, fit, best)
+    return model if ear is None else in_front(ear, model), sound_of_fit.sequences
+
+
+def _begun(fit: Dataset, config: Config, rng: np.random.Generator) -> tuple[Network, Parameters, Normalize]:
+    """(layers, their first weights, normalization). RecipeError for what cannot become a model."""
+    normalize = fit_normalize(fit) if config.task.normalizes else _as_it_is(fit.features)
+    try:
+        network, parameters = begin(config.model.all_layers(len(fit.labels)), fit.features, rng)
+        _bare_model(network.to_layers(parameters), normalize, config)
+    except ValueError as error:
+        raise RecipeError(f"model.layers: {error}") from None
+    return network, parameters, normalize
 
 
 def _ear(dataset: Dataset, config: Config) -> LogMel | None:

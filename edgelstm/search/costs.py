@@ -1,0 +1,96 @@
+"""What a model costs, told before it is trained, and what it may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edgelstm.data.dataset import Dataset
+from edgelstm.devices.boards.profile import BoardProfile
+from edgelstm.devices.profiling.budget import FIGURES, Budget
+from edgelstm.devices.units import show_figure
+from edgelstm.model import Model
+from edgelstm.records import Unavailable
+from edgelstm.training.config import Config
+from edgelstm.training.trainer import untrained
+
+PREDICTED = "latency_p50"
+"""Told of a board from its description: a frame at which every layer runs, on the slowest kind of its cores."""
+
+KNOWN = ("model_size", "stream_memory", "state_memory", PREDICTED)
+"""Figures that need no training and no board."""
+
+_CALIBRATED_FRAMES = 256
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of the int8 `.elstm` file; of the float32 one where int8 cannot hold the model."""
+
+    model_size: int  # bytes: of the trained one within a hundred, by how many digits its figures have
+    stream_memory: int  # bytes
+    state_memory: int  # bytes
+    operations: int  # multiply-accumulates of a frame at which every layer runs
+    latency_p50: float | None  # µs, predicted; None without a board
+
+    def figure(self, name: str) -> float | None:
+        found: float | None = getattr(self, name)
+        return found
+
+
+def costs(config: Config, train_set: Dataset, board: BoardProfile | None) -> Costs:
+    """Of the model that `config` would train on `train_set`. ValueError as of `train`, and for a board whose cores'
+    cycles are not known."""
+    model, sequences = untrained(train_set, config)
+    least = max(_CALIBRATED_FRAMES, 2 * model.stride)
+    return costs_of(model, [max(sequences, key=len)[:least]], board)
+
+
+def costs_of(model: Model, sequences: Sequence[object], board: BoardProfile | None) -> Costs:
+    """Of a model, calibrated on `sequences` where it is not."""
+    from edgelstm.devices.predict.prediction import estimate
+    from edgelstm.devices.predict.work import work
+    from edgelstm.export.elstm import encode
+    from edgelstm.quantization import calibrate, quantize
+
+    try:
+        source = quantize(calibrate(model, sequences, kept=()) if model.ranges is None else model)  # type: ignore[arg-type]
+    except ValueError:
+        source = model  # type: ignore[assignment]
+    content = encode(source)
+    with TemporaryDirectory(prefix="edgelstm-") as folder:
+        path = Path(folder, "model.elstm")
+        path.write_bytes(content)
+        found = work(path)
+        latency = None
+        if board is not None:
+            times = [one for one in estimate(found, board) if not isinstance(one, Unavailable)]
+            if not times:
+                raise ValueError(f"--board {board.id}: what its cores need for a frame is not known")
+            latency = max(one.frame_us for one in times)
+        return Costs(len(content), found.stream_bytes, _state_bytes(path), found.macs, latency)
+
+
+def _state_bytes(path: Path) -> int:
+    from edgelstm.runtime import Model as Opened
+
+    return Opened(path).stream().snapshot_bytes
+
+
+def broken(found: Costs, budgets: Sequence[Budget]) -> list[str]:
+    """The budgets that are not kept, as "model_size 80.1 KiB, at most 64.0 KiB"."""
+    lines = []
+    for budget in budgets:
+        value = found.figure(budget.name)
+        if value is not None and value > budget.limit:
+            unit = FIGURES[budget.name]
+            lines.append(f"{budget.name} {show_figure(value, unit)}, at most {show_figure(budget.limit, unit)}")
+    return lines
+
+
+def excess(found: Costs, budgets: Sequence[Budget]) -> float:
+    """By what share of it the budget that is broken most is broken; 0 or less where all are kept."""
+    values = [(found.figure(budget.name), budget.limit) for budget in budgets]
+    return max((value / limit - 1 for value, limit in values if value is not None and limit > 0), default=0.0)

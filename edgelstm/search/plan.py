@@ -1,0 +1,132 @@
+"""What a search is: the recipe, what is tried, what a model may cost, and where the study lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from edgelstm import records
+from edgelstm.data.dataset import Dataset
+from edgelstm.devices.boards.profile import BoardProfile, board
+from edgelstm.devices.profiling.budget import Budget
+from edgelstm.search.shape import with_choices
+from edgelstm.search.space import Space, proposed, read_space
+from edgelstm.search.toml import to_toml
+from edgelstm.tasks import read_dataset
+from edgelstm.training.checkpoint import digest
+from edgelstm.training.config import Config, parse_config
+from edgelstm.training.trainer import split
+
+ACCURACY = "accuracy"
+SECOND = ("latency_p50", "model_size")
+"""What accuracy may be weighed against."""
+
+_HELD_OUT = 0.2  # where a recipe holds nothing out
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One search, as every process of it has it."""
+
+    recipe: str  # its text (TOML)
+    where: str  # its path, for errors
+    data: str  # the recordings' path from here
+    board: str | None  # that times are predicted for
+    budgets: tuple[Budget, ...]
+    against: str | None  # one of SECOND
+    trials: int
+    seeds: int
+    finalists: int
+    storage: str
+    study: str
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The recipe's; where it holds nothing out to choose by, a fifth of what trains is held out."""
+        values = records.parse_toml(self.recipe, self.where)
+        config = parse_config(self.recipe, self.where)
+        if not (config.data.validation or config.data.validation_groups or config.task.holds_out):
+            values.setdefault("data", {})["validation"] = _HELD_OUT
+        return values
+
+    def config(self, chosen: Mapping[str, object] | None = None, run: int = 0) -> Config:
+        """The recipe with what a trial chose. run: 0, or that of so many seeds further on. ValueError, one line, for
+        what goes together in no recipe."""
+        config = parse_config(to_toml(self.chosen(chosen or {})))
+        seed = (config.training.seed + run) % (1 << 63)
+        return replace(
+            config,
+            data=replace(config.data, file=self.data),
+            training=replace(config.training, seed=seed),
+        )
+
+    def chosen(self, chosen: Mapping[str, object]) -> dict[str, Any]:
+        """The values of a recipe with what a trial chose."""
+        model = parse_config(to_toml(self.values), self.where).model
+        return with_choices(self.values, model, chosen)
+
+    def profile(self) -> BoardProfile | None:
+        return None if self.board is None else board(self.board)
+
+    @property
+    def directions(self) -> list[str]:
+        return ["maximize"] if self.against is None else ["maximize", "minimize"]
+
+
+class Recordings:
+    """Those of a plan, read once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._read = _read(plan.config())
+
+    @cached_property
+    def digest(self) -> str:
+        return digest(self._read)
+
+    def framed(self, config: Config) -> Dataset:
+        return config.sound.framed(self._read)
+
+    def train_set(self, config: Config) -> Dataset:
+        """What may be learned from. The rest is for the end."""
+        train, _ = split(self.framed(config), config)
+        return train
+
+    @property
+    def shortest(self) -> int:
+        """Frames, as the recipe has them."""
+        return int(self.framed(self._plan.config()).lengths.min())
+
+
+def _read(config: Config) -> Dataset:
+    return read_dataset(config.data.file, config.data.read_options(), config.task)
+
+
+def space_of(plan: Plan, recordings: Recordings) -> Space:
+    """What the recipe's `[search]` names, or what is proposed where it names nothing."""
+    table = plan.values.get("search")
+    if table:
+        return read_space(table, plan.where)
+    return proposed(plan.config(), recordings.shortest)
+
+
+def identity(plan: Plan, recordings: Recordings, space: Space) -> dict[str, str]:
+    """What all who join a study have to have the same, by what it is called for people."""
+    values = {section: table for section, table in plan.values.items() if section not in ("search", "budget")}
+    values["data"] = {key: value for key, value in values.get("data", {}).items() if key != "file"}
+    return {
+        "recipe": _hash(values),
+        "data": recordings.digest,
+        "what is tried": _hash(space.to_json()),
+        "budgets": _hash([asdict(budget) for budget in sorted(plan.budgets, key=lambda one: one.name)]),
+        "objective": plan.against or ACCURACY,
+        "board": plan.board or "none",
+    }
+
+
+def _hash(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

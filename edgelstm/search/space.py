@@ -1,0 +1,213 @@
+"""What a search tries: the `[search]` table of a recipe, and what is proposed where there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgelstm.records import near
+from edgelstm.search.shape import SHAPES, Shape
+from edgelstm.training.config import Config
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+Value = object  # of a key of a recipe, as TOML has it
+
+_MOST_KEYS, _MOST_CHOICES = 64, 256
+_FIXED = {
+    "data": ("window", "hop"),
+    "model": ("hidden", "layers", "units", "activation"),
+}
+"""Section → the keys of it that may be tried. Of the sections in `_FREE` that is all but what is named there."""
+_FREE: dict[str, tuple[str, ...]] = {"sound": ("rate",), "training": ("seed",), "augment": ("triads",), "answer": ()}
+_RANGE = ("low", "high", "log", "step")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of several values."""
+
+    name: str
+    values: tuple[Value, ...]
+
+    def suggest(self, trial: Trial) -> Value:
+        """The trial's. Lists and tables are known by their JSON, as storages hold plain values alone."""
+        return json.loads(trial.suggest_categorical(self.name, [json.dumps(value) for value in self.values]))
+
+    def own(self, value: Value) -> str | None:
+        """How a storage has `value`; None where it is none of these."""
+        return json.dumps(value) if value in self.values else None
+
+    def ends(self) -> Iterator[Value]:
+        yield from self.values
+
+    def to_json(self) -> Value:
+        return list(self.values)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number from `low` to `high`, both taken too."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False  # as likely in each octave
+    step: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, int | None)
+
+    def suggest(self, trial: Trial) -> Value:
+        if self.is_whole:
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def own(self, value: Value) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return None
+        on_step = self.step is None or math.isclose(math.remainder(value - self.low, self.step), 0, abs_tol=1e-9)
+        return value if on_step and (not self.is_whole or value == int(value)) else None
+
+    def ends(self) -> Iterator[Value]:
+        yield from (self.low, self.high)
+
+    def to_json(self) -> Value:
+        found: dict[str, Value] = {"low": self.low, "high": self.high}
+        return found | ({"log": True} if self.log else {}) | ({} if self.step is None else {"step": self.step})
+
+
+Knob = Choices | Range
+
+
+@dataclass(frozen=True)
+class Space:
+    """All that is tried, by the names of `[search]`: those of `SHAPES`, and SECTION.KEY."""
+
+    knobs: tuple[Knob, ...]
+
+    def suggest(self, trial: Trial) -> dict[str, Value]:
+        return {knob.name: knob.suggest(trial) for knob in self.knobs}
+
+    def own(self, config: Config) -> dict[str, Value]:
+        """What the recipe itself has, as a storage holds it, of all that is among what is tried."""
+        shape = Shape.of(config.model)
+        found = {}
+        for knob in self.knobs:
+            section, _, key = knob.name.rpartition(".")
+            value = getattr(getattr(config, section), key) if section else shape.value(knob.name)
+            value = list(value) if isinstance(value, tuple) else value
+            if (held := knob.own(value)) is not None:
+                found[knob.name] = held
+        return found
+
+    def to_json(self) -> dict[str, Value]:
+        """As `[search]` has it."""
+        table: dict[str, Value] = {}
+        for knob in self.knobs:
+            section, _, key = knob.name.rpartition(".")
+            inner = table.setdefault(section, {}) if section else table
+            assert isinstance(inner, dict)
+            inner[key] = knob.to_json()
+        return table
+
+
+def read_space(table: Mapping[str, object], where: str) -> Space:
+    """A `[search]` table. ValueError, one line: `where`, the key, what it has, what would be right."""
+    knobs = []
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not value.keys() & set(_RANGE):
+            knobs += [_knob(f"{key}.{inner}", one, where) for inner, one in value.items()]
+        else:
+            knobs.append(_knob(key, value, where))
+    if not knobs:
+        raise ValueError(f"{where}: search: nothing, expected what to try, such as units = [32, 64]")
+    both = [knob.name for knob in knobs if knob.name in ("model.layers", "model.units")]
+    if both and any(knob.name in SHAPES for knob in knobs):
+        raise ValueError(f"{where}: search: {both[0]} and {', '.join(SHAPES)}: expected either of them")
+    if len(knobs) > _MOST_KEYS:
+        raise ValueError(f"{where}: search: {len(knobs)} keys, expected at most {_MOST_KEYS}")
+    return Space(tuple(knobs))
+
+
+def _knob(name: str, value: object, where: str) -> Knob:
+    place = f"{where}: search.{name[:60]}"
+    if name not in _known():
+        raise ValueError(f"{place}: nothing that can be tried{near(name, _known())}")
+    if isinstance(value, Mapping):
+        return _range(name, value, place)
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{place}: {str(value)[:40]}, expected a list of values, or low and high")
+    if len(value) > _MOST_CHOICES:
+        raise ValueError(f"{place}: {len(value)} values, expected at most {_MOST_CHOICES}")
+    if any(value[n] in value[:n] for n in range(len(value))):
+        raise ValueError(f"{place}: a value twice, expected each once")
+    return Choices(name, tuple(value))
+
+
+def _range(name: str, table: Mapping[str, object], place: str) -> Range:
+    for key in table:
+        if key not in _RANGE:
+            raise ValueError(f"{place}: unknown field {str(key)[:40]!r}{near(str(key), _RANGE)}")
+    low, high, log, step = (table.get(key) for key in _RANGE)
+    if not (_is_number(low) and _is_number(high)) or low > high:  # type: ignore[operator]  # numbers by then
+        raise ValueError(f"{place}: low {low}, high {high}; expected two numbers, low not above high")
+    if log is not None and not isinstance(log, bool):
+        raise ValueError(f"{place}.log: {str(log)[:40]}, expected true or false")
+    if step is not None and (not _is_number(step) or step <= 0 or log):  # type: ignore[operator]
+        raise ValueError(f"{place}.step: {str(step)[:40]}, expected a number above 0, and none with log")
+    if log and low <= 0:  # type: ignore[operator]
+        raise ValueError(f"{place}.low: {low}, expected above 0 with log")
+    return Range(name, low, high, bool(log), step)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _known() -> list[str]:
+    """Every name that a key of `[search]` may have."""
+    from edgelstm.training.keys import recipe_keys
+
+    found = list(SHAPES)
+    for key in recipe_keys():
+        is_free = key.section in _FREE and key.name not in _FREE[key.section]
+        if is_free or key.name in _FIXED.get(key.section, ()):
+            found.append(f"{key.section}.{key.name}")
+    return found
+
+
+def proposed(config: Config, shortest: int) -> Space:
+    """What is tried where a recipe does not say. shortest: frames of the shortest recording."""
+    shape = Shape.of(config.model)
+    knobs: list[Knob] = []
+    if shape.is_plain:
+        knobs.append(Choices("kind", ("lstm", "gru")))
+        knobs.append(Range("units", 16, max(128, 2 * shape.units), step=8))
+        stacks = tuple(n for n in (1, 2, 3, 5, 8, 10) if _stacks(config, n, shortest))
+        if len(stacks) > 1:
+            knobs.append(Choices("stack", stacks))
+        knobs.append(Choices("layers", (1, 2)))
+    if config.sound.bands:
+        knobs.append(Choices("sound.bands", tuple(sorted({20, 40, config.sound.bands}))))
+    most = 0.02 if config.training.optimizer == "adam" else 1.0
+    knobs.append(Range("training.learning_rate", most / 20, most, log=True))
+    knobs.append(Range("training.dropout", 0.0, 0.4))
+    if config.task.normalizes and config.task.kind not in ("forecast", "regress"):
+        knobs.append(Range("augment.noise", 0.0, 0.4))
+    if config.task.pools and config.task.activation != "linear" and not config.training.truncate:
+        knobs.append(Choices("augment.mixup", (0.0, 0.4)))
+    return Space(tuple(knobs))
+
+
+def _stacks(config: Config, rows: int, shortest: int) -> bool:
+    """Whether so many frames side by side go with what the recipe counts in frames."""
+    window, hop, truncate = config.data.window, config.answer.hop, config.training.truncate
+    goes_on = all(count % rows == 0 for count in (window, config.answer.window, truncate))
+    return goes_on and (hop < rows or hop % rows == 0) and (window or shortest) // rows >= 8

@@ -1,0 +1,151 @@
+"""Where a study lies: a journal, a file that processes and machines append to, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from edgelstm.search.database import DatabaseLocks
+from edgelstm.search.locks import FileLocks, Locks
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_POSTGRES = ("postgresql", "postgres")
+_PASSWORD = re.compile(r"(://[^/@:]*):[^/@]*@")
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    shown: str  # for people, without a password
+    optuna: BaseStorage
+    locks: Locks
+
+
+def open_storage(where: str) -> Storage:
+    """The storage at `where`, a path or a URL, made where there is none. ImportError, one line, where a package
+    lacks; ValueError for what is no storage, or cannot be reached."""
+    _optuna()
+    scheme = _SCHEME.match(where)
+    if scheme is None:
+        return _journal(Path(where))
+    if scheme[1] not in _POSTGRES:
+        raise ValueError(f"--storage {shown(where)}: {scheme[1]}, expected a file, or postgresql://…")
+    return _database(where)
+
+
+def shown(where: str) -> str:
+    """`where` without a password."""
+    return _PASSWORD.sub(r"\1:…@", where)[:200]
+
+
+def _optuna() -> None:
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise ImportError(_needs(error)) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _needs(error: ModuleNotFoundError) -> str:
+    return f"a search needs {error.name}, which is not installed: pip install 'edgelstm[search]'"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Optuna's warnings that something may change in its later versions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _journal(path: Path) -> Storage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if path.exists() and not path.is_file():
+        raise ValueError(f"--storage {path}: no file, expected a journal, or a new name")
+    _check_journal(path)
+    locks = FileLocks(path.with_name(f"{path.name}.locks"))
+    with _told_of(path), quiet():
+        return Storage(str(path), JournalStorage(JournalFileBackend(str(path), _AppendLock(path))), locks)
+
+
+def _check_journal(path: Path) -> None:
+    """ValueError for a file that is something else: it would be appended to."""
+    if path.exists():
+        with path.open("rb") as file:
+            start = file.read(12)
+        if start and not start.startswith(b'{"op_code":'):
+            raise ValueError(f"--storage {path}: no journal of a search, expected one, or a new name")
+
+
+class _AppendLock:
+    """One process appends at a time. Where one was killed within a line, the next takes away what there is of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def acquire(self) -> bool:
+        file = self._path.open("r+b")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _cut_half_line(file)
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        assert self._file is not None
+        self._file.close()
+        self._file = None
+
+
+def _cut_half_line(file: BinaryIO) -> None:
+    end = file.seek(0, os.SEEK_END)
+    start = end
+    while start:
+        file.seek(max(start - 4096, 0))
+        part = file.read(start - file.tell())
+        if (found := part.rfind(b"\n")) >= 0:
+            start = max(start - 4096, 0) + found + 1
+            break
+        start = max(start - 4096, 0)
+    if start < end:
+        file.truncate(start)
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """What Optuna says of a journal that it cannot read, in one line."""
+    try:
+        yield
+    except (KeyError, AssertionError, ValueError) as error:
+        raise ValueError(f"--storage {path}: a damaged journal: {' '.join(str(error).split())[:200]}") from None
+
+
+def _database(url: str) -> Storage:
+    try:
+        import psycopg
+        import sqlalchemy
+        from optuna.storages import RDBStorage
+    except ModuleNotFoundError as error:
+        raise ImportError(_needs(error)) from None
+    address = _SCHEME.sub("postgresql://", url)
+    locks = DatabaseLocks(address)
+    try:
+        with locks.turn("tables"), quiet():  # two that make the tables at once fail
+            storage = RDBStorage(
+                _SCHEME.sub("postgresql+psycopg://", url), engine_kwargs={"pool_pre_ping": True, "pool_size": 2}
+            )
+    except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"--storage {shown(url)}: {said}") from None
+    return Storage(shown(url), storage, locks)
