@@ -29,6 +29,7 @@ COMMANDS = {
     "data": "Look at recordings of any format, or put them into one file.",
     "init": "Look at recordings and write a recipe to train with.",
     "train": "Train a model as a TOML file says: data → model.npz.",
+    "search": "Find the best model that fits a board, on many machines.",
     "crossvalidate": "Tell how good a recipe is, each recording tested on once.",
     "evaluate": "Accuracy of a model on labelled data, float32 beside int8.",
     "import": "Read a model that was trained elsewhere, as model.npz.",

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -129,6 +129,23 @@ def _told_of(path: Path) -> Iterator[None]:
         yield
     except (KeyError, AssertionError, ValueError) as error:
         raise ValueError(f"--storage {path}: a damaged journal: {' '.join(str(error).split())[:200]}") from None
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """What goes wrong with the storage at `where` while a study runs, as a ValueError of one line."""
+    from optuna.exceptions import StorageInternalError
+
+    kinds: tuple[type[Exception], ...] = (StorageInternalError,)
+    with suppress(ModuleNotFoundError):
+        import psycopg
+        import sqlalchemy
+
+        kinds = (*kinds, psycopg.Error, sqlalchemy.exc.SQLAlchemyError)
+    try:
+        yield
+    except kinds as error:
+        raise ValueError(f"{shown(where)}: {' '.join(str(error).split())[:200]}; the same command goes on") from None
 
 
 def _database(url: str) -> Storage:

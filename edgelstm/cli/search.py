@@ -1,0 +1,360 @@
+"""`edgelstm search`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from edgelstm.cli.common import GATE_FAILED, listed_problems
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph
+
+if TYPE_CHECKING:
+    from edgelstm.devices.profiling.budget import Budget
+    from edgelstm.search.finalists import Finalist
+    from edgelstm.search.plan import Plan
+    from edgelstm.search.record import SearchRecord
+    from edgelstm.search.working import Search
+    from edgelstm.training.config import Config
+
+RECIPE, MODEL, RECORD, PAGE, JOURNAL = "recipe.toml", "model.npz", "search.json", "search.html", "journal"
+_MOST_BYTES = 1 << 20
+_GOES_ON = "the same command goes on"
+
+
+@click.command("search")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--board", metavar="BOARD", help="Predict times for this one of those that edgelstm boards lists.")
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    metavar="NAME=LIMIT",
+    help="What a model may cost: model_size, stream_memory, state_memory, and with --board latency_p50; beside those "
+    "in CONFIG; may be repeated.",
+)
+@click.option("--trials", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Models to train.")
+@click.option(
+    "--objective",
+    type=click.Choice(["accuracy", "accuracy,latency_p50", "accuracy,model_size"]),
+    default="accuracy",
+    show_default=True,
+    help="The best, or the best for every cost.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder of results.  [default: CONFIG.search]"
+)
+@click.option(
+    "--storage",
+    metavar="FILE|URL",
+    help="Where the search lies: a journal, over NFS too, or postgresql://…; who gives the same one joins.  [default: "
+    "DIR/journal]",
+)
+@click.option("--study", metavar="NAME", help="Of the search in its storage.  [default: the model's name]")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes here.")
+@click.option("--finalists", type=click.IntRange(1, 100), default=3, show_default=True, help="Recipes to try again,")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="each with so many seeds.")
+@click.option("--data", type=click.Path(path_type=Path), help="Recordings instead of those in CONFIG (docs/data.md).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    config: Path,
+    board: str | None,
+    budgets: tuple[str, ...],
+    trials: int,
+    objective: str,
+    output: Path | None,
+    storage: str | None,
+    study: str | None,
+    workers: int,
+    finalists: int,
+    seeds: int,
+    data: Path | None,
+    as_json: bool,
+) -> int:
+    """Find the best model that a recipe can become and a board can carry.
+
+    CONFIG's table [search] says what is tried; without one that is kind, units, number and stacking of its recurrent
+    layers, learning rate, dropout and augmentation. A model that would break a budget is refused before it is
+    trained; one that learns worse than others is cut short. Models are chosen by what the recipe holds out of
+    training, never by what it tests on. The same command goes on where one was interrupted, and joins in from other
+    machines; a trial whose worker died is run again.
+
+    DIR then has recipe.toml and model.npz of the best, search.html and search.json.
+
+    \b
+    Example:
+      edgelstm search recipe.toml --board pi-zero-2w --budget latency_p50=200us
+      edgelstm search recipe.toml --budget model_size=64KiB --trials 100 --workers 4
+      edgelstm search recipe.toml --storage postgresql://user@server/search
+    """
+    from edgelstm.search.working import joined
+
+    folder = output or Path(f"{config.with_suffix('').name}.search")
+    plan = _plan(config, board, budgets, trials, objective, folder, storage, study, finalists, seeds, data)
+    _make_folder(folder, [config])
+    with _ended_by_signals(), listed_problems():
+        style.announce("reading the recordings")
+        search = joined(plan)
+        _run(plan, search, workers)
+        style.announce("the winner")
+        found, winner, kept = _conclude(plan, search, folder)
+        style.announce(None)
+    if as_json:
+        from edgelstm.records import to_json
+
+        click.echo(json.dumps(to_json(found), allow_nan=False))
+    else:
+        _tell(found, winner, folder)
+    for line in kept:
+        click.echo(style.failed(line), err=as_json)
+    return GATE_FAILED if kept else 0
+
+
+def _plan(
+    config: Path,
+    board: str | None,
+    budgets: Sequence[str],
+    trials: int,
+    objective: str,
+    folder: Path,
+    storage: str | None,
+    study: str | None,
+    finalists: int,
+    seeds: int,
+    data: Path | None,
+) -> Plan:
+    """UsageError and ValueError, one line, for what makes no search."""
+    from edgelstm.files import read_bounded
+    from edgelstm.search.plan import Plan
+    from edgelstm.training import load_config
+
+    settings = load_config(config, data)
+    _, _, second = objective.partition(",")
+    if board is not None:
+        _check_board(board)
+    if second == "latency_p50" and board is None:
+        raise click.UsageError("--objective latency_p50: expected --board with it, which it is predicted for")
+    name = study if study is not None else settings.model.name
+    if not (0 < len(name) <= 100 and name.isprintable()):
+        raise click.UsageError(f"--study {name[:40]!r}: expected 1 to 100 printable letters")
+    text = read_bounded(config, _MOST_BYTES).decode()
+    return Plan(
+        recipe=text,
+        where=str(config),
+        data=settings.data.file,
+        board=board,
+        budgets=_budgets(settings, budgets, board),
+        against=second or None,
+        trials=trials,
+        seeds=seeds,
+        finalists=finalists,
+        storage=str(folder / JOURNAL) if storage is None else storage,
+        study=name,
+    )
+
+
+def _check_board(name: str) -> None:
+    from edgelstm.devices.boards.profile import board
+
+    try:
+        board(name)
+    except ValueError as error:
+        raise click.UsageError(f"--board: {error}") from None
+
+
+def _budgets(settings: Config, given: Sequence[str], board: str | None) -> tuple[Budget, ...]:
+    """Those of the command line, and of the recipe where these say nothing of the same figure."""
+    from edgelstm.devices.profiling.budget import parse_budget, read_budget
+    from edgelstm.search.costs import KNOWN, PREDICTED
+
+    try:
+        asked = [parse_budget(text) for text in given]
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+    found = {one.name: one for one in (*read_budget(settings.budget), *asked)}
+    names = {one.name for one in asked}
+    for name in list(found):
+        if name == PREDICTED and board is None:
+            why = f"{name}: told for a board, expected --board with it"
+        elif name not in KNOWN:
+            why = f"{name}: a board has to measure it; edgelstm profile does; expected one of {', '.join(KNOWN)}"
+        else:
+            continue
+        if name in names:
+            raise click.UsageError(f"--budget {why}")
+        click.echo(paragraph(f"budget {why}", "Note: "), err=True)
+        del found[name]
+    return tuple(found.values())
+
+
+def _make_folder(folder: Path, inputs: Sequence[Path]) -> None:
+    from edgelstm.cli.common import check_output
+
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"--output {folder}: a file, expected a folder, or a new name")
+    if not folder.parent.is_dir():
+        raise click.UsageError(f"--output {folder}: folder {folder.parent} does not exist")
+    folder.mkdir(exist_ok=True)
+    for name in (RECIPE, MODEL, RECORD, PAGE):
+        check_output(folder / name, inputs=inputs)
+
+
+def _run(plan: Plan, search: Search, workers: int) -> None:
+    """Work on it here until it is at its end."""
+    from edgelstm.cli.show.search import Progress
+    from edgelstm.search.processes import side_by_side
+    from edgelstm.search.working import work
+    from edgelstm.training.kernels import threads
+
+    progress = Progress(search)
+    if workers == 1:
+        work(plan, progress.update)
+    else:
+        side_by_side(partial(work, plan), workers, max(threads() // workers, 1), progress.update)
+
+
+def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, Finalist, list[str]]:
+    """Train the winner, judge it on the test part and write everything: (record, winner, budgets that it breaks)."""
+    from edgelstm.files import write_whole
+    from edgelstm.model_file import load_model
+    from edgelstm.records import to_text
+    from edgelstm.search.costs import broken, costs_of
+    from edgelstm.search.finalists import chosen_params
+    from edgelstm.search.page import page
+    from edgelstm.search.record import record
+    from edgelstm.search.storage import told
+
+    with told(plan.storage):
+        ranked = tuple(search.finals("").results())
+        winner = ranked[0]
+        trial = search.study.get_trials(deepcopy=False)[winner.trial]
+    recipe = _recipe(plan, chosen_params(search.space, trial), winner, folder)
+    evaluations = _trained(folder, recipe, plan)
+    model = load_model(folder / MODEL)
+    final = costs_of(model, (), plan.profile())
+    about = {
+        "objective": "accuracy" if plan.against is None else f"accuracy, {plan.against}",
+        "board": plan.board,
+        "budgets": {one.name: _limit(one) for one in plan.budgets},
+    }
+    told_of = {"costs": vars(final), "evaluations": evaluations, "tested": _tested(evaluations)}
+    with told(plan.storage):
+        found = record(search.study, search.space, about, ranked, told_of)
+    write_whole(folder / RECORD, to_text(found).encode())
+    write_whole(folder / PAGE, page(found, recipe).encode())
+    return found, winner, broken(final, plan.budgets)
+
+
+def _limit(budget: Budget) -> str:
+    from edgelstm.devices.profiling.budget import FIGURES
+    from edgelstm.devices.units import show_figure
+
+    return show_figure(budget.limit, FIGURES[budget.name])
+
+
+def _recipe(plan: Plan, chosen: dict[str, object], winner: Finalist, folder: Path) -> str:
+    """The winner's, which is written beside what comes of it."""
+    from edgelstm.files import write_whole
+    from edgelstm.search.toml import to_toml
+
+    values = plan.chosen(chosen)
+    values.setdefault("data", {})["file"] = os.path.relpath(plan.data, folder)
+    values.setdefault("training", {})["seed"] = plan.config(chosen, winner.best_run).training.seed
+    text = f"# Trial {winner.trial} of edgelstm search.\n\n{to_toml(values)}"
+    write_whole(folder / RECIPE, text.encode())
+    return text
+
+
+def _trained(folder: Path, recipe: str, plan: Plan) -> list[dict[str, Any]]:
+    """What the model in `folder` came to on the test part; it is trained where it is not there yet."""
+    from edgelstm.cli.train import command as train
+    from edgelstm.tasks import read_dataset
+    from edgelstm.training import load_config
+    from edgelstm.training.run_folder import RunFolder, read_run
+
+    output = folder / MODEL
+    settings = load_config(folder / RECIPE)
+    dataset = settings.sound.framed(read_dataset(settings.data.file, settings.data.read_options(), settings.task))
+    if not RunFolder(output.with_suffix(".run"), settings, dataset).made(output):
+        with redirect_stdout(StringIO()):  # what it says is in the folder of its run
+            click.get_current_context().invoke(
+                train,
+                config=folder / RECIPE,
+                output=output,
+                data=None,
+                seed=None,
+                changes=(),
+                no_examples=False,
+                no_report=False,
+                resume=False,
+                threads=None,
+                as_json=True,
+            )
+    told, _ = read_run(output.with_suffix(".run"), output)
+    evaluations: list[dict[str, Any]] = told.get("evaluations", [])
+    return evaluations
+
+
+def _tested(evaluations: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """(figure, its value, of what) of each evaluation that tells an accuracy."""
+    found = []
+    for one in evaluations:
+        value = one.get("accuracy")
+        if isinstance(value, int | float):
+            way = ", streamed" if one.get("streamed") else ""
+            found.append(("accuracy", style.percent(float(value)), f"{one.get('precision', '')}{way}"))
+    return found
+
+
+def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
+    from edgelstm.cli.show.search import summary
+
+    click.echo(summary(found))
+    where = shlex.quote(str(folder / MODEL))
+    click.echo(style.passed(f"{folder / MODEL}: trial {winner.trial}, the best of {len(found.finalists)} finalists"))
+    for name, text, of in (found.model or {}).get("tested", []):
+        click.echo(f"  {'tested':<9} {name} {text}, {of}")
+    click.echo(f"  {'page':<9} {folder / PAGE}")
+    click.echo(f"Next: edgelstm export {where} --format elstm")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what runs, its processes too, with a line that says how to go on."""
+    heard: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        if not heard:  # another one would meet the processes half ended
+            heard.append(number)
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except BaseException:  # a process that was ended at the same moment makes another error of it
+        if heard:
+            _interrupted(heard[0])
+        raise
+    finally:
+        style.announce(None)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(number: int) -> NoReturn:
+    style.announce(None)
+    what = "terminated" if number == signal.SIGTERM else "interrupted"
+    click.echo(f"edgelstm: {what}; {_GOES_ON}", err=True)
+    sys.exit(128 + number)

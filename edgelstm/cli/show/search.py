@@ -1,0 +1,103 @@
+"""A search, while it goes on and at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph, table
+from edgelstm.devices.units import show_size, show_time
+from edgelstm.plain import counted
+
+if TYPE_CHECKING:
+    from edgelstm.search.record import SearchRecord, TrialRecord
+    from edgelstm.search.working import Search
+
+_MOST_ROWS = 5
+
+
+class Progress:
+    """One line for all workers, of all machines: on a terminal redrawn, elsewhere one every `EVERY` seconds."""
+
+    EVERY, DRAWN = 10.0, 1.0
+
+    def __init__(self, search: Search, clock: Callable[[], float] = time.monotonic) -> None:
+        self._search, self._clock = search, clock
+        self._live = sys.stderr is not None and sys.stderr.isatty()
+        self._told = clock()
+
+    def update(self) -> None:
+        now = self._clock()
+        if now - self._told < (self.DRAWN if self._live else self.EVERY):
+            return
+        self._told = now
+        line = progress_line(self._search)
+        if self._live:
+            style.announce(line)
+        else:
+            click.echo(line, err=True)
+
+
+def progress_line(search: Search) -> str:
+    from edgelstm.search.desk import tally
+
+    trials = search.study.get_trials(deepcopy=False)
+    now, wanted = tally(trials), search.plan.trials
+    parts = [f"{now.done}/{wanted} trained ({now.cut} cut short)", f"{now.refused} refused"]
+    if now.lost:
+        parts.append(f"{now.lost} run again")
+    if now.done >= wanted:
+        parts.append("finalists")
+    elif now.taken:
+        parts.append(f"{now.taken} at work")
+    scores = [trial.user_attrs["score"] for trial in trials if trial.state.name == "COMPLETE"]
+    if scores:
+        best = max(scores, key=lambda score: float(score["value"]))
+        parts.append(f"best {_value(best['value'], best['is_share'])}")
+    return ", ".join(parts)
+
+
+def _value(value: float | None, is_share: bool) -> str:
+    if value is None:
+        return "none"
+    return style.percent(value) if is_share else f"{-value:.4g}"
+
+
+def summary(found: SearchRecord) -> str:
+    """The trials, the best of them, the winner, a line or a table each."""
+    now = found.tally
+    said = f"{counted(now.done, 'trial')} trained, {now.cut} cut short, {now.refused} refused"
+    again = f", {now.lost} run again" if now.lost else ""
+    lines = [paragraph(f"{said}{again}; {counted(found.epochs, 'epoch')}")]
+    known = {trial.number: trial for trial in found.trials}
+    rows = [_row(found, known[number]) for number in found.front[:_MOST_ROWS]]
+    heads = ["trial", found.figure, "file", "stream", "frame", "epochs"]
+    lines += [table(heads, rows)]
+    for number in found.front[:_MOST_ROWS]:
+        lines.append(paragraph(f"{number}: {_chosen(known[number])}", "  ", "    "))
+    return "\n".join(lines)
+
+
+def _row(found: SearchRecord, trial: TrialRecord) -> list[str]:
+    costs = trial.costs
+    time_us = costs.get("latency_p50")
+    return [
+        str(trial.number),
+        _value(trial.value, found.is_share),
+        show_size(costs.get("model_size") or 0),
+        show_size(costs.get("stream_memory") or 0),
+        "–" if time_us is None else show_time(time_us),
+        f"{trial.epochs:,}",
+    ]
+
+
+def _chosen(trial: TrialRecord) -> str:
+    return ", ".join(
+        f"{name.rpartition('.')[2]} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for name, value in trial.chosen.items()
+    )

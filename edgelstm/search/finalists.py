@@ -1,0 +1,145 @@
+"""The best few once more: each trained with several seeds, so that luck does not choose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from edgelstm.search.desk import Desk, is_done, tally
+from edgelstm.search.plan import Plan, Recordings
+from edgelstm.search.space import Space
+from edgelstm.search.storage import Storage
+from edgelstm.search.study import join
+from edgelstm.search.worker import EPOCHS, quality
+from edgelstm.training.checkpoint import Epoch
+from edgelstm.training.trainer import train
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+_TRIAL, _RUN = "trial", "run"
+_MOST = 1 << 30  # of both
+_WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A recipe with what each of its runs came to on what they held out."""
+
+    trial: int
+    values: tuple[float, ...]  # of run 0, 1, …: the higher the better
+    margins: tuple[float, ...]  # the same less what all finalists came to in that run: seeds may hold out others
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+    @property
+    def best_run(self) -> int:
+        return max(range(len(self.margins)), key=lambda run: self.margins[run])
+
+
+def chosen_params(space: Space, trial: FrozenTrial) -> dict[str, object]:
+    """What a trial chose, as recipes have it."""
+    from optuna.trial import FixedTrial
+
+    return space.suggest(FixedTrial(trial.params))  # type: ignore[arg-type]  # which gives what it was given
+
+
+def front(study: Study) -> list[FrozenTrial]:
+    """Whole trials, the most accurate first; of a search for two things those that none is better than in both."""
+    if len(study.directions) > 1:
+        found = [trial for trial in study.best_trials if is_done(trial)]
+    else:
+        found = [trial for trial in study.get_trials(deepcopy=False) if is_done(trial)]
+    whole = [trial for trial in found if trial.state.name == "COMPLETE"]
+    return sorted(whole, key=lambda trial: (-trial.values[0], trial.number))
+
+
+def candidates(study: Study, most: int) -> list[FrozenTrial]:
+    """The `most` first of `front`, each recipe once. ValueError where no trial came to its end."""
+    found: list[FrozenTrial] = []
+    for trial in front(study):
+        if all(trial.params != other.params for other in found):
+            found.append(trial)
+    if not found:
+        raise ValueError(f"study {study.study_name!r}: no trial came to its end, expected one to make a model of")
+    return found[:most]
+
+
+class Finals:
+    """The second part of a search: a job for each further seed of each finalist, at a desk of its own."""
+
+    def __init__(
+        self, plan: Plan, recordings: Recordings, space: Space, storage: Storage, worker: str, trials: Sequence[FrozenTrial]
+    ) -> None:
+        self._plan, self._recordings, self._space = plan, recordings, space
+        self._trials = {trial.number: trial for trial in trials}
+        self._jobs = [{_TRIAL: trial.number, _RUN: run} for trial in trials for run in range(1, plan.seeds)]
+        study = join(storage, f"{plan.study}, finalists", ["maximize"], {"search": plan.study}, {})
+        self._desk = Desk(study, storage, worker)
+
+    @property
+    def desk(self) -> Desk:
+        return self._desk
+
+    def run(self, told: Callable[[], None]) -> None:
+        """Until all are done."""
+        self._desk.post(self._jobs)
+        while not self._ended():
+            trial = self._desk.claim(0)
+            if trial is None:
+                time.sleep(_WAIT_SECONDS)
+            else:
+                self._work(trial, told)
+            told()
+
+    def _ended(self) -> bool:
+        now = tally(self._desk.trials())
+        return not now.waiting and not now.taken
+
+    def _work(self, trial: Trial, told: Callable[[], None]) -> None:
+        number, run = trial.suggest_int(_TRIAL, 0, _MOST), trial.suggest_int(_RUN, 0, _MOST)
+        known = self._trials.get(number)
+        if known is None:  # of a search that had fewer trials then
+            self._desk.bring(trial, None, {})
+            return
+        history: list[Epoch] = []
+
+        def note(epoch: Epoch) -> None:
+            history.append(epoch)
+            told()
+
+        config = self._plan.config(chosen_params(self._space, known), run)
+        try:
+            train(self._recordings.train_set(config), config, note)
+            values = [quality(next(epoch for epoch in reversed(history) if epoch.best)).value]
+        except ValueError:  # with this seed it falls apart: no better than nothing
+            values = None
+        self._desk.bring(trial, values, {EPOCHS: len(history)})
+
+    def results(self) -> list[Finalist]:
+        """The best first; those alone whose runs all came to their ends, where there is one."""
+        found: dict[int, dict[int, float]] = {
+            number: {0: trial.values[0]} for number, trial in self._trials.items()
+        }
+        for trial in self._desk.trials():
+            number, run = trial.params.get(_TRIAL), trial.params.get(_RUN)
+            if trial.state.name == "COMPLETE" and number in found and run < self._plan.seeds:
+                found[number][run] = trial.values[0]
+        whole = {n: runs for n, runs in found.items() if len(runs) == self._plan.seeds}
+        return _ranked(whole or {n: {0: runs[0]} for n, runs in found.items()})
+
+
+def _ranked(found: dict[int, dict[int, Any]]) -> list[Finalist]:
+    runs = sorted(next(iter(found.values())))
+    means = {run: fmean(values[run] for values in found.values()) for run in runs}
+    finalists = [
+        Finalist(n, tuple(values[run] for run in runs), tuple(values[run] - means[run] for run in runs))
+        for n, values in found.items()
+    ]
+    return sorted(finalists, key=lambda one: (-one.mean, one.trial))

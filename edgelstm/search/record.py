@@ -1,0 +1,141 @@
+"""What came of a search, as it is kept and shown."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import edgelstm
+from edgelstm.search.desk import AGAIN, LOST, REFUSED, WORKER, Tally, is_done, tally
+from edgelstm.search.finalists import Finalist, chosen_params, front
+from edgelstm.search.space import Space
+from edgelstm.search.worker import COSTS, EPOCHS, FAILED, SCORE, SECONDS
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+_LEAST_TOLD = 8  # whole trials that tell what matters
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    number: int
+    how: str  # whole, cut short, refused, failed, lost, at work, waiting
+    chosen: dict[str, object]  # as recipes have it
+    value: float | None  # the higher the better
+    is_share: bool
+    costs: dict[str, float | None]
+    epochs: int
+    seconds: float
+    why: str  # it was refused, or failed
+    worker: str
+    again: int | None  # the number of the trial that it repeats
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    edgelstm: str
+    study: str
+    figure: str  # what is held out is judged by
+    is_share: bool
+    objective: str
+    board: str | None
+    budgets: dict[str, str]
+    tally: Tally
+    epochs: int  # that were trained for trials
+    trials: tuple[TrialRecord, ...]
+    front: tuple[int, ...]  # numbers: the most accurate first, each cheaper than all before it
+    matters: dict[str, float]  # of what is tried, by its share of what accuracy differs by
+    finalists: tuple[Finalist, ...]
+    winner: int | None
+    run: int  # of the winner: 0, or so many seeds further on
+    model: dict[str, Any] | None  # of the winner: its costs, and its evaluations on the test part
+
+
+def trial_record(trial: FrozenTrial, space: Space) -> TrialRecord:
+    found, score = trial.user_attrs, trial.user_attrs.get(SCORE) or {}
+    whole = len(trial.params) == len(space.knobs)
+    return TrialRecord(
+        trial.number,
+        _how(trial),
+        chosen_params(space, trial) if whole else {},
+        score.get("value"),
+        bool(score.get("is_share")),
+        found.get(COSTS) or {},
+        int(found.get(EPOCHS, 0)),
+        float(found.get(SECONDS, 0.0)),
+        str(found.get(REFUSED, found.get(FAILED, ""))),
+        str(found.get(WORKER, "")),
+        found.get(AGAIN),
+    )
+
+
+def _how(trial: FrozenTrial) -> str:
+    found = trial.user_attrs
+    for name, how in ((LOST, "lost"), (REFUSED, "refused"), (FAILED, "failed")):
+        if name in found:
+            return how
+    known = {"COMPLETE": "whole", "PRUNED": "cut short", "RUNNING": "at work", "WAITING": "waiting"}
+    return known.get(trial.state.name, "lost")
+
+
+def record(
+    study: Study,
+    space: Space,
+    about: dict[str, Any],
+    finalists: tuple[Finalist, ...] = (),
+    model: dict[str, Any] | None = None,
+) -> SearchRecord:
+    """about: objective, board and budgets. model: as `SearchRecord` has it."""
+    trials = study.get_trials(deepcopy=False)
+    records = tuple(trial_record(trial, space) for trial in trials)
+    scores = [trial.user_attrs[SCORE] for trial in trials if trial.user_attrs.get(SCORE)]
+    return SearchRecord(
+        edgelstm.__version__,
+        study.study_name,
+        str(scores[0]["shown"]) if scores else "accuracy",
+        bool(scores and scores[0]["is_share"]),
+        **about,
+        tally=tally(trials),
+        epochs=sum(one.epochs for one in records),
+        trials=records,
+        front=_cheaper(front(study)),
+        matters=_matters(study),
+        finalists=finalists,
+        winner=finalists[0].trial if finalists else None,
+        run=finalists[0].best_run if finalists else 0,
+        model=model,
+    )
+
+
+def _cheaper(trials: list[FrozenTrial]) -> tuple[int, ...]:
+    """Of trials, the most accurate first, those whose frame, or file, is cheaper than that of all before them."""
+    found, least = [], float("inf")
+    for trial in trials:
+        costs = trial.user_attrs.get(COSTS) or {}
+        cost = costs.get("latency_p50") or costs.get("model_size") or 0.0
+        if cost < least:
+            found.append(trial.number)
+            least = cost
+    return tuple(found)
+
+
+def _matters(study: Study) -> dict[str, float]:
+    """PED-ANOVA, which needs no other package; nothing where there are too few trials to tell."""
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    whole = [trial for trial in study.get_trials(deepcopy=False) if is_done(trial) and trial.state.name == "COMPLETE"]
+    if len(whole) < _LEAST_TOLD:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return dict(
+                get_param_importances(
+                    study, evaluator=PedAnovaImportanceEvaluator(), target=lambda trial: trial.values[0]
+                )
+            )
+        except (ValueError, RuntimeError):  # where all came to the same, say
+            return {}

@@ -1,0 +1,61 @@
+"""What each process of a search does, from the first trial to the last finalist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgelstm.search.desk import Desk
+from edgelstm.search.finalists import Finals, candidates
+from edgelstm.search.locks import new_worker
+from edgelstm.search.plan import Plan, Recordings, identity, space_of
+from edgelstm.search.space import Space
+from edgelstm.search.storage import Storage, open_storage, told
+from edgelstm.search.study import join
+from edgelstm.search.worker import Worker
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A plan with all that it works on."""
+
+    plan: Plan
+    recordings: Recordings
+    space: Space
+    storage: Storage
+    study: Study
+
+    def finals(self, worker: str) -> Finals:
+        """ValueError where no trial came to its end."""
+        chosen = candidates(self.study, self.plan.finalists)
+        return Finals(self.plan, self.recordings, self.space, self.storage, worker, chosen)
+
+
+def joined(plan: Plan) -> Search:
+    """The plan's search, begun where it is not. Errors as of `open_storage` and `join`; ValueError for a recipe that
+    cannot be searched."""
+    recordings = Recordings(plan)
+    space = space_of(plan, recordings)
+    recordings.train_set(plan.config())
+    storage = open_storage(plan.storage)
+    with told(plan.storage):
+        first = space.own(plan.config())
+        study = join(storage, plan.study, plan.directions, identity(plan, recordings, space), first)
+    return Search(plan, recordings, space, storage, study)
+
+
+def _nothing() -> None:
+    pass
+
+
+def work(plan: Plan, note: Callable[[], None] = _nothing) -> None:
+    """Until the search is at its end, by whomever. note: called now and then."""
+    search, worker = joined(plan), new_worker()
+    with told(plan.storage), search.storage.locks.living(worker):
+        desk = Desk(search.study, search.storage, worker)
+        Worker(plan, search.recordings, search.space, desk).run(note)
+        search.finals(worker).run(note)
