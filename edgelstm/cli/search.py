@@ -54,7 +54,11 @@ _GOES_ON = "the same command goes on"
     help="The best, or the best for every cost.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder of results.  [default: CONFIG.search]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of results.  [default: CONFIG.search]",
 )
 @click.option(
     "--storage",
@@ -64,8 +68,10 @@ _GOES_ON = "the same command goes on"
 )
 @click.option("--study", metavar="NAME", help="Of the search in its storage.  [default: the model's name]")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes here.")
-@click.option("--finalists", type=click.IntRange(1, 100), default=3, show_default=True, help="Recipes to try again,")
-@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="each with so many seeds.")
+@click.option(
+    "--finalists", type=click.IntRange(1, 100), default=3, show_default=True, help="Of the best, to be tried again."
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="To train each of them by.")
 @click.option("--data", type=click.Path(path_type=Path), help="Recordings instead of those in CONFIG (docs/data.md).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -104,9 +110,8 @@ def command(
     folder = output or Path(f"{config.with_suffix('').name}.search")
     plan = _plan(config, board, budgets, trials, objective, folder, storage, study, finalists, seeds, data)
     _make_folder(folder, [config])
-    with _ended_by_signals(), listed_problems():
-        style.announce("reading the recordings")
-        search = joined(plan)
+    style.announce("reading the recordings")
+    with _ended_by_signals(), listed_problems(), joined(plan) as search:
         _run(plan, search, workers)
         style.announce("the winner")
         found, winner, kept = _conclude(plan, search, folder)
@@ -234,14 +239,12 @@ def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, F
     from edgelstm.search.finalists import chosen_params
     from edgelstm.search.page import page
     from edgelstm.search.record import record
-    from edgelstm.search.storage import told
 
-    with told(plan.storage):
-        ranked = tuple(search.finals("").results())
-        winner = ranked[0]
-        trial = search.study.get_trials(deepcopy=False)[winner.trial]
+    ranked = tuple(search.finals("").results())
+    winner = ranked[0]
+    trial = search.study.get_trials(deepcopy=False)[winner.trial]
     recipe = _recipe(plan, chosen_params(search.space, trial), winner, folder)
-    evaluations = _trained(folder, recipe, plan)
+    evaluations = _trained(folder)
     model = load_model(folder / MODEL)
     final = costs_of(model, (), plan.profile())
     about = {
@@ -250,8 +253,7 @@ def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, F
         "budgets": {one.name: _limit(one) for one in plan.budgets},
     }
     told_of = {"costs": vars(final), "evaluations": evaluations, "tested": _tested(evaluations)}
-    with told(plan.storage):
-        found = record(search.study, search.space, about, ranked, told_of)
+    found = record(search.study, search.space, about, ranked, told_of)
     write_whole(folder / RECORD, to_text(found).encode())
     write_whole(folder / PAGE, page(found, recipe).encode())
     return found, winner, broken(final, plan.budgets)
@@ -277,7 +279,7 @@ def _recipe(plan: Plan, chosen: dict[str, object], winner: Finalist, folder: Pat
     return text
 
 
-def _trained(folder: Path, recipe: str, plan: Plan) -> list[dict[str, Any]]:
+def _trained(folder: Path) -> list[dict[str, Any]]:
     """What the model in `folder` came to on the test part; it is trained where it is not there yet."""
     from edgelstm.cli.train import command as train
     from edgelstm.tasks import read_dataset

@@ -64,7 +64,8 @@ class Desk:
         return self._study
 
     def trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+        found: list[FrozenTrial] = self._study.get_trials(deepcopy=False)
+        return found
 
     def post(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         """Put out trials of these parameters, but for those that are there already."""
@@ -105,9 +106,7 @@ class Desk:
                 trial.set_user_attr(name, value)
             assert not refused or REFUSED in attributes
             with quiet():
-                self._study.tell(
-                    trial, values, TrialState.PRUNED if values is None else TrialState.COMPLETE
-                )
+                self._study.tell(trial, values, TrialState.PRUNED if values is None else TrialState.COMPLETE)
             return True
 
     def _put_out_lost(self) -> None:

@@ -47,7 +47,7 @@ def chosen_params(space: Space, trial: FrozenTrial) -> dict[str, object]:
     """What a trial chose, as recipes have it."""
     from optuna.trial import FixedTrial
 
-    return space.suggest(FixedTrial(trial.params))  # type: ignore[arg-type]  # which gives what it was given
+    return space.suggest(FixedTrial(trial.params))
 
 
 def front(study: Study) -> list[FrozenTrial]:
@@ -75,7 +75,13 @@ class Finals:
     """The second part of a search: a job for each further seed of each finalist, at a desk of its own."""
 
     def __init__(
-        self, plan: Plan, recordings: Recordings, space: Space, storage: Storage, worker: str, trials: Sequence[FrozenTrial]
+        self,
+        plan: Plan,
+        recordings: Recordings,
+        space: Space,
+        storage: Storage,
+        worker: str,
+        trials: Sequence[FrozenTrial],
     ) -> None:
         self._plan, self._recordings, self._space = plan, recordings, space
         self._trials = {trial.number: trial for trial in trials}
@@ -124,9 +130,7 @@ class Finals:
 
     def results(self) -> list[Finalist]:
         """The best first; those alone whose runs all came to their ends, where there is one."""
-        found: dict[int, dict[int, float]] = {
-            number: {0: trial.values[0]} for number, trial in self._trials.items()
-        }
+        found: dict[int, dict[int, float]] = {number: {0: trial.values[0]} for number, trial in self._trials.items()}
         for trial in self._desk.trials():
             number, run = trial.params.get(_TRIAL), trial.params.get(_RUN)
             if trial.state.name == "COMPLETE" and number in found and run < self._plan.seeds:

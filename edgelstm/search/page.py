@@ -27,7 +27,11 @@ def page(found: SearchRecord, recipe: str = "") -> str:
         cards(_charts(found)),
         *_matters(found),
         *_finalists(found),
-        *([tag("h2", "The winner's recipe"), tag("div", tag("pre", recipe, class_="text"), class_="card")] if recipe else []),
+        *(
+            [tag("h2", "The winner's recipe"), tag("div", tag("pre", recipe, class_="text"), class_="card")]
+            if recipe
+            else []
+        ),
         tag("h2", "Trials"),
         _trials(found),
         _footer(found),
@@ -73,7 +77,8 @@ def _by_number(found: SearchRecord) -> dict[int, TrialRecord]:
 
 def _cost_texts(trial: TrialRecord) -> list[tuple[str, str]]:
     costs = trial.costs
-    found = [(name, show_size(costs[name] or 0)) for name in ("model_size", "stream_memory") if name in costs]
+    sizes = ["model_size", "stream_memory"]
+    found = [(name, show_size(costs[name] or 0)) for name in sizes if name in costs]
     if costs.get("latency_p50") is not None:
         found.append(("latency_p50", f"{show_time(costs['latency_p50'] or 0)}"))
     return found
@@ -191,7 +196,12 @@ def _footer(found: SearchRecord) -> Markup:
     return tag(
         "footer",
         facts([("made by", f"EdgeLSTM {found.edgelstm}"), ("objective", found.objective)]),
-        tag("p", "Accuracy is of what was held out of training, in float32. The test part was looked at once, by the winner."),
-        tag("p", "Times are predicted: a frame at which every layer runs, called from C, on the slowest kind of core."),
+        tag(
+            "p",
+            "Accuracy is of what was held out of training, in float32. The winner alone saw the test part.",
+        ),
+        tag(
+            "p", "Times are predicted: a frame at which every layer runs, called from C, on the slowest kind of core."
+        ),
         tag("p", "Everything on this page is in search.json."),
     )

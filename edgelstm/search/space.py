@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from edgelstm.records import near
@@ -98,7 +98,7 @@ class Space:
     def own(self, config: Config) -> dict[str, Value]:
         """What the recipe itself has, as a storage holds it, of all that is among what is tried."""
         shape = Shape.of(config.model)
-        found = {}
+        found: dict[str, Value] = {}
         for knob in self.knobs:
             section, _, key = knob.name.rpartition(".")
             value = getattr(getattr(config, section), key) if section else shape.value(knob.name)
@@ -173,13 +173,12 @@ def _is_number(value: object) -> bool:
 
 def _known() -> list[str]:
     """Every name that a key of `[search]` may have."""
-    from edgelstm.training.keys import recipe_keys
-
     found = list(SHAPES)
-    for key in recipe_keys():
-        is_free = key.section in _FREE and key.name not in _FREE[key.section]
-        if is_free or key.name in _FIXED.get(key.section, ()):
-            found.append(f"{key.section}.{key.name}")
+    for section, names in _FIXED.items():
+        found += [f"{section}.{name}" for name in names]
+    for section, left_out in _FREE.items():
+        keys = fields(getattr(Config(), section))
+        found += [f"{section}.{key.name}" for key in keys if key.name not in left_out]
     return found
 
 

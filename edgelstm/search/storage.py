@@ -6,9 +6,10 @@ import fcntl
 import os
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,7 +17,7 @@ from edgelstm.search.database import DatabaseLocks
 from edgelstm.search.locks import FileLocks, Locks
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _POSTGRES = ("postgresql", "postgres")
@@ -28,11 +29,22 @@ class Storage:
     shown: str  # for people, without a password
     optuna: BaseStorage
     locks: Locks
+    close: Callable[[], None]
+
+
+@contextmanager
+def opened(where: str) -> Iterator[Storage]:
+    """The storage at `where`, as `open_storage` opens it, as long as it is used."""
+    storage = open_storage(where)
+    try:
+        yield storage
+    finally:
+        storage.close()
 
 
 def open_storage(where: str) -> Storage:
-    """The storage at `where`, a path or a URL, made where there is none. ImportError, one line, where a package
-    lacks; ValueError for what is no storage, or cannot be reached."""
+    """The storage at `where`, a path or a URL, made where there is none; to be closed. ImportError, one line, where a
+    package lacks; ValueError for what is no storage, or cannot be reached."""
     _optuna()
     scheme = _SCHEME.match(where)
     if scheme is None:
@@ -76,7 +88,8 @@ def _journal(path: Path) -> Storage:
     _check_journal(path)
     locks = FileLocks(path.with_name(f"{path.name}.locks"))
     with _told_of(path), quiet():
-        return Storage(str(path), JournalStorage(JournalFileBackend(str(path), _AppendLock(path))), locks)
+        journal = JournalStorage(JournalFileBackend(str(path), _AppendLock(path)))
+        return Storage(str(path), journal, locks, lambda: None)
 
 
 def _check_journal(path: Path) -> None:
@@ -137,7 +150,7 @@ def told(where: str) -> Iterator[None]:
     from optuna.exceptions import StorageInternalError
 
     kinds: tuple[type[Exception], ...] = (StorageInternalError,)
-    with suppress(ModuleNotFoundError):
+    if _SCHEME.match(where):
         import psycopg
         import sqlalchemy
 
@@ -165,4 +178,9 @@ def _database(url: str) -> Storage:
     except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         said = " ".join(str(error).split())[:200]
         raise ValueError(f"--storage {shown(url)}: {said}") from None
-    return Storage(shown(url), storage, locks)
+    return Storage(shown(url), storage, locks, partial(_leave, storage))
+
+
+def _leave(storage: RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()

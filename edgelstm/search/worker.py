@@ -96,13 +96,11 @@ class Worker:
         self._refused += 1
         if self._refused >= _MOST_REFUSED:
             raise ValueError(
-                f"{_MOST_REFUSED} models in a row are refused, the last for {why}; expected wider budgets, or smaller "
-                "models in [search]"
+                f"{_MOST_REFUSED} models in a row are refused, the last for {why}; expected wider budgets, or "
+                "smaller models in [search]"
             )
 
-    def _train(
-        self, trial: Trial, config: Config, train_set: Dataset, known: dict[str, object], told: Told
-    ) -> None:
+    def _train(self, trial: Trial, config: Config, train_set: Dataset, known: dict[str, object], told: Told) -> None:
         history: list[Epoch] = []
 
         def note(epoch: Epoch) -> None:
@@ -135,4 +133,3 @@ class Worker:
             assert isinstance(found, dict)
             values.append(float(found[self._plan.against]))
         return values
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from edgelstm.search.finalists import Finals, candidates
 from edgelstm.search.locks import new_worker
 from edgelstm.search.plan import Plan, Recordings, identity, space_of
 from edgelstm.search.space import Space
-from edgelstm.search.storage import Storage, open_storage, told
+from edgelstm.search.storage import Storage, opened, told
 from edgelstm.search.study import join
 from edgelstm.search.worker import Worker
 
@@ -35,17 +36,17 @@ class Search:
         return Finals(self.plan, self.recordings, self.space, self.storage, worker, chosen)
 
 
-def joined(plan: Plan) -> Search:
-    """The plan's search, begun where it is not. Errors as of `open_storage` and `join`; ValueError for a recipe that
-    cannot be searched."""
+@contextmanager
+def joined(plan: Plan) -> Iterator[Search]:
+    """The plan's search, begun where it is not, as long as it is used. Errors as of `opened` and `join`; ValueError
+    for a recipe that cannot be searched."""
     recordings = Recordings(plan)
     space = space_of(plan, recordings)
     recordings.train_set(plan.config())
-    storage = open_storage(plan.storage)
-    with told(plan.storage):
-        first = space.own(plan.config())
+    first = space.own(plan.config())
+    with opened(plan.storage) as storage, told(plan.storage):
         study = join(storage, plan.study, plan.directions, identity(plan, recordings, space), first)
-    return Search(plan, recordings, space, storage, study)
+        yield Search(plan, recordings, space, storage, study)
 
 
 def _nothing() -> None:
@@ -54,8 +55,8 @@ def _nothing() -> None:
 
 def work(plan: Plan, note: Callable[[], None] = _nothing) -> None:
     """Until the search is at its end, by whomever. note: called now and then."""
-    search, worker = joined(plan), new_worker()
-    with told(plan.storage), search.storage.locks.living(worker):
+    worker = new_worker()
+    with joined(plan) as search, search.storage.locks.living(worker):
         desk = Desk(search.study, search.storage, worker)
         Worker(plan, search.recordings, search.space, desk).run(note)
         search.finals(worker).run(note)

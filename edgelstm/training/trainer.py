@@ -181,9 +181,10 @@ def train(
 
 
 def untrained(dataset: Dataset, config: Config) -> tuple[Model, Sequence[NDArray[np.float32]]]:
-    """(a model as `train` begins it on `dataset`, raw sequences of what it would learn from): its layers, and all that
-    it tells of itself, are those of the trained one, so that what its files weigh and cost is known before. ValueError
-    as of `train`."""
+    """(a model as `train` begins it on `dataset`, raw sequences of what it would learn from).
+
+    Its layers, and all that it tells of itself, are those of the trained one: so what its files weigh and cost is
+    known before. ValueError as of `train`."""
     rng = np.random.default_rng(config.training.seed)
     sound_of_fit, *_ = _sides(dataset, config, rng)
     ear = _ear(dataset, config)

@@ -1,0 +1,71 @@
+"""Several processes at one search, some of which are killed: no trial is lost, none counted twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import searching
+from counts import times
+from postgres import needs_postgres, postgres
+
+pytest.importorskip("optuna", reason="needs optuna")
+
+from edgelstm.search.desk import AGAIN, LOST, WORKER, is_done, tally
+from edgelstm.search.working import joined
+
+TRIALS = times(9, 60)
+KILLED = times(1, 8)
+
+
+def worker(recipe: Path, storage: str, kill: int) -> subprocess.Popen[bytes]:
+    program = [sys.executable, searching.__file__, recipe, storage, str(TRIALS), str(kill)]
+    return subprocess.Popen(program, env={**os.environ, "EDGELSTM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+
+
+def search_with_deaths(recipe: Path, storage: str) -> None:
+    """Three at a time; whoever is killed is followed by the next."""
+    lasting = [worker(recipe, storage, 0) for _ in range(2)]
+    for n in range(KILLED):
+        assert worker(recipe, storage, 2 + n % 5).wait() in (-signal.SIGKILL, 0)  # 0: no trial was left for it
+    assert [one.wait() for one in lasting] == [0, 0]
+    check(recipe, storage)
+
+
+def check(recipe: Path, storage: str) -> None:
+    with joined(searching.plan_of(recipe, storage, TRIALS)) as search:
+        trials = search.study.get_trials()
+    now = tally(trials)
+    assert (now.done, now.taken, now.waiting) == (TRIALS, 0, 0)
+    done = [trial for trial in trials if is_done(trial)]
+    assert all(trial.values is not None and trial.user_attrs["epochs"] for trial in done)
+    # Each that was lost is run again once, as it was: its end may be lost, too.
+    lost = [trial for trial in trials if LOST in trial.user_attrs]
+    assert len(lost) == now.lost
+    begun = [trial for trial in lost if trial.params]
+    assert sorted(trial.number for trial in begun) == sorted(
+        trial.user_attrs[AGAIN] for trial in trials if AGAIN in trial.user_attrs
+    )
+    for trial in trials:
+        if AGAIN in trial.user_attrs:
+            before = trials[trial.user_attrs[AGAIN]]
+            assert before.params.items() <= trial.params.items()
+            assert before.user_attrs[WORKER] != trial.user_attrs[WORKER]
+
+
+@pytest.mark.slow
+def test_a_journal_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path) -> None:
+    search_with_deaths(searching.write_recipe(tmp_path), str(tmp_path / "journal"))
+
+
+@pytest.mark.slow
+@needs_postgres
+def test_postgresql_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    with postgres() as url:
+        search_with_deaths(searching.write_recipe(tmp_path), url)
