@@ -25,6 +25,7 @@ NAMES_KINDS = (
     "edgelstm/layers/",
     "edgelstm/quantization/",
     "edgelstm/training/layers/",
+    "edgelstm/search/shape.py",
     "edgelstm/importers/",
     "export/",
     "runtime/layer_kinds.py",

@@ -48,10 +48,10 @@ _GOES_ON = "the same command goes on"
 @click.option("--trials", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Models to train.")
 @click.option(
     "--objective",
-    type=click.Choice(["accuracy", "accuracy,latency_p50", "accuracy,model_size"]),
     default="accuracy",
     show_default=True,
-    help="The best, or the best for every cost.",
+    metavar="WHAT",
+    help="The best; or the best for every cost: accuracy,latency_p50 or accuracy,model_size.",
 )
 @click.option(
     "-o",
@@ -63,7 +63,7 @@ _GOES_ON = "the same command goes on"
 @click.option(
     "--storage",
     metavar="FILE|URL",
-    help="Where the search lies: a journal, over NFS too, or postgresql://…; who gives the same one joins.  [default: "
+    help="A journal, over NFS too, or postgresql://…: who gives the same one joins the search.  [default: "
     "DIR/journal]",
 )
 @click.option("--study", metavar="NAME", help="Of the search in its storage.  [default: the model's name]")
@@ -142,11 +142,13 @@ def _plan(
 ) -> Plan:
     """UsageError and ValueError, one line, for what makes no search."""
     from edgelstm.files import read_bounded
-    from edgelstm.search.plan import Plan
+    from edgelstm.search.plan import ACCURACY, SECOND, Plan
     from edgelstm.training import load_config
 
     settings = load_config(config, data)
-    _, _, second = objective.partition(",")
+    first, _, second = objective.partition(",")
+    if first != ACCURACY or second not in ("", *SECOND):
+        raise click.UsageError(f"--objective {objective[:30]!r}: expected accuracy, or accuracy,{SECOND[0]}")
     if board is not None:
         _check_board(board)
     if second == "latency_p50" and board is None:

@@ -27,8 +27,12 @@ def inline(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(inline, value))}]"
     # JSON's text, numbers, true and false are TOML's, but for one letter.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
+    return _json(value)
 
 
 def _key(name: object) -> str:
-    return str(name) if _BARE.fullmatch(str(name)) else json.dumps(str(name), ensure_ascii=False)
+    return str(name) if _BARE.fullmatch(str(name)) else _json(str(name))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

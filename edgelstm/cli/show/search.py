@@ -75,10 +75,13 @@ def summary(found: SearchRecord) -> str:
     again = f", {now.lost} run again" if now.lost else ""
     lines = [paragraph(f"{said}{again}; {counted(found.epochs, 'epoch')}")]
     known = {trial.number: trial for trial in found.trials}
-    rows = [_row(found, known[number]) for number in found.front[:_MOST_ROWS]]
+    listed = list(found.front[:_MOST_ROWS])
+    if found.winner is not None and found.winner not in listed:
+        listed.insert(0, found.winner)
+    rows = [_row(found, known[number]) for number in listed]
     heads = ["trial", found.figure, "file", "stream", "frame", "epochs"]
     lines += [table(heads, rows)]
-    for number in found.front[:_MOST_ROWS]:
+    for number in listed:
         lines.append(paragraph(f"{number}: {_chosen(known[number])}", "  ", "    "))
     return "\n".join(lines)
 

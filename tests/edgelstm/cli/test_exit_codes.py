@@ -20,6 +20,7 @@ CALLS = [
     ["init", "<data.npz>", "-o", "new.toml"],
     ["train", "<recipe.toml>", "-o", "new.npz"],
     ["train", "recipe.toml", "--data", "<data.npz>", "-o", "new.npz"],
+    ["search", "<recipe.toml>", "--trials", "1"],
     ["crossvalidate", "<recipe.toml>", "--folds", "2", "--jobs", "1"],
     ["evaluate", "<model.npz>", "<data.npz>", "--all"],
     ["evaluate", "<m.elstm>", "<data.npz>", "--all"],

@@ -1,0 +1,91 @@
+"""`edgelstm search`: the whole way once, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import searching
+from edgelstm.model_file import load_model
+from edgelstm.search.plan import Plan
+from edgelstm.training import load_config
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return searching.write_recipe(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_best_that_keeps_its_budgets_is_written_and_the_test_part_is_not_asked(recipe, command, monkeypatch):
+    pytest.importorskip("optuna", reason="needs optuna")
+    given = ["search", recipe, "--board", "pi-zero-2w", "--budget", "model_size=6KiB", "--trials", "4"]
+    given += ["--seeds", "2", "--finalists", "2"]
+    ended = command(*given, "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["tally"]["done"] == 4
+    folder = Path("recipe.search")
+    model, config = load_model(folder / "model.npz"), load_config(folder / "recipe.toml")
+    winner = found["trials"][found["winner"]]
+    assert model.provenance["config"]["training"]["learning_rate"] == winner["chosen"]["training.learning_rate"]
+    assert [layer["units"] for layer in config.to_json()["model"]["layers"]] == [winner["chosen"]["units"]]
+    assert found["model"]["costs"]["model_size"] <= 6144
+    # What was told before training is what it came to, but for digits of figures.
+    assert abs(found["model"]["costs"]["model_size"] - winner["costs"]["model_size"]) < 100
+    assert found["model"]["costs"]["latency_p50"] == winner["costs"]["latency_p50"]
+    for trial in found["trials"]:
+        assert (trial["how"] == "refused") == (trial["costs"]["model_size"] > 6144)
+    assert "<script" not in (folder / "search.html").read_text()
+    # The same command again has nothing to train.
+    monkeypatch.setattr("edgelstm.search.worker.train", None)
+    monkeypatch.setattr("edgelstm.search.finalists.train", None)
+    again = command(*given)
+    assert again.code == 0, again.err
+    assert "4 trials trained" in again.out
+    # Another recipe is not joined.
+    recipe.write_text(searching.RECIPE.replace("epochs = 2", "epochs = 3"))
+    other = command(*given)
+    assert other.code == 2
+    assert "is of another recipe" in other.err
+    assert other.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--board", "pi-zero-2"], "--board: unknown board 'pi-zero-2', perhaps 'pi-zero-2w'"),
+        (["--budget", "latency_p50=200us"], "--budget latency_p50: told for a board, expected --board with it"),
+        (["--budget", "model_size=64"], "--budget model_size: '64', expected"),
+        (["--budget", "model_sise=64KiB"], "--budget 'model_sise': no such figure, perhaps 'model_size'"),
+        (["--budget", "latency_p99=2ms"], "--budget latency_p99: a board has to measure it"),
+        (["--objective", "speed"], "--objective 'speed': expected accuracy, or accuracy,latency_p50"),
+        (["--objective", "accuracy,latency_p50"], "--objective latency_p50: expected --board with it"),
+        (["--storage", "mysql://host/x"], "--storage mysql://host/x: mysql, expected a file, or postgresql://…"),
+        (["--storage", "waves.npz"], "--storage waves.npz: no journal of a search, expected one, or a new name"),
+        (["--output", "waves.npz"], "--output waves.npz: a file, expected a folder, or a new name"),
+    ],
+)
+def test_what_makes_no_search_is_one_line(recipe, command, options, said):
+    pytest.importorskip("optuna", reason="needs optuna")
+    ended = command("search", recipe, *options)
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+    assert not ended.out
+
+
+def test_without_optuna_it_says_what_to_install(recipe, command, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    ended = command("search", recipe)
+    assert ended.code == 1
+    assert "a search needs optuna, which is not installed: pip install 'edgelstm[search]'" in ended.err
+
+
+def test_a_recipe_that_holds_nothing_out_holds_out_a_fifth(tmp_path):
+    recipe = searching.write_recipe(tmp_path, searching.RECIPE.replace("validation = 0.25\n", ""))
+    plan: Plan = searching.plan_of(recipe, "")
+    assert plan.config().data.validation == 0.2
