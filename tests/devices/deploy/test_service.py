@@ -335,7 +335,7 @@ def test_a_password_that_others_can_read_is_refused(run, version):
 def test_a_board_without_what_a_source_needs_says_so_before_it_runs(run, version, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     code, _, err = run(version(device="microphone", where="default"), "--self-test")
-    assert (code, err) == (1, "arecord: not found; install alsa-utils\n")
+    assert (code, err) == (1, "arecord: not found; install alsa-utils, or edgelstm[microphone]\n")
     (tmp_path / "paho").mkdir()
     (tmp_path / "paho/__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
