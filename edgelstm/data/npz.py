@@ -24,6 +24,7 @@ MAX_ARRAYS = 4096
 
 _MOST_SIDES = 8
 _LARGEST_SIDE = 1 << 40
+_HEADER_ROOM = 1 << 16  # bytes, more than before any array
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, in_file: bool) -> NDArray[Any]:
@@ -128,10 +129,17 @@ def _first_line(error: Exception) -> str:
 
 
 def write_npz(path: Path | str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a compressed NPZ file, beside first and then in place. The same arrays give the same bytes."""
+    """Write a compressed NPZ file, beside first and then in place. The same arrays give the same bytes, whichever
+    numpy and Python write them: `np.savez` leaves what a file's entries say to these."""
     path = Path(path)
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise ValueError(f"{path}: {name}: dtype {array.dtype}, expected numbers or text")
-    with whole_file(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            entry.file_size = array.nbytes + _HEADER_ROOM  # from which on its size takes 64 bits
+            with archive.open(entry, "w") as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)

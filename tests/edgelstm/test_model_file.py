@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path, model: Model) -> N
         pairs += [(getattr(layer, n), getattr(found, n)) for n in layer.arrays]
     pairs += list(zip(model.examples, back.examples, strict=True)) + list(zip(model.unseen, back.unseen, strict=True))
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_entries_are_the_same_whichever_python_and_numpy_wrote_them(tmp_path: pathlib.Path) -> None:
+    """`np.savez` leaves it to them."""
+    save_model(made(), tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz") as archive:
+        for entry in archive.infolist():
+            assert (entry.extract_version, entry.flag_bits, entry.extra) == (20, 0, b"")
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
 def test_a_file_of_before_has_no_unseen_sequences(tmp_path: pathlib.Path) -> None:
