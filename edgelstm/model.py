@@ -102,11 +102,13 @@ class Ranges:
     features divided by their factors.
 
     kept: names of layers that stay in float32 in int8 files, though they could have int8 weights.
+    int16: names of those whose weights have 16 bits there.
     """
 
     spans: Mapping[str, tuple[float, float]]
     factors: tuple[float, ...] = ()
     kept: tuple[str, ...] = ()
+    int16: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", MappingProxyType(dict(self.spans)))
@@ -200,10 +202,10 @@ class Model:
         if self.ranges is not None and len(self.ranges.factors) not in (0, self.features):
             raise ValueError(f"Model.ranges: {len(self.ranges.factors)} factors, expected {self.features} or none")
         weighted = [at.name for at in self.road if at.layer.columns]
-        for name in () if self.ranges is None else self.ranges.kept:
+        for name in () if self.ranges is None else (*self.ranges.kept, *self.ranges.int16):
             if name not in weighted:
                 expected = f"expected some of {', '.join(weighted)}, whose weights could be int8"
-                raise ValueError(f"Model.ranges: keeps {name!r:.40} in float32, {expected}")
+                raise ValueError(f"Model.ranges: keeps {name!r:.40} in more than int8, {expected}")
         self._check_covariances()
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))

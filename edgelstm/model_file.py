@@ -77,6 +77,7 @@ class _Header:
     events: dict[str, Rule] = field(default_factory=dict)  # files of before have none
     kept: tuple[str, ...] = ()  # of the ranges; files of before have none
     anew: int = 0  # nor this
+    int16: tuple[str, ...] = ()  # of the ranges; files of before have none
 
 
 def save_model(model: Model, path: Path | str) -> None:
@@ -101,6 +102,7 @@ def save_model(model: Model, path: Path | str) -> None:
         unseen=len(model.unseen),
         factors=() if model.ranges is None else model.ranges.factors,
         kept=() if model.ranges is None else model.ranges.kept,
+        int16=() if model.ranges is None else model.ranges.int16,
         covariances={name: found.frames for name, found in model.covariances.items()},
         task=model.task.to_json(),
         thresholds=model.thresholds,
@@ -193,7 +195,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         name=header.name,
         licence=header.licence,
         provenance=header.provenance,
-        ranges=None if header.ranges is None else Ranges(header.ranges, header.factors, header.kept),
+        ranges=None if header.ranges is None else Ranges(header.ranges, header.factors, header.kept, header.int16),
         covariances={
             name: Covariance(frames, array(f"mean.{name}"), array(f"covariance.{name}"))
             for name, frames in header.covariances.items()

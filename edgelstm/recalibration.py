@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,14 +26,20 @@ _ROUNDING = 1e-4  # of its largest score that rounded weights may make
 
 
 def recalibrated(
-    model: Model, dataset: Dataset, *, by_time: bool = False, float_layers: Sequence[str] | None = None
+    model: Model,
+    dataset: Dataset,
+    *,
+    by_time: bool = False,
+    float_layers: Sequence[str] | None = None,
+    int16_layers: Sequence[str] = (),
 ) -> Model:
     """`model` with the ranges of four of five recordings of `dataset`, whose features are those of the model. It then
     carries a few of them, and some of the others for the proof. Data of fewer than five recordings all calibrate, and
     those that the model had for its proof stay; `by_time`, the last fifth of each does not calibrate, and proves. A
     model that does not know what range its features had learns that too. One that int8 does not hold has recordings
-    alone, and no ranges. `float_layers`: to keep in float32, or as calibration chooses them; ValueError where one
-    cannot be, and where nothing is long enough."""
+    alone, and no ranges. `float_layers`: to keep in float32, `int16_layers`: to give weights of 16
+    bits; without the former as calibration chooses. ValueError where one cannot be, and where nothing is long
+    enough."""
     seen, proves = splits.every_fifth(dataset)
     fit, later = dataset.subset(seen), dataset.subset(proves) if proves.size else None
     if later is None and by_time:
@@ -40,7 +47,22 @@ def recalibrated(
     unseen = model.unseen if later is None else kept.unseen([later], model)
     seen_range = model.feature_range or feature_range(fit)
     model = replace(model, examples=kept.examples(fit), unseen=unseen, feature_range=seen_range)
-    return calibrate(model, fit.sequences, float_layers) if why_not_held(model) is None else model
+    if why_not_held(model) is not None:
+        return model
+    return calibrate(model, fit.sequences, float_layers, int16_layers)
+
+
+class _Chosen(TypedDict):
+    float_layers: Sequence[str] | None
+    int16_layers: Sequence[str]
+
+
+def precisions_of(model: Model) -> _Chosen:
+    """What `recalibrated` takes for the layers of a model that is calibrated to stay as wide as they are."""
+    ranges = model.ranges
+    if ranges is None:
+        return {"float_layers": None, "int16_layers": ()}
+    return {"float_layers": ranges.kept, "int16_layers": ranges.int16}
 
 
 def check_windows(model: Model, dataset: Dataset) -> None:

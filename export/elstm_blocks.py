@@ -24,11 +24,12 @@ ROWS = np.dtype(
 
 
 def blocks(matrix: NDArray[Any], gates: int = 1) -> NDArray[Any]:
-    """(gates · rows, columns) int8 or float32 → (gates, groups of 16 rows, bytes of a block's columns): 64 bytes for
-    four columns of int8 or one of float32. The rows of each gate are padded to whole groups."""
-    is_int8 = matrix.dtype == np.int8
-    by_gate = matrix.astype(np.int8 if is_int8 else "<f4").reshape(gates, -1, matrix.shape[1])
-    step, pad = (BLOCK_COLUMNS, COLUMN_PAD) if is_int8 else (1, 1)
+    """(gates · rows, columns) int8, int16 or float32 → (gates, groups of 16 rows, a block's columns): 64 bytes for
+    four columns of int8, two of int16 or one of float32. The rows of each gate are padded to whole groups."""
+    kind, step, pad = {"int8": ("i1", BLOCK_COLUMNS, COLUMN_PAD), "int16": ("<i2", 2, 2)}.get(
+        matrix.dtype.name, ("<f4", 1, 1)
+    )
+    by_gate = matrix.astype(kind).reshape(gates, -1, matrix.shape[1])
     padded = np.pad(by_gate, ((0, 0), (0, -by_gate.shape[1] % BLOCK_ROWS), (0, -matrix.shape[1] % pad)))
     groups, steps = padded.shape[1] // BLOCK_ROWS, padded.shape[2] // step
     stepped = padded.reshape(gates, groups, BLOCK_ROWS, steps, step).transpose(0, 1, 3, 2, 4)

@@ -18,6 +18,7 @@ from edgelstm.export.arithmetic.bf16 import holds_bf16
 from edgelstm.export.elstm_blocks import blocks, interleaved, narrowed, records, rows
 from edgelstm.export.elstm_entry import (
     GIVES_FLOATS,
+    IN_16_BITS,
     IN_FLOATS,
     PLACE_OF_INVERSE,
     ROUNDS_TO_8,
@@ -32,6 +33,7 @@ from edgelstm.quantization.conv import QuantizedConv
 from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.float_layers import FloatLayer
 from edgelstm.quantization.gru import QuantizedGRU, narrowing_multiplier
+from edgelstm.quantization.int16_layers import Int16Layer, Product16
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.lstm import QuantizedLSTM, hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
@@ -183,6 +185,37 @@ def _float(layer: FloatLayer, at: Placed) -> Entry:
     return FLOAT32[at.layer.kind](layer.layer, at)
 
 
+def _int16(layer: Int16Layer, at: Placed) -> Entry:
+    """As in float32 files, but for the matrices; an LSTM has two of them."""
+    plain = FLOAT32[at.layer.kind](layer.layer, at)
+    gates = {"lstm": _LSTM_GATES, "gru": _GRU_GATES}.get(at.layer.kind, 1)
+
+    def packed(array: NDArray[Any]) -> bytes:
+        return interleaved(array) if at.layer.kind == "lstm" else array.tobytes()
+
+    own = plain.own
+    if layer.h_step is not None:
+        own = (*own, *(0,) * (PLACE_OF_INVERSE - len(own)), _bits(layer.h_step[0]))
+    return replace(
+        plain,
+        weights=packed(blocks(layer.W.codes, gates)),
+        rows=packed(_rows16(layer.W, gates)),
+        recurrent=b"" if layer.R is None else packed(blocks(layer.R.codes, gates)),
+        recurrent_rows=b"" if layer.R is None else packed(_rows16(layer.R, gates)),
+        own=own,
+        arithmetic=GIVES_FLOATS | IN_FLOATS | IN_16_BITS,
+    )
+
+
+def _rows16(product: Product16, gates: int) -> NDArray[np.float32]:
+    """(gates, groups, 32): scales of a block's rows, then their biases."""
+    return np.concatenate([rows(values.astype("<f4"), gates) for values in (product.scale, product.bias)], axis=2)
+
+
+def _bits(value: np.float32) -> int:
+    return int(value.view(np.int32))
+
+
 def entry_int8(layer: QuantizedLayer, at: Placed, is_last: bool) -> Entry:
     """A layer of an int8 file."""
     entry = INT8[layer.kind](layer, at)
@@ -191,12 +224,14 @@ def entry_int8(layer: QuantizedLayer, at: Placed, is_last: bool) -> Entry:
     if isinstance(layer, FloatLayer):
         # a context only moves: its numbers are its source's
         return replace(entry, arithmetic=GIVES_FLOATS | (0 if at.layer.kind == "context" else IN_FLOATS))
+    if isinstance(layer, Int16Layer):
+        return entry
     bits = GIVES_FLOATS if layer.gives_floats else 0
     if not layer.rounds or layer.takes is None:
         return replace(entry, arithmetic=bits)
     bits |= ROUNDS_TO_8 if layer.takes.bits == 8 else ROUNDS_TO_16
     own = entry.own + (0,) * (PLACE_OF_INVERSE - len(entry.own))
-    return replace(entry, arithmetic=bits, own=(*own, int(layer.takes.inverse.view(np.int32))))
+    return replace(entry, arithmetic=bits, own=(*own, _bits(layer.takes.inverse)))
 
 
 FLOAT32: dict[str, Callable[..., Entry]] = {
@@ -230,5 +265,6 @@ INT8: dict[str, Callable[..., Entry]] = {
     "conv": _conv_int8,
     "dense": _dense_int8,
     "float": _float,
+    "int16": _int16,
 }
 """By the kind of the quantized layer."""

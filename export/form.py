@@ -96,8 +96,11 @@ class Form(ABC):
             for extra in at.extras:
                 if extra not in self.extras:
                     return f"no {at.layer.kind} layer with {extra!r} of its own ({at.name})"
-        if self.scales and not self.mixes and model.ranges is not None and model.ranges.kept:
-            return f"no float32 layers among its integers ({', '.join(model.ranges.kept)})"
+        if self.scales and not self.mixes and model.ranges is not None:
+            if model.ranges.kept:
+                return f"no float32 layers among its integers ({', '.join(model.ranges.kept)})"
+            if model.ranges.int16:
+                return f"no layers with weights of 16 bits ({', '.join(model.ranges.int16)})"
         return None if self.limit is None else self.limit.broken(model)
 
     def stated_error(self, source: Source) -> float:

@@ -52,6 +52,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "scales": quantized.granularity if quantized else None,
         **({"input": "int16"} if quantized and quantized.input_type == "int16" else {}),
         **({"kept_float32": list(source.ranges.kept)} if quantized and source.ranges and source.ranges.kept else {}),
+        **({"int16": list(source.ranges.int16)} if quantized and source.ranges and source.ranges.int16 else {}),
         "features": source.features,
         "outputs": source.outputs,
         "labels": list(source.labels),

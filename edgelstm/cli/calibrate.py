@@ -35,14 +35,24 @@ if TYPE_CHECKING:
     help="A layer (lstm0, conv1 …) whose weights stay float32 in int8 files, more than once; `none` for none.  "
     "[default: chosen by the error that int8 makes, where other layers are float32 anyway]",
 )
+@click.option(
+    "--int16",
+    "int16",
+    metavar="LAYER",
+    multiple=True,
+    help="A layer whose weights have 16 bits in int8 files, more than once.  [default: as above]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...], as_json: bool) -> None:
+def command(
+    model: Path, data: Path, output: Path | None, kept: tuple[str, ...], int16: tuple[str, ...], as_json: bool
+) -> None:
     """Teach MODEL (npz) on recordings what int8 has to hold, as training does at its end.
 
     Four of five recordings of DATA, in any format, or of fewer than five the first four fifths of each, say how far
     each quantity goes. The model then carries a few of them, and some of the others, which calibration never saw, for
     the proofs of what is exported from it. A model that takes raw frames learns their mean and deviation too; its
-    answers stay. Where layers are float32 anyway, those of which int8 would make too much stay float32, too.
+    answers stay. Where layers are float32 anyway, those of which int8 would make too much get weights of 16 bits, or
+    stay float32, too.
     """
     from edgelstm.again import read_frames_again
     from edgelstm.cli.reporting import forget
@@ -54,7 +64,7 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
     output = model.with_name(f"{model.stem}-calibrated.npz") if output is None else output
     check_output(output, ".npz", [model, data])
     source = load_model(model)
-    float_layers = _checked(source, kept)
+    float_layers, int16_layers = _checked(source, kept, int16)
     with naming(data), listed_problems():
         dataset = match_features(
             source, read_frames_again(data, source.provenance, source.feature_names, source.task)
@@ -63,7 +73,7 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
         scaled = normalized(source, dataset)
         remarks = calibration_remarks(scaled, dataset.sequences)
     with naming(model):
-        made = recalibrated(scaled, dataset, by_time=True, float_layers=float_layers)
+        made = recalibrated(scaled, dataset, by_time=True, float_layers=float_layers, int16_layers=int16_layers)
     has_int8 = True
     try:
         remarks = (*remarks, *quantization_warnings(quantize(made)))
@@ -82,6 +92,7 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
             "unseen": len(made.unseen),
             "int8": has_int8,
             "kept_float32": [] if made.ranges is None else list(made.ranges.kept),
+            "int16": [] if made.ranges is None else list(made.ranges.int16),
             "normalized": made.normalize is not source.normalize,
             "remarks": list(remarks),
         }
@@ -96,17 +107,22 @@ def command(model: Path, data: Path, output: Path | None, kept: tuple[str, ...],
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))}{'' if has_int8 else ' --precision float32'}")
 
 
-def _checked(model: Model, kept: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The layers that --keep-float names; None where it is not given."""
+def _checked(
+    model: Model, kept: tuple[str, ...], int16: tuple[str, ...]
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The layers that --keep-float and --int16 name; None where neither is given."""
     weighted = [at.name for at in model.road if at.layer.columns]
     named = [name for name in kept if name != "none"]
     if named and len(named) < len(kept):
         raise click.UsageError(f"--keep-float: none and {named[0]!r:.40}, expected none alone, or layers without it")
-    for name in named:
-        if name not in weighted:
-            raise click.UsageError(
-                f"--keep-float: {name!r:.40}, expected one of {', '.join(weighted)}, or none alone"
-            )
-    if not kept:
-        return None
-    return tuple(name for name in weighted if name in kept)
+    for option, names in (("--keep-float", named), ("--int16", list(int16))):
+        for name in names:
+            if name not in weighted:
+                or_none = ", or none alone" if option == "--keep-float" else ""
+                raise click.UsageError(f"{option}: {name!r:.40}, expected one of {', '.join(weighted)}{or_none}")
+    for name in int16:
+        if name in named:
+            raise click.UsageError(f"--int16: {name!r:.40}, which --keep-float names too, expected one of both")
+    if not kept and not int16:
+        return None, ()
+    return tuple(name for name in weighted if name in named), tuple(name for name in weighted if name in int16)

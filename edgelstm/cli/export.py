@@ -122,7 +122,7 @@ def command(
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
     from edgelstm.quantization import calibration_remarks
-    from edgelstm.recalibration import recalibrated
+    from edgelstm.recalibration import precisions_of, recalibrated
     from edgelstm.runtime.engines.open import SUFFIXES
 
     forms = _chosen(formats or ("elstm",), precision, scales, io, input_codes)
@@ -142,8 +142,7 @@ def command(
         for line in calibration_remarks(source, dataset.sequences):
             click.echo(paragraph(line, "Note: ", "      "), err=True)
         with naming(model):
-            kept = None if source.ranges is None else source.ranges.kept
-            source = recalibrated(source, dataset, float_layers=kept)
+            source = recalibrated(source, dataset, **precisions_of(source))
     if "all" in formats:
         files = {form: files[form] for form in _made_of(source, model, forms, scales, input_codes)}
     with naming(model):

@@ -58,6 +58,7 @@ def _facts_of_model(path: Path) -> dict[str, Any]:
         "weights": model.weights,
         "calibrated": model.ranges is not None,
         **({"kept_float32": list(model.ranges.kept)} if model.ranges and model.ranges.kept else {}),
+        **({"int16": list(model.ranges.int16)} if model.ranges and model.ranges.int16 else {}),
         "examples": len(model.examples),
     }
 

@@ -34,7 +34,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     from edgelstm.export import verify
     from edgelstm.matching import match_features
     from edgelstm.model_file import load_model
-    from edgelstm.recalibration import recalibrated
+    from edgelstm.recalibration import precisions_of, recalibrated
     from edgelstm.runtime.proven import proven_digest
 
     if calibrate and data is None:
@@ -48,7 +48,7 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
                 model, read_frames_again(data, model.provenance, model.feature_names, model.task)
             )
         if calibrate:
-            model = recalibrated(model, dataset, float_layers=None if model.ranges is None else model.ranges.kept)
+            model = recalibrated(model, dataset, **precisions_of(model))
         else:
             sequences = dataset.sequences
     with asking(against, f"DATA to run {file} on" if data is None else "--calibrate"):

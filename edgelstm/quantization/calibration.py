@@ -24,7 +24,7 @@ from edgelstm.layers.layer import Floats
 from edgelstm.model import Model, Ranges
 from edgelstm.quantization.choice import LARGEST_CELL, Seen, bound_cells, choose
 from edgelstm.quantization.features import Features, see_features
-from edgelstm.quantization.keeping import chosen, refused
+from edgelstm.quantization.keeping import Precisions, chosen, refused
 from edgelstm.quantization.observing import Observer, Run
 from edgelstm.quantization.quantize import check_holds
 
@@ -47,10 +47,12 @@ LONG_RUN = 1 << 11
 Signals = Sequence[NDArray[np.float32]]
 
 
-def calibrate(model: Model, sequences: Signals, kept: Sequence[str] | None = None) -> Model:
+def calibrate(
+    model: Model, sequences: Signals, kept: Sequence[str] | None = None, int16: Sequence[str] = ()
+) -> Model:
     """`model` with ranges and covariances as raw `sequences` show them (each (frames, features), a fresh state for
-    each). `kept`: layers that stay in float32, by name; None for those that `keeping` chooses where some layers do
-    anyway.
+    each). `kept`, `int16`: layers that stay in float32 and those that have 16-bit weights, by name; without `kept`
+    those that `keeping` chooses where some layers are in float32 anyway.
 
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later. ValueError without a sequence of the model's stride or more, and for layers that int8 does not
@@ -59,7 +61,7 @@ def calibrate(model: Model, sequences: Signals, kept: Sequence[str] | None = Non
     check_holds(model)
     ear = ear_of(model)
     if ear is not None:  # whole numbers are what they are: what comes behind it is calibrated
-        return _calibrated_behind(model, ear, sequences, kept)
+        return _calibrated_behind(model, ear, sequences, kept, int16)
     pieces = _chosen(sequences, model.stride)
     if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
@@ -75,26 +77,29 @@ def calibrate(model: Model, sequences: Signals, kept: Sequence[str] | None = Non
         observer.see_cells(run)
     cells = {name: (max(low, -LARGEST_CELL), min(high, LARGEST_CELL)) for name, (low, high) in observer.cells.items()}
     seen = Seen(features, observer.results, cells)
-    must = refused(replace(model, ranges=seen.ranges(0.0, 0.0))) if kept is None else tuple(kept)
-    ranges = choose(model, replace(seen, kept=must), pieces)
+    given = None if kept is None else Precisions(tuple(kept), tuple(int16))
+    must = refused(replace(model, ranges=seen.ranges(0.0, 0.0))) if given is None else given
+    ranges = choose(model, replace(seen, kept=must.kept, int16=must.int16), pieces)
     ranges = replace(ranges, spans={**ranges.spans, **observer.cells})
     longest = max((*streams, *pieces), key=len)[:LONG_RUN]
     ranges = bound_cells(model, ranges, features.clipped(longest))
     made = replace(model, ranges=ranges, covariances=observer.covariances())
-    if kept is not None:
-        return made
-    return replace(made, ranges=replace(ranges, kept=chosen(made, [features.clipped(piece) for piece in pieces])))
+    return made if given is not None else chosen(made, [features.clipped(piece) for piece in pieces]).of(made)
 
 
-def _calibrated_behind(model: Model, ear: LogMel, sequences: Signals, kept: Sequence[str] | None) -> Model:
+def _calibrated_behind(
+    model: Model, ear: LogMel, sequences: Signals, kept: Sequence[str] | None, int16: Sequence[str]
+) -> Model:
     inner = replace(behind(replace(model, examples=(), unseen=())), ranges=None)
     features = features_of(ear, sequences)
-    found = in_front(ear, calibrate(inner, features, kept))
+    found = in_front(ear, calibrate(inner, features, kept, int16))
     assert found.ranges is not None
     low, high = np.min([x.min(axis=0) for x in features], axis=0), np.max([x.max(axis=0) for x in features], axis=0)
     # What leaves the ear is rounded to 16 bits: nothing has to be cut off.
     ends = float(((low - ear.mean) / ear.std).min()), float(((high - ear.mean) / ear.std).max())
-    ranges = Ranges({**found.ranges.spans, model.road[0].name: ends}, kept=found.ranges.kept)
+    ranges = Ranges(
+        {**found.ranges.spans, model.road[0].name: ends}, kept=found.ranges.kept, int16=found.ranges.int16
+    )
     return replace(found, ranges=ranges, examples=model.examples, unseen=model.unseen)
 
 

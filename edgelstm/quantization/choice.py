@@ -52,7 +52,8 @@ class Seen:
     features: Features
     results: Mapping[str, Tails]  # layer's name → of all its results
     cells: Mapping[str, tuple[float, float]]  # part of a state whose range int8 needs → smallest and largest
-    kept: tuple[str, ...] = ()  # layers that stay in float32 whatever the ranges are
+    kept: tuple[str, ...] = ()  # layers that stay in float32 whatever the ranges are,
+    int16: tuple[str, ...] = ()  # and that have 16-bit weights
 
     def ranges(self, share: float, exponent: float) -> Ranges:
         """`share` of the values of features and results lies beyond either end; of scores and cells none."""
@@ -62,7 +63,7 @@ class Seen:
         for name, tails in self.results.items():
             (low,), (high,) = tails.ends(0.0 if name == last else share)
             spans[name] = float(low), float(high)
-        return Ranges({**spans, **self.cells}, factors, self.kept)
+        return Ranges({**spans, **self.cells}, factors, self.kept, self.int16)
 
 
 def choose(model: Model, seen: Seen, sequences: Sequence[NDArray[np.float32]]) -> Ranges:

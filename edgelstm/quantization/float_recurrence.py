@@ -33,7 +33,7 @@ class FloatRecurrence(Walker):
         step = self._lstm if isinstance(self.layer, LSTM) else self._gru
         result = np.empty((*rows.shape[:3], self.layer.units), np.float32)
         after = [np.empty((*x.shape[:2], self.layer.units), np.float32) for _ in self.state]
-        from_x = self._from_x(rows)
+        from_x = self.from_x(rows)
         for t in range(len(rows)):
             if not self.layer.carry:
                 self.state = self.first
@@ -45,9 +45,23 @@ class FloatRecurrence(Walker):
         states = dict(zip(self.layer.letters, after)) if self.layer.carry else {}
         return IntegerRun(result.reshape(*x.shape[:2], -1), states)
 
-    def _from_x(self, rows: Float32) -> Float32:
+    def from_x(self, rows: Float32) -> Float32:
         """What of the gates' sums needs no state: bias + W·x."""
         return exact.product(self.layer.W, rows, self.layer.b)
+
+    def lstm_sums(self, from_x: Float32, x: Float32, h: Float32) -> Float32:
+        """An LSTM's gates before their functions."""
+        layer = self.layer
+        if self.usual:
+            return exact.add_product(from_x, layer.R, h)
+        both = np.concatenate([layer.W, layer.R], axis=1)  # one product with both side by side
+        return exact.product(both, np.concatenate([x, h], axis=1), layer.b)
+
+    def gru_back(self, rows: slice, h: Float32) -> Float32:
+        """Some rows of R times h, or r·h, and their bias, of a GRU."""
+        assert isinstance(self.layer, GRU)
+        bias = np.concatenate([np.zeros(2 * self.layer.units, np.float32), self.layer.rb])
+        return exact.product(self.layer.R[rows], h, bias[rows])
 
     def _held(self, state: Float32) -> Float32:
         if not self.usual:
@@ -55,13 +69,8 @@ class FloatRecurrence(Walker):
         return np.where(np.abs(state) < LEAST_STATE, np.float32(0), state)
 
     def _lstm(self, from_x: Float32, x: Float32) -> tuple[Float32, ...]:
-        layer, (h, c) = self.layer, self.state
-        if self.usual:
-            sums = exact.add_product(from_x, layer.R, h)
-        else:  # one product with both side by side
-            both = np.concatenate([layer.W, layer.R], axis=1)
-            sums = exact.product(both, np.concatenate([x, h], axis=1), layer.b)
-        i, f, g, o = np.split(sums, 4, axis=1)
+        h, c = self.state
+        i, f, g, o = np.split(self.lstm_sums(from_x, x, h), 4, axis=1)
         kept, written = self.gate(f) * c, self.gate(i) * self.candidate(g)
         cell = self._held(kept + written)
         return self._held(self.gate(o) * self.candidate(cell)), cell
@@ -70,13 +79,12 @@ class FloatRecurrence(Walker):
         layer, (h,) = self.layer, self.state
         assert isinstance(layer, GRU)
         H, one = layer.units, np.float32(1)
-        bias = np.concatenate([np.zeros(2 * H, np.float32), layer.rb])
         x_z, x_r, x_n = np.split(from_x, 3, axis=1)
         if layer.reset == "after":
-            h_z, h_r, h_n = np.split(exact.product(layer.R, h, bias), 3, axis=1)
+            h_z, h_r, h_n = np.split(self.gru_back(slice(None), h), 3, axis=1)
             back = self.gate(x_r + h_r) * h_n
         else:
-            h_z, h_r = np.split(exact.product(layer.R[: 2 * H], h, bias[: 2 * H]), 2, axis=1)
-            back = exact.product(layer.R[2 * H :], self.gate(x_r + h_r) * h, bias[2 * H :])
+            h_z, h_r = np.split(self.gru_back(slice(2 * H), h), 2, axis=1)
+            back = self.gru_back(slice(2 * H, None), self.gate(x_r + h_r) * h)
         z = self.gate(x_z + h_z)
         return (self._held(z * h + (one - z) * self.candidate(x_n + back)),)

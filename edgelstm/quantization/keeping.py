@@ -1,14 +1,14 @@
-"""Which layers of a mixed model stay in float32: as few weights as it takes for int8's scores to be near float's.
+"""Which layers of a mixed model get more than int8: as few weights as it takes for its scores to be near float's.
 
-Each layer is tried alone in integers, all others in float32: errors of several layers add up about as their squares
-do. Those of most error for their weights are kept first.
+Each layer is tried alone in int8, all others in float32: errors of several layers add up about as their squares do.
+Those of most error for their weights get 16 bits, and float32 where that is not enough.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.reference import taken_frames
 from edgelstm.road import INPUT
 
-MOST_ERROR = 0.01
-"""Of int8's scores against float's, over the scores' variation, both by their squares: 40 dB. Signals to come are
+MOST_ERROR = 0.005
+"""Of int8's scores against float's, over the scores' variation, both by their squares: 46 dB. Signals to come are
 not those of calibration, and streams are longer."""
 
 MOST_ERROR_OF_DIRECTION = 0.05
@@ -39,32 +39,58 @@ PIECE, FRAMES, MOST_PIECES, SIDE_BY_SIDE = 1 << 11, 1 << 13, 64, 16
 and long ones, as a stream is."""
 
 
-def chosen(model: Model, sequences: Sequence[NDArray[np.float32]]) -> tuple[str, ...]:
-    """Names of layers to keep, from raw `sequences` without glitches, each from a fresh state; none where no layer of
-    `model`, which has ranges, is in float32 anyway."""
+@dataclass(frozen=True)
+class Precisions:
+    """Names of layers that have more than int8."""
+
+    kept: tuple[str, ...] = ()  # float32
+    int16: tuple[str, ...] = ()
+
+    def of(self, model: Model) -> Model:
+        assert model.ranges is not None
+        return replace(model, ranges=replace(model.ranges, kept=self.kept, int16=self.int16))
+
+
+def chosen(model: Model, sequences: Sequence[NDArray[np.float32]]) -> Precisions:
+    """From raw `sequences` without glitches, each from a fresh state; int8 for all where no layer of `model`, which
+    has ranges, is in float32 anyway."""
     names = _candidates(model)
     if not names or sum(map(len, sequences)) < FEWEST:
         return refused(model)
     judge, most = _Judge(model, sequences), MOST_ERROR_OF_DIRECTION if model.gives_direction else MOST_ERROR
     weights = {at.name: at.layer.weights for at in model.road}
     alone = {name: judge.error(set(names) - {name}) for name in names}
-    kept = _fewest(alone, weights, most)
-    while len(kept) < len(names) and judge.error(kept) > most:
-        kept |= {max((name for name in names if name not in kept), key=lambda name: alone[name])}
-    return tuple(name for name in names if name in kept)
+    wider = _fewest(alone, weights, most)
+    kept: set[str] = set()
+    while judge.error(kept, wider) > most and (len(wider) < len(names) or wider != kept):
+        narrow = set(names) - wider
+        if narrow:
+            wider |= {max(narrow, key=lambda name: alone[name])}
+        else:
+            kept |= {max(wider - kept, key=lambda name: judge.error(set(names) - {name}, {name}))}
+    found = (tuple(name for name in names if name in some) for some in (kept, wider - kept))
+    return Precisions(*found)
 
 
-def refused(model: Model) -> tuple[str, ...]:
-    """Names of layers of a mixed model, which has ranges, that int8 cannot be made of by themselves; none where all
-    others are in integers, too: then that is for `quantize` to say."""
+def refused(model: Model) -> Precisions:
+    """With 16 bits for the layers of a mixed model, which has ranges, that int8 cannot be made of by themselves, or
+    float32 where these cannot either; int8 for all where all others are in integers, too: then that is for `quantize`
+    to say."""
     names = _candidates(model)
     plain = replace(model, covariances={})
-    return tuple(name for name in names if not _can_be(plain, set(names) - {name}))
+
+    def are_refused(some: Sequence[str], bits: int) -> list[str]:
+        every = set(names)
+        return [name for name in some if not _can_be(plain, every - {name}, {name} if bits == 16 else ())]
+
+    wider = are_refused(names, 8)
+    kept = are_refused(wider, 16)
+    return Precisions(tuple(kept), tuple(name for name in wider if name not in kept))
 
 
-def _can_be(model: Model, kept: Collection[str]) -> bool:
+def _can_be(model: Model, kept: Collection[str], int16: Collection[str]) -> bool:
     try:
-        quantize(_with(model, kept))
+        quantize(_with(model, kept, int16))
     except ValueError:
         return False
     return True
@@ -101,10 +127,10 @@ class _Judge:
         every = np.concatenate([one.reshape(-1, one.shape[-1]) for one in self.wanted]).astype(np.float64)
         self.variation = float(np.linalg.norm(every - every.mean(axis=0)))
 
-    def error(self, kept: Collection[str]) -> float:
-        """Of the scores with these layers in float32; infinite where the others cannot be quantized."""
+    def error(self, kept: Collection[str], int16: Collection[str] = ()) -> float:
+        """Of the scores with these layers in float32 and in 16 bits; infinite where the others cannot be int8."""
         try:
-            quantized = quantize(_with(self.model, kept))
+            quantized = quantize(_with(self.model, kept, int16))
         except ValueError:
             return math.inf
         off = [self._scores(quantized, piece) - wanted for piece, wanted in zip(self.pieces, self.wanted)]
@@ -130,9 +156,9 @@ class _Judge:
         return found
 
 
-def _with(model: Model, kept: Collection[str]) -> Model:
-    assert model.ranges is not None
-    return replace(model, ranges=replace(model.ranges, kept=tuple(kept)))
+def _with(model: Model, kept: Collection[str], int16: Collection[str] = ()) -> Model:
+    """In float32 where a layer is named as both."""
+    return Precisions(tuple(kept), tuple(name for name in int16 if name not in kept)).of(model)
 
 
 def _pieces(sequences: Sequence[NDArray[np.float32]], stride: int) -> list[NDArray[np.float32]]:

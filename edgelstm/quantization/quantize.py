@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgelstm.layers import Layer
 from edgelstm.layers.layer import Floats as FloatArray
 from edgelstm.model import Model, Normalize, Ranges
-from edgelstm.quantization import context, conv, dense, gru, lstm
+from edgelstm.quantization import context, conv, dense, gru, int16_layers, lstm
 from edgelstm.quantization.affine import (
     Affine,
     Granularity,
@@ -157,6 +157,8 @@ def _quantized(
 ) -> QuantizedLayer:
     """One layer; `known`: the affine of results that are codes; `factors`: of features, to fold into its weights."""
     assert model.ranges is not None
+    if at.name in mixed.int16:
+        return int16_layers.quantize(at)
     if at.name not in mixed.integers and at.name not in mixed.codes:
         return FloatLayer(at, gives_scores=at is model.road[-1])
     layer, found = at.layer, model.covariances.get(at.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,8 +69,15 @@ def quantization_warnings(quantized: QuantizedModel) -> tuple[str, ...]:
                 )
         if at.layer.columns and ranges is not None and holds_nothing(*ranges[at.name]):
             lines.append(f"{at.name}: gave only zeros in calibration, so that int8's scale for it is a guess")
-    if ranges is not None and ranges.kept:
-        share = sum(at.layer.weights for at in quantized.model.road if at.name in ranges.kept)
-        percent = 100 * share / quantized.model.weights
-        lines.append(f"{', '.join(ranges.kept)}: in float32 also in int8 files, {percent:.0f} % of the weights")
+    if ranges is not None:
+        lines += _wider(quantized, ranges.int16, "weights of 16 bits in int8 files")
+        lines += _wider(quantized, ranges.kept, "in float32 also in int8 files")
     return tuple(lines)
+
+
+def _wider(quantized: QuantizedModel, names: Collection[str], what: str) -> list[str]:
+    """A line for layers that have more than int8."""
+    share = sum(at.layer.weights for at in quantized.model.road if at.name in names)
+    return (
+        [f"{', '.join(names)}: {what}, {100 * share / quantized.model.weights:.0f} % of the weights"] if names else []
+    )

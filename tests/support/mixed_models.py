@@ -111,11 +111,17 @@ SHAPES: dict[str, tuple[int, Callable[[Weights], tuple[Layer, ...]]]] = {
 """Name → features, layers."""
 
 KEPT = ("detector kept", "denoiser kept", "depthwise kept")
+INT16 = ("capture int16", "detector int16", "denoiser int16", "depthwise int16")
 
 
 @lru_cache
 def shaped(name: str) -> Model:
-    """`NAME kept`: with its weights in float32, but for those of the last layer that has some."""
+    """`NAME kept`: with its weights in float32, but for those of the last layer that has some; `NAME int16`: all with
+    16 bits that can have them."""
+    if name.endswith(" int16"):
+        model = shaped(name.removesuffix(" int16"))
+        every = [at.name for at in model.road if at.layer.columns]
+        return calibrate(model, model.examples, kept=(), int16=every)
     if name.endswith(" kept"):
         model = shaped(name.removesuffix(" kept"))
         *kept, _ = [at.name for at in model.road if at.layer.columns]
@@ -130,15 +136,16 @@ def shaped(name: str) -> Model:
 @lru_cache(100)
 def random_mixed(seed: int) -> Model:
     """Layers of any kind in any order; of even seeds recurrent ones plain, of odd ones some of the weights in
-    float32."""
+    float32, and some with 16 bits."""
     for trial in range(100):
         model = random_float_layers(100 * seed + trial)
         signal = random_signal(FRAMES, model.features, seed)
         try:
             plain = tuple(map(_plain, model.layers)) if seed % 2 == 0 else model.layers
             model = replace(model, layers=plain, examples=(signal,))
-            kept = [at.name for n, at in enumerate(model.road) if at.layer.columns and (n + seed) % 4 < 2]
-            model = calibrate(model, (signal,), kept=kept if seed % 2 else None)
+            weighted = [(n + seed, at.name) for n, at in enumerate(model.road) if at.layer.columns]
+            kept = [name for n, name in weighted if n % 4 < 1] if seed % 2 else None
+            model = calibrate(model, (signal,), kept, [name for n, name in weighted if n % 4 in (1, 2)])
             quantize(model)
         except ValueError:  # what int8 does not hold, or a road that does not allow to carry a state
             continue

@@ -57,6 +57,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "int8", "calibrated" if facts["calibrated"] else "not calibrated: int8 export needs --data"
     if facts.get("kept_float32"):
         yield "float32", f"also in int8 files: {', '.join(map(str, facts['kept_float32']))}"
+    if facts.get("int16"):
+        yield "int16", f"weights of 16 bits in int8 files: {', '.join(map(str, facts['int16']))}"
     if facts.get("stream_bytes") is not None:
         yield "memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once"
     if "snapshot_bytes" in facts:

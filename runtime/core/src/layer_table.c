@@ -35,9 +35,13 @@ enum {
     GIVES_FLOATS = 1,
     ROUNDS_TO_8 = 2, /* makes codes of a source in float32, own[INVERSE] of a unit, */
     ROUNDS_TO_16 = 4,
-    IN_FLOATS = 8 /* no integers compute it */
+    IN_FLOATS = 8,  /* no integers compute it, */
+    IN_16_BITS = 16 /* but for its products */
 };
 #define INVERSE 7
+#define H_STEP 7                  /* of a layer with a state whose products are of 16 bits */
+#define LEAST_STEP 8.8817842e-16f /* 2^-50 */
+#define MOST_STEP 1024.0f
 #define MOST_INVERSE 3e38f
 
 #define FIRST_OWN 3 /* fields at L_OWN; the others are at L_MORE_OWN */
@@ -69,11 +73,13 @@ static el_entry read_entry(const uint8_t *at, size_t file_size) {
 }
 
 /* What this kind has no use for is 0. */
-static bool is_of_kind(const el_layer_type *type, const el_entry *entry, bool rounds) {
+static bool is_of_kind(const el_layer *layer, const el_entry *entry) {
+    const el_layer_type *type = layer->type;
     uint32_t used = type->own_fields > FIRST_OWN ? type->own_fields : FIRST_OWN;
     bool valid = true;
     for (uint32_t n = used; n < EL_OWN; n++)
-        valid = valid && (entry->own[n] == 0 || (rounds && n == INVERSE));
+        valid = valid && (entry->own[n] == 0 || (layer->rounds && n == INVERSE) ||
+                          (layer->h_step != 0 && n == H_STEP));
     return valid && (entry->further.size == 0 || type->may_go_further);
 }
 
@@ -118,6 +124,19 @@ static float read_inverse(const el_entry *entry) {
     return inverse > 0 && inverse <= MOST_INVERSE ? inverse : 0;
 }
 
+/* A layer of floats, whose products may be of 16 bits. */
+static el_status read_floats(el_layer *layer, const el_entry *entry, uint32_t bits, bool floats) {
+    const el_layer_type *type = layer->type;
+    layer->int16 = (bits & IN_16_BITS) != 0;
+    if ((bits & ~(uint32_t)IN_16_BITS) != (IN_FLOATS | GIVES_FLOATS) || !floats ||
+        !has_no_integers(entry) || !(type->may_be_float || (type->is_float && !layer->int16)))
+        return EL_ERROR_FIELD;
+    if (!layer->int16 || type->parts == NULL)
+        return EL_OK;
+    memcpy(&layer->h_step, &entry->own[H_STEP], sizeof layer->h_step);
+    return layer->h_step >= LEAST_STEP && layer->h_step <= MOST_STEP ? EL_OK : EL_ERROR_FIELD;
+}
+
 /* In which numbers a layer of an int8 file computes, and what it does between them: its sources are
  * known, and its type. */
 static el_status read_mixture(const el_model *model, el_layer *layer, const el_entry *entry,
@@ -129,10 +148,7 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
     layer->gives_floats = (bits & GIVES_FLOATS) != 0;
     layer->int8 = (bits & IN_FLOATS) == 0;
     if (!layer->int8)
-        return (type->is_float || type->may_be_float) && floats &&
-                       bits == (IN_FLOATS | GIVES_FLOATS) && has_no_integers(entry)
-                   ? EL_OK
-                   : EL_ERROR_FIELD;
+        return read_floats(layer, entry, bits, floats);
     if (type->only_moves)
         return bits == (floats ? GIVES_FLOATS : 0u) ? EL_OK : EL_ERROR_FIELD;
     uint32_t rounding = bits & (ROUNDS_TO_8 | ROUNDS_TO_16);
@@ -222,7 +238,7 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
     status = read_arithmetic(model, layer, &entry, el_u32(at + L_ARITHMETIC));
     if (status != EL_OK)
         return status;
-    if (!is_of_kind(layer->type, &entry, layer->rounds))
+    if (!is_of_kind(layer, &entry))
         return EL_ERROR_FIELD;
     status = layer->type->check(model, layer, &entry);
     return status == EL_OK ? read_place(model, layer, entry.result) : status;

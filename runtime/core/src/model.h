@@ -89,9 +89,11 @@ typedef struct el_layer {
     int32_t input_zero_point;           /* of the codes that it takes */
     int32_t zero_point;                 /* of the result */
     float inverse;                      /* where it rounds: codes of a unit of its source */
+    float h_step;                       /* of 16-bit weights: of codes of h, where there is one */
     float scale;                        /* a recurrent one of integers that gives floats: of h */
     bool int8;                          /* computes in integers: see el_has_int8 */
     bool bf16;                          /* float32, but for the weights of its blocks */
+    bool int16;                         /* its products are of 16 bits: see el_has_int16 */
     bool rounds;                        /* makes codes of a source in float32 */
     bool gives_floats;                  /* the result is float32, and no scores */
     bool relu;
@@ -196,6 +198,16 @@ static inline bool el_has_int8(const el_layer *layer) {
     return true;
 #else
     return layer->int8;
+#endif
+}
+
+/* Whether a layer of floats has 16-bit weights: see layers/int16.c. */
+static inline bool el_has_int16(const el_layer *layer) {
+#ifdef EL_NO_FLOAT32
+    (void)layer;
+    return false;
+#else
+    return layer->int16;
 #endif
 }
 

@@ -38,6 +38,14 @@ typedef struct el_rows {
     int8_t padding[2 * EL_BLOCK_ROWS];
 } el_rows;
 
+/* The same of a block of 16-bit weights: 16 rows × 2 columns are 64 bytes. */
+typedef struct el_rows16 {
+    float scale[EL_BLOCK_ROWS]; /* from sums to real numbers */
+    float bias[EL_BLOCK_ROWS];
+} el_rows16;
+
+#define EL_COLUMN_PAD_16 2u
+
 _Static_assert(sizeof(el_rows) == 24 * EL_BLOCK_ROWS, "rows take 24 bytes each in the file");
 
 /* Which way the multipliers of a matrix's rows shift. */
@@ -49,9 +57,9 @@ typedef enum el_shifts {
 
 /* Groups of 16 rows × columns, one block each. */
 typedef struct el_matrix {
-    const void *weights; /* int8_t, float or the upper halves of floats, in blocks */
-    const void *rows;    /* el_rows of each block, or float biases */
-    uint32_t columns;    /* padded for int8 */
+    const void *weights; /* int8_t, int16_t, float or the upper halves of floats, in blocks */
+    const void *rows;    /* el_rows or el_rows16 of each block, or float biases */
+    uint32_t columns;    /* padded for int8 and int16 */
     uint32_t used;       /* of them, without padding */
     uint32_t groups;
     int32_t zero_point; /* of what it is multiplied with */

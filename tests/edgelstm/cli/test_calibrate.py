@@ -163,6 +163,27 @@ def test_layers_named_are_kept_in_float32_and_told_of(folder: Path) -> None:
     assert "--keep-float: none and 'lstm0', expected none alone, or layers" in " ".join(both.err.split())
 
 
+def test_layers_named_get_weights_of_16_bits_and_stay_so(folder: Path) -> None:
+    ended = run("calibrate", "net.npz", "data.npz", "-o", "wide.npz", "--int16", "lstm0", "--json")
+    assert json.loads(ended.out)["int16"] == ["lstm0"]
+    ended = run("export", "wide.npz", "-o", "wide.elstm", "--data", "data.npz")
+    assert ended.code == 0, ended
+    assert "Note: lstm0: weights of 16 bits in int8 files, 90 % of the weights" in ended.err
+    for name in ("wide.npz", "wide.elstm"):
+        assert json.loads(run("inspect", name, "--json").out)["int16"] == ["lstm0"]
+        assert "weights of 16 bits in int8 files: lstm0" in run("inspect", name).out
+    refused = run("export", "wide.npz", "--format", "onnx", "--precision", "int8-dynamic")
+    assert refused.code == 1
+    assert "no layers with weights of 16 bits (lstm0)" in " ".join(refused.err.split())
+    for names, what in (
+        ("lstm7", "'lstm7', expected one of lstm0, dense0"),
+        ("lstm0", "which --keep-float names too"),
+    ):
+        wrong = run("calibrate", "net.npz", "data.npz", "--int16", names, "--keep-float", "lstm0")
+        assert wrong.code == 2
+        assert what in " ".join(wrong.err.split())
+
+
 def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:
     model = load_model("net.npz")
     first, last = model.layers

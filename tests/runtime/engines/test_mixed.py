@@ -21,7 +21,7 @@ from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.reference import IntegerStream, scores
 from edgelstm.runtime import Model
 from kernels_here import kernels_here
-from mixed_models import KEPT, SHAPES, random_mixed, shaped
+from mixed_models import INT16, KEPT, SHAPES, random_mixed, shaped
 from random_models import random_signal
 
 FRAMES = 41
@@ -42,7 +42,7 @@ def source_of(which: str | int) -> SourceModel:
     return shaped(which) if isinstance(which, str) else random_mixed(which)
 
 
-@pytest.mark.parametrize("which", [*SHAPES, *KEPT, *SEEDS])
+@pytest.mark.parametrize("which", [*SHAPES, *KEPT, *INT16, *SEEDS])
 def test_every_bit_is_the_references_from_every_kernel_set(which: str | int, tmp_path: Path) -> None:
     source = source_of(which)
     quantized = quantize(source)
@@ -59,7 +59,7 @@ def test_every_bit_is_the_references_from_every_kernel_set(which: str | int, tmp
                 np.testing.assert_array_equal(state.reshape(-1), trace.states[name][-1], err_msg=f"{kernel} {name}")
 
 
-@pytest.mark.parametrize("which", [*SHAPES, *KEPT[1:], *SEEDS[:3]])
+@pytest.mark.parametrize("which", [*SHAPES, *KEPT[1:], *INT16[1:3], *SEEDS[:3]])
 def test_steps_pushes_snapshots_and_pools_give_the_same(which: str | int, tmp_path: Path) -> None:
     source = source_of(which)
     model = opened(encode(quantize(source)), tmp_path)
@@ -117,12 +117,12 @@ def with_field(content: bytes, layer: int, at: int, value: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("which", [*SHAPES, "denoiser kept"])
+@pytest.mark.parametrize("which", [*SHAPES, "denoiser kept", "denoiser int16", "detector int16"])
 def test_another_arithmetic_than_the_layer_can_have_is_refused(which: str, tmp_path: Path) -> None:
     content = encode(quantize(source_of(which)))
     for layer in range(len(source_of(which).layers)):
         (right,) = struct.unpack_from("<I", content, HEADER_SIZE + ENTRY_SIZE * layer + ARITHMETIC)
-        for value in {*range(16), 16, 1 << 31} - {right}:
+        for value in {*range(33), 1 << 31} - {right}:
             # 8 bits in the place of 16 are as good to the core, where the zero point allows
             if {value, right} not in ({2, 4}, {3, 5}):
                 with pytest.raises(ValueError, match=r"model\.elstm: "):

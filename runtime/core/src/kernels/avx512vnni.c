@@ -7,6 +7,7 @@
 #include "body_bf16.h"
 #include "body_exact.h"
 #include "body_gru.h"
+#include "body_int16.h"
 #include "body_logmel.h"
 #include "body_overlap.h"
 #include "body_rows.h"
@@ -40,6 +41,8 @@ const el_kernels el_kernels_avx512vnni = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .dense_int16 = dense_int16,
+    .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
 };

@@ -25,6 +25,8 @@ const el_kernels el_kernels_avxvnni = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .dense_int16 = dense_int16,
+    .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
 };

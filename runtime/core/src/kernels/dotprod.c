@@ -28,6 +28,8 @@ const el_kernels el_kernels_dotprod = {
     .logmel_energies = el_neon_logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = el_neon_dense_float32_batch,
+    .dense_int16 = el_neon_dense_int16,
+    .dense_int16_batch = el_neon_dense_int16_batch,
     .exact = &el_neon_exact,
 #ifndef EL_NO_BF16
     .bf16 = &el_neon_bf16,

@@ -77,6 +77,15 @@ struct el_kernels {
                              int32_t *const *sums);
     void (*dense_float32_batch)(const el_matrix *matrix, size_t block, const float *const *x,
                                 float *const *y);
+    /* Products of 16-bit weights with 16-bit codes x: the int32 sums of EL_SEGMENT columns, of
+     * which none overflows, as float added up from 0 on, times the row's scale, times `step`,
+     * behind the biases, or behind what `behind` has: (16·groups,). The same bits from every set. y
+     * may be `behind`. */
+    void (*dense_int16)(const el_matrix *matrix, const int16_t *x, float step, const float *behind,
+                        float *y);
+    /* The same for EL_BATCH inputs, behind the biases. */
+    void (*dense_int16_batch)(const el_matrix *matrix, const int16_t *const *x, float step,
+                              float *const *y);
     /* The set whose layers of floats are those of int8 files: the same bits from every set.
      * Products are rounded before they are added, column after column, EL_SEGMENT of them from 0 on
      * before they join the others, as the scalar set has it. */

@@ -26,6 +26,8 @@ const el_kernels el_kernels_neon = {
     .logmel_energies = logmel_energies,
     .dense_int8_batch = dense_int8_batch,
     .dense_float32_batch = dense_float32_batch,
+    .dense_int16 = dense_int16,
+    .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
 };
@@ -71,6 +73,16 @@ void el_neon_gru_reset_float32(const el_gru *gru, const float *from_x, const flo
 
 void el_neon_gru_float32(const el_gru *gru, const float *from_x, const float *from_h, float *h) {
     gru_float32(gru, from_x, from_h, h);
+}
+
+void el_neon_dense_int16(const el_matrix *matrix, const int16_t *x, float step, const float *behind,
+                         float *y) {
+    dense_int16(matrix, x, step, behind, y);
+}
+
+void el_neon_dense_int16_batch(const el_matrix *matrix, const int16_t *const *x, float step,
+                               float *const *y) {
+    dense_int16_batch(matrix, x, step, y);
 }
 
 void el_neon_dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,

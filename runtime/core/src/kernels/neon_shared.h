@@ -20,6 +20,10 @@ void el_neon_dense_float32(const el_matrix *matrix, const float *x, float *y);
 void el_neon_gru_reset_float32(const el_gru *gru, const float *from_x, const float *from_h,
                                const float *h, float *reset);
 void el_neon_gru_float32(const el_gru *gru, const float *from_x, const float *from_h, float *h);
+void el_neon_dense_int16(const el_matrix *matrix, const int16_t *x, float step, const float *behind,
+                         float *y);
+void el_neon_dense_int16_batch(const el_matrix *matrix, const int16_t *const *x, float step,
+                               float *const *y);
 void el_neon_dense_float32_batch(const el_matrix *matrix, size_t block, const float *const *x,
                                  float *const *y);
 void el_neon_logmel_power(const el_logmel *logmel, const int16_t *samples, int32_t *work,

@@ -240,6 +240,34 @@ static ALWAYS_INLINE void dense_floats_batch(const el_matrix *matrix, size_t blo
 }
 #endif
 
+static void dense_int16(const el_matrix *matrix, const int16_t *x, float step, const float *behind,
+                        float *y) {
+    const int16_t *weights = matrix->weights;
+    const el_rows16 *rows = matrix->rows;
+    for (uint32_t group = 0; group < matrix->groups; group++, rows++, y += EL_BLOCK_ROWS) {
+        float totals[EL_BLOCK_ROWS] = {0};
+        for (uint32_t from = 0; from < matrix->columns; from += EL_SEGMENT) {
+            uint32_t left = matrix->columns - from;
+            uint32_t to = left < EL_SEGMENT ? matrix->columns : from + EL_SEGMENT;
+            int32_t sums[EL_BLOCK_ROWS] = {0};
+            for (uint32_t column = from; column < to; column += 2)
+                for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++, weights += 2)
+                    sums[row] += weights[0] * x[column] + weights[1] * x[column + 1];
+            for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+                totals[row] += (float)sums[row];
+        }
+        const float *start = behind == NULL ? rows->bias : behind + (size_t)group * EL_BLOCK_ROWS;
+        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++)
+            y[row] = totals[row] * rows->scale[row] * step + start[row];
+    }
+}
+
+static void dense_int16_batch(const el_matrix *matrix, const int16_t *const *x, float step,
+                              float *const *y) {
+    for (uint32_t n = 0; n < EL_BATCH; n++)
+        dense_int16(matrix, x[n], step, NULL, y[n]);
+}
+
 static void gru_reset_float32(const el_gru *gru, const float *from_x, const float *from_h,
                               const float *h, float *reset) {
     uint32_t units = gru->groups * EL_BLOCK_ROWS;
@@ -323,6 +351,8 @@ const el_kernels el_kernels_scalar = {
     .dense_float32 = dense_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
+    .dense_int16 = dense_int16,
+    .dense_int16_batch = dense_int16_batch,
 #endif
     .exact = &el_kernels_scalar,
 #ifndef EL_NO_BF16

@@ -10,6 +10,7 @@
  *   add_half(a, b), add_quarter(a, b)
  *                                  a + b / 2, a + b / 4 for b ≥ 0, ties up
  *   four_times_saturating(a)
+ *   add_pair_products(sum, a, b)   a v32: sum + a[2n]·b[2n] + a[2n + 1]·b[2n + 1]
  *   minus_abs(a)                   -|a|
  *   with_sign(magnitude, a)        the magnitude with the sign of a, 0 where a = 0
  *   where_positive(a, yes, no)

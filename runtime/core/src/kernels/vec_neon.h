@@ -18,6 +18,18 @@ static inline v16 add_saturating(v16 a, v16 b) {
     return (v16)vqaddq_s16((int16x8_t)a, (int16x8_t)b);
 }
 
+static inline v32 add_pair_products(v32 sum, v16 a, v16 b) {
+    int16x8_t x = (int16x8_t)a, y = (int16x8_t)b;
+    int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
+    int32x4_t high = vmull_s16(vget_high_s16(x), vget_high_s16(y));
+#if defined(__aarch64__)
+    return sum + (v32)vpaddq_s32(low, high);
+#else
+    return sum + (v32)vcombine_s32(vpadd_s32(vget_low_s32(low), vget_high_s32(low)),
+                                   vpadd_s32(vget_low_s32(high), vget_high_s32(high)));
+#endif
+}
+
 static inline v16 average(v16 a, v16 b) {
     return (v16)vrhaddq_u16((uint16x8_t)a, (uint16x8_t)b);
 }

@@ -28,6 +28,10 @@ static inline v16 add_saturating(v16 a, v16 b) {
     return (v16)DO(adds_epi16)((reg)a, (reg)b);
 }
 
+static inline v32 add_pair_products(v32 sum, v16 a, v16 b) {
+    return sum + (v32)DO(madd_epi16)((reg)a, (reg)b);
+}
+
 static inline v16 average(v16 a, v16 b) {
     return (v16)DO(avg_epu16)((reg)a, (reg)b);
 }

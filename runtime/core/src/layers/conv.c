@@ -3,6 +3,7 @@
  * group for each output, one after the other. */
 #include "float_math.h"
 #include "floats.h"
+#include "int16.h"
 #include "padding.h"
 
 #include <string.h>
@@ -24,9 +25,10 @@ static el_status check_sizes(const el_model *model, el_layer *layer, const el_en
     conv->groups = entry->own[3] == 0 ? 1 : (uint32_t)entry->own[3];
     uint64_t reach = (uint64_t)(conv->taps - 1) * conv->dilation + 1;
     if (reach > within || layer->rows != (within - reach) / conv->stride + 1 ||
-        (el_has_int8(layer) && conv->groups != 1) || source.channels % conv->groups != 0 ||
-        layer->channels % conv->groups != 0 || entry->multiplier != 0 || entry->shift != 0 ||
-        entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
+        ((el_has_int8(layer) || el_has_int16(layer)) && conv->groups != 1) ||
+        source.channels % conv->groups != 0 || layer->channels % conv->groups != 0 ||
+        entry->multiplier != 0 || entry->shift != 0 || entry->recurrent.size != 0 ||
+        entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     return (uint64_t)conv->taps * source.channels > EL_MAX_WIDTH ? EL_ERROR_LIMIT : EL_OK;
 }
@@ -73,6 +75,8 @@ static uint64_t sums_size(const el_layer *layer) {
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
+    if (el_has_int16(layer))
+        return el_conv_int16_work(model, layer);
     el_shape source = el_source_shape(model, layer);
     uint64_t window = (uint64_t)layer->conv.taps * source.channels;
     uint64_t columns = layer->conv.matrix.columns;
@@ -108,6 +112,10 @@ static void gather(const el_layer *layer, const uint8_t *x, uint32_t rows, size_
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
+    if (el_has_int16(layer)) {
+        el_conv_int16_step(stream, layer);
+        return;
+    }
     const el_model *model = stream->model;
     const el_conv *conv = &layer->conv;
     const el_padding *padding = &conv->padding;

@@ -1,5 +1,5 @@
 /* Dense: one product, then an activation. The last layer's results are scores. */
-#include "matrix.h"
+#include "int16.h"
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     if (layer->rows != 1 || entry->own[0] != 0 || entry->own[1] != 0 || entry->own[2] != 0 ||
@@ -17,11 +17,35 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return el_matrix_work(&layer->dense) + (layer->wide ? el_wide_work(&layer->dense) : 0);
+    uint64_t sums = el_matrix_work(&layer->dense);
+    if (el_has_int16(layer))
+        return sums + el_codes_size(layer->dense.columns);
+    return sums + (layer->wide ? el_wide_work(&layer->dense) : 0);
 }
+
+#ifndef EL_NO_FLOAT32
+static void step_int16(const el_stream *stream, const el_layer *layer) {
+    const el_model *model = stream->model;
+    const float *x = el_stream_part(stream, layer->x_offset);
+    float *sums = el_stream_part(stream, model->work_offset);
+    int16_t *codes = (void *)((uint8_t *)sums + el_matrix_work(&layer->dense));
+    float step = el_step_of(x, layer->inputs);
+    codes[layer->dense.columns - 1] = 0; /* padding, or overwritten */
+    el_make_codes16(x, layer->inputs, step, codes);
+    model->kernels->dense_int16(&layer->dense, codes, step, NULL, sums);
+    if (!layer->gives_scores) /* which are as they are, where they are */
+        el_finish_floats(layer, sums, el_stream_part(stream, layer->y_offset));
+}
+#endif
 
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
+#ifndef EL_NO_FLOAT32
+    if (el_has_int16(layer)) {
+        step_int16(stream, layer);
+        return;
+    }
+#endif
     el_matrix_run(model, layer, &layer->dense, el_stream_part(stream, layer->x_offset),
                   el_stream_part(stream, model->work_offset),
                   el_stream_part(stream, layer->y_offset));

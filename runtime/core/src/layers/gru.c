@@ -2,7 +2,7 @@
  * h in Q0.15; its result, and what R meets, are codes of it. */
 #include "fields.h"
 #include "functions.h"
-#include "kernels/kernels.h"
+#include "int16.h"
 #include "recurrence.h"
 
 #define LETTERS 1 /* h */
@@ -41,6 +41,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         status = el_check_matrix(model, layer, entry, entry->recurrent, entry->recurrent_rows,
                                  EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
     layer->gru.r.zero_point = entry->output_zero_point;
+    if (el_has_int16(layer) && !el_is_plain(layer))
+        return EL_ERROR_FIELD;
     if (status == EL_OK && layer->wide)
         status = el_check_wide(&layer->gru.w, layer->inputs);
     return status;
@@ -61,7 +63,8 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
 }
 
 /* What a step needs of the work: the products with x and with h, then r·h, and codes of h where the
- * result is float32; then what a product with 16-bit x needs. */
+ * result is float32, or of x and h where weights have 16 bits; then what a product of 8-bit weights
+ * with 16-bit x needs. */
 typedef struct places {
     void *from_x, *from_h, *reset, *codes, *wide;
 } places;
@@ -71,8 +74,11 @@ static size_t reset_size(const el_layer *layer) {
 }
 
 static size_t codes_size(const el_layer *layer) {
+    const el_gru *gru = &layer->gru;
     bool apart = el_has_int8(layer) && el_gives_floats(layer);
-    return apart ? (size_t)el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS) : 0;
+    if (el_has_int16(layer))
+        return el_codes_size(gru->w.columns > gru->r.columns ? gru->w.columns : gru->r.columns);
+    return apart ? (size_t)el_align((uint64_t)gru->groups * EL_BLOCK_ROWS) : 0;
 }
 
 static places places_of(const el_layer *layer, void *work) {
@@ -169,6 +175,37 @@ static void update_floats(const el_layer *layer, const float *from_x, const floa
     }
 }
 
+/* A part of R times h, or r·h. */
+static void multiply_state(const el_model *model, const el_layer *layer, const el_matrix *r,
+                           const float *h, const places *at, float *y) {
+#ifndef EL_NO_FLOAT32
+    if (el_has_int16(layer)) {
+        el_make_codes16(h, r->columns, layer->h_step, at->codes);
+        model->kernels->dense_int16(r, at->codes, layer->h_step, NULL, y);
+        return;
+    }
+#endif
+    (void)layer, (void)at;
+    el_float_kernels(model)->dense_float32(r, h, y);
+}
+
+/* W·x */
+static void multiply_floats(const el_model *model, const el_layer *layer, const float *x,
+                            const places *at) {
+    const el_matrix *w = &layer->gru.w;
+#ifndef EL_NO_FLOAT32
+    if (el_has_int16(layer)) {
+        int16_t *codes = at->codes;
+        float step = el_step_of(x, layer->inputs);
+        codes[w->columns - 1] = 0; /* padding, or overwritten */
+        el_make_codes16(x, layer->inputs, step, codes);
+        model->kernels->dense_int16(w, codes, step, NULL, at->from_x);
+        return;
+    }
+#endif
+    el_float_kernels(model)->dense_float32(w, x, at->from_x);
+}
+
 /* What follows W·x. */
 static void run_float32(const el_model *model, const el_layer *layer, float *h, const places *at) {
     const el_kernels *kernels = el_float_kernels(model);
@@ -178,14 +215,15 @@ static void run_float32(const el_model *model, const el_layer *layer, float *h, 
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         float *from_h = at->from_h;
-        kernels->dense_float32(&gates, h, from_h);
+        multiply_state(model, layer, &gates, h, at, from_h);
         if (usual)
             kernels->gru_reset_float32(gru, at->from_x, from_h, h, at->reset);
         else
             reset_floats(layer, at->from_x, from_h, h, at->reset);
-        kernels->dense_float32(&candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
+        multiply_state(model, layer, &candidate, at->reset, at,
+                       from_h + 2 * gru->groups * EL_BLOCK_ROWS);
     } else {
-        kernels->dense_float32(&gru->r, h, at->from_h);
+        multiply_state(model, layer, &gru->r, h, at, at->from_h);
     }
     if (usual)
         kernels->gru_float32(gru, at->from_x, at->from_h, h);
@@ -202,7 +240,7 @@ static void step_float32(const el_stream *stream, const el_layer *layer, const f
         el_begin_anew(layer, LETTERS, padded, h);
     }
     for (uint32_t run = 0; run < layer->recurrence.runs; run++) {
-        el_float_kernels(stream->model)->dense_float32(&layer->gru.w, x, at->from_x);
+        multiply_floats(stream->model, layer, x, at);
         run_float32(stream->model, layer, h, at);
         x += layer->inputs;
         if (!layer->keeps_result) {
@@ -226,7 +264,8 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 #ifndef EL_WITHOUT_CHUNKS
 static uint64_t sums_size(const el_layer *layer) {
-    return el_is_plain(layer) && !layer->wide ? el_matrix_work(&layer->gru.w) : 0;
+    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer);
+    return may ? el_matrix_work(&layer->gru.w) : 0;
 }
 
 static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,

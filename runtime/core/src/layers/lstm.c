@@ -1,6 +1,7 @@
 /* LSTM: gates i, f, g, o; the result is h. */
 #include "fields.h"
 #include "functions.h"
+#include "int16.h"
 #include "kernels/kernels.h"
 #include "recurrence.h"
 #include "turn.h"
@@ -40,8 +41,9 @@ static el_status check_int8(el_layer *layer) {
 }
 
 static el_status check_fields(const el_layer *layer, const el_entry *entry) {
-    if (entry->activation != 0 || (entry->recurrent.size != 0) != layer->wide ||
-        entry->recurrent_rows.size != 0)
+    if (entry->activation != 0 ||
+        (entry->recurrent.size != 0) != (layer->wide || el_has_int16(layer)) ||
+        (entry->recurrent_rows.size != 0) != el_has_int16(layer))
         return EL_ERROR_FIELD;
     if (!el_has_int8(layer))
         return entry->own[0] == 0 ? EL_OK : EL_ERROR_FIELD;
@@ -64,6 +66,27 @@ static el_status place_apart(const el_model *model, el_layer *layer, const el_en
     };
     uint64_t size = (uint64_t)lstm->w.groups * EL_BLOCK_ROWS * lstm->w.columns;
     return el_check_sized(model, entry->file_size, entry->recurrent, size);
+}
+
+/* 16-bit weights: W is a matrix of its own, and R's is made of the layer's fields. */
+static el_status check_int16(const el_model *model, el_layer *layer, const el_entry *entry) {
+    el_lstm *lstm = &layer->lstm;
+    const uint32_t groups = lstm->groups * EL_GATES;
+    el_matrix r;
+    if (!el_is_plain(layer))
+        return EL_ERROR_FIELD;
+    el_status status = el_check_int16(model, entry, entry->weights, entry->row_records, groups,
+                                      layer->inputs, &lstm->w);
+    if (status == EL_OK)
+        status = el_check_int16(model, entry, entry->recurrent, entry->recurrent_rows, groups,
+                                layer->channels, &r);
+    if (status != EL_OK)
+        return status;
+    lstm->weights = r.weights;
+    lstm->rows = r.rows;
+    lstm->columns_w = 0;
+    lstm->columns_r = r.columns;
+    return EL_OK;
 }
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
@@ -93,6 +116,9 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         .output_multiplier = entry->multiplier,
         .output_shift = entry->shift,
     };
+    layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units) * layer->recurrence.runs;
+    if (el_has_int16(layer))
+        return check_int16(model, layer, entry);
     uint64_t rows = (uint64_t)lstm->groups * EL_BLOCK_ROWS * EL_GATES;
     uint64_t elements = rows * (lstm->columns_w + lstm->columns_r);
     uint64_t rows_size = rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
@@ -108,7 +134,6 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return status;
     lstm->weights = model->file + entry->weights.offset;
     lstm->rows = model->file + entry->row_records.offset;
-    layer->macs = (uint64_t)units * EL_GATES * (layer->inputs + units) * layer->recurrence.runs;
     if (int8)
         return check_int8(layer);
     status = el_check_weights(layer, lstm->weights, elements);
@@ -147,6 +172,12 @@ static uint64_t floats_work(const el_layer *layer) {
            el_anew_work(layer, LETTERS, padded);
 }
 
+/* Of 16-bit weights: the codes of x, or of h. */
+static size_t codes_size(const el_layer *layer) {
+    const el_lstm *lstm = &layer->lstm;
+    return el_codes_size(lstm->w.columns > lstm->columns_r ? lstm->w.columns : lstm->columns_r);
+}
+
 /* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
@@ -154,6 +185,8 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
     const el_matrix *w = &layer->lstm.w;
     if (!el_is_plain(layer))
         return floats_work(layer) * sizeof(float);
+    if (el_has_int16(layer))
+        return el_align(h) + codes_size(layer) + el_matrix_work(w);
     return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
 
@@ -196,6 +229,28 @@ static void step_wide(const el_stream *stream, const el_layer *layer, const plac
                     sums + el_matrix_work(&lstm.w));
     model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
 }
+
+#ifndef EL_NO_FLOAT32
+static void step_int16(const el_stream *stream, const el_layer *layer, const places *at) {
+    const el_model *model = stream->model;
+    el_lstm lstm = layer->lstm;
+    const el_matrix r = {.weights = lstm.weights,
+                         .rows = lstm.rows,
+                         .columns = lstm.columns_r,
+                         .groups = lstm.w.groups};
+    uint8_t *work = (uint8_t *)at->h_next + el_align(lstm.groups * EL_BLOCK_ROWS * sizeof(float));
+    int16_t *codes = (void *)work;
+    float *sums = (void *)(work + codes_size(layer)), step = el_step_of(at->x, layer->inputs);
+    codes[lstm.w.columns - 1] = 0; /* padding, or overwritten */
+    el_make_codes16(at->x, layer->inputs, step, codes);
+    model->kernels->dense_int16(&lstm.w, codes, step, NULL, sums);
+    el_make_codes16(at->h, r.columns, layer->h_step, codes);
+    model->kernels->dense_int16(&r, codes, layer->h_step, sums, sums);
+    lstm.from_x = sums;
+    lstm.columns_r = 0;
+    el_float_kernels(model)->lstm_float32(&lstm, at->x, at->h, at->h_next, at->c);
+}
+#endif
 
 /* One run with functions of any kind: rare, and long where these are inlined. `work` is that of
  * floats_work behind the next h. */
@@ -259,6 +314,13 @@ static void step(const el_stream *stream, const el_layer *layer) {
         step_floats(stream, layer);
         return;
     }
+#ifndef EL_NO_FLOAT32
+    if (el_has_int16(layer)) {
+        step_int16(stream, layer, &at);
+        accept_h(stream, layer);
+        return;
+    }
+#endif
     if (layer->wide)
         step_wide(stream, layer, &at);
     else if (el_has_int8(layer))
@@ -270,7 +332,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 #ifndef EL_WITHOUT_CHUNKS
 static uint64_t sums_size(const el_layer *layer) {
-    bool may = el_is_plain(layer) && !layer->wide;
+    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer);
     return may ? (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t) : 0;
 }
 
@@ -352,7 +414,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
     uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
-    if (layer->wide || !el_is_plain(layer)) {
+    if (layer->wide || el_has_int16(layer) || !el_is_plain(layer)) {
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
             step(stream, layer);
         return;

@@ -2,6 +2,7 @@
 
 #include "fields.h"
 #include "float_math.h"
+#include "int16.h"
 #include "kernels/kernels.h"
 #include "model_open.h"
 
@@ -105,6 +106,8 @@ el_status el_check_matrix(const el_model *model, const el_layer *layer, const el
     bool int8 = el_has_int8(layer);
     if (used < 1 || used > EL_MAX_WIDTH)
         return EL_ERROR_LIMIT;
+    if (el_has_int16(layer))
+        return el_check_int16(model, entry, weights, rows, groups, used, matrix);
     matrix->columns = int8 ? el_round_up(used, EL_COLUMN_PAD) : used;
     matrix->used = used;
     matrix->groups = groups;
@@ -130,6 +133,11 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
     el_matrix part = *matrix;
     size_t rows = (size_t)first * EL_BLOCK_ROWS;
     part.groups = groups;
+    if (el_has_int16(layer)) {
+        part.weights = (const int16_t *)matrix->weights + rows * matrix->columns;
+        part.rows = (const el_rows16 *)matrix->rows + first;
+        return part;
+    }
     part.weights =
         (const uint8_t *)matrix->weights + rows * matrix->columns * el_weight_size(layer);
     part.rows = (const uint8_t *)matrix->rows +
@@ -210,10 +218,12 @@ void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix
         return;
     }
     el_float_kernels(model)->dense_float32(matrix, x, work);
-    const float *values = work;
-    float *results = y, low = layer->relu ? 0.0f : -EL_MAX_HIDDEN;
-    if (layer->gives_scores)
-        return; /* as they are, where they are */
+    if (!layer->gives_scores) /* which are as they are, where they are */
+        el_finish_floats(layer, work, y);
+}
+
+void el_finish_floats(const el_layer *layer, const float *values, float *y) {
+    const float low = layer->relu ? 0.0f : -EL_MAX_HIDDEN;
     for (uint32_t n = 0; n < layer->channels; n++)
-        results[n] = el_clamp(values[n], low, EL_MAX_HIDDEN);
+        y[n] = el_clamp(values[n], low, EL_MAX_HIDDEN);
 }

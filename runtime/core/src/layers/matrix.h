@@ -66,9 +66,13 @@ void el_multiply_frames(const el_model *model, const el_layer *layer, const el_m
 uint64_t el_matrix_work(const el_matrix *matrix);
 
 /* y (layer->channels,) = activation(matrix·x + bias) as the layer's results are: codes, floats or
- * scores. `work` is el_matrix_work, and el_wide_work behind it where the layer is wide; it may be y
- * where the results are scores. */
+ * scores. Not for layers with 16-bit weights. `work` is el_matrix_work, and el_wide_work behind it
+ * where the layer is wide; it may be y where the results are scores. */
 void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
                    const void *x, void *work, void *y);
+
+/* The last step of that in floats: the product's results as the layer's, held to what these may be.
+ */
+void el_finish_floats(const el_layer *layer, const float *values, float *y);
 
 #endif

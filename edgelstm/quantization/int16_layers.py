@@ -1,0 +1,165 @@
+"""Layers of a mixed model whose weights have 16 bits: their products take codes of 16 bits, all else is float32.
+
+Codes of x are whole numbers of a step, 1/32767 of the largest |x| that the layer meets in this run: quiet sound keeps
+its bits, and nothing saturates. Those of h have the step 1/32767, or more where it begins beyond 1. A row's scale is
+such that the sizes of its weights in 64 columns add up to 65,535 at most: no sum of these columns leaves int32. The
+sums of such segments add up in float32, one after another, and become real numbers by the scale and the step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgelstm.layers import GRU, LSTM, Conv, Dense, Layer, Shape
+from edgelstm.layers.padding import padded
+from edgelstm.quantization.exact import SEGMENT, Float32, clamp
+from edgelstm.quantization.float_layers import MOST
+from edgelstm.quantization.float_recurrence import LEAST_STATE, FloatRecurrence
+from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Values, Walker
+from edgelstm.road import Placed
+
+MOST_OF_SEGMENT = 65535
+"""Of the sizes of a row's weights in a segment."""
+
+LARGEST = np.float32(32767)
+"""Of codes."""
+
+LEAST_SCALE, MOST_SCALE, MOST_BIAS = 2.0**-50, 16.0, 1e6
+"""What files hold: then no product is a denormal, which vectors of 32-bit ARM take for 0, and results are finite."""
+
+LEAST = np.float32(2.0**-35)
+"""Of the largest |x|: what is smaller counts as zeros."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product16:
+    """A matrix of 16-bit weights."""
+
+    codes: NDArray[np.int16]  # (rows, columns)
+    scale: NDArray[np.float32]  # (rows,) 2^-50 to 16
+    bias: NDArray[np.float32]  # (rows,) 0, or 2^-100 to 1e6
+
+    @classmethod
+    def of(cls, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> Product16:
+        """`weights` (rows, columns)."""
+        starts, exact = np.arange(0, weights.shape[1], SEGMENT), weights.astype(np.float64)
+        of_segments = np.add.reduceat(np.abs(exact), starts, axis=1).max(axis=1)
+        scale = np.maximum(of_segments / (MOST_OF_SEGMENT - SEGMENT), LEAST_SCALE).astype(np.float32)
+        # a row of few weights, which a segment has room for
+        scale = np.maximum(scale, (np.abs(exact).max(axis=1) / float(LARGEST)).astype(np.float32))
+        codes = np.clip(np.rint(exact / scale.astype(np.float64)[:, None]), -LARGEST, LARGEST).astype(np.int16)
+        return cls(codes, scale, np.where(np.abs(bias) < LEAST_STATE, np.float32(0), bias))
+
+    def rows(self, some: slice) -> Product16:
+        return Product16(self.codes[some], self.scale[some], self.bias[some])
+
+    def apply(self, x: Int64, step: Float32, behind: Float32 | None = None) -> Float32:
+        """Of codes (…, columns), whose unit is a step (…, 1); behind the bias, or what is given."""
+        totals = np.zeros((*x.shape[:-1], len(self.codes)), np.float32)
+        weights = self.codes.astype(np.float64)
+        for start in range(0, x.shape[-1], SEGMENT):
+            some = slice(start, start + SEGMENT)
+            totals = totals + (x[..., some].astype(np.float64) @ weights[:, some].T).astype(np.float32)
+        found: Float32 = totals * self.scale * step + (self.bias if behind is None else behind)
+        return found
+
+    @property
+    def is_held(self) -> bool:
+        """Whether files hold its numbers."""
+        return float(self.scale.max()) <= MOST_SCALE and float(np.abs(self.bias).max()) <= MOST_BIAS
+
+
+def step_of(x: Float32) -> Float32:
+    """(…, 1) of the last axis; 0 where that holds zeros."""
+    largest = np.abs(x).max(axis=-1, keepdims=True)
+    return np.where(largest < LEAST, np.float32(0), largest / LARGEST)
+
+
+def codes_of(x: Float32, step: Float32) -> Int64:
+    """In units of the step."""
+    inverse = np.where(step > 0, np.float32(1) / np.where(step > 0, step, np.float32(1)), np.float32(0))
+    return np.clip(np.rint(x * inverse), -LARGEST, LARGEST).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Int16Layer(QuantizedLayer):
+    """An LSTM or GRU that is plain, a dense layer, or a convolution without groups."""
+
+    kind = "int16"
+
+    at: Placed
+    W: Product16
+    R: Product16 | None = None  # of what comes back
+    h_step: Float32 | None = None  # (1,) of its codes
+    gives_floats: bool = field(default=True, kw_only=True)
+
+    @property
+    def layer(self) -> Layer:
+        return self.at.layer
+
+    @property
+    def gives(self) -> None:
+        """No codes."""
+
+    def check(self, name: str) -> None:
+        if not self.W.is_held or not (self.R is None or self.R.is_held):
+            raise ValueError(f"{name}: weights or biases beyond {MOST_BIAS:g}, expected smaller ones for 16 bits")
+
+    def walker(self, batch: int, source: Shape) -> Walker:
+        if isinstance(self.layer, LSTM | GRU):
+            return _Recurrent(self, self.layer, batch, source)
+        return _Product(self, source)
+
+
+def quantize(at: Placed) -> Int16Layer:
+    layer = at.layer
+    if isinstance(layer, LSTM | GRU):
+        back = np.zeros(len(layer.b), np.float32)
+        if isinstance(layer, GRU):
+            back[2 * layer.units :] = layer.rb
+        first = 1.0 if layer.h0 is None else max(1.0, float(np.abs(layer.h0).max()))
+        return Int16Layer(
+            at, Product16.of(layer.W, layer.b), Product16.of(layer.R, back), np.full(1, first / 32767, np.float32)
+        )
+    assert isinstance(layer, Dense | Conv)
+    return Int16Layer(at, Product16.of(layer.matrix if isinstance(layer, Conv) else layer.W, layer.b))
+
+
+class _Product(Walker):
+    def __init__(self, layer: Int16Layer, source: Shape):
+        self.layer, self.source = layer, source
+
+    def run(self, x: Values) -> IntegerRun:
+        layer, step = self.layer.layer, step_of(x)
+        codes, steps = codes_of(x, step), step
+        if isinstance(layer, Conv):
+            rows = codes.reshape(*x.shape[:2], self.source.rows, self.source.channels).astype(np.float64)
+            seen = padded(rows, layer.before, layer.after, layer.fill)[:, :, layer.windows(self.source)]
+            codes, steps = seen.reshape(*seen.shape[:3], -1).astype(np.int64), step[..., None]
+        y = self.layer.W.apply(codes, steps)
+        low = 0.0 if isinstance(layer, Dense | Conv) and layer.activation == "relu" else -MOST
+        return IntegerRun(clamp(y, low, MOST).reshape(*x.shape[:2], -1))
+
+
+class _Recurrent(FloatRecurrence):
+    def __init__(self, of: Int16Layer, layer: LSTM | GRU, batch: int, source: Shape):
+        super().__init__(layer, batch, source)
+        self.of = of
+
+    def from_x(self, rows: Float32) -> Float32:
+        step = step_of(rows)
+        return self.of.W.apply(codes_of(rows, step), step)
+
+    def lstm_sums(self, from_x: Float32, x: Float32, h: Float32) -> Float32:  # noqa: ARG002 - which W has met
+        return self._back(slice(None), h, from_x)
+
+    def gru_back(self, rows: slice, h: Float32) -> Float32:
+        return self._back(rows, h)
+
+    def _back(self, rows: slice, h: Float32, behind: Float32 | None = None) -> Float32:
+        assert self.of.R is not None
+        assert self.of.h_step is not None
+        return self.of.R.rows(rows).apply(codes_of(h, self.of.h_step), self.of.h_step, behind)
