@@ -35,7 +35,8 @@ from edgelstm.training.optimizer import Average, clip_by_global_norm, learning_r
 from edgelstm.training.persistence import begin_at_persistence
 
 _WATCHED, _WATCHED_PIECE = 1 << 19, 1 << 14
-"""Most frames that the best epoch is chosen by, and those of a piece, where answers are judged along recordings."""
+"""Most frames that the best epoch is chosen by, of fewer than 16 outputs, of more in proportion fewer; and those of a
+piece, where answers are judged along recordings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +237,8 @@ def _sides(
     aims = find_aims(fit, config)
     held_out = None if watched is None else evaluation_set(watched, config)
     if held_out is not None and config.task.each_frame:
-        held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, _WATCHED)
+        most = max(_WATCHED // max(len(dataset.labels) // 8, 1), _WATCHED_PIECE)
+        held_out = spread(held_out, _WATCHED_PIECE, config.model.stride, most)
     return fit, watched, held_out, aims
 
 
