@@ -47,7 +47,6 @@ engines=tests/runtime/engines
 laws=(
   "$engines"/test_elstm.py::test_{a_snapshot_of_another_model_is_refused,any_split_with_any_saves_gives_the_same_bits}
   "$engines"/test_elstm.py::test_{float32_is_float64_up_to_rounding,int8_is_the_reference_in_every_bit,memory_limit}
-  "$engines"/test_elstm.py::test_the_tables_of_the_c_core_are_those_of_the_reference
   "$engines"/test_layer_lists.py::test_each_row_of_a_pool_is_that_stream_alone_whatever_its_phase
   "$engines"/test_layer_lists.py::test_every_state_is_the_references_after_every_frame
   "$engines"/test_mixed.py::test_every_bit_is_the_references_from_every_kernel_set
