@@ -339,8 +339,12 @@ def test_a_board_without_what_a_source_needs_says_so_before_it_runs(run, version
     (tmp_path / "paho").mkdir()
     (tmp_path / "paho/__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    code, _, err = run(version(source_file="/dev/null", publish="mqtt://hub/out"), "--self-test")
-    assert (code, err) == (1, "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt\n")
+    with start(version(source_file="/dev/null", publish="mqtt://hub/out"), "--self-test") as service:  # finds its own
+        _, err = service.communicate(timeout=60)
+    assert (service.returncode, err) == (
+        1,
+        "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt\n",
+    )
 
 
 def test_the_self_test_finds_other_answers_and_other_files(run, version):
