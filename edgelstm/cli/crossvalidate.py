@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.judging import Evaluation, Figure
+    from edgelstm.training.config import Config
     from edgelstm.training.crossvalidation import Outcome
 
 _NAME_WIDTH = 24
@@ -45,6 +46,12 @@ _NAME_WIDTH = 24
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Instead of what CONFIG says; may be repeated."
 )
 @click.option("--jobs", type=click.IntRange(1, 1000), help="Processes at a time.  [default: one for each processor]")
+@click.option(
+    "--storage",
+    metavar="FILE|URL",
+    help="A journal, over NFS too, or postgresql://…: who gives the same command there shares the folds.",
+)
+@click.option("--study", metavar="NAME", help="Of it in its storage.  [default: the model's name]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     config: Path,
@@ -54,16 +61,21 @@ def command(
     seed: int | None,
     changes: tuple[str, ...],
     jobs: int | None,
+    storage: str | None,
+    study: str | None,
     as_json: bool,
 ) -> None:
     """Tell how good the recipe CONFIG is by all its recordings: train several times, each time tested on others.
 
     Groups stay together. Recordings that are each their own group are spread by their labels; of fewer recordings
-    than folds each is cut into stretches of time. The recipe's own test groups play no part. Nothing is written.
+    than folds each is cut into stretches of time. The recipe's own test groups play no part. Nothing is written but
+    to --storage, where each fold is done once, and those of a worker that died again (docs/searching.md).
     """
     from edgelstm.training import load_config
     from edgelstm.training.crossvalidation import USUAL_FOLDS, crossvalidate
 
+    if study is not None and storage is None:
+        raise click.UsageError("--study: names one in a storage, expected --storage with it")
     if leave_one_out and count is not None:
         raise click.UsageError("--folds and --leave-one-out: a run for each group is as many as there are; give one")
     settings = load_config(config, data, changes)
@@ -78,7 +90,10 @@ def command(
     style.announce("the first runs")
     try:
         with _ended_by_sigterm(), listed_problems():
-            outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
+            if storage is None:
+                outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
+            else:
+                outcomes = _shared(settings, count, leave_one_out, jobs, (storage, study), note)
     finally:
         style.announce(None)
     if count is None and not leave_one_out and len(outcomes) < USUAL_FOLDS:
@@ -89,6 +104,28 @@ def command(
         click.echo(json.dumps(_to_json(outcomes), allow_nan=False))
     else:
         click.echo(_table(outcomes))
+
+
+def _shared(
+    settings: Config,
+    count: int | None,
+    leave_one_out: bool,
+    jobs: int | None,
+    place: tuple[str, str | None],
+    note: Callable[[Outcome], None],
+) -> list[Outcome]:
+    """By whoever joins at place: (storage, study or None)."""
+    import os
+
+    from edgelstm.search.folds import crossvalidate_by
+    from edgelstm.training.crossvalidation import prepare
+    from edgelstm.training.kernels import threads
+
+    folding = prepare(settings, count, leave_one_out)
+    processes = min(jobs or os.cpu_count() or 1, len(folding.names))
+    storage, study = place
+    each = max(threads() // processes, 1)
+    return crossvalidate_by(folding, storage, study or settings.model.name, processes, each, note)
 
 
 @contextmanager

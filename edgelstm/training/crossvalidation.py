@@ -24,6 +24,7 @@ from edgelstm.judging import Evaluation
 from edgelstm.plain import counted
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.tasks import read_dataset
+from edgelstm.training.checkpoint import digest
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.kernels import threads as kernel_threads
 from edgelstm.training.trainer import check, evaluation_set, train
@@ -161,11 +162,8 @@ def crossvalidate(
     The recipe's own test groups play no part; a share of its validation is held out of each fold's training.
     on_outcome: called as each ends. Errors as of `train`.
     """
-    config = _without_test(config)
-    dataset = _read(config)
-    count = _count(dataset, config, count, by_groups)
-    names = [fold.name for fold in folds(dataset, count, by_groups)]
-    del dataset
+    folding = prepare(config, count, by_groups)
+    config, count, names = folding.config, folding.count, folding.names
     jobs = min(jobs or os.cpu_count() or 1, len(names))
     done: dict[int, Outcome] = {}
     if jobs == 1:
@@ -193,6 +191,30 @@ def crossvalidate(
     finally:
         pool.shutdown(cancel_futures=True)
     return [done[n] for n in range(len(names))]
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What is trained for a cross-validation."""
+
+    config: Config  # without groups to test on
+    count: int
+    by_groups: bool
+    names: tuple[str, ...]  # of the folds
+    data: str  # the recordings' digest
+
+    def run(self, number: int) -> Outcome:
+        """Train and test fold `number`. ValueError as of `train`."""
+        return _run(self.config, self.count, self.by_groups, number)
+
+
+def prepare(config: Config, count: int | None = None, by_groups: bool = False) -> Folding:
+    """The folds of a recipe. Arguments and errors as of `crossvalidate`."""
+    config = _without_test(config)
+    dataset = _read(config)
+    count = _count(dataset, config, count, by_groups)
+    names = tuple(fold.name for fold in folds(dataset, count, by_groups))
+    return Folding(config, count, by_groups, names, digest(dataset))
 
 
 def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool) -> int:
