@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgelstm.export.answering import as_exported
 from edgelstm.export.errors import NoRecordingsError
-from edgelstm.export.form import Form, Source
+from edgelstm.export.form import Form, IntegerForm, Source
 from edgelstm.export.forms import check_input, check_io, check_layers, find_form
 from edgelstm.export.parity.agreement import Data
 from edgelstm.export.parity.proof import Proof, prove
@@ -26,6 +26,7 @@ from edgelstm.model import Model
 from edgelstm.plain import file_name
 from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.quantization.affine import InputCodes
+from edgelstm.quantization.quantized_model import Weights
 from edgelstm.runtime.engines.open import open_model
 from edgelstm.runtime.states import Io
 
@@ -39,9 +40,9 @@ def _behind(model: Model) -> Model:
 
 
 @lru_cache(4)
-def _quantized(model: Model, scales: str, input_codes: InputCodes) -> QuantizedModel:
+def _quantized(model: Model, scales: str, input_codes: InputCodes, weights: Weights) -> QuantizedModel:
     """Kept: several files are made of one model."""
-    return quantize(model, scales, input_codes)  # type: ignore[arg-type]  # which it checks
+    return quantize(model, scales, input_codes, weights)  # type: ignore[arg-type]  # which it checks
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,10 @@ def held_by(form: Form, model: Model, sequences: Frames | None = None) -> tuple[
 
 def _source(form: Form, model: Model, scales: str | None, input_codes: InputCodes) -> Source:
     """What `form` is made from; `scales` as the integer model is to have them, left out, the form's own."""
-    return _quantized(model, scales or form.scales[0], input_codes) if form.scales else model
+    if not form.scales:
+        return model
+    weights = form.weights if isinstance(form, IntegerForm) else "int8"
+    return _quantized(model, scales or form.scales[0], input_codes, weights)
 
 
 def why_not_made(form: Form, model: Model, scales: Granularity | None, input_codes: InputCodes) -> str | None:

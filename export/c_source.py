@@ -101,6 +101,15 @@ INT8 = replace(
     companions=(".h",),
     files=_files,
 )
+INT4 = replace(
+    elstm.INT4,
+    format="c",
+    choose="as int8 in C, where its weights exceed the flash or the caches",
+    beware="as int8 in C; weights of 4 bits cost accuracy; bare boards need EDGELSTM_INT4=ON",
+    opened_as=elstm.INT4.suffix,
+    companions=(".h",),
+    files=_files,
+)
 BF16 = replace(
     elstm.BF16,
     format="c",

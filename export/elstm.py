@@ -19,6 +19,7 @@ from edgelstm.export.elstm_places import aligned, place_results, sources_of
 from edgelstm.export.form import (
     BF16_ERROR,
     FLOAT_ERROR,
+    INT4_ERROR,
     PER_GATE_ERROR,
     PER_ROW_ERROR,
     FloatForm,
@@ -42,13 +43,13 @@ _IDENTITY_START = 40
 _INPUTS = ("int8", "int16", "float32")
 _VALUE_SIZES = {"int8": 1, "int16": 2, "float32": 4}
 
-_PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "bf16")
+_PRECISIONS: tuple[Precision, ...] = ("float32", "int8", "bf16", "int4")
 _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
 
 
 def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
-    return _encode(model, "int8" if isinstance(model, QuantizedModel) else "float32", _entries(model))
+    return _encode(model, model.weights if isinstance(model, QuantizedModel) else "float32", _entries(model))
 
 
 def encode_bf16(model: Model) -> bytes:
@@ -174,6 +175,16 @@ INT8 = IntegerForm(
     mixes=True,
     write=lambda quantized, _: encode(quantized),
     computes=Int8,
+)
+INT4 = replace(
+    INT8,
+    name="int4",
+    weights="int4",
+    scales=("per-row",),
+    inputs=("int8",),
+    errors=(INT4_ERROR,),
+    choose="where int8 weights exceed the caches, or the flash: half their size; judge it by `evaluate`",
+    beware="weights of LSTM and GRU have 4 bits, and cost accuracy; all other layers are int8's",
 )
 FLOAT32 = FloatForm(
     format="elstm",

@@ -36,6 +36,14 @@ def blocks(matrix: NDArray[Any], gates: int = 1) -> NDArray[Any]:
     return np.ascontiguousarray(stepped).reshape(gates, groups, -1)
 
 
+def packed(made: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """What `blocks` makes of int8 weights that are multiples of 16, (gates, groups, bytes), as four bits of each, the
+    sixteenth and 8: of eight columns those of the first four lie in the lower halves of bytes."""
+    lines = made.reshape(*made.shape[:2], -1, 2, BLOCK_ROWS * BLOCK_COLUMNS).astype(np.int16) // 16 + 8
+    halves = lines[..., 0, :] | lines[..., 1, :] << 4
+    return halves.astype(np.uint8).reshape(*made.shape[:2], -1)
+
+
 def narrowed(floats: bytes) -> bytes:
     """Blocks of float32 as such of bfloat16, the upper halves: of a column's 16 rows, row n beside row n + 8."""
     halves = (np.frombuffer(floats, "<u4") >> 16).astype("<u2").reshape(-1, 2, BLOCK_ROWS // 2)

@@ -35,9 +35,9 @@ NUMBERS = {
 """Of the kinds of layers."""
 
 
-GIVES_FLOATS, ROUNDS_TO_8, ROUNDS_TO_16, IN_FLOATS, IN_16_BITS = 1, 2, 4, 8, 16
+GIVES_FLOATS, ROUNDS_TO_8, ROUNDS_TO_16, IN_FLOATS, IN_16_BITS, PACKED = 1, 2, 4, 8, 16, 32
 """What a layer of a mixed file does: its result is float32; it makes codes of 8 or of 16 bits of a float32 source; it
-computes in float32, but for products of 16 bits."""
+computes in float32, but for products of 16 bits. In an int4 file: its weights have four bits."""
 
 PLACE_OF_INVERSE = 7
 """Among `own`: the bits of a float32, by which a layer that rounds multiplies; of one with products of 16 bits the

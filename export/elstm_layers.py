@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from edgelstm.export import elstm_floats
 from edgelstm.export.arithmetic.bf16 import holds_bf16
-from edgelstm.export.elstm_blocks import blocks, interleaved, narrowed, records, rows
+from edgelstm.export.elstm_blocks import blocks, interleaved, narrowed, packed, records, rows
 from edgelstm.export.elstm_entry import (
     GIVES_FLOATS,
     IN_16_BITS,
     IN_FLOATS,
+    PACKED,
     PLACE_OF_INVERSE,
     ROUNDS_TO_8,
     ROUNDS_TO_16,
@@ -60,6 +61,11 @@ def _matrix_rows(bias: NDArray[np.int32], W: NDArray[np.int8], by: Multipliers, 
     return records(fields, gates).tobytes()
 
 
+def _integer_blocks(layer: QuantizedLayer, weights: NDArray[np.int8], gates: int) -> NDArray[Any]:
+    made = blocks(weights, gates)
+    return packed(made) if layer.four_bits else made
+
+
 def _lstm_float32(layer: LSTM, at: Placed) -> Entry:
     weights = interleaved(blocks(layer.W, _LSTM_GATES), blocks(layer.R, _LSTM_GATES))
     biases = interleaved(rows(layer.b.astype("<f4"), _LSTM_GATES))
@@ -79,7 +85,7 @@ def _lstm_int8(layer: QuantizedLSTM, _: Placed) -> Entry:
         "shift_w": by_x.shift,
         "shift_r": by_h.shift,
     }
-    W, R = blocks(layer.W, _LSTM_GATES), blocks(layer.R, _LSTM_GATES)
+    W, R = (_integer_blocks(layer, part, _LSTM_GATES) for part in (layer.W, layer.R))
     wide = layer.input.bits == 16  # W lies apart
     return Entry(
         interleaved(R) if wide else interleaved(W, R),
@@ -108,10 +114,11 @@ def _gru_float32(layer: GRU, at: Placed) -> Entry:
 
 def _gru_int8(layer: QuantizedGRU, _: Placed) -> Entry:
     by_x, by_h = gate_multipliers(layer.W_scale, layer.input), gate_multipliers(layer.R_scale, layer.hidden)
+    W, R = (_integer_blocks(layer, part, _GRU_GATES) for part in (layer.W, layer.R))
     return Entry(
-        blocks(layer.W, _GRU_GATES).tobytes(),
+        W.tobytes(),
         _matrix_rows(layer.bias, layer.W, by_x, _GRU_GATES),
-        blocks(layer.R, _GRU_GATES).tobytes(),
+        R.tobytes(),
         _matrix_rows(layer.R_bias, layer.R, by_h, _GRU_GATES),
         multiplier=narrowing_multiplier(layer.hidden),
         further=_codes(layer.h0),
@@ -226,7 +233,7 @@ def entry_int8(layer: QuantizedLayer, at: Placed, is_last: bool) -> Entry:
         return replace(entry, arithmetic=GIVES_FLOATS | (0 if at.layer.kind == "context" else IN_FLOATS))
     if isinstance(layer, Int16Layer):
         return entry
-    bits = GIVES_FLOATS if layer.gives_floats else 0
+    bits = (GIVES_FLOATS if layer.gives_floats else 0) | (PACKED if layer.four_bits else 0)
     if not layer.rounds or layer.takes is None:
         return replace(entry, arithmetic=bits)
     bits |= ROUNDS_TO_8 if layer.takes.bits == 8 else ROUNDS_TO_16

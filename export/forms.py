@@ -12,6 +12,7 @@ FORMS: tuple[Form, ...] = (
     elstm.INT8,
     elstm.FLOAT32,
     elstm.BF16,
+    elstm.INT4,
     float32.FORM,
     int8_dynamic.FORM,
     int8_portable.FORM,
@@ -27,6 +28,7 @@ FORMS: tuple[Form, ...] = (
     c_source.INT8,
     c_source.FLOAT32,
     c_source.BF16,
+    c_source.INT4,
 )
 """The default of a format first."""
 

@@ -48,7 +48,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         "version": VERSION,
         "name": source.name,
         "licence": source.licence,
-        "precision": precision or ("int8" if quantized else "float32"),
+        "precision": precision or (quantized.weights if quantized else "float32"),
         "scales": quantized.granularity if quantized else None,
         **({"input": "int16"} if quantized and quantized.input_type == "int16" else {}),
         **({"kept_float32": list(source.ranges.kept)} if quantized and source.ranges and source.ranges.kept else {}),

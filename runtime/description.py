@@ -16,6 +16,7 @@ Precision = Literal[
     "float32",
     "float32-explicit",
     "bf16",
+    "int4",
     "int8",
     "int8-exact",
     "int8-exact-sequence",

@@ -103,7 +103,7 @@ class SelfTest:
         stream = model.stream()
         for frame in frames:
             stream.step(frame)
-        exact = model.precision == "int8" and model.engine.startswith("edgelstm")
+        exact = model.precision in ("int8", "int4") and model.engine.startswith("edgelstm")
         return cls(
             frames=tuple(tuple(map(float, frame)) for frame in frames),
             answer=tuple(map(float, stream.answer())),

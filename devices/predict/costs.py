@@ -10,7 +10,7 @@ from edgelstm.records import Unavailable, from_json, load
 
 _MOST_BYTES = 1 << 20
 
-COMPUTED_AS = {"bf16": "float32"}
+COMPUTED_AS = {"bf16": "float32", "int4": "int8"}
 """Precisions whose products are those of another one."""
 
 

@@ -71,7 +71,7 @@ def work(path: Path, asked: Asked = OWN_ANSWER) -> Work:
         path.open("rb").close()
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
     model = Model(path)  # checks every field
-    multiple = 8 if model.precision == "int8" else 1
+    multiple = 8 if model.precision in ("int8", "int4") else 1
     passes = 2 if model.metadata.get("input") == "int16" else 1  # over W of the first layer: high and low bytes
     layers = tuple(_work(layer, multiple, passes if number == 0 else 1) for number, layer in enumerate(model.layers))
     try:

@@ -32,6 +32,7 @@ from edgelstm.quantization.matrix import (
     quantize_bias,
     real_bias,
     smallest_scale,
+    with_four_bits,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, Scaled, rounded
@@ -91,18 +92,29 @@ def columns(layer: GRU, at: Placed, x: Floats, states: Mapping[str, Floats]) -> 
 
 
 def quantize(
-    layer: GRU, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+    layer: GRU,
+    at: Placed,
+    x: Affine,
+    ranges: Ranges,
+    granularity: Granularity,
+    inputs: Inputs | None,
+    four_bits: bool = False,
 ) -> QuantizedGRU:
     """`layer` in integers over inputs of the affine `x`."""
     hidden, h0 = affine_from_range(*around(ranges[at.name], layer.h0)), _first_codes(layer)
     groups = GATES if granularity == "per-gate" else len(layer.b)
     R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
-    W = with_scales(layer.W, groups, smallest_scale(layer.b, x, layer.inputs))
-    R = with_scales(layer.R, groups, smallest_scale(R_bias, hidden, layer.units))
+    of_W, of_R = smallest_scale(layer.b, x, layer.inputs), smallest_scale(R_bias, hidden, layer.units)
+    if four_bits:
+        W, R = with_four_bits(layer.W, of_W), with_four_bits(layer.R, of_R)
+    else:
+        W, R = with_scales(layer.W, groups, of_W), with_scales(layer.R, groups, of_R)
     W_codes, R_codes, gained, R_gained = _rounded(layer, W, R, inputs)
     bias = quantize_bias(layer.b + gained, x, W.scale)
     back = quantize_bias(R_bias + R_gained, hidden, R.scale)
-    return QuantizedGRU(W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset, h0)
+    return QuantizedGRU(
+        W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset, h0, four_bits=four_bits
+    )
 
 
 def _first_codes(layer: GRU) -> NDArray[np.int16] | None:

@@ -43,6 +43,7 @@ class QuantizedLayer(ABC):
 
     rounds: bool = field(default=False, kw_only=True)  # it takes float32, and makes codes of them itself
     gives_floats: bool = field(default=False, kw_only=True)  # its results are float32
+    four_bits: bool = field(default=False, kw_only=True)  # its int8 weights are multiples of 16, -112 to 112
 
     @property
     def takes(self) -> Affine | None:

@@ -30,6 +30,7 @@ from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
     smallest_scale,
+    with_four_bits,
     with_scales,
 )
 from edgelstm.quantization.rounding import Inputs, rounded
@@ -90,18 +91,28 @@ def columns(layer: LSTM, at: Placed, x: Floats, states: Mapping[str, Floats]) ->
 
 
 def quantize(
-    layer: LSTM, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+    layer: LSTM,
+    at: Placed,
+    x: Affine,
+    ranges: Ranges,
+    granularity: Granularity,
+    inputs: Inputs | None,
+    four_bits: bool = False,
 ) -> QuantizedLSTM:
     """`layer` in integers over inputs of the affine `x`."""
     groups = GATES if granularity == "per-gate" else len(layer.b)
-    W, R = with_scales(layer.W, groups, smallest_scale(layer.b, x, layer.inputs)), with_scales(layer.R, groups)
+    smallest = smallest_scale(layer.b, x, layer.inputs)
+    if four_bits:
+        W, R = with_four_bits(layer.W, smallest), with_four_bits(layer.R)
+    else:
+        W, R = with_scales(layer.W, groups, smallest), with_scales(layer.R, groups)
     (W_codes, R_codes), gained = rounded((W, R), inputs)
     (_, _), (cell, _) = at.parts
     hidden = affine_from_range(*around(ranges[at.name], layer.h0))
     exponent = cell_exponent(max(map(abs, around(ranges[cell], layer.c0))))
     bias = quantize_bias(layer.b + gained, x, W.scale)
     first = _first_codes(layer, hidden, exponent)
-    return QuantizedLSTM(W_codes, R_codes, bias, W.scale, R.scale, x, hidden, exponent, *first)
+    return QuantizedLSTM(W_codes, R_codes, bias, W.scale, R.scale, x, hidden, exponent, *first, four_bits=four_bits)
 
 
 def _first_codes(

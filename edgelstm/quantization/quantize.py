@@ -23,7 +23,7 @@ from edgelstm.quantization.affine import (
 from edgelstm.quantization.float_layers import FLOAT_KINDS, FloatLayer
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.mixed import Mixture, mixture_of
-from edgelstm.quantization.quantized_model import QuantizedModel
+from edgelstm.quantization.quantized_model import QuantizedModel, Weights
 from edgelstm.quantization.rounding import Inputs
 from edgelstm.road import INPUT, Placed
 
@@ -90,8 +90,14 @@ def why_not_held(model: Model) -> str | None:
     return None
 
 
-def quantize(model: Model, granularity: Granularity = "per-row", input_codes: InputCodes = "int8") -> QuantizedModel:
-    """`model` in integers, which takes frames as int8 or int16; as float32 where a layer in float32 reads them
+def quantize(
+    model: Model,
+    granularity: Granularity = "per-row",
+    input_codes: InputCodes = "int8",
+    weights: Weights = "int8",
+) -> QuantizedModel:
+    """`model` in integers; with `weights` int4 recurrent layers that take codes of 8 bits have weights of four. It
+     takes frames as int8 or int16; as float32 where a layer in float32 reads them
     (`mixed.py`). ValueError when it has no calibration ranges, and for int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
@@ -105,7 +111,9 @@ def quantize(model: Model, granularity: Granularity = "per-row", input_codes: In
     layers: list[QuantizedLayer] = []
     for at in model.road:
         try:
-            layers.append(_quantized(model, at, known, mixed, granularity, factors if at.name == folded else None))
+            layers.append(
+                _quantized(model, at, known, mixed, granularity, factors if at.name == folded else None, weights)
+            )
         except ValueError as error:
             raise ValueError(f"model {model.name}: {at.name}: {error}") from None
         gives = layers[-1].gives
@@ -115,7 +123,7 @@ def quantize(model: Model, granularity: Granularity = "per-row", input_codes: In
         if at is not model.road[-1] or made.rounds:
             made.check(f"model {model.name}: {at.name}")
     mean, scale, offset = _input_step(model.normalize, factors, first)
-    return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers), first is None)
+    return QuantizedModel(model, granularity, mean, scale, offset, tuple(layers), weights, first is None)
 
 
 def _input_affine(model: Model, mixed: Mixture, input_codes: InputCodes) -> tuple[NDArray[np.float64], Affine | None]:
@@ -154,6 +162,7 @@ def _quantized(
     mixed: Mixture,
     granularity: Granularity,
     factors: NDArray[np.float64] | None,
+    weights: Weights,
 ) -> QuantizedLayer:
     """One layer; `known`: the affine of results that are codes; `factors`: of features, to fold into its weights."""
     assert model.ranges is not None
@@ -166,7 +175,8 @@ def _quantized(
     if factors is not None:
         layer, inputs = _folded(layer, factors, inputs)
     x = known[at.takes] if at.takes in mixed.codes else _border(model.ranges, at)
-    made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs)
+    narrow = {"four_bits": True} if weights == "int4" and layer.recurrent and x.bits == 8 else {}
+    made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs, **narrow)
     gives_floats = at.name not in mixed.codes and at is not model.road[-1]
     return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if at.name in mixed.integers else made
 

@@ -13,6 +13,8 @@ from edgelstm.quantization.affine import Affine, Granularity
 from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.layer import QuantizedLayer
 
+Weights = Literal["int8", "int4"]
+
 
 @dataclass(frozen=True, eq=False)
 class QuantizedModel:
@@ -29,6 +31,7 @@ class QuantizedModel:
     input_scale: NDArray[np.float32]  # (features,): 1 / (std * s_x)
     input_offset: NDArray[np.float32]  # (features,): z_x
     layers: tuple[QuantizedLayer, ...]  # as in `model.road`
+    weights: Weights = "int8"  # int4: recurrent layers have weights of four bits
     float_input: bool = False  # frames are not quantized: `clip((x - input_mean) * input_scale, -1e6, 1e6)`
 
     @property

@@ -36,9 +36,10 @@ class Scaled:
 
     weights: NDArray[np.float32]  # (rows, columns)
     scale: NDArray[np.float32]  # (rows,)
+    step: int = 1  # integers are multiples of this: 16 for four bits
 
     def rows(self, some: slice) -> Scaled:
-        return Scaled(self.weights[some], self.scale[some])
+        return Scaled(self.weights[some], self.scale[some], self.step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ class Inputs:
 
 def nearest(part: Scaled) -> NDArray[np.int8]:
     """(rows, columns) in [-127, 127]."""
-    codes = np.rint(part.weights / part.scale[:, None].astype(np.float64))
-    return np.clip(codes, -_LARGEST, _LARGEST).astype(np.int8)
+    codes = np.rint(part.weights / (part.scale[:, None].astype(np.float64) * part.step))
+    most = _LARGEST // part.step
+    return (np.clip(codes, -most, most) * part.step).astype(np.int8)
 
 
 def rounded(
@@ -83,14 +85,16 @@ def rounded(
         return tuple(nearest(part) for part in parts), np.zeros(len(parts[0].weights))
     order = np.argsort(-np.diag(inputs.covariance), kind="stable")
     weights = np.concatenate([part.weights for part in parts], axis=1).astype(np.float64).T[order]
-    scales = [np.broadcast_to(part.scale.astype(np.float64)[:, None], part.weights.shape) for part in parts]
+    step = parts[0].step  # of all
+    scales = [np.broadcast_to(step * part.scale.astype(np.float64)[:, None], part.weights.shape) for part in parts]
     steps = np.concatenate(scales, axis=1).T[order]
     damping = max(DAMPING, SCARCITY / inputs.runs_per_column)
     back = unit_factor(inputs.covariance[np.ix_(order, order)], damping)
     codes, gained = np.empty(weights.shape, np.int8), np.empty(weights.shape[1])
     for start in range(0, weights.shape[1], _ROWS):
         rows = slice(start, start + _ROWS)
-        codes[:, rows], gained[rows] = _feedback(weights[:, rows], steps[:, rows], back, inputs.mean[order])
+        found, gained[rows] = _feedback(weights[:, rows], steps[:, rows], back, inputs.mean[order], _LARGEST // step)
+        codes[:, rows] = step * found
     placed = np.empty_like(codes)
     placed[order] = codes
     ends = np.cumsum([part.weights.shape[1] for part in parts])[:-1]
@@ -102,12 +106,13 @@ def _feedback(
     steps: NDArray[np.float64],
     back: NDArray[np.float64],
     mean: NDArray[np.float64],
+    most: int,
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """`rounded` for weights (n, rows) of these steps; `back` as `unit_factor` gives it."""
+    """`rounded` for weights (n, rows) in steps of these, -most to most; `back` as `unit_factor` gives it."""
     codes, gained = np.empty(weights.shape, np.int8), np.zeros(weights.shape[1])
     wanted = weights.copy()
     for j in range(len(weights)):
-        codes[j] = np.clip(np.rint(wanted[j] / steps[j]), -_LARGEST, _LARGEST)
+        codes[j] = np.clip(np.rint(wanted[j] / steps[j]), -most, most)
         lost = weights[j] - codes[j] * steps[j]
         wanted[j + 1 :] += back[j, j + 1 :, None] * lost
         gained += mean[j] * lost

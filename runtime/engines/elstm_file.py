@@ -148,7 +148,7 @@ def _describe(info: core.Info, content: NDArray[np.uint8]) -> Description:
     something else."""
     header = Description(
         metadata={},
-        precision=("float32", "int8", "bf16")[info.precision],
+        precision=("float32", "int8", "bf16", "int4")[info.precision],
         features=int(info.features),
         outputs=int(info.outputs),
         labels=(),

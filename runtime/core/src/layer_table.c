@@ -35,8 +35,9 @@ enum {
     GIVES_FLOATS = 1,
     ROUNDS_TO_8 = 2, /* makes codes of a source in float32, own[INVERSE] of a unit, */
     ROUNDS_TO_16 = 4,
-    IN_FLOATS = 8,  /* no integers compute it, */
-    IN_16_BITS = 16 /* but for its products */
+    IN_FLOATS = 8,   /* no integers compute it, */
+    IN_16_BITS = 16, /* but for its products */
+    PACKED = 32      /* its weights have four bits, in int4 files */
 };
 #define INVERSE 7
 #define H_STEP 7                  /* of a layer with a state whose products are of 16 bits */
@@ -166,6 +167,10 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
 
 static el_status read_arithmetic(const el_model *model, el_layer *layer, const el_entry *entry,
                                  uint32_t bits) {
+    layer->packed = (bits & PACKED) != 0;
+    if (layer->packed && (model->precision != EL_INT4 || !layer->type->may_be_packed))
+        return EL_ERROR_FIELD;
+    bits &= ~(uint32_t)PACKED;
     layer->wide = layer->source == 0 && model->wide_input;
     layer->input_zero_point = entry->input_zero_point;
     layer->zero_point = entry->output_zero_point;
@@ -177,6 +182,8 @@ static el_status read_arithmetic(const el_model *model, el_layer *layer, const e
     layer->bf16 = model->precision == EL_BF16;
     if (status != EL_OK)
         return status;
+    if (layer->packed && (layer->wide || !el_has_int8(layer)))
+        return EL_ERROR_FIELD;
     return layer->wide && !layer->type->may_be_wide ? EL_ERROR_FIELD : EL_OK;
 }
 

@@ -92,6 +92,7 @@ typedef struct el_layer {
     float h_step;                       /* of 16-bit weights: of codes of h, where there is one */
     float scale;                        /* a recurrent one of integers that gives floats: of h */
     bool int8;                          /* computes in integers: see el_has_int8 */
+    bool packed;                        /* int8, but for weights of four bits: see int4.h */
     bool bf16;                          /* float32, but for the weights of its blocks */
     bool int16;                         /* its products are of 16 bits: see el_has_int16 */
     bool rounds;                        /* makes codes of a source in float32 */
@@ -187,7 +188,7 @@ static inline bool el_is_int8(const el_model *model) {
     (void)model; /* opening refused all others */
     return true;
 #else
-    return model->precision == EL_INT8;
+    return model->precision == EL_INT8 || model->precision == EL_INT4;
 #endif
 }
 
@@ -239,9 +240,24 @@ static inline bool el_has_bf16(const el_layer *layer) {
 #endif
 }
 
-/* Bytes of a weight in a block, */
+/* Whether the weights of an int8 layer's blocks have four bits. */
+static inline bool el_is_packed(const el_layer *layer) {
+#ifdef EL_NO_INT4
+    (void)layer;
+    return false;
+#else
+    return layer->packed;
+#endif
+}
+
+/* Bytes of a weight in a block that is not packed. */
 static inline uint32_t el_weight_size(const el_layer *layer) {
     return el_has_int8(layer) ? 1u : el_has_bf16(layer) ? 2u : (uint32_t)sizeof(float);
+}
+
+/* Bytes of `count` weights in blocks, a multiple of 16; */
+static inline uint64_t el_weights_size(const el_layer *layer, uint64_t count) {
+    return el_is_packed(layer) ? count / 2 : count * el_weight_size(layer);
 }
 
 /* of a value of h, */

@@ -62,18 +62,27 @@ static el_status check_start(const uint8_t *file, size_t size, unsigned flags) {
     return EL_OK;
 }
 
+/* As the file says: el_is_int8 knows what a library holds. */
+static bool is_int8(const el_model *model) {
+    return model->precision == EL_INT8 || model->precision == EL_INT4;
+}
+
 static el_status check_header(const el_model *model, size_t memory_size, size_t size) {
-    if (el_u32(model->file + H_WIDE) > (model->precision == EL_INT8 ? FLOAT_INPUT : 0u))
+    if (el_u32(model->file + H_WIDE) > (is_int8(model) ? FLOAT_INPUT : 0u))
         return EL_ERROR_FIELD;
-    if (model->precision > EL_BF16 || model->activation > EL_SIGMOID ||
+    if (model->precision > EL_INT4 || model->activation > EL_SIGMOID ||
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
 #ifdef EL_NO_FLOAT32
-    if (model->precision != EL_INT8 || model->float_input)
+    if (!is_int8(model) || model->float_input)
         return EL_ERROR_PRECISION;
 #endif
 #ifdef EL_NO_BF16
     if (model->precision == EL_BF16)
+        return EL_ERROR_PRECISION;
+#endif
+#ifdef EL_NO_INT4
+    if (model->precision == EL_INT4)
         return EL_ERROR_PRECISION;
 #endif
     if (model->features < 1 || model->features > EL_MAX_WIDTH || model->outputs < 1 ||
@@ -109,7 +118,7 @@ static el_status read_header(el_model *model, size_t memory_size, const uint8_t 
     model->input_place = el_u32(file + H_INPUT_PLACE);
     uint32_t input = el_u32(file + H_WIDE);
     model->wide_input = input == WIDE_INPUT;
-    model->float_input = input == FLOAT_INPUT || model->precision != EL_INT8;
+    model->float_input = input == FLOAT_INPUT || !is_int8(model);
     memcpy(model->identity, file + H_IDENTITY, EL_IDENTITY_SIZE);
     el_status status = check_header(model, memory_size, size);
     if (status == EL_OK)

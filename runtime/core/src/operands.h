@@ -82,6 +82,9 @@ typedef struct el_lstm {
      * whose W lies apart with the blocks in the same order, and where several frames met W before,
      * which lies before R in each block: `skipped` columns. */
     const void *from_x;
+    /* What R gives with h, where that is known before, too, as where weights have four bits:
+     * (16·EL_GATES·groups,); columns_r is 0 then. */
+    const int32_t *from_h;
     uint32_t skipped;
     el_matrix w;
     /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
@@ -98,6 +101,20 @@ static inline size_t el_lstm_block(const el_lstm *lstm) {
 static inline size_t el_lstm_recurrent(const el_lstm *lstm) {
     return (size_t)EL_BLOCK_ROWS * (lstm->skipped + lstm->columns_w);
 }
+
+/* Blocks of weights of four bits as they meet x, see layers/int4.h. */
+typedef struct el_packed {
+    const uint8_t *weights;
+    size_t block; /* bytes from one to the next */
+    const el_rows *rows;
+    uint32_t blocks, columns;
+    int32_t zero_point; /* of x */
+    bool of_r;          /* R of an LSTM: no biases, and sums of its own in the rows */
+} el_packed;
+
+/* What lies in a half of a byte for a weight of 0, and by what a half counts. */
+#define EL_INT4_ZERO 8
+#define EL_INT4_STEP 16
 
 /* A GRU layer: two matrices whose rows are the gates z, r, n, each padded to whole groups. */
 typedef struct el_gru {

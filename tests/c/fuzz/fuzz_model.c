@@ -196,16 +196,24 @@ static uint32_t word(const unsigned char *at) {
 
 /* The sums of blocks of 16 rows, of `columns_w` columns of W and then `columns_r` of R. */
 static void repair_blocks(unsigned char *file, size_t size, const unsigned char *tensors,
-                          uint32_t columns_w, uint32_t columns_r) {
+                          uint32_t columns_w, uint32_t columns_r, bool packed) {
     uint32_t columns[2] = {columns_w, columns_r};
     uint32_t at = word(tensors), rows = word(tensors + 8), rows_size = word(tensors + 12);
-    uint64_t block_size = 16 * ((uint64_t)columns_w + columns_r);
+    uint64_t block_size = (packed ? 8 : 16) * ((uint64_t)columns_w + columns_r);
     uint32_t blocks = rows_size / (uint32_t)sizeof(el_rows);
     if (at > size || blocks * block_size > size - at || rows > size || rows_size > size - rows)
         return;
     for (uint32_t block = 0; block < blocks; block++, rows += (uint32_t)sizeof(el_rows)) {
         int32_t sums[2][EL_BLOCK_ROWS] = {{0}};
         for (int part = 0; part < 2; part++)
+            for (uint32_t n = 0; packed && n < 8 * columns[part]; n++, at++) {
+                unsigned low = file[at] & 15u, high = file[at] >> 4;
+                low += low == 0;
+                high += high == 0;
+                file[at] = (unsigned char)(low | high << 4);
+                sums[part][n / 4 % 16] += 16 * ((int32_t)(low + high) - 16);
+            }
+        for (int part = 0; part < 2 && !packed; part++)
             for (uint32_t n = 0; n < 16 * columns[part]; n++, at++) {
                 if (file[at] == 0x80)
                     file[at] = 0x81;
@@ -234,9 +242,10 @@ static void repair_sums(unsigned char *file, size_t size) {
             units > EL_MAX_WIDTH)
             return;
         uint32_t columns = el_round_up((uint32_t)inputs, 8), recurrent = el_round_up(units, 8);
-        repair_blocks(file, size, entry + 32, columns, kind == 1 ? recurrent : 0);
+        bool packed = word(file + 40) == EL_INT4 && (word(entry + 28) & 32u) != 0;
+        repair_blocks(file, size, entry + 32, columns, kind == 1 ? recurrent : 0, packed);
         if (kind == 5)
-            repair_blocks(file, size, entry + 48, recurrent, 0);
+            repair_blocks(file, size, entry + 48, recurrent, 0, packed);
     }
 }
 
@@ -292,7 +301,7 @@ static void run_from_any_state(const el_model *model, const uint8_t *data, size_
 static void compare_with_scalar(const el_model *model, const uint8_t *data, size_t size,
                                 const void *file) {
     static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
-    if (model->precision != EL_INT8)
+    if (!el_is_int8(model))
         return;
     el_model *scalar;
     CHECK(setenv("EDGELSTM_KERNEL", "scalar", 1) == 0);
@@ -319,7 +328,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size >= 24) {
         uint64_t stated = size;
         memcpy(block + 16, &stated, sizeof stated);
-        if (size > 128 && word(block + 40) == EL_INT8)
+        if (size > 128 && (word(block + 40) == EL_INT8 || word(block + 40) == EL_INT4))
             repair_sums(block, size);
         uint32_t checksum = el_crc32(block + 16, size - 16);
         memcpy(block + 12, &checksum, sizeof checksum);

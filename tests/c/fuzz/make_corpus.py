@@ -67,6 +67,7 @@ def main(folder: Path) -> None:
         files = {"float32": encode(model), "bf16": encode_bf16(model)}
         if model not in floats:
             files["int8"] = encode(quantize(model))
+            files["int4"] = encode(quantize(model, weights="int4"))
         if model.ranges is not None and model not in mixed and TAKES_WIDE[model.road[0].layer.kind]:
             files["int16"] = encode(quantize(model, "per-row", "int16"))
         for name, content in files.items():

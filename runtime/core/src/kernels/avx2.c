@@ -27,4 +27,5 @@ const el_kernels el_kernels_avx2 = {
     .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
+    .packed_int4 = PACKED_INT4,
 };

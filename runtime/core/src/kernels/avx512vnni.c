@@ -8,6 +8,7 @@
 #include "body_exact.h"
 #include "body_gru.h"
 #include "body_int16.h"
+#include "body_int4.h"
 #include "body_logmel.h"
 #include "body_overlap.h"
 #include "body_rows.h"
@@ -45,4 +46,5 @@ const el_kernels el_kernels_avx512vnni = {
     .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
+    .packed_int4 = PACKED_INT4,
 };

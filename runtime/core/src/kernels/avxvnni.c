@@ -29,4 +29,5 @@ const el_kernels el_kernels_avxvnni = {
     .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
+    .packed_int4 = PACKED_INT4,
 };

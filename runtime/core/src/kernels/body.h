@@ -9,6 +9,7 @@
 #include "body_exact.h"
 #include "body_gru.h"
 #include "body_int16.h"
+#include "body_int4.h"
 #include "body_int8.h"
 #include "body_logmel.h"
 

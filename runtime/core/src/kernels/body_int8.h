@@ -16,7 +16,10 @@ INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v3
         else
             sums_w[part] = load32(rows->bias + first) -
                            load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
-        sums_r[part] = load32(rows->sum_r + first) * -(lstm->output_zero_point + X_OFFSET);
+        if (lstm->from_h != NULL)
+            sums_r[part] = load32(lstm->from_h + (rows - (const el_rows *)lstm->rows) * 16 + first);
+        else
+            sums_r[part] = load32(rows->sum_r + first) * -(lstm->output_zero_point + X_OFFSET);
     }
 }
 
@@ -141,7 +144,8 @@ INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h
             start_sums(lstm, rows + n, sums_w[n], sums_r[n]);
         if (columns_w != 0)
             add_products(at, block_size, pair, columns_w, x, sums_w + block);
-        add_products(at + recurrent, block_size, pair, columns_r, h, sums_r + block);
+        if (columns_r != 0)
+            add_products(at + recurrent, block_size, pair, columns_r, h, sums_r + block);
     }
     lstm_int8_finish(lstm, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
 }

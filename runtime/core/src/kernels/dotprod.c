@@ -34,4 +34,5 @@ const el_kernels el_kernels_dotprod = {
 #ifndef EL_NO_BF16
     .bf16 = &el_neon_bf16,
 #endif
+    .packed_int4 = PACKED_INT4,
 };

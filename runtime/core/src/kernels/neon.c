@@ -30,6 +30,7 @@ const el_kernels el_kernels_neon = {
     .dense_int16_batch = dense_int16_batch,
     .exact = EXACT,
     .bf16 = BF16,
+    .packed_int4 = PACKED_INT4,
 };
 
 #if defined(__aarch64__)

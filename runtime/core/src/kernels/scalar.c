@@ -43,6 +43,8 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
                 int32_t from_x = sums_w[n] + bias[n] - input_zero_point * rows->sum_w[n];
                 int32_t from_h = sums_r[n] - lstm->output_zero_point * rows->sum_r[n];
+                if (lstm->from_h != NULL)
+                    from_h = lstm->from_h[(group * EL_GATES + gate) * EL_BLOCK_ROWS + n];
                 int32_t pre =
                     el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));
                 /* |from_h| scaled may be as large as int32: clipping first keeps the sum inside */
@@ -65,6 +67,30 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
         }
     }
 }
+
+#ifndef EL_NO_INT4
+static void packed_int4(const el_packed *packed, const int8_t *x, int32_t *sums) {
+    const el_rows *rows = packed->rows;
+    int32_t start = 0;
+    for (uint32_t n = 0; n < packed->columns; n++)
+        start -= EL_INT4_ZERO * x[n];
+    for (uint32_t block = 0; block < packed->blocks; block++, rows++, sums += EL_BLOCK_ROWS) {
+        const uint8_t *line = packed->weights + block * packed->block;
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+            sums[n] = start;
+        for (uint32_t column = 0; column < packed->columns; column += EL_COLUMN_PAD)
+            for (uint32_t n = 0; n < EL_BLOCK_ROWS * EL_BLOCK_COLUMNS; n++, line++) {
+                const int8_t *at = x + column + n % EL_BLOCK_COLUMNS;
+                sums[n / EL_BLOCK_COLUMNS] +=
+                    (*line & 15) * at[0] + (*line >> 4) * at[EL_BLOCK_COLUMNS];
+            }
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+            sums[n] = EL_INT4_STEP * sums[n] +
+                      (packed->of_r ? -packed->zero_point * rows->sum_r[n]
+                                    : rows->bias[n] - packed->zero_point * rows->sum_w[n]);
+    }
+}
+#endif
 
 static void dense_int8(const el_matrix *matrix, const int8_t *x, int32_t *sums) {
     const int8_t *weights = matrix->weights;
@@ -355,6 +381,9 @@ const el_kernels el_kernels_scalar = {
     .dense_int16_batch = dense_int16_batch,
 #endif
     .exact = &el_kernels_scalar,
+#ifndef EL_NO_INT4
+    .packed_int4 = packed_int4,
+#endif
 #ifndef EL_NO_BF16
     .bf16 = &bf16_kernels,
 #endif

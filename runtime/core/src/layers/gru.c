@@ -3,6 +3,8 @@
 #include "fields.h"
 #include "functions.h"
 #include "int16.h"
+#include "int4.h"
+#include "kernels/kernels.h"
 #include "recurrence.h"
 
 #define LETTERS 1 /* h */
@@ -129,7 +131,7 @@ static void multiply_int8(const el_model *model, const el_layer *layer, const vo
     if (layer->wide)
         el_wide_product(model, &gru->w, x, layer->inputs, at->from_x, at->wide);
     else
-        model->kernels->dense_int8(&gru->w, x, at->from_x);
+        el_int8_sums(model->kernels, layer, &gru->w, x, at->from_x);
 }
 
 /* What follows. */
@@ -143,11 +145,12 @@ static void step_int8(const el_stream *stream, const el_layer *layer, int16_t *h
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         int32_t *from_h = at->from_h;
-        kernels->dense_int8(&gates, codes, from_h);
+        el_int8_sums(kernels, layer, &gates, codes, from_h);
         kernels->gru_reset_int8(gru, at->from_x, from_h, h, at->reset);
-        kernels->dense_int8(&candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
+        el_int8_sums(kernels, layer, &candidate, at->reset,
+                     from_h + 2 * gru->groups * EL_BLOCK_ROWS);
     } else {
-        kernels->dense_int8(&gru->r, codes, at->from_h);
+        el_int8_sums(kernels, layer, &gru->r, codes, at->from_h);
     }
     kernels->gru_int8(gru, at->from_x, at->from_h, h, codes);
     give_floats(stream, layer, codes);
@@ -264,7 +267,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 #ifndef EL_WITHOUT_CHUNKS
 static uint64_t sums_size(const el_layer *layer) {
-    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer);
+    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer) && !el_is_packed(layer);
     return may ? el_matrix_work(&layer->gru.w) : 0;
 }
 
@@ -288,6 +291,7 @@ static void step_from(const el_stream *stream, const el_layer *layer, void *sums
 const el_layer_type el_layer_gru = {
     .name = "gru",
     .may_be_wide = true,
+    .may_be_packed = true,
     .may_be_float = true,
     .may_go_further = true,
     .check = check,

@@ -49,6 +49,8 @@ struct el_layer_type {
     bool may_give_scores;
     /* May take codes of 16 bits. */
     bool may_be_wide;
+    /* May have weights of four bits. */
+    bool may_be_packed;
     /* It computes in float32 alone. */
     bool is_float;
     /* It has int8 weights, or float32 ones in int8 files too. */

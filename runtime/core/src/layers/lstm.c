@@ -2,6 +2,7 @@
 #include "fields.h"
 #include "functions.h"
 #include "int16.h"
+#include "int4.h"
 #include "kernels/kernels.h"
 #include "recurrence.h"
 #include "turn.h"
@@ -20,18 +21,18 @@ static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t
 
 static el_status check_int8(el_layer *layer) {
     el_lstm *lstm = &layer->lstm;
-    const int8_t *weights = lstm->weights, *apart = lstm->w.weights;
+    const uint8_t *weights = lstm->weights, *apart = lstm->w.weights;
     const el_rows *rows = lstm->rows;
     uint32_t columns_w = layer->wide ? lstm->w.columns : lstm->columns_w;
     int32_t furthest = layer->wide ? EL_FURTHEST_16 : EL_FURTHEST_8;
     el_lstm_forget_rows(lstm);
     for (uint32_t block = 0; block < lstm->groups * EL_GATES; block++, rows++) {
         int32_t sums_w[EL_BLOCK_ROWS], sums_r[EL_BLOCK_ROWS];
-        const int8_t **of_w = layer->wide ? &apart : &weights;
-        bool valid = el_sum_rows(*of_w, layer->inputs, columns_w, sums_w);
-        *of_w += EL_BLOCK_ROWS * columns_w;
-        valid = el_sum_rows(weights, layer->channels, lstm->columns_r, sums_r) && valid;
-        weights += EL_BLOCK_ROWS * lstm->columns_r;
+        const uint8_t **of_w = layer->wide ? &apart : &weights;
+        bool valid = el_sum_block(layer, *of_w, layer->inputs, columns_w, sums_w);
+        *of_w += el_weights_size(layer, (uint64_t)EL_BLOCK_ROWS * columns_w);
+        valid = el_sum_block(layer, weights, layer->channels, lstm->columns_r, sums_r) && valid;
+        weights += el_weights_size(layer, (uint64_t)EL_BLOCK_ROWS * lstm->columns_r);
         if (!valid || !check_rows(rows, sums_w, sums_r))
             return EL_ERROR_WEIGHTS;
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
@@ -123,7 +124,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
     uint64_t elements = rows * (lstm->columns_w + lstm->columns_r);
     uint64_t rows_size = rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
     status =
-        el_check_sized(model, entry->file_size, entry->weights, elements * el_weight_size(layer));
+        el_check_sized(model, entry->file_size, entry->weights, el_weights_size(layer, elements));
     if (status == EL_OK)
         status = el_check_sized(model, entry->file_size, entry->row_records, rows_size);
     if (status != EL_OK)
@@ -178,7 +179,13 @@ static size_t codes_size(const el_layer *layer) {
     return el_codes_size(lstm->w.columns > lstm->columns_r ? lstm->w.columns : lstm->columns_r);
 }
 
-/* h, while the one before is still read; then the sums of W and 16-bit x, and what they need. */
+/* Of the sums of W, or of R. */
+static uint64_t sums_bytes(const el_layer *layer) {
+    return (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t);
+}
+
+/* h, while the one before is still read; then the sums of packed weights, or the sums of W and
+ * 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
     uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
@@ -187,6 +194,8 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
         return floats_work(layer) * sizeof(float);
     if (el_has_int16(layer))
         return el_align(h) + codes_size(layer) + el_matrix_work(w);
+    if (el_is_packed(layer))
+        return el_align(h) + 2 * sums_bytes(layer);
     return layer->wide ? el_align(h) + el_matrix_work(w) + el_wide_work(w) : h;
 }
 
@@ -249,6 +258,32 @@ static void step_int16(const el_stream *stream, const el_layer *layer, const pla
     lstm.from_x = sums;
     lstm.columns_r = 0;
     el_float_kernels(model)->lstm_float32(&lstm, at->x, at->h, at->h_next, at->c);
+}
+#endif
+
+#ifndef EL_NO_INT4
+/* Both products first, then what follows them. */
+static void step_packed(const el_stream *stream, const el_layer *layer, const places *at) {
+    const el_kernels *kernels = stream->model->kernels;
+    el_lstm lstm = layer->lstm;
+    uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
+    int32_t *from_x = (void *)sums, *from_h = (void *)(sums + sums_bytes(layer));
+    el_packed packed = {.weights = lstm.weights,
+                        .block = el_lstm_block(&lstm) / 2,
+                        .rows = lstm.rows,
+                        .blocks = lstm.groups * EL_GATES,
+                        .columns = lstm.columns_w,
+                        .zero_point = lstm.input_zero_point};
+    kernels->packed_int4(&packed, at->x, from_x);
+    packed.weights += el_lstm_recurrent(&lstm) / 2;
+    packed.columns = lstm.columns_r;
+    packed.zero_point = lstm.output_zero_point;
+    packed.of_r = true;
+    kernels->packed_int4(&packed, at->h, from_h);
+    lstm.from_x = from_x;
+    lstm.from_h = from_h;
+    lstm.columns_w = lstm.columns_r = 0;
+    kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
 }
 #endif
 
@@ -323,6 +358,10 @@ static void step(const el_stream *stream, const el_layer *layer) {
 #endif
     if (layer->wide)
         step_wide(stream, layer, &at);
+#ifndef EL_NO_INT4
+    else if (el_is_packed(layer))
+        step_packed(stream, layer, &at);
+#endif
     else if (el_has_int8(layer))
         kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
     else
@@ -332,8 +371,8 @@ static void step(const el_stream *stream, const el_layer *layer) {
 
 #ifndef EL_WITHOUT_CHUNKS
 static uint64_t sums_size(const el_layer *layer) {
-    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer);
-    return may ? (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t) : 0;
+    bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer) && !el_is_packed(layer);
+    return may ? sums_bytes(layer) : 0;
 }
 
 static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
@@ -414,7 +453,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
      * number. */
     uint32_t tiles = (uint32_t)(SLICE_SIZE / (4 * group_size));
     uint32_t groups = 4 * (tiles == 0 ? 1u : tiles);
-    if (layer->wide || el_has_int16(layer) || !el_is_plain(layer)) {
+    if (layer->wide || el_has_int16(layer) || el_is_packed(layer) || !el_is_plain(layer)) {
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
             step(stream, layer);
         return;
@@ -440,6 +479,7 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
 const el_layer_type el_layer_lstm = {
     .name = "lstm",
     .may_be_wide = true,
+    .may_be_packed = true,
     .may_be_float = true,
     .may_go_further = true,
     .check = check,

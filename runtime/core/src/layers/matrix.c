@@ -3,6 +3,7 @@
 #include "fields.h"
 #include "float_math.h"
 #include "int16.h"
+#include "int4.h"
 #include "kernels/kernels.h"
 #include "model_open.h"
 
@@ -74,6 +75,16 @@ bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns,
     return valid;
 }
 
+bool el_sum_block(const el_layer *layer, const void *block, uint32_t used, uint32_t columns,
+                  int32_t sums[EL_BLOCK_ROWS]) {
+#ifndef EL_NO_INT4
+    if (el_is_packed(layer))
+        return el_sum_packed_rows(block, used, columns, sums);
+#endif
+    (void)layer;
+    return el_sum_rows(block, used, columns, sums);
+}
+
 /* Row `n` of a record, the sum of its weights known. */
 static bool is_row(const el_rows *rows, uint32_t n, int32_t sum, bool gives_reals) {
     float scale;
@@ -85,13 +96,14 @@ static bool is_row(const el_rows *rows, uint32_t n, int32_t sum, bool gives_real
            el_is_multiplier(rows->multiplier_r[n], rows->shift_r[n]);
 }
 
-static el_status check_int8(const el_matrix *matrix, uint32_t used, bool gives_reals) {
-    const int8_t *weights = matrix->weights;
+static el_status check_int8(const el_layer *layer, const el_matrix *matrix, uint32_t used,
+                            bool gives_reals) {
+    const uint8_t *weights = matrix->weights;
     const el_rows *rows = matrix->rows;
     for (uint32_t group = 0; group < matrix->groups; group++, rows++) {
         int32_t sums[EL_BLOCK_ROWS];
-        bool valid = el_sum_rows(weights, used, matrix->columns, sums);
-        weights += EL_BLOCK_ROWS * matrix->columns;
+        bool valid = el_sum_block(layer, weights, used, matrix->columns, sums);
+        weights += el_weights_size(layer, (uint64_t)EL_BLOCK_ROWS * matrix->columns);
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
             valid = valid && is_row(rows, n, sums[n], gives_reals);
         if (!valid)
@@ -115,7 +127,7 @@ el_status el_check_matrix(const el_model *model, const el_layer *layer, const el
     uint64_t n_rows = (uint64_t)groups * EL_BLOCK_ROWS, elements = n_rows * matrix->columns;
     uint64_t rows_size = n_rows * (int8 ? sizeof(el_rows) / EL_BLOCK_ROWS : sizeof(float));
     el_status status =
-        el_check_sized(model, entry->file_size, weights, elements * el_weight_size(layer));
+        el_check_sized(model, entry->file_size, weights, el_weights_size(layer, elements));
     if (status == EL_OK)
         status = el_check_sized(model, entry->file_size, rows, rows_size);
     if (status != EL_OK)
@@ -123,7 +135,7 @@ el_status el_check_matrix(const el_model *model, const el_layer *layer, const el
     matrix->weights = model->file + weights.offset;
     matrix->rows = model->file + rows.offset;
     if (int8)
-        return check_int8(matrix, used, gives_reals);
+        return check_int8(layer, matrix, used, gives_reals);
     status = el_check_weights(layer, matrix->weights, elements);
     return status == EL_OK ? el_check_floats(matrix->rows, n_rows) : status;
 }
@@ -139,7 +151,7 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
         return part;
     }
     part.weights =
-        (const uint8_t *)matrix->weights + rows * matrix->columns * el_weight_size(layer);
+        (const uint8_t *)matrix->weights + el_weights_size(layer, (uint64_t)rows * matrix->columns);
     part.rows = (const uint8_t *)matrix->rows +
                 (el_has_int8(layer) ? first * sizeof(el_rows) : rows * sizeof(float));
     return part;

@@ -30,6 +30,10 @@ el_status el_check_weights(const el_layer *layer, const void *weights, uint64_t 
  * meet anything. */
 bool el_sum_rows(const int8_t *block, uint32_t used, uint32_t columns, int32_t sums[EL_BLOCK_ROWS]);
 
+/* The same of a layer of integers, whose weights may be packed. */
+bool el_sum_block(const el_layer *layer, const void *block, uint32_t used, uint32_t columns,
+                  int32_t sums[EL_BLOCK_ROWS]);
+
 /* Check and fill a matrix of a layer, of `groups` groups of rows whose first `used` columns are no
  * padding. `gives_reals`: the row records of integers hold scales from sums to float32. */
 el_status el_check_matrix(const el_model *model, const el_layer *layer, const el_entry *entry,

@@ -1,0 +1,68 @@
+"""Files whose recurrent layers have weights of four bits: the reference's integers, about half the bytes of int8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from edgelstm.quantization.matrix import with_four_bits
+from edgelstm.quantization.reference import IntegerStream
+from edgelstm.quantization.rounding import nearest
+from edgelstm.quantization.weighted import GatedLayer
+from edgelstm.runtime import Model as RuntimeModel
+from random_layers import random_layers
+from random_models import random_model, random_signal
+
+HEAD = 64  # bytes of a saved state before its parts
+
+
+@pytest.mark.parametrize("kernel", ["", "scalar"])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_stream_has_the_integers_of_the_reference(
+    seed: int, kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGELSTM_KERNEL", kernel)
+    model = random_layers(seed, ("lstm", "gru", "dense"))
+    quantized = quantize(model, weights="int4")
+    frames = random_signal(40, model.features, seed)
+    path = tmp_path / "model.elstm"
+    path.write_bytes(encode(quantized))
+    opened = RuntimeModel(path)
+    stream = opened.stream()
+    stream.push(frames[:11])
+    stream.push(frames[11:])
+    trace = IntegerStream(quantized).push(frames)
+    assert opened.precision == "int4"
+    state = stream.save()[HEAD:]
+    at = 0
+    for layer in model.road:
+        for name, _ in layer.parts:
+            wanted = trace.states[name][-1].ravel()
+            found = np.frombuffer(state, wanted.dtype, wanted.size, at)
+            np.testing.assert_array_equal(found, wanted)
+            at += wanted.nbytes
+
+
+def test_weights_are_multiples_of_sixteen_near_the_model() -> None:
+    model = random_model(8, [64], [4], frames=2000)
+    quantized = quantize(model, weights="int4")
+    lstm, plain = quantized.layers[0], model.layers[0]
+    assert isinstance(lstm, GatedLayer)
+    for codes in (lstm.W, lstm.R):
+        assert not (codes % 16).any()
+        assert np.abs(codes.astype(int)).max() <= 112
+    scaled = with_four_bits(plain.R)
+    lost = nearest(scaled) * scaled.scale[:, None] - plain.R
+    usual = np.abs(plain.R).max(axis=1, keepdims=True) / 7
+    to_nearest = np.rint(plain.R / usual) * usual - plain.R
+    assert np.square(lost).sum() < np.square(to_nearest).sum()
+    assert not quantized.layers[-1].four_bits
+
+
+def test_a_large_model_takes_little_more_than_half_the_bytes() -> None:
+    model = random_model(16, [256], [5], frames=60)
+    assert len(encode(quantize(model, weights="int4"))) <= 0.57 * len(encode(quantize(model)))
