@@ -167,10 +167,12 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
 
 static el_status read_arithmetic(const el_model *model, el_layer *layer, const el_entry *entry,
                                  uint32_t bits) {
+#ifndef EL_NO_INT4
     layer->packed = (bits & PACKED) != 0;
     if (layer->packed && (model->precision != EL_INT4 || !layer->type->may_be_packed))
         return EL_ERROR_FIELD;
     bits &= ~(uint32_t)PACKED;
+#endif
     layer->wide = layer->source == 0 && model->wide_input;
     layer->input_zero_point = entry->input_zero_point;
     layer->zero_point = entry->output_zero_point;
@@ -182,7 +184,7 @@ static el_status read_arithmetic(const el_model *model, el_layer *layer, const e
     layer->bf16 = model->precision == EL_BF16;
     if (status != EL_OK)
         return status;
-    if (layer->packed && (layer->wide || !el_has_int8(layer)))
+    if (el_is_packed(layer) && (layer->wide || !el_has_int8(layer)))
         return EL_ERROR_FIELD;
     return layer->wide && !layer->type->may_be_wide ? EL_ERROR_FIELD : EL_OK;
 }

@@ -43,8 +43,10 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
             for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++) {
                 int32_t from_x = sums_w[n] + bias[n] - input_zero_point * rows->sum_w[n];
                 int32_t from_h = sums_r[n] - lstm->output_zero_point * rows->sum_r[n];
+#ifndef EL_NO_INT4
                 if (lstm->from_h != NULL)
                     from_h = lstm->from_h[(group * EL_GATES + gate) * EL_BLOCK_ROWS + n];
+#endif
                 int32_t pre =
                     el_clip16(el_multiply(from_x, rows->multiplier_w[n], rows->shift_w[n]));
                 /* |from_h| scaled may be as large as int32: clipping first keeps the sum inside */

@@ -1,16 +1,8 @@
 #include "int4.h"
 
-#include "kernels/kernels.h"
-
 #include <string.h>
 
-#ifdef EL_NO_INT4
-void el_int8_sums(const el_kernels *kernels, const el_layer *layer, const el_matrix *matrix,
-                  const int8_t *x, int32_t *sums) {
-    (void)layer;
-    kernels->dense_int8(matrix, x, sums);
-}
-#else
+#ifndef EL_NO_INT4
 bool el_sum_packed_rows(const uint8_t *block, uint32_t used, uint32_t columns,
                         int32_t sums[EL_BLOCK_ROWS]) {
     bool valid = true;
