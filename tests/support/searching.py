@@ -1,13 +1,12 @@
-"""A search of a few moments: a recipe, its recordings, and a plan of it. As a program, a worker that may kill itself
-in the middle: searching.py PLAN KILL, with the plan's fields as JSON, killed when it has called so often that
-something went on, or never by 0."""
+"""A search of a few moments: a recipe, its recordings, a plan of it, and workers that may be killed in the middle."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ name = "waves"
 units = [8]
 
 [training]
-epochs = 2
+epochs = 1
 loss = "last"
 
 [search]
@@ -69,8 +68,29 @@ def plan_of(recipe: Path, storage: str, trials: int = 3, **more: object) -> Plan
     return Plan(**{**fields, **more})  # type: ignore[arg-type]
 
 
-def main() -> None:
-    plan, kill = plan_of(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])), int(sys.argv[4])
+_LOADED = (
+    "pytest numpy.random optuna optuna.importance optuna.storages.journal sqlalchemy psycopg edgelstm.search.working "
+    "edgelstm.search.folds edgelstm.export.elstm edgelstm.quantization edgelstm.runtime edgelstm.devices.predict.work"
+)
+
+
+def begun(work: Callable[..., None], *arguments: object) -> BaseProcess:
+    """`work`, a module's function, in a process of its own: to load what a search needs takes seconds, so it is
+    forked from one that has."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(_LOADED.split())  # one that lacks is passed over
+    process = context.Process(target=_alone, args=(work, *arguments))
+    process.start()
+    return process
+
+
+def _alone(work: Callable[..., None], *arguments: object) -> None:
+    os.environ["EDGELSTM_THREADS"] = "1"
+    work(*arguments)
+
+
+def search(plan: Plan, kill: int) -> None:
+    """The plan's work. kill: by SIGKILL when it was told so often that something went on; 0 for never."""
     calls = 0
 
     def note() -> None:
@@ -80,8 +100,10 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     work(plan, note)
-    print(json.dumps({"calls": calls}))
 
 
-if __name__ == "__main__":
-    main()
+def ended(process: BaseProcess) -> int:
+    """Its exit code, negative where a signal ended it."""
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode

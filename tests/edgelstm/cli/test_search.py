@@ -47,7 +47,7 @@ def test_the_best_that_keeps_its_budgets_is_written_and_the_test_part_is_not_ask
     assert again.code == 0, again.err
     assert "4 trials trained" in again.out
     # Another recipe is not joined.
-    recipe.write_text(searching.RECIPE.replace("epochs = 2", "epochs = 3"))
+    recipe.write_text(searching.RECIPE.replace("epochs = 1", "epochs = 3"))
     other = command(*given)
     assert other.code == 2
     assert "is of another recipe" in other.err

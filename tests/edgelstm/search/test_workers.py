@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -23,17 +21,18 @@ TRIALS = times(9, 60)
 KILLED = times(1, 8)
 
 
-def worker(recipe: Path, storage: str, kill: int) -> subprocess.Popen[bytes]:
-    program = [sys.executable, searching.__file__, recipe, storage, str(TRIALS), str(kill)]
-    return subprocess.Popen(program, env={**os.environ, "EDGELSTM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+def worker(recipe: Path, storage: str, kill: int) -> BaseProcess:
+    return searching.begun(searching.search, searching.plan_of(recipe, storage, TRIALS), kill)
 
 
 def search_with_deaths(recipe: Path, storage: str) -> None:
-    """Three at a time; whoever is killed is followed by the next."""
+    """Three at a time; the first is killed within its first trial, and whoever is killed is followed by the next."""
+    first = worker(recipe, storage, 1)
     lasting = [worker(recipe, storage, 0) for _ in range(2)]
-    for n in range(KILLED):
-        assert worker(recipe, storage, 2 + n % 5).wait() in (-signal.SIGKILL, 0)  # 0: no trial was left for it
-    assert [one.wait() for one in lasting] == [0, 0]
+    assert searching.ended(first) == -signal.SIGKILL
+    for n in range(1, KILLED):  # 0: no trial was left for it
+        assert searching.ended(worker(recipe, storage, 1 + n % 5)) in (-signal.SIGKILL, 0)
+    assert [searching.ended(one) for one in lasting] == [0, 0]
     check(recipe, storage)
 
 
