@@ -14,13 +14,13 @@ from edgelstm.data.japanese_vowels import read_japanese_vowels
 from edgelstm.data.npz_writing import save_recordings
 from edgelstm.data.pulse import read_pulse
 from edgelstm.data.recordings import Recordings
-from edgelstm.data.watch import read_watch
+from edgelstm.data.watch import read_watch_recordings
 from edgelstm.data.weather import read_weather
 from edgelstm.files import check_target
 from edgelstm.plain import counted
 
 READERS: Mapping[str, Callable[[Path], Dataset | Recordings]] = {
-    "watch": read_watch,
+    "watch": read_watch_recordings,
     "japanese-vowels": read_japanese_vowels,
     "weather": read_weather,
     "pulse": read_pulse,

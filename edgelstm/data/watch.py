@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.labelled import labelled
+from edgelstm.data.recordings import Recording, Recordings
 
 MEMBER = "seglearn/data/watch_dataset.npy"
 MAX_BYTES = 64 << 20
@@ -32,6 +33,7 @@ EXERCISES = {
     "TRAP": "trapezius extension",
     "ROW": "upright row",
 }
+SIDES = ("left", "right")
 
 
 class _DType:
@@ -133,26 +135,39 @@ def _plain(value: Any) -> Any:
     raise pickle.UnpicklingError(f"a {type(value).__name__}")
 
 
-def _dataset(content: dict[str, Any]) -> Dataset:
-    short: list[str] = content["y_labels"]
-    sequences = tuple(np.ascontiguousarray(x, dtype=np.float32) for x in content["X"])
-    subjects: NDArray[np.int64] = content["subject"].astype(np.int64)
-    return Dataset(
-        sequences=sequences,
-        y=content["y"],
-        labels=tuple(EXERCISES[label] for label in short),
-        groups=subjects,
-        feature_names=tuple(content["X_labels"]),
+def _recordings(content: dict[str, Any]) -> Recordings:
+    labels = tuple(EXERCISES[label] for label in content["y_labels"])
+    whole = zip(
+        content["X"], content["y"].tolist(), content["subject"].tolist(), content["side"].tolist(), strict=True
+    )
+    return Recordings(
+        tuple(
+            Recording(
+                f"person {subject}, {SIDES[int(side)]} arm",
+                np.ascontiguousarray(x, dtype=np.float32),
+                labels[y],
+                group=str(int(subject)),
+            )
+            for x, y, subject, side in whole
+        ),
+        tuple(content["X_labels"]),
         # The file names no units. |a| is 1 at rest, so it is in g; the gyroscope's range fits rad/s.
-        feature_units=("g",) * 3 + ("rad/s",) * 3,
-        sample_rate=50.0,
-        name="watch",
-        source=SOURCE,
+        ("g",) * 3 + ("rad/s",) * 3,
+        50.0,
+        "watch",
+        SOURCE,
+        labels=labels,
     )
 
 
 def read_watch(wheel: Path | str) -> Dataset:
-    """The recordings inside a seglearn 1.2.5 wheel, not installed. Groups are the subjects, 1 to 10.
+    """`read_watch_recordings` with a class for each, groups as numbers."""
+    return labelled(read_watch_recordings(wheel))
+
+
+def read_watch_recordings(wheel: Path | str) -> Recordings:
+    """The recordings inside a seglearn 1.2.5 wheel, not installed. Groups are the subjects, 1 to 10; names tell them
+    and the arm that wore the watch.
 
     Raises FileNotFoundError or OSError without the file, ValueError when it is another one.
     """
@@ -162,6 +177,6 @@ def read_watch(wheel: Path | str) -> Dataset:
             size = archive.getinfo(MEMBER).file_size
             if size > MAX_BYTES:
                 raise ValueError(f"{MEMBER} has {size} bytes, expected at most {MAX_BYTES}")
-            return _dataset(unpickle_arrays(archive.read(MEMBER)))
-    except (zipfile.BadZipFile, KeyError, AttributeError, TypeError, ValueError) as error:
+            return _recordings(unpickle_arrays(archive.read(MEMBER)))
+    except (zipfile.BadZipFile, KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{wheel}: not the wheel of seglearn 1.2.5 ({str(error).splitlines()[0]})") from None

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from edgelstm.data import load_dataset
-from edgelstm.data.watch import MEMBER, read_watch, unpickle_arrays
+from edgelstm.data.npz_file import read_npz_file
+from edgelstm.data.npz_writing import save_recordings
+from edgelstm.data.watch import MEMBER, read_watch, read_watch_recordings, unpickle_arrays
 
 WATCH = Path(__file__).parents[3] / "data" / "watch.npz"
 
@@ -105,6 +107,29 @@ def test_another_wheel_is_refused_by_name(tmp_path: Path) -> None:
         archive.writestr(MEMBER, npy(pickle.dumps({"X": []}, protocol=2)))
     with pytest.raises(ValueError, match=r"other\.whl: not the wheel of seglearn"):
         read_watch(wheel)
+
+
+def test_names_tell_the_arm_and_survive_the_file(tmp_path: Path) -> None:
+    content = {
+        "X": [np.full((4, 6), n, float) for n in range(3)],
+        "y_labels": ["PEN", "ABD"],
+        "y": np.array([0, 1, 1]),
+        "subject": np.array([7, 7, 10]),
+        "side": np.array([1.0, 0.0, 1.0]),
+        "X_labels": ["ax", "ay", "az", "wx", "wy", "wz"],
+    }
+    wheel, file = tmp_path / "seglearn.whl", tmp_path / "watch.npz"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(MEMBER, npy(pickle.dumps(content, protocol=2)))
+    save_recordings(read_watch_recordings(wheel), file)
+    read = read_npz_file(file)
+    names = [recording.name for recording in read.recordings]
+    assert names == ["person 7, right arm", "person 7, left arm", "person 10, right arm"]
+    for dataset in (load_dataset(file), read_watch(wheel)):
+        assert dataset.labels == ("pendulum", "abduction")
+        assert dataset.y.tolist() == [0, 1, 1]
+        assert dataset.groups.tolist() == [7, 7, 10]
+        assert not dataset.is_each_alone
 
 
 @pytest.mark.skipif(not WATCH.exists(), reason="data/watch.npz is made by `make data`")
