@@ -72,6 +72,8 @@ def command(
     from edgelstm.data.texts import holds_texts
     from edgelstm.files import whole_file
     from edgelstm.judging.shares import listed
+    from edgelstm.search.proposed_table import search_table
+    from edgelstm.training.config import parse_config
     from edgelstm.training.proposal import propose
     from edgelstm.training.proposed_recipe import recipe
     from edgelstm.training.proposed_sound import propose_sound
@@ -101,6 +103,7 @@ def command(
             raise click.UsageError(f"--{error}") from None
         raise
     written = recipe(dataset, proposal, os.path.relpath(data, output.parent), options, sound)
+    written += f"\n{search_table(parse_config(written, str(output)), int(dataset.lengths.min()))}"
     one_sided = _rehearse(written, dataset, data, output)
     with whole_file(output) as file:
         file.write(written.encode())

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm import records
+from edgelstm.search.proposed_table import search_table
 from edgelstm.search.shape import Shape, with_choices
 from edgelstm.search.space import proposed, read_space
 from edgelstm.search.toml import to_toml
@@ -86,6 +87,7 @@ def test_what_is_proposed_holds_the_recipe_itself_and_can_be_read(recipe):
     config = parse_config(text)
     space = proposed(config, 40)
     assert read_space(space.to_json(), "") == space
+    assert read_space(records.parse_toml(search_table(config, 40), "")["search"], "") == space  # what init writes
     own = space.own(config)
     assert own
     assert "training.learning_rate" in own
