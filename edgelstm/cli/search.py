@@ -20,6 +20,7 @@ import click
 from edgelstm.cli.common import GATE_FAILED, listed_problems
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
+from edgelstm.plain import counted
 
 if TYPE_CHECKING:
     from edgelstm.devices.profiling.budget import Budget
@@ -327,7 +328,11 @@ def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
 
     click.echo(summary(found))
     where = shlex.quote(str(folder / MODEL))
-    click.echo(style.passed(f"{folder / MODEL}: trial {winner.trial}, the best of {len(found.finalists)} finalists"))
+    click.echo(
+        style.passed(
+            f"{folder / MODEL}: trial {winner.trial}, the best of {counted(len(found.finalists), 'finalist')}"
+        )
+    )
     for name, text, of in (found.model or {}).get("tested", []):
         click.echo(f"  {'tested':<9} {name} {text}, {of}")
     click.echo(f"  {'page':<9} {folder / PAGE}")

@@ -101,7 +101,7 @@ def record(
         tally=tally(trials),
         epochs=sum(one.epochs for one in records),
         trials=records,
-        front=_cheaper(front(study)),
+        front=_cheaper(front(study), _cost(about)),
         matters=_matters(study),
         finalists=finalists,
         winner=finalists[0].trial if finalists else None,
@@ -110,12 +110,17 @@ def record(
     )
 
 
-def _cheaper(trials: list[FrozenTrial]) -> tuple[int, ...]:
-    """Of trials, the most accurate first, those whose frame, or file, is cheaper than that of all before them."""
+def _cost(about: dict[str, Any]) -> str:
+    """What accuracy is weighed against: as the objective says, else a frame's time where a board tells it."""
+    said = str(about["objective"]).partition(", ")[2]
+    return said or ("latency_p50" if about["board"] else "model_size")
+
+
+def _cheaper(trials: list[FrozenTrial], name: str) -> tuple[int, ...]:
+    """Of trials, the most accurate first, those whose cost of that name is less than that of all before them."""
     found, least = [], float("inf")
     for trial in trials:
-        costs = trial.user_attrs.get(COSTS) or {}
-        cost = costs.get("latency_p50") or costs.get("model_size") or 0.0
+        cost = (trial.user_attrs.get(COSTS) or {}).get(name) or 0.0
         if cost < least:
             found.append(trial.number)
             least = cost

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edgelstm.search.database import DatabaseLocks
 from edgelstm.search.locks import FileLocks, Locks
@@ -88,8 +88,17 @@ def _journal(path: Path) -> Storage:
     _check_journal(path)
     locks = FileLocks(path.with_name(f"{path.name}.locks"))
     with _told_of(path), quiet():
-        journal = JournalStorage(JournalFileBackend(str(path), _AppendLock(path)))
-        return Storage(str(path), journal, locks, lambda: None)
+        backend = JournalFileBackend(str(path), _AppendLock(path))
+        backend.append_logs = partial(_append, backend.append_logs, path)  # type: ignore[method-assign]
+        return Storage(str(path), JournalStorage(backend), locks, lambda: None)
+
+
+def _append(append: Callable[[list[dict[str, Any]]], None], path: Path, logs: list[dict[str, Any]]) -> None:
+    """OSError names the journal, as that of a write does not, where the disk is full, say."""
+    try:
+        append(logs)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; the same command goes on", str(path)) from None
 
 
 def _check_journal(path: Path) -> None:

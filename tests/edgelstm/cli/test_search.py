@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,34 @@ def test_the_best_that_keeps_its_budgets_is_written_and_the_test_part_is_not_ask
     assert other.code == 2
     assert "is of another recipe" in other.err
     assert other.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_search_for_two_things_that_a_full_disk_ends_goes_on(recipe, command):
+    pytest.importorskip("optuna", reason="needs optuna")
+    given = ["search", recipe, "--objective", "accuracy,model_size", "--trials", "6", "--seeds", "1"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, before[1]))  # the journal of some trials is larger
+    try:
+        ended = command(*given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert ended.code == 1
+    assert ended.err == "edgelstm: recipe.search/journal: file too large; the same command goes on\n"
+    ended = command(*given, "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert (found["tally"]["done"], found["tally"]["lost"]) == (6, 1)
+    trials = [trial for trial in found["trials"] if trial["how"] == "whole"]
+    best = [trial for trial in trials if trial["number"] in found["front"]]
+    # None is better in both than one of the front, and whatever is not on it has one that is as good in both.
+    for one in trials:
+        better = [
+            other
+            for other in best
+            if other["value"] >= one["value"] and other["costs"]["model_size"] <= one["costs"]["model_size"]
+        ]
+        assert better == [one] if one in best else better
 
 
 @pytest.mark.parametrize(
