@@ -89,7 +89,7 @@ def _journal(path: Path) -> Storage:
     locks = FileLocks(path.with_name(f"{path.name}.locks"))
     with _told_of(path), quiet():
         backend = JournalFileBackend(str(path), _AppendLock(path))
-        backend.append_logs = partial(_append, backend.append_logs, path)  # type: ignore[method-assign]
+        backend.append_logs = partial(_append, backend.append_logs, path)
         return Storage(str(path), JournalStorage(backend), locks, lambda: None)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.search.plan import Plan
 from edgelstm.search.working import work
+from edgelstm.training.config import load_config
 
 RECIPE = """
 [data]
@@ -100,6 +101,16 @@ def search(plan: Plan, kill: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     work(plan, note)
+
+
+def crossvalidate(recipe: Path, storage: str, study: str, dies: bool) -> None:
+    """The recipe's three folds, with whoever else is at them. dies: by SIGKILL, in the middle of the first."""
+    from edgelstm.search.folds import crossvalidate_by
+    from edgelstm.training import crossvalidation
+
+    if dies:
+        crossvalidation.train = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    crossvalidate_by(crossvalidation.prepare(load_config(recipe), 3), storage, study, 1, 1)
 
 
 def ended(process: BaseProcess) -> int:

@@ -10,7 +10,6 @@ import pytest
 
 import searching
 from counts import times
-from postgres import needs_postgres, postgres
 
 pytest.importorskip("optuna", reason="needs optuna")
 
@@ -63,8 +62,5 @@ def test_a_journal_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path)
 
 
 @pytest.mark.slow
-@needs_postgres
-def test_postgresql_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg", reason="needs psycopg")
-    with postgres() as url:
-        search_with_deaths(searching.write_recipe(tmp_path), url)
+def test_postgresql_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path, database: str) -> None:
+    search_with_deaths(searching.write_recipe(tmp_path), database)
