@@ -153,6 +153,9 @@ class Model:
     covariances: Mapping[str, Covariance] = field(default_factory=lambda: MappingProxyType({}))  # by layer's name
     examples: tuple[Float32, ...] = ()  # a few real raw sequences (frames, features), to calibrate and prove with
     unseen: tuple[Float32, ...] = ()  # such as calibration never saw, to prove with
+    unseen_truth: Float32 | None = (
+        None  # (unseen, outputs): 1 for what is true of each, 0 for what is not, NaN unknown
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -210,6 +213,19 @@ class Model:
         for name in ("examples", "unseen"):
             sequences = tuple(checked_array("Model", name, x, (None, self.features)) for x in getattr(self, name))
             object.__setattr__(self, name, sequences)
+        self._check_unseen_truth()
+
+    def _check_unseen_truth(self) -> None:
+        if self.unseen_truth is None or not self.unseen:  # what is true of recordings goes where they go
+            object.__setattr__(self, "unseen_truth", None)
+            return
+        truth = np.asarray(self.unseen_truth)
+        if truth.shape != (len(self.unseen), self.outputs) or truth.dtype != np.float32:
+            expected = f"({len(self.unseen)}, {self.outputs}) of float32, a row for each recording"
+            raise ValueError(f"Model.unseen_truth: {truth.dtype} {truth.shape}, expected {expected}")
+        if not (np.isin(truth, (0, 1)) | np.isnan(truth)).all():
+            raise ValueError("Model.unseen_truth: expected 0, 1 or NaN")
+        object.__setattr__(self, "unseen_truth", truth)
 
     def _check_thresholds(self) -> None:
         if self.thresholds and (self.activation != "sigmoid" or len(self.thresholds) != self.outputs):

@@ -7,6 +7,7 @@
 | `layerN.NAME`    | layer N's arrays, as `edgelstm.layers` names them: `layer0.W`, `layer0.R` … |
 | `exampleN`       | (frames, features): a few real sequences, raw                           |
 | `unseenN`        | (frames, features): such as calibration never saw                       |
+| `unseen_truth`   | (recordings, outputs): 1 for what is true of each, 0, NaN; may be absent |
 | `mean.LAYER`     | (n,): of the columns that meet the layer's weights in calibration       |
 | `covariance.LAYER` | (n·(n + 1)/2,): theirs, the upper triangle row after row              |
 
@@ -120,6 +121,8 @@ def save_model(model: Model, path: Path | str) -> None:
         arrays |= {f"layer{n}.{name}": getattr(layer, name) for name in layer.held_arrays}
     for name, sequences in (("example", model.examples), ("unseen", model.unseen)):
         arrays |= {f"{name}{n}": sequence for n, sequence in enumerate(sequences)}
+    if model.unseen_truth is not None:
+        arrays["unseen_truth"] = model.unseen_truth
     for name, found in model.covariances.items():
         arrays |= {f"mean.{name}": found.mean, f"covariance.{name}": found.packed}
     write_npz(path, arrays)
@@ -202,4 +205,5 @@ def _model(arrays: dict[str, NDArray[Any]]) -> Model:
         },
         examples=tuple(array(f"example{n}") for n in range(header.examples)),
         unseen=tuple(array(f"unseen{n}") for n in range(header.unseen)),
+        unseen_truth=array("unseen_truth") if "unseen_truth" in arrays else None,
     )

@@ -44,9 +44,10 @@ def recalibrated(
     fit, later = dataset.subset(seen), dataset.subset(proves) if proves.size else None
     if later is None and by_time:
         fit, later = splits.by_time(dataset, _LATER)
-    unseen = model.unseen if later is None else kept.unseen([later], model)
     seen_range = model.feature_range or feature_range(fit)
-    model = replace(model, examples=kept.examples(fit), unseen=unseen, feature_range=seen_range)
+    if later is not None:
+        model = kept.with_unseen(model, [later])
+    model = replace(model, examples=kept.examples(fit), feature_range=seen_range)
     if why_not_held(model) is not None:
         return model
     return calibrate(model, fit.sequences, float_layers, int16_layers)

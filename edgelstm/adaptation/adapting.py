@@ -25,7 +25,7 @@ from edgelstm.quantization.rounding import Inputs
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineStream
 
-_OLD = 64  # recordings of before that are judged on
+_OLD = 256  # recordings of before, or pieces of these, that are judged on
 _WORSE = 0.02  # in the share of right decisions: what is harm
 
 
@@ -56,8 +56,8 @@ class Compared:
 
 @dataclass(frozen=True)
 class Report:
-    """What an adaptation came to; a part of the adapted model's provenance. All but `known` and `same` are of clips
-    held out: each was judged by a model that had learned from the others alone."""
+    """What an adaptation came to; a part of the adapted model's provenance. All but `known`, `carried` and `same` are
+    of clips held out: each was judged by a model that had learned from the others alone."""
 
     clips: int
     pieces: int
@@ -68,7 +68,16 @@ class Report:
     int8: Judged
     groups: dict[str, Compared] = field(default_factory=dict)  # where clips are of several
     known: Compared | None = None  # on recordings that were named for that, in int8
-    same: float | None = None  # share of the recordings that the model carries which are still decided as before
+    carried: Compared | None = None  # on those that the model carries and knows the truth of, in int8
+    same: float | None = None  # share of all that it carries which are still decided as before
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the recordings that the model carries are worse off: by their truth, and where that is not known,
+        by how many are decided otherwise than before."""
+        if self.carried is not None:
+            return self.carried.is_harm
+        return self.same is not None and self.same < 1 - _WORSE
 
     @property
     def is_better(self) -> bool:
@@ -129,13 +138,31 @@ def adapt(
         heard = hear(quantized, stream, known.dataset.sequences)
         both = (judged(head.scores(heard), known) for head in (rounding(old), new))
         report = replace(report, known=Compared(*both))
-    carried = (*model.unseen, *model.examples)[:_OLD]
-    carried = tuple(x for x in carried if len(x) >= model.stride)
-    if carried:
-        heard = hear(quantized, stream, carried)
-        one, other = (_decided(model, head.scores(heard)) for head in (rounding(old), new))
-        report = replace(report, same=float((one == other).mean()))
+    pieces, truth = carried_pieces(model)
+    if pieces:
+        heard = hear(quantized, stream, pieces)
+        before, after = (head.scores(heard) for head in (rounding(old), new))
+        report = replace(report, same=float((_decided(model, before) == _decided(model, after)).mean()))
+        if truth is not None:
+            both = (_judged(model, scores, truth) for scores in (before, after))
+            report = replace(report, carried=Compared(*both))
     return Adapted(_noted(made, report), report)
+
+
+def carried_pieces(model: Model) -> tuple[tuple[NDArray[np.float32], ...], Float64 | None]:
+    """What `model` carries of before, in windows of its training, and what is true of each (pieces, outputs); None
+    where that is not known. Of more than `_OLD` windows each recording gives one in turn."""
+    window = model.trained_window
+    cut: list[tuple[int, int, NDArray[np.float32]]] = []
+    for place, x in enumerate(model.unseen if model.unseen_truth is not None else (*model.unseen, *model.examples)):
+        length = window if 0 < window < len(x) else len(x)
+        starts = range(0, len(x) - length + 1, max(length, 1)) if length >= model.stride else ()
+        cut += [(turn, place, x[start : start + length]) for turn, start in enumerate(starts)]
+    cut = sorted(cut, key=lambda of: of[:2])[:_OLD]
+    pieces = tuple(x for _, _, x in cut)
+    if model.unseen_truth is None:
+        return pieces, None
+    return pieces, model.unseen_truth[[place for _, place, _ in cut]].astype(np.float64)
 
 
 def _rounding(quantized: QuantizedModel) -> Rounding:

@@ -79,6 +79,8 @@ def command(
         _show(output, adapted.report, refusal, exported)
     if refusal:
         click.echo(paragraph(refusal, style.failed("refused: "), "  "), err=True)
+    elif forgotten := _forgotten(adapted.report):
+        click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
     if refusal or (exported is not None and exported.proof is not None and not exported.proof.passed):
         raise SystemExit(GATE_FAILED)
 
@@ -129,6 +131,26 @@ def _why_refused(report: Report, accepts_harm: bool) -> str:
     return f"it harms {'; '.join(harmed)} (--accept-harm takes it all the same)" if harmed else ""
 
 
+def _forgotten(report: Report) -> str:
+    """Empty where recordings of before are no worse off, or where --known says so."""
+    if not report.forgets or report.known is not None:
+        return ""
+    if report.carried is not None:
+        what = f"of the recordings that the model carries {_right(report.carried)}"
+    else:
+        what = (
+            f"{style.percent(1 - (report.same or 0))} of the recordings that the model carries are decided otherwise"
+        )
+    return (
+        f"it forgets: {what}. If it is also to serve whom the clips are not of (another person, the other arm), give "
+        "clips of these too, or judge by --known"
+    )
+
+
+def _right(found: Compared) -> str:
+    return f"{_share(found.before)} were right, {_share(found.after)} are now"
+
+
 def _export(model: Model, path: Path, data: Path, window: int | None) -> Export:
     from edgelstm.adaptation.taught import read_clips
     from edgelstm.export import export_model
@@ -169,7 +191,9 @@ def _show(output: Path, report: Report, refusal: str, exported: Export | None) -
         click.echo(paragraph(f"group {plain(name, 40)}: {_change(found)}", "  · ", "    "))
     if report.known is not None:
         click.echo(paragraph(f"known before: {_change(report.known)}", "  · ", "    "))
-    if report.same is not None:
+    if report.carried is not None:
+        click.echo(paragraph(f"what the model carries: {_change(report.carried)}", "  · ", "    "))
+    elif report.same is not None:
         text = f"of the recordings that the model carries {style.percent(report.same)} are decided as before"
         click.echo(paragraph(text, "  · ", "    "))
     elif report.known is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.model import Model
+from edgelstm.tasks import Classify, Tags
 
 Sequences = tuple[NDArray[np.float32], ...]
 
@@ -34,7 +35,7 @@ WORK = 1 << 25
 
 def examples(dataset: Dataset) -> Sequences:
     """A few sequences of every class and group: `EXAMPLES_BYTES` together, long ones in pieces."""
-    return _chosen([dataset], EXAMPLES_BYTES // (dataset.features * 4), EXAMPLE_FRAMES, EXAMPLES)
+    return _chosen([dataset], EXAMPLES_BYTES // (dataset.features * 4), EXAMPLE_FRAMES, EXAMPLES).sequences
 
 
 def unseen_frames(model: Model) -> int:
@@ -46,10 +47,39 @@ def unseen_frames(model: Model) -> int:
     return min(max(UNSEEN_FRAMES, model.answer.hop * UNSEEN_ANSWERS), most)
 
 
+def with_unseen(model: Model, parts: Sequence[Dataset]) -> Model:
+    """`model` carrying `unseen` of `parts`, and what is true of each of them, where its answers are labels, or tags,
+    of a recording."""
+    if not parts:
+        return replace(model, unseen=(), unseen_truth=None)
+    found = _unseen(parts, model)
+    truths = [truth_of_recordings(part, model) for part in parts]
+    known = [truth for truth in truths if truth is not None]
+    truth = np.concatenate(known)[list(found.places)] if len(known) == len(truths) else None
+    return replace(model, unseen=found.sequences, unseen_truth=truth)
+
+
+def truth_of_recordings(dataset: Dataset, model: Model) -> NDArray[np.float32] | None:
+    """(sequences, outputs): 1 for the label, or the tags, of each, 0 for others, NaN where it is not known. None
+    where `model` tells something else, or other labels."""
+    task = model.task
+    tells = isinstance(task, Classify) or (isinstance(task, Tags) and not task.each_frame)
+    if not tells or dataset.labels != model.labels or len(dataset.labels) != model.outputs:
+        return None
+    if dataset.targets is None:
+        of_classes: NDArray[np.float32] = (dataset.y[:, None] == np.arange(model.outputs)).astype(np.float32)
+        return of_classes
+    return np.array([dataset.targets[n][0] for n in range(len(dataset))], np.float32)
+
+
 def unseen(parts: Sequence[Dataset], model: Model) -> Sequences:
     """Sequences of all `parts` together for the proof of the files of `model`: all where they are no more than
     `unseen_frames`. Else of every class and group, in proportion, and long ones in pieces that lie evenly over them,
     so that what happens in one of a hundred stretches of the data happens in one of a hundred of these."""
+    return _unseen(parts, model).sequences
+
+
+def _unseen(parts: Sequence[Dataset], model: Model) -> _Chosen:
     window = max(model.answer.window, model.answer.hop, model.trained_window, model.stride)
     return _chosen(parts, unseen_frames(model), max(UNSEEN_PIECE, UNSEEN_WINDOWS * window), UNSEEN)
 
@@ -86,21 +116,27 @@ class _Pool:
         return order
 
 
-def _chosen(parts: Sequence[Dataset], frames: int, piece: int, count: int) -> Sequences:
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    sequences: Sequences
+    places: tuple[int, ...]  # of what each is, or is a piece of, in all parts
+
+
+def _chosen(parts: Sequence[Dataset], frames: int, piece: int, count: int) -> _Chosen:
     """At most `count` sequences of at most `frames` frames together; what is cut off a longer one has `piece` frames
     or more, where `frames` allows."""
     pool = _Pool.of(parts)
-    chosen: list[NDArray[np.float32]] = []
+    places: list[int] = []
     room = frames
     for place in pool.order(count):
         x = pool.sequences[place]
         if min(len(x), piece, frames) > room:
             break
-        chosen.append(x)
+        places.append(place)
         room -= min(len(x), piece)
-    most = _even(np.array([len(x) for x in chosen]), frames)
-    pieces = [part for x in chosen for part in _spread(x, most, piece)]
-    return tuple(pieces[:count])
+    most = _even(np.array([len(pool.sequences[place]) for place in places]), frames)
+    pieces = [(part, place) for place in places for part in _spread(pool.sequences[place], most, piece)][:count]
+    return _Chosen(tuple(part for part, _ in pieces), tuple(place for _, place in pieces))
 
 
 def _even(lengths: NDArray[np.int64], frames: int) -> int:

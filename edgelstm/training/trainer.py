@@ -307,8 +307,8 @@ def _with_recordings(model: Model, history: tuple[Epoch, ...], fit: Dataset, wat
         if proves.size:
             parts.append(fit.subset(proves))
             fit = fit.subset(seen)
-    unseen = kept.unseen(parts, model) if parts else ()
-    return Trained(replace(model, examples=kept.examples(fit), unseen=unseen), history, fit.sequences)
+    model = kept.with_unseen(replace(model, examples=kept.examples(fit)), parts)
+    return Trained(model, history, fit.sequences)
 
 
 def _check_features(dataset: Dataset, config: Config) -> None:

@@ -43,6 +43,7 @@ def made(features: int = 3, units: int = 5, outputs: int = 2) -> Model:
         ),
         examples=(f32(7, features),),
         unseen=(f32(4, features), f32(5, features)),
+        unseen_truth=np.array([[1, 0], [np.nan, 1]], np.float32),
     )
 
 
@@ -73,6 +74,9 @@ def test_a_model_comes_back_as_it_was(tmp_path: pathlib.Path, model: Model) -> N
         pairs += [(getattr(layer, n), getattr(found, n)) for n in layer.arrays]
     pairs += list(zip(model.examples, back.examples, strict=True)) + list(zip(model.unseen, back.unseen, strict=True))
     assert all(np.array_equal(a, b) for a, b in pairs)
+    assert (model.unseen_truth is None) == (back.unseen_truth is None)
+    if model.unseen_truth is not None:
+        np.testing.assert_array_equal(back.unseen_truth, model.unseen_truth)
 
 
 def test_entries_are_the_same_whichever_python_and_numpy_wrote_them(tmp_path: pathlib.Path) -> None:
@@ -162,6 +166,9 @@ def test_a_wrong_header_is_refused_by_name(tmp_path: pathlib.Path, field: str, v
         ("layer2.b", None, "layer2.b is missing"),
         ("example0", np.zeros((5, 2), np.float32), "examples"),
         ("unseen1", np.zeros((5, 2), np.float32), "unseen"),
+        ("unseen_truth", np.zeros((3, 3), np.float32), r"unseen_truth: float32 \(3, 3\), expected \(2, 2\)"),
+        ("unseen_truth", np.full((2, 2), "a"), "unseen_truth: <U1"),
+        ("unseen_truth", np.full((2, 2), 0.5, np.float32), "unseen_truth: expected 0, 1 or NaN"),
         ("header", np.array(["{}"]), "header"),
     ],
 )

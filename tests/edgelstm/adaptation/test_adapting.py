@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgelstm.adaptation.adapting import carried_pieces
 from edgelstm.adaptation.clips import ear_only, hear
-from edgelstm.data import Dataset, save_dataset
+from edgelstm.data import Dataset, load_dataset, save_dataset
 from edgelstm.evaluation import evaluate
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer, Model
@@ -149,6 +150,44 @@ def test_what_was_known_before_is_asked(folder: Path) -> None:
     assert ended.code == 3
     assert "what was known before: 100.0 % before" in ended.err
     assert json.loads(ended.out)["same"] is not None  # its own recording
+
+
+@pytest.mark.parametrize("window", [0, 10])
+def test_what_the_model_carries_tells_that_it_forgets(folder: Path, window: int) -> None:
+    """Its recordings keep the labels that the clips change."""
+    old = load_model("old.npz")
+    provenance = {"config": {"data": {"window": window}}} if window else {}
+    old = replace(old, provenance=provenance, examples=(), unseen=clips(20, seed=3))
+    pieces, none = carried_pieces(old)
+    assert none is None
+    assert len(pieces) == (60 if window else 20)
+    truth = np.eye(3, dtype=np.float32)[decisions(old, pieces[:20])]
+    save_model(replace(old, unseen_truth=truth), "old.npz")
+    ended = adapt()
+    assert ended.code == 0, ended.err
+    assert "warning: it forgets" in ended.err
+    found = json.loads(ended.out)["carried"]
+    new = decisions(load_model("new.npz"), pieces)
+    expected = np.tile(truth.argmax(axis=1), len(pieces) // 20)
+    assert found["after"] == {
+        "right": int((new == expected).sum()),
+        "of": len(pieces),
+        "cost": found["after"]["cost"],
+    }
+    assert found["before"]["right"] == int((decisions(old, pieces) == expected).sum())
+    assert load_model("new.npz").provenance["adapted"]["carried"] == found
+    save_model(old, "old.npz")
+    assert "that the model carries are" in adapt().err  # where their labels are not known
+
+
+def test_who_teaches_what_it_knew_too_is_not_warned(folder: Path) -> None:
+    old = load_model("old.npz")
+    sequences = load_dataset("clips.npz").sequences
+    truth = np.eye(3, dtype=np.float32)[(decisions(old, sequences) + 1) % 3]
+    save_model(replace(old, unseen=tuple(sequences), unseen_truth=truth), "old.npz")
+    ended = adapt()
+    assert ended.code == 0
+    assert "forgets" not in ended.err
 
 
 def test_groups_held_out_as_a_whole(folder: Path) -> None:

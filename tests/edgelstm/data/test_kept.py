@@ -79,6 +79,23 @@ def test_of_many_recordings_every_class_and_group_is_there_in_proportion() -> No
     assert max(places) - min(places) > 900
 
 
+@pytest.mark.parametrize("length", [30, 9000])  # whole, and in pieces
+def test_what_is_true_of_them_goes_with_them(length: int) -> None:
+    first, second = recordings([length] * 20), recordings([length] * 7, classes=2)
+    second = replace(second, labels=first.labels, y=second.y + 1)
+    model = replace(answering(Answer("last", 0, 1)), labels=first.labels)
+    carrying = kept.with_unseen(model, [first])
+    assert carrying.unseen_truth is not None
+    assert len(carrying.unseen) >= 20
+    for x, truth in zip(carrying.unseen, carrying.unseen_truth, strict=True):
+        assert truth.tolist() == np.eye(3)[int(x[0, 0]) % 3].tolist()
+    both = kept.with_unseen(model, [first, second]).unseen_truth
+    assert both is not None
+    assert set(both.argmax(axis=1)) == {0, 1, 2}
+    assert kept.with_unseen(model, [first, replace(second, labels=("x", "y", "z"))]).unseen_truth is None
+    assert replace(carrying, unseen=()).unseen_truth is None
+
+
 def test_a_long_recording_comes_in_pieces_evenly_over_it() -> None:
     (length,) = lengths = [1_000_000]
     chosen = kept.unseen([recordings(lengths, 1, 1)], answering(Answer("mean", 400, 50), window=500))
