@@ -20,6 +20,12 @@ FAILED, GATE_FAILED, BOARD_TROUBLE = 1, 3, 4
 """Exit codes: bad content; a proof, an accuracy or a budget was not kept; a board could not be reached or failed."""
 
 
+class BoardProblem(click.ClickException):
+    """What went wrong on a board."""
+
+    exit_code = BOARD_TROUBLE
+
+
 def wheel_option(boards: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--wheel`, as `wheels`. boards: "the board", or "the boards"."""
     return click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from edgelstm.cli.common import (
-    BOARD_TROUBLE,
+    BoardProblem,
     answer_options,
     check_state_options,
     checked,
@@ -47,12 +47,6 @@ _AS_GIVEN = (
     *("pooling", "window", "hop", "thresholds", "events"),
     *("gap", "missing", "home_assistant", "status_every", "keep_most"),
 )
-
-
-class BoardProblem(click.ClickException):
-    """What went wrong on a board."""
-
-    exit_code = BOARD_TROUBLE
 
 
 @click.command()

@@ -17,34 +17,45 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, listed_problems
+from edgelstm.cli.common import GATE_FAILED, BoardProblem, listed_problems, wheel_option
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 from edgelstm.plain import counted
 
 if TYPE_CHECKING:
+    from edgelstm.cli.search_boards import Place
     from edgelstm.devices.profiling.budget import Budget
     from edgelstm.search.finalists import Finalist
+    from edgelstm.search.measured import Measured
     from edgelstm.search.plan import Plan
     from edgelstm.search.record import SearchRecord
     from edgelstm.search.working import Search
-    from edgelstm.training.config import Config
 
 RECIPE, MODEL, RECORD, PAGE, JOURNAL = "recipe.toml", "model.npz", "search.json", "search.html", "journal"
 _MOST_BYTES = 1 << 20
+_MOST_SAID = 3
 _GOES_ON = "the same command goes on"
 
 
 @click.command("search")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--board", metavar="BOARD", help="Predict times for this one of those that edgelstm boards lists.")
+@click.option(
+    "--board",
+    "boards",
+    metavar="BOARD|HOST",
+    multiple=True,
+    help="Predict times for this one of those that edgelstm boards lists; another is a host: finalists are measured "
+    "there, over SSH. One of each.",
+)
+@click.option("--board-python", default="python3", show_default=True, help="The host's Python with numpy.")
+@wheel_option("the host")
 @click.option(
     "--budget",
     "budgets",
     multiple=True,
     metavar="NAME=LIMIT",
-    help="What a model may cost: model_size, stream_memory, state_memory, and with --board latency_p50; beside those "
-    "in CONFIG; may be repeated.",
+    help="What a model may cost: model_size, stream_memory, state_memory, with --board latency_p50, and with a host "
+    "what profile measures; beside those in CONFIG; may be repeated.",
 )
 @click.option("--trials", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Models to train.")
 @click.option(
@@ -77,7 +88,9 @@ _GOES_ON = "the same command goes on"
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     config: Path,
-    board: str | None,
+    boards: tuple[str, ...],
+    board_python: str,
+    wheels: Path | None,
     budgets: tuple[str, ...],
     trials: int,
     objective: str,
@@ -106,16 +119,25 @@ def command(
       edgelstm search recipe.toml --budget model_size=64KiB --trials 100 --workers 4
       edgelstm search recipe.toml --storage postgresql://user@server/search
     """
+    from edgelstm.cli.search_boards import place_of, which
+    from edgelstm.devices.remote import BoardError
     from edgelstm.search.working import joined
 
+    board, host = which(boards)
     folder = output or Path(f"{config.with_suffix('').name}.search")
-    plan = _plan(config, board, budgets, trials, objective, folder, storage, study, finalists, seeds, data)
+    plan, measured = _plan(
+        config, board, host, budgets, trials, objective, folder, storage, study, finalists, seeds, data
+    )
+    there = place_of(host, board_python, wheels, measured)
     _make_folder(folder, [config])
     style.announce("reading the recordings")
     with _ended_by_signals(), listed_problems(), joined(plan) as search:
         _run(plan, search, workers)
         style.announce("the winner")
-        found, winner, kept = _conclude(plan, search, folder)
+        try:
+            found, winner, kept = _conclude(plan, search, folder, there)
+        except BoardError as error:
+            raise BoardProblem(f"{error}; {_GOES_ON}") from None
         style.announce(None)
     if as_json:
         from edgelstm.records import to_json
@@ -131,6 +153,7 @@ def command(
 def _plan(
     config: Path,
     board: str | None,
+    host: str | None,
     budgets: Sequence[str],
     trials: int,
     objective: str,
@@ -140,8 +163,10 @@ def _plan(
     finalists: int,
     seeds: int,
     data: Path | None,
-) -> Plan:
-    """UsageError and ValueError, one line, for what makes no search."""
+) -> tuple[Plan, list[Budget]]:
+    """Its plan, and the budgets that are measured on the host. UsageError and ValueError, one line, for what makes no
+    search."""
+    from edgelstm.cli.search_boards import split_budgets
     from edgelstm.files import read_bounded
     from edgelstm.search.plan import ACCURACY, SECOND, Plan
     from edgelstm.training import load_config
@@ -150,20 +175,19 @@ def _plan(
     first, _, second = objective.partition(",")
     if first != ACCURACY or second not in ("", *SECOND):
         raise click.UsageError(f"--objective {objective[:30]!r}: expected accuracy, or accuracy,{SECOND[0]}")
-    if board is not None:
-        _check_board(board)
     if second == "latency_p50" and board is None:
         raise click.UsageError("--objective latency_p50: expected --board with it, which it is predicted for")
     name = study if study is not None else settings.model.name
     if not (0 < len(name) <= 100 and name.isprintable()):
         raise click.UsageError(f"--study {name[:40]!r}: expected 1 to 100 printable letters")
     text = read_bounded(config, _MOST_BYTES).decode()
-    return Plan(
+    known, measured = split_budgets(settings, budgets, board, host)
+    plan = Plan(
         recipe=text,
         where=str(config),
         data=settings.data.file,
         board=board,
-        budgets=_budgets(settings, budgets, board),
+        budgets=tuple(known),
         against=second or None,
         trials=trials,
         seeds=seeds,
@@ -171,40 +195,7 @@ def _plan(
         storage=str(folder / JOURNAL) if storage is None else storage,
         study=name,
     )
-
-
-def _check_board(name: str) -> None:
-    from edgelstm.devices.boards.profile import board
-
-    try:
-        board(name)
-    except ValueError as error:
-        raise click.UsageError(f"--board: {error}") from None
-
-
-def _budgets(settings: Config, given: Sequence[str], board: str | None) -> tuple[Budget, ...]:
-    """Those of the command line, and of the recipe where these say nothing of the same figure."""
-    from edgelstm.devices.profiling.budget import parse_budget, read_budget
-    from edgelstm.search.costs import KNOWN, PREDICTED
-
-    try:
-        asked = [parse_budget(text) for text in given]
-    except ValueError as error:
-        raise click.UsageError(f"--{error}") from None
-    found = {one.name: one for one in (*read_budget(settings.budget), *asked)}
-    names = {one.name for one in asked}
-    for name in list(found):
-        if name == PREDICTED and board is None:
-            why = f"{name}: told for a board, expected --board with it"
-        elif name not in KNOWN:
-            why = f"{name}: a board has to measure it; edgelstm profile does; expected one of {', '.join(KNOWN)}"
-        else:
-            continue
-        if name in names:
-            raise click.UsageError(f"--budget {why}")
-        click.echo(paragraph(f"budget {why}", "Note: "), err=True)
-        del found[name]
-    return tuple(found.values())
+    return plan, measured
 
 
 def _make_folder(folder: Path, inputs: Sequence[Path]) -> None:
@@ -233,8 +224,11 @@ def _run(plan: Plan, search: Search, workers: int) -> None:
         side_by_side(partial(work, plan), workers, max(threads() // workers, 1), progress.update)
 
 
-def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, Finalist, list[str]]:
-    """Train the winner, judge it on the test part and write everything: (record, winner, budgets that it breaks)."""
+def _conclude(
+    plan: Plan, search: Search, folder: Path, there: Place | None
+) -> tuple[SearchRecord, Finalist, list[str]]:
+    """Train the winner, judge it on the test part and write everything: (record, winner, budgets that it breaks).
+    there: where finalists are measured first. BoardError where that fails."""
     from edgelstm.files import write_whole
     from edgelstm.model_file import load_model
     from edgelstm.records import to_text
@@ -244,6 +238,9 @@ def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, F
     from edgelstm.search.record import record
 
     ranked = tuple(search.finals("").results())
+    measured = () if there is None else _measured(plan, search, ranked, there)
+    fallen = {one.trial for one in measured if one.broken}
+    ranked = tuple(sorted(ranked, key=lambda one: one.trial in fallen))
     winner = ranked[0]
     trial = search.study.get_trials(deepcopy=False)[winner.trial]
     recipe = _recipe(plan, chosen_params(search.space, trial), winner, folder)
@@ -253,13 +250,31 @@ def _conclude(plan: Plan, search: Search, folder: Path) -> tuple[SearchRecord, F
     about = {
         "objective": "accuracy" if plan.against is None else f"accuracy, {plan.against}",
         "board": plan.board,
-        "budgets": {one.name: _limit(one) for one in plan.budgets},
+        "budgets": {one.name: _limit(one) for one in (*plan.budgets, *(there.budgets if there else ()))},
     }
     told_of = {"costs": vars(final), "evaluations": evaluations, "tested": _tested(evaluations)}
-    found = record(search.study, search.space, about, ranked, told_of)
+    found = record(search.study, search.space, about, ranked, told_of, measured)
     write_whole(folder / RECORD, to_text(found).encode())
     write_whole(folder / PAGE, page(found, recipe).encode())
     return found, winner, broken(final, plan.budgets)
+
+
+def _measured(plan: Plan, search: Search, ranked: Sequence[Finalist], there: Place) -> tuple[Measured, ...]:
+    """ValueError where no finalist keeps its budgets there."""
+    from edgelstm.search.costs import file_of
+    from edgelstm.search.finalists import chosen_params
+    from edgelstm.search.measured import measure
+
+    host, trials = there.target.host, search.study.get_trials(deepcopy=False)
+    contents = []
+    for one in ranked:
+        config = plan.config(chosen_params(search.space, trials[one.trial]))
+        contents.append((one.trial, file_of(config, search.recordings.train_set(config))))
+    found = measure(contents, there.target, there.budgets, lambda what: style.announce(what and f"{host}: {what}"))
+    if all(one.broken for one in found):
+        said = "; ".join(f"trial {one.trial}: {', '.join(one.broken)}" for one in found[:_MOST_SAID])
+        raise ValueError(f"{host}: no finalist keeps its budget: {said}; expected more, or more --finalists")
+    return found
 
 
 def _limit(budget: Budget) -> str:
@@ -327,6 +342,9 @@ def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
     from edgelstm.cli.show.search import summary
 
     click.echo(summary(found))
+    for one in found.measured:
+        if one.broken:
+            click.echo(paragraph(f"trial {one.trial} falls out: {'; '.join(one.broken)}, measured", "  ! ", "    "))
     where = shlex.quote(str(folder / MODEL))
     click.echo(
         style.passed(

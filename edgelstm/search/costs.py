@@ -43,15 +43,21 @@ class Costs:
 def costs(config: Config, train_set: Dataset, board: BoardProfile | None) -> Costs:
     """Of the model that `config` would train on `train_set`. ValueError as of `train`, and for a board whose cores'
     cycles are not known."""
+    return costs_of(*_begun(config, train_set), board)
+
+
+def file_of(config: Config, train_set: Dataset) -> bytes:
+    """The `.elstm` file that costs are told of: the model as training begins it, which takes the same time."""
+    return _encoded(*_begun(config, train_set))
+
+
+def _begun(config: Config, train_set: Dataset) -> tuple[Model, list[object]]:
     model, sequences = untrained(train_set, config)
     least = max(_CALIBRATED_FRAMES, 2 * model.stride)
-    return costs_of(model, [max(sequences, key=len)[:least]], board)
+    return model, [max(sequences, key=len)[:least]]
 
 
-def costs_of(model: Model, sequences: Sequence[object], board: BoardProfile | None) -> Costs:
-    """Of a model, calibrated on `sequences` where it is not."""
-    from edgelstm.devices.predict.prediction import estimate
-    from edgelstm.devices.predict.work import work
+def _encoded(model: Model, sequences: Sequence[object]) -> bytes:
     from edgelstm.export.elstm import encode
     from edgelstm.quantization import calibrate, quantize
 
@@ -59,7 +65,15 @@ def costs_of(model: Model, sequences: Sequence[object], board: BoardProfile | No
         source = quantize(calibrate(model, sequences, kept=()) if model.ranges is None else model)  # type: ignore[arg-type]
     except ValueError:
         source = model  # type: ignore[assignment]
-    content = encode(source)
+    return encode(source)
+
+
+def costs_of(model: Model, sequences: Sequence[object], board: BoardProfile | None) -> Costs:
+    """Of a model, calibrated on `sequences` where it is not."""
+    from edgelstm.devices.predict.prediction import estimate
+    from edgelstm.devices.predict.work import work
+
+    content = _encoded(model, sequences)
     with TemporaryDirectory(prefix="edgelstm-") as folder:
         path = Path(folder, "model.elstm")
         path.write_bytes(content)

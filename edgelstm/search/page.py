@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgelstm.devices.units import show_size, show_time
+from edgelstm.devices.profiling.budget import FIGURES
+from edgelstm.devices.units import show_figure, show_size, show_time
 from edgelstm.page.charts import Bar, Dots, Line, bars, lines, scatter
 from edgelstm.page.document import document
 from edgelstm.page.markup import Markup, cards, facts, table, tag
@@ -169,11 +170,19 @@ def _finalists(found: SearchRecord) -> list[Markup]:
         [str(one.trial), value_text(found, one.mean), *(value_text(found, value) for value in one.values)]
         for one in found.finalists
     ]
+    heads = ["trial", "mean", *(f"seed {run + 1}" for run in range(runs))]
+    if found.measured:
+        measured = {one.trial: one for one in found.measured}
+        names = list(found.measured[0].figures)
+        heads += [f"{name}, measured" for name in names] + [""]
+        for row, one in zip(rows, found.finalists, strict=True):
+            there = measured[one.trial]
+            row += [_NONE if (v := there.figures[name]) is None else show_figure(v, FIGURES[name]) for name in names]
+            row += ["; ".join(f"falls out: {line}" for line in there.broken)]
     about = (
         f"Each trained with {counted(runs, 'seed')}; chosen is the best mean over what was held out. The model that "
         f"is kept is that of seed {found.run + 1} of {runs}."
     )
-    heads = ["trial", "mean", *(f"seed {run + 1}" for run in range(runs))]
     return [tag("h2", "Finalists"), tag("p", about, class_="soft"), table(heads, rows)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import edgelstm
 from edgelstm.search.desk import AGAIN, LOST, REFUSED, WORKER, Tally, is_done, tally
 from edgelstm.search.finalists import Finalist, chosen_params, front
+from edgelstm.search.measured import Measured
 from edgelstm.search.space import Space
 from edgelstm.search.worker import COSTS, EPOCHS, FAILED, SCORE, SECONDS
 
@@ -51,6 +52,7 @@ class SearchRecord:
     finalists: tuple[Finalist, ...]
     winner: int | None
     run: int  # of the winner: 0, or so many seeds further on
+    measured: tuple[Measured, ...]  # finalists on the board that was at hand; those that break a budget fell out
     model: dict[str, Any] | None  # of the winner: its costs, and its evaluations on the test part
 
 
@@ -87,8 +89,9 @@ def record(
     about: dict[str, Any],
     finalists: tuple[Finalist, ...] = (),
     model: dict[str, Any] | None = None,
+    measured: tuple[Measured, ...] = (),
 ) -> SearchRecord:
-    """about: objective, board and budgets. model: as `SearchRecord` has it."""
+    """about: objective, board and budgets. finalists: the winner first. model, measured: as `SearchRecord` has it."""
     trials = study.get_trials(deepcopy=False)
     records = tuple(trial_record(trial, space) for trial in trials)
     scores = [trial.user_attrs[SCORE] for trial in trials if trial.user_attrs.get(SCORE)]
@@ -106,6 +109,7 @@ def record(
         finalists=finalists,
         winner=finalists[0].trial if finalists else None,
         run=finalists[0].best_run if finalists else 0,
+        measured=measured,
         model=model,
     )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from pathlib import Path
 
 import pytest
 
 import searching
+import ssh_board
+from counts import FULL
 from edgelstm.model_file import load_model
 from edgelstm.search.plan import Plan
 from edgelstm.training import load_config
@@ -91,6 +94,15 @@ def test_a_search_for_two_things_that_a_full_disk_ends_goes_on(recipe, command):
         (["--budget", "model_size=64"], "--budget model_size: '64', expected"),
         (["--budget", "model_sise=64KiB"], "--budget 'model_sise': no such figure, perhaps 'model_size'"),
         (["--budget", "latency_p99=2ms"], "--budget latency_p99: a board has to measure it"),
+        (
+            ["--board", "pi", "--board", "pi4"],
+            "--board: expected one of those that edgelstm boards lists, and one host",
+        ),
+        (["--board", "-x"], "--board '-x': expected a host"),
+        (
+            ["--board", "pi", "--budget", "soak_latency_p99=2ms"],
+            "soak_latency_p99: takes a soak, which edgelstm profile",
+        ),
         (["--objective", "speed"], "--objective 'speed': expected accuracy, or accuracy,latency_p50"),
         (["--objective", "accuracy,latency_p50"], "--objective latency_p50: expected --board with it"),
         (["--storage", "mysql://host/x"], "--storage mysql://host/x: mysql, expected a file, or postgresql://…"),
@@ -118,3 +130,36 @@ def test_a_recipe_that_holds_nothing_out_holds_out_a_fifth(tmp_path):
     recipe = searching.write_recipe(tmp_path, searching.RECIPE.replace("validation = 0.25\n", ""))
     plan: Plan = searching.plan_of(recipe, "")
     assert plan.config().data.validation == 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
+def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, tmp_path, monkeypatch):
+    pytest.importorskip("optuna", reason="needs optuna")
+    (tmp_path / "dist").mkdir()
+    ssh_board.own_wheel(tmp_path / "dist")
+    (tmp_path / "board").mkdir()
+    board = ssh_board.SshBoard(tmp_path / "board")
+    monkeypatch.setenv("PATH", f"{board.bin}:{os.environ['PATH']}")
+    given = ["search", recipe, "--board", "board", "--board-python", ssh_board.PYTHON, "--trials", "4"]
+    given += ["--seeds", "1", "--finalists", "2", "--budget", "latency_max=100s", "--budget"]
+    # Sizes, unlike times, are the same every time: this one is measured here, too.
+    monkeypatch.setattr("edgelstm.search.costs.KNOWN", ("model_size",))
+    ended = command(*given, "stream_memory=600B", "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    costs = {one["trial"]: found["trials"][one["trial"]]["costs"]["stream_memory"] for one in found["finalists"]}
+    fallen = {number for number, size in costs.items() if size > 600}
+    assert len(fallen) == 1
+    assert found["winner"] in set(costs) - fallen
+    for one in found["measured"]:
+        assert one["figures"]["stream_memory"] == costs[one["trial"]]  # as it was told before training
+        assert 0 < one["figures"]["latency_max"] < 100e6
+        assert bool(one["broken"]) == (one["trial"] in fallen)
+    assert "falls out: stream_memory" in Path("recipe.search/search.html").read_text()
+    if FULL:
+        ended = command(*given, "stream_memory=1B")
+        assert ended.code == 1
+        assert "board: no finalist keeps its budget: trial" in ended.err
+        assert ended.err.count("\n") == 1
+    assert board.left() == []
