@@ -116,8 +116,9 @@ def command(
     \b
     Example:
       edgelstm search recipe.toml --board pi-zero-2w --budget latency_p50=200us
-      edgelstm search recipe.toml --budget model_size=64KiB --trials 100 --workers 4
+      edgelstm search recipe.toml --budget model_size=64KiB --workers 4
       edgelstm search recipe.toml --storage postgresql://user@server/search
+      edgelstm search recipe.toml --board pi@pi4 --budget latency_p99=1ms
     """
     from edgelstm.cli.search_boards import place_of, which
     from edgelstm.devices.remote import BoardError
