@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.csv_table import Rows, Table
+from edgelstm.data.filling import filled
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, FrameStore, Problem
-from edgelstm.data.store import Growing, chunked
-from edgelstm.data.times import Missing, fill_gaps, open_holes, places_about
+from edgelstm.data.store import chunked
+from edgelstm.data.times import Missing, open_holes, places_about
 from edgelstm.plain import counted
 
 _SHOWN = 5  # of one file
@@ -81,17 +82,10 @@ class Gaps:
         self, parts: Iterable[NDArray[np.float64]], missing: Missing, are_known: bool = True
     ) -> Iterator[NDArray[np.float64]]:
         """are_known: refuse a column without any value, which is zeros else."""
-        growing = Growing((len(self._names),), np.float64)
-        for part in parts:
-            growing.add(part)
-        filled = growing.done(writable=True)
-        fill_gaps(filled, missing)
-        unknown = np.isnan(filled[0])
-        if are_known and unknown.any():
-            name = self._names[int(unknown.argmax())]
-            raise BadFilesError([Problem(self._file, None, f"column {name}: no value at all")])
-        filled[:, unknown] = 0
-        return chunked(filled)
+        frames, empty = filled(parts, len(self._names), missing)
+        if are_known and empty:
+            raise BadFilesError([Problem(self._file, None, f"column {self._names[empty[0]]}: no value at all")])
+        return chunked(frames)
 
     def _line(self, row: int) -> int:
         return int(self._table.lines[self._rows][row])

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.npz import map_npz
+from edgelstm.data.npz_gaps import without_gaps
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, one_text, texts
 from edgelstm.data.npz_truth import read_truth
 from edgelstm.data.numbers import MEASURED
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
-from edgelstm.data.store import in_rows, is_finite
+from edgelstm.data.store import in_rows
 from edgelstm.plain import counted, printable
 
 MAX_RATE = 1e9  # frames per second
@@ -25,21 +26,21 @@ KNOWN = (
 )  # fmt: skip
 
 
-def read_npz_file(path: Path, _options: ReadOptions = DEFAULTS, max_bytes: int | None = None) -> Recordings:
-    """Its sequences with what is true of them. `max_bytes` bounds what the file may unpack to; without it, the room
-    on the disk does.
+def read_npz_file(path: Path, options: ReadOptions = DEFAULTS, max_bytes: int | None = None) -> Recordings:
+    """Its sequences with what is true of them, NaN filled as the options say. `max_bytes` bounds what the file may
+    unpack to; without it, the room on the disk does.
 
     Raises FileNotFoundError or OSError without the file, ValueError (one line: file, array, what was found,
     what would be right) for anything that is no data set.
     """
     arrays = map_npz(path, max_bytes)
     try:
-        return _recordings(arrays, path.stem)
+        return _recordings(arrays, path.stem, options)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _recordings(arrays: Arrays, default_name: str) -> Recordings:
+def _recordings(arrays: Arrays, default_name: str, options: ReadOptions) -> Recordings:
     if "header" in arrays and "X" not in arrays:
         raise ValueError("a model, not a data set: expected an array X")
     if "X" not in arrays:
@@ -58,7 +59,6 @@ def _recordings(arrays: Arrays, default_name: str) -> Recordings:
     for place, length in enumerate(lengths.tolist()):
         start, stop = stop, stop + length
         x, of = frames[start:stop], truth.of(place, start, stop)
-        _check_finite(x, place)
         recordings.append(
             Recording(
                 names[place],
@@ -70,9 +70,10 @@ def _recordings(arrays: Arrays, default_name: str) -> Recordings:
                 targets=of.targets,
             )
         )
+    feature_names = _of_features(arrays, "feature_names", frames.shape[1])
     return Recordings(
-        tuple(recordings),
-        _of_features(arrays, "feature_names", frames.shape[1]),
+        without_gaps(recordings, feature_names, options),
+        feature_names,
         _of_features(arrays, "feature_units", frames.shape[1]),
         _rate(arrays),
         one_text(arrays, "name", default_name),
@@ -109,12 +110,6 @@ def _float32(X: NDArray[Any]) -> NDArray[np.float32]:
     """X (…, features) as frames in a row."""
     with np.errstate(over="ignore"):  # becomes infinity, which is refused
         return in_rows(X, X.shape[-1:], np.float32)
-
-
-def _check_finite(x: NDArray[np.float32], place: int) -> None:
-    if not is_finite(x):
-        frame, feature = np.argwhere(~np.isfinite(x))[0]
-        raise ValueError(f"X: sequence {place} holds NaN or infinity at frame {frame}, feature {feature}")
 
 
 def _groups(arrays: Arrays, count: int) -> list[str | None]:

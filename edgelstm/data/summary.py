@@ -155,9 +155,11 @@ def _rise(arrays: list[NDArray[np.float32]]) -> NDArray[np.float64]:
 
 def _remark(least: float, median: float, most: float, deviation: float, rise: float) -> str:
     """What makes a column useless, and what to do."""
+    step = float(np.spacing(np.float32(abs(median))))
     if least == most:
-        return f"is always {median:g}: it tells nothing"
-    if deviation < _STEPS * float(np.spacing(np.float32(abs(median)))):
+        coarse = f" (float32 has steps of {step:g} there: if it changes in your data, subtract an offset)"
+        return f"is always {median:g}: it tells nothing{coarse if step >= 1 else ''}"
+    if deviation < _STEPS * step:
         return (
             f"is {median:.6g} with a deviation of {deviation:.3g}, which float32 can hardly tell: subtract an offset"
         )

@@ -288,3 +288,33 @@ def test_inspect_counts_what_lacks_in_series(tmp_path: Path, command: Command) -
     found = json.loads(command("data", "inspect", tmp_path / "p.ts", "--json").out)
     assert [column["missing"] for column in found["columns"]] == [4, 0]
     assert command("data", "inspect", tmp_path / "p.ts", "--missing", "refuse").code == 1
+
+
+def test_inspect_counts_what_lacks_in_arrays(tmp_path: Path, command: Command) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 20, 2)).astype(np.float32)
+    known = x.copy()
+    x[1, 4:6, 0], x[2, 0, 1], x[2, 19, 1] = np.nan, np.nan, np.nan
+    np.savez(tmp_path / "d.npz", X=x, feature_names=["p", "q"])
+    found = json.loads(command("data", "inspect", tmp_path / "d.npz", "--json").out)
+    assert [column["missing"] for column in found["columns"]] == [2, 2]
+    assert any(line.startswith("4 values missing: --missing interpolate") for line in found["warnings"])
+    refused = command("init", tmp_path / "d.npz", "--task", "forecast", "-o", tmp_path / "d.toml")
+    assert refused.code == 1
+    assert (
+        "X: sequence 1 holds NaN at frame 4, feature 0 (p) and 1 more value of this sequence (--miss" in refused.err
+    )
+    filled = command("data", "convert", tmp_path / "d.npz", "--missing", "interpolate", "-o", tmp_path / "f.npz")
+    assert filled.code == 0, filled.err
+    with np.load(tmp_path / "f.npz") as arrays:
+        frames = arrays["X"].reshape(3, 20, 2)
+    known[1, 4:6, 0] = np.interp([4, 5], [3, 6], known[1, [3, 6], 0])
+    known[2, 0, 1], known[2, 19, 1] = known[2, 1, 1], known[2, 18, 1]
+    np.testing.assert_allclose(frames, known, rtol=1e-6)
+    x[0, :, 1] = np.nan
+    np.savez(tmp_path / "d.npz", X=x)
+    empty = command("data", "inspect", tmp_path / "d.npz", "--missing", "hold")
+    assert (empty.code, empty.err.count("X: sequence 0, feature 1: no value at all")) == (1, 1)
+    x[0, 3, 0] = np.inf
+    np.savez(tmp_path / "d.npz", X=x)
+    infinite = command("data", "inspect", tmp_path / "d.npz", "--missing", "hold")
+    assert (infinite.code, infinite.err.count("holds infinity at frame 3, feature 0; expected numbers")) == (1, 1)
