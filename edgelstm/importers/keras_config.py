@@ -72,7 +72,8 @@ def _inside(kind: str, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         or inner.get("class_name") not in ("Dense", "Activation")
     ):
         return kind, settings
-    return str(inner["class_name"]), dict(inner.get("config") or {})
+    held = inner.get("config")
+    return str(inner["class_name"]), held if isinstance(held, dict) else {}
 
 
 def _fed_by(name: str, entry: Mapping[str, Any], known: Sequence[str]) -> tuple[str, ...]:
@@ -126,7 +127,8 @@ def numbered(config: object, entries: Sequence[Entry], arrays: Arrays) -> dict[s
 def input_of(network: Network, config: object) -> tuple[int, Timing | None]:
     """(features, windows as long as the file says). None where a length is not said."""
     shapes = [entry.settings.get(key) for entry in network.entries for key in ("batch_shape", "batch_input_shape")]
-    shapes += [config.get("build_config", {}).get("input_shape")] if isinstance(config, dict) else []
+    built = config.get("build_config") if isinstance(config, dict) else None
+    shapes += [built.get("input_shape")] if isinstance(built, dict) else []
     shape = next((one for one in shapes if isinstance(one, list) and len(one) == 3), None)
     if shape is None or type(shape[2]) is not int or shape[2] < 1:
         raise ValueError(f"config: input of shape {str(shape)[:40]}, expected (batch, frames, features)")

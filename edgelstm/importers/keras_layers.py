@@ -139,12 +139,12 @@ def recurrent(kind: str, arrays: Arrays, settings: Settings, version: str) -> St
     if settings.get("go_backwards"):
         raise ValueError("go_backwards; a stream has no end to read back from")
     candidate, inner = settings.get("activation", "tanh"), settings.get("recurrent_activation", "sigmoid")
-    if candidate not in _CANDIDATES:
+    if not isinstance(candidate, str) or candidate not in _CANDIDATES:
         raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
     if inner not in ("sigmoid", "hard_sigmoid"):
         raise ValueError(f"recurrent_activation {str(inner)[:30]!r}, expected sigmoid or hard_sigmoid")
     make = gru if kind == "GRU" else lstm
-    return make(arrays, gate_of(str(inner), version), _CANDIDATES[str(candidate)])
+    return make(arrays, gate_of(str(inner), version), _CANDIDATES[candidate])
 
 
 def gate_of(name: str, version: str) -> Gate:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm.export.elstm import encode
 from edgelstm.importers.choices import Choices
-from edgelstm.importers.keras_config import network
+from edgelstm.importers.keras_config import input_of, network, numbered
 from edgelstm.importers.keras_layers import variables
 from edgelstm.importers.keras_road import steps_of
 from edgelstm.importers.read import read_model
@@ -204,6 +206,46 @@ def test_what_no_model_holds_is_one_line_that_names_the_layer(name: str) -> None
     }
     with pytest.raises(ValueError, match=re.escape(words)):
         steps_of(network(config), weights, F, "3", 0)
+
+
+ODD: tuple[Any, ...] = (None, True, 0, -1, 1 << 40, 1e308, "", "x", "tanh", [], [0], [[]], [None], {}, {"a": 1})
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every item of lists and objects in `value`, as what holds it and its key."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        yield value, key
+        if isinstance(item, dict | list):
+            yield from places(item)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_settings_of_any_kind_are_a_model_or_one_line(name: str) -> None:
+    layers = [
+        (kind, own, {"activation": "tanh", "recurrent_activation": "sigmoid", **settings}, sources, arrays)
+        for kind, own, settings, sources, arrays in CASES[name][0]
+    ]
+    layers.append(("TimeDistributed", "inner", {"layer": {"class_name": "Dense", "config": {}}}, ["out"], []))
+    config = config_of(layers, ["out"]) | {"build_config": {"input_shape": [None, T, F]}}
+    weights = {
+        own: dict(zip(variables(kind, settings), arrays)) for kind, own, settings, _, arrays in layers if arrays
+    }
+    cases = [(place, odd) for place in range(len(list(places(config)))) for odd in ODD]
+    lines = set()
+    for at in np.random.default_rng(0).permutation(len(cases))[: times(200, 2000)]:
+        place, odd = cases[at]
+        changed = copy.deepcopy(config)
+        holder, key = list(places(changed))[place]
+        holder[key] = copy.deepcopy(odd)
+        try:
+            found = network(changed)
+            features, timing = input_of(found, changed)
+            numbered(changed, found.entries, {})
+            steps_of(found, weights, features, "3", timing.window if timing else 0)
+        except ValueError as error:
+            lines.add(str(error))
+    assert len(lines) > 20
+    assert not [line for line in lines if "\n" in line or re.search("Error|object|sequence element|literal", line)]
 
 
 def test_a_layer_that_sees_the_window_is_no_stream(tmp_path: Path) -> None:
