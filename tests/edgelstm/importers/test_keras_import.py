@@ -225,6 +225,10 @@ BAD: dict[str, tuple[Any, str]] = {
     "unknown": (lambda p: changed(p, 2, "Attention"), "'odd' (Attention): not held by a model"),
     "activation": (lambda p: changed(p, 2, "Activation", activation="swish"), "activation 'swish', expected one of"),
     "backwards": (lambda p: keras(p, config(go_backwards=True)), "'lstm' (LSTM): go_backwards"),
+    "number": (
+        lambda p: keras(p, config(), WEIGHTS | {"gru": GRU | {"bias": np.float32(1)}}),  # type: ignore[dict-item]
+        "'gru' (GRU): weights that are a single number, expected rows for each gate",
+    ),
     "missing": (lambda p: keras(p, config(), {"lstm": LSTM, "dense": HEAD}), "'gru' (GRU): kernel: missing"),
 }
 
