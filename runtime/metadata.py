@@ -38,6 +38,8 @@ class _Told:
     licence: str | None = None
     scales: str | None = None
     input: Literal["int8", "int16"] = "int8"  # what frames become in integers
+    kept_float32: tuple[str, ...] = ()  # layers whose weights are not of int8
+    int16: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     label_units: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()

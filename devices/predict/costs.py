@@ -10,8 +10,8 @@ from edgelstm.records import Unavailable, from_json, load
 
 _MOST_BYTES = 1 << 20
 
-COMPUTED_AS = {"bf16": "float32", "int4": "int8"}
-"""Precisions whose products are those of another one."""
+COMPUTED_AS = {"bf16": "float32", "int4": "int8", "int16": "float32"}
+"""Precisions whose cycles are taken for those of another one: its products are the same, or, of int16, slower."""
 
 
 @dataclass(frozen=True)

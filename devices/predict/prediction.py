@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,9 +84,9 @@ def predict(path: Path, board: BoardProfile, asked: Asked = OWN_ANSWER) -> Predi
 
 def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
     architecture = core.architectures[0]
-    cost = costs().find(core.name, architecture, core.kernel(architecture), found.precision)
-    if isinstance(cost, Unavailable):
-        return cost
+    known = _costs(found, core.name, architecture, core.kernel(architecture))
+    if isinstance(known, Unavailable):
+        return known
     data = [cache for cache in core.caches if cache.name != "L1i"]
     holds = [cache.name for cache in data if found.bytes <= cache.kib << 10]
     bandwidth = core.bandwidth.copy if isinstance(core.bandwidth.read, Unavailable) else core.bandwidth.read
@@ -97,19 +98,39 @@ def _on_core(found: Work, core: CoreProfile) -> Estimate | Unavailable:
     else:
         memory_us = found.bytes / bandwidth[0]
         where = f"{found.bytes:,} bytes a frame at {bandwidth[0]:,.0f} MB/s, nothing computed meanwhile"
-    return _estimate(found, cost, core.max_mhz, memory_us, where)
+    return _estimate(found, known, core.max_mhz, memory_us, where)
+
+
+def _costs(found: Work, core: str, architecture: str, kernel: str) -> dict[str, Cost] | Unavailable:
+    """Of each precision that the file's layers have, and its own."""
+    known: dict[str, Cost] = {}
+    for precision in (found.precision, *(layer.precision for layer in found.layers)):
+        cost = costs().find(core, architecture, kernel, precision)
+        if isinstance(cost, Unavailable):
+            return cost
+        known[precision] = cost
+    return known
 
 
 def _as_others(found: Work) -> list[str]:
     """Where cycles are those of another precision."""
-    other = COMPUTED_AS.get(found.precision)
-    return [f"{found.precision} weights: cycles of {other}; making these of them is taken to cost nothing"] * bool(
-        other
-    )
+    notes = []
+    for precision in dict.fromkeys((found.precision, *(layer.precision for layer in found.layers))):
+        if precision == "int16":
+            names = ", ".join(layer.name for layer in found.layers if layer.precision == precision)
+            notes.append(f"weights of 16 bits ({names}): cycles of float32, whose products take longer")
+        elif (other := COMPUTED_AS.get(precision)) is not None:
+            notes.append(f"{precision} weights: cycles of {other}; making these of them is taken to cost nothing")
+    return notes
 
 
-def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str) -> Estimate:
-    parts = [(layer, _products(layer, cost) / mhz, _others(layer, cost) / mhz) for layer in found.layers]
+def _estimate(found: Work, known: Mapping[str, Cost], mhz: float, memory_us: float, where: str) -> Estimate:
+    """known: by precision."""
+    cost = known[found.precision]
+    parts = [
+        (layer, _products(layer, known[layer.precision]) / mhz, _others(layer, known[layer.precision]) / mhz)
+        for layer in found.layers
+    ]
     products_us, gates_us = sum(us for _, us, _ in parts), sum(us for _, _, us in parts)
     always_us = (cost.feature * found.features + cost.step) / mhz
     adding_us = _CYCLES_OF_AN_ADDITION * found.additions / mhz
@@ -133,7 +154,7 @@ def _estimate(found: Work, cost: Cost, mhz: float, memory_us: float, where: str)
             *_as_others(found),
             f"memory: {where}",
             f"clock: {mhz:,.0f} MHz all the time, nothing else runs",
-            *_rough(found, cost),
+            *_rough(found, known),
             *_added(found),
         ),
     )
@@ -157,10 +178,10 @@ def _source(cost: Cost) -> str:
     return f"LLVM's model of {cost.model}, which stands in for {cost.core}"
 
 
-def _rough(found: Work, cost: Cost) -> list[str]:
+def _rough(found: Work, known: Mapping[str, Cost]) -> list[str]:
     """Kinds of layers whose cycles are not known on this core."""
-    kinds = dict.fromkeys(layer.kind for layer in found.layers)
-    return [f"{kind}: rough, counted as the dearest kind that is known" for kind in kinds if not cost.knows(kind)]
+    kinds = dict.fromkeys(layer.kind for layer in found.layers if not known[layer.precision].knows(layer.kind))
+    return [f"{kind}: rough, counted as the dearest kind that is known" for kind in kinds]
 
 
 def _added(found: Work) -> list[str]:
@@ -180,13 +201,13 @@ def _on_this(machine: Board, found: Work, kernel: str) -> Estimate | Unavailable
     if isinstance(kind.name, Unavailable):
         return kind.name
     makers = [maker for maker in ("AMD", "Intel") if maker in kind.name]
-    cost = costs().find(makers[0] if makers else kind.name, machine.architecture, kernel, found.precision)
-    if isinstance(cost, Unavailable):
-        return cost
+    known = _costs(found, makers[0] if makers else kind.name, machine.architecture, kernel)
+    if isinstance(known, Unavailable):
+        return known
     clock = _clock_now() if isinstance(kind.max_mhz, Unavailable) else kind.max_mhz
     if isinstance(clock, Unavailable):
         return Unavailable(f"this machine's clock is not known: {clock.reason}")
-    return _estimate(found, cost, clock, 0.0, f"reading {found.bytes:,} bytes costs nothing")
+    return _estimate(found, known, clock, 0.0, f"reading {found.bytes:,} bytes costs nothing")
 
 
 def _clock_now() -> float | Unavailable:

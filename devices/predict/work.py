@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 GATES = {"lstm": 4, "gru": 3}
 """Kind → products of each unit with the input, and again with the state. Other kinds have no units."""
+_COLUMNS = {"int8": 8, "int4": 8, "int16": 2}
+"""Of weights: what columns are padded to."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class LayerWork:
 
     name: str
     kind: str
+    precision: str  # of its weights, "int16" among them: mixed files have several
     inputs: int  # values that it reads
     outputs: int  # values of its result
     stride: int  # it runs at every `stride`-th frame
@@ -71,9 +74,11 @@ def work(path: Path, asked: Asked = OWN_ANSWER) -> Work:
         path.open("rb").close()
         raise ValueError(f"{path}: a prediction needs an .elstm file: it counts what EdgeLSTM's own kernels do")
     model = Model(path)  # checks every field
-    multiple = 8 if model.precision in ("int8", "int4") else 1
     passes = 2 if model.metadata.get("input") == "int16" else 1  # over W of the first layer: high and low bytes
-    layers = tuple(_work(layer, multiple, passes if number == 0 else 1) for number, layer in enumerate(model.layers))
+    layers = tuple(
+        _work(layer, _precision(model, layer), passes if number == 0 else 1)
+        for number, layer in enumerate(model.layers)
+    )
     try:
         answering = model.answering(asked.pooling, asked.window, asked.hop)
     except ValueError as error:
@@ -100,8 +105,16 @@ def _unread(model: Model, answering: Answering, additions: int) -> int:
     return max(0, rows * values_of_row(answering.pooling, model.outputs) - additions) * 8
 
 
-def _work(layer: Layer, multiple: int, passes: int) -> LayerWork:
-    """multiple: what columns are padded to. passes: products with the input, where one would do for int8."""
+def _precision(model: Model, layer: Layer) -> str:
+    for name, precision in (("kept_float32", "float32"), ("int16", "int16")):
+        if layer.name in model.metadata.get(name, ()):
+            return precision
+    return model.precision
+
+
+def _work(layer: Layer, precision: str, passes: int) -> LayerWork:
+    """passes: products with the input, where one would do for int8."""
+    multiple = _COLUMNS.get(precision, 1)
     gates, rows = GATES.get(layer.kind, 0), layer.rows * _up(layer.channels, 16)
     if gates:
         macs = gates * rows * (passes * _up(layer.inputs, multiple) + _up(layer.channels, multiple))
@@ -110,6 +123,7 @@ def _work(layer: Layer, multiple: int, passes: int) -> LayerWork:
     return LayerWork(
         name=layer.name,
         kind=layer.kind,
+        precision=precision,
         inputs=layer.inputs,
         outputs=layer.rows * layer.channels,
         stride=layer.stride,

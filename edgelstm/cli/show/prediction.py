@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 def describe(found: Prediction) -> str:
     work, here = found.work, found.here
     rows = [
-        (f"{one.name} {one.inputs} → {one.outputs}", _every(one.stride), f"{one.macs:,}", show_size(one.bytes))
+        (
+            f"{one.name} {one.inputs} → {one.outputs}{_of(one.precision, work.precision)}",
+            _every(one.stride),
+            f"{one.macs:,}",
+            show_size(one.bytes),
+        )
         for one in work.layers
     ]
     if work.additions:
@@ -53,6 +58,11 @@ def _column(title: str, one: Estimate) -> list[tuple[str, str]]:
         ("a frame, called from C", show_time(one.frame_us)),
         ("on average", show_time(one.mean_us)),
     ]
+
+
+def _of(precision: str, own: str) -> str:
+    """Of a layer, where it is not the file's."""
+    return "" if precision == own else f", {precision}"
 
 
 def _every(stride: int) -> str:

@@ -21,6 +21,7 @@ from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
 from edgelstm.runtime.answering import Answering, Asked
 from layer_lists import LISTS, layer_list
+from mixed_models import shaped
 from random_models import random_model
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -211,6 +212,29 @@ def test_a_kind_whose_cycles_are_not_known_is_called_rough(tmp_path, monkeypatch
     macs = {layer.kind: layer.macs for layer in work(path).layers}
     cycles = 2 * (macs["conv"] + macs["gru"] + macs["dense"]) + macs["lstm"]
     assert estimate.products_us == pytest.approx(cycles / 1000)
+
+
+@pytest.mark.parametrize(("name", "precision"), [("detector int16", "int16"), ("denoiser kept", "float32")])
+def test_layers_of_mixed_files_cost_what_their_weights_do(tmp_path, capfd, name, precision):
+    """Of 16 bits they have float32's cycles, and the estimate says so."""
+    model, path = shaped(name), tmp_path / "mixed.elstm"
+    path.write_bytes(encode(quantize(model)))
+    names = model.ranges.int16 if precision == "int16" else model.ranges.kept
+    found = work(path)
+    assert {layer.name for layer in found.layers if layer.precision == precision} == set(names)
+    (estimate,) = predict(path, board("pi-zero-2w")).estimates
+    cycles = {one: costs().find("Cortex-A53", "aarch64", "neon", one) for one in ("int8", "float32")}
+    products = sum(
+        layer.macs * cycles["int8" if layer.precision == "int8" else "float32"].mac(layer.kind)
+        for layer in found.layers
+        if layer.macs
+    )
+    assert estimate.products_us == pytest.approx(products / 1000)
+    said = f"weights of 16 bits ({', '.join(names)}): cycles of float32, whose products take longer"
+    assert (said in estimate.assumptions) == (precision == "int16")
+    code, out, err = run(capfd, "profile", path, "--predict", "pi-zero-2w")
+    assert (code, err) == (0, "")
+    assert f", {precision} " in out
 
 
 def test_a_stand_in_says_so(files):
