@@ -100,7 +100,9 @@ def _calibrated_behind(
     ranges = Ranges(
         {**found.ranges.spans, model.road[0].name: ends}, kept=found.ranges.kept, int16=found.ranges.int16
     )
-    return replace(found, ranges=ranges, examples=model.examples, unseen=model.unseen)
+    return replace(
+        found, ranges=ranges, examples=model.examples, unseen=model.unseen, unseen_truth=model.unseen_truth
+    )
 
 
 def _chosen(sequences: Signals, stride: int) -> list[NDArray[np.float32]]:

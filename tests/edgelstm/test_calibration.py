@@ -17,6 +17,7 @@ from edgelstm.quantization.features import see_features
 from edgelstm.quantization.reference import IntegerStream, quantize_frames
 from edgelstm.quantization.tails import Tails
 from random_models import random_model, random_signal
+from sound_models import hearing_model
 
 
 def relative_error(found: np.ndarray, right: np.ndarray) -> float:
@@ -175,3 +176,12 @@ def test_cells_are_seen_in_streams_that_nothing_resets() -> None:
     assert many.ranges is not None
     assert alone.ranges.largest("c0") == pytest.approx(3, rel=0.01)
     assert many.ranges.largest("c0") == pytest.approx(24, rel=0.01)
+
+
+def test_what_a_model_that_hears_carries_stays_when_it_is_calibrated() -> None:
+    model = hearing_model(256)
+    sounds = [np.float32(1000) * random_signal(40, model.features, n) for n in range(3)]
+    truth = np.eye(model.outputs, dtype=np.float32)[:2]
+    found = calibrate(replace(model, unseen=tuple(sounds[:2]), unseen_truth=truth), sounds[2:])
+    assert len(found.unseen) == 2
+    np.testing.assert_array_equal(found.unseen_truth, truth)
