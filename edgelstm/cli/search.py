@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from functools import partial
-from io import StringIO
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from edgelstm.cli.common import GATE_FAILED, BoardProblem, listed_problems, wheel_option
+from edgelstm.cli.search_winner import MODEL, PAGE, RECIPE, RECORD, conclude
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 from edgelstm.plain import counted
 
 if TYPE_CHECKING:
-    from edgelstm.cli.search_boards import Place
     from edgelstm.devices.profiling.budget import Budget
     from edgelstm.search.finalists import Finalist
-    from edgelstm.search.measured import Measured
     from edgelstm.search.plan import Plan
     from edgelstm.search.record import SearchRecord
     from edgelstm.search.working import Search
 
-RECIPE, MODEL, RECORD, PAGE, JOURNAL = "recipe.toml", "model.npz", "search.json", "search.html", "journal"
+JOURNAL = "journal"
 _MOST_BYTES = 1 << 20
-_MOST_SAID = 3
 _GOES_ON = "the same command goes on"
 
 
@@ -136,7 +132,7 @@ def command(
         _run(plan, search, workers)
         style.announce("the winner")
         try:
-            found, winner, kept = _conclude(plan, search, folder, there)
+            found, winner = conclude(plan, search, folder, there)
         except BoardError as error:
             raise BoardProblem(f"{error}; {_GOES_ON}") from None
         style.announce(None)
@@ -146,9 +142,10 @@ def command(
         click.echo(json.dumps(to_json(found), allow_nan=False))
     else:
         _tell(found, winner, folder)
-    for line in kept:
-        click.echo(style.failed(line), err=as_json)
-    return GATE_FAILED if kept else 0
+    lines = next((one.broken for one in found.heavy if one.trial == winner.trial), ())
+    for line in lines:
+        click.echo(style.failed(f"{folder / MODEL}: trial {winner.trial} breaks its budget: {line}"), err=as_json)
+    return GATE_FAILED if lines else 0
 
 
 def _plan(
@@ -225,120 +222,6 @@ def _run(plan: Plan, search: Search, workers: int) -> None:
         side_by_side(partial(work, plan), workers, max(threads() // workers, 1), progress.update)
 
 
-def _conclude(
-    plan: Plan, search: Search, folder: Path, there: Place | None
-) -> tuple[SearchRecord, Finalist, list[str]]:
-    """Train the winner, judge it on the test part and write everything: (record, winner, budgets that it breaks).
-    there: where finalists are measured first. BoardError where that fails."""
-    from edgelstm.files import write_whole
-    from edgelstm.model_file import load_model
-    from edgelstm.records import to_text
-    from edgelstm.search.costs import broken, costs_of
-    from edgelstm.search.finalists import chosen_params
-    from edgelstm.search.page import page
-    from edgelstm.search.record import record
-
-    ranked = tuple(search.finals("").results())
-    measured = () if there is None else _measured(plan, search, ranked, there)
-    fallen = {one.trial for one in measured if one.broken}
-    ranked = tuple(sorted(ranked, key=lambda one: one.trial in fallen))
-    winner = ranked[0]
-    trial = search.study.get_trials(deepcopy=False)[winner.trial]
-    recipe = _recipe(plan, chosen_params(search.space, trial), winner, folder)
-    evaluations = _trained(folder)
-    model = load_model(folder / MODEL)
-    final = costs_of(model, (), plan.profile())
-    about = {
-        "objective": "accuracy" if plan.against is None else f"accuracy, {plan.against}",
-        "board": plan.board,
-        "budgets": {one.name: _limit(one) for one in (*plan.budgets, *(there.budgets if there else ()))},
-    }
-    told_of = {"costs": vars(final), "evaluations": evaluations, "tested": _tested(evaluations)}
-    found = record(search.study, search.space, about, ranked, told_of, measured)
-    write_whole(folder / RECORD, to_text(found).encode())
-    write_whole(folder / PAGE, page(found, recipe).encode())
-    return found, winner, broken(final, plan.budgets)
-
-
-def _measured(plan: Plan, search: Search, ranked: Sequence[Finalist], there: Place) -> tuple[Measured, ...]:
-    """ValueError where no finalist keeps its budgets there."""
-    from edgelstm.search.costs import file_of
-    from edgelstm.search.finalists import chosen_params
-    from edgelstm.search.measured import measure
-
-    host, trials = there.target.host, search.study.get_trials(deepcopy=False)
-    contents = []
-    for one in ranked:
-        config = plan.config(chosen_params(search.space, trials[one.trial]))
-        contents.append((one.trial, file_of(config, search.recordings.train_set(config))))
-    found = measure(contents, there.target, there.budgets, lambda what: style.announce(what and f"{host}: {what}"))
-    if all(one.broken for one in found):
-        said = "; ".join(f"trial {one.trial}: {', '.join(one.broken)}" for one in found[:_MOST_SAID])
-        raise ValueError(f"{host}: no finalist keeps its budget: {said}; expected more, or more --finalists")
-    return found
-
-
-def _limit(budget: Budget) -> str:
-    from edgelstm.devices.profiling.budget import FIGURES
-    from edgelstm.devices.units import show_figure
-
-    return show_figure(budget.limit, FIGURES[budget.name])
-
-
-def _recipe(plan: Plan, chosen: dict[str, object], winner: Finalist, folder: Path) -> str:
-    """The winner's, which is written beside what comes of it."""
-    from edgelstm.files import write_whole
-    from edgelstm.search.toml import to_toml
-
-    values = plan.chosen(chosen)
-    values.setdefault("data", {})["file"] = os.path.relpath(plan.data, folder)
-    values.setdefault("training", {})["seed"] = plan.config(chosen, winner.best_run).training.seed
-    text = f"# Trial {winner.trial} of edgelstm search.\n\n{to_toml(values)}"
-    write_whole(folder / RECIPE, text.encode())
-    return text
-
-
-def _trained(folder: Path) -> list[dict[str, Any]]:
-    """What the model in `folder` came to on the test part; it is trained where it is not there yet."""
-    from edgelstm.cli.train import command as train
-    from edgelstm.tasks import read_dataset
-    from edgelstm.training import load_config
-    from edgelstm.training.run_folder import RunFolder, read_run
-
-    output = folder / MODEL
-    settings = load_config(folder / RECIPE)
-    dataset = settings.sound.framed(read_dataset(settings.data.file, settings.data.read_options(), settings.task))
-    if not RunFolder(output.with_suffix(".run"), settings, dataset).made(output):
-        with redirect_stdout(StringIO()):  # what it says is in the folder of its run
-            click.get_current_context().invoke(
-                train,
-                config=folder / RECIPE,
-                output=output,
-                data=None,
-                seed=None,
-                changes=(),
-                no_examples=False,
-                no_report=False,
-                resume=False,
-                threads=None,
-                as_json=True,
-            )
-    told, _ = read_run(output.with_suffix(".run"), output)
-    evaluations: list[dict[str, Any]] = told.get("evaluations", [])
-    return evaluations
-
-
-def _tested(evaluations: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """(figure, its value, of what) of each evaluation that tells an accuracy."""
-    found = []
-    for one in evaluations:
-        value = one.get("accuracy")
-        if isinstance(value, int | float):
-            way = ", streamed" if one.get("streamed") else ""
-            found.append(("accuracy", style.percent(float(value)), f"{one.get('precision', '')}{way}"))
-    return found
-
-
 def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
     from edgelstm.cli.show.search import summary
 
@@ -346,16 +229,19 @@ def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
     for one in found.measured:
         if one.broken:
             click.echo(paragraph(f"trial {one.trial} falls out: {'; '.join(one.broken)}, measured", "  ! ", "    "))
-    where = shlex.quote(str(folder / MODEL))
-    click.echo(
-        style.passed(
-            f"{folder / MODEL}: trial {winner.trial}, the best of {counted(len(found.finalists), 'finalist')}"
-        )
-    )
+    for heavy in found.heavy:
+        if heavy.trial != winner.trial:
+            text = f"trial {heavy.trial} breaks its budget, trained: {'; '.join(heavy.broken)}"
+            click.echo(paragraph(text, "  ! ", "    "))
+    where, is_kept = shlex.quote(str(folder / MODEL)), all(one.trial != winner.trial for one in found.heavy)
+    if is_kept:
+        of = counted(len(found.finalists), "finalist")
+        click.echo(style.passed(f"{folder / MODEL}: trial {winner.trial}, the best of {of}"))
     for name, text, of in (found.model or {}).get("tested", []):
         click.echo(f"  {'tested':<9} {name} {text}, {of}")
     click.echo(f"  {'page':<9} {folder / PAGE}")
-    click.echo(f"Next: edgelstm export {where} --format elstm")
+    if is_kept:
+        click.echo(f"Next: edgelstm export {where} --format elstm")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,8 +11,10 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.devices.boards.profile import BoardProfile
 from edgelstm.devices.profiling.budget import FIGURES, Budget
 from edgelstm.devices.units import show_figure
+from edgelstm.judging import Figure
 from edgelstm.model import Model
 from edgelstm.records import Unavailable
+from edgelstm.training.checkpoint import Epoch
 from edgelstm.training.config import Config
 from edgelstm.training.trainer import untrained
 
@@ -24,12 +26,17 @@ KNOWN = ("model_size", "stream_memory", "state_memory", PREDICTED)
 
 _CALIBRATED_FRAMES = 256
 
+_LONGEST = -1.2345678901234567e-300
+"""No float64 is longer as text."""
+_NAME, _PER_FEATURE = 16, 4
+"""Letters of a score's name; digits by which a feature's range may grow with more frames."""
+
 
 @dataclass(frozen=True)
 class Costs:
     """Of the int8 `.elstm` file; of the float32 one where int8 cannot hold the model."""
 
-    model_size: int  # bytes: of the trained one within a hundred, by how many digits its figures have
+    model_size: int  # bytes: of one to be trained with room for its figures, so that the trained one is no larger
     stream_memory: int  # bytes
     state_memory: int  # bytes
     operations: int  # multiply-accumulates of a frame at which every layer runs
@@ -54,7 +61,15 @@ def file_of(config: Config, train_set: Dataset) -> bytes:
 def _begun(config: Config, train_set: Dataset) -> tuple[Model, list[object]]:
     model, sequences = untrained(train_set, config)
     least = max(_CALIBRATED_FRAMES, 2 * model.stride)
-    return model, [max(sequences, key=len)[:least]]
+    return _with_figures(model, config), [max(sequences, key=len)[:least]]
+
+
+def _with_figures(model: Model, config: Config) -> Model:
+    """With figures of training as long as they may become: the file has them as text."""
+    score = Figure("x" * _NAME, _LONGEST, True, "", "x" * (_PER_FEATURE * model.features))
+    epochs = config.training.epochs + config.training.second_epochs
+    best = Epoch(epochs, epochs, _LONGEST, _LONGEST, score, True, 0.0, rate=_LONGEST)
+    return replace(model, provenance={**(model.provenance or {}), "best_epoch": asdict(best) | {"seconds": None}})
 
 
 def _encoded(model: Model, sequences: Sequence[object]) -> bytes:

@@ -179,6 +179,11 @@ def _finalists(found: SearchRecord) -> list[Markup]:
             there = measured[one.trial]
             row += [_NONE if (v := there.figures[name]) is None else show_figure(v, FIGURES[name]) for name in names]
             row += ["; ".join(f"falls out: {line}" for line in there.broken)]
+    if found.heavy:
+        heavy = {one.trial: f"breaks its budget, trained: {'; '.join(one.broken)}" for one in found.heavy}
+        heads += [""]
+        for row, one in zip(rows, found.finalists, strict=True):
+            row += [heavy.get(one.trial, "")]
     about = (
         f"Each trained with {counted(runs, 'seed')}; chosen is the best mean over what was held out. The model that "
         f"is kept is that of seed {found.run + 1} of {runs}."

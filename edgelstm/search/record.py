@@ -36,6 +36,14 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class Heavy:
+    """A finalist whose trained model breaks a budget that it was told to keep."""
+
+    trial: int
+    broken: tuple[str, ...]  # as "model_size 64.1 KiB, at most 64.0 KiB"
+
+
+@dataclass(frozen=True)
 class SearchRecord:
     edgelstm: str
     study: str
@@ -53,6 +61,7 @@ class SearchRecord:
     winner: int | None
     run: int  # of the winner: 0, or so many seeds further on
     measured: tuple[Measured, ...]  # finalists on the board that was at hand; those that break a budget fell out
+    heavy: tuple[Heavy, ...]  # finalists that were trained to the end, and fell out; the winner where all did
     model: dict[str, Any] | None  # of the winner: its costs, and its evaluations on the test part
 
 
@@ -90,8 +99,9 @@ def record(
     finalists: tuple[Finalist, ...] = (),
     model: dict[str, Any] | None = None,
     measured: tuple[Measured, ...] = (),
+    heavy: tuple[Heavy, ...] = (),
 ) -> SearchRecord:
-    """about: objective, board and budgets. finalists: the winner first. model, measured: as `SearchRecord` has it."""
+    """about: objective, board and budgets. finalists: the winner first. Others: as `SearchRecord` has them."""
     trials = study.get_trials(deepcopy=False)
     records = tuple(trial_record(trial, space) for trial in trials)
     scores = [trial.user_attrs[SCORE] for trial in trials if trial.user_attrs.get(SCORE)]
@@ -110,6 +120,7 @@ def record(
         winner=finalists[0].trial if finalists else None,
         run=finalists[0].best_run if finalists else 0,
         measured=measured,
+        heavy=heavy,
         model=model,
     )
 
