@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
 from edgelstm.cli.export import asking, show_proof
 from edgelstm.cli.show.text import paragraph
+
+if TYPE_CHECKING:
+    from edgelstm.model import Model
 
 
 @click.command(
@@ -33,14 +38,14 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
     from edgelstm.devices.units import show_size
     from edgelstm.export import verify
     from edgelstm.matching import match_features
-    from edgelstm.model_file import load_model
+    from edgelstm.quantization.quantize import NotCalibratedError
     from edgelstm.recalibration import precisions_of, recalibrated
     from edgelstm.runtime.proven import proven_digest
 
     if calibrate and data is None:
         raise click.UsageError("--calibrate: no DATA, expected a file of sequences")
     expected = proven_digest(file)
-    model = load_model(against)
+    model = _made_from(against)
     sequences = None
     if data is not None:
         with naming(data), listed_problems():
@@ -52,7 +57,11 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
         else:
             sequences = dataset.sequences
     with asking(against, f"DATA to run {file} on" if data is None else "--calibrate"):
-        proof = verify(file, model, sequences)
+        try:
+            proof = verify(file, model, sequences)
+        except NotCalibratedError:
+            needed = "the calibrated model that it was made from, or DATA and --calibrate as export --data did"
+            raise ValueError(f"{against}: not calibrated, and {file} is of integers; give {needed}") from None
     if accept_loss:
         proof = proof.accepting_loss()
     is_same = expected is None or expected == proof.sha256
@@ -68,9 +77,25 @@ def command(file: Path, data: Path | None, against: Path, calibrate: bool, accep
         else:
             text = "the file that was proven at export" if is_same else "not the file that was proven at export"
             click.echo(f"  {'✓' if is_same else '✗'} SHA-256: {text}")
-    # Files of integers follow the ranges of calibration; `saturated` is told of them alone.
-    if not (calibrate or proof.same_rounding.passed) and proof.saturated is not None:
+    # Files of integers follow the ranges of calibration; `saturated` is told of them alone. A model that was never
+    # calibrated learns from an export's data what its features' range is.
+    if not (calibrate or proof.same_rounding.passed) and (proof.saturated is not None or model.ranges is None):
         needed = "DATA and --calibrate" if data is None else "--calibrate"
         click.echo(paragraph(f"if the file was exported with --data, give {needed}", "Note: ", "      "), err=True)
     if not (proof.passed and is_same):
         raise SystemExit(GATE_FAILED)
+
+
+def _made_from(path: Path) -> Model:
+    """ValueError also for a model that was trained elsewhere, which says to import it."""
+    from edgelstm.importers.read import find_format
+    from edgelstm.model_file import load_model
+
+    try:
+        return load_model(path)
+    except ValueError:
+        with suppress(ValueError):
+            summary = find_format(path).summary
+            text = f"--against: {path}: {summary}, expected the model.npz that `edgelstm import` makes of it"
+            raise click.UsageError(text) from None
+        raise

@@ -90,6 +90,10 @@ def why_not_held(model: Model) -> str | None:
     return None
 
 
+class NotCalibratedError(ValueError):
+    """A model has no ranges where integers are made of it."""
+
+
 def quantize(
     model: Model,
     granularity: Granularity = "per-row",
@@ -97,13 +101,15 @@ def quantize(
     weights: Weights = "int8",
 ) -> QuantizedModel:
     """`model` in integers; with `weights` int4 recurrent layers that take codes of 8 bits have weights of four. It
-     takes frames as int8 or int16; as float32 where a layer in float32 reads them
-    (`mixed.py`). ValueError when it has no calibration ranges, and for int16 where the first layer cannot take it."""
+    takes frames as int8 or int16; as float32 where a layer in float32 reads them (`mixed.py`). NotCalibratedError
+    without calibration ranges, ValueError for int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
     check_holds(model)
     if model.ranges is None:
-        raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
+        raise NotCalibratedError(
+            f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first"
+        )
     mixed = mixture_of(model)
     factors, first = _input_affine(model, mixed, input_codes)
     folded = _products_of_input(model, mixed)[0] if (factors != 1).any() else ""

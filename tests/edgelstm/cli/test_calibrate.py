@@ -15,7 +15,7 @@ from edgelstm.layers import GRU, LSTM, Add, Concat, Dense, Layer
 from edgelstm.model import Answer
 from edgelstm.model_file import load_model, save_model
 from edgelstm.road import INPUT
-from in_process import Ended, run
+from in_process import Ended, refused_well, run
 from random_models import random_signal
 from torch_files import write_zip
 
@@ -98,6 +98,21 @@ def test_it_leaves_as_int8_with_a_proof(folder: Path) -> None:
     assert proof["passed"]
     assert proof["agrees"]["data"] == "unseen"
     assert run("verify", "new.elstm", "--against", "new.npz").code == 0
+    before = run("verify", "new.elstm", "--against", "net.npz")
+    assert refused_well(before)
+    assert "net.npz: not calibrated, and new.elstm is of integers; give the calibrated model" in before.err
+    before = run("verify", "new.elstm", "--against", "net.pt")
+    assert refused_well(before)
+    assert "net.pt: PyTorch's state_dict or TorchScript" in before.err
+
+
+def test_a_model_that_is_not_calibrated_proves_its_float32_file(folder: Path) -> None:
+    ended = run("export", "net.npz", "--precision", "float32", "--data", "data.npz", "-o", "net.elstm")
+    assert ended.code == 0, ended
+    ended = run("verify", "net.elstm", "data.npz", "--against", "net.npz")
+    assert ended.code == 3  # the file knows the range of the data, the model does not
+    assert "Note: if the file was exported with --data, give --calibrate" in ended.err
+    assert run("verify", "net.elstm", "data.npz", "--calibrate", "--against", "net.npz").code == 0
 
 
 def test_without_a_name_it_lies_beside(folder: Path) -> None:
