@@ -100,7 +100,9 @@ def vowels_model(vowels: Dataset, tmp_path_factory: pytest.TempPathFactory) -> M
 
     def make() -> Model:
         model = _trained(vowels.subset(~vowels.test), recipe)
-        return replace(model, examples=model.examples[: times(4, 12)], unseen=model.unseen[: times(12, 18)])
+        return replace(
+            model, examples=model.examples[: times(4, 12)], unseen=model.unseen[: times(12, 18)], unseen_truth=None
+        )
 
     return _made_once("vowels", make, tmp_path_factory)
 
@@ -117,7 +119,7 @@ def watch_model(watch: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Mod
     def make() -> Model:
         model = _trained(watch.subset([n for n in range(len(watch)) if watch.groups[n] in (1, 3)]), recipe)
         unseen = tuple(x[: times(500, 600)] for x in model.unseen[: times(2, 3)])
-        return replace(model, examples=model.examples[: times(2, 4)], unseen=unseen)
+        return replace(model, examples=model.examples[: times(2, 4)], unseen=unseen, unseen_truth=None)
 
     return _made_once("watch", make, tmp_path_factory)
 

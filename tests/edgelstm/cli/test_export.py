@@ -84,7 +84,7 @@ def test_a_file_that_does_not_agree_fails_unless_the_loss_is_accepted(
     command: Command, vowels_model: Model, vowels: Dataset, tmp_path: Path
 ) -> None:
     # As many as give a share.
-    save_model(replace(wrecked(vowels_model), unseen=vowels.sequences[:54]), tmp_path / "m.npz")
+    save_model(replace(wrecked(vowels_model), unseen=vowels.sequences[:54], unseen_truth=None), tmp_path / "m.npz")
     ended = command("export", tmp_path / "m.npz")
     assert ended.code == 3
     assert re.search(r"✗ agrees: \d\.\d % of 54 answers", ended.out)
@@ -155,7 +155,7 @@ def test_a_glitch_in_the_data_is_not_proven_away(
 ) -> None:
     """Data of one recording all calibrate: the proof is that of the recordings that the model has for it."""
     unseen = tuple(x for x, group in zip(watch.sequences, watch.groups) if group == 5)[:4]
-    save_model(replace(watch_model, unseen=unseen), tmp_path / "m.npz")
+    save_model(replace(watch_model, unseen=unseen, unseen_truth=None), tmp_path / "m.npz")
     ended = command("export", tmp_path / "m.npz", "--data", GLITCH, "--json")
     proof = json.loads(ended.out)[0]["proof"]
     assert proof["same_rounding"]["passed"]
