@@ -112,7 +112,8 @@ def read_model(path: Path | str, choices: Choices) -> Imported:
     path = Path(path)
     found = find_format(path)
     try:
-        imported = found.read(path, choices)
+        with np.errstate(all="ignore"):  # infinite weights are refused, in words
+            imported = found.read(path, choices)
     except ValueError as error:
         line = str(error)
         raise type(error)(line if line.startswith("--") or str(path) in line else f"{path}: {line}") from None
