@@ -15,7 +15,7 @@ SHAPES = ("kind", "units", "layers", "stack")
 """Names of `[search]` that are no keys of a recipe: the kind of the recurrent layers, their units, how many of them,
 and how many frames the first one takes side by side, at every so many frames."""
 
-_RECURRENT = ("lstm", "gru")
+RECURRENT = ("lstm", "gru")
 Values = dict[str, Any]
 """A recipe's, as TOML has it."""
 
@@ -39,7 +39,7 @@ class Shape:
     @property
     def recurrent(self) -> list[int]:
         """Places of the recurrent layers."""
-        return [n for n, layer in enumerate(self.layers) if layer["kind"] in _RECURRENT]
+        return [n for n, layer in enumerate(self.layers) if layer["kind"] in RECURRENT]
 
     @property
     def units(self) -> int:
@@ -50,7 +50,7 @@ class Shape:
         """Whether it is frames side by side or not, recurrent layers in a row, then dense ones: no more."""
         kinds = [layer["kind"] for layer in self.layers[self.stack > 1 :]]
         count = len(self.recurrent)
-        return all(kind in _RECURRENT for kind in kinds[:count]) and set(kinds[count:]) <= {"dense"}
+        return all(kind in RECURRENT for kind in kinds[:count]) and set(kinds[count:]) <= {"dense"}
 
     def value(self, name: str) -> object:
         """Of one of `SHAPES`."""
@@ -64,7 +64,7 @@ class Shape:
         """The layers with what of `SHAPES` is given. ValueError where recurrent layers do not follow one another."""
         layers = [dict(layer) for layer in self.layers]
         start, stop = self.recurrent[0], self.recurrent[-1] + 1
-        between = [layer["kind"] for layer in layers[start:stop] if layer["kind"] not in _RECURRENT]
+        between = [layer["kind"] for layer in layers[start:stop] if layer["kind"] not in RECURRENT]
         if between:
             raise ValueError(f"model.layers: {between[0]} between recurrent layers, expected these in a row")
         recurrent = [_recurrent(layer, given) for layer in layers[start:stop]]

@@ -76,7 +76,7 @@ class Range:
         return value if on_step and (not self.is_whole or value == int(value)) else None
 
     def ends(self) -> Iterator[Value]:
-        yield from (self.low, self.high)
+        yield from (self.low, self.high) if self.is_whole else (float(self.low), float(self.high))
 
     def to_json(self) -> Value:
         found: dict[str, Value] = {"low": self.low, "high": self.high}

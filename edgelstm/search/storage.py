@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _POSTGRES = ("postgresql", "postgres")
 _PASSWORD = re.compile(r"(://[^/@:]*):[^/@]*@")
+_ALSO_PASSWORD = re.compile(r"(password=)[^&\s]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def open_storage(where: str) -> Storage:
 
 def shown(where: str) -> str:
     """`where` without a password."""
-    return _PASSWORD.sub(r"\1:…@", where)[:200]
+    return _ALSO_PASSWORD.sub(r"\1…", _PASSWORD.sub(r"\1:…@", where))[:200]
 
 
 def _optuna() -> None:
@@ -85,6 +86,8 @@ def _journal(path: Path) -> Storage:
 
     if path.exists() and not path.is_file():
         raise ValueError(f"--storage {path}: no file, expected a journal, or a new name")
+    if not path.parent.is_dir():
+        raise ValueError(f"--storage {path}: folder {path.parent} does not exist")
     _check_journal(path)
     locks = FileLocks(path.with_name(f"{path.name}.locks"))
     with _told_of(path), quiet():
@@ -167,13 +170,27 @@ def told(where: str) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise ValueError(f"{shown(where)}: {' '.join(str(error).split())[:200]}; the same command goes on") from None
+        raise ValueError(f"{shown(where)}: {_said(error)}; the same command goes on") from None
+
+
+def _said(error: BaseException) -> str:
+    """What the server said, without what libraries put around it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        diagnosis = getattr(inner, "diag", None)
+        if diagnosis is not None:
+            error = inner
+            break
+        inner = getattr(inner, "orig", None) or inner.__cause__ or inner.__context__
+    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    return shown(" ".join(said.split()))
 
 
 def _database(url: str) -> Storage:
     try:
         import psycopg
         import sqlalchemy
+        from optuna.exceptions import StorageInternalError
         from optuna.storages import RDBStorage
     except ModuleNotFoundError as error:
         raise ImportError(_needs(error)) from None
@@ -184,9 +201,8 @@ def _database(url: str) -> Storage:
             storage = RDBStorage(
                 _SCHEME.sub("postgresql+psycopg://", url), engine_kwargs={"pool_pre_ping": True, "pool_size": 2}
             )
-    except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ValueError(f"--storage {shown(url)}: {said}") from None
+    except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        raise ValueError(f"--storage {shown(url)}: {_said(error)}") from None
     return Storage(shown(url), storage, locks, partial(_leave, storage))
 
 

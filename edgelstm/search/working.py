@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgelstm.search.checks import check_values
 from edgelstm.search.desk import Desk
 from edgelstm.search.finalists import Finals, candidates
 from edgelstm.search.locks import new_worker
@@ -42,6 +43,7 @@ def joined(plan: Plan) -> Iterator[Search]:
     for a recipe that cannot be searched."""
     recordings = Recordings(plan)
     space = space_of(plan, recordings)
+    check_values(space, plan)
     recordings.train_set(plan.config())
     first = space.own(plan.config())
     with opened(plan.storage) as storage, told(plan.storage):

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import searching
 from edgelstm import records
+from edgelstm.search.checks import check_values
 from edgelstm.search.proposed_table import search_table
 from edgelstm.search.shape import Shape, with_choices
 from edgelstm.search.space import proposed, read_space
@@ -95,3 +97,30 @@ def test_what_is_proposed_holds_the_recipe_itself_and_can_be_read(recipe):
     for knob in space.knobs:
         for value in knob.ends():
             parse_config(to_toml(with_choices(records.parse_toml(text, ""), config.model, {knob.name: value})))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('kind = ["rnn"]', 'search.kind: "rnn": expected one of lstm, gru'),
+        ("units = [4, 4.5]", "search.units: 4.5: "),
+        ("units = { low = 1.5, high = 8 }", "search.units: 1.5: "),
+        ("stack = [1, 0]", "search.stack: 0: expected a whole number from 1"),
+        ('layers = ["x"]', 'search.layers: "x": expected a whole number from 1'),
+        ("training.batch = { low = 1.5, high = 9.5 }", "search.training.batch: 1.5: "),
+        ("training.dropout = [0.1, 7.0]", "search.training.dropout: 7.0: "),
+    ],
+)
+def test_a_value_that_no_recipe_takes_is_refused_before_any_trial(tmp_path, line, said):
+    text = f"{searching.RECIPE.partition('[search]')[0]}[search]\n{line}\n"
+    plan = searching.plan_of(searching.write_recipe(tmp_path, text), "")
+    space = read_space(plan.values["search"], "recipe.toml")
+    with pytest.raises(ValueError, match=re.escape(said)) as found:
+        check_values(space, plan)
+    assert "\n" not in str(found.value)
+
+
+def test_a_value_that_goes_with_another_choice_alone_is_tried(tmp_path):
+    text = f"{searching.RECIPE.partition('[search]')[0]}[search]\nstack = [1, 4]\ndata.window = [0, 8, 10]\n"
+    plan = searching.plan_of(searching.write_recipe(tmp_path, text), "")
+    check_values(read_space(plan.values["search"], "recipe.toml"), plan)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -64,3 +66,20 @@ def test_a_journal_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path)
 @pytest.mark.slow
 def test_postgresql_keeps_all_trials_of_processes_that_are_killed(tmp_path: Path, database: str) -> None:
     search_with_deaths(searching.write_recipe(tmp_path), database)
+
+
+@pytest.mark.slow
+def test_a_role_without_rights_is_one_line(tmp_path: Path, database: str) -> None:
+    import psycopg
+
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute("CREATE ROLE guest LOGIN")
+        session.execute("CREATE DATABASE closed")
+    url = database.replace("tests@/postgres", "guest:secret@/closed")
+    given = [sys.executable, "-m", "edgelstm", "search", searching.write_recipe(tmp_path), "--storage", url]
+    ended = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode in (1, 2)
+    said = ended.stderr.strip()
+    assert "--storage postgresql://guest:…@/closed?host=" in said
+    assert "permission denied for schema public" in said
+    assert not any(word in said for word in ("\n", "secret", "SQL", "CREATE"))
