@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm import records
+from edgelstm.adaptation.chance import LIKELY, by_clip, guesses, is_above, sign_test
 from edgelstm.adaptation.clips import Heard, hear, last_dense
 from edgelstm.adaptation.head import Head, losses
 from edgelstm.adaptation.learning import Learned, Rounding, Task, folds_of, learn
@@ -55,6 +56,21 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Whether what clips held out gained is more than chance. Pieces of one clip count as one."""
+
+    won: int  # clips that are decided better than before
+    lost: int  # and worse
+    chance: float  # the probability of so many won by chance
+    is_cheaper: bool  # whether a clip costs less than before, beyond two standard errors
+    is_learned: bool  # whether a clip costs less than a guess by the labels' shares, beyond two standard errors
+
+    @property
+    def is_enough(self) -> bool:
+        return self.is_learned and (self.chance <= LIKELY or self.is_cheaper)
+
+
+@dataclass(frozen=True)
 class Report:
     """What an adaptation came to; a part of the adapted model's provenance. All but `known`, `carried` and `same` are
     of clips held out: each was judged by a model that had learned from the others alone."""
@@ -66,9 +82,12 @@ class Report:
     before: Judged  # the old model in int8
     float32: Judged
     int8: Judged
+    evidence: Evidence
     groups: dict[str, Compared] = field(default_factory=dict)  # where clips are of several
     known: Compared | None = None  # on recordings that were named for that, in int8
     carried: Compared | None = None  # on those that the model carries and knows the truth of, in int8
+    untaught: tuple[str, ...] = ()  # labels that no clip has
+    kept: Compared | None = None  # recordings of these labels, of `known` or else `carried`; None where one has none
     same: float | None = None  # share of all that it carries which are still decided as before
 
     @property
@@ -131,13 +150,16 @@ def adapt(
         before=judged(learned.before),
         float32=judged(learned.float_held_out),
         int8=judged(learned.int8_held_out),
+        evidence=_evidence(model, taught, learned),
         groups=_by_group(model, taught, learned),
+        untaught=tuple(np.array(model.labels)[~_occur(taught.truth)].tolist()),
     )
     new = rounding(learned.head)
     if known is not None:
         heard = hear(quantized, stream, known.dataset.sequences)
         both = (judged(head.scores(heard), known) for head in (rounding(old), new))
-        report = replace(report, known=Compared(*both))
+        kept = _kept(model, taught.truth, known.truth, *(head.scores(heard) for head in (rounding(old), new)))
+        report = replace(report, known=Compared(*both), kept=kept)
     pieces, truth = carried_pieces(model)
     if pieces:
         heard = hear(quantized, stream, pieces)
@@ -145,7 +167,8 @@ def adapt(
         report = replace(report, same=float((_decided(model, before) == _decided(model, after)).mean()))
         if truth is not None:
             both = (_judged(model, scores, truth) for scores in (before, after))
-            report = replace(report, carried=Compared(*both))
+            kept = _kept(model, taught.truth, truth, before, after) if known is None else report.kept
+            report = replace(report, carried=Compared(*both), kept=kept)
     return Adapted(_noted(made, report), report)
 
 
@@ -218,15 +241,51 @@ def _limits(model: Model) -> Float64:
     return found
 
 
-def _judged(model: Model, scores: Float64, truth: Float64) -> Judged:
+def _right_of(model: Model, scores: Float64, truth: Float64) -> Float64:
+    """(pieces,): how many decisions of each are right."""
     decided = _decided(model, scores)
     if decided.ndim == 1:
-        right, of = int((truth[np.arange(len(truth)), decided] == 1).sum()), len(truth)
+        found: Float64 = (truth[np.arange(len(truth)), decided] == 1).astype(np.float64)
     else:
-        is_known = ~np.isnan(truth)
-        right, of = int(((decided == truth) & is_known).sum()), int(is_known.sum())
+        found = (decided == truth).sum(axis=1).astype(np.float64)  # NaN, not known, equals nothing
+    return found
+
+
+def _judged(model: Model, scores: Float64, truth: Float64) -> Judged:
+    right = int(_right_of(model, scores, truth).sum())
+    of = len(truth) if _decided(model, scores).ndim == 1 else int((~np.isnan(truth)).sum())
     cost = total(losses(scores, truth, activation_of(model)))
     return Judged(right, of, float(cost) / max(of, 1))
+
+
+def _occur(truth: Float64) -> NDArray[np.bool_]:
+    """(outputs,): whether it is true of something."""
+    found: NDArray[np.bool_] = (truth == 1).any(axis=0)
+    return found
+
+
+def _kept(model: Model, taught: Float64, truth: Float64, before: Float64, after: Float64) -> Compared | None:
+    """Recordings, of `truth`, of labels that nothing `taught`; None where one of these has none."""
+    untaught = ~_occur(taught)
+    some = (truth[:, untaught] == 1).any(axis=1)
+    if not untaught.any() or not _occur(truth)[untaught].all():
+        return None
+    return Compared(*(_judged(model, scores[some], truth[some]) for scores in (before, after)))
+
+
+def _evidence(model: Model, taught: Taught, learned: Learned) -> Evidence:
+    activation, clips, truth = activation_of(model), np.array(taught.clips), taught.truth
+    rights = _right_of(model, learned.before, truth), _right_of(model, learned.int8_held_out, truth)
+    won = by_clip(rights[1] - rights[0], clips)
+    before, after = (losses(scores, truth, activation) for scores in (learned.before, learned.int8_held_out))
+    up, down = int((won > 0).sum()), int((won < 0).sum())
+    return Evidence(
+        won=up,
+        lost=down,
+        chance=sign_test(up, down),
+        is_cheaper=is_above(by_clip(before - after, clips)),
+        is_learned=is_above(by_clip(guesses(truth, activation == "softmax") - after, clips)),
+    )
 
 
 def _by_group(model: Model, taught: Taught, learned: Learned) -> dict[str, Compared]:

@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     help="Cut longer clips into pieces of this many frames; 0: never.  [default: as in training]",
 )
-@click.option("--accept-harm", is_flag=True, help="Take a model that is worse for a group, or on --known.")
+@click.option(
+    "--accept-harm",
+    is_flag=True,
+    help="Take a model that is worse for a group, on --known, or not taught all labels.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
@@ -123,12 +127,35 @@ def _why_refused(report: Report, accepts_harm: bool) -> str:
             f"on clips held out {_share(report.int8)} of the decisions are right, {_share(report.before)} before: "
             "more clips of each label help"
         )
+    if not report.evidence.is_enough:
+        return _chance(report)
     if accepts_harm:
         return ""
+    if report.untaught and (report.kept is None or report.kept.is_harm):
+        return _untaught(report)
     harmed = [f"group {plain(name, 40)}: {_change(report.groups[name])}" for name in report.harmed]
     if report.known is not None and report.known.is_harm:
         harmed.append(f"what was known before: {_change(report.known)}")
     return f"it harms {'; '.join(harmed)} (--accept-harm takes it all the same)" if harmed else ""
+
+
+def _chance(report: Report) -> str:
+    found = report.evidence
+    if not found.is_learned:
+        return "clips held out cost no less than guessing by how frequent labels are: too few to say, or wrong labels"
+    return (
+        f"of the clips held out {found.won} are decided better and {found.lost} worse, by chance with a probability "
+        f"of {found.chance:.2g}: too few to say, more clips help"
+    )
+
+
+def _untaught(report: Report) -> str:
+    names = ", ".join(plain(name, 20) for name in report.untaught[:4]) + (", …" if len(report.untaught) > 4 else "")
+    judged = "" if report.kept is None else f", and of recordings of these {_right(report.kept)}"
+    return (
+        f"no clips of {names}{judged}: what is not taught is forgotten. Give clips of each label, or --known with "
+        "recordings of these (--accept-harm takes it all the same)"
+    )
 
 
 def _forgotten(report: Report) -> str:

@@ -211,3 +211,34 @@ def test_what_cannot_be_adapted_is_refused_in_one_line(folder: Path) -> None:
     ended = adapt()
     assert ended.code == 1
     assert "expected at least two of each" in ended.err
+
+
+def test_what_may_be_chance_is_refused(folder: Path) -> None:
+    """Labels that say nothing, and too few clips."""
+    sequences = clips(40)
+    said = decisions(load_model("old.npz"), sequences)
+    for seed in range(2):
+        save_dataset(data(sequences, np.random.default_rng(seed).permutation(said)), Path("clips.npz"))
+        assert adapt().code == 3
+    order = np.argsort(said, kind="stable")
+    few = np.sort(np.concatenate([order[said[order] == label][:2] for label in range(3)]))
+    y = said[few].copy()
+    y[:2] = (y[:2] + 1) % 3
+    save_dataset(data(tuple(sequences[n] for n in few), y), Path("clips.npz"))
+    assert adapt().code == 3
+
+
+def test_labels_that_no_clip_has_are_not_forgotten(folder: Path) -> None:
+    old, found = load_model("old.npz"), load_dataset("clips.npz")
+    save_dataset(found.subset(found.y != 2), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code == 3
+    assert "no clips of c: what is not taught is forgotten" in " ".join(ended.err.split())
+    assert adapt("--accept-harm").code == 0
+    sequences = clips(40, seed=3)
+    y = decisions(old, sequences)
+    some = np.flatnonzero(y == 2)
+    save_dataset(data(tuple(sequences[n] for n in some), y[some]), Path("known.npz"))
+    report = json.loads(adapt("--known", "known.npz").out)
+    assert report["kept"] == report["known"]
+    assert bool(report["refused"]) == (report["kept"]["after"]["right"] < 0.98 * len(some))
