@@ -300,7 +300,7 @@ def test_the_document_says_which_layers_a_form_holds():
     said = {}
     for cells in lines:
         format_name, names = cells[0].split()[0], re.findall("`([^`.]+)`", cells[0])
-        for name in names or ["int8", "float32"]:
+        for name in names or re.findall("int8|int4|float32|bf16", cells[0]) or ["int8", "float32"]:
             held = {kind for kind, cell in zip(kinds, cells[1:6]) if cell.startswith("yes")}
             said[format_name.strip("`.").lower(), name] = (held, cells[6].strip() if len(cells) > 6 else "")
     for form in FORMS:
