@@ -19,15 +19,17 @@ RECIPE = "[data]\nfile = 'data.npz'\n[model]\nunits = [2]\n[training]\nepochs = 
 
 
 def write_inputs(folder: Path) -> None:
-    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; clips.npz, of which it takes one
-    label for the other; kept, a folder with a labelled clip; net.pt, an LSTM of 3 features, as PyTorch writes it."""
+    """model.npz, m.elstm of it, data.npz, recipe.toml, frames.csv, report.json; clips.npz, which
+    it can learn; kept, a folder with a labelled clip; net.pt, an LSTM of 3 features, as PyTorch writes it."""
     model = random_model(3, [4], [2], answer=Answer("mean", 4, 2))
     save_model(model, folder / "model.npz")
     export_model(model, folder / "m.elstm", precision="int8")
     sequences = tuple(random_signal(12, 3, seed) for seed in range(8))
     y = np.arange(8) % 2
     save_dataset(Dataset(sequences, y, ("class 0", "class 1"), np.arange(8), ()), folder / "data.npz")
-    other = Dataset(sequences, 1 - y, ("class 0", "class 1"), np.arange(8), ())
+    y = np.arange(24) % 2
+    loud = tuple((random_signal(12, 3, n) + 4 * y[n] - 2).astype(np.float32) for n in range(24))
+    other = Dataset(loud, y, ("class 0", "class 1"), np.arange(24), ())
     save_dataset(other, folder / "clips.npz")
     (folder / "kept").mkdir()
     (folder / "kept" / "one.csv").write_text("x0,x1,x2\n1,2,3\n")
