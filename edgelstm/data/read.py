@@ -74,12 +74,10 @@ def _read_pair(folder: Path, options: ReadOptions) -> Recordings:
 FORMATS = (
     DataFormat("npz", "an .npz file", _ends(".npz"), read_npz_file),
     DataFormat("ts", "a .ts file", _ends(".ts", suffix=suffix_of), read_ts),
-    DataFormat("ts-pair", "a folder with NAME_TRAIN.ts and NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
+    DataFormat("ts-pair", "a folder of NAME_TRAIN.ts, NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
     DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
-    DataFormat(
-        "csv-list", "a .csv list of .csv files", lambda path: _is_table(path) and is_csv_list(path), read_csv_list
-    ),
-    DataFormat("wav-list", "a .csv list of .wav files", _is_wav_list, read_wav_list),
+    DataFormat("csv-list", "a list of .csv files", lambda path: _is_table(path) and is_csv_list(path), read_csv_list),
+    DataFormat("wav-list", "a list of .wav files", _is_wav_list, read_wav_list),
     DataFormat(
         "csv-folder",
         "a folder of .csv or .tsv files",
