@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,10 @@ from edgelstm.adaptation.ordered import Float64
 from edgelstm.again import options_of
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.pieces import Piece, Pieces
+from edgelstm.data.twins import twins
 from edgelstm.matching import match
 from edgelstm.model import Model
+from edgelstm.plain import printable
 from edgelstm.runtime.clips import frames_after, is_kept_clip
 from edgelstm.tasks import Classify, Tags
 
@@ -46,7 +49,8 @@ def activation_of(model: Model) -> Activation:
 def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     """The labelled clips at `path`, in any format. window: frames of the pieces that longer clips are cut into; None:
     as in training. A clip that `stream --keep` kept is taken up to the moment at which its event was known, and the
-    newest window of that alone. Errors as of `edgelstm.tasks.read_dataset` and `edgelstm.matching.match`."""
+    newest window of that alone. Errors as of `edgelstm.tasks.read_dataset` and `edgelstm.matching.match`; ValueError
+    for a clip that is there twice."""
     options = options_of(model.provenance)
     names = (*model.feature_names, *(n for n in model.task.columns_to_tell if n not in model.feature_names))
     features = names if model.feature_names else ()
@@ -56,10 +60,31 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     rate = found.sample_rate or model.sample_rate
     cut = [_until_known(one, rate) if is_kept else one for one, is_kept in zip(found.recordings, kept)]
     dataset = match(model, model.task.dataset(replace(found, recordings=tuple(cut))))
+    _refuse_copies(found.recordings, dataset)
     frames = model.trained_window if window is None else window
     pieces = _pieces(dataset, frames, kept)
     cut_up = dataset.pieces(pieces)
     return Taught(cut_up, tuple(map(int, pieces.places)), _truth(cut_up, model), tuple(map(int, cut_up.y)))
+
+
+def refuse_shared(taught: Taught, known: Taught) -> None:
+    """ValueError for recordings to judge by that are also learned from."""
+    own = len(taught.dataset)
+    pairs = twins((*taught.dataset.sequences, *known.dataset.sequences))
+    shared = sum(one < own <= other for one, other in pairs)
+    if shared:
+        raise ValueError(f"{shared} of {len(known.dataset)} are learned from as well, expected others to judge by")
+
+
+def _refuse_copies(recordings: Sequence[Recording], dataset: Dataset) -> None:
+    """A copy of a clip held out would be learned from."""
+    for one, other in twins(dataset.sequences):
+        names = " and ".join(printable(recordings[n].name or f"clip {n}", 60) for n in (one, other))
+        labels = [dataset.labels[int(dataset.y[n])] for n in (one, other)] if dataset.targets is None else ["", ""]
+        what = "are the same" if labels[0] == labels[1] else f"are the same, with the labels {' and '.join(labels)}"
+        raise ValueError(
+            f"{names} {what}: each is judged as if the others were all unlike it, expected each clip once"
+        )
 
 
 def _until_known(recording: Recording, rate: float) -> Recording:

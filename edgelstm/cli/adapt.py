@@ -94,7 +94,7 @@ def _adapted(
 ) -> Adapted:
     from edgelstm.adaptation.adapting import adapt, folds_by_group
     from edgelstm.adaptation.clips import ear_only
-    from edgelstm.adaptation.taught import activation_of, read_clips
+    from edgelstm.adaptation.taught import activation_of, read_clips, refuse_shared
     from edgelstm.export.elstm import encode
     from edgelstm.quantization import quantize
     from edgelstm.runtime.engines.elstm import Model as Opened
@@ -110,6 +110,7 @@ def _adapted(
         if known is not None:
             with naming(known):
                 beside = read_clips(known, source, window)
+                refuse_shared(taught, beside)
     with tempfile.TemporaryDirectory() as folder, naming(data):
         file = Path(folder, "ear.elstm")
         file.write_bytes(encode(ear))

@@ -35,6 +35,10 @@ class Multipliers:
 
     @classmethod
     def from_reals(cls, reals: NDArray[np.floating[Any]]) -> Multipliers:
+        """ValueError where one is no number: products of weights and a scale that float32 does not hold."""
+        over = np.flatnonzero(~np.isfinite(reals))
+        if over.size:
+            raise ValueError(f"row {over[0]}: weights so large that int8 cannot hold them, expected far smaller ones")
         pairs = np.array([multiplier_from_real(float(real)) for real in reals], np.int32).reshape(-1, 2)
         return cls(pairs[:, 0].copy(), pairs[:, 1].copy())
 

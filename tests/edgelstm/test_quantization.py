@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from counts import some, times
 from edgelstm import forward
 from edgelstm.data import Dataset
-from edgelstm.layers import LSTM, Dense
+from edgelstm.layers import GRU, LSTM, Dense
 from edgelstm.model import Model, Normalize, Ranges
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.quantization.affine import affine_from_range
@@ -121,6 +121,23 @@ def test_the_refusal_names_the_layer() -> None:
     wide = replace(model, ranges=Ranges({**model.ranges.spans, "c1": (-900.0, 3.0)}))
     with pytest.raises(ValueError, match=r"^model model: lstm1: the cell reaches 900 "):
         quantize(wide)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_weights_beyond_all_scales_are_refused_by_their_layer(kind: str) -> None:
+    model, rng = random_model(6, [10, 8], [4]), np.random.default_rng(0)
+    if kind == "gru":
+        gru = GRU(rng.normal(size=(24, 10)), rng.normal(0, 0.3, (24, 8)), rng.normal(size=24), np.zeros(8))
+        layers = (model.layers[0], gru, model.layers[2])
+        model = calibrate(replace(model, layers=layers, ranges=None, covariances={}), model.examples)
+    layer = model.layers[1]
+    assert isinstance(layer, (LSTM, GRU))
+    W = layer.W.copy()
+    W[3, 2] = 3e38
+    large = replace(model, layers=(model.layers[0], replace(layer, W=W), model.layers[2]))
+    with pytest.raises(ValueError, match=r"^model model: \w+[:,] [^\n]*so large that int8"):
+        quantize(large)
 
 
 def test_inputs_round_ties_to_even_and_saturate() -> None:

@@ -242,3 +242,22 @@ def test_labels_that_no_clip_has_are_not_forgotten(folder: Path) -> None:
     report = json.loads(adapt("--known", "known.npz").out)
     assert report["kept"] == report["known"]
     assert bool(report["refused"]) == (report["kept"]["after"]["right"] < 0.98 * len(some))
+
+
+@pytest.mark.parametrize(("turn", "told"), [(0, "are the same:"), (1, "are the same, with the labels ")])
+def test_a_clip_that_is_there_twice_is_refused(folder: Path, turn: int, told: str) -> None:
+    """Held out, its copy would have been learned from."""
+    sequences = clips(40)
+    y = (decisions(load_model("old.npz"), sequences) + 1) % 3
+    again = np.append(y, (y[3] + turn) % 3)
+    save_dataset(data((*sequences, sequences[3].copy()), again), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code in (1, 2)
+    assert told in " ".join(ended.err.split())
+    assert not Path("new.npz").exists()
+
+
+def test_clips_are_not_judged_by_themselves(folder: Path) -> None:
+    ended = adapt("--known", "clips.npz")
+    assert ended.code in (1, 2)
+    assert "40 of 40 are learned from as well" in " ".join(ended.err.split())
