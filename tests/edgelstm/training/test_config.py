@@ -222,7 +222,7 @@ def test_the_document_names_every_section_and_key() -> None:
     parts = {part[: part.index("]`")]: part for part in text.split("\n## `[")[1:]}
     assert parts.keys() == {section.name for section in fields(Config)}
     for section in fields(Config):
-        if section.name == "budget":
+        if section.name in ("budget", "search"):  # tables of whatever is limited, and tried
             continue
         if section.name == "task":
             rows = re.findall(r"^\| `(\w+)` \| `", parts["task"], re.MULTILINE)
