@@ -123,4 +123,4 @@ def test_a_file_whose_first_states_have_another_size_is_refused(tmp_path: Path) 
 def test_only_the_c_core_begins_with_them() -> None:
     model = begun(4)
     held = {(form.format, form.name) for form in FORMS if form.why_not(model) is None and form.scales}
-    assert held == {("elstm", "int8"), ("c", "int8")}
+    assert held == {(form, precision) for form in ("elstm", "c") for precision in ("int8", "int4")}

@@ -52,6 +52,10 @@ LONG = {
     "deploy --status": (["deploy", "--board", "board", "--board-python", sys.executable, "--status"], ""),
     "deploy": (["deploy", "m.elstm", *BOARD, "--source", "/x", "--no-service"], ""),
     "demo": (["demo", "--data", "watch-like.npz", "-o", "."], "watch.npz"),
+    "search": (
+        ["search", "recipe.toml", "--trials", "1", "--finalists", "1", "--seeds", "1", "-o", "found"],
+        "found/recipe.toml",
+    ),
 }
 """Those that take seconds: everywhere in make test-all; in make test the first two, where it matters most."""
 
