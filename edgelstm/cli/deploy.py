@@ -24,7 +24,7 @@ from edgelstm.cli.common import (
 )
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
-from edgelstm.cli.sinks import PUBLISHING, publishing, sink_options
+from edgelstm.cli.sinks import PUBLISHING, keep_most_option, publishing, sink_options
 from edgelstm.cli.sources import device_options, names_in, refuse_foreign
 
 if TYPE_CHECKING:
@@ -74,14 +74,7 @@ _AS_GIVEN = (
     metavar="DIR",
     help="Keep clips in that folder of the board of events and near misses: WAV of sound, CSV of others.",
 )
-@click.option(
-    "--keep-most",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    metavar="MIB",
-    help="Room for clips; the oldest give way.",
-)
+@keep_most_option
 @click.option("--no-unusual", is_flag=True, help="Do not tell of values far outside of what training saw.")
 @answer_options()
 @threshold_option

@@ -55,6 +55,16 @@ PUBLISHING = ("publish", "home_assistant", "mqtt_password", "mqtt_ca")
 """The names of what these options give."""
 
 
+keep_most_option = click.option(
+    "--keep-most",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="MIB",
+    help="Room for clips; the oldest give way.",
+)
+
+
 def publishing(
     *,
     publish: str | None,

@@ -20,7 +20,7 @@ from edgelstm.cli.common import (
     syntax_option,
     threshold_option,
 )
-from edgelstm.cli.sinks import PUBLISHING, publishing, sink_options
+from edgelstm.cli.sinks import PUBLISHING, keep_most_option, publishing, sink_options
 from edgelstm.cli.sources import chosen_source, source_options
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
@@ -64,14 +64,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep clips there of events and near misses: WAV of sound, CSV of others.",
 )
-@click.option(
-    "--keep-most",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    metavar="MIB",
-    help="Room for clips; the oldest give way.",
-)
+@keep_most_option
 @click.option(
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
