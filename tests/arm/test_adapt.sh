@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 build=$(realpath -m "$1")
-python=${PYTHON:-python3}
+python=$(realpath -s "$(command -v "${PYTHON:-python3}")") # it is called from other folders
 unset EDGELSTM_KERNEL
 
 . "$here/systems.sh"
