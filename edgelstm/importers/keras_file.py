@@ -15,9 +15,11 @@ from edgelstm.importers.keras_config import input_of, network, numbered
 from edgelstm.importers.keras_layers import Array, Arrays
 from edgelstm.importers.keras_road import sees_windows
 from edgelstm.importers.keras_road import steps_of as keras_steps
-from edgelstm.importers.modules import Module, steps_of
+from edgelstm.importers.modules import Module, epsilon_of, norm, steps_of
 from edgelstm.importers.road import Step, build
 from edgelstm.plain import printable
+
+_EPSILON = 1e-3  # that of Keras's norms, which weights alone do not hold
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module
         is_lstm = back.shape[1] == 4 * len(back)
         words = f"{'LSTM' if is_lstm else 'GRU'} {len(kernel)} to {len(back)}"
 
-        def cell(_: Mapping[str, str]) -> list[Step]:
+        def cell(said: Mapping[str, str]) -> list[Step]:
             is_cudnn = is_lstm and arrays.get("bias", back).shape == (8 * len(back),)
             if choices.gates is None and not is_cudnn:
                 raise UndecidedError(
@@ -104,14 +106,22 @@ def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module
             if is_cudnn and choices.gates == "hard-sigmoid":
                 raise ValueError(f"--gates: hard-sigmoid, expected sigmoid: {shown} was made for cuDNN")
             gate = layers_of.gate_of((choices.gates or "sigmoid").replace("-", "_"), version)
-            return [(layers_of.lstm if is_lstm else layers_of.gru)(arrays, gate)]
+            if is_lstm:
+                return [layers_of.lstm(arrays, gate)]
+            return [layers_of.gru(arrays, gate, reset=_reset(shown, said) if "bias" not in arrays else None)]
 
-        return Module(shown, words, len(kernel), cell)
+        return Module(shown, words, len(kernel), cell, () if is_lstm or "bias" in arrays else ("reset",))
     if kernel is not None and kernel.ndim == 2:
         words = f"dense {kernel.shape[0]} to {kernel.shape[1]}"
         return Module(shown, words, len(kernel), lambda _: [layers_of.dense(arrays)])
     if "moving_mean" in arrays:
-        return Module(shown, "batch norm", 0, lambda _: [layers_of.batch_norm(arrays, 1e-3)])
+
+        def batch_norm(said: Mapping[str, str]) -> list[Step]:
+            return [layers_of.batch_norm(arrays, epsilon_of(said, _EPSILON))]
+
+        return Module(shown, "batch norm", 0, batch_norm, ("epsilon",))
+    if arrays.keys() == {"gamma", "beta"} and arrays["gamma"].ndim == 1:
+        return norm(shown, arrays["gamma"].size, lambda: arrays["gamma"], lambda: arrays["beta"], _EPSILON)
 
     def refuse(_: Mapping[str, str]) -> list[Step]:
         raise ValueError(
@@ -119,3 +129,14 @@ def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module
         )
 
     return Module(shown, "weights of another layer", 0, refuse)
+
+
+def _reset(name: str, said: Mapping[str, str]) -> layers_of.Reset:
+    """Of a GRU without a bias, whose sides would tell."""
+    for word in layers_of.RESETS:
+        if said.get("reset") == word:
+            return word
+    raise UndecidedError(
+        f"--layers: {name}: a GRU without bias, and the file does not say whether its reset comes after the product; "
+        f"expected {name}:reset=after, usual since TensorFlow 2, or {name}:reset=before"
+    )

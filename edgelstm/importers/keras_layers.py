@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "PReLU": ("alpha",),
 }
 _CANDIDATES: Mapping[str, Candidate] = {"tanh": "tanh", "linear": "linear", "relu": "relu"}
+
+
+Reset = Literal["after", "before"]
+RESETS: tuple[Reset, ...] = ("after", "before")
 
 
 def variables(kind: str, settings: Settings) -> tuple[str, ...]:
@@ -73,14 +77,18 @@ def lstm(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh") -> Step:
     return cells.lstm(kernel.T, recurrent.T, bias, gate=gate, candidate=candidate)
 
 
-def gru(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh") -> Step:
-    """Two biases where the reset comes after the product, one where it comes before."""
+def gru(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh", reset: Reset | None = None) -> Step:
+    """Two biases where the reset comes after the product, one where it comes before. reset: as the file says; it has
+    to where there is no bias."""
     kernel, recurrent = _array(arrays, "kernel", 2), _array(arrays, "recurrent_kernel", 2)
-    bias = arrays.get("bias", np.zeros((2, kernel.shape[1])))
-    if bias.ndim == 2:
-        b, rb = _array(arrays, "bias", 2) if "bias" in arrays else bias
-        return cells.gru(kernel.T, recurrent.T, b, rb, gate=gate, candidate=candidate)
-    return cells.gru(kernel.T, recurrent.T, bias, reset="before", gate=gate, candidate=candidate)
+    bias = arrays.get("bias")
+    told: Reset | None = reset if bias is None else "after" if bias.ndim == 2 else "before"
+    if told is None:
+        raise ValueError("no bias, which would tell whether the reset comes after the product, expected one")
+    if reset not in (None, told):
+        raise ValueError(f"bias of shape {arrays['bias'].shape}, expected that of a reset {reset} the product")
+    b, rb = (_array(arrays, "bias", 2) if told == "after" else (bias, None)) if bias is not None else (None, None)
+    return cells.gru(kernel.T, recurrent.T, b, rb, reset=told, gate=gate, candidate=candidate)
 
 
 def dense(arrays: Arrays) -> Step:
@@ -143,8 +151,12 @@ def recurrent(kind: str, arrays: Arrays, settings: Settings, version: str) -> St
         raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
     if inner not in ("sigmoid", "hard_sigmoid"):
         raise ValueError(f"recurrent_activation {str(inner)[:30]!r}, expected sigmoid or hard_sigmoid")
-    make = gru if kind == "GRU" else lstm
-    return make(arrays, gate_of(str(inner), version), _CANDIDATES[candidate])
+    gate = gate_of(str(inner), version)
+    if kind != "GRU":
+        return lstm(arrays, gate, _CANDIDATES[candidate])
+    said = settings.get("reset_after")
+    reset: Reset | None = "after" if said else "before" if said is False or "bias" not in arrays else None
+    return gru(arrays, gate, _CANDIDATES[candidate], reset)
 
 
 def gate_of(name: str, version: str) -> Gate:

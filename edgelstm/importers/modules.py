@@ -34,6 +34,9 @@ _WORDS: Mapping[str, Word | L2] = {
     "hard_sigmoid": "hard_sigmoid6",  # PyTorch's
     "l2": L2(),
 }
+_MEASURED = frozenset({"running_mean", "running_var"})  # by batch norm
+_READ = _MEASURED | {"weight", "bias", "num_batches_tracked"}
+_SETTINGS = ("stride", "dilation", "norm", "groups", "epsilon", "reset")
 _EPSILON = 1e-5  # that of torch.nn.BatchNorm1d and LayerNorm, which a state_dict does not hold
 
 
@@ -83,8 +86,16 @@ def modules(tensors: Views) -> list[Module]:
         owner = (found["module"] or "").rstrip(".") if found else name.rpartition(".")[0]
         owners.setdefault(owner, {})[name[len(owner) + 1 if owner else 0 :]] = view
     shared = _shared_beginning(list(owners))
-    made = (_module(owner[len(shared) :] or "weights", parts) for owner, parts in owners.items())
-    return [module for module in made if module is not None]
+    made, unread = list[Module](), list[Module]()
+    for owner, parts in owners.items():
+        name = owner[len(shared) :]
+        known = {part for part in parts if _RECURRENT.fullmatch(part)}
+        if not known and ("weight" in parts or parts.keys() >= _MEASURED):
+            known = set(_READ & parts.keys())
+        if known:
+            made.append(_module(name or "weights", {part: parts[part] for part in known}))
+        unread += [_unread(f"{name}.{part}" if name else part, parts[part]) for part in parts if part not in known]
+    return made + unread
 
 
 def _shared_beginning(names: Sequence[str]) -> str:
@@ -96,19 +107,23 @@ def _shared_beginning(names: Sequence[str]) -> str:
     return "".join(f"{part}." for part in split[0][:count]) if split else ""
 
 
-def _module(name: str, parts: Mapping[str, View]) -> Module | None:
+def _unread(name: str, view: View) -> Module:
+    """Such as a state to begin with, or a part of a weight that is normed: to be told, for answers may hang on it."""
+    shown, words = printable(name, 60), f"of shape {view.shape}, not read"
+    return Module(shown, words, 0, lambda _: _refuse(shown, view.shape), is_read=False)
+
+
+def _module(name: str, parts: Mapping[str, View]) -> Module:
     shown = printable(name, 60)
-    if any(_RECURRENT.fullmatch(part) for part in parts):
-        return _recurrent(shown, parts)
+    if parts.keys() >= _MEASURED:
+        width = (*parts["running_mean"].shape, 0)[0]
+        return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)], ("epsilon",))
     weight = parts.get("weight")
     if weight is None:
-        return None
-    if {"running_mean", "running_var"} <= parts.keys():
-        width = weight.shape[0] if weight.shape else 0
-        return Module(shown, f"batch norm of {width}", 0, lambda said: [_batch_norm(parts, said)], ("epsilon",))
+        return _recurrent(shown, parts)
     if len(weight.shape) == 1 and parts.keys() == {"weight", "bias"}:  # weights alone: PReLU, RMSNorm
-        words = f"layer norm of {weight.shape[0]}"
-        return Module(shown, words, weight.shape[0], lambda said: [_layer_norm(parts, said)], ("epsilon",))
+        gains, bias = (lambda: _weights(parts, "weight")), (lambda: _weights(parts, "bias"))
+        return norm(shown, weight.shape[0], gains, bias, _EPSILON)
     if len(weight.shape) == 2:
         outputs, inputs = weight.shape
         return Module(shown, f"dense {inputs} to {outputs}", inputs, lambda _: [_dense(parts)])
@@ -123,7 +138,7 @@ def _module(name: str, parts: Mapping[str, View]) -> Module | None:
 def _refuse(name: str, shape: tuple[int, ...]) -> list[Step]:
     raise ValueError(
         f"{name}: weights of shape {shape}, expected those of an LSTM, a GRU, a dense layer, a convolution "
-        "over time, batch norm or layer norm of the last side, with a bias"
+        "over time, batch norm, or a norm of channels with a bias"
     )
 
 
@@ -151,25 +166,48 @@ def _conv(parts: Mapping[str, View], said: Mapping[str, str]) -> Conv:
 
 
 def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
-    mean, var, weight = (
-        _weights(parts, name).astype(np.float64) for name in ("running_mean", "running_var", "weight")
-    )
-    bias, epsilon = _array(parts, "bias"), _epsilon(said)
+    mean, var = (_weights(parts, name).astype(np.float64) for name in ("running_mean", "running_var"))
+    weight, bias, epsilon = _array(parts, "weight"), _array(parts, "bias"), epsilon_of(said, _EPSILON)
     if not (var + epsilon > 0).all():
         raise ValueError("batch norm: a variance that is not positive")
-    factor = weight / np.sqrt(var + epsilon)
+    factor = (np.ones_like(mean) if weight is None else weight) / np.sqrt(var + epsilon)
     return Scale(factor, (np.zeros_like(mean) if bias is None else bias) - mean * factor)
 
 
-def _layer_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> LayerNorm:
-    """Of the last side."""
-    gains, bias = _weights(parts, "weight"), _array(parts, "bias")
-    return LayerNorm(gains, np.zeros(len(gains), np.float32) if bias is None else bias, _epsilon(said))
+def norm(name: str, width: int, gains: Callable[[], Array], bias: Callable[[], Array], usual: float) -> Module:
+    """A layer or group norm, which weights alone do not tell apart. usual: the framework's epsilon."""
+
+    def steps(said: Mapping[str, str]) -> list[Step]:
+        groups = _groups(name, width, said)
+        gamma, beta, epsilon = gains(), bias(), epsilon_of(said, usual)
+        if groups == 1:
+            return [LayerNorm(gamma, beta, epsilon)]
+        ones = np.ones(width // groups, np.float32)  # each group is a row
+        normed = LayerNorm(ones, np.zeros_like(ones), epsilon)
+        return [Context(groups, channels=ones.size), normed, Context(1, channels=width), Scale(gamma, beta)]
+
+    return Module(name, f"layer or group norm of {width}", width, steps, ("norm", "groups", "epsilon"))
 
 
-def _epsilon(said: Mapping[str, str]) -> float:
+def _groups(name: str, width: int, said: Mapping[str, str]) -> int:
+    """Of channels that are normed together."""
+    kind, is_counted = said.get("norm"), "groups" in said
+    if kind == "layer" and not is_counted:
+        return 1
+    if kind == "group" and is_counted:
+        groups = _count(said, "groups", 1)
+        if width % groups:
+            raise ValueError(f"--layers: {name}:groups={groups}, expected a part of its {width} channels")
+        return groups
+    raise UndecidedError(
+        f"--layers: {name}: a weight and a bias, and the file does not say of which norm; expected "
+        f"{name}:norm=layer, or {name}:norm=group:groups=N for one over groups of a frame's channels"
+    )
+
+
+def epsilon_of(said: Mapping[str, str], usual: float) -> float:
     try:
-        return float(said.get("epsilon", _EPSILON))
+        return float(said.get("epsilon", usual))
     except ValueError:
         raise ValueError(f"--layers: epsilon={said['epsilon']!r:.20}, expected a number such as 1e-5") from None
 
@@ -276,8 +314,8 @@ def _steps(module: Module, said: Mapping[str, str]) -> list[Step]:
 def _settings(text: str, rest: str) -> Iterator[tuple[str, str]]:
     for part in rest.split(":") if rest else ():
         name, equals, value = part.partition("=")
-        if not equals or name not in ("stride", "dilation", "epsilon"):
-            raise ValueError(f"--layers: {text!r:.40}: expected NAME:stride=N, NAME:dilation=N or NAME:epsilon=E")
+        if not equals or name not in _SETTINGS:
+            raise ValueError(f"--layers: {text!r:.40}: expected NAME:SETTING=VALUE of {', '.join(_SETTINGS)}")
         yield name, value
 
 

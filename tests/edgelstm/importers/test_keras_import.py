@@ -14,6 +14,7 @@ import pytest
 from edgelstm.forward import activate, forward
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.read import read_model
+from edgelstm.layers import LayerNorm
 from in_process import refused_well, run
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
@@ -87,14 +88,20 @@ def keras(path: Path, settings: dict[str, Any], weights: dict[str, Arrays] = WEI
 AGES = ("{layer}/{name}:0", "{layer}/{layer}_cell/{name}:0", "sequential/{layer}/{layer}_cell/{name}")
 
 
-def h5(path: Path, age: str, settings: dict[str, Any] | None, version: str = "2.15.0") -> Path:
+def h5(
+    path: Path,
+    age: str,
+    settings: dict[str, Any] | None,
+    version: str = "2.15.0",
+    weights: dict[str, Arrays] = WEIGHTS,
+) -> Path:
     with h5py.File(path, "w") as file:
         top = file if settings is None else file.create_group("model_weights")
         if settings is not None:
             file.attrs["model_config"] = json.dumps(settings)
-        top.attrs["layer_names"] = [name.encode() for name in WEIGHTS]
+        top.attrs["layer_names"] = [name.encode() for name in weights]
         top.attrs["keras_version"] = version
-        for layer, arrays in WEIGHTS.items():
+        for layer, arrays in weights.items():
             names = {age.format(layer=layer, name=name): array for name, array in arrays.items()}
             group = top.create_group(layer)
             group.attrs["weight_names"] = [name.encode() for name in names]
@@ -146,6 +153,42 @@ def test_hard_sigmoids_are_those_of_their_version(tmp_path: Path, version: str, 
     path = h5(tmp_path / "m.h5", AGES[0], config("hard_sigmoid"), version)
     expected = computed(X, lambda z: np.clip(slope * z + 0.5, 0, 1))
     np.testing.assert_allclose(answers(path, X, STREAM), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_after", [True, False])
+def test_a_gru_without_bias_resets_as_its_file_says(tmp_path: Path, is_after: bool) -> None:
+    """With a bias its sides tell, without one only the configuration does."""
+    bare = {"kernel": some(F, 3 * H), "recurrent_kernel": some(H, 3 * H)}
+    layers = [
+        ("InputLayer", {"name": "in", "batch_shape": [None, T, F]}),
+        ("GRU", {"name": "gru", "use_bias": False, "reset_after": is_after}),
+    ]
+    made = [{"class_name": kind, "config": inner} for kind, inner in layers]
+    path = keras(tmp_path / "m.keras", {"class_name": "Sequential", "config": {"layers": made}}, {"gru": bare})
+    h, rows = np.zeros(H), []
+    (Wz, Wr, Wn), (Rz, Rr, Rn) = (np.split(bare[name].astype(np.float64), 3, axis=1) for name in bare)
+    for x in X.astype(np.float64):
+        z, r = sigmoid(x @ Wz + h @ Rz), sigmoid(x @ Wr + h @ Rr)
+        h = z * h + (1 - z) * np.tanh(x @ Wn + (r * (h @ Rn) if is_after else (r * h) @ Rn))
+        rows.append(h)
+    np.testing.assert_allclose(answers(path, X, STREAM), rows, atol=1e-6)
+    alone = h5(tmp_path / "m.h5", AGES[0], None, weights={"gru": bare})
+    said = Choices((f"gru:reset={'after' if is_after else 'before'}",), gates="sigmoid", stream=True)
+    np.testing.assert_allclose(answers(alone, X, said), rows, atol=1e-6)
+    with pytest.raises(UndecidedError, match=r"^--layers: gru: a GRU without bias.*expected gru:reset=after"):
+        read_model(alone, Choices(("gru",), gates="sigmoid", stream=True))
+
+
+def test_norms_of_weights_alone_are_asked_about(tmp_path: Path) -> None:
+    """LayerNormalization and GroupNormalization leave the same arrays."""
+    norm = {"gamma": some(H), "beta": some(H + 1)[:H]}
+    path = h5(tmp_path / "m.h5", AGES[0], None, weights={"lstm": LSTM, "norm": norm})
+    with pytest.raises(UndecidedError, match=r"^--layers: norm: a weight and a bias.*expected norm:norm=layer"):
+        read_model(path, Choices(("lstm", "norm"), gates="sigmoid", stream=True))
+    found = read_model(path, Choices(("lstm", "norm:norm=layer:epsilon=0.1"), gates="sigmoid", stream=True)).model
+    made = found.layers[1]
+    assert isinstance(made, LayerNorm)
+    assert (made.gamma.tolist(), made.beta.tolist(), made.epsilon) == (*map(np.ndarray.tolist, norm.values()), 0.1)
 
 
 def test_weights_alone_are_asked_about(tmp_path: Path) -> None:
