@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.importers.graph import Graph, Node, NodeError
+from edgelstm.importers.graph import SAME, Graph, Node, NodeError
 from edgelstm.importers.layout import CHANNEL, FRAME, ROW, Layout
 from edgelstm.layers.layer import MAX_WIDTH
 
 Floats = NDArray[np.float64]
 
-SAME = ("Identity", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Reshape", "Transpose", "Cast")
-"""They give the values that they take, in another shape. The proof tells where their order matters."""
 _MOST_DEEP = 200
 _MOST_HELD = 1 << 28
 

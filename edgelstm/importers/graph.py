@@ -10,6 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+SAME = ("Identity", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Reshape", "Transpose", "Cast")
+"""They give the values that they take, in another shape. The proof tells where their order matters."""
+_MOST_SHAPES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,15 @@ class Graph:
     def makers(self) -> Mapping[str, Node]:
         """Name of a result → the node that gives it."""
         return {name: node for node in self.nodes for name in node.outputs if name}
+
+    def plain(self, name: str) -> str:
+        """The first name of the same values, a few shapes back: a damaged file may lead in a circle."""
+        for _ in range(_MOST_SHAPES):
+            node = self.makers.get(name)
+            if node is None or node.op not in SAME:
+                break
+            name = node.input(0)
+        return name
 
     def constant(self, name: str) -> Array | None:
         return self.constants.get(name)

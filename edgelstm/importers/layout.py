@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgelstm.importers.cuts import Memory, memory_of
 from edgelstm.importers.graph import Graph, Node
 
 Axes = tuple[str, ...]
@@ -21,7 +22,7 @@ PLAIN = ("Identity", "Dropout", "Cast")
 _ALIKE = (
     *PLAIN,
     *("Relu", "Sigmoid", "Tanh", "Softmax", "HardSigmoid", "LeakyRelu", "PRelu", "Clip", "Elu"),
-    *("Sqrt", "Pow", "Log", "Neg", "Exp", "Abs", "Reciprocal"),
+    *("Sqrt", "Pow", "Log", "Neg", "Exp", "Abs", "Reciprocal", "Max", "Min"),
     *("BatchNormalization", "LayerNormalization", "Pad", "Split", "Slice"),
 )
 _PAIRED = ("Add", "Sub", "Mul", "Div", "Concat")
@@ -111,10 +112,18 @@ class Layout:
             if before is None or len(before) != 3:
                 return None
             return (before[0], ONE, ONE, CHANNEL) if name == node.outputs[0] else (ONE, ONE, CHANNEL)
+        if node.op == "Frames":  # what a step of a loop gives, of all of them
+            before = self.axes(node.input(0), depth)
+            return None if before is None else (self.first, *before[1:])
+        if node.op == "Unfold":
+            before = self.axes(node.input(0), depth)
+            return None if before is None or ROW not in before or FRAME in before else (ROW, CHANNEL)
         if node.op.startswith("Reduce"):
             return self._reduced(node, self.axes(node.input(0), depth), len(self.shape(name)))
         if node.op == "Gather":
             return self._gathered(node, self.axes(node.input(0), depth))
+        if (memory := memory_of(self.graph, node, self.frames)) is not None:
+            return self._remembered(memory, self.axes(memory.new, depth))
         if node.op in _PAIRED:
             return self._paired(node, len(self.shape(name)), depth)
         return self.axes(node.input(0), depth) if node.op in _ALIKE else None
@@ -145,6 +154,13 @@ class Layout:
             return None
         axis %= len(before)
         return (*before[:axis], *([ONE] * places.ndim), *before[axis + 1 :])
+
+    def _remembered(self, memory: Memory, before: Axes | None) -> Axes | None:
+        """Frames of a call become rows behind those that were."""
+        others = () if before is None else (*before[: memory.axis], *before[memory.axis + 1 :])
+        if before is None or ROW in others or (before[memory.axis] == CHANNEL and {*others} - {ONE}):
+            return None
+        return (*before[: memory.axis], ROW, *before[memory.axis + 1 :])
 
     def _paired(self, node: Node, rank: int, depth: int) -> Axes | None:
         """Of sides that stand over one another, the letter of the one that is longer than 1."""

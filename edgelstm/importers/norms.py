@@ -8,11 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgelstm.importers.forms import SAME
 from edgelstm.importers.graph import Array, Graph, Node
 from edgelstm.importers.layout import reduced_axes
-
-_MOST_SHAPES = 16
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def _negative(graph: Graph, name: str) -> _Quotient | None:
         return _quotient(graph, node.input(0))
     found = _quotient(graph, name)
     value = None if found is None else _maker(graph, found.value, "Neg")
-    return None if found is None or value is None else replace(found, value=_plain(graph, value.input(0)))
+    return None if found is None or value is None else replace(found, value=graph.plain(value.input(0)))
 
 
 def _quotient(graph: Graph, name: str) -> _Quotient | None:
@@ -111,10 +108,10 @@ def _quotient(graph: Graph, name: str) -> _Quotient | None:
         return None
     if node.op == "Div":
         root = _maker(graph, node.input(1), "Sqrt")
-        return None if root is None else _Quotient(_plain(graph, node.input(0)), "", root.outputs[0])
+        return None if root is None else _Quotient(graph.plain(node.input(0)), "", root.outputs[0])
     for value, factor in (node.inputs, node.inputs[::-1]):
         if (found := _factor(graph, factor)) is not None:
-            return _Quotient(_plain(graph, value), *found)
+            return _Quotient(graph.plain(value), *found)
     return None
 
 
@@ -147,7 +144,7 @@ def _epsilon(graph: Graph, root: str, x: str, mean: str) -> float | None:
         less = None if centred is None else _maker(graph, centred, "Sub")
         if less is None or epsilon is None or epsilon.size != 1:
             continue
-        if [_plain(graph, name) for name in less.inputs] == [x, mean] and _mean_of(graph, mean) == x:
+        if [graph.plain(name) for name in less.inputs] == [x, mean] and _mean_of(graph, mean) == x:
             return float(epsilon.reshape(-1)[0])
     return None
 
@@ -159,7 +156,7 @@ def _mean_of(graph: Graph, name: str) -> str | None:
     if node is None or axes is None:
         return None
     sides = len(graph.shapes.get(node.input(0), ()))
-    return _plain(graph, node.input(0)) if axes in ((-1,), (sides - 1,)) else None
+    return graph.plain(node.input(0)) if axes in ((-1,), (sides - 1,)) else None
 
 
 def _square_of(graph: Graph, name: str) -> str | None:
@@ -174,15 +171,5 @@ def _square_of(graph: Graph, name: str) -> str | None:
 
 def _maker(graph: Graph, name: str, *ops: str) -> Node | None:
     """The node of one of `ops` that gives `name`, whatever shape it is brought to in between."""
-    node = graph.makers.get(_plain(graph, name))
+    node = graph.makers.get(graph.plain(name))
     return node if node is not None and node.op in ops else None
-
-
-def _plain(graph: Graph, name: str) -> str:
-    """The first name of the same values, a few shapes back: a damaged file may lead in a circle."""
-    for _ in range(_MOST_SHAPES):
-        node = graph.makers.get(name)
-        if node is None or node.op not in SAME:
-            break
-        name = node.input(0)
-    return name

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.importers.child import limit, refuse, taken, tell
+from edgelstm.importers.onnx_loops import LOOPS, Opened, open_loops
 
 _MOST_NODES = 5000
 _MOST_NESTED = 8
@@ -182,8 +183,8 @@ def _folded(model: Any, target: Path) -> Any:
     return onnx.load(str(target), load_external_data=False)
 
 
-def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]:
-    """(the graph, whether onnxruntime runs the file itself)"""
+def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool, Opened]:
+    """(the graph, whether onnxruntime runs the file itself, what became of its loops)"""
     import onnx
 
     try:
@@ -204,7 +205,12 @@ def _read(path: Path, sets: Mapping[str, int], folder: Path) -> tuple[Any, bool]
         folded = _folded(model, folder / "folded.onnx")
     except ValueError as error:
         raise ValueError(misfit or str(error)) from None
-    return _with_shapes(folded), not is_turned
+    found, opened = _with_shapes(folded), Opened()
+    if any(node.op_type in LOOPS for node in found.graph.node):
+        opened = open_loops(found)
+        del found.graph.value_info[:]
+        found = _with_shapes(_folded(found, folder / "opened.onnx"))
+    return found, not is_turned, opened
 
 
 def _plainly(error: Exception) -> str:
@@ -284,7 +290,7 @@ def main(path: str, source: str, target: str) -> None:
     import onnx
 
     sets = {str(name): int(value) for name, value in taken(source)[0]["sets"].items()}
-    model, is_run = _read(Path(path), sets, Path(target).parent)
+    model, is_run, opened = _read(Path(path), sets, Path(target).parent)
     _say_by_inputs(model)
     graph = model.graph
     if len(graph.node) > _MOST_NODES:
@@ -314,6 +320,7 @@ def main(path: str, source: str, target: str) -> None:
     known = {value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in names]
     header = {"nodes": nodes, "constants": names, "inputs": inputs, "shapes": known, "is_run": is_run}
+    header |= {"each": opened.each, "begun": opened.begun}
     tell(target, {**header, "outputs": [value.name for value in graph.output]}, arrays)
 
 

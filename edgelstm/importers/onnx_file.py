@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edgelstm.importers.imported import Imported
 from edgelstm.importers.matching import Matched, match
 from edgelstm.importers.onnx_origin import Ports, Settings, opening, roles
 from edgelstm.importers.road import build
+from edgelstm.importers.tidying import tidied
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class _Header:
     outputs: tuple[str, ...]
     shapes: dict[str, tuple[int, ...]]
     is_run: bool
+    each: tuple[str, ...]
+    begun: tuple[str, ...]
 
 
 def read(path: Path, choices: Choices) -> Imported:
@@ -47,12 +50,20 @@ def read(path: Path, choices: Choices) -> Imported:
     header, arrays = in_child("edgelstm.importers.onnx_child", path, given=({"sets": dict(choices.sets)}, {}))
     found = records.from_json(_Header, header, "graph")
     graph = _graph(found, arrays)
-    ports = roles(graph)
+    given = {name: shape for name, shape in graph.inputs.items() if name not in found.begun}
+    ports = roles(replace(graph, inputs=given))
     values = graph.shapes[ports.frames][-1]
     if choices.overlap >= values:
         raise ValueError(f"--overlap: {choices.overlap}, expected fewer than the {values} values of a frame")
     shown = _shown(graph, ports.scores)
-    matched = match(graph, ports.frames, shown, choices.overlap)
+    goes_on = bool(ports.states)
+    matched = match(graph, ports.frames, shown, choices.overlap, goes_on)
+    if found.begun:
+        if goes_on:
+            raise ValueError("a loop that begins with zeros beside states that go on, expected one of them")
+        matched.fresh = True
+        if matched.stacked:
+            raise ValueError("a loop of cells beside layers that see all frames of a call at once is not read")
     timed, notes = _timed(graph, ports, matched, choices)
     model = build(matched.steps, values - choices.overlap, timed, choices, path.stem)
     probable = shown if model.activation != "linear" else ports.scores
@@ -82,7 +93,7 @@ def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices) -> tu
         return Timing(together, gathered=True), [
             f"a frame for its layers is {together} frames side by side, taken when all are there"
         ]
-    if ports.states and not matched.fresh:
+    if ports.states:
         return timing(choices, Timing()), []
     timed = timing(choices, Timing(together) if together > 1 else None)
     if not timed.window:
@@ -102,10 +113,16 @@ def _needs(package: str) -> None:
 
 
 def _graph(found: _Header, arrays: Mapping[str, Any]) -> Graph:
-    nodes = tuple(Node(n.op, n.name, n.inputs, n.outputs, n.attributes) for n in found.nodes)
+    each = set(found.each)
+    nodes = tuple(
+        Node(
+            "Frames" if n.op == "Expand" and n.outputs[0] in each else n.op, n.name, n.inputs, n.outputs, n.attributes
+        )
+        for n in found.nodes
+    )
     constants = {name: arrays[f"c{place}"] for place, name in enumerate(found.constants)}
     inputs = {name: found.shapes.get(name, ()) for name in found.inputs}
-    return Graph(nodes, constants, inputs, found.outputs, found.shapes)
+    return tidied(Graph(nodes, constants, inputs, found.outputs, found.shapes))
 
 
 def _shown(graph: Graph, scores: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from edgelstm.importers import cells
 from edgelstm.importers.forms import Floats
 from edgelstm.importers.graph import Array, Graph, Node, NodeError
 from edgelstm.layers import GRU, LSTM
+from edgelstm.layers.functions import Candidate, Gate
 
 RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
 _PLAIN: Mapping[str, tuple[str, ...]] = {
@@ -18,6 +20,17 @@ _PLAIN: Mapping[str, tuple[str, ...]] = {
     "DynamicQuantizeLSTM": ("Sigmoid", "Tanh", "Tanh"),
     "GRU": ("Sigmoid", "Tanh"),
 }
+_GATES: Mapping[tuple[str, ...], Gate] = {
+    ("sigmoid",): "sigmoid",
+    ("hardsigmoid", "0.2000", "0.5000"): "hard_sigmoid",
+    ("hardsigmoid", "0.1667", "0.5000"): "hard_sigmoid6",
+}
+_CANDIDATES: Mapping[tuple[str, ...], Candidate] = {
+    ("tanh",): "tanh",
+    ("relu",): "relu",
+    ("affine", "1.0000", "0.0000"): "linear",
+}
+_WITH_NUMBERS = {"hardsigmoid": (0.2, 0.5), "affine": (1.0, 0.0)}  # alpha and beta, where none are given
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +52,33 @@ def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
         name = _first(graph, node.input(5))
         raise ValueError(f"{node.label}: h and c both begin with input {name!r:.40}, expected one each")
     first = [None if values is None or not values.any() else values for _, values in states]
+    gate, candidate = _functions(node)
     if node.op == "GRU":
-        after = bool(node.attributes.get("linear_before_reset"))
-        return Recurrent(cells.gru(W, R, b, rb, reset="after" if after else "before", h0=first[0]), fresh)
-    return Recurrent(cells.lstm(W, R, b, rb, gates="iofg", h0=first[0], c0=first[1]), fresh)
+        reset: Literal["after", "before"] = "after" if node.attributes.get("linear_before_reset") else "before"
+        gru = cells.gru(W, R, b, rb, reset=reset, h0=first[0], gate=gate, candidate=candidate)
+        return Recurrent(gru, fresh)
+    h0, c0 = first
+    lstm = cells.lstm(W, R, b, rb, gates="iofg", h0=h0, c0=c0, gate=gate, candidate=candidate)
+    return Recurrent(lstm, fresh)
+
+
+def has_own_rows(graph: Graph, node: Node) -> bool:
+    """Whether the first side of what a node takes is of a length that a constant says, as rows within a frame have,
+    and does not depend on how many frames a call takes."""
+    name, axis = node.input(0), 0
+    for _ in range(8):
+        maker = graph.makers.get(name)
+        if maker is None:
+            return False
+        if maker.op == "Transpose" and len(order := list(maker.attributes.get("perm") or ())) > axis:
+            axis = int(order[axis])
+        elif maker.op == "Reshape":
+            sides = graph.constant(maker.input(1))
+            return sides is not None and axis < sides.size and int(sides.reshape(-1)[axis]) > 0
+        elif maker.op != "Identity":
+            return False
+        name = maker.input(0)
+    return False
 
 
 def check_recurrences(graph: Graph, scores: str) -> None:
@@ -71,11 +107,27 @@ def _check(graph: Graph, node: Node) -> None:
     for name in ("clip", "input_forget", "layout"):
         if attributes.get(name):
             raise ValueError(f"{node.label}: attribute {name} is not supported")
-    words = tuple(attributes.get("activations") or _PLAIN[node.op])
-    if words != _PLAIN[node.op]:
-        raise ValueError(f"{node.label}: activations {', '.join(map(str, words))}, expected {_PLAIN[node.op]}")
+    _functions(node)
     if node.input(7):
         raise ValueError(f"{node.label}: input P (peepholes) is not supported")
+
+
+def _functions(node: Node) -> tuple[Gate, Candidate]:
+    """Of its gates and of its candidate. Numbers of functions stand in lists, in the order of those that have any."""
+    words = [str(word).lower() for word in node.attributes.get("activations") or _PLAIN[node.op]]
+    numbers = [list(node.attributes.get(f"activation_{name}") or ()) for name in ("alpha", "beta")]
+    found: list[tuple[str, ...]] = []
+    for word in words:
+        defaults = _WITH_NUMBERS.get(word, ())
+        taken = [given.pop(0) if given else default for given, default in zip(numbers, defaults)]
+        found.append((word, *(f"{float(one):.4f}" for one in taken)))
+    first, *rest = found or [("none",)]
+    if len(words) != len(_PLAIN[node.op]) or first not in _GATES or len({*rest}) != 1 or rest[0] not in _CANDIDATES:
+        shown = ", ".join(" ".join(one) for one in found)
+        raise ValueError(
+            f"{node.label}: activations {shown:.80}, expected sigmoid or a hard sigmoid, then tanh, relu or linear"
+        )
+    return _GATES[first], _CANDIDATES[rest[0]]
 
 
 def _arrays(graph: Graph, node: Node) -> list[Array | None]:

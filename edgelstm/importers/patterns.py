@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from edgelstm.importers.forms import SAME
+from edgelstm.importers.cuts import Cut, cut_of
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.layout import CHANNEL, ROW, Layout, reduced_axes
-
-
-@dataclass(frozen=True)
-class Cut:
-    """start to stop of a side's `side` values."""
-
-    axis: int
-    start: int
-    stop: int
-    side: int
 
 
 class Patterns:
     def __init__(self, graph: Graph, layout: Layout):
         self.graph, self.layout = graph, layout
-
-    def cut(self, node: Node) -> Cut | None:
-        """Of a node of Gather or Slice; None where it takes no stretch of one side."""
-        shape = self.graph.shapes.get(node.input(0), ())
-        first = self.graph.constant(node.input(1))
-        if not shape or first is None or first.size != 1:
-            return None
-        start = int(first.reshape(-1)[0])
-        if node.op == "Gather":
-            axis = int(node.attributes.get("axis", 0)) % len(shape)
-            start += shape[axis] if start < 0 else 0
-            return Cut(axis, start, start + 1, shape[axis]) if 0 <= start < shape[axis] else None
-        arrays = [self.graph.constant(node.input(place)) for place in (2, 3, 4)]
-        if any(array is not None and array.size != 1 for array in arrays):
-            return None
-        stop, along, step = (None if array is None else int(array.reshape(-1)[0]) for array in arrays)
-        if stop is None or (step or 1) != 1 or not -len(shape) <= (along or 0) < len(shape):
-            return None
-        axis = (along or 0) % len(shape)
-        start, stop, _ = slice(start, stop).indices(shape[axis])
-        return Cut(axis, start, stop, shape[axis]) if start < stop else None
 
     def part(self, node: Node, cut: Cut) -> str | None:
         """The input of a concatenation that a cut of it is; None where it is none."""
@@ -61,14 +28,8 @@ class Patterns:
 
     def _maker(self, name: str, *ops: str) -> Node | None:
         """The node of one of `ops` that gives `name`, whatever shape it is brought to in between."""
-        node = self.graph.makers.get(self._plain(name))
+        node = self.graph.makers.get(self.graph.plain(name))
         return node if node is not None and node.op in ops else None
-
-    def _plain(self, name: str) -> str:
-        """The first name of the same values."""
-        while (node := self.graph.makers.get(name)) is not None and node.op in SAME:
-            name = node.input(0)
-        return name
 
     def _square(self, name: str) -> str | None:
         """What `name` is the square of."""
@@ -101,8 +62,16 @@ class Patterns:
     def _channels(self, name: str) -> tuple[str, tuple[int, int], int] | None:
         """(what is cut, which of its channels, rows that are left out before the others)"""
         channels, skipped = None, 0
+        maker = self.graph.makers.get(name)
+        if maker is not None and maker.op == "Split" and len(maker.outputs) == 2:
+            sizes, shape = self.graph.constant(maker.input(1)), self.graph.shapes.get(maker.input(0), ())
+            axis, place = int(maker.attributes.get("axis", 0)), maker.outputs.index(name)
+            half = shape[axis] // 2 if -len(shape) <= axis < len(shape) else 0
+            if self.layout.letter(maker.input(0), axis) != CHANNEL or (sizes is not None and (sizes != half).any()):
+                return None
+            return maker.input(0), (place * half, (place + 1) * half), 0
         while (node := self.graph.makers.get(name)) is not None and node.op == "Slice":
-            cut = self.cut(node)
+            cut = cut_of(self.graph, node)
             letter = "" if cut is None else self.layout.letter(node.input(0), cut.axis)
             if cut is None or letter not in (CHANNEL, ROW) or (letter == CHANNEL and channels is not None):
                 return None
@@ -136,8 +105,8 @@ class Patterns:
         mean = None if node is None else self._maker(node.input(1), "ReduceMean")
         if node is None or mean is None or not self._is_of_channels(mean):
             return None
-        whole = self._plain(node.input(0))
-        return whole if self._plain(mean.input(0)) == whole else None
+        whole = self.graph.plain(node.input(0))
+        return whole if self.graph.plain(mean.input(0)) == whole else None
 
     def _is_of_channels(self, node: Node) -> bool:
         axes = reduced_axes(self.graph, node)

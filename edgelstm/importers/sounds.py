@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.importers.forms import SAME
-from edgelstm.importers.graph import Array, Graph, Node
+from edgelstm.importers.graph import SAME, Array, Graph, Node
 from edgelstm.importers.layout import CHANNEL, ROW, Layout
 from edgelstm.layers import Conv, Dense, Layer, Spectrum
 from edgelstm.layers.padding import Fill

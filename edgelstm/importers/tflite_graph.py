@@ -12,7 +12,7 @@ from edgelstm.importers.tflite_folding import fold
 from edgelstm.importers.tflite_operators import OPERATORS
 from edgelstm.importers.tflite_scope import Scope, Tape
 from edgelstm.importers.tflite_tables import File, Operator
-from edgelstm.importers.tflite_tidying import tidied
+from edgelstm.importers.tidying import tidied
 
 _BACKWARDS = "a stream has no end to read back from"
 _HELP: Mapping[str, str] = {
@@ -43,7 +43,7 @@ def translate(file: File, frames: int) -> tuple[Tape, Scope]:
         name = scope.name(number)
         tape.inputs[name] = tape.shapes[name] = scope.shape(number)
     _Walk(file, tape).through(scope)
-    tape.nodes[:] = tidied(tape)
+    tape.nodes[:] = tidied(tape.graph(())).nodes
     return tape, scope
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgelstm.importers.forms import SAME
-from edgelstm.importers.graph import Graph
+from edgelstm.importers.graph import SAME, Graph
 from edgelstm.importers.matching import Matched, match
 from edgelstm.importers.tflite_graph import translate
 from edgelstm.importers.tflite_scope import Scope, Tape
@@ -91,15 +90,13 @@ def _scores(graph: Graph, frames: str, candidates: Sequence[str], inputs: Sequen
         except ValueError as error:
             problems[name] = error
             continue
-        if _plain(graph, name) not in {_plain(graph, after) for after in matched.renewed.values()}:
+        if graph.plain(name) not in {graph.plain(after) for after in matched.renewed.values()}:
             return name, matched
         states.append((name, matched))
     if states:
-        renewed = {_plain(graph, after) for after in states[0][1].renewed.values()}
+        renewed = {graph.plain(after) for after in states[0][1].renewed.values()}
         shapes = [graph.shapes.get(name) for name in inputs]
-        unread = [
-            one for one in problems if _plain(graph, one) not in renewed and graph.shapes.get(one) not in shapes
-        ]
+        unread = [one for one in problems if graph.plain(one) not in renewed and graph.shapes.get(one) not in shapes]
         if not unread:
             return states[0]
         raise problems[unread[0]]
@@ -135,16 +132,10 @@ def _shown(graph: Graph, candidates: Sequence[str], scores: str) -> str:
         if (
             maker is not None
             and maker.op in ("Softmax", "Sigmoid")
-            and _plain(graph, maker.input(0)) == _plain(graph, scores)
+            and graph.plain(maker.input(0)) == graph.plain(scores)
         ):
             return name
     return scores
-
-
-def _plain(graph: Graph, name: str) -> str:
-    while (maker := graph.makers.get(name)) is not None and maker.op in SAME:
-        name = maker.input(0)
-    return name
 
 
 def _states(
@@ -153,9 +144,9 @@ def _states(
     """Inputs beside the frames, with the outputs that renew them: by name, by what the cells say, by shape.
     ValueError for one that none could renew."""
     states = dict(known)
-    new = {_plain(graph, after): before for before, after in matched.renewed.items()}
+    new = {graph.plain(after): before for before, after in matched.renewed.items()}
     for name in graph.outputs:
-        before = new.get(_plain(graph, name), "")
+        before = new.get(graph.plain(name), "")
         if before in inputs and before not in states and name not in states.values():
             states[before] = name
     for name in inputs:

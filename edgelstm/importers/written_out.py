@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgelstm.importers import cells
-from edgelstm.importers.forms import SAME, Floats, Form, Forms, added
-from edgelstm.importers.graph import Graph, Node
+from edgelstm.importers.forms import Floats, Form, Forms, added
+from edgelstm.importers.graph import SAME, Graph, Node
 from edgelstm.layers import GRU, LSTM
 from edgelstm.layers.functions import Candidate, Gate
 
@@ -62,18 +62,12 @@ class Cells:
             name = maker.input(0)
         return name if name in self.graph.inputs and name != self.frames else None
 
-    def _plain(self, name: str) -> str:
-        """The first name of the same values."""
-        while (maker := self.graph.makers.get(name)) is not None and maker.op in SAME:
-            name = maker.input(0)
-        return name
-
     def _op(self, name: str) -> str:
         maker = self.graph.makers.get(name)
         return "" if maker is None else maker.op
 
     def _terms(self, name: str, depth: int = 0) -> Terms:
-        name = self._plain(name)
+        name = self.graph.plain(name)
         if name not in self._known:
             self._known[name] = self._expanded(name, depth)
         return self._known[name]
@@ -128,12 +122,12 @@ class Cells:
             gate=self._function([i, forget[0], o]),
             candidate=_CANDIDATES[self._op(g)],
         )
-        return Cell(layer, source, {state: node.outputs[0], cell[0]: self._plain(inside)})
+        return Cell(layer, source, {state: node.outputs[0], cell[0]: self.graph.plain(inside)})
 
     def _gated(self, terms: Terms) -> tuple[str, str] | None:
         """(gate, candidate) of a product of the two; None for what is none."""
-        key, *rest = terms
-        if rest or len(key) != 2 or terms[key] != 1:
+        key = next(iter(terms), ())
+        if len(terms) != 1 or len(key) != 2 or terms[key] != 1:
             return None
         for gate, candidate in (key, key[::-1]):
             if self._op(gate) in _GATES and self._op(candidate) in _CANDIDATES:
@@ -215,15 +209,15 @@ class Cells:
 
     def _reset(self, name: str, h: str) -> tuple[str, str] | None:
         """(r, what of the state it is multiplied with)"""
-        node = self.graph.makers.get(self._plain(name))
+        node = self.graph.makers.get(self.graph.plain(name))
         if node is None or node.op != "Mul":
             return None
         for gate, value in (node.inputs, node.inputs[::-1]):
-            if self._op(self._plain(gate)) not in _GATES:
+            if self._op(self.graph.plain(gate)) not in _GATES:
                 continue
             state = self.input_of(h)
             if any(self.input_of(one) == state for one in self.forms.of(value).products):
-                return self._plain(gate), value
+                return self.graph.plain(gate), value
         return None
 
 

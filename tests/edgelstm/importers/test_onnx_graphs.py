@@ -341,16 +341,3 @@ def test_what_the_parsers_say_is_said_in_other_words(tmp_path: Path) -> None:
     assert "onnxruntime does not take it: " in ended.err
     assert "ONNXRuntimeError" not in ended.err
     assert "onnxruntime_src" not in ended.err
-
-
-def test_a_scan_is_refused_by_its_node(tmp_path: Path) -> None:
-    from onnx import TensorProto, helper
-
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [H]) for name in ("a", "b", "s", "y")]
-    nodes = [node("Add", "a b", "s"), node("Identity", "s", "y")]
-    body = helper.make_graph(nodes, "body", ends[:2], ends[2:])
-    scan = node("Scan", "zeros x", "sum scores", body=body, num_scan_inputs=1)
-    path = write(tmp_path / "m.onnx", [scan], {"x": [T, H]}, ["scores"], zeros=np.zeros(H, np.float32))
-    ended = run("import", path)
-    assert refused_well(ended)
-    assert "Scan 'Scan of sum': not read; expected a graph of one frame" in ended.err, ended.err
