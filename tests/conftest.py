@@ -26,8 +26,8 @@ from edgelstm.model import Model
 
 ROOT = Path(__file__).parent.parent
 
-# Where the tests run in the background or under nohup, Ctrl-C or SIGHUP is ignored, and so it would be in every program
-# that they start.
+# Where the tests run in the background or under nohup, Ctrl-C or SIGHUP is ignored, and so it would be in every
+# program that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
