@@ -117,6 +117,7 @@ def command(
       edgelstm search recipe.toml --board pi@pi4 --budget latency_p99=1ms
     """
     from edgelstm.cli.search_boards import place_of, which
+    from edgelstm.cli.show.search import notes_before, notes_behind
     from edgelstm.devices.remote import BoardError
     from edgelstm.search.working import joined
 
@@ -129,6 +130,7 @@ def command(
     _make_folder(folder, [config])
     style.announce("reading the recordings")
     with _ended_by_signals(), listed_problems(), joined(plan) as search:
+        _note(notes_before(search))
         _run(plan, search, workers)
         style.announce("the winner")
         try:
@@ -136,6 +138,7 @@ def command(
         except BoardError as error:
             raise BoardProblem(f"{error}; {_GOES_ON}") from None
         style.announce(None)
+        _note(notes_behind(search, found))
     if as_json:
         from edgelstm.records import to_json
 
@@ -146,6 +149,12 @@ def command(
     for line in lines:
         click.echo(style.failed(f"{folder / MODEL}: trial {winner.trial} breaks its budget: {line}"), err=as_json)
     return GATE_FAILED if lines else 0
+
+
+def _note(lines: Sequence[str]) -> None:
+    style.announce(None)
+    for line in lines:
+        click.echo(paragraph(line, "Note: "), err=True)
 
 
 def _plan(
@@ -170,11 +179,12 @@ def _plan(
     from edgelstm.training import load_config
 
     settings = load_config(config, data)
-    first, _, second = objective.partition(",")
-    if first != ACCURACY or second not in ("", *SECOND):
-        raise click.UsageError(f"--objective {objective[:30]!r}: expected accuracy, or accuracy,{SECOND[0]}")
+    objectives = [ACCURACY, *(f"{ACCURACY},{cost}" for cost in SECOND)]
+    if objective not in objectives:
+        raise click.UsageError(f"--objective {objective[:30]!r}: expected {', or '.join(objectives)}")
+    second = objective.partition(",")[2]
     if second == "latency_p50" and board is None:
-        raise click.UsageError("--objective latency_p50: expected --board with it, which it is predicted for")
+        raise click.UsageError(f"--objective {objective}: expected --board with it, which it is predicted for")
     name = study if study is not None else settings.model.name
     if not (0 < len(name) <= 100 and name.isprintable()):
         raise click.UsageError(f"--study {name[:40]!r}: expected 1 to 100 printable letters")

@@ -44,10 +44,15 @@ def split_budgets(
 ) -> tuple[list[Budget], list[Budget]]:
     """(known before training, measured) of the command line, and of the recipe where these say nothing of the same
     figure."""
-    from edgelstm.devices.profiling.budget import parse_budget, read_budget
+    from edgelstm.devices.profiling.budget import FIGURES, parse_budget, read_budget
+    from edgelstm.records import nearest
     from edgelstm.search.costs import KNOWN, PREDICTED
     from edgelstm.search.measured import MEASURABLE
 
+    for name in (text.partition("=")[0] for text in given if "=" in text):
+        if name not in FIGURES and nearest(name, FIGURES) is None:
+            choices = f"expected one of {', '.join(KNOWN)}, or with a host what profile measures, such as latency_p99"
+            raise click.UsageError(f"--budget {name[:40]!r}: no such figure, {choices}")
     try:
         asked = [parse_budget(text) for text in given]
     except ValueError as error:

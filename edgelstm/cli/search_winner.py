@@ -70,13 +70,12 @@ def _trained_within(
     evaluations, its costs, those that break a budget)."""
     from edgelstm.model_file import load_model
     from edgelstm.search.costs import broken, costs_of
-    from edgelstm.search.finalists import chosen_params
     from edgelstm.search.record import Heavy
 
     trials = search.study.get_trials(deepcopy=False)
     heavy: list[Heavy] = []
     for one in ranked:
-        recipe = _recipe(plan, chosen_params(search.space, trials[one.trial]), one, folder)
+        recipe = _recipe(plan, search.space.read(trials[one.trial].params), one, folder)
         evaluations = _trained(folder)
         final = costs_of(load_model(folder / MODEL), (), plan.profile())
         lines = broken(final, plan.budgets)
@@ -89,13 +88,12 @@ def _trained_within(
 def _measured(plan: Plan, search: Search, ranked: Sequence[Finalist], there: Place) -> tuple[Measured, ...]:
     """ValueError where no finalist keeps its budgets there."""
     from edgelstm.search.costs import file_of
-    from edgelstm.search.finalists import chosen_params
     from edgelstm.search.measured import measure
 
     host, trials = there.target.host, search.study.get_trials(deepcopy=False)
     contents = []
     for one in ranked:
-        config = plan.config(chosen_params(search.space, trials[one.trial]))
+        config = plan.config(search.space.read(trials[one.trial].params))
         contents.append((one.trial, file_of(config, search.recordings.train_set(config))))
     found = measure(contents, there.target, there.budgets, lambda what: style.announce(what and f"{host}: {what}"))
     if all(one.broken for one in found):

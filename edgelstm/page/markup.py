@@ -30,11 +30,24 @@ def join(parts: Iterable[str | Markup]) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str | Markup]]) -> Markup:
-    """In a box of its own that scrolls where the screen is narrow; the first column stays."""
-    head = tag("tr", *(tag("th", cell, scope="col") for cell in header))
-    body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")
+def table(header: Sequence[str], rows: Iterable[Sequence[str | Markup]], *, sentences: int | None = None) -> Markup:
+    """In a box of its own that scrolls where the screen is narrow; the first column stays. sentences: the column of
+    long texts, which break; the first one is narrow then."""
+
+    def kind(place: int) -> str | None:
+        return "words" if place == sentences else None
+
+    head = tag("tr", *(tag("th", cell, scope="col", class_=kind(n)) for n, cell in enumerate(header)))
+    body = [
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(tag("td", cell, class_=kind(n)) for n, cell in enumerate(row[1:], 1)),
+        )
+        for row in rows
+    ]
+    whole = tag("table", tag("thead", head), tag("tbody", *body), class_=None if sentences is None else "listed")
+    return tag("div", whole, class_="scroll")
 
 
 def facts(rows: Iterable[tuple[str, str | Markup]]) -> Markup:

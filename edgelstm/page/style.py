@@ -83,7 +83,9 @@ tbody th { max-width: 46vw; white-space: normal; min-width: 150px; }
 .card tbody th { min-width: 0; white-space: nowrap; }
 .card .dense { font-size: .78rem; } .card .dense td, .card .dense th { padding: 4px 3px; }
 .card .dense th:first-child { white-space: normal; padding-left: 0; }
-td.words { white-space: normal; }
+.words { text-align: left; } td.words { white-space: normal; min-width: 180px; }
+.listed tbody th { min-width: 0; }
+@media (max-width: 500px) { .listed th, .listed td { padding: 4px 5px; font-size: .8rem; } }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; margin: 0; font-size: .88rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 @media print, (min-width: 800px) { .pairs dl { grid-template-columns: auto 1fr auto 1fr; } }

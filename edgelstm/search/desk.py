@@ -16,11 +16,12 @@ from edgelstm.search.storage import Storage, quiet
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-WORKER, AGAIN, LOST, REFUSED = "worker", "again", "lost", "refused"
+WORKER, AGAIN, LOST, REFUSED, EXCESS = "worker", "again", "lost", "refused", "excess"
 """Attributes of a trial: who took it; the number of that which it repeats; whom it was lost with; why it was never
-trained."""
+trained; by what share that breaks its budgets, so that those are tried that break them less."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def tally(trials: Sequence[FrozenTrial]) -> Tally:
     return Tally(
         done=len(done),
         cut=sum(trial.state.name == "PRUNED" for trial in done),
-        refused=sum(REFUSED in trial.user_attrs for trial in trials),
+        refused=sum(map(is_refused, trials)),
         lost=sum(LOST in trial.user_attrs for trial in trials),
         taken=states.count("RUNNING"),
         waiting=states.count("WAITING"),
@@ -50,7 +51,11 @@ def tally(trials: Sequence[FrozenTrial]) -> Tally:
 
 def is_done(trial: FrozenTrial) -> bool:
     """Whether it counts."""
-    return trial.state.name in ("COMPLETE", "PRUNED") and REFUSED not in trial.user_attrs
+    return trial.state.name in ("COMPLETE", "PRUNED") and not is_refused(trial)
+
+
+def is_refused(trial: FrozenTrial) -> bool:
+    return REFUSED in trial.user_attrs
 
 
 class Desk:
@@ -75,19 +80,24 @@ class Desk:
                 if dict(job) not in known:
                     self._study.enqueue_trial(dict(job))
 
-    def claim(self, most: int, prepare: Callable[[int], None] | None = None) -> Trial | None:
+    def claim(
+        self,
+        most: int,
+        prepare: Callable[[Sequence[FrozenTrial]], bool] | None = None,
+        distributions: Mapping[str, BaseDistribution] | None = None,
+    ) -> Trial | None:
         """A trial to work on: one that is put out, or a new one where fewer than `most` are done or taken; None where
-        there is none now. prepare: called with the number of trials there are before a new one."""
+        there is none now. prepare: called with the trials there are before one is given; False where a new one
+        cannot be. distributions: of what it chooses, which others then see."""
         with self._turn():
             self._put_out_lost()
             trials = self.trials()
             now = tally(trials)
-            if not now.waiting and now.done + now.taken >= most:
+            has_more = prepare is None or prepare(trials)
+            if not now.waiting and (now.done + now.taken >= most or not has_more):
                 return None
-            if prepare:
-                prepare(len(trials))
             with quiet():
-                trial = self._study.ask()
+                trial = self._study.ask(dict(distributions or {}))
             trial.set_user_attr(WORKER, self._worker)
             return trial
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from edgelstm.search.desk import Desk, is_done, tally
+from edgelstm.plain import counted
+from edgelstm.search.desk import REFUSED, Desk, is_done, is_refused, tally
 from edgelstm.search.plan import Plan, Recordings
 from edgelstm.search.space import Space
 from edgelstm.search.storage import Storage
 from edgelstm.search.study import join
-from edgelstm.search.worker import EPOCHS, quality
+from edgelstm.search.worker import EPOCHS, outcome
 from edgelstm.training.checkpoint import Epoch
 from edgelstm.training.trainer import train
 
@@ -43,13 +45,6 @@ class Finalist:
         return max(range(len(self.margins)), key=lambda run: self.margins[run])
 
 
-def chosen_params(space: Space, trial: FrozenTrial) -> dict[str, object]:
-    """What a trial chose, as recipes have it."""
-    from optuna.trial import FixedTrial
-
-    return space.suggest(FixedTrial(trial.params))
-
-
 def front(study: Study) -> list[FrozenTrial]:
     """Whole trials, the most accurate first; of a search for two things those that none is better than in both."""
     if len(study.directions) > 1:
@@ -67,7 +62,9 @@ def candidates(study: Study, most: int) -> list[FrozenTrial]:
         if all(trial.params != other.params for other in found):
             found.append(trial)
     if not found:
-        raise ValueError(f"study {study.study_name!r}: no trial came to its end, expected one to make a model of")
+        refused = [trial.user_attrs[REFUSED] for trial in study.get_trials(deepcopy=False) if is_refused(trial)]
+        why = f": {counted(len(refused), 'model')} refused, the last for {refused[-1]}" if refused else ""
+        raise ValueError(f"study {study.study_name!r}: no trial came to its end, expected one to be a model{why}")
     return found[:most]
 
 
@@ -86,7 +83,7 @@ class Finals:
         self._plan, self._recordings, self._space = plan, recordings, space
         self._trials = {trial.number: trial for trial in trials}
         self._jobs = [{_TRIAL: trial.number, _RUN: run} for trial in trials for run in range(1, plan.seeds)]
-        study = join(storage, f"{plan.study}, finalists", ["maximize"], {"search": plan.study}, {})
+        study = join(storage, f"{plan.study}, finalists", ["maximize"], {"search": {"": plan.study}}, {})
         self._desk = Desk(study, storage, worker)
 
     @property
@@ -120,10 +117,11 @@ class Finals:
             history.append(epoch)
             told()
 
-        config = self._plan.config(chosen_params(self._space, known), run)
+        config = self._plan.config(self._space.read(known.params), run)
         try:
             train(self._recordings.train_set(config), config, note)
-            values = [quality(next(epoch for epoch in reversed(history) if epoch.best)).value]
+            value = outcome(history).value
+            values = [value] if math.isfinite(value) else None
         except ValueError:  # with this seed it falls apart: no better than nothing
             values = None
         self._desk.bring(trial, values, {EPOCHS: len(history)})
@@ -133,7 +131,8 @@ class Finals:
         found: dict[int, dict[int, float]] = {number: {0: trial.values[0]} for number, trial in self._trials.items()}
         for trial in self._desk.trials():
             number, run = trial.params.get(_TRIAL), trial.params.get(_RUN)
-            if trial.state.name == "COMPLETE" and number in found and run < self._plan.seeds:
+            is_whole = trial.state.name == "COMPLETE" and isinstance(run, int) and trial.values
+            if is_whole and number in found and run < self._plan.seeds:
                 found[number][run] = trial.values[0]
         whole = {n: runs for n, runs in found.items() if len(runs) == self._plan.seeds}
         return _ranked(whole or {n: {0: runs[0]} for n, runs in found.items()})

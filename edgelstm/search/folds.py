@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 from edgelstm import records
 from edgelstm.judging import Evaluation, Figure
 from edgelstm.search.desk import Desk, tally
 from edgelstm.search.locks import new_worker
+from edgelstm.search.plan import by_key
 from edgelstm.search.processes import side_by_side
 from edgelstm.search.storage import Storage, opened, told
 from edgelstm.search.study import join
@@ -116,9 +115,9 @@ def _desk(folding: Folding, storage: Storage, study: str, worker: str) -> Desk:
     recipe = folding.config.to_json()
     recipe["data"].pop("file")
     identity = {
-        "recipe": sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
+        "recipe": by_key(recipe),
         "data": folding.data,
-        "number of folds": f"{folding.count if not folding.by_groups else 'one for each group'}",
+        "number of folds": {"": "one for each group" if folding.by_groups else f"{folding.count}"},
     }
     return Desk(join(storage, f"{study}, folds", ["maximize"], identity, {}), storage, worker)
 
@@ -128,9 +127,9 @@ def _outcomes(folding: Folding, desk: Desk) -> dict[int, Outcome]:
     found = {}
     for trial in desk.trials():
         if trial.state.name == "COMPLETE" and _OUTCOME in trial.user_attrs:
-            number = int(trial.params[_FOLD])
-            evaluations = tuple(
-                records.from_json(ToldEvaluation, one, f"fold {number}") for one in trial.user_attrs[_OUTCOME]
-            )
+            number, told_of = trial.params.get(_FOLD), trial.user_attrs[_OUTCOME]
+            if not (isinstance(number, int) and 0 <= number < len(folding.names) and isinstance(told_of, list)):
+                raise ValueError(f"--storage: damaged: trial {trial.number}: no fold, expected a new storage")
+            evaluations = tuple(records.from_json(ToldEvaluation, one, f"fold {number}") for one in told_of)
             found[number] = Outcome(folding.names[number], evaluations)
     return found

@@ -10,7 +10,7 @@ from edgelstm.page.charts import Bar, Dots, Line, bars, lines, scatter
 from edgelstm.page.document import document
 from edgelstm.page.markup import Markup, cards, facts, table, tag
 from edgelstm.plain import counted, four_digits
-from edgelstm.search.record import SearchRecord, TrialRecord
+from edgelstm.search.record import SearchRecord, TrialRecord, cheaper
 from edgelstm.search.toml import inline
 
 _MOST_ROWS = 500  # of trials
@@ -89,7 +89,7 @@ def _front(found: SearchRecord) -> Markup:
     known = _by_number(found)
     rows = [_row(found, known[number]) for number in found.front]
     about = "The most accurate first; each of those below it is cheaper than all above."
-    return tag("div", tag("p", about, class_="soft"), table(_header(found), rows))
+    return tag("div", tag("p", about, class_="soft"), table(_header(found), rows, sentences=len(_header(found)) - 1))
 
 
 def _header(found: SearchRecord) -> list[str]:
@@ -116,9 +116,9 @@ def _shown(value: object) -> str:
 def _charts(found: SearchRecord) -> list[Markup]:
     factor = 100 if found.is_share else -1
     name = f"{found.figure} [%]" if found.is_share else found.figure
-    on_front = set(found.front)
     charts = []
     for cost, unit, scale in (("model_size", "KiB", 1024.0), ("latency_p50", "µs", 1.0)):
+        on_front = set(cheaper(found.trials, cost))
         clouds = []
         for title, style, wanted in (("cheapest of its accuracy", "two", True), ("others", "one", False)):
             points = [
@@ -174,21 +174,22 @@ def _finalists(found: SearchRecord) -> list[Markup]:
     if found.measured:
         measured = {one.trial: one for one in found.measured}
         names = list(found.measured[0].figures)
-        heads += [f"{name}, measured" for name in names] + [""]
+        heads += [f"{name}, measured" for name in names]
         for row, one in zip(rows, found.finalists, strict=True):
             there = measured[one.trial]
             row += [_NONE if (v := there.figures[name]) is None else show_figure(v, FIGURES[name]) for name in names]
-            row += ["; ".join(f"falls out: {line}" for line in there.broken)]
-    if found.heavy:
-        heavy = {one.trial: f"breaks its budget, trained: {'; '.join(one.broken)}" for one in found.heavy}
+    fallen = {one.trial: f"falls out: {'; '.join(one.broken)}" for one in found.measured if one.broken}
+    fallen |= {one.trial: f"breaks its budget, trained: {'; '.join(one.broken)}" for one in found.heavy}
+    if fallen:
         heads += [""]
         for row, one in zip(rows, found.finalists, strict=True):
-            row += [heavy.get(one.trial, "")]
+            row += [fallen.get(one.trial, "")]
     about = (
         f"Each trained with {counted(runs, 'seed')}; chosen is the best mean over what was held out. The model that "
         f"is kept is that of seed {found.run + 1} of {runs}."
     )
-    return [tag("h2", "Finalists"), tag("p", about, class_="soft"), table(heads, rows)]
+    sentences = len(heads) - 1 if fallen else None
+    return [tag("h2", "Finalists"), tag("p", about, class_="soft"), table(heads, rows, sentences=sentences)]
 
 
 def _trials(found: SearchRecord) -> Markup:
@@ -203,7 +204,7 @@ def _trials(found: SearchRecord) -> Markup:
     heads.insert(1, "")
     left = len(found.trials) - len(rows)
     more = tag("p", f"{left:,} more are in search.json.", class_="soft") if left else Markup("")
-    return tag("div", table(heads, rows), more)
+    return tag("div", table(heads, rows, sentences=len(heads) - 1), more)
 
 
 def _footer(found: SearchRecord) -> Markup:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 from edgelstm import records
 from edgelstm.data.dataset import Dataset
 from edgelstm.devices.boards.profile import BoardProfile, board
-from edgelstm.devices.profiling.budget import Budget
+from edgelstm.devices.profiling.budget import FIGURES, Budget
 from edgelstm.search.shape import with_choices
 from edgelstm.search.space import Space, proposed, read_space
-from edgelstm.search.toml import to_toml
+from edgelstm.search.toml import inline, to_toml
 from edgelstm.tasks import read_dataset
-from edgelstm.training.checkpoint import digest
+from edgelstm.training.checkpoint import fingerprint
 from edgelstm.training.config import Config, parse_config
 from edgelstm.training.trainer import split
 
@@ -85,8 +83,9 @@ class Recordings:
         self._read = _read(plan.config())
 
     @cached_property
-    def digest(self) -> str:
-        return digest(self._read)
+    def fingerprint(self) -> dict[str, str]:
+        """What tells them from others."""
+        return fingerprint(self._read)
 
     def framed(self, config: Config) -> Dataset:
         return config.sound.framed(self._read)
@@ -114,19 +113,24 @@ def space_of(plan: Plan, recordings: Recordings) -> Space:
     return proposed(plan.config(), recordings.shortest)
 
 
-def identity(plan: Plan, recordings: Recordings, space: Space) -> dict[str, str]:
-    """What all who join a study have to have the same, by what it is called for people."""
+def identity(plan: Plan, recordings: Recordings, space: Space) -> dict[str, dict[str, str]]:
+    """What all who join a study have to have the same, as `study.join` takes it."""
     values = {section: table for section, table in plan.values.items() if section not in ("search", "budget")}
     values["data"] = {key: value for key, value in values.get("data", {}).items() if key != "file"}
     return {
-        "recipe": _hash(values),
-        "data": recordings.digest,
-        "what is tried": _hash(space.to_json()),
-        "budgets": _hash([asdict(budget) for budget in sorted(plan.budgets, key=lambda one: one.name)]),
-        "objective": plan.against or ACCURACY,
-        "board": plan.board or "none",
+        "recipe": by_key(values),
+        "data": recordings.fingerprint,
+        "[search]": {knob.name: inline(knob.to_json()) for knob in space.knobs},
+        "budget": {one.name: f"{one.limit:.17g} {FIGURES[one.name]}" for one in plan.budgets},
+        "objective": {"": ACCURACY if plan.against is None else f"{ACCURACY},{plan.against}"},
+        "board": {"": plan.board or "none"},
     }
 
 
-def _hash(value: object) -> str:
-    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def by_key(values: Mapping[str, object]) -> dict[str, str]:
+    """A recipe's values as text, by SECTION.KEY."""
+    found = {}
+    for section, table in values.items():
+        for key, value in table.items() if isinstance(table, Mapping) else [("", table)]:
+            found[f"{section}.{key}".rstrip(".")] = inline(value)
+    return found

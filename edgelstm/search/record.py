@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import edgelstm
 from edgelstm.search.desk import AGAIN, LOST, REFUSED, WORKER, Tally, is_done, tally
-from edgelstm.search.finalists import Finalist, chosen_params, front
+from edgelstm.search.finalists import Finalist
 from edgelstm.search.measured import Measured
 from edgelstm.search.space import Space
 from edgelstm.search.worker import COSTS, EPOCHS, FAILED, SCORE, SECONDS
@@ -71,7 +72,7 @@ def trial_record(trial: FrozenTrial, space: Space) -> TrialRecord:
     return TrialRecord(
         trial.number,
         _how(trial),
-        chosen_params(space, trial) if whole else {},
+        space.read(trial.params) if whole else {},
         score.get("value"),
         bool(score.get("is_share")),
         found.get(COSTS) or {},
@@ -114,7 +115,7 @@ def record(
         tally=tally(trials),
         epochs=sum(one.epochs for one in records),
         trials=records,
-        front=_cheaper(front(study), _cost(about)),
+        front=cheaper(records, _cost(about)),
         matters=_matters(study),
         finalists=finalists,
         winner=finalists[0].trial if finalists else None,
@@ -131,13 +132,17 @@ def _cost(about: dict[str, Any]) -> str:
     return said or ("latency_p50" if about["board"] else "model_size")
 
 
-def _cheaper(trials: list[FrozenTrial], name: str) -> tuple[int, ...]:
-    """Of trials, the most accurate first, those whose cost of that name is less than that of all before them."""
+def cheaper(trials: Sequence[TrialRecord], name: str) -> tuple[int, ...]:
+    """Numbers of whole trials, the most accurate first, whose cost of that name is less than that of all before
+    them."""
+    whole = [
+        (-trial.value, trial.number, trial) for trial in trials if trial.how == "whole" and trial.value is not None
+    ]
     found, least = [], float("inf")
-    for trial in trials:
-        cost = (trial.user_attrs.get(COSTS) or {}).get(name) or 0.0
+    for _, number, trial in sorted(whole, key=lambda one: one[:2]):
+        cost = trial.costs.get(name) or 0.0
         if cost < least:
-            found.append(trial.number)
+            found.append(number)
             least = cost
     return tuple(found)
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edgelstm.records import near
 from edgelstm.search.shape import SHAPES, Shape
 from edgelstm.training.config import Config
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    from optuna.distributions import BaseDistribution
 
 Value = object  # of a key of a recipe, as TOML has it
+Held = Any  # the same as a storage has it: a number, or JSON
 
 _MOST_KEYS, _MOST_CHOICES = 64, 256
 _FIXED = {
@@ -24,6 +29,7 @@ _FIXED = {
 }
 """Section → the keys of it that may be tried. Of the sections in `_FREE` that is all but what is named there."""
 _FREE: dict[str, tuple[str, ...]] = {"sound": ("rate",), "training": ("seed",), "augment": ("triads",), "answer": ()}
+_ROUNDING = 1e-9  # of a count of steps
 _RANGE = ("low", "high", "log", "step")
 
 
@@ -34,13 +40,39 @@ class Choices:
     name: str
     values: tuple[Value, ...]
 
-    def suggest(self, trial: Trial) -> Value:
-        """The trial's. Lists and tables are known by their JSON, as storages hold plain values alone."""
-        return json.loads(trial.suggest_categorical(self.name, [json.dumps(value) for value in self.values]))
+    @cached_property
+    def _held(self) -> tuple[str, ...]:
+        """Lists and tables are known by their JSON, as storages hold plain values alone."""
+        return tuple(json.dumps(value) for value in self.values)
+
+    def distribution(self) -> BaseDistribution:
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(self._held)
 
     def own(self, value: Value) -> str | None:
         """How a storage has `value`; None where it is none of these."""
-        return json.dumps(value) if value in self.values else None
+        return self._held[self.values.index(value)] if value in self.values else None
+
+    def read(self, held: Held) -> Value:
+        """The value that a storage has as `held`."""
+        return json.loads(str(held))
+
+    @property
+    def count(self) -> int | None:
+        """How many values there are; None where there is no end of them."""
+        return len(self.values)
+
+    def at(self, place: int) -> Held:
+        """The value at `place`, of so many as there are, as a storage has it."""
+        return self._held[place]
+
+    def place(self, held: Held) -> float:
+        """Of what a storage has, the same for values that are the same."""
+        return self._held.index(held)
+
+    def by_chance(self, rng: np.random.Generator) -> Held:
+        return self.at(int(rng.integers(len(self.values))))
 
     def ends(self) -> Iterator[Value]:
         yield from self.values
@@ -63,17 +95,44 @@ class Range:
     def is_whole(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int) and isinstance(self.step, int | None)
 
-    def suggest(self, trial: Trial) -> Value:
-        if self.is_whole:
-            step = 1 if self.step is None else int(self.step)
-            return trial.suggest_int(self.name, int(self.low), int(self.high), step=step, log=self.log)
-        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+    def distribution(self) -> BaseDistribution:
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        with warnings.catch_warnings():  # of steps that do not end at `high`
+            warnings.simplefilter("ignore")
+            if self.is_whole:
+                return IntDistribution(
+                    int(self.low), int(self.high), self.log, 1 if self.step is None else int(self.step)
+                )
+            return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def own(self, value: Value) -> float | None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return None
         on_step = self.step is None or math.isclose(math.remainder(value - self.low, self.step), 0, abs_tol=1e-9)
         return value if on_step and (not self.is_whole or value == int(value)) else None
+
+    def read(self, held: Held) -> Value:
+        return held
+
+    @property
+    def count(self) -> int | None:
+        step = 1 if self.is_whole and self.step is None else self.step
+        if step is None:
+            return None if self.low < self.high else 1
+        return int((self.high - self.low) / step + _ROUNDING) + 1
+
+    def at(self, place: int) -> Held:
+        return self.low + place * (1 if self.step is None else self.step)
+
+    def place(self, held: Held) -> float:
+        return float(held) if self.count is None else round((float(held) - self.low) / (self.step or 1))
+
+    def by_chance(self, rng: np.random.Generator) -> Held:
+        if self.log:
+            found = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            return min(max(round(found) if self.is_whole else found, self.low), self.high)
+        return rng.uniform(self.low, self.high) if self.count is None else self.at(int(rng.integers(self.count)))
 
     def ends(self) -> Iterator[Value]:
         yield from (self.low, self.high) if self.is_whole else (float(self.low), float(self.high))
@@ -92,8 +151,18 @@ class Space:
 
     knobs: tuple[Knob, ...]
 
-    def suggest(self, trial: Trial) -> dict[str, Value]:
-        return {knob.name: knob.suggest(trial) for knob in self.knobs}
+    def distributions(self) -> dict[str, BaseDistribution]:
+        return {knob.name: knob.distribution() for knob in self.knobs}
+
+    def read(self, params: Mapping[str, Any]) -> dict[str, Value]:
+        """What a trial chose, of its parameters as a storage has them."""
+        return {knob.name: knob.read(params[knob.name]) for knob in self.knobs}
+
+    @property
+    def count(self) -> int | None:
+        """How many models there are to try; None where there is no end of them."""
+        counts = [knob.count for knob in self.knobs]
+        return None if None in counts else math.prod(count for count in counts if count)
 
     def own(self, config: Config) -> dict[str, Value]:
         """What the recipe itself has, as a storage holds it, of all that is among what is tried."""

@@ -152,8 +152,9 @@ def _told_of(path: Path) -> Iterator[None]:
     """What Optuna says of a journal that it cannot read, in one line."""
     try:
         yield
-    except (KeyError, AssertionError, ValueError) as error:
-        raise ValueError(f"--storage {path}: a damaged journal: {' '.join(str(error).split())[:200]}") from None
+    except (LookupError, ArithmeticError, AssertionError, AttributeError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ValueError(f"--storage {path}: a damaged journal: {said}; expected a new one") from None
 
 
 @contextmanager

@@ -10,23 +10,23 @@ from edgelstm.search.storage import Storage, quiet
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
-EXCESS = "excess"
-"""Attribute: by what share a refused model breaks its budgets, so that those are tried that break them less."""
+Identity = Mapping[str, Mapping[str, str]]
+"""What it is called for people → key → value; a thing of one value has it by an empty key."""
 
 _IDENTITY = "edgelstm"
-_STARTUP = 8  # trials by chance
-_WATCHED = 4  # whole trials before any is cut short
+_TOLD, _MOST_LETTERS = 2, 40  # of what differs
+_KEPT = 3  # one of so many goes on
+_FIRST_LOOK = 6  # at one of so many parts of the epochs
 
 
 def join(
-    storage: Storage, name: str, directions: Sequence[str], identity: Mapping[str, str], first: Mapping[str, Any]
+    storage: Storage, name: str, directions: Sequence[str], identity: Identity, first: Mapping[str, Any]
 ) -> Study:
     """The study of that name, made where there is none. ValueError, one line, where it is of something else.
 
-    first: parameters of the first trial; others are chosen at random where some lack.
+    identity: what all who join have to have the same. first: parameters of the first trial; others are chosen at
+    random where some lack.
     """
     import optuna
 
@@ -38,9 +38,8 @@ def join(
         if known is None:
             if first and not study.get_trials(deepcopy=False):
                 study.enqueue_trial(dict(first))
-            study.set_user_attr(_IDENTITY, dict(identity))
-    if known is not None and known != dict(identity):
-        differs = [what for what in identity if not isinstance(known, dict) or known.get(what) != identity[what]]
+            study.set_user_attr(_IDENTITY, {what: dict(values) for what, values in identity.items()})
+    if known is not None and (differs := differences(known, identity)):
         raise ValueError(
             f"--storage {storage.shown}: study {name!r} is of another {', '.join(differs)}; expected the same, or "
             "--study with a new name"
@@ -48,23 +47,30 @@ def join(
     return study
 
 
-def sampler(seed: int) -> BaseSampler:
-    """TPE, which knows what was refused and takes what others are at for no better than the worst. seed: another one
-    for each trial, or processes would try the same."""
-    from optuna.samplers import TPESampler
+def differences(then: object, now: Identity) -> list[str]:
+    """What is another, the first of it as "recipe (training.epochs 1 then, 3 now)"."""
+    found = []
+    for what, values in now.items():
+        before = then.get(what) if isinstance(then, Mapping) else None
+        if not isinstance(before, Mapping):
+            found.append(what)
+        elif keys := [key for key in {**before, **values} if before.get(key) != values.get(key)]:
+            told = [
+                f"{key} {_cut(before.get(key))} then, {_cut(values.get(key))} now".lstrip() for key in keys[:_TOLD]
+            ]
+            more = f"; {len(keys) - _TOLD} more" if len(keys) > _TOLD else ""
+            found.append(f"{what} ({'; '.join(told)}{more})" if len(found) < _TOLD else what)
+    return found
 
-    with quiet():
-        return TPESampler(
-            n_startup_trials=_STARTUP, constraints_func=_excess, constant_liar=True, multivariate=True, seed=seed
-        )
 
-
-def _excess(trial: FrozenTrial) -> list[float]:
-    return [float(trial.user_attrs.get(EXCESS, 0.0))]
+def _cut(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 
 
 def pruner(epochs: int) -> BasePruner:
-    """Trials end that are worse than the median of what others had come to by the same epoch."""
-    from optuna.pruners import MedianPruner
+    """Asynchronous successive halving: at a sixth of the epochs, and again at each three times as many, a trial goes
+    on where it is among the best third of all that came so far, and ends where it is not."""
+    from optuna.pruners import SuccessiveHalvingPruner
 
-    return MedianPruner(n_startup_trials=_WATCHED, n_warmup_steps=max(epochs // 5, 1))
+    return SuccessiveHalvingPruner(min_resource=max(epochs // _FIRST_LOOK, 1), reduction_factor=_KEPT)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgelstm.search.checks import check_values
 from edgelstm.search.desk import Desk
 from edgelstm.search.finalists import Finals, candidates
+from edgelstm.search.intact import check_trials
 from edgelstm.search.locks import new_worker
 from edgelstm.search.plan import Plan, Recordings, identity, space_of
 from edgelstm.search.space import Space
@@ -48,6 +49,7 @@ def joined(plan: Plan) -> Iterator[Search]:
     first = space.own(plan.config())
     with opened(plan.storage) as storage, told(plan.storage):
         study = join(storage, plan.study, plan.directions, identity(plan, recordings, space), first)
+        check_trials(study, space, storage.shown)
         yield Search(plan, recordings, space, storage, study)
 
 

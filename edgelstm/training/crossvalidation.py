@@ -24,7 +24,7 @@ from edgelstm.judging import Evaluation
 from edgelstm.plain import counted
 from edgelstm.quantization import calibrate, quantize
 from edgelstm.tasks import read_dataset
-from edgelstm.training.checkpoint import digest
+from edgelstm.training.checkpoint import fingerprint
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.kernels import threads as kernel_threads
 from edgelstm.training.trainer import check, evaluation_set, train
@@ -201,7 +201,7 @@ class Folding:
     count: int
     by_groups: bool
     names: tuple[str, ...]  # of the folds
-    data: str  # the recordings' digest
+    data: dict[str, str]  # their fingerprint
 
     def run(self, number: int) -> Outcome:
         """Train and test fold `number`. ValueError as of `train`."""
@@ -214,7 +214,7 @@ def prepare(config: Config, count: int | None = None, by_groups: bool = False) -
     dataset = _read(config)
     count = _count(dataset, config, count, by_groups)
     names = tuple(fold.name for fold in folds(dataset, count, by_groups))
-    return Folding(config, count, by_groups, names, digest(dataset))
+    return Folding(config, count, by_groups, names, fingerprint(dataset))
 
 
 def _count(dataset: Dataset, config: Config, asked: int | None, by_groups: bool) -> int:

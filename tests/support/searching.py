@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -70,8 +71,10 @@ def plan_of(recipe: Path, storage: str, trials: int = 3, **more: object) -> Plan
 
 
 _LOADED = (
-    "pytest numpy.random optuna optuna.importance optuna.storages.journal sqlalchemy psycopg edgelstm.search.working "
-    "edgelstm.search.folds edgelstm.export.elstm edgelstm.quantization edgelstm.runtime edgelstm.devices.predict.work"
+    "pytest numpy.random optuna optuna.importance optuna.storages.journal sqlalchemy sqlalchemy.dialects.postgresql "
+    "alembic.command alembic.config alembic.migration alembic.script psycopg edgelstm.search.working "
+    "edgelstm.search.proposing edgelstm.search.folds edgelstm.export.elstm edgelstm.quantization edgelstm.runtime "
+    "edgelstm.devices.predict.work edgelstm.cli.search in_process"
 )
 
 
@@ -101,6 +104,16 @@ def search(plan: Plan, kill: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     work(plan, note)
+
+
+def terminal(folder: Path, arguments: list[str | Path], out: Path) -> None:
+    """`edgelstm ARGUMENTS` in `folder`; what it prints, and why it failed, goes into the file `out`."""
+    import in_process
+
+    os.chdir(folder)
+    ended = in_process.run(*arguments)
+    out.write_text(ended.out if ended.code == 0 else ended.err)
+    sys.exit(ended.code)
 
 
 def crossvalidate(recipe: Path, storage: str, study: str, dies: bool) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgelstm.search.working import Search
 
 _MOST_ROWS = 5
+_MANY_REFUSED = 10  # in a row, of which the line says why
 
 
 class Progress:
@@ -44,14 +45,18 @@ class Progress:
 
 
 def progress_line(search: Search) -> str:
-    from edgelstm.search.desk import tally
+    from edgelstm.search.desk import REFUSED, tally
+    from edgelstm.search.worker import refused_in_a_row, wanted
 
     trials = search.study.get_trials(deepcopy=False)
-    now, wanted = tally(trials), search.plan.trials
-    parts = [f"{now.done}/{wanted} trained ({now.cut} cut short)", f"{now.refused} refused"]
+    now, most = tally(trials), wanted(search.plan, search.space)
+    row = refused_in_a_row(trials)
+    if len(row) >= _MANY_REFUSED:
+        return f"{now.done}/{most} trained, {len(row)} refused in a row, the last for {row[0].user_attrs[REFUSED]}"
+    parts = [f"{now.done}/{most} trained ({now.cut} cut short)", f"{now.refused} refused"]
     if now.lost:
-        parts.append(f"{now.lost} run again")
-    if now.done >= wanted:
+        parts.append(f"{now.lost} of dead workers run again")
+    if now.done >= most:
         parts.append("finalists")
     elif now.taken:
         parts.append(f"{now.taken} at work")
@@ -60,6 +65,35 @@ def progress_line(search: Search) -> str:
         best = max(scores, key=lambda score: float(score["value"]))
         parts.append(f"best {_value(best['value'], best['is_share'])}")
     return ", ".join(parts)
+
+
+def notes_before(search: Search) -> list[str]:
+    """What one should know before it goes on."""
+    from edgelstm.search.desk import tally
+
+    done, asked = tally(search.study.get_trials(deepcopy=False)).done, search.plan.trials
+    found = []
+    if done > asked:
+        found.append(f"--trials {asked}: {done} are done already, and all of them count")
+    own = search.space.own(search.plan.config())
+    if not done and (others := [knob.name for knob in search.space.knobs if knob.name not in own]):
+        found.append(f"[search] lacks what the recipe itself has of {', '.join(others)}: the first trial differs")
+    return found
+
+
+def notes_behind(search: Search, found: SearchRecord) -> list[str]:
+    """What one should know of how it went."""
+    from edgelstm.search.proposing import is_exhausted
+
+    notes = []
+    count = search.space.count
+    if count is not None and is_exhausted(search.space, search.study.get_trials(deepcopy=False)):
+        notes.append(f"the space has only {counted(count, 'model')}; all are tried")
+    own = search.space.own(search.plan.config())
+    first = found.trials[0]
+    if first.how == "refused" and len(own) == len(search.space.knobs):
+        notes.append(f"the recipe as it is was refused: {first.why}")
+    return notes
 
 
 def _value(value: float | None, is_share: bool) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -82,11 +80,11 @@ def test_a_finalist_that_breaks_a_budget_once_it_is_trained_falls_out(recipe, co
 @pytest.mark.slow
 def test_two_terminals_end_the_same_search_in_one_folder(recipe):
     pytest.importorskip("optuna", reason="needs optuna")
-    given = [sys.executable, "-m", "edgelstm", "search", recipe, "--trials", "3", "--seeds", "1"]
-    both = [subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [one.communicate() for one in both]
-    assert [one.returncode for one in both] == [0, 0], said
-    assert said[0][0] == said[1][0]
+    given = ["search", recipe, "--trials", "3", "--seeds", "1"]
+    said = [Path("first"), Path("second")]
+    both = [searching.begun(searching.terminal, Path.cwd(), given, path) for path in said]
+    assert [searching.ended(one) for one in both] == [0, 0], [path.read_text() for path in said]
+    assert said[0].read_text() == said[1].read_text() != ""
     assert json.loads(Path("recipe.search/search.json").read_text())["tally"]["done"] == 3
 
 
@@ -135,8 +133,12 @@ def test_a_search_for_two_things_that_a_full_disk_ends_goes_on(recipe, command):
             ["--board", "pi", "--budget", "soak_latency_p99=2ms"],
             "soak_latency_p99: takes a soak, which edgelstm profile",
         ),
-        (["--objective", "speed"], "--objective 'speed': expected accuracy, or accuracy,latency_p50"),
-        (["--objective", "accuracy,latency_p50"], "--objective latency_p50: expected --board with it"),
+        (
+            ["--budget", "speed=2"],
+            "no such figure, expected one of model_size, stream_memory, state_memory, latency_p50",
+        ),
+        (["--objective", "speed"], "'speed': expected accuracy, or accuracy,latency_p50, or accuracy,model_size"),
+        (["--objective", "accuracy,latency_p50"], "--objective accuracy,latency_p50: expected --board with it"),
         (["--storage", "mysql://host/x"], "--storage mysql://host/x: mysql, expected a file, or postgresql://…"),
         (["--storage", "waves.npz"], "--storage waves.npz: no journal of a search, expected one, or a new name"),
         (["--output", "waves.npz"], "--output waves.npz: a file, expected a folder, or a new name"),
@@ -173,7 +175,10 @@ def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, tmp_
     (tmp_path / "board").mkdir()
     board = ssh_board.SshBoard(tmp_path / "board")
     monkeypatch.setenv("PATH", f"{board.bin}:{os.environ['PATH']}")
-    given = ["search", recipe, "--board", "board", "--board-python", ssh_board.PYTHON, "--trials", "4"]
+    recipe.write_text(
+        f"{searching.RECIPE.partition('[search]')[0]}[search]\nkind = ['lstm', 'gru']\n"
+    )  # one is too large
+    given = ["search", recipe, "--board", "board", "--board-python", ssh_board.PYTHON, "--trials", "2"]
     given += ["--seeds", "1", "--finalists", "2", "--budget", "latency_max=100s", "--budget"]
     # Sizes, unlike times, are the same every time: this one is measured here, too.
     monkeypatch.setattr("edgelstm.search.costs.KNOWN", ("model_size",))

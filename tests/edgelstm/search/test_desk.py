@@ -38,7 +38,7 @@ def storage() -> Storage:
 
 
 def desk(storage: Storage, worker: str) -> Desk:
-    return Desk(join(storage, "s", ["maximize"], {"recipe": "1"}, {}), storage, worker)
+    return Desk(join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "1"}}, {}), storage, worker)
 
 
 def test_no_more_are_taken_than_are_wanted(storage):
@@ -103,5 +103,6 @@ def test_jobs_are_posted_once(storage):
 
 def test_a_study_of_something_else_is_not_joined(storage):
     desk(storage, "a")
-    with pytest.raises(ValueError, match="study 's' is of another recipe; expected the same, or --study"):
-        join(storage, "s", ["maximize"], {"recipe": "2"}, {})
+    said = r"study 's' is of another recipe \(training.epochs 1 then, 3 now\); expected the same, or --study"
+    with pytest.raises(ValueError, match=said):
+        join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "3"}}, {})
