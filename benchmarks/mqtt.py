@@ -116,7 +116,13 @@ class _Counted(Source):
         return gap
 
     def __iter__(self) -> Iterator[Float32]:
-        for frame in self._source:
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
+        for frame in self._source.arrivals():
+            if frame is None:
+                yield None
+                continue
             if not self.count:
                 start, used = time.perf_counter(), time.process_time()
             self.count += 1

@@ -73,18 +73,18 @@ class Changes:
         self._before = np.zeros(features, "<f4")
         self._known = np.zeros(features, "<f4")
 
-    def enter(self, frame: Float32) -> Float32:
-        """The frame (features,) as the model takes it; nothing changes here before it is `took`."""
-        if not self._frames:
-            return np.where(self._is_change, np.float32(0), frame)
-        return np.where(self._is_change, frame - self._before, frame)
+    def enter(self, frames: Float32) -> Float32:
+        """Frames (n, features) as the model takes them; nothing changes here before they are `took`."""
+        before = np.concatenate([self._before[None] if self._frames else frames[:1], frames[:-1]])
+        return np.where(self._is_change, frames - before, frames)
 
-    def took(self, frame: Float32) -> None:
-        """The stream took what `enter` made of this frame."""
-        self._before[:] = frame
-        self._frames += 1
-        if self._frames % self._stride == 0:
-            self._known[:] = frame
+    def took(self, frames: Float32) -> None:
+        """The stream took what `enter` made of these frames (n, features), or of the first of them."""
+        self._before[:] = frames[-1]
+        self._frames += len(frames)
+        since = self._frames % self._stride  # frames since an answer could be
+        if since < len(frames):
+            self._known[:] = frames[len(frames) - 1 - since]
 
     def values(self, output: Float32) -> Float32:
         """What an answer (outputs,) tells, in the data's own values."""

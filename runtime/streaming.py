@@ -1,15 +1,12 @@
-"""What every program that streams needs: answers as lines of JSON, a state in a file, a quiet end by a signal."""
+"""What every program that streams needs: frames through a stream, its answers as lines of JSON, a state in a file."""
 
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,11 +21,14 @@ from edgelstm.runtime.events.rule import Rules
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
-from edgelstm.runtime.metadata import imported_window
 from edgelstm.runtime.sinks.sink import Sink
 from edgelstm.runtime.sources.source import Gap, NoFramesError, Source
+from edgelstm.runtime.stopping import StopSignal, held_back
 from edgelstm.runtime.thresholds import thresholds_of
 from edgelstm.runtime.unusual import Unusual, read_unusual
+
+MOST_TOGETHER = 64
+"""Frames that are pushed together at most: the first of them is answered when all have been taken."""
 
 
 def stream_frames(
@@ -42,46 +42,148 @@ def stream_frames(
     gaps: Gaps | None = None,
     beat: Callable[[], None] | None = None,
 ) -> None:
-    """Take the frames of `source` through `stream` and write each answer, `limit` of them at most.
+    """Take the frames of `source` through `stream` and write each answer, `limit` of them at most. Frames that have
+    come already are pushed together; none is waited for.
 
     rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile;
     with it no frames at all are told and no error: it goes on another time. gaps: what is done where frames are
-    missing; else as `Gaps` does by itself. beat: is called at every frame.
+    missing; else as `Gaps` does by itself. beat: is called after every push.
     """
-    start = time.monotonic()
+    start, count = time.monotonic(), 0
+    together = _Together(stream, source, answers, limit, kept, beat)
+    arrivals = _without_gaps(source, together, answers, gaps or Gaps(stream.model.sample_rate))
     try:
-        for count, frame in enumerate(_without_gaps(source, stream, answers, gaps or Gaps(stream.model.sample_rate))):
+        for frame in arrivals:
+            if frame is None:
+                together.push()
+                continue
             if rate:
                 time.sleep(max(0.0, start + count / rate - time.monotonic()))
-            try:
-                answered = stream.step(answers.enter(frame))
-                answers.took(stream.frames, frame, stream.output if answered else None)
-                if answered:
-                    answers.write(stream.frames, stream.output)
-            except ValueError as error:
-                raise ValueError(f"{source.place}: {error}") from None
-            if kept is not None:
-                kept.took_frame()
-            if beat is not None:
-                beat()
-            if answers.count == limit:
-                return
+                count += 1
+            together.add(frame)
+            if rate or together.is_full:
+                together.push()
+                if answers.count == limit:
+                    return
     except NoFramesError:
         if kept is None:
             raise
         kept.took_none(source.name)
         return
+    except BaseException:
+        together.push()  # what came before is answered first
+        raise
+    together.push()
     stride = stream.model.stride
     if stream.answering.hop == 0 and stream.frames >= stride:
         answers.write(stream.frames - stream.frames % stride, stream.answer())
 
 
-def _without_gaps(source: Source, stream: EngineStream, answers: Answers, gaps: Gaps) -> Iterator[Float32]:
-    """The frames of `source`, and those that bridge what is missing; `stream` begins anew where nothing does."""
-    before: Float32 | None = None
-    for frame in source:
+class _Together:
+    """Frames that have come, until they are pushed."""
+
+    def __init__(
+        self,
+        stream: EngineStream,
+        source: Source,
+        answers: Answers,
+        limit: int | None,
+        kept: KeptState | None,
+        beat: Callable[[], None] | None,
+    ) -> None:
+        self.stream = stream
+        self._source, self._answers, self._limit = source, answers, limit
+        self._kept, self._beat = kept, beat
+        self._frames: list[Float32] = []
+        self._marks: list[int] = []
+        self._most = MOST_TOGETHER
+
+    def add(self, frame: Float32) -> None:
+        """A raw frame (features,), the source's newest or one before that."""
+        if not self._frames:
+            self._most = min(MOST_TOGETHER, self._until_the_last_answer())
+        self._frames.append(frame)
+        self._marks.append(self._source.mark)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._frames) >= self._most
+
+    def _until_the_last_answer(self) -> int:
+        hop = self.stream.answering.hop
+        if self._limit is None or not hop:
+            return MOST_TOGETHER
+        return (self._limit - self._answers.count) * hop - self.stream.frames % hop
+
+    def push(self) -> None:
+        """All of them, if there are any; answers are written."""
+        frames, marks = self._frames, self._marks
+        self._frames, self._marks = [], []
+        if not frames:
+            return
+        try:
+            with self._answers.together(), held_back():
+                if len(frames) == 1:
+                    self._step(frames[0], marks[0])
+                else:
+                    self._push(np.array(frames), marks)
+        except StopSignal:
+            self._took()
+            raise
+        self._took()
+
+    def _took(self) -> None:
+        if self._kept is not None:
+            self._kept.took_frame()
+        if self._beat is not None:
+            self._beat()
+
+    def _step(self, frame: Float32, mark: int) -> None:
+        stream, answers = self.stream, self._answers
+        with self._at(mark):
+            taken = answers.enter(frame[None])
+            answered = stream.step(taken[0])
+            answers.took(stream.frames, frame[None], taken, stream.output if answered else None)
+            if answered:
+                answers.write(stream.frames, stream.output)
+
+    def _push(self, frames: Float32, marks: Sequence[int]) -> None:
+        stream, answers = self.stream, self._answers
+        before, hop = stream.frames, stream.answering.hop
+        taken = answers.enter(frames)
+        try:
+            outputs = stream.push(taken)
+        except ValueError:  # with nothing changed; one by one shows which it was
+            for frame, mark in zip(frames, marks):
+                self._step(frame, mark)
+            return
+        start = 0
+        for output, end in zip(outputs, range(hop - before % hop, len(frames) + 1, hop) if hop else (), strict=True):
+            with self._at(marks[end - 1]):
+                answers.took(before + end, frames[start:end], taken[start:end], output)
+                answers.write(before + end, output)
+            start = end
+        if start < len(frames):
+            answers.took(before + len(frames), frames[start:], taken[start:], None)
+
+    @contextmanager
+    def _at(self, mark: int) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"{self._source.place_of(mark)}: {error}") from None
+
+
+def _without_gaps(source: Source, together: _Together, answers: Answers, gaps: Gaps) -> Iterator[Float32 | None]:
+    """What arrives from `source`, and what bridges gaps; the stream begins anew where nothing does."""
+    stream, before = together.stream, None
+    for frame in source.arrivals():
+        if frame is None:
+            yield None
+            continue
         gap = source.take_gap()
         if gap is not None:
+            together.push()
             made_up = gaps.between(gap, before, frame)
             answers.write_gap(stream.frames, gap, begins_anew=made_up is None)
             if made_up is None:
@@ -93,26 +195,6 @@ def _without_gaps(source: Source, stream: EngineStream, answers: Answers, gaps: 
         before = frame
 
 
-def answers_at_the_end(stream: EngineStream) -> str:
-    """For who waits for answers of a stream without a hop, whose frames come live: what to do, in one line."""
-    model = stream.model
-    window = " --window W" if stream.answering.pooling != "last" else ""
-    of_rate = max(1, round(model.sample_rate / model.stride)) * model.stride
-    second = f", {of_rate} for about 1 s" if model.sample_rate else ""
-    return f"{model.path}: answers at the end of input alone; for others meanwhile: --hop N{window} (frames{second})"
-
-
-def window_carried(model: EngineModel) -> str | None:
-    """For a model that was imported as one that starts anew for every window: that a stream does not, in one line."""
-    window = imported_window(model.metadata)
-    if window is None:
-        return None
-    return (
-        f"{model.path}: imported for windows of {window} frames, each from a fresh state; this stream carries its "
-        "state on from window to window, so that answers after the first are others"
-    )
-
-
 class Out(Protocol):
     """What lines are written to."""
 
@@ -122,7 +204,7 @@ class Out(Protocol):
 
 
 class Answers:
-    """Writes each answer as one line of JSON, at once.
+    """Writes each answer as one line of JSON, at once, or with others of the same push.
 
     tells_unusual: with the features whose values, since the answer before, lay far outside of what training saw.
     thresholds: as `thresholds_of` gives them; else the model's own.
@@ -146,6 +228,8 @@ class Answers:
     ):
         self.count = 0
         self._out = out  # bytes: UTF-8 whatever the locale
+        self._lines: list[bytes] | None = None  # that are written together
+        self._is_usual = False  # whether nothing of the frames that entered together is unusual
         self._activation = model.activation
         self._sample_rate = model.sample_rate
         self._unusual: Unusual | None = None
@@ -163,25 +247,40 @@ class Answers:
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
 
-    def enter(self, frame: Float32) -> Float32:
-        """What the stream is to take for a raw frame (features,)."""
-        taken = frame if self._changes is None else self._changes.enter(frame)
-        if self._unusual is not None:
-            self._unusual.see(taken)
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is told within is written at its end."""
+        self._lines = []
+        try:
+            yield
+        finally:
+            lines, self._lines = self._lines, None
+            self._write(lines)
+
+    def enter(self, frames: Float32) -> Float32:
+        """What the stream is to take for raw frames (n, features)."""
+        taken = frames if self._changes is None else self._changes.enter(frames)
+        self._is_usual = self._unusual is not None and len(frames) > 1 and self._unusual.are_usual(taken)
         return taken
 
-    def took(self, count: int, frame: Float32, output: Float32 | None) -> None:
-        """The raw frame (features,) that the stream took as the `count`-th, and its answer (outputs,), if there is
-        one. ValueError for one that is not finite."""
+    def took(self, count: int, frames: Float32, taken: Float32, output: Float32 | None) -> None:
+        """Raw frames (n, features) that entered as `taken`, or a part of them, of which the stream took the last as
+        the `count`-th, and its answer (outputs,) to that, if there is one. ValueError for one that is not finite."""
+        if self._unusual is not None and not self._is_usual:
+            for frame in taken:
+                self._unusual.see(frame)
         if self._clips is not None:
-            self._clips.take(frame)
+            for frame in frames:
+                self._clips.take(frame)
         if self._changes is not None:
-            self._changes.took(frame)
+            self._changes.took(frames)
         if self._detector is None:
             return
         if output is not None and not np.isfinite(output).all():
             raise _not_finite(count)
-        self._detector.take(frame, output)
+        for frame in frames[:-1]:
+            self._detector.take(frame, None)
+        self._detector.take(frames[-1], output)
 
     def whole(self, frames: int) -> int:
         """Frames since the beginning, where the stream has taken so many since it began anew."""
@@ -249,8 +348,16 @@ class Answers:
         line = json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
         for sink in self._sinks:
             sink.take(told, line)
-        self._out.write(line + b"\n")
-        self._out.flush()
+        if self._lines is None:
+            self._write([line])
+        else:
+            self._lines.append(line)
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            self._out.write(line + b"\n")
+        if lines:
+            self._out.flush()
 
     def _scored(self, detector: Detector) -> tuple[dict[str, Any], Mapping[str, float] | None]:
         """What is said, and the scores that events are made of; none at the start."""
@@ -281,46 +388,3 @@ class Answers:
 
 def _not_finite(frame: int) -> ValueError:
     return ValueError(f"answer at frame {frame}: not finite, the model overflows on this input")
-
-
-class StopSignal(BaseException):
-    """SIGINT, SIGTERM or SIGHUP has come: end quietly."""
-
-    def __init__(self, number: int):
-        self.number = number
-
-
-@contextmanager
-def stop_signals() -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into a StopSignal, wherever the program waits; a second one kills.
-
-    SIGHUP that something else is done at, or nothing (nohup), stays so. A terminal that closes may send two: behind
-    one that has stopped it others are ignored, until `end_by`."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        if number == signal.SIGHUP:
-            before[signal.SIGHUP] = signal.SIG_IGN
-            signal.signal(number, signal.SIG_IGN)
-        raise StopSignal(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        before[signal.SIGHUP] = signal.SIG_DFL
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def end_by(number: int) -> None:
-    """End this process by that signal, as one that never caught it: shells and systemd see a clean stop."""
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(number)

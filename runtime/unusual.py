@@ -44,9 +44,14 @@ class Unusual:
         if self._count == _TOGETHER:
             self._look()
 
+    def are_usual(self, frames: Float32) -> bool:
+        """Whether raw frames (n, features) hold nothing unusual; they are not gathered."""
+        return not np.count_nonzero((frames < self._low) | (frames > self._high))
+
     def take(self) -> list[str]:
         """The names of those that were unusual since the last call."""
-        self._look()
+        if self._count:
+            self._look()
         if not self._seen:
             return []
         found = [self.names[place] for place in sorted(self._seen)]

@@ -74,7 +74,8 @@ def serve(folder: Path) -> int:
 
 
 def _serve(folder: Path, hangup: Hangup) -> int:
-    from edgelstm.runtime.streaming import StopSignal, answers_at_the_end
+    from edgelstm.runtime.remarks import answers_at_the_end
+    from edgelstm.runtime.stopping import StopSignal
 
     model, settings = open_version(folder)
     stream, thresholds, beside = new_stream(model, settings)
@@ -110,7 +111,8 @@ def _stream(
     from edgelstm.runtime.heartbeat import Heartbeat, notify, status
     from edgelstm.runtime.sinks.open import open_sinks
     from edgelstm.runtime.sources.open import open_source
-    from edgelstm.runtime.streaming import Answers, stop_signals, stream_frames
+    from edgelstm.runtime.stopping import stop_signals
+    from edgelstm.runtime.streaming import Answers, stream_frames
 
     model = stream.model
     with contextlib.ExitStack() as stack:

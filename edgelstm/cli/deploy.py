@@ -197,8 +197,8 @@ def _check_answers(model: Path, settings: Settings) -> None:
     """UsageError for answers that the model cannot give; a line on stderr where there may never be one."""
     from edgelstm.devices.deploy.service import frame_format, new_stream, watched
     from edgelstm.runtime.engines.open import open_model
+    from edgelstm.runtime.remarks import answers_at_the_end
     from edgelstm.runtime.sources.sound import Layout
-    from edgelstm.runtime.streaming import answers_at_the_end
 
     opened = open_model(model, bare=True)
     with of_options():

@@ -155,19 +155,13 @@ def command(
     from edgelstm.runtime.heartbeat import Heartbeat, status
     from edgelstm.runtime.kept_state import KeptState
     from edgelstm.runtime.proven import check_proven
+    from edgelstm.runtime.remarks import answers_at_the_end, window_carried
     from edgelstm.runtime.sinks.open import open_sinks
     from edgelstm.runtime.sources.open import open_source
     from edgelstm.runtime.sources.unframed import Unframed
     from edgelstm.runtime.sources.written import syntax_for
-    from edgelstm.runtime.streaming import (
-        Answers,
-        StopSignal,
-        answers_at_the_end,
-        end_by,
-        stop_signals,
-        stream_frames,
-        window_carried,
-    )
+    from edgelstm.runtime.stopping import StopSignal, end_by, stop_signals
+    from edgelstm.runtime.streaming import Answers, stream_frames
     from edgelstm.runtime.thresholds import thresholds_of
 
     hangup = click.get_current_context().with_resource(Hangup()) if event_file is not None else None

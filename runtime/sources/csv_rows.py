@@ -9,8 +9,10 @@ import numpy as np
 from edgelstm.delimited import DELIMITERS, DecimalSign, has_decimal_comma, number, parsed, split
 from edgelstm.plain import counted
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, first_bad, plain
+from edgelstm.runtime.sources.columns import LARGEST, Columns, UnreadableError, clip, first_bad, plain
 from edgelstm.runtime.sources.timing import time_column
+
+_PLAIN = b"0123456789+-.eE\r\n"
 
 
 class Csv:
@@ -47,6 +49,9 @@ class Csv:
                 self._width = self._columns.features
                 self._takes = [(place, self._columns.label(place)) for place in range(self._width)]
         else:
+            frame = self._plain(line)
+            if frame is not None:
+                return frame
             cells = cells_in(line, self._delimiter)
         if len(cells) != self._width:
             raise UnreadableError(f"{counted(len(cells), 'column')}, expected {self._width}")
@@ -56,6 +61,55 @@ class Csv:
         if (bad := first_bad(values)) is not None:
             place, name = self._takes[bad]
             raise UnreadableError(_cell_problem(cells[place], self._decimal), name, values)
+        return np.array(values, np.float32)
+
+    def rows(self, lines: bytes) -> Float32 | None:
+        """The frames (rows, features) of whole lines that all hold plain numbers with decimal points, and no times; a
+        tenth of the time of one by one. None for others, which may be frames as well."""
+        if not self._has_points or self.time_column is not None:
+            return None
+        delimiter = self._delimiter.encode()
+        if lines.translate(None, _PLAIN + delimiter) or lines.count(b"\r") != lines.count(b"\r\n"):
+            return None
+        signs = np.frombuffer(lines, np.uint8)
+        parts = signs[(signs == ord(delimiter)) | (signs == ord(b"\n"))]
+        if len(parts) % self._width:
+            return None
+        parts = parts.reshape(-1, self._width)
+        if (parts[:, -1] != ord(b"\n")).any() or (parts[:, :-1] != ord(delimiter)).any():
+            return None
+        cells = lines.decode().replace(self._delimiter, " ").split()
+        if len(cells) != parts.size:  # some are empty
+            return None
+        try:
+            values = np.array([float(cell) for cell in cells])
+        except ValueError:
+            return None
+        if not (np.abs(values) <= LARGEST).all():
+            return None
+        return values.reshape(parts.shape)[:, [place for place, _ in self._takes]].astype(np.float32)
+
+    @property
+    def _has_points(self) -> bool:
+        """Whether numbers cannot have decimal commas, nor tell by their points that they have none."""
+        return self._delimiter == "," or self._decimal == "."
+
+    def _plain(self, line: str) -> Float32 | None:
+        """The frame of a row that holds what most do, in half of the time: plain numbers with decimal points. None
+        for others, which may be frames as well."""
+        if not self._has_points or '"' in line or "_" in line or not line.isascii():
+            return None
+        cells = line.split(self._delimiter)
+        if len(cells) != self._width:
+            return None
+        try:
+            values = [float(cells[place]) for place, _ in self._takes]
+        except ValueError:
+            return None
+        if not sum(map(abs, values)) <= LARGEST:  # so that each of them is finite
+            return None
+        if self.time_column is not None:
+            self.time = self._time(cells[self._time_place].strip())
         return np.array(values, np.float32)
 
     @property

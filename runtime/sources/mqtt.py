@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
 
 from edgelstm.plain import counted
 from edgelstm.runtime.counts import Counts
@@ -55,7 +54,7 @@ class MqttSource(Source):
             keeps_session=True,
         )
         self._topic = address.topic
-        self._lines = TextSource(cast(BinaryIO, self._messages), self.name, form)
+        self._lines = TextSource(self._messages, self.name, form)
 
     @property
     def taken(self) -> int:
@@ -65,6 +64,13 @@ class MqttSource(Source):
     @property
     def place(self) -> str:
         return self._lines.place
+
+    @property
+    def mark(self) -> int:
+        return self._lines.mark
+
+    def place_of(self, mark: int, /) -> str:
+        return self._lines.place_of(mark)
 
     @property
     def counts(self) -> Counts:
@@ -79,9 +85,13 @@ class MqttSource(Source):
             )
 
     def __iter__(self) -> Iterator[Float32]:
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
         self._lines.tell = self.tell
-        for frame in self._lines:
-            self._gap = one_gap(self._messages.take_gap(), self._lines.take_gap())
+        for frame in self._lines.arrivals():
+            if frame is not None:
+                self._gap = one_gap(self._messages.take_gap(), self._lines.take_gap())
             yield frame
 
     def _connected(self, is_kept: bool) -> None:
@@ -133,7 +143,11 @@ class _Messages:
         gap, self._gap = self._gap, None
         return gap
 
-    def readline(self, limit: int) -> bytes:
+    @property
+    def has_line(self) -> bool:
+        return bool(self._lines or self._waiting)
+
+    def readline(self, limit: int, /) -> bytes:
         while not self._lines:
             payload, gap = self._next()
             if self._overrun:

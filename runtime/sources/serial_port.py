@@ -61,6 +61,13 @@ class SerialSource(Source):
         return self._lines.place
 
     @property
+    def mark(self) -> int:
+        return self._lines.mark
+
+    def place_of(self, mark: int, /) -> str:
+        return self._lines.place_of(mark)
+
+    @property
     def counts(self) -> Counts:
         return self._lines.counts + Counts(reconnections=self._outage.count)
 
@@ -71,17 +78,22 @@ class SerialSource(Source):
         _leave(self._port)
 
     def __iter__(self) -> Iterator[Float32]:
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
         self._lines.tell = self.tell
         while True:
             try:
-                for frame in self._lines:
-                    self._gap = one_gap(self._outage.came(), self._lines.take_gap(), self._gap)
+                for frame in self._lines.arrivals():
+                    if frame is not None:
+                        self._gap = one_gap(self._outage.came(), self._lines.take_gap(), self._gap)
                     yield frame
             except NoFramesError:
                 pass
             except OSError as error:
                 if error.errno not in _AWAY:
                     raise
+            yield None
             self._reopen()
 
     def _waiting(self) -> BinaryIO:

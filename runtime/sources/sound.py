@@ -52,7 +52,7 @@ class SoundSource(Source):
 
     What does not fill a frame when something is missing is left out; at the end it waits, for those who keep it.
     Errors of `pieces` go on.
-    counts: what whoever makes the pieces has had to do without.
+    counts: what whoever makes the pieces has had to do without. waits: whether a piece may have to be waited for.
     """
 
     def __init__(
@@ -64,9 +64,11 @@ class SoundSource(Source):
         channels: int,
         layout: Layout,
         counts: Callable[[], Counts] = Counts,
+        *,
+        waits: bool = True,
     ) -> None:
         super().__init__(name)
-        self._counts = counts
+        self._counts, self._waits = counts, waits
         self._pieces, self._rate, self._layout = pieces, rate, layout
         try:
             self._step = layout.step(rate)
@@ -74,7 +76,7 @@ class SoundSource(Source):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         self._waiting = form.waiting or Unframed()
-        self._count = Fraction(0)  # samples of the source that are in frames
+        self._count = 0  # frames
 
     @property
     def counts(self) -> Counts:
@@ -82,12 +84,21 @@ class SoundSource(Source):
 
     @property
     def place(self) -> str:
-        return f"{self.name} at {float(self._count / self._rate):.3f} s"
+        return self.place_of(self._count)
+
+    @property
+    def mark(self) -> int:
+        return self._count
+
+    def place_of(self, mark: int, /) -> str:
+        return f"{self.name} at {float(mark * self._layout.hop * self._step / self._rate):.3f} s"
 
     def __iter__(self) -> Iterator[Float32]:
-        layout, found = self._layout, False
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
+        layout = self._layout
         size = layout.hop
-        passes = size * self._step
         rest, kept = self._waiting.begin(layout.channels, self._step)
         for piece in self._pieces:
             if isinstance(piece, Gap):
@@ -100,12 +111,14 @@ class SoundSource(Source):
             while len(rest) >= size:
                 frame, rest = rest[:size].reshape(-1), rest[size:]
                 self._waiting.hand_over(rest, self._step, kept)
-                found = True
-                self._count += passes
+                self._count += 1
                 yield frame
             self._waiting.hand_over(rest, self._step, kept)
-        if not found:
-            raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {math.ceil(passes)}")
+            if self._waits:
+                yield None
+        if not self._count:
+            wanted = math.ceil(size * self._step)
+            raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {wanted}")
 
 
 def _channels_taken(asked: int, channels: int, wanted: int) -> list[int]:

@@ -82,8 +82,8 @@ def _nothing() -> None:
 class Source(ABC):
     """Frames, one by one, each float32 (features,) and finite: `for frame in source`.
 
-    Nothing is read ahead. ValueError, in one line that names the place, for what is no frame; NoFramesError for none
-    at all.
+    No frame waits for another one. ValueError, in one line that names the place, for what is no frame; NoFramesError
+    for none at all.
     """
 
     def __init__(self, name: str) -> None:
@@ -101,6 +101,15 @@ class Source(ABC):
         """Where the newest frame came from, for errors: "stdin line 7"."""
 
     @property
+    def mark(self) -> int:
+        """The newest frame's, for `place_of`."""
+        return 0
+
+    def place_of(self, _mark: int, /) -> str:
+        """Where that frame came from, which is one of the newest."""
+        return self.place
+
+    @property
     def counts(self) -> Counts:
         """What it has had to do without so far."""
         return Counts()
@@ -115,3 +124,9 @@ class Source(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Float32]: ...
+
+    def arrivals(self) -> Iterator[Float32 | None]:
+        """Its frames, and None wherever the next one has to be waited for, or may have to be."""
+        for frame in self:
+            yield frame
+            yield None

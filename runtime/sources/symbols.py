@@ -48,7 +48,14 @@ class SymbolSource(Source):
 
     @property
     def place(self) -> str:
-        return f"{self.name} {'line' if self._is_lines else 'character'} {self._count}"
+        return self.place_of(self._count)
+
+    @property
+    def mark(self) -> int:
+        return self._count
+
+    def place_of(self, mark: int, /) -> str:
+        return f"{self.name} {'line' if self._is_lines else 'character'} {mark}"
 
     @property
     def counts(self) -> Counts:
@@ -59,8 +66,14 @@ class SymbolSource(Source):
             self.tell(f"{self.name}: {words}")
 
     def __iter__(self) -> Iterator[Float32]:
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
         frames = np.eye(len(self._places), dtype=np.float32)
         for symbol in self._lines() if self._is_lines else self._characters():
+            if symbol is None:
+                yield None
+                continue
             self._count += 1
             place = self._places.get(symbol, self._places.get(OTHER))
             frame = self._instead(symbol) if place is None else frames[place].copy()
@@ -85,7 +98,8 @@ class SymbolSource(Source):
         self._unknown.take(self.place, error, self._newest, self.tell)
         return self._unknown.instead(error, self._newest)
 
-    def _characters(self) -> Iterator[str]:
+    def _characters(self) -> Iterator[str | None]:
+        """None before more is waited for."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         more = True
         while more:
@@ -99,11 +113,14 @@ class SymbolSource(Source):
                 found = error.object[error.start]
                 raise ValueError(f"{self.place}: then byte 0x{found:02x} is not UTF-8, expected text") from None
             yield from text.replace("\r", "")
+            yield None
 
-    def _lines(self) -> Iterator[str]:
+    def _lines(self) -> Iterator[str | None]:
         text = ""
         for character in self._characters():
-            if character == "\n":
+            if character is None:
+                yield None
+            elif character == "\n":
                 if text.strip():
                     yield text.strip()
                 text = ""

@@ -11,7 +11,7 @@ its source, line and column, or becomes what `FrameFormat.missing` says.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol
 
 from edgelstm.delimited import DELIMITERS, has_decimal_comma
@@ -19,6 +19,7 @@ from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, listed, plain
 from edgelstm.runtime.sources.csv_rows import Csv, cells_of
+from edgelstm.runtime.sources.lines import Lines, StreamLines
 from edgelstm.runtime.sources.missing import Unreadable
 from edgelstm.runtime.sources.ndjson import Ndjson
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source, one_gap
@@ -28,6 +29,7 @@ from edgelstm.runtime.sources.timing import TimeCheck, about
 LINE_LIMIT = 64 * 1024
 """Longest line in bytes; wide models get 64 bytes per feature where that is more."""
 
+_MANY = 16
 _MOST_DROPPED = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
@@ -42,9 +44,9 @@ class TextSource(Source):
     whole header. Its last line counts only with an end.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, form: FrameFormat, *, in_midst: bool = False) -> None:
+    def __init__(self, stream: BinaryIO | Lines, name: str, form: FrameFormat, *, in_midst: bool = False) -> None:
         super().__init__(name)
-        self._stream, self._form, self._in_midst = stream, form, in_midst
+        self._stream, self._form, self._in_midst = _lines_of(stream), form, in_midst
         self._parse: _Parser | None = None
         self._is_settled = False  # whether the parser has understood anything yet
         self._needs_header = False
@@ -59,7 +61,14 @@ class TextSource(Source):
 
     @property
     def place(self) -> str:
-        return f"{self.name} line {self._line}"
+        return self.place_of(self._line)
+
+    @property
+    def mark(self) -> int:
+        return self._line
+
+    def place_of(self, mark: int, /) -> str:
+        return f"{self.name} line {mark}"
 
     @property
     def counts(self) -> Counts:
@@ -68,15 +77,25 @@ class TextSource(Source):
     def resume(self, stream: BinaryIO) -> None:
         """Goes on with a stream that stands in the midst of the same lines: of a device that went and came back. The
         columns stay, unless it begins with a whole header."""
-        self._stream, self._in_midst = stream, True
+        self._stream, self._in_midst = _lines_of(stream), True
 
     def __iter__(self) -> Iterator[Float32]:
+        return (frame for frame in self.arrivals() if frame is not None)
+
+    def arrivals(self) -> Iterator[Float32 | None]:
         for line in self._lines(max(LINE_LIMIT, 64 * self._form.features)):
+            if line is None:
+                yield None
+                continue
             try:
                 frame = self._frame(line)
             except UnreadableError as error:
                 frame = self._instead(error)
             if frame is not None:
+                self._newest = frame
+                yield frame
+            for frame in self._many():
+                self._line += 1
                 self._newest = frame
                 yield frame
         if self._newest is None:
@@ -85,6 +104,20 @@ class TextSource(Source):
         bad = self.counts.unreadable
         if self._form.is_pipe and bad:
             raise ValueError(f"{self.name}: {bad:,} of {self._line:,} lines could not be read")
+
+    def _many(self) -> Iterable[Float32]:
+        """Frames of all lines that have come, where they are many and each is only that: numbers of a file."""
+        parse, stream = self._parse, self._stream
+        if not isinstance(parse, Csv) or not isinstance(stream, StreamLines):
+            return ()
+        if self._in_midst or self._unreadable is not None or not self._is_settled:
+            return ()
+        lines = stream.whole_lines(_MANY)
+        rows = parse.rows(lines) if 0 < len(lines) <= LINE_LIMIT else None
+        if rows is None:
+            return ()
+        stream.skip(len(lines))
+        return rows
 
     def _frame(self, line: str | UnreadableError) -> Float32 | None:
         """What the line holds, with what is missing before it; None for a header."""
@@ -107,7 +140,8 @@ class TextSource(Source):
         lost = None if self._unreadable is None else self._unreadable.gap()
         if lost is not None and not lost.begins_anew and time_gap is None and self._gaps and self._gaps.has_judged:
             lost = None  # by their times no frame is missing: what could not be read was none
-        self._gap = one_gap(lost, time_gap)
+        if lost is not None or time_gap is not None:
+            self._gap = one_gap(lost, time_gap)
         return frame
 
     def _read(self, parse: _Parser, line: str) -> Float32 | None:
@@ -193,18 +227,23 @@ class TextSource(Source):
             )
         return b""
 
-    def _lines(self, limit: int) -> Iterator[str | UnreadableError]:
-        """Each line that is not empty, without its end; or why it is none."""
+    def _lines(self, limit: int) -> Iterator[str | UnreadableError | None]:
+        """Each line that is not empty, without its end; or why it is none; None before one is waited for."""
         waiting = self._first_of_midst() if self._in_midst else b""
         if waiting:
             self._parse = None
-        while raw := waiting or self._stream.readline(limit + 1):
-            waiting = b""
+        while True:
+            if not waiting and not self._stream.has_line:
+                yield None
+            raw, waiting = waiting or self._stream.readline(limit + 1), b""
+            if not raw:
+                return
             self._line += 1
             if self._line == 1 and raw.startswith(_GZIP):
                 raise ValueError(f"{self.name}: gzip-compressed, expected text (decompress it first, as gunzip does)")
             if len(raw) > limit and not raw.endswith(b"\n"):
                 yield UnreadableError(f"longer than {limit} bytes, expected one frame on each line")
+                yield None
                 self._pass_over(limit)
                 continue
             if self._in_midst and not raw.endswith(b"\n"):
@@ -235,6 +274,10 @@ class _Parser(Protocol):
 
     def __call__(self, line: str, /) -> Float32 | None:
         """The frame in `line`; None where it holds none."""
+
+
+def _lines_of(stream: BinaryIO | Lines) -> Lines:
+    return stream if hasattr(stream, "has_line") else StreamLines(stream)
 
 
 def _parser(form: FrameFormat, first: str, *, needs_header: bool) -> _Parser:

@@ -34,4 +34,5 @@ def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
 
-        yield SoundSource(name, form, pieces(), found.rate, found.channels, layout)
+        waits = where == "-" or not Path(where).is_file()
+        yield SoundSource(name, form, pieces(), found.rate, found.channels, layout, waits=waits)

@@ -139,9 +139,9 @@ def test_a_killed_service_goes_on_from_what_was_saved_and_says_so(version, tmp_p
     folder = version(source_file=str(tmp_path / "pipe"), keep_state=True, state_every=1e-6, state_max_age=3600.0)
     lines = LINES.splitlines(keepends=True)
     with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:
-        pipe.write("".join(lines[:8]))
-        pipe.flush()
-        for _ in lines[:8]:
+        for line in lines[:8]:  # those that come together are saved together
+            pipe.write(line)
+            pipe.flush()
             service.stdout.readline()
         service.kill()
     with start(folder) as service, (tmp_path / "pipe").open("w") as pipe:

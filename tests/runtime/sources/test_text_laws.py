@@ -78,3 +78,60 @@ def test_any_bytes_give_finite_frames_or_one_line(raw, syntax):
     assert problem.startswith("stdin")
     assert "\n" not in problem
     assert all(frame.shape == (2,) and np.isfinite(frame).all() for frame in frames)
+
+
+class LineByLine:
+    """A file of which one line comes after another."""
+
+    def __init__(self, content):
+        self._lines = content.splitlines(keepends=True)
+
+    def read1(self, _size):
+        return self._lines.pop(0) if self._lines else b""
+
+
+cells = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.sampled_from(
+        [
+            "1",
+            "-0",
+            "+.5",
+            "1e3",
+            "1e39",
+            "",
+            " 2",
+            "2 3",
+            "1_0",
+            "0,5",
+            "1.2.3",
+            "--1",
+            "nan",
+            "\u0661",
+            '"4"',
+            "5\r",
+        ]
+    ),
+)
+
+
+@given(
+    st.lists(st.tuples(cells, cells), min_size=18, max_size=24),
+    st.lists(st.integers(0, 23), max_size=3),
+    st.sampled_from([",", ";"]),
+    st.sampled_from(["\n", "\r\n", "\n\n"]),
+)
+def test_many_lines_are_what_each_of_them_is(odd, places, delimiter, end):
+    """Most rows are plain numbers; some are whatever may stand there."""
+    rows = [odd[n] if n in places else (f"{n}.25", f"-{n}e-2") for n in range(len(odd))]
+    content = end.join(["a" + delimiter + "b", *(delimiter.join(row) for row in rows)]).encode()
+
+    def told(stream):
+        source, frames = TextSource(stream, "x", FrameFormat(2, ("a", "b"))), []
+        try:
+            frames.extend((source.mark, frame.tobytes()) for frame in source)
+        except ValueError as error:
+            return frames, str(error)
+        return frames, source.place
+
+    assert told(io.BytesIO(content)) == told(LineByLine(content))
