@@ -34,6 +34,7 @@ from typing import (
 )
 
 from edgelstm.files import read_bounded
+from edgelstm.hints import near
 from edgelstm.plain import plain_values
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-_MOST_NAMED = 30  # names in a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +213,6 @@ def load(path: str | Path | Traversable, most: int) -> Any:
     that is larger than `most` bytes, or not what its suffix says."""
     parse = parse_toml if str(path).endswith(".toml") else parse_json
     return parse(read_bounded(path, most), str(path))
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The name that was most likely meant by one that is unknown; None where none is near."""
-    import difflib
-
-    found = difflib.get_close_matches(name[:80], list(known), 1)
-    return found[0] if found else None
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """For an error about an unknown name: `, perhaps 'x'`, or which ones there are."""
-    listed = list(known)
-    found = nearest(name, listed)
-    if found:
-        return f", perhaps {found!r}"
-    return f", expected one of {', '.join(listed)}" if 0 < len(listed) <= _MOST_NAMED else ""
 
 
 class _WrongError(Exception):

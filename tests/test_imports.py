@@ -77,7 +77,9 @@ def test_the_runtime_needs_neither_trainer_nor_exporters(graph):
             assert not [other for other in reachable(graph, name) if other.startswith(upper)], name
 
 
-GROUND = {f"edgelstm.{name}" for name in ("files", "records", "plain", "delimited", "stamps", "wav", "resampling")}
+GROUND = {
+    f"edgelstm.{name}" for name in ("files", "records", "plain", "hints", "delimited", "stamps", "wav", "resampling")
+}
 
 
 def test_devices_need_the_runtime_alone(graph):
@@ -95,9 +97,9 @@ def test_nothing_imports_the_commands(graph):
 
 
 def test_the_ground_imports_nothing_above_it(graph):
-    for name in ("files", "plain", "delimited", "stamps", "wav", "resampling"):
+    for name in ("files", "plain", "hints", "delimited", "stamps", "wav", "resampling"):
         assert graph[f"edgelstm.{name}"] == set()
-    assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.plain"}
+    assert graph["edgelstm.records"] == {"edgelstm.files", "edgelstm.hints", "edgelstm.plain"}
     for name in graph:
         if name.startswith("edgelstm.page"):
             assert all(other.startswith("edgelstm.page") for other in reachable(graph, name)), name

@@ -9,7 +9,8 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, get_args
 
 from edgelstm.devices.machine.detect import Board
-from edgelstm.records import Bounds, Distinct, Length, Line, Pattern, Unavailable, from_json, load, nearest
+from edgelstm.hints import nearest
+from edgelstm.records import Bounds, Distinct, Length, Line, Pattern, Unavailable, from_json, load
 
 _MOST_BYTES = 64 << 10
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgelstm.devices.units import parse_size, parse_time
-from edgelstm.records import near
+from edgelstm.hints import near
 
 Unit = Literal["µs", "B", ""]
 

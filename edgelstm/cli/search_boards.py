@@ -91,7 +91,7 @@ def place_of(host: str | None, python: str, wheels: Path | None, budgets: Sequen
     from edgelstm.devices.remote import BoardError
     from edgelstm.devices.remote.session import Session
     from edgelstm.devices.remote.target import WHEELS, Target, choose_wheel, see_wheels
-    from edgelstm.records import nearest
+    from edgelstm.hints import nearest
 
     if host is None:
         return None

@@ -96,7 +96,7 @@ def _options(context: click.Context | None) -> list[str]:
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:
-    from edgelstm.records import nearest
+    from edgelstm.hints import nearest
 
     found = nearest(name, known)
     return f", perhaps {found}" if found else ""

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.hints import near
 from edgelstm.importers import cells
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.road import Scale, Step, Word
 from edgelstm.layers import L2, Context, Conv, Dense, LayerNorm
 from edgelstm.plain import counted, printable
-from edgelstm.records import near
 
 Array = NDArray[Any]
 _RECURRENT = re.compile(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgelstm.records import near
+from edgelstm.hints import near
 from edgelstm.search.shape import SHAPES, Shape
 from edgelstm.training.config import Config
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgelstm.hints import near
 from edgelstm.plain import file_name
 from edgelstm.records import (
     Bounds,
@@ -18,7 +19,6 @@ from edgelstm.records import (
     check,
     from_json,
     load,
-    near,
     parse_json,
     parse_toml,
     to_json,
