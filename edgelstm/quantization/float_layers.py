@@ -21,7 +21,6 @@ from edgelstm.layers import (
     Dense,
     Joining,
     Last,
-    Layer,
     LayerNorm,
     Log,
     LogMel,
@@ -40,8 +39,7 @@ from edgelstm.quantization.context import ContextWalker
 from edgelstm.quantization.exact import Float32, clamp
 from edgelstm.quantization.float_functions import FUNCTIONS
 from edgelstm.quantization.float_recurrence import FloatRecurrence
-from edgelstm.quantization.layer import IntegerRun, QuantizedLayer, Values, Walker
-from edgelstm.road import Placed
+from edgelstm.quantization.layer import IntegerRun, MixedLayer, Values, Walker
 
 MOST = 1e27
 """Of a result."""
@@ -51,22 +49,12 @@ _MOST_SQUARE, _MOST_PART = 1e37, 1e18  # what is squared, or rooted, stays finit
 
 
 @dataclass(frozen=True, eq=False)
-class FloatLayer(QuantizedLayer):
-    """Any layer that no integers compute: it takes and gives float32."""
+class FloatLayer(MixedLayer):
+    """Any layer that no integers compute."""
 
     kind = "float"
 
-    at: Placed
-    gives_floats: bool = field(default=True, kw_only=True)
     gives_scores: bool = field(default=False, kw_only=True)
-
-    @property
-    def layer(self) -> Layer:
-        return self.at.layer
-
-    @property
-    def gives(self) -> None:
-        """No codes."""
 
     def check(self, name: str) -> None:
         """No integers, no overflow."""

@@ -8,17 +8,17 @@ sums of such segments add up in float32, one after another, and become real numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.layers import GRU, LSTM, Conv, Dense, Layer, Shape
+from edgelstm.layers import GRU, LSTM, Conv, Dense, Shape
 from edgelstm.layers.padding import padded
 from edgelstm.quantization.exact import SEGMENT, Float32, clamp
 from edgelstm.quantization.float_layers import MOST
 from edgelstm.quantization.float_recurrence import LEAST_STATE, FloatRecurrence
-from edgelstm.quantization.layer import Int64, IntegerRun, QuantizedLayer, Values, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, MixedLayer, Values, Walker
 from edgelstm.road import Placed
 
 MOST_OF_SEGMENT = 65535
@@ -85,24 +85,14 @@ def codes_of(x: Float32, step: Float32) -> Int64:
 
 
 @dataclass(frozen=True, eq=False)
-class Int16Layer(QuantizedLayer):
+class Int16Layer(MixedLayer):
     """An LSTM or GRU that is plain, a dense layer, or a convolution without groups."""
 
     kind = "int16"
 
-    at: Placed
     W: Product16
     R: Product16 | None = None  # of what comes back
     h_step: Float32 | None = None  # (1,) of its codes
-    gives_floats: bool = field(default=True, kw_only=True)
-
-    @property
-    def layer(self) -> Layer:
-        return self.at.layer
-
-    @property
-    def gives(self) -> None:
-        """No codes."""
 
     def check(self, name: str) -> None:
         if not self.W.is_held or not (self.R is None or self.R.is_held):

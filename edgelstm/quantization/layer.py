@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.layers import Shape
+from edgelstm.layers import Layer, Shape
 from edgelstm.quantization.affine import Affine
+from edgelstm.road import Placed
 
 Int64 = NDArray[np.int64]
 Values = NDArray[Any]
@@ -71,3 +72,19 @@ class QuantizedLayer(ABC):
     @abstractmethod
     def walker(self, batch: int, source: Shape) -> Walker:
         """The integer reference in its initial state. `source`: the shape of what it takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class MixedLayer(QuantizedLayer):
+    """A layer of a mixed model that takes and gives float32, by another arithmetic than that of int8 codes."""
+
+    at: Placed
+    gives_floats: bool = field(default=True, kw_only=True)
+
+    @property
+    def layer(self) -> Layer:
+        return self.at.layer
+
+    @property
+    def gives(self) -> None:
+        """No codes."""
