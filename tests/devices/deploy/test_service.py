@@ -1,6 +1,5 @@
 """The service of a deployed version, run as it is on a board: every kind of source, files that were tampered with."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -11,19 +10,15 @@ import subprocess
 import sys
 import wave
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, write
 from edgelstm.devices.frames import noise
 from edgelstm.export.elstm import encode
-from edgelstm.export.onnx import float32 as onnx_float32
 from edgelstm.quantization import quantize
 from edgelstm.runtime import Model
-from edgelstm.runtime.engines.open import open_model
 from forked import launcher
 from random_models import random_model, random_signal
 from sound_models import framed, hard_sound, hearing_model
@@ -301,28 +296,6 @@ def test_a_serial_port_is_waited_for(version, tmp_path):
     assert (answer["frame"], "at" in answer) == (1, True)
 
 
-def test_a_full_disk_drops_answers_counts_them_and_goes_on():
-    told = []
-    with contextlib.closing(AnswersFile(Path("/dev/full"), told.append)) as file:
-        for _ in range(3):
-            file.write(b"{}\n")
-        assert file.dropped == 3
-    assert told == ["/dev/full: no space left on device; answers are dropped until there is room"]
-
-
-def test_what_was_written_of_a_line_is_ended_before_the_next(tmp_path, monkeypatch):
-    told, whole = [], os.write
-    with contextlib.closing(AnswersFile(tmp_path / "answers", told.append)) as file:
-        file.write(b"one\n")
-        monkeypatch.setattr(os, "write", lambda number, data: whole(number, data[:2]))  # a disk with two bytes left
-        file.write(b"two\n")
-        monkeypatch.setattr(os, "write", whole)
-        file.write(b"three\n")
-    assert (tmp_path / "answers").read_text() == "one\ntw\nthree\n"
-    assert file.dropped == 1
-    assert told[-1].endswith("takes answers again, 1 dropped")
-
-
 def test_a_password_that_others_can_read_is_refused(run, version):
     pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
     folder = version(device="mqtt", where="mqtt://127.0.0.1:1/in")
@@ -363,39 +336,6 @@ def test_the_self_test_finds_other_answers_and_other_files(run, version):
         assert words in err
     (folder / "m.elstm").write_bytes(encode(quantize(random_model(FEATURES, [16], [3], seed=9))))
     assert "not the file that was deployed" in run(folder, "--self-test")[2]
-
-
-def test_a_float_model_of_another_engine_is_tested_by_its_answer(tmp_path):
-    model = random_model(FEATURES, [16], [3])
-    (tmp_path / "m.onnx").write_bytes(onnx_float32.encode(model))
-    (tmp_path / "m.elstm").write_bytes(encode(model))
-    test = SelfTest.of(Model(tmp_path / "m.elstm"), FRAMES)
-    assert test.state_sha256 == ""
-    test.run(open_model(tmp_path / "m.onnx"))
-    with pytest.raises(ValueError, match="answers are off by"):
-        SelfTest(test.frames[:10], test.answer, "").run(open_model(tmp_path / "m.onnx"))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"source_file": "", "source_command": ()}, "expected a file or a command"),
-        ({"source_file": "/x", "source_command": ("y",)}, "expected a file or a command"),
-        ({"syntax": "xml", "source_file": "/x"}, "syntax: 'xml'"),
-        ({"source_file": "/x", "output": "/x"}, "output: '/x' is the source too"),
-        ({"source_file": "/x", "state_every": -1.0}, "state_every: -1.0, expected 0 or more"),
-        ({"source_file": "/x", "state_max_age": float("nan")}, "state_max_age: nan"),
-        ({"source_file": "/x", "device": "mqtt", "where": "mqtt://hub/a"}, "expected a file or a command"),
-        ({"device": "serial"}, "serial: expected both which kind and where"),
-        ({"source_file": "/x", "home_assistant": True}, "home_assistant: goes with publish"),
-        ({"device": "gpio", "where": "1"}, "device: 'gpio'"),
-        ({"source_file": "/x", "keep": "clips"}, "keep: 'clips', expected a folder of the board, from / on"),
-        ({"source_file": "/x", "keep_most": 0}, "keep_most: 0, expected at least 1 MiB"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(change, words):
-    with pytest.raises(ValueError, match=words):
-        Settings("m.elstm", "", **change)
 
 
 ARECORD = """#!{python}
