@@ -3,7 +3,8 @@
 # Every header of the core compiles alone, and twice in a row: it includes what it needs, and nothing is asked of
 # whoever includes it. Headers of an instruction set compile with the flags of that set, and so does the file of the set
 # itself; where this compiler has no such set, they are left out. Headers for several sets compile for the first of
-# them; with EDGELSTM_ALL in the environment for all.
+# them; with EDGELSTM_ALL in the environment for all. With EDGELSTM_FEW those for sets alone: the others are alike for
+# every processor, and files of sets have been built.
 cmake_minimum_required(VERSION 3.20)
 set(warnings -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -Wno-unused-function)
 
@@ -53,7 +54,9 @@ set(compiled)
 foreach(header IN LISTS headers)
   get_filename_component(name ${header} NAME_WE)
   if(NOT name MATCHES "^(body|cell|product|vec)($|_)")
-    compile(${header} "")
+    if(NOT DEFINED ENV{EDGELSTM_FEW})
+      compile(${header} "")
+    endif()
     continue()
   endif()
   foreach(set IN LISTS SETS)
@@ -66,9 +69,11 @@ foreach(header IN LISTS headers)
     endif()
   endforeach()
 endforeach()
-foreach(set IN LISTS SETS)
-  string(REGEX MATCH "^([^=]*)=(.*)" ignored "${set}")
-  compile(${SOURCE}/src/kernels/${CMAKE_MATCH_1}.c "${CMAKE_MATCH_2}")
-endforeach()
+if(NOT DEFINED ENV{EDGELSTM_FEW})
+  foreach(set IN LISTS SETS)
+    string(REGEX MATCH "^([^=]*)=(.*)" ignored "${set}")
+    compile(${SOURCE}/src/kernels/${CMAKE_MATCH_1}.c "${CMAKE_MATCH_2}")
+  endforeach()
+endif()
 list(LENGTH compiled count)
 message(STATUS "${count} compilations of headers alone")

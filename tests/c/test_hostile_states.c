@@ -3,12 +3,12 @@
  * finite, and nothing is written that was not announced. 10,000 of them; a million where
  * EDGELSTM_ALL is set. */
 #include "check.h"
+#include "counts.h"
 #include "model.h"
 #include "tiny_model.h"
 
 #include <string.h>
 
-#define FEW 10000
 #define ALL 1000000
 #define PER_MODEL 100
 #define STREAMS 3
@@ -262,7 +262,7 @@ static void try_model(unsigned count) {
 }
 
 int main(void) {
-    unsigned wanted = getenv("EDGELSTM_ALL") != NULL ? ALL : FEW;
+    unsigned wanted = counted(2000, 10000, ALL);
     for (unsigned n = 0; n < MAX_PUSH * TINY_FEATURES; n++)
         frames[n] = (float)n * 0.1f - 1.5f;
     for (unsigned n = 0; n < wanted; n += PER_MODEL)

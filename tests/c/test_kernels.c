@@ -1,67 +1,14 @@
-/* Every kernel set that runs here against the scalar one: int8 in every bit, float32 within a
- * bound; and exhaustively over all values that the functions of the gates and of the cell can meet.
+/* int8: every kernel set that runs here gives every bit of the scalar one; exhaustively over all
+ * values that the functions of the gates and of the cell can meet.
  */
 #include "check.h"
+#include "counts.h"
 
 #include "float_math.h"
-#include "kernel_sets.h"
+#include "kernel_layers.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_UNITS 512u
-#define MAX_COLUMNS 512u
-#define MAX_GROUPS (MAX_UNITS / EL_BLOCK_ROWS)
-#define MAX_BLOCKS (MAX_GROUPS * EL_GATES)
-#define GUARD 64
-
-/* What a kernel reads and writes, in parts of 64 bytes as a stream has them, each with a guard
- * behind. */
-typedef struct buffers {
-    _Alignas(64) int8_t x[MAX_COLUMNS + GUARD];
-    _Alignas(64) int8_t h[MAX_UNITS + GUARD];
-    _Alignas(64) int8_t h_next[MAX_UNITS + GUARD];
-    _Alignas(64) int16_t c[MAX_UNITS + GUARD];
-    _Alignas(64) int32_t sums[MAX_UNITS + GUARD];
-    _Alignas(64) float x_float[MAX_COLUMNS + GUARD];
-    _Alignas(64) float h_float[MAX_UNITS + GUARD];
-    _Alignas(64) float h_next_float[MAX_UNITS + GUARD];
-    _Alignas(64) float c_float[MAX_UNITS + GUARD];
-} buffers;
-
-static buffers given, expected, got;
-static _Alignas(64) int8_t weights[MAX_BLOCKS * EL_BLOCK_ROWS * 2 * MAX_COLUMNS];
-static _Alignas(64) float weights_float[MAX_BLOCKS * EL_BLOCK_ROWS * 2 * MAX_COLUMNS];
-static _Alignas(64) el_rows rows[MAX_BLOCKS];
-static _Alignas(64) float biases[MAX_BLOCKS * EL_BLOCK_ROWS];
-
-/* A layer before padding; of a dense one, W alone counts. */
-typedef struct layer {
-    uint32_t inputs, outputs, blocks;
-    el_lstm lstm;
-} layer;
-
-static uint32_t round_up(uint32_t value, uint32_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
-static layer layer_of(uint32_t inputs, uint32_t outputs, uint32_t gates, uint32_t pad) {
-    layer made = {.inputs = inputs, .outputs = outputs};
-    made.lstm.weights = weights;
-    made.lstm.rows = rows;
-    made.lstm.columns_w = round_up(inputs, pad);
-    made.lstm.columns_r = gates > 1 ? round_up(outputs, pad) : 0;
-    made.lstm.groups = round_up(outputs, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
-    made.blocks = made.lstm.groups * gates;
-    return made;
-}
-
-static el_matrix matrix_of(const layer *of) {
-    const el_lstm *lstm = &of->lstm;
-    return (el_matrix){lstm->weights,   lstm->rows,   lstm->columns_w,
-                       lstm->columns_w, lstm->groups, lstm->input_zero_point};
-}
 
 static void learn_rows(el_lstm *lstm, uint32_t blocks) {
     el_lstm_forget_rows(lstm);
@@ -109,29 +56,6 @@ static void fill_int8(layer *of, int extreme, int shifts) {
     of->lstm.output_zero_point = between(-128, 127);
     of->lstm.output_multiplier = between(1 << 30, INT32_MAX);
     of->lstm.output_shift = between(-24, -20);
-}
-
-static void check_same(const void *a, const void *b, size_t size, const char *part,
-                       const el_kernels *set, const layer *of) {
-    if (memcmp(a, b, size) != 0) {
-        fprintf(stderr, "%s differs from scalar in %s: %u inputs, %u outputs\n", set->name, part,
-                of->inputs, of->outputs);
-        exit(1);
-    }
-}
-
-/* Bytes of `used` values that a kernel may write: a part of a stream is a multiple of 64 bytes. */
-static size_t part_size(size_t used) {
-    return (used + 63) / 64 * 64;
-}
-
-static void check_guard(const void *part, size_t used, size_t size, const el_kernels *set) {
-    const unsigned char *at = part;
-    for (size_t n = part_size(used); n < part_size(used) + GUARD && n < size; n++)
-        if (at[n] != 0xA5) {
-            fprintf(stderr, "%s writes behind a part of the stream\n", set->name);
-            exit(1);
-        }
 }
 
 /* One frame by every set, from `given`. */
@@ -291,113 +215,6 @@ static void test_read_int8(void) {
     }
 }
 
-/* EL_BATCH inputs at once, and a frame whose W·x is known: the bits of the same set alone. */
-static void compare_batch_float32(const el_kernels *set, const layer *of) {
-    static _Alignas(64) float x[EL_BATCH][MAX_COLUMNS], h[MAX_UNITS + GUARD], c[MAX_UNITS + GUARD];
-    static _Alignas(64) float y[EL_BATCH][MAX_BLOCKS * EL_BLOCK_ROWS + GUARD];
-    const float *inputs[EL_BATCH];
-    float *to[EL_BATCH];
-    size_t units = of->lstm.groups * EL_BLOCK_ROWS, block = el_lstm_block(&of->lstm);
-    el_matrix matrix = matrix_of(of);
-    for (size_t k = 0; k < EL_BATCH; k++) {
-        inputs[k] = x[k];
-        to[k] = y[k];
-        for (uint32_t n = 0; n < MAX_COLUMNS; n++)
-            x[k][n] = given.x_float[(n + 7 * k) % MAX_COLUMNS];
-    }
-    set->dense_float32_batch(&matrix, (size_t)EL_BLOCK_ROWS * matrix.columns, inputs, to);
-    for (size_t k = 0; k < EL_BATCH; k++) {
-        set->dense_float32(&matrix, x[k], h);
-        check_same(y[k], h, units * sizeof *h, "y of several", set, of);
-    }
-    matrix.groups = of->blocks;
-    set->dense_float32_batch(&matrix, block, inputs, to);
-    el_lstm known = of->lstm;
-    known.skipped = known.columns_w;
-    known.columns_w = 0;
-    for (size_t k = 0; k < EL_BATCH; k++) {
-        memcpy(c, given.c_float, sizeof c);
-        memcpy(got.c_float, given.c_float, sizeof c);
-        set->lstm_float32(&of->lstm, x[k], given.h_float, h, c);
-        known.from_x = y[k];
-        set->lstm_float32(&known, x[k], given.h_float, got.h_next_float, got.c_float);
-        check_same(got.c_float, c, units * sizeof *c, "c with W·x known", set, of);
-        check_same(got.h_next_float, h, units * sizeof *h, "h with W·x known", set, of);
-    }
-}
-
-/* |a - b| ≤ bound for every value. */
-static void check_close(const float *a, const float *b, size_t count, double bound,
-                        const char *part, const el_kernels *set, const layer *of) {
-    for (size_t n = 0; n < count; n++)
-        if (!(fabs((double)a[n] - (double)b[n]) <= bound)) {
-            fprintf(stderr, "%s is %g off scalar in %s, more than %g: %u inputs, %u outputs\n",
-                    set->name, fabs((double)a[n] - (double)b[n]), part, bound, of->inputs,
-                    of->outputs);
-            exit(1);
-        }
-}
-
-/* What layers of floats in int8 files give: every bit of the scalar set's. */
-static void test_exact(const el_kernels *set, const layer *of, const el_matrix *dense,
-                       const float *y, size_t width) {
-    memset(got.h_next_float, 0xA5, sizeof got.h_next_float);
-    memcpy(got.c_float, given.c_float, sizeof given.c_float);
-    set->lstm_float32(&of->lstm, given.x_float, given.h_float, got.h_next_float, got.c_float);
-    check_same(got.c_float, expected.c_float, width * sizeof(float), "exact c", set, of);
-    check_same(got.h_next_float, expected.h_next_float, width * sizeof(float), "exact h", set, of);
-    set->dense_float32(dense, given.x_float, got.h_next_float);
-    check_same(got.h_next_float, y, width * sizeof(float), "exact y", set, of);
-    check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, set);
-}
-
-/* Sums of n products in any order, with or without fused multiply-adds, are within n·2^-23·Σ|w·x|
- * of each other; the gates' functions, whose slope is at most 1, add 1e-6. */
-static void test_float32(uint32_t inputs, uint32_t units) {
-    layer of = layer_of(inputs, units, EL_GATES, 1);
-    uint32_t columns = of.lstm.columns_w + of.lstm.columns_r;
-    size_t width = of.lstm.groups * EL_BLOCK_ROWS;
-    float limit = 4.0f / sqrtf((float)columns);
-    for (size_t n = 0; n < (size_t)of.blocks * EL_BLOCK_ROWS * columns; n++)
-        weights_float[n] = random_float(limit);
-    for (size_t n = 0; n < of.blocks * EL_BLOCK_ROWS; n++)
-        biases[n] = random_float(1.0f);
-    for (size_t n = 0; n < MAX_COLUMNS; n++)
-        given.x_float[n] = random_float(2.0f);
-    for (size_t n = 0; n < MAX_UNITS; n++) {
-        given.h_float[n] = random_float(1.0f);
-        given.c_float[n] = random_float(3.0f);
-    }
-    of.lstm.weights = weights_float;
-    of.lstm.rows = biases;
-    double largest = 1.0 + (double)limit * (2.0 * inputs + units);
-    double sums_bound = (columns + 1) * 0x1p-23 * largest;
-    memcpy(expected.c_float, given.c_float, sizeof given.c_float);
-    el_kernels_scalar.lstm_float32(&of.lstm, given.x_float, given.h_float, expected.h_next_float,
-                                   expected.c_float);
-    el_matrix dense = matrix_of(&of);
-    static _Alignas(64) float y[MAX_UNITS];
-    el_kernels_scalar.dense_float32(&dense, given.x_float, y);
-    for (size_t n = 0; n < n_sets; n++) {
-        memset(got.h_next_float, 0xA5, sizeof got.h_next_float);
-        memcpy(got.c_float, given.c_float, sizeof given.c_float);
-        sets[n]->lstm_float32(&of.lstm, given.x_float, given.h_float, got.h_next_float,
-                              got.c_float);
-        /* c changes by f·c, i and g: slopes 3/4, 1/4 and 1; h by o and c */
-        check_close(got.c_float, expected.c_float, width, 2 * sums_bound + 1e-6, "c", sets[n], &of);
-        check_close(got.h_next_float, expected.h_next_float, width, 3 * sums_bound + 1e-6, "h",
-                    sets[n], &of);
-        check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
-        sets[n]->dense_float32(&dense, given.x_float, got.h_next_float);
-        check_close(got.h_next_float, y, width, sums_bound, "y", sets[n], &of);
-        check_guard(got.h_next_float, width * sizeof(float), sizeof got.h_next_float, sets[n]);
-        compare_batch_float32(sets[n], &of);
-        test_exact(sets[n]->exact, &of, &dense, y, width);
-        compare_batch_float32(sets[n]->exact, &of);
-    }
-    compare_batch_float32(&el_kernels_scalar, &of);
-}
-
 /* A layer without inputs whose gates are its biases, so that the test decides every gate. */
 static layer layer_of_biases(void) {
     layer of = layer_of(1, MAX_UNITS, EL_GATES, EL_COLUMN_PAD);
@@ -445,15 +262,15 @@ static void test_all_gates(void) {
             }
 }
 
-/* tanh of all 65,536 cell values at the smallest, a middle and the largest cell scale, with
- * EDGELSTM_ALL at every one. What the gates keep and write is chosen so
+/* tanh of all 65,536 cell values at the smallest, a middle and the largest cell scale, in full at
+ * every one. What the gates keep and write is chosen so
  * that every value comes up: f is 0.9997 at most, which leaves gaps that the `written` units fill.
  */
 static void test_all_cells(void) {
     static unsigned char seen[1 << 16];
     static const int32_t quarters_written[] = {0, 1, 8, -8};
     layer of = layer_of_biases();
-    const int32_t step = getenv("EDGELSTM_ALL") != NULL ? 1 : 5;
+    const int32_t step = (int32_t)counted(10, 5, 1);
     for (of.lstm.cell_exponent = -15; of.lstm.cell_exponent <= -5; of.lstm.cell_exponent += step) {
         memset(seen, 0, sizeof seen);
         for (size_t pass = 0; pass < 4; pass++)
@@ -478,16 +295,14 @@ static void test_all_cells(void) {
 }
 
 int main(void) {
-    static const uint32_t sizes[] = {1, 3, 7, 13, 17, 63, 64, 65, 129, 512};
-    const size_t n = sizeof sizes / sizeof *sizes;
+    static const uint32_t sizes[] = {1, 3, 7, 13, 17, 63, 65, 64, 129, 512};
+    const size_t n = sizeof sizes / sizeof *sizes, step = counted(2, 1, 1);
     find_sets();
-    for (size_t a = 0; a < n; a++)
-        for (size_t b = 0; b < n; b++) {
+    for (size_t a = 0; a < n; a += step)
+        for (size_t b = 0; b < n; b += step)
             test_int8(sizes[a], sizes[b], -15 + (int)(a + b) % 11);
-            test_float32(sizes[a], sizes[b]);
-        }
     for (int cell_exponent = -15; cell_exponent <= -5; cell_exponent++)
-        for (int trial = 0; trial < 20; trial++)
+        for (unsigned trial = 0; trial < counted(4, 20, 20); trial++)
             test_int8((uint32_t)between(1, 40), (uint32_t)between(1, 40), cell_exponent);
     for (int trial = 0; trial < 20; trial++)
         test_read_int8();

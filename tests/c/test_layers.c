@@ -4,6 +4,7 @@
  * are those of a model whose own these are. */
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #include "check.h"
+#include "counts.h"
 #include "kernel_sets.h"
 #include "tiny_model.h"
 
@@ -291,8 +292,7 @@ static list wide_list(void) {
 }
 
 int main(int argc, char **argv) {
-    int few = getenv("EDGELSTM_ALL") != NULL ? 60 : 25;
-    int trials = argc > 1 ? atoi(argv[1]) : few;
+    int trials = argc > 1 ? atoi(argv[1]) : (int)counted(6, 25, 60);
     find_sets();
     for (size_t n = 0; n < FRAMES * MAX_FEATURES; n++)
         (&frames[0][0])[n] = random_float(2.0f);
