@@ -71,21 +71,23 @@ $(VENV)/created:
 # onnxruntime and LiteRT have no wheels for 32-bit systems. Python knows; a 32-bit system may have a 64-bit kernel.
 EXTRAS = $(shell $(PYTHON) -c 'import sys; print("toolchain" if sys.maxsize > 2**32 else "trainer")')
 
-# pip reads the extras from the metadata, so the project is built once here; the next step builds it anew when
-# its sources change.
-$(VENV)/needs-demo: pyproject.toml | $(VENV)/created
+# Read from pyproject.toml: for pip to know the extras, it would build the project.
+$(VENV)/needs-demo: pyproject.toml tools/needs.py | $(VENV)/created
 	@echo "installing what the toolchain needs into $(VENV)"
-	@$(PIP) install --quiet "scikit-build-core>=0.11" "cmake>=3.20" ninja
-	@$(PIP) install --quiet --no-build-isolation ".[$(EXTRAS)]"
+	@$(BIN)/python tools/needs.py build $(EXTRAS) >$@.txt
+	@$(PIP) install --quiet -r $@.txt
 	@touch $@
 
-$(VENV)/needs-test: pyproject.toml $(VENV)/needs-demo
+$(VENV)/needs-test: $(VENV)/needs-demo
 	@echo "installing what the tests need into $(VENV)"
-	@$(PIP) install --quiet --no-build-isolation ".[$(EXTRAS),dev]"
+	@$(BIN)/python tools/needs.py dev >$@.txt
+	@$(PIP) install --quiet -r $@.txt
 	@touch $@
 
+# Without kernels that this machine cannot run: those for AVX-512 alone compile for as long as all else.
 $(VENV)/installed: $(VENV)/needs-demo $(SOURCES) CMakeLists.txt README.md
-	@$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall .
+	@$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall \
+	  --config-settings=cmake.define.EDGELSTM_RUNNABLE=ON .
 	@touch $@
 
 environment: $(VENV)/installed $(VENV)/needs-test

@@ -1,6 +1,7 @@
 #include "training.h"
 
 #include "chunks.h"
+#include "cpu.h"
 #include "set.h"
 
 #include <pthread.h>
@@ -8,35 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool always(void) {
-    return true;
-}
-
-#if defined(__x86_64__)
-static bool has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static bool has_avx512(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
-}
-#endif
-
 /* The best first. */
 static const struct {
     bool (*runs)(void);
     const struct el_set *set;
 } sets[] = {
 #if defined(EL_TRAINING_AVX512)
-    {has_avx512, &el_set_avx512},
+    {el_runs_avx512, &el_set_avx512},
 #endif
 #if defined(EL_TRAINING_AVX2)
-    {has_avx2, &el_set_avx2},
+    {el_runs_avx2, &el_set_avx2},
 #endif
 #if defined(EL_TRAINING_NEON)
-    {always, &el_set_neon},
+    {el_runs_neon, &el_set_neon},
 #endif
-    {always, &el_set_plain},
+    {el_runs_plain, &el_set_plain},
 };
 
 static const struct el_set *chosen;
