@@ -27,10 +27,17 @@ from edgelstm.tasks import CLASSIFY, Task, read_task
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
+Told = Callable[[int], None]
+"""Is told of work as it is done: so many frames more were taken."""
+
 _SOME = 1 << 18  # frames, of fewer than 8 features; of more in proportion fewer
 
 
-def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
+def nobody(_frames: int) -> None:
+    """Is told, and does nothing."""
+
+
+def evaluate(model: Model | QuantizedModel, dataset: Dataset, told: Told = nobody) -> Evaluation:
     """Answers of `model` over each sequence of `dataset`, every one from a fresh state, judged as its task says: the
     final answer of each, or all along it. Columns and labels are found by name, see `edgelstm.matching`."""
     source = _float(model)
@@ -39,10 +46,10 @@ def evaluate(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
     check_lengths(source, dataset)
     if task.each_frame:
         check_streams(source.answer.hop)
-    return task.judge(_name(model), False, dataset, said_fresh(model, dataset))
+    return task.judge(_name(model), False, dataset, said_fresh(model, dataset, told))
 
 
-def said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
+def said_fresh(model: Model | QuantizedModel, dataset: Dataset, told: Told = nobody) -> list[Said]:
     """What `evaluate` judges: of each sequence, from a fresh state. One that is long is computed in parts."""
     source = _float(model)
     along = source.task.each_frame
@@ -50,9 +57,9 @@ def said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
     for some in some_at_a_time(dataset):
         if len(some) == 1 and len(some[0]) > LONG:
             if along:
-                _gather(model, some, gathered)
+                _gather(model, some, gathered, told)
             else:
-                one = _said(_long_scores(model, some[0]), source, along)
+                one = _said(_long_scores(model, some[0], told), source, along)
                 gathered.add(one.at, one.answers)
             gathered.end()
             continue
@@ -61,14 +68,15 @@ def said_fresh(model: Model | QuantizedModel, dataset: Dataset) -> list[Said]:
             one = _said(scores, source, along)
             gathered.add(one.at, one.answers)
             gathered.end()
+        told(sum(map(len, some)))
     return gathered.done()
 
 
-def _long_scores(model: Model | QuantizedModel, sequence: NDArray[np.float32]) -> NDArray[Any]:
+def _long_scores(model: Model | QuantizedModel, sequence: NDArray[np.float32], told: Told) -> NDArray[Any]:
     """Scores (runs, outputs), which may lie in a file."""
     push = _push(model)
     growing: Growing | None = None
-    for part in _long_parts([sequence]):
+    for part in _long_parts([sequence], told):
         scores = push(part)
         growing = growing or Growing(scores.shape[1:], scores.dtype)
         growing.add(scores)
@@ -81,12 +89,14 @@ def _push(model: Model | QuantizedModel) -> Callable[[NDArray[np.float32]], NDAr
     return reference.IntegerStream(model).scores if isinstance(model, QuantizedModel) else FloatStream(model).push
 
 
-def _gather(model: Model | QuantizedModel, sequences: Sequence[NDArray[np.float32]], gathered: Gathered) -> None:
+def _gather(
+    model: Model | QuantizedModel, sequences: Sequence[NDArray[np.float32]], gathered: Gathered, told: Told
+) -> None:
     """What `model` says in one stream through all these sequences."""
     source = _float(model)
     push = _push(model)
     emitter = forward.Emitter(source.run_answer, source.outputs)
-    emitted = (emitter.push(push(x)) for x in _long_parts(sequences))
+    emitted = (emitter.push(push(x)) for x in _long_parts(sequences, told))
     _add_all(gathered, (forward.activate(answers, source.activation) for answers in emitted), source.answer.hop)
 
 
@@ -98,27 +108,31 @@ def _add_all(gathered: Gathered, emitted: Iterable[NDArray[Any]], hop: int) -> N
         count += len(answers)
 
 
-def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset) -> Evaluation:
+def evaluate_streamed(model: Model | QuantizedModel, dataset: Dataset, told: Told = nobody) -> Evaluation:
     """Answers of `model` as it emits them while one stream runs through all recordings of `dataset`, its state
     carried from one to the next; each is judged by what is true of the recording, or the frame, in which it falls."""
     source = _float(model)
     check_streams(source.answer.hop)
     dataset = match(source, dataset)
     gathered = Gathered(source.thresholds)
-    _gather(model, dataset.sequences, gathered)
+    _gather(model, dataset.sequences, gathered, told)
     gathered.end()
     (whole,) = gathered.done()
     return source.task.judge(_name(model), True, dataset, along_each(whole, dataset))
 
 
-def evaluate_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> Evaluation:
+def evaluate_file(
+    stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...], told: Told = nobody
+) -> Evaluation:
     """As `evaluate`, for an exported file in its own engine, with the answers that `stream` gives. thresholds:
     (outputs,) of sigmoids' labels, or none."""
-    said = said_by_file(stream, dataset, task, thresholds)
+    said = said_by_file(stream, dataset, task, thresholds, told)
     return task.judge(_engine(stream.model), False, dataset, said)
 
 
-def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]) -> list[Said]:
+def said_by_file(
+    stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...], told: Told = nobody
+) -> list[Said]:
     """What `evaluate_file` judges: of each sequence, from a fresh state."""
     hop = stream.answering.hop
     check_lengths(stream.model, dataset)
@@ -127,7 +141,7 @@ def said_by_file(stream: EngineStream, dataset: Dataset, task: Task, thresholds:
     gathered = Gathered(thresholds)
     for sequence in dataset.sequences:
         stream.reset()
-        emitted = (stream.push(part) for part in _long_parts([sequence]))
+        emitted = (stream.push(part) for part in _long_parts([sequence], told))
         if task.each_frame:
             _add_all(gathered, emitted, hop)
         else:
@@ -146,20 +160,22 @@ def said_along(stream: EngineStream, sequence: NDArray[np.float32], thresholds: 
 
 
 def evaluate_file_streamed(
-    stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...]
+    stream: EngineStream, dataset: Dataset, task: Task, thresholds: tuple[float, ...], told: Told = nobody
 ) -> Evaluation:
     """As `evaluate_streamed`, for an exported file in its own engine, see `evaluate_file`."""
-    said = said_by_file_streamed(stream, dataset, thresholds)
+    said = said_by_file_streamed(stream, dataset, thresholds, told)
     return task.judge(_engine(stream.model), True, dataset, said)
 
 
-def said_by_file_streamed(stream: EngineStream, dataset: Dataset, thresholds: tuple[float, ...]) -> list[Said]:
+def said_by_file_streamed(
+    stream: EngineStream, dataset: Dataset, thresholds: tuple[float, ...], told: Told = nobody
+) -> list[Said]:
     """What `evaluate_file_streamed` judges: along each recording, the state carried from one to the next."""
     hop = stream.answering.hop
     check_streams(hop)
     stream.reset()
     gathered = Gathered(thresholds)
-    _add_all(gathered, (stream.push(part) for part in _long_parts(dataset.sequences)), hop)
+    _add_all(gathered, (stream.push(part) for part in _long_parts(dataset.sequences, told)), hop)
     gathered.end()
     (whole,) = gathered.done()
     return along_each(whole, dataset)
@@ -177,8 +193,13 @@ def some_at_a_time(dataset: Dataset) -> Iterator[Sequence[NDArray[np.float32]]]:
         start = stop
 
 
-def _long_parts(sequences: Sequence[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    return (x[start : start + LONG] for x in sequences for start in range(0, len(x), LONG))
+def _long_parts(sequences: Sequence[NDArray[np.float32]], told: Told = nobody) -> Iterator[NDArray[np.float32]]:
+    """Parts of all sequences in their order; `told` of each once the next is asked for."""
+    for x in sequences:
+        for start in range(0, len(x), LONG):
+            part = x[start : start + LONG]
+            yield part
+            told(len(part))
 
 
 def task_of_file(model: EngineModel) -> Task:

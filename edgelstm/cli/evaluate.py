@@ -78,6 +78,10 @@ class _Asked:
             click.echo(paragraph(text, "note: ", "      "), err=True)
         return windows
 
+    def frames(self, windows: Dataset, recordings: Dataset) -> int:
+        """How many are judged, of each model."""
+        return windows.frames + (recordings.frames if self.streamed else 0)
+
 
 @click.command(
     "evaluate",
@@ -205,6 +209,7 @@ def _note_levels(dataset: Dataset, normalize: Mapping[str, Sequence[float] | Flo
 
 def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
+    from edgelstm.cli.show.progress import JudgingBar
     from edgelstm.data.known import known
     from edgelstm.evaluation import check_streams, evaluate, evaluate_streamed
     from edgelstm.export import answering
@@ -229,13 +234,15 @@ def _ask_model(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     if model.ranges is not None:
         with naming(path):
             models += [quantize(model, "per-row"), quantize(model, "per-gate")]
-    yield from (evaluate(one, windows) for one in models)
-    if asked.streamed:
-        yield from (evaluate_streamed(one, recordings) for one in models)
+    with JudgingBar(len(models) * asked.frames(windows, recordings)) as bar:
+        yield from (evaluate(one, windows, bar.update) for one in models)
+        if asked.streamed:
+            yield from (evaluate_streamed(one, recordings, bar.update) for one in models)
 
 
 def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
     from edgelstm.again import read_again
+    from edgelstm.cli.show.progress import JudgingBar
     from edgelstm.evaluation import check_streams, evaluate_file, evaluate_file_streamed, task_of_file
     from edgelstm.matching import match
     from edgelstm.runtime.anomaly import check_answering
@@ -257,9 +264,10 @@ def _ask_file(path: Path, data: Path, asked: _Asked) -> Iterator[Evaluation]:
         check_streams(stream.answering.hop)
     recordings = asked.recordings(dataset, provenance, task)
     windows = asked.windows(dataset, recordings, provenance, task)
-    yield evaluate_file(stream, windows, task, limits)
-    if asked.streamed:
-        yield evaluate_file_streamed(stream, recordings, task, limits)
+    with JudgingBar(asked.frames(windows, recordings)) as bar:
+        yield evaluate_file(stream, windows, task, limits, bar.update)
+        if asked.streamed:
+            yield evaluate_file_streamed(stream, recordings, task, limits, bar.update)
 
 
 def _limited(model: EngineModel, task: Task, thresholds: tuple[str, ...]) -> tuple[Task, tuple[float, ...]]:

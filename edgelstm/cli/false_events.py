@@ -80,6 +80,7 @@ def _points(
     model: EngineModel, data: Path, recordings: Recordings, asked: tuple[str, ...], answers: Mapping[str, Any]
 ) -> tuple[dict[str, tuple[Point, ...]], dict[str, Rule]]:
     from edgelstm.again import read_again
+    from edgelstm.cli.show.progress import JudgingBar
     from edgelstm.evaluation import said_by_file_streamed, task_of_file
     from edgelstm.judging.false_events import curve
     from edgelstm.matching import match
@@ -99,7 +100,8 @@ def _points(
     if not stream.answering.hop:
         raise click.UsageError("--events: the model answers at the end alone, expected --hop N")
     kept = replace(recordings(dataset, provenance, task), sample_rate=model.sample_rate)
-    said = said_by_file_streamed(stream, kept, ())
+    with JudgingBar(kept.frames) as bar:
+        said = said_by_file_streamed(stream, kept, (), bar.update)
     with of_options():
         return {label: curve(kept, said, stream.answering.hop, label, rule) for label, rule in rules.items()}, rules
 

@@ -87,7 +87,7 @@ def command(
     while it goes on also a checkpoint of its last epoch, for --resume, and then report.html, which shows how good the
     model is (docs/reports.md).
     """
-    from edgelstm.cli.show.progress import TrainingBar
+    from edgelstm.cli.show.progress import JudgingBar, TrainingBar
     from edgelstm.data.known import marks_of
     from edgelstm.evaluation import evaluate, evaluate_streamed
     from edgelstm.files import held
@@ -138,13 +138,18 @@ def command(
     model = replace(model, provenance={**model.provenance, "seen": marks_of(learned)})
     _forget_report(output)
     save_model(replace(model, examples=(), unseen=()) if no_examples else model, output)
-    results = [evaluate(model, test)]
-    streamed = evaluate_streamed(model, test_set) if model.answer.hop else None
-    try:
-        results.append(evaluate(quantize(model), test))
-    except ValueError as error:  # a float model it is all the same
-        odd.append(f"no int8: {error}")
-        click.echo(paragraph(odd[-1], "Note: "), err=True)
+    streamed, no_int8 = None, ""
+    with JudgingBar(2 * test.frames + (test_set.frames if model.answer.hop else 0)) as judging:
+        results = [evaluate(model, test, judging.update)]
+        if model.answer.hop:
+            streamed = evaluate_streamed(model, test_set, judging.update)
+        try:
+            results.append(evaluate(quantize(model), test, judging.update))
+        except ValueError as error:  # a float model it is all the same
+            no_int8 = f"no int8: {error}"
+    if no_int8:
+        odd.append(no_int8)
+        click.echo(paragraph(no_int8, "Note: "), err=True)
     run.finish(
         output, trained.history, [result.to_json() for result in (*results, *([streamed] if streamed else []))]
     )

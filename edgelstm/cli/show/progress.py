@@ -1,4 +1,4 @@
-"""How far training has come, on stderr: a bar on a terminal, elsewhere a line now and then."""
+"""How far work has come, on stderr: one line on a terminal, drawn anew; elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 import click
 
 from edgelstm.cli.show.style import figure
+from edgelstm.plain import counted
 from edgelstm.training import Epoch
 
 _WIDTH = 20
+_AT_ONCE = 1.0  # seconds in which work is done that needs no line
+_DRAWN_EVERY = 0.2  # seconds
 
 
-class TrainingBar:
-    """One line that shows epoch, loss, the score and the time left; where it cannot be redrawn one every `EVERY`
-    seconds, so that short runs say nothing."""
+class _Line:
+    """Where a line cannot be redrawn there is one every `EVERY` seconds, so that short work says nothing."""
 
     EVERY = 10.0
 
@@ -25,31 +28,70 @@ class TrainingBar:
         self._live = sys.stderr is not None and sys.stderr.isatty()
         self._clock = clock
         self._start = self._told = clock()
-        self._first: int | None = None  # epoch that this process began with
         self._drawn = False
 
-    def __enter__(self) -> TrainingBar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._drawn:
-            click.echo(err=True)
+            self._end()
 
-    def update(self, epoch: Epoch) -> None:
-        """Draw the state after `epoch`; a callback for `training.train`."""
-        if self._first is None:
-            self._first = epoch.number - 1
+    def _end(self) -> None:
+        """Leave what was drawn where it is."""
+        click.echo(err=True)
+
+    def _show(self, share: float, text: str) -> None:
+        """share: of the work that is done."""
         now = self._clock()
-        left = (now - self._start) / (epoch.number - self._first) * (epoch.epochs - epoch.number)
-        score = "" if epoch.score is None else f"  held out {figure(epoch.score)}"
-        text = f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}{score}  {left:.0f} s left"
         if self._live:
-            done = _WIDTH * epoch.number // epoch.epochs
+            done = int(_WIDTH * share)
             bar = "█" * done + "·" * (_WIDTH - done)
             click.echo(f"\r{f'  {bar} {text}':<78}"[:80], nl=False, err=True)
             self._drawn = True
         elif now - self._told >= self.EVERY:
             self._told = now
             click.echo(text, err=True)
+
+
+class TrainingBar(_Line):
+    """Epoch, loss, the score and the time left."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(clock)
+        self._first: int | None = None  # epoch that this process began with
+
+    def update(self, epoch: Epoch) -> None:
+        """Draw the state after `epoch`; a callback for `training.train`."""
+        if self._first is None:
+            self._first = epoch.number - 1
+        left = (self._clock() - self._start) / (epoch.number - self._first) * (epoch.epochs - epoch.number)
+        score = "" if epoch.score is None else f"  held out {figure(epoch.score)}"
+        text = f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}{score}  {left:.0f} s left"
+        self._show(epoch.number / epoch.epochs, text)
+
+
+class JudgingBar(_Line):
+    """How many frames were judged, and the time left; wiped when all are, as what was found is shown then."""
+
+    def __init__(self, frames: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """frames: that will be told of, of all precisions and ways together."""
+        super().__init__(clock)
+        self._frames, self._done = frames, 0
+        self._due = self._start + _AT_ONCE
+
+    def update(self, frames: int) -> None:
+        """So many more; a callback for `edgelstm.evaluation`."""
+        self._done += frames
+        now = self._clock()
+        if now < self._due:
+            return
+        self._due = now + _DRAWN_EVERY
+        left = (now - self._start) / self._done * max(self._frames - self._done, 0)
+        text = f"judged {self._done:,} of {counted(self._frames, 'frame')}  {left:.0f} s left"
+        self._show(min(self._done / self._frames, 1), text)
+
+    def _end(self) -> None:
+        click.echo("\r\x1b[K", err=True, nl=False)
