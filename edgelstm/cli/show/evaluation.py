@@ -8,11 +8,10 @@ import numpy as np
 
 from edgelstm.cli.show import style
 from edgelstm.cli.show.outputs import tables_of_outputs
-from edgelstm.cli.show.text import paragraph, plain, table
+from edgelstm.cli.show.text import WIDTH, paragraph, plain, table, width_of
 from edgelstm.judging import Decisions, Evaluation, OfOutputs, Tagging
 
-LABEL_WIDTH = 40
-_MOST_CLASSES = 12  # whose decisions fit beside one another
+_HEAD = 6  # letters of a label above decisions
 
 
 def tables(results: Sequence[Evaluation]) -> str:
@@ -23,11 +22,8 @@ def tables(results: Sequence[Evaluation]) -> str:
     of_labels = [result for result in results if isinstance(result, Decisions | Tagging)]
     rows = [_recalls(of_labels, n) for n in range(len(of_labels[0].labels))] if of_labels else []
     figures = zip(*(result.figures() for result in results))
-    rows += [
-        [plain(row[0].name if row[0].name != "accuracy" else "all", LABEL_WIDTH), *map(style.figure, row)]
-        for row in figures
-    ]
-    text = [table(header, rows, indent="")] if rows else []
+    rows += [[plain(row[0].name if row[0].name != "accuracy" else "all"), *map(style.figure, row)] for row in figures]
+    text = [table(header, rows, indent="", shortens=True)] if rows else []
     text += tables_of_outputs([result for result in results if isinstance(result, OfOutputs)])
     text += [_classes(of_labels[0])] if of_labels and not first.streamed else []
     remarks = dict.fromkeys(remark for result in results for remark in result.remarks())
@@ -36,32 +32,44 @@ def tables(results: Sequence[Evaluation]) -> str:
 
 
 def _recalls(results: Sequence[Decisions | Tagging], label: int) -> list[str]:
-    return [plain(results[0].labels[label], LABEL_WIDTH), *(_share(result.recall[label]) for result in results)]
+    return [plain(results[0].labels[label]), *(_share(result.recall[label]) for result in results)]
 
 
 def _classes(found: Decisions | Tagging) -> str:
     rows = [
         [
-            plain(label, LABEL_WIDTH),
+            plain(label),
             f"{found.counts[n]:,}",
             *(_share(share[n]) for share in (found.exactness, found.recall, found.f1)),
         ]
         for n, label in enumerate(found.labels)
     ]
-    text = "\n" + table([found.precision, "count", "precision", "recall", "F1"], rows, indent="")
-    if isinstance(found, Decisions) and 1 < len(found.labels) <= _MOST_CLASSES:
-        rows = [
-            [plain(label, LABEL_WIDTH), *(f"{n:,}" if n else "·" for n in found.confusion[place])]
-            for place, label in enumerate(found.labels)
-        ]
-        text += "\n\n" + table(["true, decided as", *_heads(found.labels)], rows, indent="")
+    header = [found.precision, "count", "precision", "recall", "F1"]
+    text = "\n" + table(header, rows, indent="", shortens=True)
+    if isinstance(found, Decisions) and len(found.labels) > 1 and (decisions := _decisions(found)):
+        text += f"\n\n{decisions}"
     return text
 
 
-def _heads(labels: Sequence[str]) -> list[str]:
-    """The beginnings of labels, of 6 letters, or numbers where these are alike."""
-    heads = [plain(label, 6) for label in labels]
-    return heads if len(set(heads)) == len(heads) else [str(n + 1) for n in range(len(labels))]
+def _decisions(found: Decisions) -> str:
+    """How often each label was decided as each: under the beginnings of labels, or under numbers where these are
+    alike or wider than a screen; nothing where numbers are too wide, too."""
+    labels = [plain(label) for label in found.labels]
+    cells = [[f"{n:,}" if n else "·" for n in row] for row in found.confusion.tolist()]
+    numbers = [str(n) for n in range(1, len(labels) + 1)]
+    beginnings = [plain(label, _HEAD) for label in labels]
+    if len(set(beginnings)) == len(labels) and (text := _fitting(labels, beginnings, cells)):
+        return text
+    width = len(numbers[-1])
+    return _fitting([f"{n:>{width}} {label}" for n, label in zip(numbers, labels)], numbers, cells)
+
+
+def _fitting(labels: Sequence[str], heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """The table, or nothing where it leaves too little to the labels."""
+    text = table(
+        ["true, decided as", *heads], [[label, *row] for label, row in zip(labels, cells)], "", shortens=True
+    )
+    return text if max(map(width_of, text.splitlines())) <= WIDTH else ""
 
 
 def _share(value: float) -> str:

@@ -12,7 +12,6 @@ from edgelstm.judging import OfOutputs
 from edgelstm.plain import four_digits, in_unit
 
 _MOST = 24  # outputs that a table has rows for
-_WIDTH = 40  # of an output's name
 _UNIT_WIDTH = 12
 
 
@@ -37,13 +36,13 @@ def tables_of_outputs(results: Sequence[OfOutputs]) -> list[str]:
             ]
             for n in range(min(len(whole.outputs), _MOST))
         ]
-        found.append("\n" + table(header, lines, indent=""))
+        found.append("\n" + table(header, lines, indent="", shortens=True))
     more = len(whole.outputs) - _MOST
     return [*found, *([f"and {more} more outputs, which --json has"] if more > 0 else [])]
 
 
 def _named(output: str, unit: str) -> str:
-    name = plain(output, _WIDTH)
+    name = plain(output)
     return in_unit(name, plain(unit, _UNIT_WIDTH)) if unit else name
 
 

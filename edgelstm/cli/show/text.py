@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import click
@@ -16,7 +17,7 @@ def paragraph(text: str, first: str = "", rest: str = "  ") -> str:
     lines, line = [], first
     begun = False
     for word in text.split(" "):
-        if begun and _width(line) + 1 + _width(word) > WIDTH:
+        if begun and width_of(line) + 1 + width_of(word) > WIDTH:
             lines.append(line.rstrip())
             line, begun = rest, False
         line += f" {word}" if begun else word
@@ -36,25 +37,48 @@ def named(lines: Iterable[tuple[str, str]], indent: str = "", width: int = 0) ->
     return "\n".join(paragraph(text, f"{indent}{name:<{width}}", indent + " " * width) for name, text in listed)
 
 
+def shortened(text: str, most: int) -> str:
+    """`text` within `most` columns: its beginning and its end, … between."""
+    if width_of(text) <= most:
+        return text
+    end, begin = "", ""
+    for letter in reversed(text):
+        if width_of(letter + end) > most // 3:
+            break
+        end = letter + end
+    for letter in text:
+        if width_of(begin + letter) > most - 1 - width_of(end):
+            break
+        begin += letter
+    return f"{begin.rstrip()}…{end.lstrip()}"
+
+
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "  ", *, are_texts: bool = False
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    indent: str = "  ",
+    *,
+    are_texts: bool = False,
+    shortens: bool = False,
 ) -> str:
     """Aligned columns; the first to the left, the others, mostly numbers, to the right, but where they `are_texts`.
 
-    A first cell that would make its row too wide has a line to itself.
+    A first cell that would make its row too wide has a line to itself, or is shortened.
     """
     lines = [list(header), *map(list, rows)]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
-    room = max(WIDTH - len(indent) - sum(width + 2 for width in widths[1:]), _width(header[0]))
-    widths[0] = max(_width(line[0]) for line in lines if _width(line[0]) <= room)
+    widths = [max(width_of(line[column]) for line in lines) for column in range(len(header))]
+    room = max(WIDTH - len(indent) - sum(width + 2 for width in widths[1:]), width_of(header[0]))
+    if shortens:
+        lines = [[shortened(name, room), *cells] for name, *cells in lines]
+    widths[0] = max(width_of(line[0]) for line in lines if width_of(line[0]) <= room)
     text = []
     for name, *cells in lines:
-        if _width(name) > room:
+        if width_of(name) > room:
             text.append(indent + name)
             name = ""
-        fill = [" " * (width - _width(cell)) for cell, width in zip(cells, widths[1:])]
+        fill = [" " * (width - width_of(cell)) for cell, width in zip(cells, widths[1:])]
         aligned = (f"  {cell}{space}" if are_texts else f"  {space}{cell}" for cell, space in zip(cells, fill))
-        text.append((indent + name + " " * (widths[0] - _width(name)) + "".join(aligned)).rstrip())
+        text.append((indent + name + " " * (widths[0] - width_of(name)) + "".join(aligned)).rstrip())
     return "\n".join(text)
 
 
@@ -77,6 +101,12 @@ def columns(found: Sequence[Sequence[tuple[str, str]]], width: int = WIDTH) -> s
     return "\n\n".join(blocks)
 
 
-def _width(text: str) -> int:
-    """Columns on a screen, without what gives them color."""
-    return len(click.unstyle(text))
+def width_of(text: str) -> int:
+    """Columns on a screen, without what gives them color: two for letters of East Asia, none for what stands above or
+    below another."""
+    text = click.unstyle(text)
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 from edgelstm.cli import COMMANDS
@@ -156,6 +157,49 @@ def test_deployments(command: Callable[..., Any], monkeypatch: pytest.MonkeyPatc
     ended = command("deploy", "--board", "pi", "--status")
     assert ended.out.count(LONG[:48]) >= 2
     assert not too_wide(ended.out)
+
+
+@pytest.mark.parametrize(("classes", "is_shown"), [(2, True), (7, True), (12, True), (40, False)])
+@pytest.mark.parametrize(
+    "label", ["the {}th state of the machine on the third floor", "Zustand {} 三階の機械の状態について"]
+)
+def test_evaluations_of_long_labels(classes: int, is_shown: bool, label: str) -> None:
+    """Each label is told apart in a table by its beginning, and whole in JSON."""
+    from edgelstm.cli.show.evaluation import tables
+    from edgelstm.judging import Decisions
+
+    labels = tuple(label.format(n) for n in range(classes))
+    confusion = np.full((classes, classes), 12)
+    found = [Decisions(name, False, labels, confusion) for name in ("float32", "int8 per-row", "int8 per-gate")]
+    shown = tables(found)
+    assert max(map(text.width_of, shown.splitlines())) <= text.WIDTH
+    begin = label[: label.index("{}")]
+    for n in range(classes):
+        assert shown.count(f"{begin}{n}") >= 2 + is_shown
+    assert ("true, decided as" in shown) is is_shown
+    assert tuple(found[0].to_json()["recall"]) == labels
+
+
+def test_errors_of_long_outputs_keep_their_units() -> None:
+    from edgelstm.cli.show.evaluation import tables
+    from edgelstm.judging import Errors
+
+    outputs = tuple(f"acceleration of the {n}th bearing in the third floor's machine" for n in range(3))
+    ones = np.ones(3)
+    found = Errors(
+        "float32",
+        False,
+        outputs,
+        ("m/s^2", "rpm", "degC"),
+        np.ones(3, np.int64),
+        ones,
+        {"persistence": ones},
+        ones,
+        ones,
+    )
+    shown = tables([found, replace(found, precision="int8 per-row"), replace(found, precision="int8 per-gate")])
+    assert max(map(len, shown.splitlines())) <= text.WIDTH
+    assert shown.count(" [rpm]") == 2  # RMSE and MAE
 
 
 def test_a_paragraph_breaks_at_spaces_and_never_in_a_word() -> None:
