@@ -60,7 +60,11 @@ def is_missing(cell: str) -> bool:
 
 
 def guess_delimiter(lines: Sequence[str]) -> str:
-    """The delimiter that makes most sense of a file's first lines: as many cells in each of them, and many."""
+    """The delimiter that makes most sense of a file's first lines: as many cells in each of them, and many. Below a
+    name that stands alone, commas in numbers are decimal ones."""
+    name, *cells = [line.strip() for line in lines] or [""]
+    if not any(sign in name for sign in DELIMITERS) and all(map(_is_cell, cells)):
+        return ";"
 
     def sense(delimiter: str) -> tuple[int, int]:
         widths = []
@@ -73,6 +77,10 @@ def guess_delimiter(lines: Sequence[str]) -> str:
         return (widths.count(width), width) if width > 1 else (0, 0)
 
     return max(DELIMITERS, key=sense)
+
+
+def _is_cell(text: str) -> bool:
+    return has_decimal_comma(text) or parsed(text) is not None or is_missing(text)
 
 
 def guess_decimal(rows: Sequence[Sequence[str]]) -> DecimalSign:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.csv_table import Rows, Table
-from edgelstm.data.filling import filled
+from edgelstm.data.filling import REMEDY, filled
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import BadFilesError, FrameStore, Problem
 from edgelstm.data.store import chunked
@@ -95,14 +95,12 @@ class Gaps:
 
     def _problems(self) -> list[Problem]:
         """What lacks, line by line."""
-        remedy = "--missing, or data.missing in a recipe, fills it: interpolate or hold"
-        problems = [(row, f"column {self._names[column]}: no value ({remedy})") for row, column in self._empty]
+        problems = [(row, f"column {self._names[column]}: no value") for row, column in self._empty]
         problems += [
-            (place, f"{_lacking(frames)} before this one by its time ({remedy})")
-            for place, frames in self._holes[:_SHOWN]
+            (place, f"{_lacking(frames)} before this one by its time") for place, frames in self._holes[:_SHOWN]
         ]
         lines = ((self._line(row), reason) for row, reason in problems)
-        found = [Problem(self._file, line, reason) for line, reason in sorted(lines)]
+        found = [Problem(self._file, line, reason, REMEDY) for line, reason in sorted(lines)]
         if (more := sum(self.lacking) - len(self._empty)) > 0:
             found.append(Problem(self._file, None, f"and {counted(more, 'more value')} missing"))
         if len(self._holes) > _SHOWN:

@@ -186,7 +186,7 @@ class _Reader:
                 places.append(place)
                 rows.append(cells)
             else:
-                self._note(place, f"{counted(len(cells), 'column')}, expected {width}")
+                self._note(place, f"{counted(len(cells), 'column')}, expected {width} as in line {self._first[0][0]}")
         if rows:
             yield places, list(zip(*rows))
 

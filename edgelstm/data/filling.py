@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from edgelstm.data.store import Growing
 from edgelstm.data.times import Missing, fill_gaps
 
+REMEDY = "--missing, or data.missing in a recipe, fills what lacks: interpolate or hold"
+
 
 def filled(
     parts: Iterable[NDArray[np.floating]], columns: int, missing: Missing

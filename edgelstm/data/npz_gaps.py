@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.filling import filled
+from edgelstm.data.filling import REMEDY, filled
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import FrameStore, Recording
 from edgelstm.data.store import chunked, is_finite
@@ -77,10 +77,7 @@ def _refused(frames: NDArray[np.float32], place: int, columns: _Columns, lost: i
             break
         start += len(part)
     more = f" and {counted(lost - 1, 'more value')} of this sequence" if lost > 1 else ""
-    return (
-        f"X: sequence {place} holds NaN at frame {start + frame}, {columns.told(column)}{more} (--missing, or "
-        "data.missing in a recipe, fills it: interpolate or hold)"
-    )
+    return f"X: sequence {place} holds NaN at frame {start + frame}, {columns.told(column)}{more} ({REMEDY})"
 
 
 def _noted(recording: Recording, lacking: tuple[int, ...], options: ReadOptions) -> Recording:

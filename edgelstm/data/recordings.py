@@ -135,13 +135,15 @@ class Problem:
     file: str
     row: int | None  # counted from 1, as an editor does
     reason: str
+    remedy: str = ""  # that others may have, too
 
     def __str__(self) -> str:
         return f"{self.file}: {self.reason}" if self.row is None else f"{self.file} line {self.row}: {self.reason}"
 
 
 class BadFilesError(ValueError):
-    """Everything that is wrong with a set of files, found in one go. Its text has a line for each problem."""
+    """Everything that is wrong with a set of files, found in one go. Its text has a line for each problem, and then
+    one for each remedy."""
 
     MOST = 20
 
@@ -150,4 +152,9 @@ class BadFilesError(ValueError):
         shown = [str(problem) for problem in problems[: self.MOST]]
         if len(problems) > self.MOST:
             shown.append(f"and {len(problems) - self.MOST} more")
+        remedies = dict.fromkeys(problem.remedy for problem in problems if problem.remedy)
+        if len(problems) == 1:
+            shown = [f"{shown[0]} ({remedy})" for remedy in remedies] or shown
+        else:
+            shown += remedies
         super().__init__("\n".join(shown))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.csv_lines import blocks
+from edgelstm.data.filling import REMEDY
 from edgelstm.data.options import DEFAULTS, ReadOptions
 from edgelstm.data.packed import open_text, stem_of
 from edgelstm.data.plain_numbers import plain_numbers
@@ -90,7 +91,9 @@ class _Reader:
                 if frames.shape[1] != self._width:
                     raise ValueError(f"{counted(frames.shape[1], 'dimension')}, expected {self._width} as before")
             except ValueError as error:
-                problems.append(Problem(where, place, str(error)))
+                problems.append(
+                    Problem(where, place, *map(str, error.args))
+                )  # a reason, and its remedy if it has one
                 if len(problems) == _MOST_PROBLEMS:
                     break
                 continue
@@ -147,9 +150,7 @@ def _series(line: str, header: _Header) -> tuple[NDArray[np.float64], str | None
 def _filled(frames: NDArray[np.float64], options: ReadOptions) -> NDArray[np.float32]:
     if np.isnan(frames).any():
         if options.missing == "refuse" and not options.looks:
-            raise ValueError(
-                "a value is missing (?); --missing, or data.missing in a recipe, fills it: interpolate or hold"
-            )
+            raise ValueError("a value is missing (?)", REMEDY)
         frames = fill_values(frames, "hold" if options.looks else options.missing)
         if options.looks:
             frames = np.nan_to_num(frames)

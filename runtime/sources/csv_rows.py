@@ -163,7 +163,8 @@ class Csv:
             numbers = sum(map(_is_number, cells))
             return known, len(cells) == (len(self._columns.given) or self._columns.features), numbers, len(cells)
 
-        self._delimiter = max(DELIMITERS, key=sense)
+        # Below a name that stands alone, commas in numbers are decimal ones.
+        self._delimiter = max(DELIMITERS, key=sense) if any(sign in line for sign in DELIMITERS) else ";"
         return cells_in(line, self._delimiter)
 
     def _read_header(self, cells: list[str]) -> None:

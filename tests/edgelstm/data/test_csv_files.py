@@ -54,6 +54,31 @@ def test_decimal_commas_are_seen(tmp_path: Path) -> None:
     assert found.sample_rate == 2
 
 
+def test_below_one_name_commas_are_decimal(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("Strom [A]\n5,25E-1\n-2,5\n\n3\n")
+    (recording,) = read_recordings(tmp_path / "x.csv").recordings
+    np.testing.assert_array_equal(recording.frames, np.array([[0.525], [-2.5], [3]], np.float32))
+    (tmp_path / "x.csv").write_text("a title\n1,2,3\n")
+    with pytest.raises(BadFilesError, match=r"^x.csv line 2: 3 columns, expected 1 as in line 1$"):
+        read_recordings(tmp_path / "x.csv")
+
+
+def test_what_fills_gaps_is_said_once(tmp_path: Path) -> None:
+    rows = [[n, "" if n == 3 else n] for n in range(9)]
+    write(tmp_path / "a.csv", ["time", "v"], rows)
+    with pytest.raises(BadFilesError, match=r"^a.csv line 5: column v: no value \(--missing[^()]*\)$"):
+        read_recordings(tmp_path)
+    write(tmp_path / "b.csv", ["time", "v"], rows[:3] + rows[5:])
+    with pytest.raises(BadFilesError) as raised:
+        read_recordings(tmp_path)
+    lack, hole, remedy = str(raised.value).splitlines()
+    assert (lack, hole) == (
+        "a.csv line 5: column v: no value",
+        "b.csv line 5: 2 frames lack before this one by its time",
+    )
+    assert remedy.startswith("--missing")
+
+
 def test_labels_come_from_a_column_a_folder_or_a_name(tmp_path: Path) -> None:
     for label in ("walk", "run"):
         for n in range(3):
@@ -104,7 +129,7 @@ def test_what_lacks_is_counted_beyond_what_is_listed(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", ["time", "v"], rows)
     with pytest.raises(BadFilesError) as raised:
         read_recordings(path)
-    *_, values, holes = str(raised.value).splitlines()
+    *_, values, holes, _ = str(raised.value).splitlines()
     assert values == "x.csv: and 15 more values missing"
     assert holes == "x.csv: and 4 more holes by its times"
 
@@ -120,7 +145,7 @@ def test_a_folder_of_packed_files_is_called_that(tmp_path: Path) -> None:
 def test_what_lacks_is_filled(tmp_path: Path, missing: str) -> None:
     rows = [[0, 0, "a"], [1, "", "a"], [2, 2, "a"], [5, 5, "b"], [6, 6, "b"]]
     path = write(tmp_path / "x.csv", ["time", "v", "label"], rows)
-    with pytest.raises(BadFilesError, match=r"x.csv line 3: column v: no value .*\n.*line 5: 2 frames lack"):
+    with pytest.raises(BadFilesError, match=r"x.csv line 3: column v: no value\n.*line 5: 2 frames lack"):
         read_recordings(path)
     (recording,) = read_recordings(path, ReadOptions(missing=missing)).recordings  # type: ignore[arg-type]
     expected = [0, 1, 2, 3, 4, 5, 6] if missing == "interpolate" else [0, 0, 2, 2, 2, 5, 6]
@@ -149,7 +174,7 @@ def test_all_bad_files_are_listed_at_once(tmp_path: Path) -> None:
         read_recordings(tmp_path)
     assert str(caught.value).splitlines() == [
         "a.csv line 3: column b: 'x' is not a number",
-        "b.csv line 3: 3 columns, expected 2",
+        "b.csv line 3: 3 columns, expected 2 as in line 1",
         "d.csv: no column 'b' of numbers, which c.csv has; found 'a', 'c'",
         "e.csv line 3: byte 0xff is not UTF-8, expected text (save the file as UTF-8)",
         "f.csv: no rows, expected a table",

@@ -47,6 +47,12 @@ def test_every_syntax_gives_the_same_frames(text):
     np.testing.assert_array_equal(frames, [[1, 2, 3], [4, 5, 6]])
 
 
+def test_below_one_name_commas_are_decimal():
+    _, frames = read("accel_x\n1,5\n-2\n", NAMES[:1], 1)
+    np.testing.assert_array_equal(frames, [[1.5], [-2]])
+    assert "2 columns, expected 1" in problem("accel_x\n1;5\n", names=NAMES[:1], features=1)
+
+
 def test_places_count_header_and_empty_lines():
     places, _ = read("\naccel_x,accel_y,gyro_x\n\n1,2,3\n\n4,5,6\n\n")
     assert places == ["frames.csv line 4", "frames.csv line 6"]
