@@ -13,6 +13,7 @@ import click
 from edgelstm.cli.common import check_output, listed_problems, of_options
 from edgelstm.cli.data import read_options, to_options
 from edgelstm.cli.show import style, text
+from edgelstm.cli.show.data import some
 from edgelstm.plain import counted
 from edgelstm.tasks import TASKS, read_task
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from edgelstm.data.recordings import Recordings
     from edgelstm.tasks import Task
 
-_MOST_NOTES = 12
 _SAID_BEFORE = ("labels are numbers",)  # by `_hint_at_numbers`, or not true of the task
 _SAID_OF_ANOMALIES = (*_SAID_BEFORE, "one class only")  # which is as it should be
 
@@ -119,10 +119,11 @@ def command(
         why = f"on one side of the split alone, so that figures say nothing of it: {listed(one_sided)}"
         click.echo(text.paragraph(text.plain(why), "  ! ", "    "))
     summary = summarize(found, find_format(data).name) if task.normalizes else None
-    for warning in (*summary.notes[:_MOST_NOTES], *summary.warnings) if summary else ():
-        if warning.startswith(_SAID_OF_ANOMALIES if task.kind == "anomaly" else _SAID_BEFORE):
-            continue
-        click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
+    said = _SAID_OF_ANOMALIES if task.kind == "anomaly" else _SAID_BEFORE
+    if summary:
+        warnings = [warning for warning in summary.warnings if not warning.startswith(said)]
+        for warning in (*some(summary.notes, "notes"), *some(warnings, "warnings")):
+            click.echo(text.paragraph(text.plain(warning), "  ! ", "    "))
     click.echo(f"Next: edgelstm train {shlex.quote(str(output))} -o model.npz")
 
 

@@ -19,10 +19,12 @@ from edgelstm.data.twins import TOO_GOOD, twins
 from edgelstm.plain import counted, printable
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
+_FEW = 0.01  # of all frames, that may be glitches
 _LEAST_STEPS = 8  # by which a column is known to count frames
 _EVEN = 0.01  # of a step, by which steps of a counter may differ
 _STEPS = 64  # of float32 at a column's magnitude that its deviation has at least, or it cannot be learned from
 _MOST_TWINS = 5
+_MOST_ALIKE = 5  # columns that are named of those of which the same is said
 _MOST_VALUES = 1 << 21  # that medians are taken over: of more, every n-th frame's
 
 
@@ -193,17 +195,38 @@ def _warnings(
     if any(any(r.lacking) for r in recordings.recordings):
         found.append(_lacking(recordings, columns))
     found += _twins(recordings) + _overlaps(recordings)
-    for column in columns:
-        if column.remark:
-            found.append(f"column {column.name} {column.remark}")
-        if column.outliers:
-            found.append(f"column {column.name}: {column.outliers} far outside ({column.least:g} to {column.most:g})")
     longest = max(len(r.frames) for r in recordings.recordings)
     if recordings.columns > longest:
         found.append(
             f"{counted(recordings.columns, 'column')} and at most {counted(longest, 'frame')}: are the axes "
             "exchanged? X is (sequences, frames, features)"
         )
+    return found + _remarks(columns, recordings.frames)
+
+
+def _remarks(columns: Sequence[Column], frames: int) -> list[str]:
+    """What makes columns useless, of those together of which the same is said, and values far outside: few are
+    glitches, many are how the column is."""
+    alike: dict[str, list[str]] = {}
+    for column in columns:
+        alike.setdefault(column.remark, []).append(column.name)
+    found = []
+    for column in columns:
+        same = alike[column.remark]
+        if column.remark and len(same) == 1:
+            found.append(f"column {column.name} {column.remark}")
+        elif column.remark and same[0] == column.name:
+            more = f" and {len(same) - _MOST_ALIKE} more" if len(same) > _MOST_ALIKE else ""
+            found.append(f"columns {', '.join(same[:_MOST_ALIKE])}{more}: each {column.remark}")
+    for column in columns:
+        far = f"{column.outliers} far outside ({column.least:g} to {column.most:g})"
+        if column.outliers > _FEW * frames:
+            found.append(
+                f"column {column.name}: {far}: what is small is hardly seen beside what is large; learn of its "
+                "logarithm, or divide each recording by its own size"
+            )
+        elif column.outliers:
+            found.append(f"column {column.name}: {far}")
     return found
 
 

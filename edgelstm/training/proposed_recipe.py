@@ -88,7 +88,10 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         lines.append('split = "time"  # the last part of each recording')
         lines.append(f"test = {SHARE}  # share of each recording that is never seen in training")
     else:
-        whole = "groups" if 1 < len(dataset.all_groups) < len(dataset) else "recordings of each label"
+        if 1 < len(dataset.all_groups) < len(dataset):
+            whole = "groups"
+        else:
+            whole = "recordings" if class_counts(dataset) is None else "recordings of each label"
         lines.append(f"test = {SHARE}  # share of the {whole} that is never seen in training")
     if proposal.validation_groups:
         lines.append(f"validation_groups = {_texts(proposal.validation_groups)}  # the best epoch is chosen by these")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -30,7 +30,7 @@ def print_summary(found: Summary) -> None:
     lacks = any(column.missing for column in found.columns)
     rows = [
         [
-            text.plain(column.name, 32),
+            text.plain(column.name),
             text.plain(column.unit, 10),
             *(f"{value:.4g}" for value in (column.least, column.median, column.most, column.deviation)),
             *([str(column.missing or "")] if lacks else []),
@@ -48,10 +48,10 @@ def print_summary(found: Summary) -> None:
         *(["missing"] if lacks else []),
         "outliers",
     ]
-    click.echo(text.table(header, rows))
+    click.echo(text.table(header, rows, shortens=True))
     if len(found.columns) > len(rows):
         click.echo(f"  and {len(found.columns) - len(rows)} more")
-    for line in (*_some(found.notes, "notes"), *found.warnings):
+    for line in (*some(found.notes, "notes"), *some(found.warnings, "warnings")):
         click.echo(text.paragraph(text.plain(line), "  ! ", "    "))
 
 
@@ -94,5 +94,10 @@ def _counted(counts: Mapping[str, int], what: str) -> str:
     return f"{len(counts)}: {shown}" + (", …" if len(ranked) > _MOST else "") + f" {what}" if counts else ""
 
 
-def _some(lines: tuple[str, ...], what: str) -> tuple[str, ...]:
-    return lines if len(lines) <= _MOST else (*lines[:_MOST], f"and {len(lines) - _MOST} more {what}")
+def some(lines: Sequence[str], what: str) -> Sequence[str]:
+    """The first of them, and how many more there are."""
+    return (
+        lines
+        if len(lines) <= _MOST
+        else (*lines[:_MOST], f"and {len(lines) - _MOST:,} more {what}, which data inspect --json has")
+    )

@@ -121,6 +121,24 @@ def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -
         assert word in text
 
 
+def test_many_columns_are_told_in_few_lines(tmp_path: Path, command: Command) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 300))
+    x[:, 200:] = 7
+    x[3, :20] = 1e4
+    x[:30, 20] = np.geomspace(1e3, 1e6, 30) * np.where(np.arange(30) % 2, 1, 0)
+    names = [f"sensor {n} of the machine on the third floor [m/s^2]" for n in range(300)]
+    np.savetxt(tmp_path / "wide.csv", x, "%.7g", ",", header=",".join(names), comments="")
+    shown = command("data", "inspect", tmp_path / "wide.csv").out
+    said = " ".join(shown.split())
+    assert f"columns {', '.join(names[200:205])} and 95 more: each is always 7: it tells nothing" in said
+    assert f"! column {names[3]}: 1 far outside" in said
+    assert "more warnings, which data inspect --json has" in said
+    assert len(shown.splitlines()) < 130
+    assert max(map(len, shown.splitlines())) <= 80
+    warnings = json.loads(command("data", "inspect", tmp_path / "wide.csv", "--json").out)["warnings"]
+    assert any("sensor 20 of" in line and "divide each recording by its own size" in line for line in warnings)
+
+
 def test_labels_that_are_most_likely_one_are_told(tmp_path: Path, command: Command) -> None:
     rows = [f"{n},{n % 7},{label}" for label in ("Rest", "rest", "walk slow", "walk_slow", "run") for n in range(9)]
     (tmp_path / "long.csv").write_text("\n".join(["series,x,label", *rows]) + "\n")
