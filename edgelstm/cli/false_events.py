@@ -19,6 +19,7 @@ from edgelstm.records import to_json
 if TYPE_CHECKING:
     from edgelstm.data import Dataset
     from edgelstm.judging.false_events import Point
+    from edgelstm.report.record import FalseEvents
     from edgelstm.runtime.engines.engine import EngineModel
     from edgelstm.runtime.events.rule import Rule
     from edgelstm.tasks import Task
@@ -38,9 +39,11 @@ def show(
     page: Path | None,
     as_json: bool,
 ) -> None:
-    """Prints the points of every label that is watched, draws them on `page`, stores the chosen ones in the model.
+    """Prints the points of every label that is watched, draws them on `page` and in the model's report, stores the
+    chosen ones in the model.
     recordings: what of data is asked about. UsageError for what cannot be asked of this model."""
     from edgelstm.judging.false_events import chosen, with_threshold
+    from edgelstm.report.false_events import false_events
 
     if stores and path.suffix != ".npz":
         raise click.UsageError(f"--store-events: {path} is no model.npz, which is exported with them")
@@ -48,15 +51,17 @@ def show(
     with tempfile.TemporaryDirectory() as folder:
         points, rules = _points(_opened(path, Path(folder)), data, recordings, asked, answers)
     best = {label: chosen(each, most) for label, each in points.items()}
+    rules = {label: with_threshold(rules[label], best[label].threshold) for label in points}
+    found = false_events(data.name, points, rules, most)
     if as_json:
         told = {label: {"chosen": _told(best[label]), "points": list(map(_told, points[label]))} for label in points}
         click.echo(json.dumps(told))
     else:
         click.echo("\n\n".join(_table(label, points[label], best[label], most) for label in points))
     if page is not None:
-        _draw(page, path, data, points, best, most)
-    if stores:
-        _store(path, {label: with_threshold(rules[label], best[label].threshold) for label in points})
+        _draw(page, path, found)
+    if path.suffix == ".npz":
+        _keep(path, rules if stores else {}, found)
 
 
 def _opened(path: Path, folder: Path) -> EngineModel:
@@ -122,22 +127,26 @@ def _table(label: str, points: tuple[Point, ...], best: Point, most: float) -> s
     return "\n".join(lines)
 
 
-def _draw(
-    page: Path,
-    path: Path,
-    data: Path,
-    points: Mapping[str, tuple[Point, ...]],
-    best: Mapping[str, Point],
-    most: float,
-) -> None:
+def _draw(page: Path, path: Path, found: FalseEvents) -> None:
     from edgelstm.devices.units import show_size
     from edgelstm.files import write_whole
-    from edgelstm.report.page.false_events import LabelPoints, false_events_page
+    from edgelstm.report.page.false_events import false_events_page
 
-    found = {label: LabelPoints(points[label], best[label]) for label in points}
-    content = false_events_page(path.name, data.name, found, most).encode()
+    content = false_events_page(path.name, found).encode()
     write_whole(page, content)
     click.echo(style.passed(f"{page}: {show_size(len(content))}"), err=True)
+
+
+def _keep(path: Path, rules: Mapping[str, Rule], found: FalseEvents) -> None:
+    """Rules in the model, if there are some; what was found in the report that is there of that very model."""
+    from edgelstm.cli.reporting import report_of, write_beside
+
+    report = report_of(path)
+    if rules:
+        _store(path, rules)
+    if report is not None:
+        page = write_beside(path, replace(report, false_events=found))
+        click.echo(style.passed(f"{page}: shows them"), err=True)
 
 
 def _store(path: Path, rules: Mapping[str, Rule]) -> None:

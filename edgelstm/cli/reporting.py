@@ -39,6 +39,34 @@ def write(report: ModelReport, page_path: Path, record_path: Path) -> int:
     return len(content)
 
 
+def report_of(model: Path) -> ModelReport | None:
+    """What lies in the folder of its run, where that is of the very file; a damaged one is none."""
+    from edgelstm.report import read_report
+
+    try:
+        report = read_report(model.with_suffix(".run") / RECORD)
+    except (OSError, ValueError):
+        return None
+    return report if report.about.sha256 == sha256(model.read_bytes()).hexdigest() else None
+
+
+def write_beside(model: Path, report: ModelReport) -> Path:
+    """The page, where `report_of` found it. The file may have been given other rules for events since: the report is
+    of what lies there now."""
+    from dataclasses import replace
+
+    from edgelstm.model_file import load_model
+
+    content = model.read_bytes()
+    about = replace(report.about, bytes=len(content), sha256=sha256(content).hexdigest())
+    if about != report.about:
+        with _engines(load_model(model)) as engines:
+            about = replace(about, files=tuple(engine.facts for engine in engines if engine.facts is not None))
+    folder = model.with_suffix(".run")
+    write(replace(report, about=about), folder / PAGE, folder / RECORD)
+    return folder / PAGE
+
+
 def forget(model: Path) -> None:
     """Another model is about to be at `model`: what tells of the one before it goes from the folder of its run, so
     that, however the command ends, no report lies beside a model that it is not of. OSError where it stays."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from edgelstm.data import Dataset
 from edgelstm.judging.evaluation import Said
+from edgelstm.records import Bounds
 from edgelstm.runtime.events.events import Events
 from edgelstm.runtime.events.rule import Rule
 
@@ -25,10 +27,10 @@ class Point:
     """What one threshold makes of the recordings."""
 
     threshold: float
-    found: int
-    recordings: int  # of the label
-    false: int
-    hours: float  # of others
+    found: Annotated[int, Bounds(0)]
+    recordings: Annotated[int, Bounds(1)]  # of the label
+    false: Annotated[int, Bounds(0)]
+    hours: Annotated[float, Bounds(above=0)]  # of others
 
     @property
     def misses(self) -> float:

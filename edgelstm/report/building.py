@@ -22,6 +22,7 @@ from edgelstm.plain import file_name
 from edgelstm.quantization import quantize
 from edgelstm.quantization.saturation import saturation
 from edgelstm.report.counts import Answered, result
+from edgelstm.report.false_events import kept_events
 from edgelstm.report.record import (
     About,
     EpochFacts,
@@ -86,7 +87,7 @@ def build(path: Path, model: Model, engines: Sequence[Engine], asked: Asked, his
     """The report of `model`, which lies at `path`, in the precisions of `engines`, float32 first. ValueError where it
     has none, or where answers are not finite."""
     asked, bounded = _bounded(asked, model)
-    results, lacking, voices = _results(model, engines, asked)
+    results, lacking, voices, along = _results(model, engines, asked)
     if not voices:
         raise ValueError(f"report: {lacking[0].why if lacking else 'no engine'}")
     choice, chosen = samples(model, asked.windows, voices)
@@ -107,6 +108,7 @@ def build(path: Path, model: Model, engines: Sequence[Engine], asked: Asked, his
         no_ranges=no_ranges,
         choice=choice,
         samples=chosen,
+        false_events=kept_events(model, asked.recordings, along),
     )
 
 
@@ -130,7 +132,10 @@ def _bounded(asked: Asked, model: Model) -> tuple[Asked, tuple[str, ...]]:
 
 def _results(
     model: Model, engines: Sequence[Engine], asked: Asked
-) -> tuple[list[Result], list[Lacking], list[Voice]]:
+) -> tuple[list[Result], list[Lacking], list[Voice], Sequence[Said] | None]:
+    """Results, those that could not be had, what was said from fresh states, and what the last engine said as one
+    stream: where there is int8, as deployed."""
+    along: Sequence[Said] | None = None
     results, lacking, voices = [], [], []
     for engine in engines:
         if engine.model is None:
@@ -145,7 +150,7 @@ def _results(
         along = said_by_file_streamed(engine.model.stream(), asked.recordings, model.thresholds)
         results.append(_judge(model, engine.precision, True, asked.recordings, along))
     results.sort(key=lambda one: one.streamed)
-    return results, lacking, voices
+    return results, lacking, voices, along
 
 
 def _judge(model: Model, precision: str, streamed: bool, dataset: Dataset, said: Sequence[Said]) -> Result:

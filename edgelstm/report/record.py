@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from edgelstm.files import write_whole
 from edgelstm.judging import Figure
+from edgelstm.judging.false_events import Point
 from edgelstm.records import Bounds, Length, Pattern, from_json, load, to_json
 
 VERSION: Literal[1] = 1
@@ -322,6 +323,24 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class WatchedLabel:
+    """False events an hour against misses, a point for each threshold, the lowest first."""
+
+    label: str
+    points: Annotated[tuple[Point, ...], Length(1, 100)]
+    chosen: Count | None  # place of the one that was chosen, or that the model keeps; None for none of them
+
+
+@dataclass(frozen=True)
+class FalseEvents:
+    """What other thresholds of events would come to: one stream through all recordings, as deployed."""
+
+    data: str
+    most: float | None  # false events an hour that were allowed; None where nobody said
+    labels: Annotated[tuple[WatchedLabel, ...], Length(1, 1000)]
+
+
+@dataclass(frozen=True)
 class ModelReport:
     """Everything about one model on one set of data."""
 
@@ -341,6 +360,7 @@ class ModelReport:
     choice: str  # the rule by which samples were chosen
     samples: tuple[Sample, ...]
     costs: tuple[Cost, ...] = ()
+    false_events: FalseEvents | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": KIND, "version": VERSION, **to_json(self)}

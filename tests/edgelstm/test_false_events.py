@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from edgelstm.judging.false_events import THRESHOLDS, Point, chosen, curve, with
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
 from edgelstm.model_file import load_model, save_model
-from edgelstm.report.page.false_events import LabelPoints, false_events_page
+from edgelstm.records import to_json
+from edgelstm.report import read_report
+from edgelstm.report.page.false_events import false_events_page
+from edgelstm.report.record import FalseEvents, WatchedLabel
 from edgelstm.runtime.events.rule import Rule
 from pages import Page
 
@@ -147,10 +151,36 @@ def test_the_page_tells_what_json_does(ask, tmp_path):
     assert shown.words.count("chosen") == 1
 
 
+def test_the_model_s_report_shows_what_was_found_and_stays_of_the_model(ask):
+    folder, sounds = ask.path.with_suffix(".run"), ask.path.parent / "sounds"
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(ask.path), str(sounds), "--all"])
+    assert not ended.value.code
+    assert read_report(folder / "report.json").false_events is None
+    code, out, err = ask(
+        "--events", "--event", "yes:smooth=2,least=1", "--json", "--store-events", "--most-false", "0"
+    )
+    assert code == 0, err
+    assert f"{folder / 'report.html'}: shows them" in err
+    (found,) = json.loads(out.splitlines()[-1]).values()
+    shown = read_report(folder / "report.json")
+    assert shown.about.sha256 == sha256(ask.path.read_bytes()).hexdigest()
+    (label,) = shown.false_events.labels
+    points = [{**to_json(one), "misses": one.misses, "false_an_hour": one.false_an_hour} for one in label.points]
+    assert (label.label, points, points[label.chosen]) == ("yes", found["points"], found["chosen"])
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    page.check_self_contained()
+    assert "False events" in page.text
+    with pytest.raises(SystemExit) as ended:  # another one shows what the model keeps
+        main(["report", str(ask.path), str(sounds), "--all"])
+    assert not ended.value.code
+    assert read_report(folder / "report.json").false_events.labels == (label,)
+
+
 def test_the_curve_is_drawn_where_the_points_are():
     """Shares across, logarithms up; no false event as half of one."""
     points = [Point(n / 10, 9 - n, 9, max(24 - 4 * n, 0), 2.0) for n in range(10)]
-    shown = Page(false_events_page("model", "data", {"a": LabelPoints(points, points[3])}, 1.0))
+    shown = Page(false_events_page("model", FalseEvents("data", 1.0, (WatchedLabel("a", tuple(points), 3),))))
     (line,) = (of for name, of in shown.elements if name == "polyline")
     x, y = np.array([pair.split(",") for pair in line["points"].split()], float).T
     for places, values in ((x, np.arange(10)), (y, np.log([24, 20, 16, 12, 8, 4, 0.5, 0.5, 0.5, 0.5]))):
@@ -163,7 +193,7 @@ def test_the_curve_is_drawn_where_the_points_are():
 def test_names_on_the_page_stay_text():
     hostile = "<script>alert(1)</script>"
     points = [Point(n / 10, 9 - n, 9, 30, 2.0) for n in range(10)]
-    text = false_events_page(hostile, hostile, {hostile: LabelPoints(points, points[0])}, 1.0)
+    text = false_events_page(hostile, FalseEvents(hostile, 1.0, (WatchedLabel(hostile, tuple(points), 0),)))
     shown = Page(text)
     shown.check_self_contained()
     assert hostile in shown.text

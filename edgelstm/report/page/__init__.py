@@ -7,6 +7,7 @@ from edgelstm.page.document import document
 from edgelstm.page.markup import Markup, cards, table, tag
 from edgelstm.plain import counted
 from edgelstm.report.page.about import about_section, costs_section, subtitle
+from edgelstm.report.page.false_events import false_events_section
 from edgelstm.report.page.kinds import sections
 from edgelstm.report.page.labels import left_out
 from edgelstm.report.page.recordings import recordings
@@ -29,6 +30,7 @@ def page(report: ModelReport) -> str:
         *_lacking(report),
         *_training(report),
         *sections(report),
+        *false_events_section(report.false_events),
         *_groups(report),
         *_ranges(report),
         *recordings(report),

@@ -1,74 +1,77 @@
-"""A page on events: which threshold makes how many false ones an hour, and misses how much."""
+"""Events over thresholds: which makes how many false ones an hour, and misses how much; in a report, or as a page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-from edgelstm.judging.false_events import Point
 from edgelstm.page.charts import Band, Line, lines
 from edgelstm.page.document import document
 from edgelstm.page.markup import Markup, cards, table, tag
 from edgelstm.plain import counted
 from edgelstm.report.page.text import number, share
+from edgelstm.report.record import FalseEvents, WatchedLabel
 
 _HALF_MARK = 0.004  # of the share that is missed
+_MOST_TABLES = 24
 
 
-@dataclass(frozen=True)
-class LabelPoints:
-    """What is drawn of one label: all points, by rising thresholds, and the one of them that was chosen."""
-
-    points: Sequence[Point]
-    best: Point
+def false_events_page(model: str, found: FalseEvents) -> str:
+    """The whole page. model: its name."""
+    return document(f"EdgeLSTM events: {model}", [tag("h1", f"{model}: events"), *_parts(found, "h2")])
 
 
-def false_events_page(model: str, data: str, found: Mapping[str, LabelPoints], most: float) -> str:
-    """The whole page. model, data: their names. most: false events an hour that were allowed, drawn as a line."""
-    body = [
-        tag("h1", f"{model}: events"),
-        tag("p", f"On {data}, one stream through all recordings, as deployed.", class_="soft"),
+def false_events_section(found: FalseEvents | None) -> list[Markup]:
+    """What a model's report says of them; nothing where it does not know."""
+    return [] if found is None else [tag("h2", "False events"), *_parts(found, "h3")]
+
+
+def _parts(found: FalseEvents, heading: str) -> list[Markup]:
+    mark = "The mark is the threshold that was chosen"
+    limit = "" if found.most is None else ", the line what was allowed"
+    return [
+        tag("p", f"On {found.data}, one stream through all recordings, as deployed.", class_="soft"),
         tag(
             "p",
-            "False events an hour over the share of recordings that were missed, a point for each threshold. The "
-            "mark is the chosen one, the line what was allowed. No false event is drawn as half of one.",
+            f"False events an hour over the share of recordings that were missed, a point for each threshold. {mark}"
+            f"{limit}. No false event is drawn as half of one.",
             class_="soft",
         ),
-        cards(_curve(label, one, most) for label, one in found.items()),
-        *(part for label, one in found.items() for part in _table(label, one, most)),
+        cards(_curve(one, found.most) for one in found.labels),
+        *(part for one in found.labels[:_MOST_TABLES] for part in _table(one, found.most, heading)),
     ]
-    return document(f"EdgeLSTM events: {model}", body)
 
 
-def _curve(label: str, found: LabelPoints, most: float) -> Markup:
+def _curve(found: WatchedLabel, most: float | None) -> Markup:
     """Logarithmic: low thresholds have hundreds of times what anybody would bear."""
     drawn = [(one.misses, max(one.false, 0.5) / one.hours) for one in found.points]
-    at = found.best.misses
+    marks = []
+    if found.chosen is not None and found.chosen < len(found.points):
+        at = found.points[found.chosen].misses
+        marks = [Band("", "event", at - _HALF_MARK, at + _HALF_MARK)]
     return lines(
-        label,
+        found.label,
         [Line("", "one", drawn)],
         x=share,
         y=number,
         log=True,
-        bands=[Band("", "event", at - _HALF_MARK, at + _HALF_MARK)],
+        bands=marks,
         limit=most or None,
         height=170,
     )
 
 
-def _table(label: str, found: LabelPoints, most: float) -> list[Markup]:
-    best = found.best
-    of_it = f"{counted(best.recordings, 'recording')} of it, {number(float(f'{best.hours:.3g}'))} h of others."
+def _table(found: WatchedLabel, most: float | None, heading: str) -> list[Markup]:
+    first = found.points[0]
+    of_it = f"{counted(first.recordings, 'recording')} of it, {number(float(f'{first.hours:.3g}'))} h of others."
     rows = [
-        [number(one.threshold), share(one.misses), number(one.false_an_hour), "chosen" if one is best else ""]
-        for one in found.points
+        [number(one.threshold), share(one.misses), number(one.false_an_hour), "chosen" * (place == found.chosen)]
+        for place, one in enumerate(found.points)
     ]
+    breaks = most is not None and min(one.false_an_hour for one in found.points) > most
     return [
-        tag("h2", label),
+        tag(heading, found.label),
         tag("p", of_it, class_="soft"),
         *(
             [tag("p", f"No threshold has at most {number(most)} false events an hour.", class_="warning")]
-            if best.false_an_hour > most
+            if breaks
             else []
         ),
         table(["threshold", "missed", "false an hour", ""], rows),
