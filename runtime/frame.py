@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Float32 = NDArray[np.float32]
+Samples = NDArray[np.float32] | NDArray[np.int16]
 FLOAT32 = np.dtype(np.float32)
 
 
@@ -43,6 +44,22 @@ def are_frames(frames: ArrayLike, features: int) -> TypeGuard[Float32]:
         return False
     flags = frames.flags
     return frames.shape[1] == features and flags.c_contiguous and flags.aligned
+
+
+def check_samples(samples: ArrayLike) -> Samples:
+    """`samples` as C-contiguous int16 (n,) where they are that, else float32; or a ValueError that names what is
+    wrong and where. No copy where none is needed."""
+    given = np.asarray(samples)
+    if given.dtype.kind not in "fiu" or given.ndim != 1:
+        raise ValueError(f"samples: {given.dtype} of shape {given.shape}, expected real numbers (samples,)")
+    dtype = np.int16 if given.dtype == np.int16 else np.float32
+    with np.errstate(over="ignore"):
+        array: Samples = np.require(given, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    finite = np.isfinite(array)
+    if not finite.all():
+        (place,) = np.argwhere(~finite)[0]
+        raise ValueError(f"sample {place}: {given[place]}, expected a finite float32 number")
+    return array
 
 
 def one_frame(checked: Float32) -> Float32:

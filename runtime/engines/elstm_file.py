@@ -24,6 +24,8 @@ from edgelstm.runtime.metadata import read_metadata_beside
 from edgelstm.runtime.pooling import POOLINGS, Activation
 
 MAX_FILE_SIZE = (1 << 31) - 1
+WAITING_PART = "waiting"
+"""Of a saved state: samples that fill no frame yet, the last part."""
 HEAD_BYTES = 64
 """Of a saved state: what comes before its parts."""
 ACTIVATIONS: tuple[Activation, ...] = ("linear", "softmax", "sigmoid")  # as the C core numbers them
@@ -121,6 +123,11 @@ class ElstmFile(EngineModel):
         return tuple(
             replace(layer, settings=told.settings, of=told.of, other=told.other) for layer, told in zip(found, said)
         )
+
+    @cached_property
+    def keeps_samples(self) -> bool:
+        """Whether its streams keep samples that fill no frame yet."""
+        return any(part.name == WAITING_PART for part in self.parts)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

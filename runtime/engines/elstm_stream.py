@@ -16,7 +16,7 @@ from edgelstm.runtime.engines.elstm_file import HEAD_BYTES, ElstmFile
 from edgelstm.runtime.engines.engine import EngineStream, Step, no_answer
 from edgelstm.runtime.engines.guard import Guard, new_guard
 from edgelstm.runtime.engines.stepping import RELEASE_MACS, bind
-from edgelstm.runtime.frame import Float32, are_frames, check_frames
+from edgelstm.runtime.frame import Float32, are_frames, check_frames, check_samples
 
 
 def _place(array: NDArray[Any]) -> int:
@@ -82,6 +82,25 @@ class Stream(EngineStream):
         if status == core.NOT_FINITE:
             self._check(array)  # says where
         core.check(status)
+        return answers
+
+    @property
+    def keeps_samples(self) -> bool:  # type: ignore[override]
+        return self._model.keeps_samples
+
+    @property
+    def waiting(self) -> int:
+        return int(self._core.el_stream_waiting(self._handle))
+
+    def push_samples(self, samples: ArrayLike) -> Float32:
+        array = check_samples(samples)
+        push = self._core.el_stream_push_i16 if array.dtype == np.int16 else self._core.el_stream_push_f32
+        with self._guard:
+            frames = (self.waiting + len(array)) // self._model.features
+            due = self._core.el_stream_answers(self._handle, frames)
+            answers = np.empty((due, self._model.outputs), np.float32)
+            status = push(self._handle, _place(array), len(array), _place(answers), due, None)
+        core.check(status, f"{self._model.path}: ")
         return answers
 
     def answer(self) -> Float32:

@@ -170,6 +170,24 @@ class EngineStream(ABC):
         T may be 0. ValueError for a wrong shape or dtype, NaN or infinity; the stream is then untouched.
         """
 
+    keeps_samples: bool = False
+    """Whether it keeps what `push_samples` hands in and fills no frame yet."""
+
+    @property
+    def waiting(self) -> int:
+        """Samples that it keeps for a frame that is not whole yet."""
+        return 0
+
+    def push_samples(self, _samples: ArrayLike) -> Float32:
+        """Samples of a sound (n,), on the scale of the model, as int16 or as float32 → the answers that were emitted,
+        (answers, outputs). What fills no frame yet waits in the stream, as a part of its state, and is the beginning
+        of the next frame, in whatever way that is pushed.
+
+        ValueError for a model whose frames are no samples in a row, an engine that takes whole frames alone, a wrong
+        shape or dtype, NaN or infinity; the stream is then untouched.
+        """
+        raise ValueError(f"{self.model.path}: {self.model.engine} takes whole frames, expected an .elstm file")
+
     @abstractmethod
     def answer(self) -> Float32:
         """The answer (outputs,) as of the newest frame, whatever the hop; where layers run every s-th frame, of the

@@ -153,8 +153,22 @@ static result result_of(const tiny_layer *layer, result x) {
     case TINY_CONV:
         return (result){(x.rows - (layer->own[0] - 1) * layer->own[2] - 1) / layer->own[1] + 1,
                         layer->width, -5};
+    case TINY_SPECTRUM:
+        return (result){(x.channels - layer->own[0]) / layer->own[1] + 1, layer->own[0] + 2, 0};
     default:
         return (result){1, layer->width, -5};
+    }
+}
+
+/* cos, then sin, of 2πk / size. */
+static void put_turns(tiny_model *tiny, size_t at, uint32_t size) {
+    uint32_t table = reserve(tiny, size * (uint32_t)sizeof(float));
+    put32(tiny, at, table);
+    put32(tiny, at + 4, size * (uint32_t)sizeof(float));
+    for (uint32_t k = 0; k < size / 2; k++) {
+        double angle = 6.283185307179586 * k / size;
+        put_float(tiny, table + 4 * k, (float)cos(angle));
+        put_float(tiny, table + 4 * (size / 2 + k), (float)sin(angle));
     }
 }
 
@@ -172,6 +186,8 @@ static void put_kind(tiny_model *tiny, el_precision precision, size_t entry,
         w = (shape){3 * groups, 1, groups, layer->width, inputs, 0, -1, 0};
     if (layer->kind == TINY_LSTM && is_first && wide) /* W lies apart, and its records with R's */
         put_wide(tiny, entry + TINY_WEIGHTS, &w);
+    else if (layer->kind == TINY_SPECTRUM)
+        put_turns(tiny, entry + TINY_WEIGHTS, layer->own[0]);
     else if (layer->kind != TINY_CONTEXT)
         put_tensors(tiny, precision, entry + TINY_WEIGHTS, &w);
     if (layer->kind == TINY_GRU) {

@@ -26,7 +26,8 @@ typedef enum tiny_kind {
     TINY_DENSE = 2,
     TINY_CONTEXT = 3,
     TINY_CONV = 4,
-    TINY_GRU = 5
+    TINY_GRU = 5,
+    TINY_SPECTRUM = 15 /* in float32 alone */
 } tiny_kind;
 
 /* A layer that reads the one before. */
@@ -34,7 +35,8 @@ typedef struct tiny_layer {
     tiny_kind kind;
     uint32_t width; /* units, outputs, channels of the result; not for a context */
     int relu;
-    uint32_t own[3]; /* context: rows, hop; conv: taps, stride, dilation; GRU: reset before */
+    uint32_t own[3]; /* context: rows, hop; conv: taps, stride, dilation; GRU: reset before;
+                        spectrum: size, hop */
 } tiny_layer;
 
 typedef struct tiny_answer {

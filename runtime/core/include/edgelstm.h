@@ -5,9 +5,9 @@
  *   el_pool    many streams over one model, stepped together; one thread at a time
  *
  * Nothing here allocates, locks, or calls the operating system. Nothing resets a stream but
- * el_stream_reset. N frames pushed one by one, in one call or in any split give the same bits; so
- * does going on from a saved state. int8 models give the same integers on every machine and
- * instruction set.
+ * el_stream_reset. N frames pushed one by one, in one call or in any split give the same bits, and
+ * so do samples of a sound; so does going on from a saved state. int8 models give the same integers
+ * on every machine and instruction set.
  *
  *   static _Alignas(EL_ALIGNMENT) unsigned char model_memory[EL_MODEL_SIZE];
  *   el_model *model;
@@ -73,7 +73,8 @@ typedef enum el_status {
     EL_ERROR_KERNEL,     /* EDGELSTM_KERNEL names a kernel set that is unknown or cannot run here */
     EL_ERROR_PRECISION,  /* layers or weights of a kind that the library was built without */
     EL_ERROR_ANSWER,     /* an el_answer that this model's streams cannot give */
-    EL_ERROR_OTHER_ANSWER /* the snapshot is of a stream that gives other answers */
+    EL_ERROR_OTHER_ANSWER, /* the snapshot is of a stream that gives other answers */
+    EL_ERROR_SAMPLES       /* samples, for a model whose frames are none */
 } el_status;
 
 /* EL_BF16: float32, but for weights of bfloat16, the upper halves of floats. EL_INT4: int8, but for
@@ -154,8 +155,9 @@ typedef struct el_layer_info {
 
 /* A part of a stream's state: rows × channels values. */
 typedef struct el_part_info {
-    const char *name; /* "h", "c", "past", "pending" or "sums"; a static string */
-    int32_t layer;    /* index of the layer whose it is; -1 for the sums of scores */
+    const char *name; /* "h", "c", "past", "pending", "sums" …; a static string */
+    int32_t layer;    /* index of the layer whose it is; -1 for the sums of scores and for samples
+                         that wait */
     uint32_t number;  /* layers before that one whose first part has the name of its first part */
     uint32_t dtype;   /* el_dtype */
     uint32_t rows;
@@ -199,8 +201,8 @@ EL_API el_status el_model_info(const el_model *model, el_info *info);
 EL_API el_status el_model_layer(const el_model *model, size_t index, el_layer_info *info);
 
 /* Describe part `index` of the state, of which there are info.parts, in the order of snapshots: the
- * parts of each layer, then the sums of scores where the model's own answers pool them.
- * EL_ERROR_ARGUMENT for others. */
+ * parts of each layer, then the sums of scores where the model's own answers pool them, then
+ * samples that wait where the model takes some. EL_ERROR_ARGUMENT for others. */
 EL_API el_status el_model_part(const el_model *model, size_t index, el_part_info *info);
 
 /* Bytes of memory for a stream that gives `answer`, null for the model's own: exactly; state,
@@ -243,6 +245,23 @@ EL_API size_t el_stream_answers(const el_stream *stream, size_t frames);
  * On any error the stream is untouched. Takes time linear in `count`; allocates nothing. */
 EL_API el_status el_stream_push(el_stream *stream, const float *frames, size_t count,
                                 float *answers, size_t capacity, size_t *n_answers);
+
+/* Push samples of a sound into a model whose frames are info.features of them in a row: one with a
+ * log-mel layer or a spectrum, or with one feature. EL_ERROR_SAMPLES for others. Any number at a
+ * time: what fills no frame yet waits in the stream, as a part of its state, and is the beginning
+ * of the next frame, in whatever way that is pushed.
+ *
+ *   samples    count values, on the scale of 16 bits, -32768 to 32767, where that is the model's
+ *   capacity   at least el_stream_answers(stream, (el_stream_waiting(stream) + count) / features)
+ *
+ * The others, and errors, as for el_stream_push. */
+EL_API el_status el_stream_push_i16(el_stream *stream, const int16_t *samples, size_t count,
+                                    float *answers, size_t capacity, size_t *n_answers);
+EL_API el_status el_stream_push_f32(el_stream *stream, const float *samples, size_t count,
+                                    float *answers, size_t capacity, size_t *n_answers);
+
+/* Samples that wait for the rest of their frame. */
+EL_API size_t el_stream_waiting(const el_stream *stream);
 
 /* The answer as of the newest frame, whatever the hop: `outputs` float32 values. With a stride,
  * that of the newest result of the last layer. The stream is unchanged. */

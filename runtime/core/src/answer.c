@@ -2,6 +2,7 @@
 
 #include "float_math.h"
 #include "model_open.h"
+#include "parts.h"
 
 /* Sums of scores are float64, one row of them for a block of `hop` runs of the last layer, of which
  * there is one every `stride` frames. A mean over a window keeps a ring of window / hop rows: a new
@@ -108,7 +109,8 @@ el_status el_answer_plan(const el_model *model, const el_answer *asked, el_plan 
                       .totals_offset = (uint32_t)totals,
                       .chunk_offset = chunks ? (uint32_t)size : 0,
                       .stream_size = (uint32_t)(chunks ? whole : size),
-                      .snapshot_size = model->layers_size + rows * (uint32_t)row_size};
+                      .snapshot_size =
+                          model->layers_size + rows * (uint32_t)row_size + el_waiting_size(model)};
     return EL_OK;
 }
 

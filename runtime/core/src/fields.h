@@ -13,6 +13,12 @@
 /* float32 weights beyond this are no model; the bound keeps every sum finite. */
 #define EL_MAX_FLOAT_WEIGHT 1e6f
 
+static inline uint16_t el_u16(const uint8_t *at) {
+    uint16_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
 static inline uint32_t el_u32(const uint8_t *at) {
     uint32_t value;
     memcpy(&value, at, sizeof value);

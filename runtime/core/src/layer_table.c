@@ -105,7 +105,7 @@ static uint32_t stride_of(const el_model *model, uint32_t source) {
     return source == 0 ? 1 : model->layers[source - 1].stride;
 }
 
-#ifdef EL_NO_FLOAT32
+#ifndef EL_HAS_FLOATS
 static el_status read_mixture(const el_model *model, el_layer *layer, const el_entry *entry,
                               uint32_t bits) {
     (void)model;
@@ -148,6 +148,10 @@ static el_status read_mixture(const el_model *model, el_layer *layer, const el_e
         return EL_ERROR_FIELD;
     layer->gives_floats = (bits & GIVES_FLOATS) != 0;
     layer->int8 = (bits & IN_FLOATS) == 0;
+#ifdef EL_NO_FLOAT32
+    if (layer->int8 && layer->gives_floats && !type->only_moves) /* to what this library lacks */
+        return EL_ERROR_PRECISION;
+#endif
     if (!layer->int8)
         return read_floats(layer, entry, bits, floats);
     if (type->only_moves)
@@ -223,7 +227,8 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
     el_entry entry = read_entry(at, file_size);
     layer->type = el_layer_type_of(el_u32(at + L_KIND));
 #ifdef EL_NO_FLOAT32
-    if ((el_u32(at + L_ARITHMETIC) & IN_FLOATS) != 0) /* whose kind this library lacks */
+    const bool is_there = layer->type != NULL && layer->type->is_float;
+    if ((el_u32(at + L_ARITHMETIC) & IN_FLOATS) != 0 && !is_there) /* what this library lacks */
         return EL_ERROR_PRECISION;
 #endif
     if (layer->type == NULL || entry.activation > 1 || !is_plausible(model, &entry))
@@ -249,6 +254,7 @@ static el_status read_layer(el_model *model, size_t file_size, uint32_t index) {
         return status;
     if (!is_of_kind(layer, &entry))
         return EL_ERROR_FIELD;
+    model->keeps_samples = model->keeps_samples || (layer->type->hears && model->features > 1);
     status = layer->type->check(model, layer, &entry);
     return status == EL_OK ? read_place(model, layer, entry.result) : status;
 }

@@ -59,7 +59,7 @@ el_status el_lay_out_stream(el_model *model, unsigned flags) {
     el_place place;
     take(&total, sizeof(el_stream));
     /* No sums are among them as long as none are planned. */
-    while (el_next_part(model, &model->own, &walk, &place)) {
+    while (el_next_part(model, &model->own, &walk, &place) && place.layer < model->n_layers) {
         model->layers[place.layer].part_offset[place.which] = take(&total, place.memory);
         snapshot += place.size;
         model->layers_parts++;
@@ -67,6 +67,7 @@ el_status el_lay_out_stream(el_model *model, unsigned flags) {
     model->results_offset = take(&total, model->results_size);
     model->codes_offset = take(&total, most_codes(model));
     model->work_offset = take(&total, most_work(model));
+    model->waiting_offset = take(&total, el_waiting_size(model));
     if (total > EL_MAX_STREAM_SIZE)
         return EL_ERROR_LIMIT;
     model->sums_offset = (uint32_t)total;

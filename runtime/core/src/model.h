@@ -157,14 +157,16 @@ struct el_model {
      * that all others lie where they do whatever a stream's answers are. */
     uint32_t flow_offset; /* the normalized input */
     uint32_t results_offset;
-    uint32_t codes_offset; /* what the layer that runs has rounded */
-    uint32_t work_offset;  /* what a layer needs while it runs; then the scores */
+    uint32_t codes_offset;   /* what the layer that runs has rounded */
+    uint32_t work_offset;    /* what a layer needs while it runs; then the scores */
+    uint32_t waiting_offset; /* samples that fill no frame yet: see samples.c */
     uint32_t sums_offset;
     uint32_t chunk_row;    /* bytes of a frame's row in a chunk, */
     uint32_t chunk_sums;   /* of what W gives with it, */
     uint64_t chunk_size;   /* and of both for all frames of one; 0 where frames go one by one */
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
+    bool keeps_samples;    /* that fill no frame yet: a layer takes samples, several in a frame */
     el_plan own;           /* of a stream that is asked for no other answers */
     uint64_t frame_macs;
     uint8_t identity[EL_IDENTITY_SIZE];
@@ -180,6 +182,7 @@ struct el_stream {
     const el_model *model;
     uint64_t frames; /* since the initial state, with the one that is on its way */
     el_plan plan;
+    uint32_t waiting; /* samples that fill no frame yet, fewer than a frame has */
 };
 
 /* With one precision built in, what serves the other is dead code that a compiler drops. */
@@ -189,6 +192,16 @@ static inline bool el_is_int8(const el_model *model) {
     return true;
 #else
     return model->precision == EL_INT8 || model->precision == EL_INT4;
+#endif
+}
+
+/* Whether samples that fill no frame yet wait in the streams of a model. */
+static inline bool el_keeps_samples(const el_model *model) {
+#ifndef EL_HAS_FLOATS
+    (void)model; /* no kind of layer here takes samples */
+    return false;
+#else
+    return model->keeps_samples;
 #endif
 }
 
@@ -213,7 +226,7 @@ static inline bool el_has_int16(const el_layer *layer) {
 }
 
 static inline bool el_gives_floats(const el_layer *layer) {
-#ifdef EL_NO_FLOAT32
+#ifndef EL_HAS_FLOATS
     (void)layer;
     return false;
 #else
@@ -222,7 +235,7 @@ static inline bool el_gives_floats(const el_layer *layer) {
 }
 
 static inline bool el_rounds(const el_layer *layer) {
-#ifdef EL_NO_FLOAT32
+#ifndef EL_HAS_FLOATS
     (void)layer;
     return false;
 #else

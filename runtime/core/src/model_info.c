@@ -5,7 +5,7 @@
 
 /* Of a stream that gives the model's own answers. */
 static uint32_t parts_of(const el_model *model) {
-    return model->layers_parts + (model->own.sums_blocks != 0);
+    return model->layers_parts + (model->own.sums_blocks != 0) + el_keeps_samples(model);
 }
 
 el_status el_model_info(const el_model *model, el_info *info) {

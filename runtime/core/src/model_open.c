@@ -74,7 +74,11 @@ static el_status check_header(const el_model *model, size_t memory_size, size_t 
         !el_all_zero(model->file + H_RESERVED, EL_HEADER_SIZE - H_RESERVED))
         return EL_ERROR_FIELD;
 #ifdef EL_NO_FLOAT32
-    if (!is_int8(model) || model->float_input)
+    if (!is_int8(model))
+        return EL_ERROR_PRECISION;
+#endif
+#ifndef EL_HAS_FLOATS
+    if (model->float_input)
         return EL_ERROR_PRECISION;
 #endif
 #ifdef EL_NO_BF16

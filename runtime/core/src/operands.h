@@ -7,6 +7,11 @@
 #include <stdint.h>
 
 /* Without float32 layers there are none whose weights are bfloat16. */
+/* Whether a kind of layer is there that gives float32 to others: of a library for int8 alone the
+ * log-mel one, where it was asked for. */
+#if !defined(EL_NO_FLOAT32) || defined(EL_LOGMEL)
+#define EL_HAS_FLOATS
+#endif
 #if defined(EL_NO_FLOAT32) && !defined(EL_NO_BF16)
 #define EL_NO_BF16
 #endif

@@ -1,5 +1,7 @@
 #include "parts.h"
 
+#include <float.h>
+
 static uint32_t size_of(el_dtype dtype) {
     switch (dtype) {
     case EL_DTYPE_INT8:
@@ -25,6 +27,20 @@ static bool find_sums(const el_model *model, const el_plan *plan, el_place *plac
     return true;
 }
 
+/* Raw, so that they may be as large as any float. */
+static bool find_waiting(const el_model *model, el_place *place) {
+    if (!el_keeps_samples(model))
+        return false;
+    place->part = (el_part){.name = "waiting",
+                            .dtype = EL_DTYPE_FLOAT32,
+                            .rows = 1,
+                            .channels = model->features,
+                            .padded = model->features,
+                            .limit = FLT_MAX};
+    place->offset = model->waiting_offset;
+    return true;
+}
+
 static bool find_part(const el_model *model, const el_plan *plan, el_walk *walk, el_place *place) {
     for (; walk->layer < model->n_layers; walk->layer++, walk->which = 0) {
         const el_layer *layer = &model->layers[walk->layer];
@@ -35,7 +51,10 @@ static bool find_part(const el_model *model, const el_plan *plan, el_walk *walk,
             return true;
         }
     }
-    return walk->which == 0 && find_sums(model, plan, place);
+    if (walk->which == 0 && find_sums(model, plan, place))
+        return true;
+    walk->which += walk->which == 0; /* there are none */
+    return walk->which == 1 && find_waiting(model, place);
 }
 
 bool el_next_part(const el_model *model, const el_plan *plan, el_walk *walk, el_place *place) {

@@ -91,7 +91,7 @@ static el_status check_push(el_pool *pool, const float *frames, const uint8_t *m
     for (size_t n = 0; n < pool->streams; n++) {
         if (!has_frame(mask, n))
             continue;
-        if (!el_frames_are_finite(model, frames + n * model->features, 1))
+        if (!el_are_finite(frames + n * model->features, model->features))
             return EL_ERROR_NOT_FINITE;
         if (answers == NULL && el_stream_answers(el_pool_stream(pool, n), 1) != 0)
             return EL_ERROR_CAPACITY;

@@ -6,12 +6,16 @@
  *   16  u64    size in bytes, header included
  *   24  u8[16] identity of the model
  *   40  u64    frames since the initial state
- *   48  u32    1 where the next three tell the answers that the stream gives; 0, with zeros behind
- *              it, where these are the model's own
+ *   48  u16    1 where the next three tell the answers that the stream gives; 0, with zeros there,
+ *              where these are the model's own
+ *   50  u16    samples that wait for the rest of their frame
  *   52  u32    pooling
  *   56  u32    window
  *   60  u32    hop
- *   64         the parts of the state, in their order: see parts.h */
+ *   64         the parts of the state, in their order: see parts.h
+ *
+ * Samples come last. A snapshot without any may end before them: those of before streams kept some
+ * do. */
 #include "answer.h"
 #include "fields.h"
 #include "parts.h"
@@ -32,6 +36,7 @@ enum {
     S_IDENTITY = 24,
     S_FRAMES = 40,
     S_HAS_ANSWER = 48,
+    S_WAITING = 50,
     S_ANSWER = 52,
     S_STATE = 64
 };
@@ -45,7 +50,7 @@ static bool are_same(const el_answer *one, const el_answer *other) {
 }
 
 static void write_answer(const el_stream *stream, uint8_t *out) {
-    uint32_t has_answer = !are_same(&stream->plan.answer, &stream->model->own.answer);
+    uint16_t has_answer = !are_same(&stream->plan.answer, &stream->model->own.answer);
     memcpy(out + S_HAS_ANSWER, &has_answer, sizeof has_answer);
     if (has_answer)
         memcpy(out + S_ANSWER, &stream->plan.answer, sizeof stream->plan.answer);
@@ -54,7 +59,7 @@ static void write_answer(const el_stream *stream, uint8_t *out) {
 /* A snapshot is gone on from where its answers are the stream's: sums of others mean nothing. */
 static el_status check_answer(const el_stream *stream, const uint8_t *bytes) {
     el_answer answer = stream->model->own.answer;
-    uint32_t has_answer = el_u32(bytes + S_HAS_ANSWER);
+    uint16_t has_answer = el_u16(bytes + S_HAS_ANSWER);
     if (has_answer > 1 || (has_answer == 0 && !el_all_zero(bytes + S_ANSWER, sizeof answer)))
         return EL_ERROR_FIELD;
     if (has_answer == 1) {
@@ -81,12 +86,18 @@ el_status el_stream_save(const el_stream *stream, void *bytes, size_t size) {
     memcpy(out + S_IDENTITY, model->identity, EL_IDENTITY_SIZE);
     memcpy(out + S_FRAMES, &stream->frames, sizeof stream->frames);
     write_answer(stream, out);
+    const uint16_t waiting = (uint16_t)stream->waiting;
+    memcpy(out + S_WAITING, &waiting, sizeof waiting);
     uint8_t *at = out + S_STATE;
     el_walk walk = {0, 0};
     el_place place;
     while (el_next_part(model, &stream->plan, &walk, &place)) {
         memcpy(at, el_stream_part(stream, place.offset), place.size);
         at += place.size;
+    }
+    if (el_keeps_samples(model)) { /* behind those that wait lie some that were taken */
+        const size_t taken = el_waiting_size(model) - waiting * sizeof(float);
+        memset(at - taken, 0, taken);
     }
     uint32_t checksum = el_crc32(out + S_SIZE, (size_t)total - S_SIZE);
     memcpy(out + S_CHECKSUM, &checksum, sizeof checksum);
@@ -118,19 +129,30 @@ static bool are_sums(const el_stream *stream, const el_place *place, uint64_t fr
     return valid;
 }
 
-static el_status check_state(const el_stream *stream, const uint8_t *bytes) {
+static el_status check_state(const el_stream *stream, const uint8_t *bytes, size_t size) {
     el_walk walk = {0, 0};
     el_place place;
     uint64_t frames;
     memcpy(&frames, bytes + S_FRAMES, sizeof frames);
     if (frames > MAX_FRAMES)
         return EL_ERROR_FIELD;
+    const uint16_t waiting = el_u16(bytes + S_WAITING);
+    if (waiting != 0 && (!el_keeps_samples(stream->model) || waiting >= stream->model->features))
+        return EL_ERROR_FIELD;
+    const uint8_t *end = bytes + size;
     bytes += S_STATE;
-    for (; el_next_part(stream->model, &stream->plan, &walk, &place); bytes += place.size)
+    for (; bytes != end && el_next_part(stream->model, &stream->plan, &walk, &place);
+         bytes += place.size)
         if ((place.part.dtype == EL_DTYPE_FLOAT32 && !are_values(&place, bytes)) ||
             (place.part.dtype == EL_DTYPE_FLOAT64 && !are_sums(stream, &place, frames, bytes)))
             return EL_ERROR_FIELD;
     return EL_OK;
+}
+
+/* Those of before streams kept samples end where they would begin. */
+static bool is_without_samples(const el_stream *stream, const uint8_t *bytes, size_t size) {
+    return size == stream->plan.snapshot_size - el_waiting_size(stream->model) &&
+           el_u16(bytes + S_WAITING) == 0;
 }
 
 static el_status check_snapshot(const el_stream *stream, const uint8_t *bytes, size_t size) {
@@ -154,9 +176,9 @@ static el_status check_snapshot(const el_stream *stream, const uint8_t *bytes, s
     el_status status = check_answer(stream, bytes);
     if (status != EL_OK)
         return status;
-    if (total != stream->plan.snapshot_size)
+    if (total != stream->plan.snapshot_size && !is_without_samples(stream, bytes, size))
         return EL_ERROR_TRUNCATED;
-    return check_state(stream, bytes);
+    return check_state(stream, bytes, size);
 }
 
 el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
@@ -167,10 +189,12 @@ el_status el_stream_restore(el_stream *stream, const void *bytes, size_t size) {
         return status;
     const uint8_t *at = bytes;
     memcpy(&stream->frames, at + S_FRAMES, sizeof stream->frames);
+    stream->waiting = el_u16(at + S_WAITING);
     at += S_STATE;
     el_walk walk = {0, 0};
     el_place place;
-    while (el_next_part(stream->model, &stream->plan, &walk, &place)) {
+    const uint8_t *end = (const uint8_t *)bytes + size;
+    while (at != end && el_next_part(stream->model, &stream->plan, &walk, &place)) {
         memcpy(el_stream_part(stream, place.offset), at, place.size);
         at += place.size;
     }

@@ -46,6 +46,8 @@ const char *el_status_message(el_status status) {
         return "pooling, window or hop are none that this model's answers can have";
     case EL_ERROR_OTHER_ANSWER:
         return "the snapshot is of a stream with another pooling, window or hop";
+    case EL_ERROR_SAMPLES:
+        return "this model's frames are no samples of a sound: it takes whole frames";
     }
     return "unknown status";
 }

@@ -64,6 +64,7 @@ el_status el_stream_reset(el_stream *stream) {
     if (stream == NULL)
         return EL_ERROR_ARGUMENT;
     stream->frames = 0;
+    stream->waiting = 0;
     begin_parts(stream, true);
     el_answer_add_up(stream);
     return EL_OK;
@@ -84,10 +85,10 @@ size_t el_stream_answers(const el_stream *stream, size_t frames) {
     return 1 + (others == 0 ? 0 : others / hop);
 }
 
-bool el_frames_are_finite(const el_model *model, const float *frames, size_t count) {
+bool el_are_finite(const float *values, size_t count) {
     uint32_t others = 0; /* no early way out: so several are looked at together */
-    for (size_t n = 0; n < count * model->features; n++)
-        others |= !el_is_finite(frames[n]);
+    for (size_t n = 0; n < count; n++)
+        others |= !el_is_finite(values[n]);
     return others == 0;
 }
 
@@ -117,7 +118,7 @@ static void read_wide(const el_model *model, const float *restrict frame, int16_
 }
 
 static bool has_float_input(const el_model *model) {
-#ifdef EL_NO_FLOAT32
+#ifndef EL_HAS_FLOATS
     (void)model;
     return false;
 #else
@@ -149,10 +150,23 @@ static void begin_anew(const el_stream *stream) {
         begin_parts(stream, false);
 }
 
+/* A frame behind samples that wait: these are its first ones, and its last ones wait then. */
+static void read_behind(const el_stream *stream, const float *frame, void *values) {
+    float *waiting = el_stream_part(stream, stream->model->waiting_offset);
+    const size_t count = stream->waiting, fit = stream->model->features - count;
+    memcpy(waiting + count, frame, fit * sizeof *frame);
+    el_stream_read(stream, waiting, values);
+    memcpy(waiting, frame + fit, count * sizeof *frame);
+}
+
 void el_stream_begin_frame(el_stream *stream, const float *frame) {
+    void *values = el_stream_part(stream, stream->model->flow_offset);
     begin_anew(stream);
     stream->frames++;
-    el_stream_read(stream, frame, el_stream_part(stream, stream->model->flow_offset));
+    if (el_keeps_samples(stream->model) && stream->waiting != 0)
+        read_behind(stream, frame, values);
+    else
+        el_stream_read(stream, frame, values);
 }
 
 /* The frame through the layers that have a state, and those between. */
@@ -208,7 +222,7 @@ static uint32_t frames_together(const el_stream *stream, size_t left) {
     (void)left;
     return 1;
 #else
-    if (left < EL_LEAST_TOGETHER || stream->plan.chunk_offset == 0)
+    if (left < EL_LEAST_TOGETHER || stream->plan.chunk_offset == 0 || stream->waiting != 0)
         return 1;
     const uint32_t anew = stream->model->anew;
     uint64_t most = anew == 0 ? left : anew - stream->frames % anew;
@@ -231,19 +245,9 @@ static size_t take_frames(el_stream *stream, const float *frames, uint32_t count
     return el_stream_finish_frame(stream, answers);
 }
 
-el_status el_stream_push(el_stream *stream, const float *frames, size_t count, float *answers,
-                         size_t capacity, size_t *n_answers) {
-    if (stream == NULL || (frames == NULL && count != 0))
-        return EL_ERROR_ARGUMENT;
+size_t el_stream_take(el_stream *stream, const float *frames, size_t count, float *answers,
+                      size_t due) {
     const el_model *model = stream->model;
-    size_t due = el_stream_answers(stream, count);
-    if (due > capacity)
-        return EL_ERROR_CAPACITY;
-    if (due != 0 && answers == NULL)
-        return EL_ERROR_ARGUMENT;
-    if (!el_frames_are_finite(model, frames, count))
-        return EL_ERROR_NOT_FINITE;
-
     size_t written = 0;
     for (size_t n = 0; n < count;) {
         uint32_t taken = frames_together(stream, count - n);
@@ -252,6 +256,21 @@ el_status el_stream_push(el_stream *stream, const float *frames, size_t count, f
         frames += (size_t)taken * model->features;
         n += taken;
     }
+    return written;
+}
+
+el_status el_stream_push(el_stream *stream, const float *frames, size_t count, float *answers,
+                         size_t capacity, size_t *n_answers) {
+    if (stream == NULL || (frames == NULL && count != 0))
+        return EL_ERROR_ARGUMENT;
+    size_t due = el_stream_answers(stream, count);
+    if (due > capacity)
+        return EL_ERROR_CAPACITY;
+    if (due != 0 && answers == NULL)
+        return EL_ERROR_ARGUMENT;
+    if (!el_are_finite(frames, count * stream->model->features))
+        return EL_ERROR_NOT_FINITE;
+    size_t written = el_stream_take(stream, frames, count, answers, due);
     if (n_answers != NULL)
         *n_answers = written;
     return EL_OK;

@@ -8,14 +8,20 @@
 /* Make a stream at `memory`, which is aligned and has plan->stream_size bytes. */
 void el_stream_make(void *memory, const el_model *model, const el_plan *plan);
 
-/* Whether `count` frames hold neither NaN nor infinity. */
-bool el_frames_are_finite(const el_model *model, const float *frames, size_t count);
+/* Whether none of `count` values is NaN or infinity. */
+bool el_are_finite(const float *values, size_t count);
 
 /* Normalize a frame: raw → float32, or int8 codes (ties to even; see docs/integer-arithmetic.md).
  */
 void el_stream_read(const el_stream *stream, const float *frame, void *values);
 
-/* Count a frame, and normalize it where layers read it. */
+/* Take `count` frames, which are finite. `answers` has room for the `due` that they bring. Returns
+ * how many were written. */
+size_t el_stream_take(el_stream *stream, const float *frames, size_t count, float *answers,
+                      size_t due);
+
+/* Count a frame, and normalize it where layers read it: behind samples that wait, if there are
+ * some. */
 void el_stream_begin_frame(el_stream *stream, const float *frame);
 
 /* The layers up to the last one with a state have taken the frame. Returns whether an answer was

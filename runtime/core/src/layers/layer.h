@@ -53,6 +53,8 @@ struct el_layer_type {
     bool may_be_packed;
     /* It computes in float32 alone. */
     bool is_float;
+    /* It takes samples of one signal, as they follow one another. */
+    bool hears;
     /* It has int8 weights, or float32 ones in int8 files too. */
     bool may_be_float;
     /* Its result is of the type of its source. */
@@ -107,7 +109,7 @@ extern const el_layer_type el_layer_overlap_add;
 extern const el_layer_type el_layer_logmel;
 
 /* `x`, a result of the layer's source, as the codes that it takes. Only where it rounds. */
-#ifdef EL_NO_FLOAT32
+#ifndef EL_HAS_FLOATS
 static inline void el_make_codes(const el_layer *layer, const void *x, void *codes) {
     (void)layer; /* none rounds */
     (void)x;

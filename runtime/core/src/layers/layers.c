@@ -22,6 +22,8 @@ static const el_layer_type *const kinds[] = {
     [17] = &el_layer_magnitude,
     [18] = &el_layer_log,
     [19] = &el_layer_overlap_add,
+#endif
+#ifdef EL_HAS_FLOATS
     [20] = &el_layer_logmel,
 #endif
 };

@@ -213,6 +213,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 const el_layer_type el_layer_logmel = {
     .name = "logmel",
     .is_float = true,
+    .hears = true,
     .own_fields = 5,
     .check = check,
     .parts = parts,

@@ -2,7 +2,7 @@
 #include "float_math.h"
 #include "layer.h"
 
-#ifndef EL_NO_FLOAT32
+#ifdef EL_HAS_FLOATS
 static void round_to_8(const el_layer *layer, const float *restrict x, int8_t *restrict codes) {
     const float inverse = layer->inverse, zero = (float)layer->input_zero_point;
     for (uint32_t n = 0; n < layer->inputs; n++)

@@ -63,6 +63,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 const el_layer_type el_layer_spectrum = {
     .name = "spectrum",
     .is_float = true,
+    .hears = true,
     .may_go_further = true,
     .own_fields = 6,
     .check = check,

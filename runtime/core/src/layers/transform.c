@@ -23,13 +23,6 @@ el_status el_check_transform(const el_model *model, const el_entry *entry, uint3
     return is_table(*table, size) ? EL_OK : EL_ERROR_WEIGHTS;
 }
 
-uint64_t el_transform_macs(uint32_t size) {
-    uint64_t stages = 0;
-    for (uint32_t n = size; n > 2; n /= 2)
-        stages++;
-    return size * stages + 2 * (uint64_t)size;
-}
-
 typedef struct values {
     float *re, *im;
 } values;

@@ -18,7 +18,12 @@ el_status el_check_transform(const el_model *model, const el_entry *entry, uint3
 
 /* Multiply-accumulates of one: a product of complex numbers, of 4, for each pair of each stage;
  * then a stage more, which parts what is even from what is odd. */
-uint64_t el_transform_macs(uint32_t size);
+static inline uint64_t el_transform_macs(uint32_t size) {
+    uint64_t stages = 0;
+    for (uint32_t n = size; n > 2; n /= 2)
+        stages++;
+    return size * stages + 2 * (uint64_t)size;
+}
 
 /* `table`: cos, then sin, of 2πk/size, (size / 2,) each. samples (size,) → spectrum (size + 2,):
  * the real parts, then the imaginary ones. */
