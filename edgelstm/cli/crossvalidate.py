@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgelstm.cli.common import listed_problems
+from edgelstm.cli.ending import GOES_ON, ended_by_signals
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import WIDTH, plain, table
 from edgelstm.plain import counted
@@ -89,7 +86,7 @@ def command(
 
     style.announce("the first runs")
     try:
-        with _ended_by_sigterm(), listed_problems():
+        with ended_by_signals("" if storage is None else GOES_ON), listed_problems():
             if storage is None:
                 outcomes = crossvalidate(settings, count, leave_one_out, jobs or 0, note)
             else:
@@ -126,30 +123,6 @@ def _shared(
     storage, study = place
     each = max(threads() // processes, 1)
     return crossvalidate_by(folding, storage, study or settings.model.name, processes, each, note)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends what runs as Ctrl-C does, the processes of the folds too: Python would die at once, and what it
-    leaves behind would be cleared away with a warning."""
-    heard: list[int] = []
-
-    def end(number: int, _: FrameType | None) -> None:
-        if not heard:  # another one would meet the processes half ended
-            heard.append(number)
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except BaseException:  # a process that was ended at the same moment makes another error of it
-        if heard:
-            style.announce(None)
-            click.echo("edgelstm: terminated", err=True)
-            sys.exit(128 + signal.SIGTERM)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _columns(outcomes: list[Outcome]) -> list[str]:

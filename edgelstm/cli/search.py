@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from edgelstm.cli.common import GATE_FAILED, BoardProblem, listed_problems, wheel_option
+from edgelstm.cli.ending import GOES_ON, ended_by_signals
 from edgelstm.cli.search_winner import MODEL, PAGE, RECIPE, RECORD, conclude
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal"
 _MOST_BYTES = 1 << 20
-_GOES_ON = "the same command goes on"
 
 
 @click.command("search")
@@ -129,14 +125,14 @@ def command(
     there = place_of(host, board_python, wheels, measured)
     _make_folder(folder, [config])
     style.announce("reading the recordings")
-    with _ended_by_signals(), listed_problems(), joined(plan) as search:
+    with ended_by_signals(GOES_ON), listed_problems(), joined(plan) as search:
         _note(notes_before(search))
         _run(plan, search, workers)
         style.announce("the winner")
         try:
             found, winner = conclude(plan, search, folder, there)
         except BoardError as error:
-            raise BoardProblem(f"{error}; {_GOES_ON}") from None
+            raise BoardProblem(f"{error}; {GOES_ON}") from None
         style.announce(None)
         _note(notes_behind(search, found))
     if as_json:
@@ -252,33 +248,3 @@ def _tell(found: SearchRecord, winner: Finalist, folder: Path) -> None:
     click.echo(f"  {'page':<9} {folder / PAGE}")
     if is_kept:
         click.echo(f"Next: edgelstm export {where} --format elstm")
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what runs, its processes too, with a line that says how to go on."""
-    heard: list[int] = []
-
-    def end(number: int, _: FrameType | None) -> None:
-        if not heard:  # another one would meet the processes half ended
-            heard.append(number)
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except BaseException:  # a process that was ended at the same moment makes another error of it
-        if heard:
-            _interrupted(heard[0])
-        raise
-    finally:
-        style.announce(None)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupted(number: int) -> NoReturn:
-    style.announce(None)
-    what = "terminated" if number == signal.SIGTERM else "interrupted"
-    click.echo(f"edgelstm: {what}; {_GOES_ON}", err=True)
-    sys.exit(128 + number)

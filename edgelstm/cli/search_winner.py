@@ -123,7 +123,8 @@ def _recipe(plan: Plan, chosen: dict[str, object], winner: Finalist, folder: Pat
 
 
 def _trained(folder: Path) -> list[dict[str, Any]]:
-    """What the model in `folder` came to on the test part; it is trained where it is not there yet."""
+    """What the model in `folder` came to on the test part; it is trained where it is not there yet, from where an
+    interrupted run of it stands."""
     from edgelstm.cli.train import command as train
     from edgelstm.tasks import read_dataset
     from edgelstm.training import load_config
@@ -132,7 +133,8 @@ def _trained(folder: Path) -> list[dict[str, Any]]:
     output = folder / MODEL
     settings = load_config(folder / RECIPE)
     dataset = settings.sound.framed(read_dataset(settings.data.file, settings.data.read_options(), settings.task))
-    if not RunFolder(output.with_suffix(".run"), settings, dataset).made(output):
+    run = RunFolder(output.with_suffix(".run"), settings, dataset)
+    if not run.made(output):
         with redirect_stdout(StringIO()):  # what it says is in the folder of its run
             click.get_current_context().invoke(
                 train,
@@ -143,7 +145,7 @@ def _trained(folder: Path) -> list[dict[str, Any]]:
                 changes=(),
                 no_examples=False,
                 no_report=False,
-                resume=False,
+                resume=run.can_go_on,
                 threads=None,
                 as_json=True,
             )

@@ -69,9 +69,21 @@ class RunFolder:
             told, _ = read_run(self.path, model)
         except (OSError, ValueError):
             return False
+        return self._is_same(told) and not self.was_interrupted
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether an earlier run of this recipe on these data left a checkpoint."""
+        try:
+            told = records.load(self.path / RUNNING, _MOST_BYTES)
+        except (OSError, ValueError):
+            return False
+        return isinstance(told, dict) and self._is_same(told) and self.was_interrupted
+
+    def _is_same(self, told: Mapping[str, Any]) -> bool:
         data = told.get("data")
         of_these = isinstance(data, dict) and data.get("sha256") == self._told["data"]["sha256"]
-        return of_these and told.get("recipe") == self._told["recipe"] and not self.was_interrupted
+        return of_these and told.get("recipe") == self._told["recipe"]
 
     def changes(self) -> list[str]:
         """What rounds otherwise than where the interrupted run began, as "numpy: 2.1.0 now, 2.0.0 then": its weights

@@ -12,6 +12,7 @@ import pytest
 import searching
 import ssh_board
 from counts import FULL
+from edgelstm import training
 from edgelstm.model_file import load_model
 from edgelstm.search.plan import Plan
 from edgelstm.training import load_config
@@ -75,6 +76,27 @@ def test_a_finalist_that_breaks_a_budget_once_it_is_trained_falls_out(recipe, co
     assert ended.code == 3
     assert "Next:" not in ended.out
     assert "breaks its budget: model_size 9.0 KiB" in ended.out
+
+
+def test_a_winner_whose_training_was_interrupted_goes_on(recipe, command, monkeypatch):
+    pytest.importorskip("optuna", reason="needs optuna")
+    train, epochs = training.train, []
+    recipe.write_text(searching.RECIPE.replace("epochs = 1", "epochs = 3"))
+
+    def noted(train_set, settings, on_epoch, *more):
+        def note(epoch):
+            epochs.append(epoch.number)
+            on_epoch(epoch)
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+
+        return train(train_set, settings, note, *more)
+
+    monkeypatch.setattr(training, "train", noted)
+    given = ["search", recipe, "--trials", "1", "--seeds", "1"]
+    assert "interrupted" in command(*given).err
+    assert command(*given).code == 0
+    assert epochs == [1, 2, 3]
 
 
 @pytest.mark.slow
