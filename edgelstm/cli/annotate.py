@@ -16,10 +16,10 @@ from edgelstm.cli.common import check_output
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph, plain
 from edgelstm.delimited import is_missing
-from edgelstm.plain import counted
+from edgelstm.plain import counted, file_name
 
 if TYPE_CHECKING:
-    from edgelstm.adaptation.annotating import Labels
+    from edgelstm.adaptation.annotating import Choices, Labels
 
 _PLAYER = "aplay -q"
 _PLAY_SECONDS = 60
@@ -41,10 +41,11 @@ def command(folder: Path, given: str | None, output: Path | None, group: str, pl
     """Walk through the clips in FOLDER, such as `edgelstm stream --keep` kept, and ask for the label of each.
 
     A label is answered by its number, its name, or the beginning of that; Enter takes the one that the clip was kept
-    for. s skips a clip, u takes back the last answer, p plays it again, q ends. Every answer is on the disk at once;
-    who begins again is asked for what is left. `adapt`, `train` and `evaluate` read the list.
+    for. s skips a clip, u takes back the last answer, p plays it again, q ends; where a label is called like one of
+    these, they are /s, /u, /p and /q, and where one is a number, labels have no others. Every answer is on the disk
+    at once; who begins again is asked for what is left. `adapt`, `train` and `evaluate` read the list.
     """
-    from edgelstm.adaptation.annotating import Labels, clips_in
+    from edgelstm.adaptation.annotating import alone_with
 
     if not folder.is_dir():
         raise FileNotFoundError(2, "no such folder", str(folder))
@@ -52,18 +53,37 @@ def command(folder: Path, given: str | None, output: Path | None, group: str, pl
     if path.parent.resolve() != folder.resolve():
         raise click.UsageError(f"--output {path}: expected a list in {folder}: its files are told from its folder")
     check_output(path, ".csv")
-    labels = Labels(path)
-    names = _names(given, labels)
+    with alone_with(path) as labels:
+        _annotate(folder, labels, given, group, play, quiet=quiet)
+
+
+def _annotate(folder: Path, labels: Labels, given: str | None, group: str, play: str | None, *, quiet: bool) -> None:
+    from edgelstm.adaptation.annotating import Choices, clips_in
+
+    path, names = labels.path, _names(given, labels)
     waiting = [file for file in clips_in(folder, labels) if file not in labels.of]
-    if not waiting:
-        click.echo(style.passed(f"{path}: all {counted(len(labels.of), 'clip')} have a label"))
-        return
-    if not sys.stdin.isatty():
+    if waiting and not sys.stdin.isatty():
         raise click.UsageError("annotate: stdin is no terminal, expected one: it asks for the label of each clip")
-    player = () if quiet else _player(play, waiting[0])
-    Walk(folder, labels, names, group, player).through(waiting)
+    useful = [file for file in waiting if _is_useful(folder / file)]
+    if not useful:
+        others = f", {len(waiting)} are left out" if waiting else ""
+        click.echo(style.passed(f"{path}: all {counted(len(labels.of), 'clip')} have a label{others}"))
+        return
+    player = () if quiet else _player(play, useful[0])
+    Walk(folder, labels, Choices(names), group, player).through(useful)
     left = sum(file not in labels.of for file in waiting)
     click.echo(style.passed(f"{path}: {counted(len(labels.of), 'clip')} with a label, {left} without"))
+
+
+def _is_useful(clip: Path) -> bool:
+    """Whether something can be learned of a clip; a line where nothing can."""
+    from edgelstm.adaptation.annotating import why_not_asked
+
+    why = why_not_asked(clip)
+    if why:
+        text = f"{plain(file_name(clip), 60)}: {plain(why, 160)}: left out"
+        click.echo(paragraph(text, "note: ", "      "), err=True)
+    return not why
 
 
 def _names(given: str | None, labels: Labels) -> tuple[str, ...]:
@@ -75,6 +95,8 @@ def _names(given: str | None, labels: Labels) -> tuple[str, ...]:
             raise click.UsageError(f"--labels: {plain(name, 40)!r}, expected names by commas")
         if is_missing(name):
             raise click.UsageError(f"--labels: {name!r} stands for no label in tables, expected a word such as other")
+        if name.startswith("/"):
+            raise click.UsageError(f"--labels: {plain(name, 40)!r}, expected no slash at its beginning")
         if names.count(name) > 1:
             raise click.UsageError(f"--labels: {plain(name, 40)!r} occurs twice, expected each name once")
     return names
@@ -97,14 +119,22 @@ def _player(play: str | None, clip: str) -> tuple[str, ...]:
 class Walk:
     """From clip to clip, and back."""
 
-    def __init__(
-        self, folder: Path, labels: Labels, names: tuple[str, ...], group: str, player: Sequence[str]
-    ) -> None:
-        self.folder, self.labels, self.names, self.group, self.player = folder, labels, names, group, tuple(player)
+    def __init__(self, folder: Path, labels: Labels, choices: Choices, group: str, player: Sequence[str]) -> None:
+        self.folder, self.labels, self.choices, self.group, self.player = (
+            folder,
+            labels,
+            choices,
+            group,
+            tuple(player),
+        )
 
     def through(self, waiting: Sequence[str]) -> None:
-        click.echo(paragraph("  ".join(f"{n} {name}" for n, name in enumerate(self.names, 1)), "", "  "))
-        click.echo("s skip  u undo  p play again  q quit")
+        from edgelstm.adaptation.annotating import COMMANDS
+
+        names, sign = self.choices.labels, self.choices.sign
+        shown = [f"{n} {name}" for n, name in enumerate(names, 1)] if self.choices.are_numbered else names
+        click.echo(paragraph("  ".join(shown), "", "  "))
+        click.echo("  ".join(f"{sign}{letter} {what}" for letter, what in COMMANDS.items()))
         at, answered = 0, list[int]()
         while at < len(waiting):
             file = waiting[at]
@@ -122,27 +152,29 @@ class Walk:
 
     def _asked(self, file: str, place: str, *, can_go_back: bool) -> str:
         """ "s", "u" or "q"; or empty where a label was said, and is kept."""
-        from edgelstm.adaptation.annotating import suggestion, understood
+        from edgelstm.adaptation.annotating import suggestion
 
-        likely = suggestion(file, self.names)
+        likely, sign = suggestion(file, self.choices.labels), self.choices.sign
         while True:
             hint = f" [{likely}]" if likely else ""
             click.echo(f"{place}  {plain(file, 60)}{plain(hint)}: ", nl=False)
             line = sys.stdin.readline()
-            answer = line.strip() if line else "q"
             if not line:
                 click.echo()
-            label = understood(answer, self.names) if answer else likely
-            if answer in self.names or (label and answer not in ("s", "u", "p", "q")):
+            answer = line.strip()
+            command = self.choices.command(answer) if line else "q"
+            label = self.choices.label(answer) if answer else likely
+            if label and not command:
                 self.labels.set(file, label, self.group)
                 return ""
-            if answer in ("s", "q") or (answer == "u" and can_go_back):
-                return answer
-            if answer == "p":
+            if command in ("s", "q") or (command == "u" and can_go_back):
+                return command
+            if command == "p":
                 self._play(file)
             else:
-                text = "there is nothing to undo" if answer == "u" else "expected a number, a label, s, u, p or q"
-                click.echo(f"  {text}")
+                what = "a number, a label" if self.choices.are_numbered else "a label"
+                expected = f"expected {what}, {', '.join(sign + letter for letter in 'sup')} or {sign}q"
+                click.echo(f"  {'there is nothing to undo' if command == 'u' else expected}")
 
     def _play(self, file: str) -> None:
         """What the player says of its own is not shown; that it failed is."""

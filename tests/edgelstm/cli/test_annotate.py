@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import wave
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from edgelstm.adaptation.taught import read_clips
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.read import read_recordings
+from edgelstm.files import held
 from edgelstm.runtime.clips import AFTER, Clips, label_in
 from in_process import Ended, run
 from random_models import random_model, random_signal
@@ -83,9 +85,55 @@ def test_skip_undo_quit_and_going_on(annotate: Callable[..., Ended]) -> None:
     assert "all 4 clips have a label" in annotate("").out
 
 
-def test_a_label_may_be_called_like_a_command(annotate: Callable[..., Ended]) -> None:
-    annotate("s\nq\n", "--labels", "s,x")
-    assert listed() == ["label", "s"]
+def test_no_answer_means_two_things(annotate: Callable[..., Ended]) -> None:
+    """Labels called like commands, and by numbers: both kinds can still be said."""
+    ended = annotate("/s\ns\n/u\nu\nP\n/q\n", "--labels", "s,u,P")
+    assert listed() == ["label", "u", "P"]
+    assert "/s skip  /u undo" in ended.out
+    assert "4 clips" not in ended.out
+    ended = annotate("2\n3\n1\n", "--labels", "10,3,1")
+    assert sorted(listed()) == ["1", "3", "P", "label", "u"]
+    assert ended.out.count("expected a label, s, u, p or q") == 1  # the second is called 3
+    assert "1 10" not in ended.out
+
+
+def test_of_two_annotators_the_second_is_told(annotate: Callable[..., Ended]) -> None:
+    with held("clips/labels.csv"):
+        ended = annotate("1\n1\n1\n1\n")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "edgelstm: clips/labels.csv: somebody else is annotating it, expected one at a time\n"
+    assert not Path("clips/labels.csv").exists()
+
+
+def test_a_spreadsheets_list_is_gone_on_with(annotate: Callable[..., Ended], clips: Path) -> None:
+    first, second, *_ = sorted(path.name for path in clips.iterdir())
+    (clips / "labels.csv").write_bytes(f"\ufeffFile;Label\r\n{first};dog\r\n\r\n{second}; other\r\n".encode())
+    annotate("1\nq\n")
+    assert listed() == ["label", "dog", "other", "deep cough"]
+    (clips / "labels.csv").write_text(f"file,label\n{first},dog\n{first},other\n")
+    ended = annotate("q\n")
+    assert ended.code == 1
+    assert f"line 3: {first} is there twice" in ended.err
+
+
+def test_clips_of_which_nothing_can_be_learned_are_left_out(annotate: Callable[..., Ended], clips: Path) -> None:
+    """And those whose names no list can hold: what is listed is found again, commas, quotes, umlauts and all."""
+    for path in clips.iterdir():
+        path.unlink()
+    frames = "x0,x1,x2\n" + "1,2,3\n" * 30
+    odd = ['a "b", c.csv', "#1.csv", "Übung;1.csv"]
+    for name in [*odd, " blank.csv", "new\nline.csv"]:
+        (clips / name).write_text(frames)
+    (clips / os.fsdecode(b"\xff.csv")).write_text(frames)
+    (clips / "empty.csv").touch()
+    (clips / "zero.csv").write_bytes(b"x0,x1,x2\n1,2,\0\n")
+    ended = annotate("1\n1\n1\n")
+    assert ended.code == 0, ended.err
+    assert ended.err.count("note: ") == 5
+    assert "empty.csv: no rows, expected a table: left out" in " ".join(ended.err.split())
+    assert "3 clips with a label, 5 without" in ended.out
+    assert sorted(r.name for r in read_recordings("clips/labels.csv").recordings) == sorted(odd)
+    assert annotate("").code == 0
 
 
 def test_the_list_is_read_up_to_the_moment_of_each_event(annotate: Callable[..., Ended]) -> None:
