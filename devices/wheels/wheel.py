@@ -19,10 +19,15 @@ GLIBC = (2, 17)
 
 CORE = "edgelstm/runtime/libedgelstm.so"
 STEP = "edgelstm/runtime/_step.abi3.so"
+TRAINING = "edgelstm/training/kernels/libedgelstm_training.so"
 
 _MOST_BYTES = 64 << 20
 _MOST_FILES = 2000
-_LIBRARIES = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "ld-linux-armhf.so.3"}
+_LIBRARIES = {
+    *("libc.so.6", "libm.so.6", "libpthread.so.0"),
+    *("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "ld-linux-armhf.so.3"),
+}
+"""Of glibc; the one of threads is apart in those of before 2.34."""
 _NAME = re.compile(r"edgelstm-(?P<version>[A-Za-z0-9.+!_]+)-py3-none-(?P<platforms>[a-z0-9_.]+)\.whl")
 
 

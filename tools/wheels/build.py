@@ -21,7 +21,7 @@ from pathlib import Path
 
 from compiler import TARGETS
 
-from edgelstm.devices.wheels.wheel import STEP, Wheel, check_wheel
+from edgelstm.devices.wheels.wheel import STEP, TRAINING, Wheel, check_wheel
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPILER = Path(__file__).resolve().with_name("compiler.py")
@@ -97,8 +97,9 @@ def build(architecture: str, zig: Path, headers: Path, output: Path, folder: Pat
     _check_kernels(architecture, folder / "cmake/CMakeCache.txt")
     wheels = [path for path in output.glob("edgelstm-*.whl") if path.name.endswith(f"-{target.platform}.whl")]
     wheel = check_wheel(max(wheels, key=lambda path: path.stat().st_mtime), architecture)
-    if STEP not in wheel.libraries:
-        raise ValueError(f"{wheel.path}: has no {STEP}")
+    for name in (STEP, TRAINING):
+        if name not in wheel.libraries:
+            raise ValueError(f"{wheel.path}: has no {name}")
     return wheel
 
 

@@ -23,7 +23,9 @@ static const struct {
 #if defined(EL_TRAINING_NEON)
     {el_runs_neon, &el_set_neon},
 #endif
+#if defined(EL_TRAINING_PLAIN)
     {el_runs_plain, &el_set_plain},
+#endif
 };
 
 static const struct el_set *chosen;
