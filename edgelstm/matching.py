@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.hops import in_hops, is_sound
+from edgelstm.data.hops import in_hops, is_of_channels, is_sound
 from edgelstm.data.store import select_columns
 from edgelstm.model import Model
-from edgelstm.plain import counted
+from edgelstm.plain import counted, printable
 
 if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel
@@ -28,6 +28,10 @@ def match_features(model: Model | EngineModel, dataset: Dataset) -> Dataset:
     if is_sound(dataset) and model.features > 1 and not model.feature_names:
         dataset = in_hops(dataset, model.features, model.sample_rate * model.features)
     found, wanted = dataset.feature_names, model.feature_names
+    if is_of_channels(dataset) and not wanted and dataset.features != model.features:
+        raise ValueError(
+            f"{dataset.name}: sound of {dataset.features} channels, the model takes one: mix them, or leave one out"
+        )
     _once(dataset.name, "feature_names", found)
     _once("the model", "feature_names", wanted)
     if not (found and wanted) and dataset.features != model.features:
@@ -113,5 +117,5 @@ def _once(whose: str, field: str, names: Sequence[str]) -> None:
 def _known(whose: str, field: str, found: Sequence[str], wanted: Sequence[str], what: str) -> None:
     unknown = next((name for name in found if name not in wanted), None)
     if unknown is not None:
-        listed = ", ".join(name[:40] for name in wanted[:12]) + (", …" if len(wanted) > 12 else "")
+        listed = printable(", ".join(name[:40] for name in wanted), 160)
         raise ValueError(f"{whose}: {field}: {unknown[:40]!r}, expected the model's {what}: {listed}")

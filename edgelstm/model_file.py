@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from edgelstm import records
 from edgelstm.covariance import Covariance
-from edgelstm.data.npz import read_npz, write_npz
+from edgelstm.data.npz import npz_content, read_npz, write_npz
 from edgelstm.layers import KINDS, Layer
 from edgelstm.model import MAX_LAYERS, Answer, Model, Normalize, OutputActivation, Pooling, Ranges
 from edgelstm.records import Bounds, Length
@@ -83,6 +83,15 @@ class _Header:
 
 def save_model(model: Model, path: Path | str) -> None:
     """Write `model`, beside first and then in place. The same model gives the same bytes."""
+    write_npz(path, _arrays(model))
+
+
+def model_content(model: Model) -> bytes:
+    """What `save_model` would write."""
+    return npz_content(_arrays(model))
+
+
+def _arrays(model: Model) -> dict[str, NDArray[Any]]:
     layers = tuple(map(_settings, model.layers))
     header = _Header(
         format="edgelstm-model",
@@ -125,7 +134,7 @@ def save_model(model: Model, path: Path | str) -> None:
         arrays["unseen_truth"] = model.unseen_truth
     for name, found in model.covariances.items():
         arrays |= {f"mean.{name}": found.mean, f"covariance.{name}": found.packed}
-    write_npz(path, arrays)
+    return arrays
 
 
 def load_model(path: Path | str) -> Model:

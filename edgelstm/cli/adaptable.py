@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ def adaptable(path: Path, source: Path) -> bytes:
     it would be another model that learns."""
     from edgelstm.export.answering import as_exported
     from edgelstm.export.elstm import encode
-    from edgelstm.model_file import load_model, save_model
+    from edgelstm.model_file import load_model, model_content
     from edgelstm.quantization import quantize
     from edgelstm.runtime.engines.open import open_model
 
@@ -30,7 +29,4 @@ def adaptable(path: Path, source: Path) -> bytes:
         raise ValueError(f"{source}: {error}") from None
     if made != path.read_bytes():
         raise ValueError(f"{source}: not the model that {path.name} was made of, expected that one with --adaptable")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, NAME)
-        save_model(replace(as_exported(model, opened.description), examples=(), unseen=()), file)
-        return file.read_bytes()
+    return model_content(replace(as_exported(model, opened.description), examples=(), unseen=()))

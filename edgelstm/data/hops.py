@@ -23,6 +23,12 @@ def is_sound(dataset: Dataset) -> bool:
     return dataset.feature_names == SAMPLES
 
 
+def is_of_channels(dataset: Dataset) -> bool:
+    """Whether a frame of `dataset` is a sample of each of several channels."""
+    names = tuple(f"{SAMPLES[0]}{n + 1}" for n in range(dataset.features))
+    return dataset.features > 1 and dataset.feature_names == names
+
+
 def in_hops(dataset: Dataset, hop: int, rate: float) -> Dataset:
     """Samples as frames of `hop` of them, (n // hop, hop); what does not fill one at an end is left out. Sound at
     more than `rate` samples per second is resampled; 0: as it is. What is to be told of a frame is what is to be told

@@ -37,6 +37,18 @@ def known(dataset: Dataset, marks: Any) -> int:
     return sum(mark in seen for mark in _marks(dataset)) if seen else 0
 
 
+def joined(marks: Any, more: str) -> str:
+    """`marks`, as a provenance keeps them, with those of `more` that are not among them."""
+    try:
+        kept = b64decode(marks, validate=True) if isinstance(marks, str) else b""
+    except (Error, ValueError):
+        kept = b""
+    found = [
+        part[start : start + _BYTES] for part in (kept, b64decode(more)) for start in range(0, len(part), _BYTES)
+    ]
+    return b64encode(b"".join(dict.fromkeys(found))).decode()
+
+
 def _marks(dataset: Dataset) -> Iterator[bytes]:
     """Of each recording; empty where it has nothing that tells it from others."""
     for x in dataset.sequences:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -132,10 +133,27 @@ def write_npz(path: Path | str, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write a compressed NPZ file, beside first and then in place. The same arrays give the same bytes, whichever
     numpy and Python write them: `np.savez` leaves what a file's entries say to these."""
     path = Path(path)
+    _check_plain(str(path), arrays)
+    with whole_file(path) as file:
+        _pack(file, arrays)
+
+
+def npz_content(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """What `write_npz` would write."""
+    _check_plain("npz", arrays)
+    content = io.BytesIO()
+    _pack(content, arrays)
+    return content.getvalue()
+
+
+def _check_plain(where: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name, array in arrays.items():
         if array.dtype.hasobject:
-            raise ValueError(f"{path}: {name}: dtype {array.dtype}, expected numbers or text")
-    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            raise ValueError(f"{where}: {name}: dtype {array.dtype}, expected numbers or text")
+
+
+def _pack(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy")
             entry.compress_type = zipfile.ZIP_DEFLATED

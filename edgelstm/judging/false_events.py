@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgelstm.data import Dataset
 from edgelstm.judging.evaluation import Said
 from edgelstm.records import Bounds
@@ -64,7 +67,7 @@ def curve(dataset: Dataset, said: Sequence[Said], hop: int, label: str, rule: Ru
     points = []
     for threshold in THRESHOLDS:
         moved = with_threshold(rule, threshold)
-        found, false = _counted(dataset, said, place, label, moved, rule.smooth * hop)
+        found, false = _counted(dataset, said, is_own, place, label, moved, rule.smooth * hop)
         points.append(Point(threshold, found, int(is_own.sum()), false, hours))
     return tuple(points)
 
@@ -78,15 +81,22 @@ def chosen(points: Sequence[Point], most: float) -> Point:
     return min(allowed, key=lambda point: (point.misses, -point.threshold))
 
 
+def false_events(dataset: Dataset, said: Sequence[Said], hop: int, place: int, label: str, rule: Rule) -> int:
+    """How many events begin along recordings in which the label, whose scores are at a place, never happens; else as
+    `curve`."""
+    none = np.zeros(len(dataset), np.bool_)
+    return _counted(dataset, said, none, place, label, rule, rule.smooth * hop)[1]
+
+
 def _counted(
-    dataset: Dataset, said: Sequence[Said], place: int, label: str, rule: Rule, late: int
+    dataset: Dataset, said: Sequence[Said], own: NDArray[np.bool_], place: int, label: str, rule: Rule, late: int
 ) -> tuple[int, int]:
-    """(recordings of the label that were found, false events). late: frames behind the beginning of a recording that
-    the means are still of the one before."""
+    """(recordings of the label that were found, false events). own: which are of it; place: of its scores. late:
+    frames behind the beginning of a recording that the means are still of the one before."""
     events, start = Events({label: rule}, dataset.sample_rate), 0
     found, false, is_on, was_own = set(), 0, False, False
-    for number, (one, length, y) in enumerate(zip(said, dataset.lengths, dataset.y, strict=True)):
-        is_own, is_counted = y == place, False
+    for number, (one, length, is_own) in enumerate(zip(said, dataset.lengths, own.tolist(), strict=True)):
+        is_counted = False
         for at, score in zip(one.at, one.answers[:, place], strict=True):
             told = events.update(start + int(at), {label: float(score)})
             is_on = told[-1].kind == "start" if told else is_on
@@ -99,5 +109,5 @@ def _counted(
                     found.add(number)
                 else:
                     false += 1
-        start, was_own = start + int(length), bool(is_own)
+        start, was_own = start + int(length), is_own
     return len(found), false
