@@ -50,26 +50,33 @@ def ear_only(model: Model) -> QuantizedModel:
     if model.ranges is None:
         raise ValueError(f"model {model.name}: has no calibration ranges, which int8 needs; calibrate it first")
     spans = {**model.ranges.spans, name: (-1.0, 1.0)}
-    bare = replace(
-        model,
+    ear = replace(
+        bare(model),
         layers=(
             *model.layers[:-1],
             replace(last_dense(model), W=np.eye(n, dtype=np.float32), b=np.zeros(n, np.float32)),
         ),
-        activation="linear",
         answer=Answer("last", 0, model.stride),
+        ranges=Ranges(spans, model.ranges.factors, model.ranges.kept, model.ranges.int16),
+        covariances={key: value for key, value in model.covariances.items() if key != name},
+    )
+    return quantize(ear)
+
+
+def bare(model: Model) -> Model:
+    """The same layers, whose answers are scores: without all that is for people, and without recordings."""
+    return replace(
+        model,
+        activation="linear",
         task=CLASSIFY,
         labels=(),
         label_units=(),
         thresholds=(),
         events={},
         provenance={},
-        ranges=Ranges(spans, model.ranges.factors, model.ranges.kept),
-        covariances={key: value for key, value in model.covariances.items() if key != name},
         examples=(),
         unseen=(),
     )
-    return quantize(bare)
 
 
 def hear(quantized: QuantizedModel, stream: EngineStream, sequences: Sequence[Frames]) -> Heard:
@@ -84,12 +91,12 @@ def hear(quantized: QuantizedModel, stream: EngineStream, sequences: Sequence[Fr
         rows = np.concatenate(found).astype(np.float64)
         if not len(rows):
             raise ValueError(f"clip {place}: {len(x)} frames, expected at least {model.stride} for an answer")
-        rows = rows[-_rows_of_answer(len(rows), model.run_answer) :]
+        rows = rows[-rows_of_answer(len(rows), model.run_answer) :]
         clips.append(rows if takes is None else np.rint(rows / unit))
     return Heard(tuple(clips), unit, model.answer.pooling)
 
 
-def _rows_of_answer(rows: int, answer: Answer) -> int:
+def rows_of_answer(rows: int, answer: Answer) -> int:
     """How many of so many rows the final answer is of; `answer` counts in rows: see `forward.final_answer`."""
     if answer.pooling == "last":
         return 1

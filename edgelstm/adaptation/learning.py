@@ -44,25 +44,28 @@ class Learned:
     before: Float64  # of the old head, as integers have it
     float_held_out: Float64  # of heads that had not learned from the clip
     int8_held_out: Float64  # of the same as integers
+    heads: tuple[Head, ...]  # those, in the order of the folds
 
 
 def learn(old: Head, task: Task, rounding: Rounding) -> Learned:
     """The head of the strength that costs least over clips held out, learned from all of them."""
     parts = [task.folds == fold for fold in np.unique(task.folds)]
-    best: tuple[float, float, Float64, Float64] | None = None
+    best: tuple[float, float, Float64, Float64, tuple[Head, ...]] | None = None
     for strength in STRENGTHS:
         floats, integers = np.zeros_like(task.truth), np.zeros_like(task.truth)
+        heads = []
         for out in parts:
             fold, held = task.some(~out), task.some(out)
             head = fit(old, fold.heard, fold.truth, fold.activation, strength)
+            heads.append(head)
             floats[out], integers[out] = head.scores(held.heard), rounding(head).scores(held.heard)
         cost = float(total(losses(integers, task.truth, task.activation)))
         if best is None or cost < best[0]:
-            best = cost, strength, floats, integers
+            best = cost, strength, floats, integers, tuple(heads)
     assert best is not None
-    _, strength, floats, integers = best
+    _, strength, floats, integers, of_folds = best
     head = fit(old, task.heard, task.truth, task.activation, strength)
-    return Learned(head, strength, rounding(old).scores(task.heard), floats, integers)
+    return Learned(head, strength, rounding(old).scores(task.heard), floats, integers, of_folds)
 
 
 def folds_of(kinds: Sequence[int], clips: Sequence[int]) -> NDArray[np.int64]:

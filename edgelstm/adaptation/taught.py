@@ -13,6 +13,7 @@ from edgelstm.adaptation.head import Activation, truth_of_classes
 from edgelstm.adaptation.ordered import Float64
 from edgelstm.again import options_of
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.known import marks_of
 from edgelstm.data.pieces import Piece, Pieces
 from edgelstm.data.twins import twins
 from edgelstm.matching import match
@@ -33,6 +34,7 @@ class Taught:
     clips: tuple[int, ...]  # of each piece: which clip it is of
     truth: Float64  # (pieces, outputs), as `head.fit` takes it
     kinds: tuple[int, ...]  # of each piece: what folds keep in proportion
+    marks: str = ""  # what whole clips are known again by, see `edgelstm.data.known`
 
 
 def activation_of(model: Model) -> Activation:
@@ -56,6 +58,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     features = names if model.feature_names else ()
     options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
     found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
+    _refuse_unlabelled(found.recordings, model)
     kept = [is_kept_clip(Path(recording.name).name) for recording in found.recordings]
     rate = found.sample_rate or model.sample_rate
     cut = [_until_known(one, rate) if is_kept else one for one, is_kept in zip(found.recordings, kept)]
@@ -64,7 +67,8 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     frames = model.trained_window if window is None else window
     pieces = _pieces(dataset, frames, kept)
     cut_up = dataset.pieces(pieces)
-    return Taught(cut_up, tuple(map(int, pieces.places)), _truth(cut_up, model), tuple(map(int, cut_up.y)))
+    marks = marks_of(match(model, model.task.dataset(found)))
+    return Taught(cut_up, tuple(map(int, pieces.places)), _truth(cut_up, model), tuple(map(int, cut_up.y)), marks)
 
 
 def refuse_shared(taught: Taught, known: Taught) -> None:
@@ -76,10 +80,23 @@ def refuse_shared(taught: Taught, known: Taught) -> None:
         raise ValueError(f"{shared} of {len(known.dataset)} are learned from as well, expected others to judge by")
 
 
+def _refuse_unlabelled(recordings: Sequence[Recording], model: Model) -> None:
+    lost = next((one for one in recordings if one.label is None), None)
+    if lost is not None and isinstance(model.task, Classify) and lost.targets is None:
+        what = "has no label" if lost.frame_labels is None else "has labels of frames"
+        raise ValueError(
+            f"{printable(lost.name, 60)}: {what}, expected one for each clip: a list with the columns file,label "
+            "(edgelstm annotate writes one), or a folder for each label"
+        )
+
+
 def _refuse_copies(recordings: Sequence[Recording], dataset: Dataset) -> None:
     """A copy of a clip held out would be learned from."""
     for one, other in twins(dataset.sequences):
-        names = " and ".join(printable(recordings[n].name or f"clip {n}", 60) for n in (one, other))
+        told = [printable(recordings[n].name or f"clip {n}", 60) for n in (one, other)]
+        if told[0] == told[1]:
+            raise ValueError(f"{told[0]} is listed twice, expected each clip once")
+        names = " and ".join(told)
         labels = [dataset.labels[int(dataset.y[n])] for n in (one, other)] if dataset.targets is None else ["", ""]
         what = "are the same" if labels[0] == labels[1] else f"are the same, with the labels {' and '.join(labels)}"
         raise ValueError(

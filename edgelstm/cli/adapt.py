@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import shlex
+import itertools
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
+from edgelstm.cli import adapt_told as told
+from edgelstm.cli.common import GATE_FAILED, check_output, event_option, listed_problems, naming
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import paragraph, plain, table
 from edgelstm.plain import counted
 
 if TYPE_CHECKING:
-    from edgelstm.adaptation.adapting import Adapted, Compared, Judged, Report
+    from edgelstm.adaptation.adapting import Adapted
+    from edgelstm.adaptation.negatives import Quiet
+    from edgelstm.data import Dataset
     from edgelstm.export import Export
     from edgelstm.model import Model
+    from edgelstm.quantization import QuantizedModel
+    from edgelstm.runtime.engines.elstm_stream import Stream
+    from edgelstm.runtime.frame import Float32
+
+_RECIPES = "--missing, or data.missing in a recipe, fills it", "--missing fills them"
+_OURS = "edgelstm data convert --missing fills it", "edgelstm data convert --missing fills them"
 
 
 @click.command(
@@ -27,11 +37,10 @@ if TYPE_CHECKING:
     "code is 3 when the new model is refused.",
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Labelled clips: a list of edgelstm annotate's, …"
-)
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled clips: a list of edgelstm annotate's, …")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The adapted model, an .npz.")
 @click.option("--elstm", type=click.Path(path_type=Path), help="Also the int8 file for the board, with its proof.")
+@click.option("--layers", is_flag=True, help="All layers learn, where that is better than the last one alone.")
 @click.option(
     "--known", type=click.Path(path_type=Path), help="Labelled recordings that the new model must not do worse on."
 )
@@ -46,63 +55,125 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take a model that is worse for a group, on --known, or not taught all labels.",
 )
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Recordings of the place in which none of the events happens: thresholds become as high as they ask for; "
+    "may be repeated.",
+)
+@click.option(
+    "--most-false",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Events an hour that --negatives may have.",
+)
+@event_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
-    data: Path,
+    data: Path | None,
     output: Path,
     elstm: Path | None,
+    layers: bool,
     known: Path | None,
     by_group: bool,
     window: int | None,
     accept_harm: bool,
+    negatives: tuple[Path, ...],
+    most_false: float,
+    events: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Teach MODEL (npz) a place or a person by some labelled clips of them, on the board itself: a new last layer.
 
-    All other layers stay. What the clips are to them the int8 model tells; the last layer is learned from that, held
-    back by the old one, how strongly is tried. Every clip is judged by a model that had not learned from it. A model
-    that does not beat the old one is refused, and so is one that is worse for a group of clips; nothing is written
-    then. Needs numpy and click alone; the same clips give the same bytes on every machine.
-    """
-    from edgelstm.model_file import load_model, save_model
+    All other layers stay, or with --layers learn a little. What the clips are to them the int8 model tells; the last
+    layer is learned from that, held back by the old one, how strongly is tried. Every clip is judged by a model that
+    had not learned from it. A model that does not beat the old one is refused, and so is one that is worse for a
+    group of clips; nothing is written then. Needs numpy and click alone; without --layers the same clips give the
+    same bytes on every machine.
 
-    inputs = [model, data, known]
+    --negatives, with --data or without, makes events quiet where nothing happens.
+    """
+    from edgelstm.model_file import load_model
+
+    if data is None and not negatives:
+        raise click.UsageError("--data: expected labelled clips to learn from, or --negatives")
+    for option, given in (("--layers", layers), ("--known", known), ("--by-group", by_group)):
+        if data is None and given:
+            raise click.UsageError(f"{option}: goes with --data, which is learned from")
+    if events and not negatives:
+        raise click.UsageError("--event: goes with --negatives")
+    inputs = [model, data, known, *negatives]
     check_output(output, ".npz", inputs)
     check_output(elstm, ".elstm", [*inputs, output], "--elstm")
-    source = load_model(model)
-    adapted = _adapted(source, model, data, known, by_group=by_group, window=window)
-    refusal = _why_refused(adapted.report, accept_harm)
+    made, report, refusal = load_model(model), None, ""
+    with tempfile.TemporaryDirectory() as folder:
+        opened = _opener(Path(folder))
+        if data is not None:
+            adapted = _adapted(made, opened, model, data, known, by_group=by_group, window=window, layers=layers)
+            made, report = adapted.model, adapted.report
+            refusal = told.why_refused(report, accept_harm)
+        quiet: dict[str, Quiet] = {}
+        heard: list[Float32] = []
+        if negatives and not refusal:
+            with naming(model):
+                made, quiet, heard = _quietened(made, opened, negatives, events, most_false)
     exported = None
     if not refusal:
-        save_model(adapted.model, output)
-        exported = None if elstm is None else _export(adapted.model, elstm, data, window)
+        heard = _read(data, made, window) if data is not None else heard
+        exported = _write(made, output, elstm, heard)
+    is_proven = exported is None or exported.proof is None or exported.proof.passed
     if as_json:
-        _print_json(output, adapted.report, refusal, exported)
+        told.print_json(output if not refusal and is_proven else None, report, refusal, exported, quiet)
     else:
-        _show(output, adapted.report, refusal, exported)
-    if refusal:
-        click.echo(paragraph(refusal, style.failed("refused: "), "  "), err=True)
-    elif forgotten := _forgotten(adapted.report):
-        click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
-    if refusal or (exported is not None and exported.proof is not None and not exported.proof.passed):
+        told.show(output, report, refusal, exported, quiet)
+    told.warn(report, refusal, quiet)
+    if refusal or not is_proven:
         raise SystemExit(GATE_FAILED)
 
 
+def _opener(folder: Path) -> Callable[[QuantizedModel], Stream]:
+    """What opens int8 models in the C core, by files in `folder`."""
+    from edgelstm.export.elstm import encode
+    from edgelstm.runtime.engines.elstm import Model as Opened
+
+    numbers = itertools.count()
+
+    def opened(quantized: QuantizedModel) -> Stream:
+        file = folder / f"{next(numbers)}.elstm"
+        file.write_bytes(encode(quantized))
+        return Opened(file).stream()
+
+    return opened
+
+
 def _adapted(
-    source: Model, path: Path, data: Path, known: Path | None, *, by_group: bool, window: int | None
+    source: Model,
+    opened: Callable[[QuantizedModel], Stream],
+    path: Path,
+    data: Path,
+    known: Path | None,
+    *,
+    by_group: bool,
+    window: int | None,
+    layers: bool,
 ) -> Adapted:
     from edgelstm.adaptation.adapting import adapt, folds_by_group
     from edgelstm.adaptation.clips import ear_only
     from edgelstm.adaptation.taught import activation_of, read_clips, refuse_shared
-    from edgelstm.export.elstm import encode
     from edgelstm.quantization import quantize
-    from edgelstm.runtime.engines.elstm import Model as Opened
 
     with naming(path):
         activation_of(source)
-        quantized, ear = quantize(source), ear_only(source)
-    with listed_problems():
+        quantized = quantize(source)
+        ear_only(source)
+        if layers:
+            from edgelstm.adaptation.fine_tuning import check_layers  # brings the trainer
+
+            check_layers(source)
+    with listed_problems(), _in_our_words():
         with naming(data):
             taught = read_clips(data, source, window)
             folds = folds_by_group(taught) if by_group else None
@@ -111,128 +182,94 @@ def _adapted(
             with naming(known):
                 beside = read_clips(known, source, window)
                 refuse_shared(taught, beside)
-    with tempfile.TemporaryDirectory() as folder, naming(data):
-        file = Path(folder, "ear.elstm")
-        file.write_bytes(encode(ear))
-        style.announce(f"{counted(len(set(taught.clips)), 'clip')}: learning, and holding out")
-        try:
-            return adapt(quantized, Opened(file).stream(), taught, folds=folds, known=beside)
-        finally:
-            style.announce(None)
+    if layers:
+        told.note_numpy()
+    style.announce(f"{counted(len(set(taught.clips)), 'clip')}: learning, and holding out")
+    try:
+        with naming(data):
+            return adapt(quantized, opened, taught, folds=folds, known=beside, layers=layers)
+    finally:
+        style.announce(None)
 
 
-def _why_refused(report: Report, accepts_harm: bool) -> str:
-    """Empty where the new model is taken."""
-    if not report.is_better:
-        return (
-            f"on clips held out {_share(report.int8)} of the decisions are right, {_share(report.before)} before: "
-            "more clips of each label help"
-        )
-    if not report.evidence.is_enough:
-        return _chance(report)
-    if accepts_harm:
-        return ""
-    if report.untaught and (report.kept is None or report.kept.is_harm):
-        return _untaught(report)
-    harmed = [f"group {plain(name, 40)}: {_change(report.groups[name])}" for name in report.harmed]
-    if report.known is not None and report.known.is_harm:
-        harmed.append(f"what was known before: {_change(report.known)}")
-    return f"it harms {'; '.join(harmed)} (--accept-harm takes it all the same)" if harmed else ""
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """What readers say of options that `adapt` does not have, said of what there is."""
+    from edgelstm.data.recordings import BadFilesError
+
+    def ours(line: str) -> str:
+        for theirs, mine in zip(_RECIPES, _OURS):
+            line = line.replace(theirs, mine)
+        return line
+
+    try:
+        yield
+    except BadFilesError as error:
+        raise BadFilesError([replace(one, reason=ours(one.reason)) for one in error.problems]) from None
+    except ValueError as error:
+        raise ValueError(ours(str(error))) from None
 
 
-def _chance(report: Report) -> str:
-    found = report.evidence
-    if not found.is_learned:
-        return "clips held out cost no less than guessing by how frequent labels are: too few to say, or wrong labels"
-    return (
-        f"of the clips held out {found.won} are decided better and {found.lost} worse, by chance with a probability "
-        f"of {found.chance:.2g}: too few to say, more clips help"
-    )
+def _quietened(
+    model: Model,
+    opened: Callable[[QuantizedModel], Stream],
+    paths: Sequence[Path],
+    asked: tuple[str, ...],
+    most: float,
+) -> tuple[Model, dict[str, Quiet], list[Float32]]:
+    """`model` with events whose thresholds keep quiet along the recordings at `paths`, what came of each, and the
+    recordings. ValueError for a model that has no events."""
+    from edgelstm.adaptation.negatives import noted, quiet
+    from edgelstm.again import read_frames_again
+    from edgelstm.cli.common import of_options
+    from edgelstm.matching import match_features
+    from edgelstm.quantization import quantize
+    from edgelstm.runtime.events.asked import rules_of
+
+    if model.activation == "linear" or not model.sample_rate or not model.answer.hop:
+        what = "answers are values, expected probabilities of labels"
+        if model.activation != "linear":
+            what = "does not say its sample rate, so there are no hours"
+            what = what if not model.sample_rate else "answers at the end alone, expected one that answers every hop"
+        raise ValueError(f"--negatives: {what}")
+    found = []
+    with listed_problems(), _in_our_words():
+        for path in paths:
+            with naming(path):
+                data = read_frames_again(path, model.provenance, model.feature_names, model.task)
+                found.append(match_features(model, data))
+    stream = opened(quantize(model))
+    with of_options():
+        rules = rules_of(stream.model, asked) or rules_of(stream.model, stream.model.output_names)
+    chosen = quiet(stream, found, rules, most)
+    return noted(model, chosen), {label: one for label, (_, one) in chosen.items()}, [*_sequences(found)]
 
 
-def _untaught(report: Report) -> str:
-    names = ", ".join(plain(name, 20) for name in report.untaught[:4]) + (", …" if len(report.untaught) > 4 else "")
-    judged = "" if report.kept is None else f", and of recordings of these {_right(report.kept)}"
-    return (
-        f"no clips of {names}{judged}: what is not taught is forgotten. Give clips of each label, or --known with "
-        "recordings of these (--accept-harm takes it all the same)"
-    )
+def _sequences(datasets: Sequence[Dataset]) -> Iterator[Float32]:
+    return (x for dataset in datasets for x in dataset.sequences)
 
 
-def _forgotten(report: Report) -> str:
-    """Empty where recordings of before are no worse off, or where --known says so."""
-    if not report.forgets or report.known is not None:
-        return ""
-    if report.carried is not None:
-        what = f"of the recordings that the model carries {_right(report.carried)}"
-    else:
-        what = (
-            f"{style.percent(1 - (report.same or 0))} of the recordings that the model carries are decided otherwise"
-        )
-    return (
-        f"it forgets: {what}. If it is also to serve whom the clips are not of (another person, the other arm), give "
-        "clips of these too, or judge by --known"
-    )
-
-
-def _right(found: Compared) -> str:
-    return f"{_share(found.before)} were right, {_share(found.after)} are now"
-
-
-def _export(model: Model, path: Path, data: Path, window: int | None) -> Export:
+def _read(data: Path, model: Model, window: int | None) -> list[Float32]:
+    """Clips for the proof of a model that carries no recordings."""
     from edgelstm.adaptation.taught import read_clips
+
+    return [] if model.unseen or model.examples else list(read_clips(data, model, window).dataset.sequences)
+
+
+def _write(model: Model, output: Path, elstm: Path | None, heard: Sequence[Float32]) -> Export | None:
+    """Both files or none: the model is on the disk before the other one is made, and comes to its name when that is
+    there and proven. heard: recordings to prove with, of a model that carries none."""
     from edgelstm.export import export_model
+    from edgelstm.files import candidate
+    from edgelstm.model_file import model_content
 
-    sequences = None if model.unseen or model.examples else read_clips(data, model, window).dataset.sequences
-    return export_model(model, path, precision="int8", sequences=sequences)
-
-
-def _share(judged: Judged) -> str:
-    return style.percent(judged.share)
-
-
-def _change(found: Compared) -> str:
-    return f"{_share(found.before)} before, {_share(found.after)} after"
-
-
-def _print_json(output: Path, report: Report, refusal: str, exported: Export | None) -> None:
-    from edgelstm.records import to_json
-
-    proof = None if exported is None or exported.proof is None else exported.proof.to_json()
-    result = {
-        "output": None if refusal else str(output),
-        "refused": refusal or None,
-        **to_json(report),
-        "elstm": None if exported is None else str(exported.path),
-        "proof": proof,
-    }
-    click.echo(json.dumps(result, allow_nan=False))
-
-
-def _show(output: Path, report: Report, refusal: str, exported: Export | None) -> None:
-    rows = [
-        [name, f"{judged.right} of {judged.of}", _share(judged), f"{judged.cost:.3f}"]
-        for name, judged in (("before, int8", report.before), ("float32", report.float32), ("int8", report.int8))
-    ]
-    click.echo(table(["held out", "right", "share", "cost"], rows, ""))
-    for name, found in report.groups.items():
-        click.echo(paragraph(f"group {plain(name, 40)}: {_change(found)}", "  · ", "    "))
-    if report.known is not None:
-        click.echo(paragraph(f"known before: {_change(report.known)}", "  · ", "    "))
-    if report.carried is not None:
-        click.echo(paragraph(f"what the model carries: {_change(report.carried)}", "  · ", "    "))
-    elif report.same is not None:
-        text = f"of the recordings that the model carries {style.percent(report.same)} are decided as before"
-        click.echo(paragraph(text, "  · ", "    "))
-    elif report.known is None:
-        text = "whether it forgets nobody knows: the model carries no recordings, and no --known was given"
-        click.echo(paragraph(text, "  · ", "    "))
-    if refusal:
-        return
-    text = f"{output}: learned from {counted(report.clips, 'clip')}, strength {report.strength:g}"
-    click.echo(style.passed(paragraph(text, "", "  ")))
-    if exported is None:
-        click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")
-    elif exported.proof is not None:
-        text = f"{exported.path}: {exported.size:,} bytes, proof {'passed' if exported.proof.passed else 'failed'}"
-        click.echo(style.mark(exported.proof.passed, paragraph(text, "", "  ")))
+    exported = None
+    with candidate(output) as made:
+        made.write(model_content(model))
+        made.finish()
+        if elstm is not None:
+            given = None if model.unseen or model.examples else heard
+            exported = export_model(model, elstm, precision="int8", sequences=given)
+        if exported is None or exported.proof is None or exported.proof.passed:
+            made.put()
+    return exported

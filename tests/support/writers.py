@@ -34,6 +34,7 @@ def make_inputs(folder: Path) -> Path:
     save_dataset(data, folder / "data.npz")
     (folder / "recipe.toml").write_text(RECIPE)
     (folder / "frames.csv").write_text("1,2,3\n" * 20)
+    (folder / "quiet.csv").write_text("x0,x1,x2\n" + "1,2,3\n" * 20)
     for seed in (1, 2):
         model = random_model(3, [4], [2], seed=seed, frames=20)
         save_model(model, folder / f"model{seed}.npz")
@@ -66,3 +67,8 @@ def stream(seed: int) -> list[str]:
 
 def convert(_: int) -> list[str]:
     return ["data", "convert", "../data.npz", "-o", "all.npz"]
+
+
+def adapt(seed: int) -> list[str]:
+    outputs = ["-o", "new.npz", "--elstm", "new.elstm"]
+    return ["adapt", f"../model{seed}.npz", "--negatives", "../quiet.csv", *outputs]

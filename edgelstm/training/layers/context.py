@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers import Context, Shape
+from edgelstm.layers import Context, Layer, Shape
 from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width
 
 
@@ -56,6 +56,11 @@ class TrainableContext(Trainable):
     def carry(self, weights: Arrays, carried: Carried, source: Shape) -> Carried:  # noqa: ARG002
         """In its newest row."""
         return Carried(carried.places + (self.rows - 1) * source.size, carried.factor, carried.offset)
+
+    @classmethod
+    def of(cls, layer: Layer) -> TrainableContext:
+        assert isinstance(layer, Context)
+        return cls(layer.rows, layer.hop)
 
     def layer(self, weights: Arrays) -> Context:  # noqa: ARG002
         return Context(self.rows, self.hop)

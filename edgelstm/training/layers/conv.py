@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers import Conv, Shape
+from edgelstm.layers import Conv, Layer, Shape
 from edgelstm.layers.layer import Activation
 from edgelstm.training.layers.trainable import Arrays, Floats, Memory, State, Tape, Trainable, Width, glorot
 
@@ -55,6 +55,12 @@ class TrainableConv(Trainable):
         shape = (self.filters, self.taps, source.channels)
         fan_out, fan_in = self.filters * self.taps, source.channels * self.taps
         return {"W": glorot(rng, fan_out, fan_in, shape), "b": np.zeros(self.filters)}
+
+    @classmethod
+    def of(cls, layer: Layer) -> TrainableConv:
+        assert isinstance(layer, Conv)
+        filters, taps, _ = layer.W.shape
+        return cls(filters, taps, layer.stride, layer.dilation, layer.activation)
 
     def layer(self, weights: Arrays) -> Conv:
         return Conv(weights["W"], weights["b"], self.stride, self.dilation, self.activation)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers import Dense, Shape
+from edgelstm.layers import Dense, Layer, Shape
 from edgelstm.layers.layer import Activation
 from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width, glorot
 
@@ -47,6 +47,11 @@ class TrainableDense(Trainable):
         weights["W"][outputs, carried.places] = 1
         weights["b"][outputs] = lift - carried.offset
         return Carried(outputs, carried.factor, lift)
+
+    @classmethod
+    def of(cls, layer: Layer) -> TrainableDense:
+        assert isinstance(layer, Dense)
+        return cls(len(layer.W), layer.activation)
 
     def layer(self, weights: Arrays) -> Dense:
         return Dense(weights["W"], weights["b"], self.activation)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers import GRU, Shape
+from edgelstm.layers import GRU, Layer, Shape
 from edgelstm.layers.gru import Reset
 from edgelstm.training.layers.recurrent import OPEN, Recurrent, over_ones, states_behind
 from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape
@@ -94,6 +94,11 @@ class TrainableGRU(Recurrent):
         if found is not None:
             weights["rb"][found.places] = 0
         return found
+
+    @classmethod
+    def of(cls, layer: Layer) -> TrainableGRU:
+        assert isinstance(layer, GRU)
+        return cls(layer.units, layer.reset)
 
     def layer(self, weights: Arrays) -> GRU:
         return GRU(weights["W"], weights["R"], weights["b"], weights["rb"], self.reset)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgelstm.layers import LSTM, Shape
+from edgelstm.layers import LSTM, Layer, Shape
 from edgelstm.training.layers.recurrent import OPEN, Recurrent, over_ones, states_behind
 from edgelstm.training.layers.trainable import Arrays, Floats, Memory, State, Tape
 
@@ -68,6 +68,11 @@ class TrainableLSTM(Recurrent):
     candidate, keeping = 2, 1
     passing = (OPEN, -OPEN, 0, OPEN)
     shrinking = (1 + float(np.exp(-OPEN))) ** 2
+
+    @classmethod
+    def of(cls, layer: Layer) -> TrainableLSTM:
+        assert isinstance(layer, LSTM)
+        return cls(layer.units)
 
     def layer(self, weights: Arrays) -> LSTM:
         return LSTM(weights["W"], weights["R"], weights["b"])

@@ -76,6 +76,11 @@ class Trainable(ABC):
 
     kind: ClassVar[str]
 
+    @classmethod
+    @abstractmethod
+    def of(cls, layer: Layer) -> Trainable:
+        """What a plain layer of this kind, without extras, is trained as."""
+
     @property
     def every(self) -> int:
         """It gives a result for every so many of those that it takes."""

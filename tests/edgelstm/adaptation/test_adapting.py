@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +18,14 @@ from edgelstm.evaluation import evaluate
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer, Model
 from edgelstm.model_file import load_model, save_model
-from edgelstm.quantization import quantize, reference
+from edgelstm.quantization import calibrate, quantize, reference
 from edgelstm.runtime.engines.elstm import Model as Opened
+from edgelstm.runtime.engines.elstm_stream import Stream
+from edgelstm.runtime.events.events import Events
+from edgelstm.runtime.events.rule import Rule
 from in_process import Ended, run
 from random_models import random_model, random_signal
+from sound_models import hearing_model
 
 FEATURES, LABELS = 3, ("a", "b", "c")
 ANSWERS = {
@@ -65,6 +71,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sequences = clips(40)
     save_dataset(data(sequences, (decisions(model, sequences) + 1) % 3), Path("clips.npz"))
     return tmp_path
+
+
+def opened_int8(model: Model, folder: Path) -> Stream:
+    path = folder / "m.elstm"
+    path.write_bytes(encode(quantize(model)))
+    return Opened(path).stream()
 
 
 def adapt(*more: str) -> Ended:
@@ -261,3 +273,113 @@ def test_clips_are_not_judged_by_themselves(folder: Path) -> None:
     ended = adapt("--known", "clips.npz")
     assert ended.code in (1, 2)
     assert "40 of 40 are learned from as well" in " ".join(ended.err.split())
+
+
+def test_what_taught_it_is_known_again(folder: Path) -> None:
+    """A figure over clips that it learned from is too good."""
+    assert adapt().code == 0
+    assert "40 of 40 recordings begin as some that were learned from" in run("evaluate", "new.npz", "clips.npz").err
+    first = load_model("new.npz").provenance["seen"]
+    sequences = clips(30, seed=5)
+    save_dataset(data(sequences, (decisions(load_model("new.npz"), sequences) + 1) % 3), Path("more.npz"))
+    assert run("adapt", "new.npz", "--data", "more.npz", "-o", "newer.npz").code == 0
+    seen = load_model("newer.npz").provenance["seen"]
+    assert seen.startswith(first)
+    assert "30 of 30 recordings begin as" in run("evaluate", "newer.npz", "more.npz").err
+
+
+def test_without_recordings_clips_held_out_are_the_judge(folder: Path) -> None:
+    old = calibrate(load_model("old.npz"), clips(20, seed=9))  # what a place brings is within its ranges
+    save_model(replace(old, examples=(), unseen=()), "old.npz")
+    ended = run("adapt", "old.npz", "--data", "clips.npz", "-o", "new.npz", "--elstm", "new.elstm")
+    assert ended.code == 0, ended.err
+    assert "the model carries no recordings: clips held out are the judge" in ended.out
+    assert Path("new.elstm.proof.json").exists()
+    sequences = clips(20, seed=3)
+    save_dataset(data(sequences, decisions(old, sequences)), Path("known.npz"))
+    assert "what was known before: 100.0 % before" in adapt("--known", "known.npz").err
+
+
+def test_both_files_or_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "new.elstm")
+
+    monkeypatch.setattr("edgelstm.export.export_model", full)
+    ended = adapt("--elstm", "new.elstm")
+    assert ended.code == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["clips.npz", "old.npz"]
+
+
+def test_thresholds_of_the_places_own_negatives(folder: Path) -> None:
+    """So high that along them events begin as rarely as asked for, counted by the stream's own rules."""
+    old = replace(load_model("old.npz"), answer=Answer("mean", 8, 4))
+    save_model(replace(old, events={"b": Rule(smooth=2)}), "old.npz")
+    quiet = clips(60, seed=7)
+    save_dataset(data(quiet, np.zeros(60, np.int64)), Path("quiet.npz"))
+    ended = run("adapt", "old.npz", "--negatives", "quiet.npz", "-o", "new.npz", "--most-false", "100", "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)["negatives"]["b"]
+    new = load_model("new.npz")
+    assert new.provenance["negatives"] == {"b": found}
+    assert new.events["b"].threshold == found["threshold"] > 0.5
+    assert new.events["b"].ends_below == pytest.approx(found["threshold"] - 0.1)
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(new.layers, old.layers))
+    hours = 60 * 30 / 50 / 3600
+
+    def begun(rule: Rule) -> int:
+        events, count, frame = Events({"b": rule}, 50.0), 0, 0
+        stream = opened_int8(old, folder)
+        for x in quiet:
+            for answer in stream.push(x):
+                frame += 4
+                count += sum(event.kind == "start" for event in events.update(frame, {"b": float(answer[1])}))
+        return count
+
+    assert begun(Rule(smooth=2)) / hours > 100 >= begun(new.events["b"]) / hours
+    assert found["false"] >= begun(new.events["b"])  # one that stays on over a recording's end counts again
+    ended = run(
+        "adapt", "old.npz", "--data", "clips.npz", "--negatives", "quiet.npz", "-o", "new.npz", "--event", "a"
+    )
+    assert set(load_model("new.npz").events) == {"a", "b"}
+    assert "event a: threshold" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "new.npz"], "--data: expected labelled clips to learn from, or --negatives"),
+        (["-o", "new.npz", "--negatives", "clips.npz", "--layers"], "--layers: goes with --data"),
+        (["-o", "new.npz", "--data", "clips.npz", "--event", "a"], "--event: goes with --negatives"),
+        (["-o", "new.npz", "--negatives", "clips.npz"], "answers at the end alone, expected one that answers"),
+    ],
+)
+def test_options_that_do_not_go_together(folder: Path, arguments: list[str], words: str) -> None:
+    ended = run("adapt", "old.npz", *arguments)
+    assert ended.code in (1, 2)
+    assert words in ended.err
+
+
+def test_what_readers_say_is_said_of_options_that_there_are(folder: Path) -> None:
+    Path("clips").mkdir()
+    for n in range(4):
+        (folder / "clips" / f"{n}.csv").write_text("x0,x1,x2\n1,,2\n" + "1,2,3\n" * 20)
+    Path("clips/list.csv").write_text("file,label\n0.csv,a\n1.csv,a\n2.csv,b\n3.csv,b\n")
+    ended = run("adapt", "old.npz", "--data", "clips/list.csv", "-o", "new.npz")
+    assert ended.code == 1
+    assert "data convert --missing" in ended.err
+    assert "recipe" not in ended.err
+    ended = run("adapt", "old.npz", "--data", "clips/0.csv", "-o", "new.npz")
+    assert "0.csv" in ended.err
+
+
+def test_sound_of_two_channels_is_told(folder: Path) -> None:
+    save_model(replace(hearing_model(256), activation="softmax", labels=LABELS), "sound.npz")
+    Path("wav").mkdir()
+    for n in range(4):
+        with wave.open(f"wav/{n}.wav", "wb") as file:
+            file.setparams((2, 2, 8000, 0, "NONE", ""))
+            file.writeframes(bytes(range(256)) * 64)
+    Path("wav/list.csv").write_text("file,label\n0.wav,a\n1.wav,a\n2.wav,b\n3.wav,b\n")
+    ended = run("adapt", "sound.npz", "--data", "wav/list.csv", "-o", "new.npz")
+    assert (ended.code, ended.out) == (1, "")
+    assert "sound of 2 channels, the model takes one" in ended.err

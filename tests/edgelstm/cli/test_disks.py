@@ -14,7 +14,7 @@ import pytest
 from counts import FULL
 from edgelstm.files import write_whole
 from forks import Forks, forks
-from writers import convert, export, make_inputs, profile, report, stream, train
+from writers import adapt, convert, export, make_inputs, profile, report, stream, train
 
 COMMANDS: dict[str, tuple[list[str], str]] = {
     "export": (export(1, "m.elstm"), "m.elstm"),
@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     **({"profile": (profile(1), "r.json")} if FULL else {}),  # it takes seconds, and writes as report does
     "stream": (stream(1), "s.state"),
     "data convert": (convert(1), "all.npz"),
+    "adapt": (adapt(1), "new."),
 }
 
 
@@ -60,7 +61,9 @@ def test_a_full_disk_is_said_with_the_name_and_leaves_nothing(full: Forks, folde
             assert free
             continue
         assert code == 1
-        (line,) = [line for line in errors.read_text().splitlines() if not line.startswith(("Note: ", "  "))]
+        (line,) = [
+            line for line in errors.read_text().splitlines() if not line.startswith(("Note: ", "note: ", "  "))
+        ]
         assert line.startswith(f"edgelstm: {file}")
         assert line.endswith(": no space left on device")
         if name == "train" and free and "model.run" in found:  # what a run that broke off may go on from

@@ -1,0 +1,193 @@
+"""What `edgelstm adapt` says of what it came to."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph, plain, table
+from edgelstm.plain import counted
+
+if TYPE_CHECKING:
+    from edgelstm.adaptation.negatives import Quiet
+    from edgelstm.adaptation.report import Compared, Judged, Report
+    from edgelstm.export import Export
+
+_MOST_GROUPS = 12
+_TELLING = 3  # events in hours without one, by which a rate is below one in so many hours with 95 %: exp(-3)
+
+
+def note_numpy() -> None:
+    """A line where the C library of training is not there."""
+    from edgelstm.training.kernels import description
+
+    if description() == "numpy":
+        text = "this installation has no C library for training: numpy learns instead, which takes longer"
+        click.echo(paragraph(text, "note: ", "      "), err=True)
+
+
+def why_refused(report: Report, accepts_harm: bool) -> str:
+    """Empty where the new model is taken."""
+    if not report.is_better:
+        return (
+            f"on clips held out {_share(report.int8)} of the decisions are right, {_share(report.before)} before: "
+            "more clips of each label help"
+        )
+    if not report.evidence.is_enough:
+        return _chance(report)
+    if accepts_harm:
+        return ""
+    if report.untaught and (report.kept is None or report.kept.is_harm):
+        return _untaught(report)
+    harmed = [f"group {plain(name, 40)}: {_change(report.groups[name])}" for name in report.harmed]
+    if report.known is not None and report.known.is_harm:
+        harmed.append(f"what was known before: {_change(report.known)}")
+    more = f" and {len(harmed) - 3} more" if len(harmed) > 3 else ""
+    return f"it harms {'; '.join(harmed[:3])}{more} (--accept-harm takes it all the same)" if harmed else ""
+
+
+def _chance(report: Report) -> str:
+    found = report.evidence
+    if not found.is_learned:
+        return "clips held out cost no less than guessing by how frequent labels are: too few to say, or wrong labels"
+    return (
+        f"of the clips held out {found.won} are decided better and {found.lost} worse, by chance with a probability "
+        f"of {found.chance:.2g}: too few to say, more clips help"
+    )
+
+
+def _untaught(report: Report) -> str:
+    names = ", ".join(plain(name, 20) for name in report.untaught[:4]) + (", …" if len(report.untaught) > 4 else "")
+    judged = "" if report.kept is None else f", and of recordings of these {_right(report.kept)}"
+    return (
+        f"no clips of {names}{judged}: what is not taught is forgotten. Give clips of each label, or --known with "
+        "recordings of these (--accept-harm takes it all the same)"
+    )
+
+
+def _forgotten(report: Report) -> str:
+    """Empty where recordings of before are no worse off, or where --known says so."""
+    if not report.forgets or report.known is not None:
+        return ""
+    if report.carried is not None:
+        what = f"of the recordings that the model carries {_right(report.carried)}"
+    else:
+        what = (
+            f"{style.percent(1 - (report.same or 0))} of the recordings that the model carries are decided otherwise"
+        )
+    return (
+        f"it forgets: {what}. If it is also to serve whom the clips are not of (another person, the other arm), give "
+        "clips of these too, or judge by --known"
+    )
+
+
+def _right(found: Compared) -> str:
+    return f"{_share(found.before)} were right, {_share(found.after)} are now"
+
+
+def _share(judged: Judged) -> str:
+    return style.percent(judged.share)
+
+
+def _change(found: Compared) -> str:
+    return f"{_share(found.before)} before, {_share(found.after)} after"
+
+
+def print_json(
+    output: Path | None, report: Report | None, refusal: str, exported: Export | None, quiet: Mapping[str, Quiet]
+) -> None:
+    from edgelstm.records import to_json
+
+    proof = None if exported is None or exported.proof is None else exported.proof.to_json()
+    result = {
+        "output": None if output is None else str(output),
+        "refused": refusal or None,
+        **({} if report is None else to_json(report)),
+        "negatives": {label: to_json(one) for label, one in quiet.items()},
+        "elstm": None if exported is None else str(exported.path),
+        "proof": proof,
+    }
+    click.echo(json.dumps(result, allow_nan=False))
+
+
+def show(
+    output: Path, report: Report | None, refusal: str, exported: Export | None, quiet: Mapping[str, Quiet]
+) -> None:
+    if report is not None:
+        _show_report(report)
+    for label, one in quiet.items():
+        moved = (
+            f"stays at {one.threshold:g}" if one.threshold == one.before else f"{one.before:g} → {one.threshold:g}"
+        )
+        events = counted(one.false, "false event")
+        was = f", {one.false_before:,} before" if one.threshold != one.before else ""
+        text = f"event {plain(label, 40)}: threshold {moved}, {events} in {one.hours:.3g} h{was}"
+        click.echo(paragraph(text, "  · ", "    "))
+    if refusal:
+        return
+    is_proven = exported is None or exported.proof is None or exported.proof.passed
+    if is_proven:
+        text = f"{output}: "
+        if report is not None:
+            what = f", all layers, {counted(report.rounds, 'round')}" if report.rounds else ""
+            text += f"learned from {counted(report.clips, 'clip')}, strength {report.strength:g}{what}"
+        else:
+            text += f"thresholds of {counted(len(quiet), 'event')}"
+        click.echo(style.passed(paragraph(text, "", "  ")))
+    if exported is None:
+        click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")
+    elif exported.proof is not None:
+        text = f"{exported.path}: {exported.size:,} bytes, proof {'passed' if is_proven else 'failed'}"
+        click.echo(style.mark(is_proven, paragraph(text, "", "  ")))
+        if not is_proven:
+            click.echo(paragraph(f"{output}: not written without its file", "  ", "  "))
+
+
+def _show_report(report: Report) -> None:
+    shown = [("before, int8", report.before), ("float32", report.float32), ("int8", report.int8)]
+    if report.head is not None and report.rounds:
+        shown.insert(1, ("last layer, int8", report.head))
+    rows = [[name, f"{one.right} of {one.of}", _share(one), f"{one.cost:.3f}"] for name, one in shown]
+    click.echo(table(["held out", "right", "share", "cost"], rows, ""))
+    if report.head is not None and not report.rounds:
+        text = "--layers: all layers are no better on clips held out than the last one alone, which was taken"
+        click.echo(paragraph(text, "  · ", "    "))
+    for name in list(report.groups)[:_MOST_GROUPS]:
+        click.echo(paragraph(f"group {plain(name, 40)}: {_change(report.groups[name])}", "  · ", "    "))
+    if len(report.groups) > _MOST_GROUPS:
+        click.echo(f"  · and {len(report.groups) - _MOST_GROUPS} more groups (--json has all)")
+    if report.known is not None:
+        click.echo(paragraph(f"known before: {_change(report.known)}", "  · ", "    "))
+    if report.carried is not None:
+        click.echo(paragraph(f"what the model carries: {_change(report.carried)}", "  · ", "    "))
+    elif report.same is not None:
+        text = f"of the recordings that the model carries {style.percent(report.same)} are decided as before"
+        click.echo(paragraph(text, "  · ", "    "))
+    elif report.known is None:
+        text = "the model carries no recordings: clips held out are the judge; --known asks whether it forgets"
+        click.echo(paragraph(text, "  · ", "    "))
+
+
+def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> None:
+    """On stderr: why it was refused, else what may surprise."""
+    if refusal:
+        click.echo(paragraph(refusal, style.failed("refused: "), "  "), err=True)
+        return
+    if report is not None and (forgotten := _forgotten(report)):
+        click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
+    loud = [label for label, one in quiet.items() if not one.holds]
+    if loud:
+        names = ", ".join(plain(label, 30) for label in loud[:3]) + (", …" if len(loud) > 3 else "")
+        text = f"no threshold keeps {names} to the false events that --most-false allows: the fewest were taken"
+        click.echo(paragraph(text, "warning: ", "  "), err=True)
+    short = next((one for one in quiet.values() if 0 < one.most * one.hours < _TELLING), None)
+    if short is not None:
+        needed = f"{_TELLING / short.most:.3g} h or more"
+        text = f"{short.hours:.3g} h of --negatives say little of {short.most:g} events an hour, expected {needed}"
+        click.echo(paragraph(text, "note: ", "  "), err=True)
