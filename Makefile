@@ -25,9 +25,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find edgelstm export runtime devices -name '*.py' -o -name '*.pyi' -o -name '*.toml' -o -name '*.json' -o -name '*.[ch]' -o -name CMakeLists.txt)
 C_FILES := $(shell find runtime edgelstm tests/c examples benchmarks -name '*.[ch]')
 FUZZ_SECONDS ?= 600
-# More processes than two cores: a good part of the tests waits, for servers and for the disk.
-# Bytecode is kept, whatever the shell says: to make it anew costs each of them ten seconds.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet --numprocesses 3 --dist worksteal
+# More processes than two cores: a good part of the tests waits, for servers and for the disk. Beside other work, as in
+# CI, a core each: to collect all tests costs each of them ten seconds.
+# Bytecode is kept, whatever the shell says: to make it anew costs each of them ten more.
+WORKERS ?= 3
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
 
 .PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-models bench-arm wheels format data models environment clean
@@ -45,12 +47,16 @@ test: lint environment $(DATA)
 	$(PYTEST); tests=$$?; wait $$! && exit $$tests
 
 # What breaks first when something breaks: the laws of streams, the integers, the proofs, records, output.
-LATER := $(addprefix tests/edgelstm/test_,calibration.py hostile_files.py rounding.py saturation.py tanks.py)
-QUICK := tests/test_house.py tests/test_imports.py $(filter-out $(LATER),$(wildcard tests/edgelstm/test_*.py)) \
-  tests/edgelstm/training $(addprefix tests/edgelstm/data/test_,csv_files.py files.py splits.py times.py) \
-  $(addprefix tests/edgelstm/cli/test_,boards.py commands.py stream.py text.py width.py) \
-  tests/runtime/engines tests/runtime/sources tests/runtime/test_pooling.py tests/runtime/test_layers.py \
-  tests/export/test_elstm.py tests/export/test_proof.py
+QUICK := tests/test_house.py tests/test_imports.py \
+  $(patsubst %,tests/edgelstm/test_%.py,errors evaluation events files fixed_point float_layers forward inspect \
+    int16_layers layers logmel model_file quantization records stamps) \
+  $(patsubst %,tests/edgelstm/training/test_%.py,batches config cycles gradients losses network optimizer trainer) \
+  $(patsubst %,tests/edgelstm/data/test_%.py,csv_files files splits times) \
+  $(patsubst %,tests/edgelstm/cli/test_%.py,boards commands stream text width) \
+  $(patsubst %,tests/runtime/engines/test_%.py,elstm engines layer_lists mixed pool step) \
+  $(patsubst %,tests/runtime/sources/test_%.py,sources text timing) \
+  $(patsubst %,tests/runtime/test_%.py,layers pooling) \
+  $(patsubst %,tests/export/test_%.py,elstm proof)
 
 quick: lint environment $(DATA)
 	$(PYTEST) -m "not slow" $(QUICK)
@@ -133,10 +139,12 @@ types: environment
 	@mkdir -p build
 	cd build && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir mypy_cache -p edgelstm
 
-# Once as it is shipped, once under AddressSanitizer and UBSan, side by side. Kernels that this machine cannot run are
-# compiled as far as their warnings, and built by test-all; with sanitizers those for AVX-512 alone take half a minute.
+# Once as it is shipped, once under AddressSanitizer and UBSan, side by side; there by few examples, as what sanitizers
+# watch is the same in each. Kernels that this machine cannot run are compiled as far as their warnings, and built by
+# test-all; with sanitizers those for AVX-512 alone take half a minute.
 test-c: $(VENV)/needs-test
 	@test_core() { \
+	  if [ $$1 = ON ]; then export EDGELSTM_FEW=1; fi; \
 	  $(BIN)/cmake -S runtime/core -B build/core-sanitize-$$1 -DEDGELSTM_TESTS=ON -DEDGELSTM_WERROR=ON \
 	    -DEDGELSTM_RUNNABLE=$(if $(EDGELSTM_ALL),OFF,ON) -DEDGELSTM_SANITIZE=$$1 --log-level=WARNING \
 	  && $(BIN)/cmake --build build/core-sanitize-$$1 --parallel 2 -- --quiet \

@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(realpath "$1")
 export QEMU_CPU=$2
 shift 2
-exec unshare --user --map-root-user --mount --pid --fork bash -c '
+exec unshare --user --map-root-user --mount --pid --fork --kill-child bash -c '
   set -e
   root=$1
   shift

@@ -66,7 +66,7 @@ stream_on arm64 aarch64 cortex-a53 neon &
 stream_on armhf armv7l cortex-a7 neon
 wait $!
 stream_on arm64 aarch64 cortex-a76 dotprod &
-stream_on armhf armv7l cortex-a8 neon
+[ -z "${EDGELSTM_ALL:-}" ] || stream_on armhf armv7l cortex-a8 neon # what an A7 runs
 wait $!
 
 wait $again || fail "the wheel for armv6l could not be built anew"

@@ -262,7 +262,7 @@ static void try_model(unsigned count) {
 }
 
 int main(void) {
-    unsigned wanted = counted(2000, 10000, ALL);
+    unsigned wanted = counted(10000, 10000, ALL);
     for (unsigned n = 0; n < MAX_PUSH * TINY_FEATURES; n++)
         frames[n] = (float)n * 0.1f - 1.5f;
     for (unsigned n = 0; n < wanted; n += PER_MODEL)
