@@ -6,21 +6,19 @@ whose gates and cell are int16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm import forward
 from edgelstm.export.arithmetic.arithmetic import (
-    Arithmetic,
     Verdict,
     codes_of,
     compare_int8_scores,
     of_own_scores,
     show_float64,
 )
-from edgelstm.export.arithmetic.dequantize import Floats, real, rounded, rows
+from edgelstm.export.arithmetic.dequantize import Floats, rounded, rows
 from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, Ranges, cell_ranges
 from edgelstm.export.arithmetic.twin import (
     ContextTwin,
@@ -28,21 +26,17 @@ from edgelstm.export.arithmetic.twin import (
     Ran,
     States,
     Twin,
-    Walked,
-    calls_of,
     given,
     off_edges,
-    walk,
     windows_of,
 )
+from edgelstm.export.arithmetic.twinned import TwinArithmetic
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.run import Run
 from edgelstm.layers.layer import sigmoid
 from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
-from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.reference import quantize_frames
 from edgelstm.road import Placed
 
 CELL_UNITS = {"lstm": 3.0, "gru": 8.0, "context": 8.0}
@@ -58,22 +52,13 @@ _EDGE = 1e-3
 """Units from where two integers meet within which an engine's float32 multiplier may decide otherwise."""
 
 
-class Int8Cell(Arithmetic):
+class Int8Cell(TwinArithmetic):
+    """Every value is rounded once."""
+
     def __init__(self, quantized: QuantizedModel):
-        self.quantized = quantized
         ranges = cell_ranges(quantized)
         placed = zip(quantized.model.road, quantized.layers)
-        self.twins = [_TWINS[at.layer.kind](at, layer, ranges.get(at.name)) for at, layer in placed]
-
-    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
-        """Raw frames (T, features) through the graph, every value rounded once: what its integers stand for."""
-        quantized = self.quantized
-        x = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.input)
-        return walk(quantized.model, self.twins, x[None]).trace(x)
-
-    def steps(self, codes: Codes, states: Mapping[str, Floats]) -> Walked:
-        """What each call must give, by the states (calls, values) that an engine itself had after the call before."""
-        return walk(self.quantized.model, self.twins, calls_of(self.quantized, codes), states)
+        super().__init__(quantized, [_TWINS[at.layer.kind](at, layer, ranges.get(at.name)) for at, layer in placed])
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         model = self.quantized.model

@@ -6,14 +6,12 @@ times their scales; biases are the float model's. A GRU's state stays in floats,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm import forward
 from edgelstm.export.arithmetic.arithmetic import (
-    Arithmetic,
     Verdict,
     codes_of,
     compare_int8_scores,
@@ -28,12 +26,11 @@ from edgelstm.export.arithmetic.twin import (
     States,
     Twin,
     Walked,
-    calls_of,
     given,
     off_edges,
-    walk,
     windows_of,
 )
+from edgelstm.export.arithmetic.twinned import TwinArithmetic
 from edgelstm.export.parity.checks import Ledger
 from edgelstm.export.parity.references import float_trace
 from edgelstm.export.parity.run import Run
@@ -41,10 +38,8 @@ from edgelstm.export.parity.tolerance import EDGE_MOST, SCORE_UNITS, magnitude, 
 from edgelstm.layers import GRU, LSTM, Conv, Dense
 from edgelstm.layers.layer import sigmoid
 from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedGRU, QuantizedLSTM, QuantizedModel
-from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.layer import QuantizedLayer
-from edgelstm.quantization.reference import quantize_frames
 from edgelstm.road import Placed
 
 STEP_LIMIT, STEP_MOST = 1e-6, 0.05
@@ -58,20 +53,9 @@ EDGE_SHARE = 0.01
 two sides of a rounding's edge. Measured 0 in 10,000."""
 
 
-class Int8Portable(Arithmetic):
+class Int8Portable(TwinArithmetic):
     def __init__(self, quantized: QuantizedModel):
-        self.quantized = quantized
-        self.twins = twins_of(quantized)
-
-    def rounded(self, sequence: NDArray[np.float32]) -> forward.Trace:
-        """Raw frames (T, features) through the model; integers in the real values that they stand for."""
-        quantized = self.quantized
-        x = real(quantize_frames(quantized, sequence).astype(np.float64), quantized.input)
-        return walk(quantized.model, self.twins, x[None]).trace(x)
-
-    def steps(self, codes: Codes, states: Mapping[str, Floats]) -> Walked:
-        """What each call must give, by the states (calls, values) that an engine itself had after the call before."""
-        return walk(self.quantized.model, self.twins, calls_of(self.quantized, codes), states)
+        super().__init__(quantized, twins_of(quantized))
 
     def compare(self, run: Run, sequence: NDArray[np.float32], ledger: Ledger) -> Verdict:
         quantized = self.quantized

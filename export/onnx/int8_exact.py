@@ -28,11 +28,10 @@ from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTEN_OUT, IntegerForm
-from edgelstm.export.metadata import integer_io
 from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled, shifted
-from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
+from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, windows
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.export.onnx.integers import integer_context, integer_input, product, raised_zero_point
+from edgelstm.export.onnx.integers import encode_layers, integer_context, product, raised_zero_point
 from edgelstm.quantization import (
     Affine,
     QuantizedConv,
@@ -55,16 +54,11 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
 
     `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
     """
-    graph = Graph(quantized, "int8-exact-sequence" if scan else "int8-exact")
-    x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
     layers = LAYERS
     if io == "int8":
         refuse_score_overflow(quantized)
         layers = {**LAYERS, "dense": partial(_dense, scores=_int8_scores)}
-    scores = rows(graph, walk(graph, quantized.layers, layers, x))
-    if io == "int8":
-        return graph.encode([scores], scan=scan, io=integer_io(quantized))
-    return graph.encode([scores, *graph.probabilities(scores)], scan=scan)
+    return encode_layers(quantized, "int8-exact", layers, io, scan=scan)
 
 
 def _sigmoids_first(gates: NDArray[Any]) -> NDArray[Any]:

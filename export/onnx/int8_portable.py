@@ -37,13 +37,12 @@ from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.int8_portable import Int8Portable
 from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTEN_OUT, IntegerForm
-from edgelstm.export.metadata import integer_io
-from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, walk, windows
+from edgelstm.export.onnx.flow import Flow, Write, each_run, is_last, joined, rows, windows
 from edgelstm.export.onnx.graph import DOMAIN, Graph, Nodes
 from edgelstm.export.onnx.integers import (
     RAISED,
+    encode_layers,
     integer_context,
-    integer_input,
     product,
     raised_weights,
     raised_zero_point,
@@ -70,13 +69,8 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
 
     `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
     """
-    graph = Graph(quantized, "int8-portable-sequence" if scan else "int8-portable")
-    x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
-    layers: Mapping[str, Write] = {**LAYERS, "dense": partial(_dense, int8_scores=io == "int8")}
-    scores = rows(graph, walk(graph, quantized.layers, layers, x))
-    if io == "int8":
-        return graph.encode([scores], scan=scan, io=integer_io(quantized))
-    return graph.encode([scores, *graph.probabilities(scores)], scan=scan)
+    layers = {**LAYERS, "dense": partial(_dense, int8_scores=io == "int8")}
+    return encode_layers(quantized, "int8-portable", layers, io, scan=scan)
 
 
 def _lstm(graph: Graph, at: Placed, layer: QuantizedLSTM, flow: Flow) -> Flow:

@@ -6,10 +6,13 @@ int8 saturate on x86 without VNNI, and int8 by int8 is a hundred times slower.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.onnx.flow import Flow, context
+from edgelstm.export.metadata import integer_io
+from edgelstm.export.onnx.flow import Flow, Write, context, rows, walk
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.context import QuantizedContext
@@ -26,6 +29,18 @@ def raised_zero_point(affine: Affine) -> int:
 def raised_weights(weights: NDArray[np.int8]) -> NDArray[np.uint8]:
     """(rows, inputs) int8 → (inputs, rows) uint8, as MatMulInteger takes them."""
     return (weights.T.astype(np.int16) + RAISED).astype(np.uint8)
+
+
+def encode_layers(
+    quantized: QuantizedModel, form: str, layers: Mapping[str, Write], io: Io = "float32", *, scan: bool = False
+) -> bytes:
+    """The bytes of a form's file, each layer written by the function of its kind; checked by onnx's own checker."""
+    graph = Graph(quantized, f"{form}-sequence" if scan else form)
+    x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
+    scores = rows(graph, walk(graph, quantized.layers, layers, x))
+    if io == "int8":
+        return graph.encode([scores], scan=scan, io=integer_io(quantized))
+    return graph.encode([scores, *graph.probabilities(scores)], scan=scan)
 
 
 def integer_input(graph: Graph, quantized: QuantizedModel, io: Io) -> str:
