@@ -59,6 +59,11 @@ def is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
 
 
+def is_above(line: str) -> bool:
+    """Whether it stands above a table: a remark, or the delimiter as Excel takes it."""
+    return line.startswith("#") or (line.lower().startswith("sep=") and len(line.rstrip()) <= len("sep=;"))
+
+
 def guess_delimiter(lines: Sequence[str]) -> str:
     """The delimiter that makes most sense of a file's first lines: as many cells in each of them, and many. Below a
     name that stands alone, commas in numbers are decimal ones."""

@@ -15,7 +15,7 @@ from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing, chunks
 from edgelstm.data.times import text_times
-from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_missing, number, split
+from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_above, is_missing, number, split
 from edgelstm.plain import counted
 from edgelstm.stamps import date_seconds
 
@@ -90,7 +90,7 @@ class _Reader:
         self._first: Lines = []
         for first, texts in blocks:
             lines = _useful(first, texts)
-            while not self._first and lines and _is_above(lines[0][1]):
+            while not self._first and lines and is_above(lines[0][1]):
                 lines.pop(0)
             self._first += lines
             if len(self._first) >= _LOOK:
@@ -224,11 +224,6 @@ class _Reader:
     def _raise_problems(self, least: int = 1) -> None:
         if len(self._problems) >= least:
             raise BadFilesError(self._problems)
-
-
-def _is_above(line: str) -> bool:
-    """Whether it stands above a table: a remark, or the delimiter as Excel takes it."""
-    return line.startswith("#") or (line.lower().startswith("sep=") and len(line.rstrip()) <= len("sep=;"))
 
 
 def _useful(first: int, texts: list[str]) -> Lines:

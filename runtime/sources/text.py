@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol
 
-from edgelstm.delimited import DELIMITERS, has_decimal_comma
+from edgelstm.delimited import DELIMITERS, has_decimal_comma, is_above
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.columns import Columns, UnreadableError, clip, listed, plain
@@ -123,6 +123,8 @@ class TextSource(Source):
         """What the line holds, with what is missing before it; None for a header."""
         if isinstance(line, UnreadableError):
             raise line
+        if self._parse is None and self._is_above(line):
+            return None
         if self._parse is None:
             self._parse = _parser(self._form, line, needs_header=self._needs_header)
         elif line == self._header:  # of a device that began anew
@@ -143,6 +145,11 @@ class TextSource(Source):
         if lost is not None or time_gap is not None:
             self._gap = one_gap(lost, time_gap)
         return frame
+
+    def _is_above(self, line: str) -> bool:
+        """Whether it stands above a table, and names none of its columns."""
+        cells = (cell for sign in DELIMITERS for cell in cells_of(line.lstrip("#"), sign))
+        return is_above(line) and not any(cell in self._form.names for cell in cells)
 
     def _read(self, parse: _Parser, line: str) -> Float32 | None:
         """As the parser does. Where streams go on, columns may change in their midst: who sends began anew, or
