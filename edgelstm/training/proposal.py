@@ -20,6 +20,7 @@ _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
 _UNKNOWN_RATE = 100  # frames of a window then
 _EVENTS = 20  # recordings of the same length, of which fewer may have it by chance
+_PARTS = 4  # windows in most recordings, from which on each sees a small part
 _ALONG = 240  # frames of a window at least, where answers are judged along it
 _STACK = 4  # frames side by side at most: a quarter of the steps, and better on what was tried (docs/recipes.md)
 _ENOUGH = 12.5  # frames a second, that movements were told by best: frames of higher rates are put side by side
@@ -84,7 +85,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         past=_past(dataset, task),
         units=64 if dataset.frames > _FEW else 32,
         batch=batch,
-        epochs=int(np.clip(-(-_STEPS // steps), 10, 300)),
+        epochs=_epochs(steps),
         split=split,
         lost=tuple(lost),
         test_groups=test,
@@ -139,6 +140,20 @@ def _are_events(dataset: Dataset, task: Task) -> bool:
         and len(lengths) >= _EVENTS
         and bool(lengths.min() == lengths.max() <= _WINDOWS[1])
     )
+
+
+def as_events(dataset: Dataset, proposal: Proposal) -> tuple[str, ...]:
+    """What to set otherwise to learn whole recordings, where they could be events of several lengths, of which the
+    proposed windows see small parts; else nothing."""
+    is_cut = bool(proposal.window and not proposal.task.each_frame and not dataset.sample_rate)
+    if not is_cut or len(dataset) < _EVENTS or np.median(dataset.lengths) <= _PARTS * proposal.window:
+        return ()
+    return "data.window=0", "answer.window=0", f"training.epochs={_epochs(-(-len(dataset) // proposal.batch))}"
+
+
+def _epochs(steps: int) -> int:
+    """As many as most small sets are learned in. steps: of the optimizer, in each."""
+    return int(np.clip(-(-_STEPS // steps), 10, 300))
 
 
 def _split(dataset: Dataset) -> tuple[Split, list[str]]:

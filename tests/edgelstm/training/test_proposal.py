@@ -15,7 +15,7 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.tasks import Forecast, Frames, Regress, Tags, Task
 from edgelstm.training import parse_config, split
-from edgelstm.training.proposal import propose
+from edgelstm.training.proposal import as_events, propose
 from edgelstm.training.proposed_recipe import recipe
 
 
@@ -64,6 +64,20 @@ def test_series_of_an_archive_are_events_and_stay_whole() -> None:
     assert propose(made([150] * 30, 50.0)).window > 0
     assert propose(made([150] * 29 + [151], 0.0)).window > 0
     assert propose(made([900] * 30, 0.0)).window > 0
+
+
+def test_events_of_several_lengths_may_be_learned_whole() -> None:
+    for lengths, rate, changes in (
+        ([100, *[300] * 39], 0.0, ("data.window=0", "answer.window=0", "training.epochs=300")),
+        ([100, *[300] * 39], 50.0, ()),
+        ([100] * 39 + [300], 0.0, ()),
+        ([100, *[300] * 9], 0.0, ()),
+    ):
+        dataset = made(lengths, rate)
+        proposal = propose(dataset)
+        assert as_events(dataset, proposal) == changes
+        config = parse_config(recipe(dataset, proposal, "x.npz", ReadOptions()), "", changes)
+        assert config.data.window == config.answer.window == (0 if changes else proposal.window)
 
 
 def test_keys_can_be_set_otherwise() -> None:
