@@ -45,7 +45,7 @@ def split_budgets(
     """(known before training, measured) of the command line, and of the recipe where these say nothing of the same
     figure."""
     from edgelstm.devices.profiling.budget import FIGURES, parse_budget, read_budget
-    from edgelstm.records import nearest
+    from edgelstm.hints import nearest
     from edgelstm.search.costs import KNOWN, PREDICTED
     from edgelstm.search.measured import MEASURABLE
 
