@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "edgelstm.h"
+#include "ndarray.h"
 
 /* Who is in a stream or a pool. A thread changes this only while it holds the interpreter's lock,
  * which it may let go of in between: no atomics are needed. A build of Python without that lock
@@ -82,7 +83,10 @@ typedef struct step_object {
     PyObject ob_base;
     el_stream *stream;
     Py_buffer input, output; /* float32, of one frame and of one answer; .buf is NULL until bound */
-    PyObject *keep;          /* what owns the stream's memory */
+    PyTypeObject *ndarray; /* the type of arrays whose fields are read, NULL where none is known */
+    PyObject *float32;     /* their descr */
+    Py_ssize_t features;
+    PyObject *keep; /* what owns the stream's memory */
     PyObject *check;
     guard_object *guard;
     bool release; /* let other threads run meanwhile */
@@ -143,6 +147,10 @@ static PyObject *step(PyObject *object, PyObject *const *arguments, Py_ssize_t c
     if (count > 1)
         return PyErr_Format(PyExc_TypeError, "step: %zd arguments, expected a frame or none",
                             count);
+    if (count != 0 && Py_TYPE(arguments[0]) == self->ndarray &&
+        ndarray_is(arguments[0], self->float32, self->features))
+        return push(self, (const float *)(const void *)((ndarray_fields *)arguments[0])->data,
+                    arguments[0]);
     if (count == 0 || Py_IsNone(arguments[0]))
         return push(self, self->input.buf, self->input.obj);
     Py_buffer view;
@@ -161,6 +169,24 @@ static PyObject *step(PyObject *object, PyObject *const *arguments, Py_ssize_t c
     return push(self, self->input.buf, arguments[0]);
 }
 
+/* Find out whether frames that are numpy's arrays may be read by their fields. */
+static int know_arrays(step_object *self, PyObject *input, PyObject *output) {
+    PyObject *numpy = PyImport_ImportModule("numpy");
+    PyObject *type = numpy ? PyObject_GetAttrString(numpy, "ndarray") : NULL;
+    Py_XDECREF(numpy);
+    if (!type)
+        return -1;
+    bool are_arrays = (PyObject *)Py_TYPE(input) == type && (PyObject *)Py_TYPE(output) == type;
+    Py_DECREF(type);
+    if (are_arrays && is_frame(self, &self->input) && ndarray_is_known(input, &self->input) &&
+        ndarray_is_known(output, &self->output)) {
+        self->ndarray = Py_TYPE(input);
+        self->float32 = Py_NewRef(((ndarray_fields *)input)->descr);
+        self->features = self->input.len / self->input.itemsize;
+    }
+    return 0;
+}
+
 static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     step_object *self = (step_object *)object;
     PyObject *guard_type = *(PyObject **)PyType_GetModuleState(Py_TYPE(object));
@@ -174,8 +200,11 @@ static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     if (!PyArg_ParseTuple(arguments, "nOOOOO!p", &stream, &input, &output, &keep, &check,
                           guard_type, &guard, &release))
         return -1;
-    if (PyObject_GetBuffer(input, &self->input, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) ||
+    if (PyObject_GetBuffer(input, &self->input,
+                           PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) ||
         PyObject_GetBuffer(output, &self->output, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE))
+        return -1;
+    if (know_arrays(self, input, output))
         return -1;
     self->stream = (el_stream *)(intptr_t)stream;
     self->keep = Py_NewRef(keep);
@@ -191,6 +220,7 @@ static void unbind(PyObject *object) {
         PyBuffer_Release(&self->input);
     if (self->output.obj)
         PyBuffer_Release(&self->output);
+    Py_XDECREF(self->float32);
     Py_XDECREF((PyObject *)self->guard);
     Py_XDECREF(self->check);
     Py_XDECREF(self->keep);

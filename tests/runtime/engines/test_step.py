@@ -68,6 +68,8 @@ WAYS: list[Callable[[Any], Any]] = [
     misaligned,
     with_gaps,
     lambda frame: frame[None],
+    lambda frame: frame.view(np.dtype("f4", metadata={"of": "a frame"})),
+    lambda frame: frame.view(np.recarray),
     lambda frame: frame.tolist(),
     lambda frame: frame.astype(np.float64),
     lambda frame: frame.astype(">f4"),
