@@ -126,23 +126,27 @@ static void walk_to(chunk *of, uint32_t first, uint32_t last, uint32_t source) {
     of->live = source;
 }
 
-/* W·x of the rows from `first` on, EL_BATCH of them; where fewer are left the last serves again. */
-static void multiply(const chunk *of, const el_layer *layer, uint32_t first, uint32_t count) {
+/* W·x of the first rows, of so many fours that at most one row of these is none: there the last one
+ * serves again. Returns how many it is of. */
+static uint32_t multiply(const chunk *of, const el_layer *layer, uint32_t count) {
     const el_stream *stream = of->stream;
     const el_model *model = stream->model;
-    const void *x[EL_BATCH];
-    void *sums[EL_BATCH];
-    for (uint32_t n = 0; n < EL_BATCH; n++) {
-        uint32_t at = first + n < count ? first + n : count - 1;
+    const void *x[EL_MOST_TOGETHER];
+    void *sums[EL_MOST_TOGETHER];
+    uint32_t taken = (count + 1) / EL_BATCH * EL_BATCH;
+    for (uint32_t n = 0; n < taken; n++) {
+        uint32_t at = n < count ? n : count - 1;
         x[n] = row_at(of, at);
-        sums[n] = of->sums + (size_t)(first + n) * model->chunk_sums;
-        if (el_rounds(layer) && at == first + n) {
+        sums[n] = of->sums + (size_t)n * model->chunk_sums;
+        if (el_rounds(layer) && at == n) {
             void *codes = el_stream_part(stream, model->codes_offset);
             el_make_codes(layer, x[n], codes);
             memcpy(row_at(of, at), codes, (size_t)layer->inputs * el_taken_size(layer));
         }
     }
-    layer->type->multiply_frames(model, layer, x, sums);
+    if (taken != 0)
+        layer->type->multiply_frames(model, layer, x, sums, taken);
+    return taken;
 }
 
 /* The rows through layer `index`. One or two that are left over would cost four. */
@@ -150,9 +154,7 @@ static void step_together(chunk *of, uint32_t index) {
     const el_stream *stream = of->stream;
     const el_model *model = stream->model;
     const el_layer *layer = &model->layers[index];
-    uint32_t count = rows_of(of), multiplied = 0;
-    for (; multiplied + EL_BATCH <= count + 1; multiplied += EL_BATCH)
-        multiply(of, layer, multiplied, count);
+    uint32_t count = rows_of(of), multiplied = multiply(of, layer, count);
     for (uint32_t n = 0; n < count; n++) {
         if (n < multiplied) {
             layer->type->step_from(stream, layer, of->sums + (size_t)n * model->chunk_sums);

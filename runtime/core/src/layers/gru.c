@@ -14,7 +14,8 @@ static bool is_narrowing(int32_t mantissa, int32_t shift) {
     return mantissa != 0 && el_is_multiplier(mantissa, shift) && shift <= 15;
 }
 
-static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
+                                             const el_entry *entry) {
     bool int8 = el_has_int8(layer);
     if (entry->activation != 0 || entry->own[0] < 0 || entry->own[0] > 1)
         return EL_ERROR_FIELD;
@@ -272,9 +273,9 @@ static uint64_t sums_size(const el_layer *layer) {
 }
 
 static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
-                            void *const *sums) {
+                            void *const *sums, uint32_t frames) {
     const el_matrix *w = &layer->gru.w;
-    el_multiply_frames(model, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums);
+    el_multiply_frames(model, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums, frames);
 }
 
 static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {

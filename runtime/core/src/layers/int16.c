@@ -38,8 +38,9 @@ static bool is_segment(const int16_t *block, uint32_t from, uint32_t to, uint32_
     return valid;
 }
 
-el_status el_check_int16(const el_model *model, const el_entry *entry, el_tensor weights,
-                         el_tensor rows, uint32_t groups, uint32_t used, el_matrix *matrix) {
+__attribute__((cold)) el_status el_check_int16(const el_model *model, const el_entry *entry,
+                                               el_tensor weights, el_tensor rows, uint32_t groups,
+                                               uint32_t used, el_matrix *matrix) {
     uint32_t columns = el_round_up(used, EL_COLUMN_PAD_16);
     uint64_t elements = (uint64_t)groups * EL_BLOCK_ROWS * columns;
     el_status status = el_check_sized(model, entry->file_size, weights, elements * sizeof(int16_t));

@@ -158,26 +158,47 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
 }
 
 #ifndef EL_WITHOUT_CHUNKS
-void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
-                        size_t block, const void *const *x, void *const *sums) {
-    const el_kernels *kernels = model->kernels;
+/* Bytes of weights that stay in a near cache while all frames meet them. */
+#define SLICE_SIZE 65536u
+
+/* EL_BATCH frames by some groups, whose sums come `first` values behind the beginning. */
+static void multiply_slice(const el_model *model, const el_layer *layer, const el_matrix *slice,
+                           size_t block, const void *const *x, void *const *sums, size_t first) {
     if (el_has_int8(layer)) {
         const int8_t *codes[EL_BATCH];
         int32_t *to[EL_BATCH];
         for (uint32_t n = 0; n < EL_BATCH; n++) {
             codes[n] = x[n];
-            to[n] = sums[n];
+            to[n] = (int32_t *)sums[n] + first;
         }
-        kernels->dense_int8_batch(matrix, block, codes, to);
+        model->kernels->dense_int8_batch(slice, block, codes, to);
         return;
     }
     const float *values[EL_BATCH];
     float *to[EL_BATCH];
     for (uint32_t n = 0; n < EL_BATCH; n++) {
         values[n] = x[n];
-        to[n] = sums[n];
+        to[n] = (float *)sums[n] + first;
     }
-    el_float_kernels(model)->dense_float32_batch(matrix, block, values, to);
+    el_float_kernels(model)->dense_float32_batch(slice, block, values, to);
+}
+
+void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+                        size_t block, const void *const *x, void *const *sums, uint32_t frames) {
+    const size_t block_size = block * el_weight_size(layer);
+    const size_t rows_size = el_has_int8(layer) ? sizeof(el_rows) : EL_BLOCK_ROWS * sizeof(float);
+    uint32_t fours = (uint32_t)(SLICE_SIZE / (4 * block_size));
+    uint32_t most = 4 * (fours == 0 ? 1u : fours); /* kernels take four at a time */
+    for (uint32_t first = 0; first < matrix->groups; first += most) {
+        uint32_t left = matrix->groups - first;
+        el_matrix slice = *matrix;
+        slice.groups = left < most ? left : most;
+        slice.weights = (const uint8_t *)matrix->weights + first * block_size;
+        slice.rows = (const uint8_t *)matrix->rows + first * rows_size;
+        for (uint32_t n = 0; n < frames; n += EL_BATCH)
+            multiply_slice(model, layer, &slice, block, x + n, sums + n,
+                           (size_t)first * EL_BLOCK_ROWS);
+    }
 }
 #endif
 

@@ -61,10 +61,10 @@ void el_wide_product(const el_model *model, const el_matrix *matrix, const int16
 el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32_t first,
                           uint32_t groups);
 
-/* The sums of an int8 or float32 matrix, biases included, with EL_BATCH inputs: `block` as for the
- * kernels. */
+/* The sums of an int8 or float32 matrix, biases included, with `frames` inputs, a multiple of
+ * EL_BATCH: `block` as for the kernels. */
 void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
-                        size_t block, const void *const *x, void *const *sums);
+                        size_t block, const void *const *x, void *const *sums, uint32_t frames);
 
 /* Bytes that the sums of a matrix take, and codes made of them. */
 uint64_t el_matrix_work(const el_matrix *matrix);
