@@ -175,14 +175,17 @@ class KeptState:
         self._tell(f"{source}: no frames, {what}")
 
     def _waits(self) -> bytes:
-        return b"" if self.waiting is None else self.waiting.save()
+        return b"" if self.waiting is None else self.waiting.mark
 
     def save(self) -> None:
         """The file holds a whole state, or what it held before. Nothing is written where no frame came since,
         nor a sample that waits for one."""
-        waiting = self._waits()
-        if self._saved and waiting == self._waited:
+        mark = self._waits()
+        if self._saved and mark == self._waited:
             return
+        if self.waiting is not None:
+            self.waiting.settle()
+        waiting = b"" if self.waiting is None else self.waiting.save()
         if self._saved:
             self._taken_at = time.clock_gettime(_SINCE_BOOT)
         now = self._now()

@@ -97,6 +97,7 @@ class _Together:
         self._frames: list[Float32] = []
         self._marks: list[int] = []
         self._most = MOST_TOGETHER
+        self._may_hold = stream.keeps_samples  # of a sound that was saved in the midst of a frame
 
     def add(self, frame: Float32) -> None:
         """A raw frame (features,), the source's newest or one before that."""
@@ -123,7 +124,7 @@ class _Together:
             return
         try:
             with self._answers.together(), held_back():
-                if len(frames) == 1:
+                if len(frames) == 1 and not (self._may_hold and self.stream.waiting):
                     self._step(frames[0], marks[0])
                 else:
                     self._push(np.array(frames), marks)
@@ -152,7 +153,7 @@ class _Together:
         before, hop = stream.frames, stream.answering.hop
         taken = answers.enter(frames)
         try:
-            outputs = stream.push(taken)
+            outputs = self._pushed(taken)
         except ValueError:  # with nothing changed; one by one shows which it was
             for frame, mark in zip(frames, marks):
                 self._step(frame, mark)
@@ -165,6 +166,12 @@ class _Together:
             start = end
         if start < len(frames):
             answers.took(before + len(frames), frames[start:], taken[start:], None)
+
+    def _pushed(self, frames: Float32) -> Float32:
+        """Answers to frames (n, features), of the first of which the stream may have the beginning already."""
+        if self._may_hold and (held := self.stream.waiting):
+            return self.stream.push_samples(frames.reshape(-1)[held:])
+        return self.stream.push(frames)
 
     @contextmanager
     def _at(self, mark: int) -> Iterator[None]:

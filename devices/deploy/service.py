@@ -184,7 +184,7 @@ def _kept(
             tell=_say,
             beside=beside,
             events=watching,
-            waiting=Unframed(),
+            waiting=Unframed(stream),
         )
     )
     try:

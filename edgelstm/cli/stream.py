@@ -202,7 +202,7 @@ def command(
     carried = window_carried(opened)
     if carried is not None:
         _tell(carried)
-    waiting = Unframed()
+    waiting = Unframed(stream)
     with ExitStack() as stack:
         kept = None
         if state is not None:

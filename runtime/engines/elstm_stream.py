@@ -92,6 +92,14 @@ class Stream(EngineStream):
     def waiting(self) -> int:
         return int(self._core.el_stream_waiting(self._handle))
 
+    @property
+    def waiting_samples(self) -> Float32:
+        count = self.waiting
+        if not count:
+            return np.zeros(0, np.float32)
+        room = self.save()[-4 * self._model.features :]  # the last part
+        return np.frombuffer(room, "<f4", count).astype(np.float32)
+
     def push_samples(self, samples: ArrayLike) -> Float32:
         array = check_samples(samples)
         push = self._core.el_stream_push_i16 if array.dtype == np.int16 else self._core.el_stream_push_f32

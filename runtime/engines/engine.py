@@ -178,6 +178,11 @@ class EngineStream(ABC):
         """Samples that it keeps for a frame that is not whole yet."""
         return 0
 
+    @property
+    def waiting_samples(self) -> Float32:
+        """A copy of these, (waiting,)."""
+        return np.zeros(0, np.float32)
+
     def push_samples(self, _samples: ArrayLike) -> Float32:
         """Samples of a sound (n,), on the scale of the model, as int16 or as float32 → the answers that were emitted,
         (answers, outputs). What fills no frame yet waits in the stream, as a part of its state, and is the beginning

@@ -9,7 +9,9 @@ import pytest
 
 from edgelstm.export import export_model
 from edgelstm.resampling import Decimator
+from edgelstm.runtime import Model
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import FrameFormat
 from edgelstm.runtime.sources.unframed import Unframed
@@ -94,3 +96,42 @@ def test_parts_too_short_for_a_frame_are_kept_for_the_next(tmp_path: Path, cuts:
         told += ended.err
     assert list(map(json.loads, found)) == list(map(json.loads, whole))
     assert "no frames, its samples wait in " in told
+
+
+@pytest.mark.parametrize("rate", [8000, 11025])
+def test_samples_are_the_streams_own_whenever_it_is_saved(tmp_path: Path, rate: int) -> None:
+    """Saved after every push, in the midst of frames, it answers as one that never is; and the state has them all."""
+    made = export_model(hearing_model(256), tmp_path / "model.elstm", verify=False).path
+    samples = hard_sound(8000)[8000:14031]
+    write_wav(tmp_path / "sound.wav", samples, rate)
+    whole = run("stream", made, "--wav", tmp_path / "sound.wav").out.splitlines()
+    asked = ("--state", tmp_path / "state", "--state-every", "0.000001s")
+    ended = run("stream", made, "--wav", tmp_path / "sound.wav", *asked)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == whole
+    model = Model(made)
+    stream = model.stream()
+    stream.restore((tmp_path / "state").read_bytes()[: model.snapshot_bytes])
+    if rate == 8000:
+        np.testing.assert_array_equal(stream.waiting_samples, samples[6000:])
+        assert b'"waiting": 0' in (tmp_path / "state").read_bytes()
+    assert 0 < stream.waiting < HOP
+
+
+def test_a_state_of_before_streams_kept_samples_is_gone_on_from(tmp_path: Path) -> None:
+    made = export_model(hearing_model(256), tmp_path / "model.elstm", verify=False).path
+    samples = hard_sound(8000)[8000:14000].astype(np.float32)
+    write_wav(tmp_path / "rest.wav", samples[2111:])
+    before = Model(made).stream()
+    expected = before.push(samples.reshape(-1, HOP))
+    before.reset()
+    before.push(samples[:2080].reshape(-1, HOP))
+    beside = Unframed()
+    beside.hand_over(samples[2080:2111, None], WHOLE, None)
+    with KeptState(before, tmp_path / "state", every=0, most_age=0, tell=print, waiting=beside) as kept:
+        kept.took_frame()
+        kept.save()
+    ended = run("stream", made, "--wav", tmp_path / "rest.wav", "--state", tmp_path / "state")
+    assert ended.code == 0, ended.err
+    told = [list(json.loads(line)["values"].values()) for line in ended.out.splitlines()]
+    np.testing.assert_array_equal(np.array(told, np.float32), expected[26:])
