@@ -27,10 +27,12 @@ C_FILES := $(shell find runtime edgelstm tests/c examples benchmarks -name '*.[c
 FUZZ_SECONDS ?= 600
 # More processes than two cores: a good part of the tests waits, for servers and for the disk. Beside other work, as in
 # CI, a core each: to collect all tests costs each of them ten seconds.
-# Bytecode is kept, whatever the shell says: to make it anew costs each of them ten more.
 WORKERS ?= 3
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal
 DATA := data/watch.npz data/japanese-vowels.npz data/weather.npz data/pulse.npz
+
+# Bytecode is kept, whatever the shell says: to make it anew costs every process up to ten seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo quick test test-all test-fresh lint types test-c test-python test-arm fuzz bench bench-models bench-arm wheels format data models environment clean
 .DELETE_ON_ERROR:

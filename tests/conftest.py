@@ -51,7 +51,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 os.environ[NAME_VARIABLE] = f"edgelstm.tests.{os.getpid()}"
 
 # A law's examples are few and the same in every run; `make test-all` draws others, as many as the test says.
-MOST_EXAMPLES = 15
+MOST_EXAMPLES = 10
 settings.register_profile("tests", deadline=None, derandomize=not FULL, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 

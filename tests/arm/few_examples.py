@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import settings
 
-FEW = 4
+FEW = 2
 
 settings.register_profile("emulated", max_examples=FEW, deadline=None)
 settings.load_profile("emulated")
