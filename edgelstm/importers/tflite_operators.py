@@ -318,6 +318,7 @@ OPERATORS: Mapping[Op, Write] = {
     Op.DIV: _binary("Div"),
     Op.MINIMUM: _binary("Min"),
     Op.MAXIMUM: _binary("Max"),
+    Op.LOG: _unary("Log"),
     Op.LOGISTIC: _unary("Sigmoid"),
     Op.TANH: _unary("Tanh"),
     Op.RELU: _unary("Relu"),

@@ -21,6 +21,7 @@ from edgelstm.export.arithmetic.int8_cell_ranges import SIGMOID, TANH, cell_rang
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
 from edgelstm.export.form import FLOAT_ERROR, WRITTEN_OUT, FloatForm, IntegerForm
 from edgelstm.export.tflite.cell import Cell, Weights, gru, lstm
+from edgelstm.export.tflite.float_layers import EXTRAS, ONLY_FLOATS
 from edgelstm.export.tflite.graph import Graph, Tensor
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import (
@@ -69,7 +70,7 @@ def encode_int8(quantized: QuantizedModel, io: Io = "float32") -> bytes:
 
 def build_float32(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "float32-explicit", FLOAT_LAYERS)
+    return _build_floats(model, "float32-explicit", {**FLOAT_LAYERS, **ONLY_FLOATS})
 
 
 def build_int8_dynamic(model: Model) -> Graph:
@@ -207,7 +208,8 @@ FLOAT32 = FloatForm(
     errors=(FLOAT_ERROR,),
     choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
     beware="the caller carries the state; four times the size of int8",
-    kinds=FLOAT_LAYERS,
+    kinds={**FLOAT_LAYERS, **ONLY_FLOATS},
+    extras=EXTRAS,
     limit=WRITTEN_OUT,
     write=encode_float32,
     computes=Float32,

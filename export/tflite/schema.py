@@ -44,6 +44,7 @@ class Op(IntEnum):
     NEG = 59
     SLICE = 65
     EXPAND_DIMS = 70
+    LOG = 73
     SQRT = 75
     RSQRT = 76
     SHAPE = 77

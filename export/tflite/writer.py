@@ -13,7 +13,7 @@ from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.schema import Op
 from edgelstm.layers import Context
 from edgelstm.model import Model
-from edgelstm.road import Placed
+from edgelstm.road import INPUT, Placed
 
 Value = Callable[[str, tuple[int, ...]], Tensor]
 """(name, shape) → a new tensor of the type that flows."""
@@ -37,13 +37,16 @@ class Writer:
 
 
 Write = Callable[..., Tensor]
-"""(writer, a layer's place, its layer, what it takes) → what it gives: (runs, values) of one call."""
+"""(writer, a layer's place, its layer, what it takes; of a joining one also the other) → what it gives, (runs,
+values) of one call."""
 
 
 def walk(writer: Writer, layers: Sequence[Any], write: Mapping[str, Write], x: Tensor) -> Tensor:
     """Every layer, each written by the function of its kind; `layers` may be the integer ones. Gives the scores."""
+    found = {INPUT: x}
     for at, layer in zip(writer.model.road, layers, strict=True):
-        x = write[at.layer.kind](writer, at, layer, x)
+        others = [found[at.joins]] if at.joins else []
+        x = found[at.name] = write[at.layer.kind](writer, at, layer, found[at.takes], *others)
     return x
 
 
