@@ -107,14 +107,13 @@ static inline size_t el_lstm_recurrent(const el_lstm *lstm) {
     return (size_t)EL_BLOCK_ROWS * (lstm->skipped + lstm->columns_w);
 }
 
-/* Blocks of weights of four bits as they meet x, see layers/int4.h. */
+/* Blocks of weights of four bits, see layers/int4.h: the columns of W, behind them in the same
+ * block those of R where there are any. */
 typedef struct el_packed {
     const uint8_t *weights;
-    size_t block; /* bytes from one to the next */
     const el_rows *rows;
-    uint32_t blocks, columns;
-    int32_t zero_point; /* of x */
-    bool of_r;          /* R of an LSTM: no biases, and sums of its own in the rows */
+    uint32_t blocks, columns_w, columns_r;
+    int32_t zero_point_w, zero_point_r; /* of x and of h */
 } el_packed;
 
 /* What lies in a half of a byte for a weight of 0, and by what a half counts. */

@@ -94,8 +94,9 @@ struct el_kernels {
      * same blocks: the bits of its float32 layers with these floats. Null in libraries without. */
     const el_kernels *bf16;
     /* The (16·blocks,) sums of packed weights with x, as dense_int8 gives those of int8 weights
-     * that are as large. Null in libraries without. */
-    void (*packed_int4)(const el_packed *packed, const int8_t *x, int32_t *sums);
+     * that are as large, and those of R with h, which have no bias. Null in libraries without. */
+    void (*packed_int4)(const el_packed *packed, const int8_t *x, const int8_t *h, int32_t *from_x,
+                        int32_t *from_h);
 };
 
 extern const el_kernels el_kernels_scalar;

@@ -3,6 +3,7 @@
 #ifndef EL_PRODUCT_INT4_X86_H
 #define EL_PRODUCT_INT4_X86_H
 
+#include "body_tile.h"
 #include "vec_x86.h"
 
 #include <stddef.h>
@@ -53,40 +54,67 @@ static inline
     __builtin_memcpy(sums, totals, (size_t)blocks * sizeof totals[0]);
 }
 #else
-#define INT4_BLOCKS 2 /* more, and compilers keep sums in memory */
+#define INT4_BLOCKS 2
 /* Lines whose products stay inside int16: 2·4 pairs of at most 2·15·128. */
 #define INT4_LINES 4
 
-static inline
-    __attribute__((always_inline)) void add_int4_blocks(const uint8_t *weights, size_t block_size,
-                                                        const int blocks, uint32_t columns,
-                                                        const int8_t *x, int32_t *sums) {
-    const reg mask = DO(set1_epi8)(15), ones = DO(set1_epi16)(1);
-    while (columns != 0) {
-        uint32_t some = columns < 8 * INT4_LINES ? columns : 8 * INT4_LINES;
-        reg pairs[INT4_BLOCKS][PARTS];
+/* pairs + the products of eight columns of x with eight rows, half a line. In assembly, because GCC
+ * would have more values at once than there are registers. */
+static inline __attribute__((always_inline)) reg add_half_line(reg pairs, reg first, reg second,
+                                                               reg mask, const uint8_t *half) {
+    const __m256i *w = (const __m256i *)(const void *)half;
+    reg low, high;
+    __asm__("vmovdqa %[w], %[high]\n\t"
+            "vpand %[mask], %[high], %[low]\n\t"
+            "vpsrlw $4, %[high], %[high]\n\t"
+            "vpand %[mask], %[high], %[high]\n\t"
+            "vpmaddubsw %[first], %[low], %[low]\n\t"
+            "vpmaddubsw %[second], %[high], %[high]\n\t"
+            "vpaddw %[low], %[pairs], %[pairs]\n\t"
+            "vpaddw %[high], %[pairs], %[pairs]"
+            : [pairs] "+x"(pairs), [low] "=&x"(low), [high] "=&x"(high)
+            : [first] "x"(first), [second] "x"(second), [mask] "x"(mask), [w] "m"(*w));
+    return pairs;
+}
+
+/* `lines` lines of each of `blocks` blocks, both constants, whose products join `totals`. */
+static inline __attribute__((always_inline)) void
+add_int4_lines(const uint8_t *weights, size_t block_size, const int blocks, const int lines,
+               const int8_t *x, reg (*totals)[PARTS]) {
+    const reg mask = DO(set1_epi8)(15);
+    reg pairs[INT4_BLOCKS][PARTS];
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++)
+            pairs[block][part] = DO(setzero_si256)();
+    UNROLLED for (int line = 0; line < lines; line++, weights += 64, x += 8) {
+        reg first = four_columns(x), second = four_columns(x + 4);
         for (int block = 0; block < blocks; block++)
             for (int part = 0; part < PARTS; part++)
-                pairs[block][part] = DO(setzero_si256)();
-        for (uint32_t column = 0; column < some; column += 8, weights += 64, x += 8) {
-            reg first = four_columns(x), second = four_columns(x + 4);
-            for (int block = 0; block < blocks; block++)
-                for (int part = 0; part < PARTS; part++) {
-                    reg line = line_of(weights + (size_t)block * block_size + part * LANES * 2);
-                    reg low = DO(maddubs_epi16)(AND(line, mask), first);
-                    reg high = DO(maddubs_epi16)(AND(DO(srli_epi16)(line, 4), mask), second);
-                    pairs[block][part] =
-                        DO(add_epi16)(pairs[block][part], DO(add_epi16)(low, high));
-                }
-        }
-        for (int block = 0; block < blocks; block++)
-            for (int part = 0; part < PARTS; part++) {
-                v32 total = load32(sums + block * 16 + part * LANES32);
-                total += (v32)DO(madd_epi16)(pairs[block][part], ones);
-                __builtin_memcpy(sums + block * 16 + part * LANES32, &total, sizeof total);
-            }
-        columns -= some;
+                pairs[block][part] =
+                    add_half_line(pairs[block][part], first, second, mask,
+                                  weights + (size_t)block * block_size + part * LANES * 2);
     }
+    for (int block = 0; block < blocks; block++)
+        for (int part = 0; part < PARTS; part++) {
+            reg sums = DO(madd_epi16)(pairs[block][part], DO(set1_epi16)(1));
+            totals[block][part] = DO(add_epi32)(totals[block][part], sums);
+        }
+}
+
+static inline __attribute__((always_inline)) void
+add_int4_blocks(const uint8_t *weights, size_t block_size, const int blocks, uint32_t columns,
+                const int8_t *x, int32_t *sums) {
+    /* Each by itself: registers that are copied together would be kept in memory. */
+    reg totals[INT4_BLOCKS][PARTS];
+    for (int n = 0; n < blocks * PARTS; n++)
+        totals[n / PARTS][n % PARTS] = (reg)load32(sums + n * LANES32);
+    const int8_t *end = x + columns;
+    for (; end - x >= 8 * INT4_LINES; x += 8 * INT4_LINES, weights += 64 * INT4_LINES)
+        add_int4_lines(weights, block_size, blocks, INT4_LINES, x, totals);
+    for (; x != end; x += 8, weights += 64)
+        add_int4_lines(weights, block_size, blocks, 1, x, totals);
+    for (int n = 0; n < blocks * PARTS; n++)
+        __builtin_memcpy(sums + n * LANES32, &totals[n / PARTS][n % PARTS], sizeof totals[0][0]);
 }
 #endif
 

@@ -71,25 +71,38 @@ static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int
 }
 
 #ifndef EL_NO_INT4
-static void packed_int4(const el_packed *packed, const int8_t *x, int32_t *sums) {
-    const el_rows *rows = packed->rows;
+/* The sums of a packed block's rows, in sixteenths of weights; returns what lies behind it. */
+static const uint8_t *packed_block(const uint8_t *line, uint32_t columns, const int8_t *x,
+                                   int32_t *sums) {
     int32_t start = 0;
-    for (uint32_t n = 0; n < packed->columns; n++)
+    for (uint32_t n = 0; n < columns; n++)
         start -= EL_INT4_ZERO * x[n];
-    for (uint32_t block = 0; block < packed->blocks; block++, rows++, sums += EL_BLOCK_ROWS) {
-        const uint8_t *line = packed->weights + block * packed->block;
+    for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
+        sums[n] = start;
+    for (uint32_t column = 0; column < columns; column += EL_COLUMN_PAD)
+        for (uint32_t n = 0; n < EL_BLOCK_ROWS * EL_BLOCK_COLUMNS; n++, line++) {
+            const int8_t *at = x + column + n % EL_BLOCK_COLUMNS;
+            sums[n / EL_BLOCK_COLUMNS] +=
+                (*line & 15) * at[0] + (*line >> 4) * at[EL_BLOCK_COLUMNS];
+        }
+    return line;
+}
+
+static void packed_int4(const el_packed *packed, const int8_t *x, const int8_t *h, int32_t *from_x,
+                        int32_t *from_h) {
+    const uint8_t *line = packed->weights;
+    const el_rows *rows = packed->rows;
+    for (uint32_t block = 0; block < packed->blocks; block++, rows++, from_x += EL_BLOCK_ROWS) {
+        line = packed_block(line, packed->columns_w, x, from_x);
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            sums[n] = start;
-        for (uint32_t column = 0; column < packed->columns; column += EL_COLUMN_PAD)
-            for (uint32_t n = 0; n < EL_BLOCK_ROWS * EL_BLOCK_COLUMNS; n++, line++) {
-                const int8_t *at = x + column + n % EL_BLOCK_COLUMNS;
-                sums[n / EL_BLOCK_COLUMNS] +=
-                    (*line & 15) * at[0] + (*line >> 4) * at[EL_BLOCK_COLUMNS];
-            }
+            from_x[n] =
+                EL_INT4_STEP * from_x[n] + rows->bias[n] - packed->zero_point_w * rows->sum_w[n];
+        if (packed->columns_r == 0)
+            continue;
+        line = packed_block(line, packed->columns_r, h, from_h);
         for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
-            sums[n] = EL_INT4_STEP * sums[n] +
-                      (packed->of_r ? -packed->zero_point * rows->sum_r[n]
-                                    : rows->bias[n] - packed->zero_point * rows->sum_w[n]);
+            from_h[n] = EL_INT4_STEP * from_h[n] - packed->zero_point_r * rows->sum_r[n];
+        from_h += EL_BLOCK_ROWS;
     }
 }
 #endif

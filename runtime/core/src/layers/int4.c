@@ -25,11 +25,10 @@ void el_int8_sums(const el_kernels *kernels, const el_layer *layer, const el_mat
         return;
     }
     const el_packed packed = {.weights = matrix->weights,
-                              .block = (size_t)EL_BLOCK_ROWS / 2 * matrix->columns,
                               .rows = matrix->rows,
                               .blocks = matrix->groups,
-                              .columns = matrix->columns,
-                              .zero_point = matrix->zero_point};
-    kernels->packed_int4(&packed, x, sums);
+                              .columns_w = matrix->columns,
+                              .zero_point_w = matrix->zero_point};
+    kernels->packed_int4(&packed, x, NULL, sums, NULL);
 }
 #endif

@@ -135,18 +135,14 @@ static void step_packed(const el_stream *stream, const el_layer *layer, const pl
     el_lstm lstm = layer->lstm;
     uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
     int32_t *from_x = (void *)sums, *from_h = (void *)(sums + sums_bytes(layer));
-    el_packed packed = {.weights = lstm.weights,
-                        .block = el_lstm_block(&lstm) / 2,
-                        .rows = lstm.rows,
-                        .blocks = lstm.groups * EL_GATES,
-                        .columns = lstm.columns_w,
-                        .zero_point = lstm.input_zero_point};
-    kernels->packed_int4(&packed, at->x, from_x);
-    packed.weights += el_lstm_recurrent(&lstm) / 2;
-    packed.columns = lstm.columns_r;
-    packed.zero_point = lstm.output_zero_point;
-    packed.of_r = true;
-    kernels->packed_int4(&packed, at->h, from_h);
+    const el_packed packed = {.weights = lstm.weights,
+                              .rows = lstm.rows,
+                              .blocks = lstm.groups * EL_GATES,
+                              .columns_w = lstm.columns_w,
+                              .columns_r = lstm.columns_r,
+                              .zero_point_w = lstm.input_zero_point,
+                              .zero_point_r = lstm.output_zero_point};
+    kernels->packed_int4(&packed, at->x, at->h, from_x, from_h);
     lstm.from_x = from_x;
     lstm.from_h = from_h;
     lstm.columns_w = lstm.columns_r = 0;
