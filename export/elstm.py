@@ -184,7 +184,7 @@ INT4 = replace(
     inputs=("int8",),
     errors=(INT4_ERROR,),
     choose="where int8 weights exceed the caches, or the flash: half their size; judge it by `evaluate`",
-    beware="weights of LSTM and GRU have 4 bits, and cost accuracy; all other layers are int8's",
+    beware="weights of all layers but the last have 4 bits, which costs accuracy",
 )
 FLOAT32 = FloatForm(
     format="elstm",

@@ -61,7 +61,7 @@ def _matrix_rows(bias: NDArray[np.int32], W: NDArray[np.int8], by: Multipliers, 
     return records(fields, gates).tobytes()
 
 
-def _integer_blocks(layer: QuantizedLayer, weights: NDArray[np.int8], gates: int) -> NDArray[Any]:
+def _integer_blocks(layer: QuantizedLayer, weights: NDArray[np.int8], gates: int = 1) -> NDArray[Any]:
     made = blocks(weights, gates)
     return packed(made) if layer.four_bits else made
 
@@ -151,7 +151,7 @@ def _conv_int8(layer: QuantizedConv, _: Placed) -> Entry:
     conv = layer.layer
     padding = (conv.before, conv.after, int(conv.fill == "mirror"))
     return Entry(
-        blocks(layer.W).tobytes(),
+        _integer_blocks(layer, layer.W).tobytes(),
         _product_rows(layer),
         own=(conv.taps, conv.stride, conv.dilation, 0, *padding),
         relu=conv.activation == "relu",
@@ -166,7 +166,7 @@ def _dense_float32(layer: Dense, _: Placed) -> Entry:
 
 def _dense_int8(layer: QuantizedDense, _: Placed) -> Entry:
     return Entry(
-        blocks(layer.W).tobytes(),
+        _integer_blocks(layer, layer.W).tobytes(),
         _product_rows(layer),
         relu=layer.activation == "relu",
         **_integers(layer.input, layer.output),

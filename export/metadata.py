@@ -44,6 +44,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
     """The JSON object for `model`, by default in its own precision. Deterministic: no dates, no paths."""
     quantized = model if isinstance(model, QuantizedModel) else None
     source = model.model if isinstance(model, QuantizedModel) else model
+    four_bits = [at.name for at, layer in zip(source.road, quantized.layers) if layer.four_bits] if quantized else []
     return {
         "version": VERSION,
         "name": source.name,
@@ -53,6 +54,7 @@ def metadata(model: Model | QuantizedModel, precision: Precision | None = None) 
         **({"input": "int16"} if quantized and quantized.input_type == "int16" else {}),
         **({"kept_float32": list(source.ranges.kept)} if quantized and source.ranges and source.ranges.kept else {}),
         **({"int16": list(source.ranges.int16)} if quantized and source.ranges and source.ranges.int16 else {}),
+        **({"int4": four_bits} if four_bits else {}),
         "features": source.features,
         "outputs": source.outputs,
         "labels": list(source.labels),

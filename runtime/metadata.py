@@ -40,6 +40,7 @@ class _Told:
     input: Literal["int8", "int16"] = "int8"  # what frames become in integers
     kept_float32: tuple[str, ...] = ()  # layers whose weights are not of int8
     int16: tuple[str, ...] = ()
+    int4: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     label_units: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()

@@ -17,10 +17,10 @@ from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
+    scaled,
     smallest_scale,
-    with_scales,
 )
-from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.rounding import Inputs, fitted, rounded
 from edgelstm.quantization.weighted import DenseProduct
 from edgelstm.road import Placed
 
@@ -52,14 +52,20 @@ def columns(layer: Conv, at: Placed, x: Floats, states: Mapping[str, Floats]) ->
 
 
 def quantize(
-    layer: Conv, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+    layer: Conv,
+    at: Placed,
+    x: Affine,
+    ranges: Ranges,
+    granularity: Granularity,
+    inputs: Inputs | None,
+    four_bits: bool = False,
 ) -> QuantizedConv:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W = with_scales(layer.matrix, groups, smallest_scale(layer.b, x, layer.columns))
+    (W,) = fitted((scaled(layer.matrix, groups, smallest_scale(layer.b, x, layer.columns), four_bits),), inputs)
     (codes,), gained = rounded((W,), inputs)
     bias = quantize_bias(layer.b + gained, x, W.scale)
-    return QuantizedConv(layer, codes, bias, W.scale, x, affine_from_range(*ranges[at.name]))
+    return QuantizedConv(layer, codes, bias, W.scale, x, affine_from_range(*ranges[at.name]), four_bits=four_bits)
 
 
 class _Walker(Walker):

@@ -16,10 +16,10 @@ from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
+    scaled,
     smallest_scale,
-    with_scales,
 )
-from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.rounding import Inputs, fitted, rounded
 from edgelstm.quantization.weighted import DenseProduct
 from edgelstm.road import Placed
 
@@ -52,14 +52,22 @@ def columns(layer: Dense, at: Placed, x: Floats, states: Mapping[str, Floats]) -
 
 
 def quantize(
-    layer: Dense, at: Placed, x: Affine, ranges: Ranges, granularity: Granularity, inputs: Inputs | None
+    layer: Dense,
+    at: Placed,
+    x: Affine,
+    ranges: Ranges,
+    granularity: Granularity,
+    inputs: Inputs | None,
+    four_bits: bool = False,
 ) -> QuantizedDense:
     """`layer` in integers over inputs of the affine `x`."""
     groups = 1 if granularity == "per-gate" else len(layer.b)
-    W = with_scales(layer.W, groups, smallest_scale(layer.b, x, layer.inputs))
+    (W,) = fitted((scaled(layer.W, groups, smallest_scale(layer.b, x, layer.inputs), four_bits),), inputs)
     (codes,), gained = rounded((W,), inputs)
     output = affine_from_range(*ranges[at.name])
-    return QuantizedDense(codes, quantize_bias(layer.b + gained, x, W.scale), W.scale, x, output, layer.activation)
+    return QuantizedDense(
+        codes, quantize_bias(layer.b + gained, x, W.scale), W.scale, x, output, layer.activation, four_bits=four_bits
+    )
 
 
 class _Walker(Walker):

@@ -31,11 +31,10 @@ from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
     real_bias,
+    scaled,
     smallest_scale,
-    with_four_bits,
-    with_scales,
 )
-from edgelstm.quantization.rounding import Inputs, Scaled, rounded
+from edgelstm.quantization.rounding import Inputs, Scaled, fitted, rounded
 from edgelstm.quantization.weighted import GatedLayer
 from edgelstm.road import Placed
 
@@ -105,15 +104,12 @@ def quantize(
     groups = GATES if granularity == "per-gate" else len(layer.b)
     R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
     of_W, of_R = smallest_scale(layer.b, x, layer.inputs), smallest_scale(R_bias, hidden, layer.units)
-    if four_bits:
-        W, R = with_four_bits(layer.W, of_W), with_four_bits(layer.R, of_R)
-    else:
-        W, R = with_scales(layer.W, groups, of_W), with_scales(layer.R, groups, of_R)
-    W_codes, R_codes, gained, R_gained = _rounded(layer, W, R, inputs)
-    bias = quantize_bias(layer.b + gained, x, W.scale)
-    back = quantize_bias(R_bias + R_gained, hidden, R.scale)
+    W, R = scaled(layer.W, groups, of_W, four_bits), scaled(layer.R, groups, of_R, four_bits)
+    (W_codes, W_scale, gained), (R_codes, R_scale, R_gained) = _rounded(layer, W, R, inputs)
+    bias = quantize_bias(layer.b + gained, x, W_scale)
+    back = quantize_bias(R_bias + R_gained, hidden, R_scale)
     return QuantizedGRU(
-        W_codes, R_codes, bias, back, W.scale, R.scale, x, hidden, layer.reset, h0, four_bits=four_bits
+        W_codes, R_codes, bias, back, W_scale, R_scale, x, hidden, layer.reset, h0, four_bits=four_bits
     )
 
 
@@ -127,31 +123,32 @@ def _first_codes(layer: GRU) -> NDArray[np.int16] | None:
     return np.clip(np.rint(layer.h0.astype(np.float64) * (1 << 15)), -(1 << 15), (1 << 15) - 1).astype(np.int16)
 
 
-def _rounded(
-    layer: GRU, W: Scaled, R: Scaled, inputs: Inputs | None
-) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
-    """The integers of W and R, and what both biases gain. z and r meet x and h together. The candidate meets x and
-    r·h together, or else h alone, whose product the reset then scales."""
+_Found = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float64]]
+
+
+def _rounded(layer: GRU, W: Scaled, R: Scaled, inputs: Inputs | None) -> tuple[_Found, _Found]:
+    """Of W and of R: integers, scales, and what the bias gains. z and r meet x and h together. The candidate meets x
+    and r·h together, or else h alone, whose product the reset then scales."""
     H = layer.units
     x, h = np.arange(layer.inputs), np.arange(layer.inputs, layer.inputs + H)
-
-    def of(*places: NDArray[np.intp]) -> Inputs | None:
-        return None if inputs is None else inputs.of_columns(np.concatenate(places))
-
     gates, candidate = slice(0, 2 * H), slice(2 * H, 3 * H)
-    (W_gates, R_gates), gained = rounded((W.rows(gates), R.rows(gates)), of(x, h))
-    if layer.reset == "before":
-        (W_n, R_n), n_gained = rounded((W.rows(candidate), R.rows(candidate)), of(x, h + H))
-        back = np.zeros(H)
-    else:
-        (W_n,), n_gained = rounded((W.rows(candidate),), of(x))
-        (R_n,), back = rounded((R.rows(candidate),), of(h))
-    return (
-        np.concatenate([W_gates, W_n]),
-        np.concatenate([R_gates, R_n]),
-        np.concatenate([gained, n_gained]),
-        np.concatenate([np.zeros(2 * H), back]),
-    )
+    W_n, R_n = W.rows(candidate), R.rows(candidate)
+    together: list[tuple[tuple[Scaled, ...], list[NDArray[np.intp]]]] = [((W.rows(gates), R.rows(gates)), [x, h])]
+    together += [((W_n, R_n), [x, h + H])] if layer.reset == "before" else [((W_n,), [x]), ((R_n,), [h])]
+    found: list[_Found] = []
+    for parts, places in together:
+        met = None if inputs is None else inputs.of_columns(np.concatenate(places))
+        parts = fitted(parts, met)
+        codes, gained = rounded(parts, met)
+        gains = [gained, *(np.zeros_like(gained) for _ in parts[1:])]  # one bias takes what all of them lost
+        found += [(some, part.scale, gain) for some, part, gain in zip(codes, parts, gains)]
+    return _side_by_side(found[0::2]), _side_by_side(found[1::2])
+
+
+def _side_by_side(found: list[_Found]) -> _Found:
+    """Of the gates' rows and the candidate's."""
+    codes, scales, gained = zip(*found)
+    return np.concatenate(codes), np.concatenate(scales), np.concatenate(gained)
 
 
 class _Walker(Walker):

@@ -29,11 +29,10 @@ from edgelstm.quantization.matrix import (
     gate_multipliers,
     product,
     quantize_bias,
+    scaled,
     smallest_scale,
-    with_four_bits,
-    with_scales,
 )
-from edgelstm.quantization.rounding import Inputs, rounded
+from edgelstm.quantization.rounding import Inputs, fitted, rounded
 from edgelstm.quantization.weighted import GatedLayer
 from edgelstm.road import Placed
 
@@ -102,10 +101,8 @@ def quantize(
     """`layer` in integers over inputs of the affine `x`."""
     groups = GATES if granularity == "per-gate" else len(layer.b)
     smallest = smallest_scale(layer.b, x, layer.inputs)
-    if four_bits:
-        W, R = with_four_bits(layer.W, smallest), with_four_bits(layer.R)
-    else:
-        W, R = with_scales(layer.W, groups, smallest), with_scales(layer.R, groups)
+    parts = scaled(layer.W, groups, smallest, four_bits), scaled(layer.R, groups, None, four_bits)
+    W, R = fitted(parts, inputs)
     (W_codes, R_codes), gained = rounded((W, R), inputs)
     (_, _), (cell, _) = at.parts
     hidden = affine_from_range(*around(ranges[at.name], layer.h0))

@@ -58,27 +58,23 @@ def result_multipliers(scale: NDArray[np.float32], x: Affine, output: Affine) ->
     return Multipliers.from_reals(effective / float(output.scale))
 
 
-FOUR_BITS, _MOST = 16, 7
+FOUR_BITS = 16
 """int8 weights of four bits are multiples of 16, -7·16 to 7·16: what is said of int8 weights holds for them, too."""
 
-_CLIPPED = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+
+def scaled(
+    weights: NDArray[np.float32], groups: int, smallest: NDArray[np.float64] | None = None, four_bits: bool = False
+) -> Scaled:
+    """As `with_scales`; of four bits, whose rows each have their own, as `with_four_bits`."""
+    return with_four_bits(weights, smallest) if four_bits else with_scales(weights, groups, smallest)
 
 
 def with_four_bits(weights: NDArray[np.float32], smallest: NDArray[np.float64] | None = None) -> Scaled:
-    """Float weights and a scale for each row, which brings its largest to 7·16, or beyond, where the others lose less
-    then: whichever of a few leaves the least error, by squares."""
-    scaled = with_scales(weights, len(weights), smallest)
-    columns = np.ascontiguousarray(weights.T.astype(np.float64))
-    scales = scaled.scale.astype(np.float64) * (127 / (FOUR_BITS * _MOST))
-    best, least = scales, np.full(len(scales), np.inf)
-    for share in _CLIPPED:
-        unit = scales * share * FOUR_BITS
-        lost = columns - np.clip(np.rint(columns / unit), -_MOST, _MOST) * unit
-        error = (lost * lost).sum(axis=0)  # column after column, on every machine
-        best, least = np.where(error < least, scales * share, best), np.minimum(error, least)
-    if smallest is not None:
-        best = np.maximum(best, smallest)
-    return Scaled(weights, best.astype(np.float32), FOUR_BITS)
+    """Float weights and a scale for each row, which brings its largest to 7·16, for `fitted` to choose finer ones."""
+    plain = with_scales(weights, len(weights), smallest)
+    scale = plain.scale.astype(np.float64) * (127 / (FOUR_BITS * (127 // FOUR_BITS)))
+    least = np.zeros(len(weights)) if smallest is None else smallest
+    return Scaled(weights, scale.astype(np.float32), FOUR_BITS, least.astype(np.float32))
 
 
 def with_scales(weights: NDArray[np.float32], groups: int, smallest: NDArray[np.float64] | None = None) -> Scaled:

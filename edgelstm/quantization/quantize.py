@@ -69,7 +69,7 @@ EXTRAS = (
 )
 """What layers may have beyond plain ones; with some of these they stay in float32."""
 
-HELD = (*QUANTIZE, *FLOAT_KINDS)
+HELD = tuple(dict.fromkeys((*QUANTIZE, *FLOAT_KINDS)))
 """Kinds of layers that an int8 model may have: some of them in float32."""
 
 
@@ -100,8 +100,8 @@ def quantize(
     input_codes: InputCodes = "int8",
     weights: Weights = "int8",
 ) -> QuantizedModel:
-    """`model` in integers; with `weights` int4 recurrent layers that take codes of 8 bits have weights of four. It
-    takes frames as int8 or int16; as float32 where a layer in float32 reads them (`mixed.py`). NotCalibratedError
+    """`model` in integers; with `weights` int4 all layers that take codes of 8 bits but the last have weights of 4.
+    It takes frames as int8 or int16; as float32 where a layer in float32 reads them (`mixed.py`). NotCalibratedError
     without calibration ranges, ValueError for int16 where the first layer cannot take it."""
     if granularity not in get_args(Granularity):
         raise ValueError(f"scales: {granularity!r}, expected one of {', '.join(get_args(Granularity))}")
@@ -181,7 +181,8 @@ def _quantized(
     if factors is not None:
         layer, inputs = _folded(layer, factors, inputs)
     x = known[at.takes] if at.takes in mixed.codes else _border(model.ranges, at)
-    narrow = {"four_bits": True} if weights == "int4" and layer.recurrent and x.bits == 8 else {}
+    is_narrow = weights == "int4" and x.bits == 8 and layer.kind in COLUMNS and at is not model.road[-1]
+    narrow = {"four_bits": True} if is_narrow else {}
     made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs, **narrow)
     gives_floats = at.name not in mixed.codes and at is not model.road[-1]
     return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if at.name in mixed.integers else made

@@ -31,7 +31,7 @@ class QuantizedModel:
     input_scale: NDArray[np.float32]  # (features,): 1 / (std * s_x)
     input_offset: NDArray[np.float32]  # (features,): z_x
     layers: tuple[QuantizedLayer, ...]  # as in `model.road`
-    weights: Weights = "int8"  # int4: recurrent layers have weights of four bits
+    weights: Weights = "int8"  # int4: all layers with weights but the last have four bits
     float_input: bool = False  # frames are not quantized: `clip((x - input_mean) * input_scale, -1e6, 1e6)`
 
     @property

@@ -11,7 +11,7 @@ subtractions apart, with no sum whose order a processor or a library chooses.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ DAMPING, SCARCITY = 0.01, 0.5
 SCARCITY over the runs for each column: what few runs say of how columns vary together is mostly chance. With DAMPING
 alone, models became worse below about 20 runs for each column."""
 
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6)
+"""Of the scale that a row's largest weight asks for: what `fitted` tries."""
+
 _ROWS = 256  # side by side: what they need stays in a processor's cache
 _LARGEST = 127
 
@@ -37,9 +40,29 @@ class Scaled:
     weights: NDArray[np.float32]  # (rows, columns)
     scale: NDArray[np.float32]  # (rows,)
     step: int = 1  # integers are multiples of this: 16 for four bits
+    least: NDArray[np.float32] | None = None  # (rows,) what `fitted` may make of the scales; None: nothing else
 
     def rows(self, some: slice) -> Scaled:
-        return Scaled(self.weights[some], self.scale[some], self.step)
+        return Scaled(
+            self.weights[some], self.scale[some], self.step, None if self.least is None else self.least[some]
+        )
+
+    def cut(self, share: float) -> Scaled:
+        """With scales of that share, as far as these may be."""
+        if self.least is None:
+            return self
+        scale = (share * self.scale.astype(np.float64)).astype(np.float32)
+        return replace(self, scale=np.maximum(scale, self.least))
+
+    @property
+    def unit(self) -> NDArray[np.float64]:
+        """(rows, 1) what a step of an integer stands for."""
+        return self.scale[:, None].astype(np.float64) * self.step
+
+    @property
+    def most(self) -> int:
+        """The steps of the largest integer."""
+        return _LARGEST // self.step
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +91,7 @@ class Inputs:
 
 def nearest(part: Scaled) -> NDArray[np.int8]:
     """(rows, columns) in [-127, 127]."""
-    codes = np.rint(part.weights / (part.scale[:, None].astype(np.float64) * part.step))
-    most = _LARGEST // part.step
-    return (np.clip(codes, -most, most) * part.step).astype(np.int8)
+    return (np.clip(np.rint(part.weights / part.unit), -part.most, part.most) * part.step).astype(np.int8)
 
 
 def rounded(
@@ -83,46 +104,85 @@ def rounded(
     """
     if inputs is None or inputs.runs_per_column < FRAMES_PER_COLUMN:
         return tuple(nearest(part) for part in parts), np.zeros(len(parts[0].weights))
-    order = np.argsort(-np.diag(inputs.covariance), kind="stable")
-    weights = np.concatenate([part.weights for part in parts], axis=1).astype(np.float64).T[order]
-    step = parts[0].step  # of all
-    scales = [np.broadcast_to(step * part.scale.astype(np.float64)[:, None], part.weights.shape) for part in parts]
-    steps = np.concatenate(scales, axis=1).T[order]
-    damping = max(DAMPING, SCARCITY / inputs.runs_per_column)
-    back = unit_factor(inputs.covariance[np.ix_(order, order)], damping)
-    codes, gained = np.empty(weights.shape, np.int8), np.empty(weights.shape[1])
-    for start in range(0, weights.shape[1], _ROWS):
-        rows = slice(start, start + _ROWS)
-        found, gained[rows] = _feedback(weights[:, rows], steps[:, rows], back, inputs.mean[order], _LARGEST // step)
-        codes[:, rows] = step * found
-    placed = np.empty_like(codes)
-    placed[order] = codes
+    found, gained, _ = _feedback(parts, _Course.over(inputs))
     ends = np.cumsum([part.weights.shape[1] for part in parts])[:-1]
-    return tuple(np.ascontiguousarray(some.T) for some in np.split(placed, ends)), gained
+    return tuple(np.ascontiguousarray(some.T) for some in np.split(parts[0].step * found, ends)), gained
+
+
+def fitted(parts: tuple[Scaled, ...], inputs: Inputs | None) -> tuple[Scaled, ...]:
+    """`parts` as in `rounded`, of few steps, with the scale of each row cut where that leaves the least error of its
+    sum, by squares: weights beyond are at the end of their range, and all others have finer steps. The same share for
+    all parts, or where it is not known how inputs vary, one for each. Others' scales stay."""
+    if parts[0].least is None:
+        return parts
+    if inputs is None or inputs.runs_per_column < FRAMES_PER_COLUMN:
+        return tuple(_cut((part,), _Course.of_like_columns(part.weights.shape[1]))[0] for part in parts)
+    return _cut(parts, _Course.over(inputs))
+
+
+def _cut(parts: tuple[Scaled, ...], course: _Course) -> tuple[Scaled, ...]:
+    best, least = parts, np.full(len(parts[0].weights), np.inf)
+    for share in SHARES:
+        tried = tuple(part.cut(share) for part in parts)
+        error = _feedback(tried, course)[2]
+        scales = [np.where(error < least, new.scale, old.scale) for new, old in zip(tried, best)]
+        best, least = (
+            tuple(replace(part, scale=scale) for part, scale in zip(parts, scales)),
+            np.minimum(error, least),
+        )
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """The columns of weights in the order in which they are rounded, and what that does to those still to come."""
+
+    order: NDArray[np.intp]  # (n,)
+    back: NDArray[np.float64]  # (n, n), of `unit_factor`
+    spread: NDArray[np.float64]  # (n,), the same
+    mean: NDArray[np.float64]  # (n,), of inputs, in this order
+
+    @classmethod
+    def over(cls, inputs: Inputs) -> _Course:
+        order = np.argsort(-np.diag(inputs.covariance), kind="stable")
+        damping = max(DAMPING, SCARCITY / inputs.runs_per_column)
+        back, spread = unit_factor(inputs.covariance[np.ix_(order, order)], damping)
+        return cls(order, back, spread, inputs.mean[order])
+
+    @classmethod
+    def of_like_columns(cls, n: int) -> _Course:
+        """Each by itself: to the nearest."""
+        return cls(np.arange(n), np.eye(n), np.ones(n), np.zeros(n))
 
 
 def _feedback(
-    weights: NDArray[np.float64],
-    steps: NDArray[np.float64],
-    back: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    most: int,
-) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """`rounded` for weights (n, rows) in steps of these, -most to most; `back` as `unit_factor` gives it."""
-    codes, gained = np.empty(weights.shape, np.int8), np.zeros(weights.shape[1])
-    wanted = weights.copy()
-    for j in range(len(weights)):
-        codes[j] = np.clip(np.rint(wanted[j] / steps[j]), -most, most)
-        lost = weights[j] - codes[j] * steps[j]
-        wanted[j + 1 :] += back[j, j + 1 :, None] * lost
-        gained += mean[j] * lost
-    return codes, gained
+    parts: tuple[Scaled, ...], course: _Course
+) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.float64]]:
+    """(steps (n, rows) of the columns of `parts` side by side, what the bias of each row is to gain, the square of
+    the error of its sum, as far as it varies)."""
+    weights = np.concatenate([part.weights for part in parts], axis=1).astype(np.float64).T[course.order]
+    units = np.concatenate([np.broadcast_to(part.unit, part.weights.shape) for part in parts], axis=1).T[course.order]
+    most, columns = parts[0].most, weights.shape[1]
+    codes, gained, errors = np.empty(weights.shape, np.int8), np.zeros(columns), np.zeros(columns)
+    for start in range(0, columns, _ROWS):
+        rows = slice(start, start + _ROWS)
+        wanted, some, unit = weights[:, rows].copy(), weights[:, rows], units[:, rows]
+        for j in range(len(wanted)):
+            codes[j, rows] = np.clip(np.rint(wanted[j] / unit[j]), -most, most)
+            got = codes[j, rows] * unit[j]
+            lost, off = some[j] - got, wanted[j] - got
+            errors[rows] += course.spread[j] * (off * off)
+            wanted[j + 1 :] += course.back[j, j + 1 :, None] * lost
+            gained[rows] += course.mean[j] * lost
+    placed = np.empty_like(codes)
+    placed[course.order] = codes
+    return placed, gained, errors
 
 
-def unit_factor(covariance: NDArray[np.float64], damping: float) -> NDArray[np.float64]:
-    """N (n, n), upper triangular with ones on its diagonal, such that N·D·Nᵀ is the covariance, damped, with a D that
-    is diagonal and positive: N[j, k] is how much of a change in column j column k makes good. `damping`: a share of
-    the diagonal's mean."""
+def unit_factor(covariance: NDArray[np.float64], damping: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N (n, n), upper triangular with ones on its diagonal, D (n,), positive), such that N·diag(D)·Nᵀ is the
+    covariance, damped: N[j, k] is how much of a change in column j column k makes good, and D[j] the variance of what
+    no later column does. `damping`: a share of the diagonal's mean."""
     n = len(covariance)
     left = covariance.copy()
     added = damping * math.fsum(np.diag(left)) / n
@@ -131,4 +191,4 @@ def unit_factor(covariance: NDArray[np.float64], damping: float) -> NDArray[np.f
     for k in range(n - 1, 0, -1):
         factor[:k, k] = left[:k, k] / left[k, k]
         left[:k, :k] -= factor[:k, k, None] * left[k, :k]
-    return factor
+    return factor, np.diag(left).copy()

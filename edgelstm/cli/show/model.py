@@ -59,6 +59,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "float32", f"also in int8 files: {', '.join(map(str, facts['kept_float32']))}"
     if facts.get("int16"):
         yield "int16", f"weights of 16 bits in int8 files: {', '.join(map(str, facts['int16']))}"
+    if facts.get("int4"):
+        yield "int4", f"weights of 4 bits: {', '.join(map(str, facts['int4']))}"
     if facts.get("stream_bytes") is not None:
         yield "memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once"
     if "snapshot_bytes" in facts:

@@ -78,7 +78,7 @@ typedef enum el_status {
 } el_status;
 
 /* EL_BF16: float32, but for weights of bfloat16, the upper halves of floats. EL_INT4: int8, but for
- * recurrent layers with weights of four bits. */
+ * layers with weights of four bits. */
 typedef enum el_precision { EL_FLOAT32 = 0, EL_INT8 = 1, EL_BF16 = 2, EL_INT4 = 3 } el_precision;
 typedef enum el_activation { EL_LINEAR = 0, EL_SOFTMAX = 1, EL_SIGMOID = 2 } el_activation;
 typedef enum el_pooling { EL_LAST = 0, EL_MEAN = 1, EL_MEAN_MAX = 2 } el_pooling;

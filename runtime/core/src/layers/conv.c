@@ -149,6 +149,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
 const el_layer_type el_layer_conv = {
     .name = "conv",
     .may_be_wide = true,
+    .may_be_packed = true,
     .may_be_float = true,
     .own_fields = 7,
     .check = check,

@@ -55,6 +55,7 @@ const el_layer_type el_layer_dense = {
     .name = "dense",
     .may_give_scores = true,
     .may_be_wide = true,
+    .may_be_packed = true,
     .may_be_float = true,
     .check = check,
     .work = work,

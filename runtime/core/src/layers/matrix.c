@@ -243,7 +243,7 @@ void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix
             el_wide_product(model, matrix, x, matrix->used, work,
                             (uint8_t *)work + el_matrix_work(matrix));
         else
-            kernels->dense_int8(matrix, x, work);
+            el_int8_sums(kernels, layer, matrix, x, work);
         if (el_gives_reals(layer))
             finish_reals(layer, matrix->rows, work, y);
         else
