@@ -328,5 +328,7 @@ if __name__ == "__main__":
     limit()
     try:
         main(*sys.argv[1:4])
+    except TypeError:
+        refuse("damaged: names that are no text, or values of another kind than the format has")
     except Exception as error:  # whatever the parsers raise
         refuse(error)

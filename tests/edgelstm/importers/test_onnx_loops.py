@@ -175,6 +175,15 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
+def spoiled(path: Path) -> Path:
+    """A name in the step is no UTF-8."""
+    path.write_bytes(by_number(path).read_bytes().replace(b"entering", b"\xff\xfetering"))
+    return path
+
+
+BAD["no text"] = spoiled, "damaged"
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_loop_that_does_otherwise_is_refused_by_its_node(tmp_path: Path, name: str) -> None:
     write_one, words = BAD[name]
