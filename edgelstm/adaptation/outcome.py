@@ -43,9 +43,12 @@ class Outcome:
         return judged(self.model, self.int8_held_out, taught.truth)
 
     def is_better_than(self, other: Outcome, taught: Taught) -> bool:
-        """By clips held out, in int8: more right decisions, and of as many the lower cost."""
-        mine, others = self.held_out(taught), other.held_out(taught)
-        return (mine.right, -mine.cost) > (others.right, -others.cost)
+        """By clips held out, in int8: no fewer right decisions, and a clip costs less by more than two standard
+        errors."""
+        activation, clips = activation_of(self.model), np.array(taught.clips)
+        mine, others = (losses(of.int8_held_out, taught.truth, activation) for of in (self, other))
+        is_no_worse = self.held_out(taught).right >= other.held_out(taught).right
+        return is_no_worse and is_above(by_clip(others - mine, clips))
 
 
 def decided(model: Model, scores: Float64) -> NDArray[np.int64]:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from edgelstm.runtime.engines.elstm_stream import Stream
     from edgelstm.runtime.frame import Float32
 
-_RECIPES = "--missing, or data.missing in a recipe, fills it", "--missing fills them"
-_OURS = "edgelstm data convert --missing fills it", "edgelstm data convert --missing fills them"
-
 
 @click.command(
     "adapt",
@@ -195,12 +192,11 @@ def _adapted(
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     """What readers say of options that `adapt` does not have, said of what there is."""
+    from edgelstm.data.filling import REMEDY
     from edgelstm.data.recordings import BadFilesError
 
     def ours(line: str) -> str:
-        for theirs, mine in zip(_RECIPES, _OURS):
-            line = line.replace(theirs, mine)
-        return line
+        return line.replace(REMEDY, f"edgelstm data convert {REMEDY.replace(', or data.missing in a recipe,', '')}")
 
     try:
         yield
