@@ -160,6 +160,8 @@ class _Loop:
         given = [one.name for one in self.body.output]
         if len(inside) != len(outside) or len(given) < len(inside) - 1 or len(inside) < 2:
             raise ValueError("values that are not as many before, within and after it")
+        if any(one.type.HasField("sequence_type") for one in self.body.input):
+            raise ValueError("keeps a list of what its steps give, expected that as outputs of the loop")
         carried = {name: (outside[place], given[place - 1]) for place, name in enumerate(inside[2:], 2)}
         kept = {name: before for name, (before, after) in carried.items() if self._plain(after) == name}
         counters = {inside[0]} | {

@@ -143,6 +143,29 @@ def by_scan(path: Path, **attributes: Any) -> Path:
     return write(path, around, {"x": [1, 1, F], **states}, ["scores", "h0_out", "h1_out"], **HEAD)
 
 
+def by_list(path: Path) -> Path:
+    """What steps give is put into a list, as torch.jit writes it."""
+    row, listed = (FLOAT, [1, H]), onnx.helper.make_tensor_sequence_value_info
+    nodes = [
+        node("Gather", "x i", "f", axis=1),
+        *gru(),
+        node("SequenceInsert", "list hn", "longer"),
+        node("Identity", "go", "on"),
+    ]
+    takes, gives = {"i": (WHOLE, []), "go": (TRUTH, []), "h": row}, {"on": (TRUTH, []), "hn": row}
+    body = step(nodes, takes, gives, **GRU_WEIGHTS, **NUMBERS)
+    body.input.append(listed("list", FLOAT, None))
+    body.output.append(listed("longer", FLOAT, None))
+    around = [
+        node("SequenceEmpty", "", "empty"),
+        node("Loop", "most yes h0 empty", "h1 all", body=body),
+        node("ConcatFromSequence", "all", "rows", axis=0),
+        node("Gemm", "rows D d", "scores"),
+    ]
+    held = {"most": np.array(T), "yes": np.array(True), "h0": np.zeros((1, H), np.float32), **HEAD}
+    return write(path, around, {"x": [1, T, F]}, ["scores"], **held)
+
+
 CASES: dict[str, tuple[Callable[[Path], Path], list[type]]] = {
     "a counter": (by_loop, [GRU]),
     "its number": (by_number, [GRU, LSTM]),
@@ -181,7 +204,7 @@ def spoiled(path: Path) -> Path:
     return path
 
 
-BAD["no text"] = spoiled, "damaged"
+BAD |= {"no text": (spoiled, "damaged"), "a list": (by_list, "keeps a list of what its steps give")}
 
 
 @pytest.mark.parametrize("name", BAD)
