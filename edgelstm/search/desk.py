@@ -90,8 +90,7 @@ class Desk:
         there is none now. prepare: called with the trials there are before one is given; False where a new one
         cannot be. distributions: of what it chooses, which others then see."""
         with self._turn():
-            self._put_out_lost()
-            trials = self.trials()
+            trials = self._put_out_lost()
             now = tally(trials)
             has_more = prepare is None or prepare(trials)
             if not now.waiting and (now.done + now.taken >= most or not has_more):
@@ -109,7 +108,7 @@ class Desk:
         from optuna.trial import TrialState
 
         with self._turn():
-            held = self._study.get_trials(deepcopy=False)[trial.number]
+            held = self._storage.get_trial(self._id(trial.number))
             if held.state != TrialState.RUNNING or held.user_attrs.get(WORKER) != self._worker:
                 return False
             for name, value in attributes.items():
@@ -119,11 +118,13 @@ class Desk:
                 self._study.tell(trial, values, TrialState.PRUNED if values is None else TrialState.COMPLETE)
             return True
 
-    def _put_out_lost(self) -> None:
+    def _put_out_lost(self) -> list[FrozenTrial]:
+        """The trials, as they are then."""
         trials = self.trials()
-        for trial in trials:
-            if trial.state.name == "RUNNING" and self._is_lost(trial):
-                self._put_out(trial, trials)
+        lost = [trial for trial in trials if trial.state.name == "RUNNING" and self._is_lost(trial)]
+        for trial in lost:
+            self._put_out(trial, trials)
+        return self.trials() if lost else trials
 
     def _is_lost(self, trial: FrozenTrial) -> bool:
         """A trial without a worker was lost between two steps of `claim`, which only one does at a time."""
@@ -143,10 +144,12 @@ class Desk:
 
     def _mark(self, number: int, name: str, value: str) -> None:
         """An attribute of a trial that somebody else took."""
+        self._storage.set_trial_user_attr(self._id(number), name, value)
+
+    def _id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(self._study.study_name)
-        self._storage.set_trial_user_attr(
-            self._storage.get_trial_id_from_study_id_trial_number(study, number), name, value
-        )
+        found: int = self._storage.get_trial_id_from_study_id_trial_number(study, number)
+        return found
 
     def _turn(self) -> AbstractContextManager[object]:
         return self._locks.turn(self._study.study_name)

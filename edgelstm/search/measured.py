@@ -19,7 +19,7 @@ from edgelstm.records import Unavailable
 MEASURABLE = tuple(name for name in FIGURES if not (name.startswith("soak_") or name == "growth"))
 """Figures that a short profile tells."""
 
-_PACED_SECONDS = 3.0
+_PLAN = ProfilePlan(pace="both", paced_seconds=3.0)
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,12 @@ def measure(
 
     BoardError where the board fails; ValueError where the wheel is at fault. told: called with what it is at.
     """
-    plan = ProfilePlan(pace="both", paced_seconds=_PACED_SECONDS)
     with TemporaryDirectory(prefix="edgelstm-") as folder:
         files = [(number, Path(folder, f"trial-{number}.elstm")) for number, _ in contents]
         for (_, path), (_, content) in zip(files, contents, strict=True):
             path.write_bytes(content)
         paths = [path for _, path in files]
-        (outcome,) = profile_boards([target], paths, plan, on_progress=lambda _, what: told(what))
+        (outcome,) = profile_boards([target], paths, _PLAN, on_progress=lambda _, what: told(what))
     if isinstance(outcome.result, Exception):
         raise outcome.result
     return tuple(_judged(number, path.name, outcome.result, budgets) for number, path in files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,9 @@ def tried(space: Space, trials: Sequence[FrozenTrial]) -> set[Place]:
     return found
 
 
-def is_exhausted(space: Space, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether nothing is left to propose."""
-    return space.count is not None and len(tried(space, trials)) >= space.count
+def is_exhausted(space: Space, known: Collection[Place]) -> bool:
+    """Whether nothing is left to propose. known: the combinations that were tried."""
+    return space.count is not None and len(known) >= space.count
 
 
 def _place(space: Space, chosen: Mapping[str, Any]) -> Place:
@@ -46,13 +46,13 @@ class Proposals(TPESampler):  # type: ignore[misc]  # its types are not known
     """TPE, which knows what was refused and takes what others are at for no better than the worst. What it proposes
     again is passed over, for another combination by chance at the last."""
 
-    def __init__(self, space: Space, seed: int) -> None:
-        """seed: another one for each trial, or processes would try the same."""
+    def __init__(self, space: Space, seed: int, known: Collection[Place] = ()) -> None:
+        """seed: another one for each trial, or processes would try the same. known: combinations that were tried."""
         with quiet():
             super().__init__(
                 n_startup_trials=_STARTUP, constraints_func=_excess, constant_liar=True, multivariate=True, seed=seed
             )
-        self._space, self._chance = space, np.random.default_rng(seed)
+        self._space, self._known, self._chance = space, known, np.random.default_rng(seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         del study, trial
@@ -64,9 +64,8 @@ class Proposals(TPESampler):  # type: ignore[misc]  # its types are not known
         fixed = trial.system_attrs.get("fixed_params", {})
         if len(fixed) == len(self._space.knobs):
             return {}
-        known = tried(self._space, [one for one in study.get_trials(deepcopy=False) if one.number != trial.number])
         for found in self._proposed(study, trial, search_space):
-            if _place(self._space, {**found, **fixed}) not in known:
+            if _place(self._space, {**found, **fixed}) not in self._known:
                 break
         return {name: found[name] for name in search_space}
 

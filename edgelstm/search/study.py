@@ -17,7 +17,7 @@ Identity = Mapping[str, Mapping[str, str]]
 _IDENTITY = "edgelstm"
 _TOLD, _MOST_LETTERS = 2, 40  # of what differs
 _KEPT = 3  # one of so many goes on
-_FIRST_LOOK = 6  # at one of so many parts of the epochs
+_FIRST_LOOK = 10  # at one of so many parts of the epochs
 
 
 def join(
@@ -69,7 +69,7 @@ def _cut(value: object) -> str:
 
 
 def pruner(epochs: int) -> BasePruner:
-    """Asynchronous successive halving: at a sixth of the epochs, and again at each three times as many, a trial goes
+    """Asynchronous successive halving: at a tenth of the epochs, and again at each three times as many, a trial goes
     on where it is among the best third of all that came so far, and ends where it is not."""
     from optuna.pruners import SuccessiveHalvingPruner
 

@@ -80,7 +80,7 @@ class Worker:
 
     def run(self, told: Told) -> None:
         """Until as many trials are done as the plan has, or nothing is left to try. told: called now and then."""
-        from edgelstm.search.proposing import is_exhausted
+        from edgelstm.search.proposing import is_exhausted, tried
 
         self._desk.study.pruner = pruner(self._plan.config().training.epochs)
         while True:
@@ -90,17 +90,19 @@ class Worker:
                 continue
             trials = self._desk.trials()
             now = tally(trials)
-            if now.done >= self._plan.trials or (not now.taken + now.waiting and is_exhausted(self._space, trials)):
+            is_idle = not now.taken + now.waiting
+            if now.done >= self._plan.trials or (is_idle and is_exhausted(self._space, tried(self._space, trials))):
                 return
             time.sleep(_WAIT_SECONDS)  # a worker of the last trials may die
             told()
 
     def _prepare(self, trials: Sequence[FrozenTrial]) -> bool:
-        from edgelstm.search.proposing import Proposals, is_exhausted
+        from edgelstm.search.proposing import Proposals, is_exhausted, tried
 
+        known = tried(self._space, trials)
         seed = self._plan.config().training.seed % (1 << 31) + len(trials)
-        self._desk.study.sampler = Proposals(self._space, seed)
-        return not is_exhausted(self._space, trials)
+        self._desk.study.sampler = Proposals(self._space, seed, known)
+        return not is_exhausted(self._space, known)
 
     def _try(self, trial: Trial, told: Told) -> None:
         chosen = self._space.read(trial.params)

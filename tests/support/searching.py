@@ -71,10 +71,10 @@ def plan_of(recipe: Path, storage: str, trials: int = 3, **more: object) -> Plan
 
 
 _LOADED = (
-    "pytest numpy.random optuna optuna.importance optuna.storages.journal sqlalchemy sqlalchemy.dialects.postgresql "
-    "alembic.command alembic.config alembic.migration alembic.script psycopg edgelstm.search.working "
-    "edgelstm.search.proposing edgelstm.search.folds edgelstm.export.elstm edgelstm.quantization edgelstm.runtime "
-    "edgelstm.devices.predict.work edgelstm.cli.search in_process"
+    "pytest numpy.ma numpy.random optuna optuna.importance optuna.storages.journal optuna.storages._rdb.models "
+    "sqlalchemy.dialects.postgresql alembic.command alembic.config alembic.migration alembic.script psycopg "
+    "in_process edgelstm.search.working edgelstm.search.proposing edgelstm.search.folds edgelstm.export.elstm "
+    "edgelstm.quantization edgelstm.runtime edgelstm.devices.predict.work edgelstm.cli.search"
 )
 
 

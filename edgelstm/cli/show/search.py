@@ -83,11 +83,11 @@ def notes_before(search: Search) -> list[str]:
 
 def notes_behind(search: Search, found: SearchRecord) -> list[str]:
     """What one should know of how it went."""
-    from edgelstm.search.proposing import is_exhausted
+    from edgelstm.search.proposing import is_exhausted, tried
 
-    notes = []
+    notes, trials = [], search.study.get_trials(deepcopy=False)
     count = search.space.count
-    if count is not None and is_exhausted(search.space, search.study.get_trials(deepcopy=False)):
+    if count is not None and is_exhausted(search.space, tried(search.space, trials)):
         notes.append(f"the space has only {counted(count, 'model')}; all are tried")
     own = search.space.own(search.plan.config())
     first = found.trials[0]

@@ -13,6 +13,7 @@ import searching
 import ssh_board
 from counts import FULL
 from edgelstm import training
+from edgelstm.devices.profiling.plan import Plan as ProfilePlan
 from edgelstm.model_file import load_model
 from edgelstm.search.plan import Plan
 from edgelstm.training import load_config
@@ -202,6 +203,7 @@ def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, tmp_
     )  # one is too large
     given = ["search", recipe, "--board", "board", "--board-python", ssh_board.PYTHON, "--trials", "2"]
     given += ["--seeds", "1", "--finalists", "2", "--budget", "latency_max=100s", "--budget"]
+    monkeypatch.setattr("edgelstm.search.measured._PLAN", ProfilePlan(frames=100, warm_up=10, pace="flat"))
     # Sizes, unlike times, are the same every time: this one is measured here, too.
     monkeypatch.setattr("edgelstm.search.costs.KNOWN", ("model_size",))
     ended = command(*given, "stream_memory=600B", "--json")

@@ -15,7 +15,7 @@ import optuna
 
 from edgelstm.cli.show.search import notes_before, notes_behind, progress_line
 from edgelstm.search.desk import Desk, is_done
-from edgelstm.search.proposing import Proposals, is_exhausted
+from edgelstm.search.proposing import Proposals, is_exhausted, tried
 from edgelstm.search.record import record
 from edgelstm.search.space import read_space
 from edgelstm.search.working import joined, work
@@ -37,8 +37,8 @@ def test_each_combination_is_proposed_once_until_none_is_left():
     space = read_space(table, "")
     study = optuna.create_study(direction="maximize")
     found = []
-    while not is_exhausted(space, study.get_trials(deepcopy=False)):
-        study.sampler = Proposals(space, len(found))
+    while not is_exhausted(space, known := tried(space, study.get_trials(deepcopy=False))):
+        study.sampler = Proposals(space, len(found), known)
         trial = study.ask(space.distributions())
         found.append(tuple(round(v, 6) if isinstance(v, float) else v for v in space.read(trial.params).values()))
         study.tell(trial, float(len(found) % 5))
@@ -63,7 +63,7 @@ def test_a_small_space_is_searched_whole_and_the_worse_two_thirds_end_early(tmp_
             "the space has only 8 models; all are tried"
         ]
     for place, trial in enumerate(trials):
-        for step in (1, 3):  # a sixth, a half
+        for step in (1, 3):  # the first look, and at three times as many
             if step in trial.intermediate_values:
                 so_far = [t.intermediate_values[step] for t in trials[: place + 1] if step in t.intermediate_values]
                 better = sorted(so_far, reverse=True)[: max(len(so_far) // 3, 1)]
