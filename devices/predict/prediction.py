@@ -51,7 +51,7 @@ class Here:
 
     machine: str
     estimate: Estimate | Unavailable
-    measured_us: float  # of one frame in a long push: from C, but for a share of one Python call
+    measured_us: float  # of one frame of many, one after another: from C, but for a share of one Python call
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _added(found: Work) -> list[str]:
 
 
 def _here(path: Path, found: Work, asked: Asked) -> Here:
-    machine, model = detect(), Model(path)
+    machine, model = detect(), Model(path, chunks=False)  # one after another, as they are estimated
     return Here(machine.name, _on_this(machine, found, model.kernel), _measure(model, asked))
 
 

@@ -19,7 +19,7 @@ from in_process import Ended, refused_well, run
 from random_models import random_signal
 from torch_files import write_zip
 
-FEATURES, UNITS = 3, 6
+FEATURES, UNITS, FRAMES = 3, 6, 200
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     assert run("import", "net.pt", "--layers", "rnn,fc,softmax", "--stream").code == 0
     for count, name in ((8, "data"), (1, "one")):
-        signals = tuple((random_signal(400, FEATURES, n) + 0.5) * sizes.astype(np.float32) for n in range(count))
+        signals = tuple((random_signal(FRAMES, FEATURES, n) + 0.5) * sizes.astype(np.float32) for n in range(count))
         save_dataset(Dataset(signals, np.zeros(count, np.int64), ("a",), np.arange(count), ()), Path(f"{name}.npz"))
     return tmp_path
 
@@ -211,9 +211,9 @@ def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) ->
 
 
 def test_recordings_shorter_than_a_window_are_refused(folder: Path) -> None:
-    save_model(replace(load_model("net.npz"), anew=401, answer=Answer(hop=401)), Path("window.npz"))
+    save_model(replace(load_model("net.npz"), anew=FRAMES + 1, answer=Answer(hop=FRAMES + 1)), Path("window.npz"))
     ended = run("calibrate", "window.npz", "data.npz")
     assert ended.code == 1
-    assert "edgelstm: data.npz: 400 frames at most, expected a window of 401" in ended.err
-    save_model(replace(load_model("net.npz"), anew=400, answer=Answer(hop=400)), Path("window.npz"))
+    assert f"edgelstm: data.npz: {FRAMES} frames at most, expected a window of {FRAMES + 1}" in ended.err
+    save_model(replace(load_model("net.npz"), anew=FRAMES, answer=Answer(hop=FRAMES)), Path("window.npz"))
     assert run("calibrate", "window.npz", "data.npz").code == 0
