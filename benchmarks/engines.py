@@ -69,6 +69,13 @@ class OnnxRuntime(Engine):
         return self._output
 
 
+def memory_of(interpreter: Any, detail: dict[str, Any]) -> NDArray[Any]:
+    """A tensor's memory, flat. A view of the interpreter's own would keep it from running."""
+    view = interpreter.tensor(detail["index"])()
+    pointer = ctypes.cast(view.ctypes.data, ctypes.POINTER(ctypes.c_byte))
+    return np.ctypeslib.as_array(pointer, (view.nbytes,)).view(view.dtype)
+
+
 class LiteRT(Engine):
     """Frames, states and scores go through the interpreter's own memory: set_tensor and get_tensor cost more."""
 
@@ -90,10 +97,7 @@ class LiteRT(Engine):
         self._invoke = self._interpreter.invoke
 
     def _memory(self, detail: dict[str, Any]) -> NDArray[Any]:
-        """The tensor's memory, flat. A view of the interpreter's own would keep it from running."""
-        view = self._interpreter.tensor(detail["index"])()
-        pointer = ctypes.cast(view.ctypes.data, ctypes.POINTER(ctypes.c_byte))
-        return np.ctypeslib.as_array(pointer, (view.nbytes,)).view(view.dtype)
+        return memory_of(self._interpreter, detail)
 
     def step(self, frame: Float32) -> Float32:
         self._x[:] = frame

@@ -1,10 +1,10 @@
-"""Frames that come together: `stream.push` of T frames beside one frame at a time, and beside onnxruntime's LSTM
-operators over T frames a call, the state carried. From Python, one thread, in turns.
+"""Frames that come together: `stream.push` of T frames beside one frame at a time, and beside onnxruntime's and
+LiteRT's LSTM operators over T frames a call, the state carried. From Python, one thread, in turns.
 
     python benchmarks/sequences.py [--frames 4,16,64] [--sizes 40/64,40/3×256] [--seconds 3]
 
 Prints µs of a frame: the lower quartile over calls, and × EdgeLSTM's push of the same kind. Before anything is timed,
-scores are compared: a push's with those of single frames, to the bit, and onnxruntime's float32 with ours.
+scores are compared: a push's with those of single frames, to the bit, and the peers' float32 with ours.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx_forms
+import tflite_forms
+from engines import memory_of
 from models import Size, make_model, make_signal
 from numpy.typing import NDArray
 from run import table
@@ -37,6 +39,7 @@ SIZES = (
 )
 CLOSE = 1e-4
 KINDS = ("int8", "float32")
+LITERT = {"fused int8": "int8", "fused hybrid": "hybrid", "fused float32": "float32"}
 
 Float32 = NDArray[np.float32]
 Call = Callable[[Float32], Float32]
@@ -88,12 +91,31 @@ class OnnxRuntime:
         return self._scores
 
 
+class LiteRT:
+    """Fused operators, whose states the interpreter keeps; frames and scores go through its own memory."""
+
+    def __init__(self, content: bytes):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_content=content, num_threads=1)
+        self._interpreter.allocate_tensors()
+        (x,), (scores,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._x, self._scores = memory_of(self._interpreter, x), memory_of(self._interpreter, scores)
+
+    def __call__(self, frames: Float32) -> Float32:
+        self._x[:] = frames.reshape(-1)
+        self._interpreter.invoke()
+        return self._scores.reshape(len(frames), -1)
+
+
 def calls(model: Model, frames: int, folder: Path) -> dict[str, Call]:
     found: dict[str, Call] = {}
     for kind, content in zip(KINDS, (encode(quantize(model)), encode(model))):
         found[f"EdgeLSTM {kind}"], found[f"EdgeLSTM {kind}, one by one"] = ours(content, folder / f"{kind}.elstm")
     found["onnxruntime DynamicQuantizeLSTM"] = OnnxRuntime(onnx_forms.dynamic_quantize_lstm(model, frames))
     found["onnxruntime float32"] = OnnxRuntime(onnx_forms.lstm(model, frames))
+    for name, form in LITERT.items():
+        found[f"LiteRT {name}"] = LiteRT(tflite_forms.tflite_sequence(model, form, frames))
     return found
 
 
@@ -101,7 +123,8 @@ def compare(found: dict[str, Call], frames: Float32) -> None:
     scores = {name: call(frames).copy() for name, call in found.items()}
     for kind in KINDS:
         np.testing.assert_array_equal(scores[f"EdgeLSTM {kind}"], scores[f"EdgeLSTM {kind}, one by one"])
-    np.testing.assert_allclose(scores["onnxruntime float32"], scores["EdgeLSTM float32"], rtol=0, atol=CLOSE)
+    for name in ("onnxruntime float32", "LiteRT fused float32"):
+        np.testing.assert_allclose(scores[name], scores["EdgeLSTM float32"], rtol=0, atol=CLOSE)
 
 
 def measure(found: dict[str, Call], frames: Float32, seconds: float) -> dict[str, float]:
