@@ -21,11 +21,12 @@ typedef struct ndarray_fields {
 
 enum { NDARRAY_C_CONTIGUOUS = 0x1, NDARRAY_ALIGNED = 0x100 };
 
-/* True when `array` is a one-dimensional array of `count` values of `descr`, as C reads them. */
-static inline bool ndarray_is(const PyObject *array, const PyObject *descr, Py_ssize_t count) {
+/* True when `array` has `nd` dimensions, `count` values of `descr` in the last, as C reads them. */
+static inline bool ndarray_is(const PyObject *array, const PyObject *descr, int nd,
+                              Py_ssize_t count) {
     const ndarray_fields *fields = (const ndarray_fields *)array;
     const int wanted = NDARRAY_C_CONTIGUOUS | NDARRAY_ALIGNED;
-    return fields->nd == 1 && fields->descr == descr && fields->dimensions[0] == count &&
+    return fields->nd == nd && fields->descr == descr && fields->dimensions[nd - 1] == count &&
            (fields->flags & wanted) == wanted;
 }
 
@@ -36,7 +37,7 @@ static inline bool ndarray_is_known(const PyObject *array, const Py_buffer *view
     return fields->data == view->buf && fields->nd == 1 && fields->dimensions &&
            fields->dimensions[0] * view->itemsize == view->len && fields->strides &&
            fields->strides[0] == view->itemsize && fields->descr &&
-           ndarray_is(array, fields->descr, fields->dimensions[0]);
+           ndarray_is(array, fields->descr, 1, fields->dimensions[0]);
 }
 
 #endif

@@ -85,7 +85,8 @@ typedef struct step_object {
     Py_buffer input, output; /* float32, of one frame and of one answer; .buf is NULL until bound */
     PyTypeObject *ndarray; /* the type of arrays whose fields are read, NULL where none is known */
     PyObject *float32;     /* their descr */
-    Py_ssize_t features;
+    PyObject *empty;       /* numpy's function */
+    Py_ssize_t features, outputs;
     PyObject *keep; /* what owns the stream's memory */
     PyObject *check;
     guard_object *guard;
@@ -148,7 +149,7 @@ static PyObject *step(PyObject *object, PyObject *const *arguments, Py_ssize_t c
         return PyErr_Format(PyExc_TypeError, "step: %zd arguments, expected a frame or none",
                             count);
     if (count != 0 && Py_TYPE(arguments[0]) == self->ndarray &&
-        ndarray_is(arguments[0], self->float32, self->features))
+        ndarray_is(arguments[0], self->float32, 1, self->features))
         return push(self, (const float *)(const void *)((ndarray_fields *)arguments[0])->data,
                     arguments[0]);
     if (count == 0 || Py_IsNone(arguments[0]))
@@ -169,20 +170,53 @@ static PyObject *step(PyObject *object, PyObject *const *arguments, Py_ssize_t c
     return push(self, self->input.buf, arguments[0]);
 }
 
+/* Many frames, without the interpreter's lock. NotImplemented for what is no array of frames, or
+ * holds what is not finite. */
+static PyObject *push_many(PyObject *object, PyObject *frames) {
+    step_object *self = (step_object *)object;
+    if (Py_TYPE(frames) != self->ndarray || !ndarray_is(frames, self->float32, 2, self->features))
+        return Py_NewRef(Py_NotImplemented);
+    const ndarray_fields *taken = (const ndarray_fields *)frames;
+    size_t count = (size_t)taken->dimensions[0], due;
+    if (enter(self->guard))
+        return NULL;
+    due = el_stream_answers(self->stream, count);
+    PyObject *made =
+        PyObject_CallFunction(self->empty, "(nn)O", (Py_ssize_t)due, self->outputs, self->float32);
+    if (!made || Py_TYPE(made) != self->ndarray ||
+        !ndarray_is(made, self->float32, 2, self->outputs)) {
+        leave(self->guard);
+        Py_XDECREF(made);
+        return made ? Py_NewRef(Py_NotImplemented) : NULL;
+    }
+    float *answers = (float *)(void *)((ndarray_fields *)made)->data;
+    PyThreadState *released = PyEval_SaveThread();
+    el_status status = el_stream_push(self->stream, (const float *)(const void *)taken->data, count,
+                                      answers, due, NULL);
+    PyEval_RestoreThread(released);
+    leave(self->guard);
+    if (status == EL_OK)
+        return made;
+    Py_DECREF(made);
+    return Py_NewRef(Py_NotImplemented);
+}
+
 /* Find out whether frames that are numpy's arrays may be read by their fields. */
 static int know_arrays(step_object *self, PyObject *input, PyObject *output) {
     PyObject *numpy = PyImport_ImportModule("numpy");
     PyObject *type = numpy ? PyObject_GetAttrString(numpy, "ndarray") : NULL;
+    self->empty = type ? PyObject_GetAttrString(numpy, "empty") : NULL;
     Py_XDECREF(numpy);
-    if (!type)
+    Py_XDECREF(type); /* which its arrays keep */
+    if (!self->empty)
         return -1;
     bool are_arrays = (PyObject *)Py_TYPE(input) == type && (PyObject *)Py_TYPE(output) == type;
-    Py_DECREF(type);
     if (are_arrays && is_frame(self, &self->input) && ndarray_is_known(input, &self->input) &&
         ndarray_is_known(output, &self->output)) {
         self->ndarray = Py_TYPE(input);
         self->float32 = Py_NewRef(((ndarray_fields *)input)->descr);
         self->features = self->input.len / self->input.itemsize;
+        self->outputs = self->output.len / self->output.itemsize;
     }
     return 0;
 }
@@ -220,6 +254,7 @@ static void unbind(PyObject *object) {
         PyBuffer_Release(&self->input);
     if (self->output.obj)
         PyBuffer_Release(&self->output);
+    Py_XDECREF(self->empty);
     Py_XDECREF(self->float32);
     Py_XDECREF((PyObject *)self->guard);
     Py_XDECREF(self->check);
@@ -254,6 +289,9 @@ static PyMethodDef methods[] = {
     {"step", (PyCFunction)(void (*)(void))step, METH_FASTCALL,
      "step(frame=None) -> bool: push `frame`, or what lies in the input; True when an answer was "
      "emitted."},
+    {"push", push_many, METH_O,
+     "push(frames) -> answers: an array (T, features) of float32; NotImplemented for what is none, "
+     "or holds\nNaN or infinity."},
     {0},
 };
 

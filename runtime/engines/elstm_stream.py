@@ -54,7 +54,7 @@ class Stream(EngineStream):
             core.check(status, f"{model.path}: ")
         self._snapshot_bytes = int(self._core.el_stream_save_size(model.handle, model.core_answer(answering)))
         self._check = partial(check_frames, features=model.features, names=model.feature_names)
-        self.step = bind(
+        self.step, self._push = bind(
             self._handle,
             self._input,
             self._output,
@@ -73,6 +73,10 @@ class Stream(EngineStream):
         return int(self._core.el_stream_frames(self._handle))
 
     def push(self, frames: ArrayLike) -> Float32:
+        if self._push is not None:
+            pushed: Float32 = self._push(frames)
+            if pushed is not NotImplemented:
+                return pushed
         array = frames if are_frames(frames, self._model.features) else self._check(frames)
         assert isinstance(array, np.ndarray)
         with self._guard:

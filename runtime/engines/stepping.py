@@ -1,4 +1,4 @@
-"""One frame into a stream of the C core: by the compiled binding where it was built, through ctypes elsewhere.
+"""Frames into a stream of the C core: by the compiled binding where it was built, through ctypes elsewhere.
 
 Both answer the same. The compiled one costs a fifth of a call through ctypes.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ctypes import byref, c_size_t, c_void_p
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -19,6 +20,9 @@ try:
     from edgelstm.runtime._step import Step as CompiledStep
 except ImportError:  # built without Python's headers, or another Python than CPython
     CompiledStep = None  # type: ignore[assignment, misc]
+
+Push = Callable[[ArrayLike], Any]
+"""Frames (T, features) → answers (answers, outputs); NotImplemented where `check` has to look at them."""
 
 RELEASE_MACS = 1 << 17
 """Multiply-accumulates of a frame from which a single step releases the interpreter's lock: some microseconds.
@@ -69,11 +73,13 @@ def bind(
     guard: Guard,
     *,
     release: bool,
-) -> Step:
-    """`step` for a stream; the arguments are those of `CtypesStep`, and whether other threads run meanwhile.
+) -> tuple[Step, Push | None]:
+    """`step` for a stream, and `push` of arrays where that is compiled; the arguments are those of `CtypesStep`, and
+    whether other threads run during a step.
 
     It keeps what owns the memory, not the stream's object: no cycle, so memory goes with the last name of either.
     """
     if CompiledStep is None:
-        return CtypesStep(handle, frame, answer, keep, check, guard)
-    return CompiledStep(handle.value, frame, answer, keep, check, guard, release).step
+        return CtypesStep(handle, frame, answer, keep, check, guard), None
+    bound = CompiledStep(handle.value, frame, answer, keep, check, guard, release)
+    return bound.step, bound.push

@@ -172,3 +172,18 @@ def test_other_engines_take_the_same_frames(form: str, tmp_path: pathlib.Path) -
         np.testing.assert_array_equal(stream.output, answer)
     with pytest.raises(ValueError, match="step: 2 frames, expected one"):
         stream.step(FRAMES[:2])
+
+
+@pytest.mark.parametrize("way", [np.copy, np.asfortranarray, lambda x: x.astype(np.float64), lambda x: x.tolist()])
+def test_many_frames_may_come_as_anything_that_holds_their_numbers(stream: Stream, way: Callable[[Any], Any]) -> None:
+    alone = stream.model.stream()
+    expected = [alone.output.copy() for frame in FRAMES if alone.step(frame)]
+    np.testing.assert_array_equal(stream.push(way(FRAMES)), expected)
+    bad = FRAMES.copy()
+    bad[3, 2] = np.nan
+    before = stream.save()
+    with pytest.raises(ValueError, match=r"frame 3, feature 2 \(x2\): nan"):
+        stream.push(way(bad))
+    with pytest.raises(ValueError, match="expected \\(frames, 5\\)"):
+        stream.push(way(FRAMES[:, :3]))
+    assert stream.save() == before == alone.save()
