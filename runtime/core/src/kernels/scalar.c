@@ -1,15 +1,10 @@
-/* The kernels in portable C: the plain truth that every other set must equal, and what a Pi Zero
- * runs. */
+/* The kernels in portable C: what every other set must equal, and what a Pi Zero runs. */
 #include "fixed_point.h"
 #include "float_math.h"
 #include "kernels.h"
 
 /* So that what is a constant to a caller is one here. */
-#if defined(__GNUC__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#else
-#define ALWAYS_INLINE inline
-#endif
 
 /* Add a block's 16 rows × `columns` times x to the sums; returns where the next block starts. */
 static const int8_t *add_products(const int8_t *weights, uint32_t columns, const int8_t *x,
