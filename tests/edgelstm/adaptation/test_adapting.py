@@ -73,6 +73,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all strengths the one that is chosen here, for what does not ask how it is chosen."""
+    monkeypatch.setattr("edgelstm.adaptation.learning.STRENGTHS", (0.003,))
+
+
 def opened_int8(model: Model, folder: Path) -> Stream:
     path = folder / "m.elstm"
     path.write_bytes(encode(quantize(model)))
@@ -275,6 +281,7 @@ def test_clips_are_not_judged_by_themselves(folder: Path) -> None:
     assert "40 of 40 are learned from as well" in " ".join(ended.err.split())
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_taught_it_is_known_again(folder: Path) -> None:
     """A figure over clips that it learned from is too good."""
     assert adapt().code == 0
@@ -288,6 +295,7 @@ def test_what_taught_it_is_known_again(folder: Path) -> None:
     assert "30 of 30 recordings begin as" in run("evaluate", "newer.npz", "more.npz").err
 
 
+@pytest.mark.usefixtures("quick")
 def test_without_recordings_clips_held_out_are_the_judge(folder: Path) -> None:
     old = calibrate(load_model("old.npz"), clips(20, seed=9))  # what a place brings is within its ranges
     save_model(replace(old, examples=(), unseen=()), "old.npz")
@@ -300,6 +308,7 @@ def test_without_recordings_clips_held_out_are_the_judge(folder: Path) -> None:
     assert "what was known before: 100.0 % before" in adapt("--known", "known.npz").err
 
 
+@pytest.mark.usefixtures("quick")
 def test_both_files_or_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "new.elstm")
@@ -383,3 +392,23 @@ def test_sound_of_two_channels_is_told(folder: Path) -> None:
     ended = run("adapt", "sound.npz", "--data", "wav/list.csv", "-o", "new.npz")
     assert (ended.code, ended.out) == (1, "")
     assert "sound of 2 channels, the model takes one" in ended.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_lists_of_spreadsheets_and_files_that_are_listed_twice(folder: Path) -> None:
+    """With a byte order mark and semicolons, as `annotate` goes on with them."""
+    dataset = load_dataset("clips.npz")
+    Path("csv").mkdir()
+    rows = ["File;label"]
+    for n, x in enumerate(dataset.sequences):
+        np.savetxt(f"csv/{n}.csv", x, delimiter=",", header="x0,x1,x2", comments="", fmt="%.9g")
+        rows.append(f"{n}.csv;{LABELS[dataset.y[n]]}")
+    Path("csv/list.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    expected = json.loads(adapt().out)
+    ended = run("adapt", "old.npz", "--data", "csv/list.csv", "-o", "new.npz", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["int8"] == expected["int8"]
+    Path("csv/list.csv").write_text("file,label\n0.csv,a\n1.csv,b\n0.csv,a\n1.csv,b\n")
+    ended = run("adapt", "old.npz", "--data", "csv/list.csv", "-o", "new.npz")
+    assert ended.code == 1
+    assert ended.err == "edgelstm: csv/list.csv: 0.csv is listed twice, expected each clip once\n"
