@@ -26,7 +26,7 @@ from edgelstm.runtime.events.watching import Watching
 from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.mqtt.address import NOBODY, Address, Login, read_address
 from edgelstm.runtime.mqtt.address import read_login as login_of
-from edgelstm.runtime.mqtt.connection import check_installed
+from edgelstm.runtime.mqtt.client import check_installed
 from edgelstm.runtime.sources.microphone import check_recorder
 from edgelstm.runtime.sources.source import Device, FrameFormat, Missing
 from edgelstm.runtime.sources.unframed import Unframed

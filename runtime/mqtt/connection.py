@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgelstm.runtime.mqtt.address import Address, Login
+from edgelstm.runtime.mqtt.client import new_client
 
 MOST_WAITING = 1000
 """Messages that wait to be sent, or to be taken: what comes more is dropped, and counted."""
 _OFFLINE = 4
 """What paho answers where there is no connection. Messages of quality 1 wait then."""
-_MOST_AT_ONCE = 100
-"""Messages that are taken before anything is sent."""
 _KEEP_ALIVE = 30  # seconds
 _SLOWEST = 60  # seconds between two tries
 _PATIENCE = 5.0
@@ -79,10 +78,12 @@ class Connection:
         self._impatience.daemon = True
         self._waiting: dict[int, tuple[int, Any]] = {}  # message's number → quality of service, what paho knows of it
         mark = hashlib.sha256(f"{socket.gethostname()} {address.topic} {purpose}".encode()).hexdigest()[:12]
-        self.came = self.doubles = 0
-        """Messages so far, and those of them that the broker sent again, which are left out."""
+        self.doubles = 0
+        """Messages that the broker sent again, which are left out."""
         self._taken: dict[tuple[int, int], None] = {}  # numbers and payloads of the newest, the oldest first
-        self._client = _new_client(f"edgelstm-{purpose}-{mark}", lambda: self.came, clean=not keeps_session)
+        self._on_message = on_message
+        take = None if on_message is None else self._take
+        self._client = new_client(f"edgelstm-{purpose}-{mark}", take, clean=not keeps_session)
         if address.user is not None or login.password is not None:
             self._client.username_pw_set(address.user or "", login.password)
         if address.is_secure:
@@ -96,8 +97,6 @@ class Connection:
         self._client.on_disconnect = self._disconnected
         self._client.on_publish = lambda _client, _data, number, *_: self._waiting.pop(number, None)
         self._client.on_subscribe = self._subscribed
-        if on_message is not None:
-            self._client.on_message = lambda _client, _data, message: self._take(on_message, message)
 
     def start(self) -> None:
         """Connects in another thread, whether the broker is there or not."""
@@ -167,12 +166,12 @@ class Connection:
         self._on_connect(bool(kept))
         self._has_tried.set()
 
-    def _take(self, on_message: Callable[[str, bytes], None], message: Any) -> None:
-        self.came += 1
-        if message.qos and self._has_taken(message.mid, message.payload, message.dup):
+    def _take(self, topic: str, payload: bytes, quality: int, number: int, is_again: bool) -> None:
+        assert self._on_message is not None  # who takes none has not subscribed
+        if quality and self._has_taken(number, payload, is_again):
             self.doubles += 1
             return
-        on_message(message.topic, message.payload)
+        self._on_message(topic, payload)
 
     def _has_taken(self, number: int, payload: bytes, is_again: bool) -> bool:
         """Whether it is one of the newest, which the broker sends again: what confirmed it was lost on the way."""
@@ -230,34 +229,3 @@ def _why(error: BaseException | None, address: Address) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return _SILENT
-
-
-def check_installed() -> None:
-    """ImportError where there is no paho-mqtt."""
-    try:
-        import paho.mqtt.client  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "MQTT needs paho-mqtt: pip install 'edgelstm[mqtt]', or Debian's python3-paho-mqtt"
-        ) from None
-
-
-def _new_client(name: str, came: Callable[[], int], *, clean: bool) -> Any:
-    """came: how many messages have come so far."""
-    check_installed()
-    from paho.mqtt import client
-
-    class Client(client.Client):  # type: ignore[misc]
-        """Its own asks the system before every message whether there is one."""
-
-        def loop_read(self, max_packets: int = 1) -> Any:
-            for _ in range(_MOST_AT_ONCE):
-                before = came()
-                code = super().loop_read(max_packets)
-                if code or came() == before:
-                    break
-            return code
-
-    if hasattr(client, "CallbackAPIVersion"):
-        return Client(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
-    return Client(client_id=name, clean_session=clean)  # 1.6, as in Debian 12

@@ -19,6 +19,9 @@ from edgelstm.runtime.sources.text import TextSource
 from edgelstm.runtime.sources.waiting import EVERY
 
 _QUALITY = 1
+_FEW = MOST_WAITING // 2
+_PATIENCE, _LOOK = 0.1, 0.001
+"""Seconds that the one who fills a full row waits for there to be few in it, and after which it looks."""
 _FAST, _GATHERED = 0.005, 0.001
 """Seconds: between two wakings, below which messages come fast; and for which they gather then."""
 
@@ -103,7 +106,8 @@ class _Messages:
     """A file of the lines in messages, for who reads it, and a row of messages for who fills it. It never ends.
 
     Each change of hands between the two threads costs more than a message. Where messages come fast, who reads lets
-    some gather, for a thousandth of a second.
+    some gather, for a thousandth of a second. Who fills it is the faster one, and waits where it is full: a burst
+    then stays with the broker. Where that does not help, who reads is too slow for what comes, and the oldest go.
     """
 
     def __init__(self, idle: Callable[[], None]) -> None:
@@ -117,11 +121,14 @@ class _Messages:
         self._since: float | None = None
         self.count = self.dropped = 0
         self._overrun = False
+        self._helps = True  # to wait, where it is full
 
     def put(self, payload: bytes) -> None:
         gap, self._next_gap = self._next_gap, None
         self.count += 1
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) < _FEW:
+            self._helps = True
+        elif len(self._waiting) >= MOST_WAITING and not (self._helps and self._is_given_room()):
             with contextlib.suppress(IndexError):  # it may have been taken meanwhile
                 self._waiting.popleft()
                 self.dropped += 1
@@ -129,6 +136,16 @@ class _Messages:
         self._waiting.append((payload, gap))
         if not self._has_come.is_set():
             self._has_come.set()
+
+    def _is_given_room(self) -> bool:
+        """Whether who reads takes so many at once that this was a burst."""
+        until = time.monotonic() + _PATIENCE
+        while len(self._waiting) >= _FEW:
+            if time.monotonic() >= until:
+                self._helps = False
+                return False
+            time.sleep(_LOOK)
+        return True
 
     def lost(self) -> None:
         self._since = time.monotonic()
