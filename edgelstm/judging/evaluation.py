@@ -29,7 +29,7 @@ class Figure:
     """One number of an evaluation."""
 
     name: str
-    value: float | None
+    value: float | None  # counts are whole numbers
     is_share: bool = False  # of 0 to 1, shown in percent
     unit: str = ""
     why: str = ""  # there is no value

@@ -137,7 +137,7 @@ class Events(Evaluation):
         found = self.at_threshold
         share = found.alarmed / found.normal if found.normal else None
         of_normal = (
-            Figure("false alarms", float(found.false)),
+            Figure("false alarms", found.false),
             self.false_rate,
             Figure("normal frames in alarms", share, is_share=True),
             Figure("highest score of normal frames", self.highest_normal),
@@ -149,7 +149,7 @@ class Events(Evaluation):
             Figure("F1 of events", found.f1, is_share=True),
             Figure("precision", found.precision, is_share=True, why="no alarm"),
             Figure("recall", found.recall, is_share=True),
-            Figure("events", float(found.events)),
+            Figure("events", found.events),
             self.delay,
             *of_normal,
             Figure("lowest peak of an event", self.lowest_event),

@@ -91,13 +91,13 @@ def _of_anomalies(training: Dataset) -> list[str]:
         is_named = training.is_each_alone and training.group_names
         name = printable(training.group(n), 60) if is_named else f"recording {piece.place}"
         for first, last in (runs_of(part == ANOMALOUS for part in chunked(truth)) + piece.start).tolist():
-            events.append(f"{name} frames {first} to {last}")
+            events.append(f"{name} frame{f' {first}' if first == last else f's {first} to {last}'}")
             frames += last - first + 1
     if not events:
         return []
     shown = "; ".join(events[:_SHOWN]) + (f"; and {len(events) - _SHOWN} more" if len(events) > _SHOWN else "")
     return [
-        f"labelled anomalies in what trains, {len(events)} of {counted(frames, 'frame')}: {shown}; nothing is "
+        f"labelled anomalies in what trains: {len(events)}, {counted(frames, 'frame')} in all: {shown}; nothing is "
         'learned of these frames, and evaluate --all judges them; data.split = "stretches", or data.test_groups, '
         "tests on some"
     ]

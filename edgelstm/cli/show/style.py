@@ -44,7 +44,8 @@ def figure(found: Figure) -> str:
         return found.why or "none"
     if found.is_share:
         return percent(found.value)
-    return four_digits(found.value) + (f" {found.unit}" if found.unit else "")
+    shown = f"{found.value:,}" if isinstance(found.value, int) else four_digits(found.value)
+    return shown + (f" {found.unit}" if found.unit else "")
 
 
 def announce(work: str | None) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from edgelstm.cli.show import style
 from edgelstm.cli.show.text import columns, plain, table
+from edgelstm.judging import Figure
 
 
 def test_figures_stand_to_the_right_and_colors_take_no_room() -> None:
@@ -27,3 +29,8 @@ def test_columns_go_on_below() -> None:
 def test_what_a_terminal_would_obey_is_not_shown() -> None:
     assert plain("a\x1b[31mred\n") == "a?[31mred?"
     assert plain("ü" * 50, 10) == "ü" * 9 + "…"
+
+
+def test_counts_are_whole_numbers() -> None:
+    shown = [style.figure(Figure("events", value)) for value in (7, 1234, 7.0, None)]
+    assert shown == ["7", "1,234", "7.000", "none"]

@@ -105,7 +105,7 @@ def test_an_anomaly_before_the_last_part_is_tested_on(command: Callable[..., Any
     assert by_time["evaluations"][0]["events"] == 0
     (told_of,) = (line for line in by_time["remarks"] if "anomal" in line)
     assert told_of.startswith(
-        "labelled anomalies in what trains, 2 of 17 frames: d.csv frames 700 to 711; d.csv frames 1650 to 1654; "
+        "labelled anomalies in what trains: 2, 17 frames in all: d.csv frames 700 to 711; d.csv frames 1650 to 1654; "
     )
 
 
