@@ -194,7 +194,10 @@ def test_a_deployed_service_tells_them_and_remembers(run: Run) -> None:
     found = []
     lines = [",".join(map(repr, frame)) + "\n" for frame in FRAMES.tolist()]
     for part in (lines[:33], lines[33:]):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service, Path("pipe").open("w") as pipe:
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service,
+            os.fdopen(os.open("pipe", os.O_RDWR), "w") as pipe,  # waits for no reader: the service may have failed
+        ):
             pipe.write("".join(part))
             pipe.flush()
             assert service.stdout is not None
