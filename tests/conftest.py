@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import math
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from counts import FULL, times
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.devices.profiling.lock import NAME_VARIABLE
 from edgelstm.model import Model
+from in_process import PROGRESS
 
 ROOT = Path(__file__).parent.parent
 
@@ -160,9 +162,11 @@ class Ended:
 
 
 @pytest.fixture
-def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
     """Runs `edgelstm ARGUMENTS` in this process."""
     from edgelstm.cli import main
+
+    monkeypatch.setattr(PROGRESS, math.inf)
 
     def run(*arguments: str | Path) -> Ended:
         with pytest.raises(SystemExit) as ended:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 
 class Ended(NamedTuple):
@@ -17,13 +20,22 @@ class Ended(NamedTuple):
     err: str
 
 
+PROGRESS = "edgelstm.cli.show.progress._Line.EVERY"
+"""Seconds after which work says how far it has come: for ever in tests, whatever the load."""
+
+
 def run(*arguments: str | Path) -> Ended:
     """`edgelstm ARGUMENTS`."""
     from edgelstm.cli import main
 
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     code: object = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(PROGRESS, math.inf)
         try:
             main([str(argument) for argument in arguments])
         except SystemExit as ended:
