@@ -158,19 +158,25 @@ static void compare_codes_int8(const layer *of) {
     }
 }
 
-/* Inputs and state of int8 layers: anything, or the ends that saturate. */
+/* Inputs and state of int8 layers: anything, the ends that saturate, or codes of which four
+ * products with the largest weights are just about to leave int16. */
+static int8_t code_of(int extreme) {
+    static const int8_t low[] = {-128, -128, 127, 63}, high[] = {127, -128, 127, 66};
+    return (int8_t)between(low[extreme], high[extreme]);
+}
+
 static void fill_given(int extreme) {
     for (uint32_t n = 0; n < MAX_COLUMNS; n++)
-        given.x[n] = (int8_t)(extreme ? (extreme == 1 ? -128 : 127) : between(-128, 127));
+        given.x[n] = code_of(extreme);
     for (uint32_t n = 0; n < MAX_UNITS; n++) {
-        given.h[n] = (int8_t)(extreme ? (extreme == 1 ? -128 : 127) : between(-128, 127));
+        given.h[n] = code_of(extreme);
         given.c[n] =
             (int16_t)(extreme ? (n & 1 ? INT16_MIN : INT16_MAX) : between(INT16_MIN, INT16_MAX));
     }
 }
 
 static void test_int8(uint32_t inputs, uint32_t units, int cell_exponent) {
-    for (int extreme = 0; extreme < 3; extreme++) {
+    for (int extreme = 0; extreme < (units < 100 ? 4 : 3); extreme++) {
         fill_given(extreme);
         layer of = layer_of(inputs, units, EL_GATES, EL_COLUMN_PAD);
         for (int shifts = 0; shifts < SHIFTS_KINDS; shifts++) {
