@@ -86,8 +86,8 @@ def notes_behind(search: Search, found: SearchRecord) -> list[str]:
     from edgelstm.search.proposing import is_exhausted, tried
 
     notes, trials = [], search.study.get_trials(deepcopy=False)
-    count = search.space.count
-    if count is not None and is_exhausted(search.space, tried(search.space, trials)):
+    count, is_short = search.space.count, found.tally.done < search.plan.trials
+    if count is not None and is_short and is_exhausted(search.space, tried(search.space, trials)):
         notes.append(f"the space has only {counted(count, 'model')}; all are tried")
     own = search.space.own(search.plan.config())
     first = found.trials[0]
