@@ -42,34 +42,54 @@ static inline v32 add_neighbours(int32x4_t low, int32x4_t high) {
                              vpadd_s32(vget_low_s32(high), vget_high_s32(high)));
 }
 
-/* Two parts, 8 rows, of a block: half of what there are registers for on 64 bits, all on 32. */
+/* sum + the products of the upper halves: one instruction on 64 bits. */
+static inline int16x8_t add_high(int16x8_t sum, int8x16_t weights, int8x16_t x) {
+#ifdef __aarch64__
+    return vmlal_high_s8(sum, weights, x);
+#else
+    return vmlal_s8(sum, vget_high_s8(weights), vget_high_s8(x));
+#endif
+}
+
+/* Parts of a block that there are registers for. */
+#ifdef __aarch64__
+#define INT4_PARTS 4
+#else
+#define INT4_PARTS 2
+#endif
+
+/* Four rows of a block for each of INT4_PARTS. */
 static inline __attribute__((always_inline)) void
-add_int4_half(const uint8_t *weights, uint32_t columns, const int8_t *x, int32_t *sums) {
-    int32x4_t totals[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+add_int4_parts(const uint8_t *weights, uint32_t columns, const int8_t *x, int32_t *sums) {
+    int32x4_t totals[2 * INT4_PARTS];
+    for (int n = 0; n < 2 * INT4_PARTS; n++)
+        totals[n] = vdupq_n_s32(0);
     while (columns != 0) {
         uint32_t some = columns < 8 * INT4_LINES ? columns : 8 * INT4_LINES;
-        int16x8_t pairs[4] = {vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0)};
+        int16x8_t pairs[2 * INT4_PARTS];
+        for (int n = 0; n < 2 * INT4_PARTS; n++)
+            pairs[n] = vdupq_n_s16(0);
         const int8_t *end = x + some;
         for (; x != end; x += 8, weights += 64) {
             int32x2_t eight = vreinterpret_s32_s8(vld1_s8(x));
-            int8x8_t first = vreinterpret_s8_s32(vdup_lane_s32(eight, 0));
-            int8x8_t second = vreinterpret_s8_s32(vdup_lane_s32(eight, 1));
-            for (int part = 0; part < 2; part++) {
+            int8x16_t first = vreinterpretq_s8_s32(vdupq_lane_s32(eight, 0));
+            int8x16_t second = vreinterpretq_s8_s32(vdupq_lane_s32(eight, 1));
+            for (int part = 0; part < INT4_PARTS; part++) {
                 uint8x16_t line = vld1q_u8(weights + 16 * part);
                 int8x16_t low = vreinterpretq_s8_u8(vandq_u8(line, vdupq_n_u8(15)));
                 int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(line, 4));
                 int16x8_t *to = pairs + 2 * part;
-                to[0] = vmlal_s8(to[0], vget_low_s8(low), first);
-                to[1] = vmlal_s8(to[1], vget_high_s8(low), first);
-                to[0] = vmlal_s8(to[0], vget_low_s8(high), second);
-                to[1] = vmlal_s8(to[1], vget_high_s8(high), second);
+                to[0] = vmlal_s8(to[0], vget_low_s8(low), vget_low_s8(first));
+                to[1] = add_high(to[1], low, first);
+                to[0] = vmlal_s8(to[0], vget_low_s8(high), vget_low_s8(second));
+                to[1] = add_high(to[1], high, second);
             }
         }
-        for (int n = 0; n < 4; n++)
+        for (int n = 0; n < 2 * INT4_PARTS; n++)
             totals[n] = vpadalq_s16(totals[n], pairs[n]);
         columns -= some;
     }
-    for (int part = 0; part < 2; part++) {
+    for (int part = 0; part < INT4_PARTS; part++) {
         v32 sum = load32(sums + 4 * part);
         sum += add_neighbours(totals[2 * part], totals[2 * part + 1]);
         memcpy(sums + 4 * part, &sum, sizeof sum);
@@ -79,8 +99,8 @@ add_int4_half(const uint8_t *weights, uint32_t columns, const int8_t *x, int32_t
 static inline void add_int4_blocks(const uint8_t *weights, size_t block_size, const int blocks,
                                    uint32_t columns, const int8_t *x, int32_t *sums) {
     for (int block = 0; block < blocks; block++, weights += block_size, sums += 16) {
-        add_int4_half(weights, columns, x, sums);
-        add_int4_half(weights + 32, columns, x, sums + 8);
+        for (int part = 0; part < 4; part += INT4_PARTS)
+            add_int4_parts(weights + 16 * part, columns, x, sums + 4 * part);
     }
 }
 #endif
