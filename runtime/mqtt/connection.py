@@ -27,11 +27,12 @@ _SLOWEST = 60  # seconds between two tries
 _PATIENCE = 5.0
 """Seconds after which it is said that the first try has no answer yet."""
 _SILENT = "no answer from the broker"
+_STRANGER = "the broker refuses user and password, expected USER in the URL and --mqtt-password as it knows them"
 _REFUSED = {
     2: "the broker refuses this client's name",
     3: "the broker is not ready",
-    4: "the broker refuses user and password",
-    5: "the broker refuses user and password",  # what mosquitto says of wrong ones
+    4: _STRANGER,
+    5: _STRANGER,  # what mosquitto says of wrong ones
 }
 _REASONS = {133: 2, 134: 4, 135: 5, 136: 3}
 """What MQTT 5, in whose words paho 2 speaks, calls these."""
@@ -197,7 +198,7 @@ class Connection:
             self._say("the broker has gone")
             self._on_lost()
         else:
-            self._say(_SILENT)
+            self._say(_SILENT if self._address.is_secure else f"{_SILENT}, expected mqtts:// if it speaks TLS there")
 
     def _still_silent(self) -> None:
         """In a thread of its own: that of the first try may wait for the other side."""
@@ -226,6 +227,8 @@ def _why(error: BaseException | None, address: Address) -> str:
         return "no TLS there, expected mqtt:// or another port"
     if isinstance(error, socket.gaierror):
         return f"no host {address.host!r} is known"
+    if isinstance(error, ConnectionResetError) and address.is_secure:
+        return "it hangs up, expected mqtt:// if it speaks no TLS there"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return _SILENT

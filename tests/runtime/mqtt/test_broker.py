@@ -171,7 +171,8 @@ def test_a_wrong_password_is_one_sentence(tmp_path):
             connection.stop(0)
     finally:
         made.stop()
-    assert told == [f"{made.url('out')}: the broker refuses user and password; trying again until it is there"]
+    why = "the broker refuses user and password, expected USER in the URL and --mqtt-password as it knows them"
+    assert told == [f"{made.url('out')}: {why}; trying again until it is there"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves the socket to Python
