@@ -46,6 +46,7 @@ from edgelstm.quantization.lstm import hidden_multiplier
 from edgelstm.quantization.matrix import Multipliers, gate_multipliers
 from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.road import Placed
+from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
 
@@ -58,7 +59,8 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
     if io == "int8":
         refuse_score_overflow(quantized)
         layers = {**LAYERS, "dense": partial(_dense, scores=_int8_scores)}
-    return encode_layers(quantized, "int8-exact", layers, io, scan=scan)
+    form: Precision = "int8-exact-sequence" if scan else "int8-exact"
+    return encode_layers(quantized, form, layers, io, scan=scan)
 
 
 def _sigmoids_first(gates: NDArray[Any]) -> NDArray[Any]:

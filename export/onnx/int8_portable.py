@@ -57,6 +57,7 @@ from edgelstm.quantization import (
     QuantizedModel,
 )
 from edgelstm.road import Placed
+from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
 _LSTM_INPUTS = ["x", "x_zero", "h", "h_zero", "h_scale", "c", "W", "W_factor", "R", "R_factor", "bias"]
@@ -69,8 +70,9 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
 
     `io`: int8 for integers in and out, without probabilities. `scan`: any number of frames per call.
     """
-    layers = {**LAYERS, "dense": partial(_dense, int8_scores=io == "int8")}
-    return encode_layers(quantized, "int8-portable", layers, io, scan=scan)
+    layers: Mapping[str, Write] = {**LAYERS, "dense": partial(_dense, int8_scores=io == "int8")}
+    form: Precision = "int8-portable-sequence" if scan else "int8-portable"
+    return encode_layers(quantized, form, layers, io, scan=scan)
 
 
 def _lstm(graph: Graph, at: Placed, layer: QuantizedLSTM, flow: Flow) -> Flow:

@@ -17,6 +17,7 @@ from edgelstm.export.onnx.graph import Graph
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.road import Placed
+from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
 RAISED = 128
@@ -32,10 +33,10 @@ def raised_weights(weights: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def encode_layers(
-    quantized: QuantizedModel, form: str, layers: Mapping[str, Write], io: Io = "float32", *, scan: bool = False
+    quantized: QuantizedModel, form: Precision, layers: Mapping[str, Write], io: Io = "float32", *, scan: bool = False
 ) -> bytes:
     """The bytes of a form's file, each layer written by the function of its kind; checked by onnx's own checker."""
-    graph = Graph(quantized, f"{form}-sequence" if scan else form)
+    graph = Graph(quantized, form)
     x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
     scores = rows(graph, walk(graph, quantized.layers, layers, x))
     if io == "int8":
