@@ -41,6 +41,9 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # Tens of thousands of objects are made while tests are collected, and stay: nothing of them is worth looking for.
 gc.disable()
 
+# onnxruntime, where tests import it themselves, tells nobody and writes nothing into the home.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 # What tests look for must not depend on whose screen and whose settings these are.
 os.environ.update(COLUMNS="80", LINES="24")
 for variable in ("EDGELSTM_KERNEL", "EDGELSTM_ZIG", "NOTIFY_SOCKET", "NO_COLOR", "FORCE_COLOR", "PYTHONWARNINGS"):

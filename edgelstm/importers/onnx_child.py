@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm.importers.child import limit, refuse, taken, tell
 from edgelstm.importers.onnx_loops import LOOPS, Opened, open_loops
+from edgelstm.runtime.engines.quiet import import_onnxruntime
 
 _MOST_NODES = 5000
 _MOST_NESTED = 8
@@ -167,8 +168,8 @@ def _turn(model: Any) -> bool:
 
 def _folded(model: Any, target: Path) -> Any:
     import onnx
-    import onnxruntime
 
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = options.inter_op_num_threads = 1

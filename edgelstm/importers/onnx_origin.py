@@ -14,6 +14,7 @@ from edgelstm.importers.graph import Graph
 from edgelstm.importers.origin import Opening, Origin
 from edgelstm.records import from_json, to_json
 from edgelstm.runtime.engines.graph import one_line
+from edgelstm.runtime.engines.quiet import import_onnxruntime
 from edgelstm.runtime.frame import Float32
 
 
@@ -80,8 +81,7 @@ def open_onnx(path: Path, settings: Mapping[str, Any]) -> OnnxOrigin:
 
 class OnnxOrigin(Origin):
     def __init__(self, path: Path, settings: Settings):
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4

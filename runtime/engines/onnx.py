@@ -14,6 +14,7 @@ from edgelstm.runtime.answering import Answering
 from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.bare import Arrays, BareModel, NoMetadataError, Port, engine_error
 from edgelstm.runtime.engines.graph import GraphModel, GraphStream, one_line, read_bounded
+from edgelstm.runtime.engines.quiet import import_onnxruntime
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.metadata import read_metadata
 
@@ -33,7 +34,7 @@ class OnnxModel(GraphModel):
 
     def __init__(self, path: str | Path):
         try:
-            import onnxruntime
+            onnxruntime = import_onnxruntime()
         except ImportError as error:
             raise ImportError(f"{path}: needs onnxruntime ({error}); install it: pip install onnxruntime") from None
         path = Path(path)

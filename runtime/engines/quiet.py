@@ -1,5 +1,5 @@
-"""What an engine prints where nobody asked: LiteRT says once in each process, on descriptor 2, that it made the
-delegate that it always makes. No setting of its package keeps it from that."""
+"""What an engine says where nobody asked: LiteRT once in each process, on descriptor 2, that it made the delegate
+that it always makes, and no setting of its package keeps it from that; onnxruntime to its makers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 _STDERR = 2
 _lock = threading.Lock()
@@ -45,3 +46,12 @@ def _pass_on(text: bytes) -> None:
     with contextlib.suppress(OSError):  # as for all that is printed there
         while rest:
             rest = rest[os.write(_STDERR, rest) :]
+
+
+def import_onnxruntime() -> Any:
+    """The package. From 1.32 on it tells its makers of what it runs, and writes a number for this machine into the
+    home, as soon as it is imported: not unless somebody has said ORT_DISABLE_TELEMETRY=0."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime

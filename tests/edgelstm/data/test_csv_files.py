@@ -302,7 +302,7 @@ def test_other_files_name_the_way(tmp_path: Path, name: str, remedy: str) -> Non
 
 @pytest.mark.parametrize("cell", ["12,345", "1.234,5", "1'234", "1\u202f234.5", "12 %", "-3.5%", "$12", "12,5 €"])
 def test_what_people_take_for_numbers_is_remarked_on(tmp_path: Path, cell: str) -> None:
-    (tmp_path / "x.csv").write_text(f'a,load,b\n1,"{cell}",2\n3,"{cell}",4\n')
+    (tmp_path / "x.csv").write_text(f'a,load,b\n1,"{cell}",2\n3,"{cell}",4\n', encoding="utf-8")
     found = read_recordings(tmp_path / "x.csv")
     assert found.left_out == ("load",)
     (note,) = found.recordings[0].notes

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +55,22 @@ def test_a_stream_of_a_tflite_file_says_nothing_on_stderr(tmp_path, end):
     command = f"exec {sys.executable} -m edgelstm stream m.tflite frames.csv {end}"
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_onnxruntime_tells_nobody_and_leaves_nothing_in_the_home(tmp_path):
+    """In a process of its own: it begins when it is imported."""
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "home").mkdir()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(find_form("onnx", "float32").encode(random_model(3, [4], [2])))
+    program = "import sys; from edgelstm.runtime.engines.open import open_model; open_model(sys.argv[1])"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    for home in (tmp_path / "home", Path("/proc/self")):  # the second takes no files
+        done = subprocess.run(
+            [sys.executable, "-c", program, path],
+            env={**environment, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list((tmp_path / "home").iterdir()) == []
