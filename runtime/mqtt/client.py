@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ _AHEAD = 1 << 14
 _PUBLISH, _PUBACK = 0x30, 0x40
 _LATER, _QUALITY, _AGAIN = 4, 2, 8
 """Bits of a message's first byte: of quality 2, of quality 1, and that it comes again."""
+_INNER = ("_sock_recv", "_send_puback", "_packet_queue", "_loop_rc_handle")
+"""What it does by paho's own: 1.6 to 2.2 have it. Where another lacks any, its client is taken as it is."""
 
 
 def check_installed() -> None:
@@ -39,6 +42,12 @@ def new_client(name: str, take: Take | None, *, clean: bool) -> Any:
         _confirming = b""
 
         def loop_read(self, max_packets: int = 1) -> Any:
+            try:
+                return self._read(max_packets)
+            except (struct.error, IndexError, ValueError):  # 1.6 ends its thread by a packet whose sizes are wrong
+                return self._loop_rc_handle(client.MQTT_ERR_PROTOCOL)
+
+        def _read(self, max_packets: int) -> Any:
             code = super().loop_read(max_packets)
             while not code and self._at < len(self._come):  # nothing wakes it for these
                 if not self._has_taken():
@@ -76,10 +85,11 @@ def new_client(name: str, take: Take | None, *, clean: bool) -> Any:
             self._confirming += bytes([_PUBACK, 2]) + mid.to_bytes(2, "big")
             return client.MQTT_ERR_SUCCESS
 
+    kind = Client if all(hasattr(client.Client, name) for name in _INNER) else client.Client
     if hasattr(client, "CallbackAPIVersion"):
-        made = Client(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
+        made = kind(client.CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
     else:
-        made = Client(client_id=name, clean_session=clean)  # 1.6, as in Debian 12
+        made = kind(client_id=name, clean_session=clean)  # 1.6, as in Debian 12
     if take is not None:
         made.on_message = lambda _client, _data, one: take(one.topic, one.payload, one.qos, one.mid, one.dup)
     return made

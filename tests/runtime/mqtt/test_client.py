@@ -83,6 +83,17 @@ def test_any_cut_brings_the_same_messages(messages: list[tuple[str, bytes, int, 
     assert heard == b"".join(b"\x40\x02" + number.to_bytes(2, "big") for number in numbers)
 
 
+def test_a_client_of_other_insides_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgelstm.runtime.mqtt.client._INNER", ("_sock_recv", "of_another_version"))
+    line = Line()
+    assert line.send(packet("a", b"1", 0, 0, False)) == 0
+    assert line.send(packet("b", b"2", 1, 7, True)) == 0
+    heard = line.heard()
+    line.close()
+    assert line.taken == [("a", b"1", 0, 0, False), ("b", b"2", 1, 7, True)]
+    assert heard == b"\x40\x02\x00\x07"
+
+
 @settings(max_examples=25)
 @given(st.binary(max_size=60))
 def test_damaged_bytes_bring_no_message_that_was_not_sent(damage: bytes) -> None:
