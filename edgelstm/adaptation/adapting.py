@@ -14,9 +14,20 @@ from edgelstm.adaptation.clips import Heard, ear_only, hear, last_dense
 from edgelstm.adaptation.head import Head
 from edgelstm.adaptation.learning import Learned, Rounding, Task, folds_of, learn
 from edgelstm.adaptation.ordered import Float64
-from edgelstm.adaptation.outcome import Opened, Outcome, by_group, compared, decided, evidence, judged, kept, occur
+from edgelstm.adaptation.outcome import (
+    Opened,
+    Outcome,
+    by_group,
+    by_label,
+    compared,
+    decided,
+    evidence,
+    judged,
+    kept,
+    occur,
+)
 from edgelstm.adaptation.report import Report
-from edgelstm.adaptation.taught import Taught, activation_of
+from edgelstm.adaptation.taught import Taught, activation_of, refuse_seen, refuse_single
 from edgelstm.data.known import joined
 from edgelstm.layers import Dense
 from edgelstm.model import Model
@@ -47,9 +58,11 @@ def adapt(
 
     opened: the C core. folds: (pieces,) the fold that holds each out; None: clips are dealt out. known: recordings
     that it must not forget. layers: all others learn, too, where clips held out say that it is better. ValueError
-    where there is too little to judge by, and for layers that cannot learn.
+    where there is too little to judge by, or something that the model knows, and for layers that cannot learn.
     """
     model = quantized.model
+    refuse_seen(taught)
+    refuse_single(taught, model.labels)
     if folds is None:
         folds = folds_of(taught.kinds, taught.clips)
     alone, learned = _last_alone(quantized, opened, taught, folds)
@@ -70,6 +83,7 @@ def adapt(
         int8=outcome.held_out(taught),
         evidence=evidence(taught, outcome),
         groups=by_group(taught, outcome),
+        labels=by_label(taught, outcome),
         untaught=tuple(np.array(model.labels)[~occur(taught.truth)].tolist()),
         rounds=outcome.rounds,
         head=alone.held_out(taught) if layers else None,

@@ -119,6 +119,30 @@ def evidence(taught: Taught, outcome: Outcome) -> Evidence:
     )
 
 
+def by_label(taught: Taught, outcome: Outcome) -> dict[str, Compared]:
+    """Of each label that is true of some pieces: how many of these it is said of, before and held out."""
+    found = {}
+    for place, label in enumerate(outcome.model.labels):
+        of = taught.truth[:, place] == 1
+        if of.any():
+            before, after = (_said_of(outcome, s[of], taught.truth[of], place) for s in _both_held_out(outcome))
+            found[label] = Compared(before, after)
+    return found
+
+
+def _both_held_out(outcome: Outcome) -> tuple[Float64, Float64]:
+    return outcome.before, outcome.int8_held_out
+
+
+def _said_of(outcome: Outcome, scores: Float64, truth: Float64, place: int) -> Judged:
+    """Of pieces of which all that label is true."""
+    said, activation = decided(outcome.model, scores), activation_of(outcome.model)
+    right = said == place if said.ndim == 1 else said[:, place] == 1
+    own = slice(place, place + 1) if activation == "sigmoid" else slice(None)
+    cost = total(losses(scores[:, own], truth[:, own], activation))
+    return Judged(int(right.sum()), len(right), float(cost) / len(right))
+
+
 def by_group(taught: Taught, outcome: Outcome) -> dict[str, Compared]:
     dataset = taught.dataset
     names = np.array([dataset.group(place) for place in range(len(dataset))])

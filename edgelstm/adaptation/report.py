@@ -64,6 +64,7 @@ class Report:
     int8: Judged
     evidence: Evidence
     groups: dict[str, Compared] = field(default_factory=dict)  # where clips are of several
+    labels: dict[str, Compared] = field(default_factory=dict)  # of each that was taught: pieces that it is said of
     known: Compared | None = None  # on recordings that were named for that, in int8
     carried: Compared | None = None  # on those that the model carries and knows the truth of, in int8
     untaught: tuple[str, ...] = ()  # labels that no clip has
@@ -83,6 +84,17 @@ class Report:
     @property
     def is_better(self) -> bool:
         return self.int8.right > self.before.right
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Labels that are told less than half as often as before."""
+        return tuple(name for name, of in self.labels.items() if 2 * of.after.right < of.before.right)
+
+    @property
+    def fallen(self) -> tuple[str, ...]:
+        """Labels that are told less often than before, or not once."""
+        found = self.labels.items()
+        return tuple(name for name, of in found if of.after.right < max(of.before.right, 1))
 
     @property
     def harmed(self) -> tuple[str, ...]:

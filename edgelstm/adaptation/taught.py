@@ -13,12 +13,12 @@ from edgelstm.adaptation.head import Activation, truth_of_classes
 from edgelstm.adaptation.ordered import Float64
 from edgelstm.again import options_of
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.known import marks_of
+from edgelstm.data.known import marks_of, places_known
 from edgelstm.data.pieces import Piece, Pieces
 from edgelstm.data.twins import twins
 from edgelstm.matching import match
 from edgelstm.model import Model
-from edgelstm.plain import printable
+from edgelstm.plain import counted, printable
 from edgelstm.runtime.clips import frames_after, is_kept_clip
 from edgelstm.tasks import Classify, Tags
 
@@ -35,6 +35,7 @@ class Taught:
     truth: Float64  # (pieces, outputs), as `head.fit` takes it
     kinds: tuple[int, ...]  # of each piece: what folds keep in proportion
     marks: str = ""  # what whole clips are known again by, see `edgelstm.data.known`
+    seen: tuple[str, ...] = ()  # names of clips that the model has learned from already
 
 
 def activation_of(model: Model) -> Activation:
@@ -67,8 +68,37 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     frames = model.trained_window if window is None else window
     pieces = _pieces(dataset, frames, kept)
     cut_up = dataset.pieces(pieces)
-    marks = marks_of(match(model, model.task.dataset(found)))
-    return Taught(cut_up, tuple(map(int, pieces.places)), _truth(cut_up, model), tuple(map(int, cut_up.y)), marks)
+    whole = match(model, model.task.dataset(found))
+    seen = places_known(whole, model.provenance.get("seen"))
+    return Taught(
+        cut_up,
+        tuple(map(int, pieces.places)),
+        _truth(cut_up, model),
+        tuple(map(int, cut_up.y)),
+        marks_of(whole),
+        tuple(printable(found.recordings[place].name, 60) or f"clip {place}" for place in seen),
+    )
+
+
+def refuse_seen(taught: Taught) -> None:
+    """ValueError for clips that the model has learned from already: one of these that is held out is not unknown to
+    the model that it would be judged by."""
+    if taught.seen:
+        count, first = len(taught.seen), taught.seen[0]
+        raise ValueError(
+            f"{first}{f' and {count - 1} more' if count > 1 else ''}, of {counted(len(set(taught.clips)), 'clip')}: "
+            "the model has learned from them already and cannot be judged by them; give new clips alone, or all to "
+            "the model.npz that it was before"
+        )
+
+
+def refuse_single(taught: Taught, labels: Sequence[str]) -> None:
+    """ValueError for a label of one clip alone: where that is held out nothing is known of the label."""
+    clips = np.array(taught.clips)
+    alone = [label for place, label in enumerate(labels) if len(np.unique(clips[taught.truth[:, place] == 1])) == 1]
+    if alone:
+        names = ", ".join(printable(label, 40) for label in alone[:3]) + (", …" if len(alone) > 3 else "")
+        raise ValueError(f"1 clip of {names}, expected at least two of each label: one is held out to judge by")
 
 
 def refuse_shared(taught: Taught, known: Taught) -> None:

@@ -45,7 +45,8 @@ def why_refused(report: Report, accepts_harm: bool) -> str:
         return ""
     if report.untaught and (report.kept is None or report.kept.is_harm):
         return _untaught(report)
-    harmed = [f"group {plain(name, 40)}: {_change(report.groups[name])}" for name in report.harmed]
+    harmed = [f"label {plain(name, 40)}: {_counts(report.labels[name])}" for name in report.lost]
+    harmed += [f"group {plain(name, 40)}: {_change(report.groups[name])}" for name in report.harmed]
     if report.known is not None and report.known.is_harm:
         harmed.append(f"what was known before: {_change(report.known)}")
     more = f" and {len(harmed) - 3} more" if len(harmed) > 3 else ""
@@ -83,7 +84,7 @@ def _forgotten(report: Report) -> str:
         )
     return (
         f"it forgets: {what}. If it is also to serve whom the clips are not of (another person, the other arm), give "
-        "clips of these too, or judge by --known"
+        "clips of these too, or judge by --known; or labels are wrong: look through them"
     )
 
 
@@ -93,6 +94,10 @@ def _right(found: Compared) -> str:
 
 def _share(judged: Judged) -> str:
     return style.percent(judged.share)
+
+
+def _counts(found: Compared) -> str:
+    return f"{found.before.right} of {found.before.of} right before, {found.after.right} after"
 
 
 def _change(found: Compared) -> str:
@@ -158,6 +163,11 @@ def _show_report(report: Report) -> None:
     if report.head is not None and not report.rounds:
         text = "--layers: all layers are no better on clips held out than the last one alone, which was taken"
         click.echo(paragraph(text, "  · ", "    "))
+    for name in report.fallen[:_MOST_GROUPS]:
+        text = f"label {plain(name, 40)}: {_counts(report.labels[name])}"
+        click.echo(paragraph(text, "  · ", "    "))
+    if len(report.fallen) > _MOST_GROUPS:
+        click.echo(f"  · and {len(report.fallen) - _MOST_GROUPS} more labels (--json has all)")
     for name in list(report.groups)[:_MOST_GROUPS]:
         click.echo(paragraph(f"group {plain(name, 40)}: {_change(report.groups[name])}", "  · ", "    "))
     if len(report.groups) > _MOST_GROUPS:
@@ -179,6 +189,10 @@ def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> Non
     if refusal:
         click.echo(paragraph(refusal, style.failed("refused: "), "  "), err=True)
         return
+    if report is not None and (fallen := [plain(name, 30) for name in report.fallen]):
+        names = ", ".join(fallen[:3]) + (f" and {len(fallen) - 3} more" if len(fallen) > 3 else "")
+        text = f"told less often than before, or never: {names}. More clips of these help"
+        click.echo(paragraph(text, "warning: ", "  "), err=True)
     if report is not None and (forgotten := _forgotten(report)):
         click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
     loud = [label for label, one in quiet.items() if not one.holds]

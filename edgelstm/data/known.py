@@ -29,12 +29,17 @@ def marks_of(dataset: Dataset) -> str:
 
 def known(dataset: Dataset, marks: Any) -> int:
     """How many recordings of `dataset` have one of these `marks`; columns have to be in the order that they had."""
+    return len(places_known(dataset, marks))
+
+
+def places_known(dataset: Dataset, marks: Any) -> list[int]:
+    """Those recordings of `dataset` themselves."""
     try:
         kept = b64decode(marks, validate=True) if isinstance(marks, str) else b""
     except (Error, ValueError):
-        return 0
+        return []
     seen = {kept[start : start + _BYTES] for start in range(0, len(kept), _BYTES)}
-    return sum(mark in seen for mark in _marks(dataset)) if seen else 0
+    return [place for place, mark in enumerate(_marks(dataset)) if mark in seen] if seen else []
 
 
 def joined(marks: Any, more: str) -> str:

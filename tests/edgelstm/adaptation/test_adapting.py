@@ -412,3 +412,46 @@ def test_lists_of_spreadsheets_and_files_that_are_listed_twice(folder: Path) -> 
     ended = run("adapt", "old.npz", "--data", "csv/list.csv", "-o", "new.npz")
     assert ended.code == 1
     assert ended.err == "edgelstm: csv/list.csv: 0.csv is listed twice, expected each clip once\n"
+
+
+def told(ended: Ended) -> str:
+    return " ".join(ended.err.split())
+
+
+def test_a_label_of_a_single_clip_is_refused(folder: Path) -> None:
+    found = load_dataset("clips.npz")
+    of_c = np.flatnonzero(found.y == 2)
+    save_dataset(found.subset(np.delete(np.arange(40), of_c[1:])), Path("clips.npz"))
+    ended = adapt()
+    assert ended.code == 1
+    assert "clips.npz: 1 clip of c, expected at least two of each label" in told(ended)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_label_that_is_told_no_more_is_refused_by_name(folder: Path) -> None:
+    """Three clips of c that the old model told look to what it learns like those of a."""
+    old, sequences = load_model("old.npz"), clips(60)
+    said = decisions(old, sequences)
+    y = np.where(said == 2, 0, (said + 1) % 2)
+    y[np.flatnonzero(said == 2)[:3]] = 2
+    save_dataset(data(sequences, y), Path("clips.npz"))
+    ended = adapt()
+    label = json.loads(ended.out)["labels"]["c"]
+    assert (label["before"]["right"], label["before"]["of"]) == (3, 3)
+    assert 2 * label["after"]["right"] < 3
+    assert ended.code == 3
+    assert f"harms label c: 3 of 3 right before, {label['after']['right']} after" in told(ended)
+    ended = adapt("--accept-harm")
+    assert ended.code == 0
+    assert "warning: told less often than before, or never: c" in told(ended)
+
+
+@pytest.mark.usefixtures("quick")
+def test_clips_that_it_has_learned_from_do_not_judge_it_again(folder: Path) -> None:
+    assert adapt().code == 0
+    found, more = load_dataset("clips.npz"), clips(6, seed=8)
+    save_dataset(data((*more, *found.sequences), np.append([0, 0, 1, 1, 2, 2], found.y)), Path("more.npz"))
+    ended = run("adapt", "new.npz", "--data", "more.npz", "-o", "newer.npz")
+    assert ended.code == 1
+    assert "and 39 more, of 46 clips: the model has learned from them already" in told(ended)
+    assert not Path("newer.npz").exists()
