@@ -17,6 +17,7 @@ from edgelstm.devices.deploy.settings import SECRETS, SELF_TEST, SETTINGS, SelfT
 from edgelstm.devices.frames import noise
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
+from edgelstm.devices.wheels.running import is_of_another_build
 from edgelstm.records import Unavailable, from_json, to_json
 
 _PROGRAM = "installation.pyz"
@@ -106,7 +107,13 @@ def deploy(
         tell("testing and starting it")
         order: dict[str, Any] = {"do": "install", "name": name, "wheel": wheel.name, "service": service}
         order["secrets"] = SECRETS if settings.has_broker else ()
-        return _deployed(session, order | {"files": [model.name, SETTINGS, SELF_TEST, *beside]})
+        try:
+            return _deployed(session, order | {"files": [model.name, SETTINGS, SELF_TEST, *beside]})
+        except BoardError as error:
+            if not is_of_another_build(package):
+                raise
+            hint = f"{wheel.name} is of another build than the edgelstm here; in a checkout: make wheels"
+            raise BoardError(session.host, f"{str(error).removeprefix(f'{session.host}: ')}; {hint}") from None
 
 
 def rollback(target: Target, name: str, *, service: bool = True) -> Deployed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from edgelstm.devices.remote.session import BoardError, Session, check_host
+from edgelstm.devices.wheels import running
 from edgelstm.devices.wheels.wheel import check_wheel, find_wheel
 from edgelstm.files import read_bounded
 from edgelstm.records import Length, from_json, parse_toml
@@ -71,8 +73,9 @@ def refuse_twice(targets: Sequence[Target]) -> None:
 
 
 def see_wheels(target: Target) -> None:
-    """FileNotFoundError where neither a wheel nor a folder with wheels is."""
-    if not target.wheels.exists():
+    """FileNotFoundError where neither a wheel nor a folder with wheels is. Where none was named, the package that
+    runs here may do: the board's machine decides."""
+    if target.wheels != WHEELS and not target.wheels.exists():
         raise FileNotFoundError(2, f"no such wheel or folder; {REMEDY}", str(target.wheels))
 
 
@@ -82,6 +85,8 @@ def choose_wheel(session: Session, wheels: Path) -> tuple[Path, bytes]:
     ValueError for a wheel that was named and does not suit; BoardError when there is none, or no numpy.
     """
     _check_numpy(session)
+    if wheels == WHEELS and not _is_in(wheels, session.facts.architecture):
+        return _packed(session)
     path = _find(session, wheels)
     return path, path.read_bytes()
 
@@ -94,6 +99,26 @@ def check_room(session: Session, wheel: bytes, more: int) -> None:
     if facts.free < needed:
         free = f"{facts.free / 2**20:.1f} MiB free in {facts.folder}"
         raise BoardError(session.host, f"{free}, {needed / 2**20:.1f} MiB are needed")
+
+
+def _is_in(wheels: Path, architecture: str) -> bool:
+    return any(wheels.glob(f"edgelstm-*_{architecture}.whl"))
+
+
+def _packed(session: Session) -> tuple[Path, bytes]:
+    """The package that runs here, where the board is of the same kind, looked into as any wheel."""
+    facts, host = session.facts, session.host
+    if facts.architecture != running.here():
+        raise BoardError(host, f"{WHEELS}: no wheel for {facts.architecture} there; {REMEDY}")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            name, content = running.pack()
+            Path(folder, name).write_bytes(content)
+            find_wheel(facts.architecture, facts.libc, [folder])
+        except (FileNotFoundError, ValueError) as error:
+            why = str(error).replace(f"{folder}/", "")
+            raise BoardError(host, f"{WHEELS}: no wheel there, and of what runs here none is made: {why}") from None
+    return Path(name), content
 
 
 def _find(session: Session, wheels: Path) -> Path:

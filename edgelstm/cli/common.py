@@ -32,7 +32,8 @@ def wheel_option(boards: str) -> Callable[[Callable[..., Any]], Callable[..., An
         "--wheel",
         "wheels",
         type=click.Path(path_type=Path, exists=True),
-        help=f"EdgeLSTM for {boards}, or a folder with wheels.  [default: dist, where make wheels puts them]",
+        help=f"EdgeLSTM for {boards}, or a folder with wheels.  [default: dist, where make wheels puts "
+        "them; without one there the package that runs here, where the board is of this machine's kind]",
     )
 
 

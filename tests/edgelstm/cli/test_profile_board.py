@@ -9,6 +9,7 @@ import pytest
 import ssh_board
 from edgelstm.cli import main
 from edgelstm.devices import read_report
+from edgelstm.devices.wheels import running
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from random_models import random_model
@@ -165,11 +166,13 @@ def test_a_model_that_answers_at_the_end_alone_is_deployed_with_a_word(run):
     assert "Note: a.elstm: answers at the end of input alone; for others meanwhile: --hop N" in " ".join(err.split())
 
 
-def test_without_wheels_it_is_said_what_makes_them(run, tmp_path, monkeypatch, folder):
+def test_without_wheels_it_is_said_what_makes_them_for_a_board_of_another_kind(run, tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
-    code, _, err = run("profile", folder / "a.elstm", "--board", "board")
-    assert code == 2
+    monkeypatch.setattr(running, "here", lambda: "riscv64")
+    code, _, err = run("profile", folder / "a.elstm", "--board", "board", "--board-python", ssh_board.PYTHON)
+    assert code == 4
     assert "make wheels" in err
+    assert "--wheel" in err
 
 
 def test_deploy_from_first_to_last(run, board):
