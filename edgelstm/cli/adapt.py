@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli import adapt_told as told
-from edgelstm.cli.common import GATE_FAILED, check_output, event_option, listed_problems, naming
+from edgelstm.cli.common import GATE_FAILED, check_output, event_option, finite, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.plain import counted
 
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--most-false",
     type=click.FloatRange(min=0),
+    callback=finite,
     default=1.0,
     show_default=True,
     help="Events an hour that --negatives may have.",

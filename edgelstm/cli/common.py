@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -110,6 +111,13 @@ def of_options(window: str = "--window") -> Iterator[None]:
     except ValueError as error:
         line = f"--{error}"
         raise click.UsageError(line.replace("--window:", f"{window}:", 1)) from None
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Callback of an option that takes a number: FloatRange lets nan pass, which no limit is broken by."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value}, expected a finite number", ctx, param)
+    return value
 
 
 def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

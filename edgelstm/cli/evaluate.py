@@ -14,6 +14,7 @@ from edgelstm.cli.common import (
     GATE_FAILED,
     answer_options,
     event_option,
+    finite,
     listed_problems,
     naming,
     of_options,
@@ -102,11 +103,15 @@ class _Asked:
 @answer_options(window="--answer-window")
 @threshold_option
 @click.option(
-    "--min-accuracy", type=click.FloatRange(0, 1), help="Exit with 3 when a precision is less accurate than this."
+    "--min-accuracy",
+    type=click.FloatRange(0, 1),
+    callback=finite,
+    help="Exit with 3 when a precision is less accurate than this.",
 )
 @click.option(
     "--max-error",
     type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
     help="Exit with 3 when a precision has a larger error (RMSE), for models that tell numbers.",
 )
 @click.option(
@@ -117,7 +122,10 @@ class _Asked:
 )
 @event_option
 @click.option(
-    "--most-false", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Events an hour, for --events."
+    "--most-false",
+    type=click.FloatRange(min=0),
+    callback=finite,
+    help="Events an hour, for --events.  [default: 1]",
 )
 @click.option("--store-events", is_flag=True, help="Keep the thresholds that --events chose in MODEL, a model.npz.")
 @click.option(
@@ -138,7 +146,7 @@ def command(
     max_error: float | None,
     of_events: bool,
     events: tuple[str, ...],
-    most_false: float,
+    most_false: float | None,
     store_events: bool,
     page: Path | None,
     as_json: bool,
@@ -156,10 +164,12 @@ def command(
         answers = {"pooling": pooling, "window": answer_window, "hop": hop}
         part = _Asked(use_all, window, False, answers, thresholds).recordings
         with naming(data, model), listed_problems():
-            show(model, data, part, events, answers, most=most_false, stores=store_events, page=page, as_json=as_json)
+            most = 1.0 if most_false is None else most_false
+            show(model, data, part, events, answers, most=most, stores=store_events, page=page, as_json=as_json)
         return
-    for option, value in (("event", events), ("store-events", store_events), ("report", page)):
-        if value:
+    stored, asked = store_events or None, events or None
+    for option, value in (("event", asked), ("most-false", most_false), ("store-events", stored), ("report", page)):
+        if value is not None:
             raise click.UsageError(f"--{option}: goes with --events")
     ask = _ask_model if model.suffix == ".npz" else _ask_file
     with naming(data, model), listed_problems():

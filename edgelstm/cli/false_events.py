@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import check_output, of_options
+from edgelstm.cli.common import GATE_FAILED, check_output, of_options
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
+from edgelstm.devices.units import show_duration
 from edgelstm.records import to_json
 
 if TYPE_CHECKING:
@@ -49,19 +50,26 @@ def show(
         raise click.UsageError(f"--store-events: {path} is no model.npz, which is exported with them")
     check_output(page, ".html", [path, data], "--report")
     with tempfile.TemporaryDirectory() as folder:
-        points, rules = _points(_opened(path, Path(folder)), data, recordings, asked, answers)
+        points, rules = _points(_opened(path, Path(folder)), data, recordings, asked, answers, stores=stores)
     best = {label: chosen(each, most) for label, each in points.items()}
     rules = {label: with_threshold(rules[label], best[label].threshold) for label in points}
     found = false_events(data.name, points, rules, most)
     if as_json:
         told = {label: {"chosen": _told(best[label]), "points": list(map(_told, points[label]))} for label in points}
         click.echo(json.dumps(told))
+        for label in points:
+            for note in _notes(points[label], best[label], most):
+                click.echo(paragraph(f"{label}: {note}", "note: ", "      "), err=True)
     else:
         click.echo("\n\n".join(_table(label, points[label], best[label], most) for label in points))
     if page is not None:
         _draw(page, path, found)
     if path.suffix == ".npz":
-        _keep(path, rules if stores else {}, found)
+        _keep(path, {label: rule for label, rule in rules.items() if best[label].found} if stores else {}, found)
+    if deaf := [label for label in points if stores and not best[label].found]:
+        text = f"--store-events: no threshold finds any at most {most:g} false an hour: not kept: {', '.join(deaf)}"
+        click.echo(paragraph(style.failed(text)), err=True)
+        raise SystemExit(GATE_FAILED)
 
 
 def _opened(path: Path, folder: Path) -> EngineModel:
@@ -82,7 +90,13 @@ def _opened(path: Path, folder: Path) -> EngineModel:
 
 
 def _points(
-    model: EngineModel, data: Path, recordings: Recordings, asked: tuple[str, ...], answers: Mapping[str, Any]
+    model: EngineModel,
+    data: Path,
+    recordings: Recordings,
+    asked: tuple[str, ...],
+    answers: Mapping[str, Any],
+    *,
+    stores: bool,
 ) -> tuple[dict[str, tuple[Point, ...]], dict[str, Rule]]:
     from edgelstm.again import read_again
     from edgelstm.cli.show.progress import JudgingBar
@@ -104,6 +118,11 @@ def _points(
         stream = model.stream(**answers)
     if not stream.answering.hop:
         raise click.UsageError("--events: the model answers at the end alone, expected --hop N")
+    if stores and stream.answering != model.description.answering:
+        raise click.UsageError(
+            "--store-events: the model does not keep --hop, --answer-window, --pooling, and other answers ask for "
+            "other thresholds; judge without it, then export with them and --event LABEL:THRESHOLD"
+        )
     kept = replace(recordings(dataset, provenance, task), sample_rate=model.sample_rate)
     with JudgingBar(kept.frames) as bar:
         said = said_by_file_streamed(stream, kept, (), bar.update)
@@ -116,15 +135,32 @@ def _told(point: Point) -> dict[str, Any]:
 
 
 def _table(label: str, points: tuple[Point, ...], best: Point, most: float) -> str:
+    notes = _notes(points, best, most)
+    mark = "  chosen" if best.found and best.false_an_hour <= most else "  ! chosen"
     head = f"{label}: {best.recordings} recordings of it, {best.hours:.3g} h of others"
     rows = [
-        f"  {one.threshold:9g}  {one.misses:7.1%}  {one.false_an_hour:13.3g}{'  chosen' * (one is best)}"
-        for one in points
+        f"  {one.threshold:9g}  {one.misses:7.1%}  {one.false_an_hour:13.3g}{mark * (one is best)}" for one in points
     ]
     lines = [head, "  threshold   missed  false an hour", *rows]
+    return "\n".join([*lines, *(paragraph(note, "note: ", "      ") for note in notes)])
+
+
+def _notes(points: tuple[Point, ...], best: Point, most: float) -> list[str]:
+    """What is wrong with the chosen point, and where there is too little sound to tell."""
+    notes = []
     if best.false_an_hour > most:
-        lines.append(paragraph(f"no threshold has at most {most:g} false events an hour", "note: ", "      "))
-    return "\n".join(lines)
+        notes.append(f"no threshold has at most {most:g} false events an hour")
+    elif not best.found:
+        some = any(point.found for point in points)
+        why = "" if some else "; none finds any at all: smooth, least and warm-up may ask for more answers than come"
+        notes.append(f"no threshold finds any at most {most:g} false an hour{why}")
+    if best.hours * (most or 1.0) < 1:
+        has, needs = show_duration(3600 * best.hours), show_duration(3600 / (most or 1.0))
+        notes.append(
+            f"too little to say: {has} of others; {most:g} false an hour needs {needs} at least, a few times that to "
+            "be sure"
+        )
+    return notes
 
 
 def _draw(page: Path, path: Path, found: FalseEvents) -> None:

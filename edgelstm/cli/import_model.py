@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgelstm.cli.common import GATE_FAILED, check_output, listed_problems, naming
+from edgelstm.cli.common import GATE_FAILED, check_output, finite, listed_problems, naming
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import paragraph
 
@@ -47,13 +46,6 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
             raise click.UsageError(f"--set: {name!r:.60} twice, expected once")
         found[name] = int(number)
     return found
-
-
-def _finite(context: click.Context, param: click.Parameter, value: float) -> float:
-    """Callback of an option that takes a number: NaN is within every range."""
-    if math.isnan(value):
-        raise click.BadParameter("nan, expected a number", context, param)
-    return value
 
 
 @click.command(
@@ -97,7 +89,7 @@ def _finite(context: click.Context, param: click.Parameter, value: float) -> flo
 @click.option(
     "--rate",
     type=click.FloatRange(0, 1e9),
-    callback=_finite,
+    callback=finite,
     default=0.0,
     metavar="HZ",
     help="Frames per second.",

@@ -46,10 +46,11 @@ class Point:
 
 
 def with_threshold(rule: Rule, threshold: float) -> Rule:
-    """The same rule around another threshold; it ends as far below as before."""
-    return replace(
-        rule, threshold=threshold, release=max(0.0, round(threshold - (rule.threshold - rule.ends_below), 6))
-    )
+    """The same rule around another threshold; it ends as far below as before. A release that nobody gave stays so: it
+    goes with whatever threshold is asked for later."""
+    if rule.release is None:
+        return replace(rule, threshold=threshold)
+    return replace(rule, threshold=threshold, release=max(0.0, round(threshold - (rule.threshold - rule.release), 6)))
 
 
 def curve(dataset: Dataset, said: Sequence[Said], hop: int, label: str, rule: Rule) -> tuple[Point, ...]:

@@ -22,6 +22,7 @@ from edgelstm.records import to_json
 from edgelstm.report import read_report
 from edgelstm.report.page.false_events import false_events_page
 from edgelstm.report.record import FalseEvents, WatchedLabel
+from edgelstm.runtime.events.asked import changed_rules
 from edgelstm.runtime.events.rule import Rule
 from pages import Page
 
@@ -92,6 +93,10 @@ def test_a_rule_moves_as_a_whole():
     moved = with_threshold(Rule(0.5, 0.3, smooth=7), 0.9)
     assert (moved.threshold, moved.ends_below, moved.smooth) == (0.9, 0.7, 7)
     assert with_threshold(Rule(), 0.05).ends_below == 0
+    derived = with_threshold(Rule(smooth=7), 0.9)
+    assert (derived.release, derived.ends_below) == (None, pytest.approx(0.8))
+    again = changed_rules({"a": derived}, ["a:0.6"], ["a"])["a"]  # a release that nobody gave goes along
+    assert (again.threshold, again.ends_below) == (0.6, pytest.approx(0.5))
 
 
 def test_a_label_without_others_is_refused():
@@ -138,6 +143,52 @@ def test_the_chosen_threshold_is_kept_in_the_model(ask):
     assert len([line for line in out.splitlines() if line.endswith("chosen")]) == 1
 
 
+@pytest.mark.parametrize("answers", [("--hop", "20"), ("--answer-window", "40"), ("--pooling", "last")])
+def test_thresholds_of_other_answers_than_the_model_s_are_not_kept(ask, answers):
+    before = ask.path.read_bytes()
+    code, _, err = ask("--events", "--event", "yes:smooth=2", "--store-events", *answers)
+    assert code == 2
+    assert "--store-events: the model does not keep --hop" in err
+    assert ask.path.read_bytes() == before
+    assert ask("--events", "--event", "yes:smooth=2", "--store-events", "--hop", "10", "--most-false", "1e9")[0] == 0
+
+
+def test_an_event_that_never_begins_is_not_kept(ask):
+    before = ask.path.read_bytes()
+    asked = ("--events", "--event", "yes:smooth=2,warm-up=9999", "--store-events")
+    code, out, err = ask(*asked)
+    assert code == 3
+    assert ask.path.read_bytes() == before
+    assert "not kept: yes" in err.replace("\n ", "")
+    assert [line.split()[1:] for line in out.splitlines() if "chosen" in line] == [["100.0%", "0", "!", "chosen"]]
+    assert "no threshold finds any at most 1 false an hour" in out
+    code, out, err = ask(*asked, "--json")
+    assert (code, ask.path.read_bytes()) == (3, before)
+    assert "no threshold finds any at most 1 false an hour" in err
+    assert json.loads(out)["yes"]["chosen"]["found"] == 0
+
+
+def test_too_little_sound_is_told(ask):
+    _, out, _ = ask("--events", "--event", "yes:smooth=2", "--most-false", "2")
+    assert "too little to say: 112 ms of others; 2 false an hour needs 30.0 min" in out
+    _, out, _ = ask("--events", "--event", "yes:smooth=2", "--most-false", "1e9")
+    assert "too little" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--most-false", "2"), "--most-false: goes with --events"),
+        (("--events", "--most-false", "nan"), "nan, expected a finite number"),
+        (("--min-accuracy", "nan"), "nan, expected a finite number"),
+    ],
+)
+def test_limits_that_say_nothing_are_refused(ask, arguments, said):
+    code, _, err = ask(*arguments)
+    assert code == 2
+    assert said in err
+
+
 def test_the_page_tells_what_json_does(ask, tmp_path):
     page = tmp_path / "events.html"
     code, out, err = ask("--events", "--event", "yes:smooth=1", "--json", "--report", str(page))
@@ -158,7 +209,7 @@ def test_the_model_s_report_shows_what_was_found_and_stays_of_the_model(ask):
     assert not ended.value.code
     assert read_report(folder / "report.json").false_events is None
     code, out, err = ask(
-        "--events", "--event", "yes:smooth=2,least=1", "--json", "--store-events", "--most-false", "0"
+        "--events", "--event", "yes:smooth=2,least=1", "--json", "--store-events", "--most-false", "1e9"
     )
     assert code == 0, err
     assert f"{folder / 'report.html'}: shows them" in err
