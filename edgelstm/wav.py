@@ -8,7 +8,7 @@ what the file has before it is believed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -86,10 +86,25 @@ def blocks(file: BinaryIO, found: WavFormat, frames: int) -> Iterator[NDArray[np
             return
 
 
+def names_of(channels: int) -> tuple[str, ...]:
+    """What the channels of a sound are called as columns."""
+    return ("sound",) if channels == 1 else tuple(f"sound{n + 1}" for n in range(channels))
+
+
+def are_of_sound(names: Sequence[str]) -> bool:
+    """Whether columns of these names are the channels of a sound."""
+    return bool(names) and tuple(names) == names_of(len(names))
+
+
+def is_wav(head: bytes) -> bool:
+    """Whether a file that begins so, 12 bytes at least, is one."""
+    return len(head) >= 12 and head[:4] == b"RIFF" and head[8:12] == b"WAVE"
+
+
 def read_format(file: BinaryIO) -> WavFormat:
     """Reads `file` from its beginning to the first sample, without seeking. ValueError, one line, for no WAV file."""
     head = file.read(12)
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+    if not is_wav(head):
         raise ValueError("no RIFF WAVE header, expected a WAV file")
     whole = struct.unpack("<I", head[4:8])[0]
     layout: tuple[int, int, int, bool] | None = None

@@ -181,9 +181,20 @@ def command(
         text = f"compile {path} into a program that links libedgelstm; {path.with_suffix('.h').name} says how"
         text = paragraph(text, "Next: ", "      ")
     else:
-        text = f"Next: edgelstm stream {path} frames.csv\n  or: edgelstm profile {path}"
+        text = _next(path, results[0].model)
     if not as_json:
         click.echo(text)
+
+
+def _next(path: Path, model: Model) -> str:
+    """What to do with a file that streams `model`."""
+    from edgelstm.hearing import ear_of
+    from edgelstm.wav import are_of_sound
+
+    hears = ear_of(model) is not None or are_of_sound(model.feature_names)
+    ways = ("--wav sound.wav", "--microphone") if hears else ("frames.csv",)
+    commands = (*(f"edgelstm stream {path} {way}" for way in ways), f"edgelstm profile {path}")
+    return "Next: " + "\n  or: ".join(commands)
 
 
 @contextmanager

@@ -154,6 +154,7 @@ def command(
     from edgelstm.runtime.gaps import USUAL_MOST, Gaps
     from edgelstm.runtime.heartbeat import Heartbeat, status
     from edgelstm.runtime.kept_state import KeptState
+    from edgelstm.runtime.layers import take_sound
     from edgelstm.runtime.proven import check_proven
     from edgelstm.runtime.remarks import answers_at_the_end, window_carried
     from edgelstm.runtime.sinks.open import open_sinks
@@ -163,6 +164,7 @@ def command(
     from edgelstm.runtime.stopping import StopSignal, end_by, stop_signals
     from edgelstm.runtime.streaming import Answers, stream_frames
     from edgelstm.runtime.thresholds import thresholds_of
+    from edgelstm.wav import are_of_sound
 
     hangup = click.get_current_context().with_resource(Hangup()) if event_file is not None else None
     asked = publishing(mqtt=source["mqtt"], **{name: source.pop(name) for name in PUBLISHING})
@@ -271,6 +273,13 @@ def command(
                 stream_frames(stream, frames, answers, limit=limit, rate=pace, kept=kept, gaps=gaps, beat=beat)
         except StopSignal as stop:
             stopped_by = stop.number
+        except ValueError as error:
+            hears = chosen.kind in ("file", "stdin") and (
+                are_of_sound(opened.feature_names) or take_sound(opened.layers)
+            )
+            if not hears or answers.count or "--wav" in str(error):
+                raise
+            raise ValueError(f"{error}; the model takes sound: --wav FILE or --microphone gives it") from None
         except BrokenPipeError:
             pass  # nobody reads any more
         if (counted := gaps.words) is not None:

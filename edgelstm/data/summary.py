@@ -17,6 +17,7 @@ from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
 from edgelstm.data.twins import TOO_GOOD, twins
 from edgelstm.plain import counted, printable
+from edgelstm.wav import are_of_sound
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
 _FEW = 0.01  # of all frames, that may be glitches
@@ -218,6 +219,8 @@ def _remarks(columns: Sequence[Column], frames: int) -> list[str]:
         elif column.remark and same[0] == column.name:
             more = f" and {len(same) - _MOST_ALIKE} more" if len(same) > _MOST_ALIKE else ""
             found.append(f"columns {', '.join(same[:_MOST_ALIKE])}{more}: each {column.remark}")
+    if are_of_sound([column.name for column in columns]):
+        return found  # it is still most of the time
     for column in columns:
         far = f"{column.outliers} far outside ({column.least:g} to {column.most:g})"
         if column.outliers > _FEW * frames:

@@ -16,7 +16,7 @@ from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, 
 from edgelstm.data.store import scratch_folder
 from edgelstm.files import read_bounded
 from edgelstm.plain import counted
-from edgelstm.wav import WavFormat, read_wav
+from edgelstm.wav import WavFormat, names_of, read_wav
 
 SUFFIX = ".wav"
 FILE_COLUMNS = ("file", "path", "filename", "wav", "fname")
@@ -144,5 +144,5 @@ def _listed(path: Path) -> frozenset[str]:
 def _together(recordings: Sequence[Recording], sounds: _Sounds, name: str) -> Recordings:
     """`recordings`: those of `sounds`, with what else is known of each."""
     channels = sounds.format.channels
-    names = ("sound",) if channels == 1 else tuple(f"sound{n + 1}" for n in range(channels))
+    names = names_of(channels)
     return Recordings(sounds.frames.given_to(recordings), names, sample_rate=float(sounds.format.rate), name=name)

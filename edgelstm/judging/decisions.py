@@ -107,10 +107,15 @@ class Decisions(Evaluation):
             found.append(f"never found: {listed(missed)}")
         decided = np.flatnonzero(self.confusion.sum(axis=0))
         if len(decided) == 1 and (self.counts > 0).sum() > 1:
-            found.append(
-                f"every answer is {printable(self.labels[decided[0]], 40)!r}: nothing was learned but which class is "
-                'most frequent; training.balance = "weights" or "sampling" helps rare ones'
-            )
+            name = printable(self.labels[decided[0]], 40)
+            others = np.delete(self.counts, decided[0])
+            if self.counts[decided[0]] > others.max():
+                learned = (
+                    'but which class is most frequent; training.balance = "weights" or "sampling" helps rare ones'
+                )
+            else:
+                learned = "that tells classes apart"
+            found.append(f"every answer is {name!r}: nothing was learned {learned}")
         elif self.accuracy < self.majority + _HARDLY_MORE and self.majority > 1 / max(len(self.labels), 1):
             found.append(
                 f"always the most frequent class would be right in {100 * self.majority:.1f} %: the accuracy says "

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgelstm.runtime.sources.source import FrameFormat, Source
 from edgelstm.runtime.sources.waiting import waiting
 from edgelstm.runtime.sources.written import written
+from edgelstm.wav import is_wav
 
 
 @contextmanager
@@ -25,6 +26,8 @@ def open_stdin(_: str, form: FrameFormat) -> Iterator[Source]:
 def open_file(where: str, form: FrameFormat) -> Iterator[Source]:
     """The file at `where`, to its end."""
     with Path(where).open("rb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and is_wav(file.peek(12)):
+            raise ValueError(f"{where}: a WAV file, expected frames as text; sound is read by --wav")
         yield written(file, where, form)
 
 

@@ -14,6 +14,7 @@ from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
 from edgelstm.runtime.sources.unframed import Unframed
+from edgelstm.wav import names_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Layout:
         training on WAV files has it; so does one with as many features as the sound has channels. One whose features
         have no names takes so many samples in a row. ValueError for others.
         """
-        sound = ("sound",) if form.features == 1 else tuple(f"sound{n + 1}" for n in range(form.features))
+        sound = names_of(form.features)
         is_hop = not form.names and channels != form.features
         if not is_hop and form.names != sound and channels != form.features and form.features > 1:
             raise ValueError(

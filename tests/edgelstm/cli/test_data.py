@@ -121,6 +121,15 @@ def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -
         assert word in text
 
 
+def test_no_logarithm_is_proposed_for_samples_of_sound(tmp_path: Path, command: Command) -> None:
+    x = np.random.default_rng(0).normal(size=4000)
+    x[::8] *= 3000  # still most of the time
+    for name, proposed in (("sound", False), ("current", True)):
+        np.savetxt(tmp_path / f"{name}.csv", x, "%.7g", header=name, comments="")
+        warnings = json.loads(command("data", "inspect", tmp_path / f"{name}.csv", "--json").out)["warnings"]
+        assert any("far outside" in line for line in warnings) == proposed
+
+
 def test_many_columns_are_told_in_few_lines(tmp_path: Path, command: Command) -> None:
     x = np.random.default_rng(0).normal(size=(40, 300))
     x[:, 200:] = 7

@@ -10,11 +10,13 @@ import sys
 import wave
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgelstm.cli import main
+from edgelstm.cli.export import _next
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
@@ -78,6 +80,27 @@ def test_a_wav_file_is_answered_as_the_runtime_does(run, files, sound):
     expected = RuntimeModel(files / "model.elstm").stream().push(sound.astype(np.float32))
     np.testing.assert_array_equal(probabilities(lines), expected)
     assert run("model.elstm", "--wav", "-", stdin=(files / "x.wav").read_bytes())[1] == lines
+
+
+def test_sound_that_is_given_as_lines_is_told_how_it_is_read(run, files):
+    code, lines, err = run("model.elstm", "x.wav")
+    assert (code, lines) == (1, [])
+    assert err.endswith("x.wav: a WAV file, expected frames as text; sound is read by --wav\n")
+    (files / "x.csv").write_text("1,2,3\n")
+    code, lines, err = run("model.elstm", "x.csv")
+    assert (code, lines) == (1, [])
+    assert "no column 'sound'" in err
+    assert err.endswith("; the model takes sound: --wav FILE or --microphone gives it\n")
+
+
+def test_a_file_of_a_model_that_takes_sound_is_tried_by_sound():
+    path = Path("model.elstm")
+    assert _next(path, built()).splitlines() == [
+        "Next: edgelstm stream model.elstm --wav sound.wav",
+        "  or: edgelstm stream model.elstm --microphone",
+        "  or: edgelstm profile model.elstm",
+    ]
+    assert _next(path, built(2, ("ax", "ay"))).startswith("Next: edgelstm stream model.elstm frames.csv\n")
 
 
 class Broken(Source):

@@ -99,6 +99,24 @@ def test_a_class_that_is_never_found_is_told() -> None:
     assert not Decisions("float32", False, ("left", "right"), confusion[:2, :2]).remarks()
 
 
+@pytest.mark.parametrize(
+    ("counts", "decided", "said"),
+    [
+        ((9, 9), 0, "that tells classes apart"),
+        ((9, 2), 1, "that tells classes apart"),
+        ((9, 2), 0, "but which class is most frequent; training.balance"),
+    ],
+)
+def test_the_most_frequent_class_is_spoken_of_where_it_is_answered(
+    counts: tuple[int, int], decided: int, said: str
+) -> None:
+    confusion = np.zeros((2, 2), np.int64)
+    confusion[:, decided] = counts
+    (told,) = (line for line in Decisions("float32", False, ("a", "b"), confusion).remarks() if "every" in line)
+    assert f"nothing was learned {said}" in told
+    assert ("training.balance" in told) == ("training.balance" in said)
+
+
 def test_what_is_said_of_every_precision_is_said_once(train: Callable[..., Any]) -> None:
     told = words(train(made({"left": 40, "rare": 2}), "", "[answer]\nhop = 12").out)
     assert "int8" in told
