@@ -66,7 +66,7 @@ def of_digits(folder: Path, seed: int) -> Case:
     dataset = read(folder)
     is_test = dataset.in_groups(LEFT_OUT)
     fit = dataset.subset(~is_test)
-    return Case("digits", lambda: learn(fit, recipe), dataset.subset(is_test))
+    return Case("digits", lambda: learn(fit, recipe), recipe.sound.framed(dataset.subset(is_test)))
 
 
 @dataclass(frozen=True)
