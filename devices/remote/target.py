@@ -21,8 +21,8 @@ LEAST_NUMPY = (1, 24)
 WHEELS = Path("dist")
 """Where `make wheels` puts them."""
 REMEDY = (
-    "expected EdgeLSTM's wheel for the board by --wheel: the one that was installed here where the board is of the "
-    "same kind; in a checkout `make wheels` builds one for each kind (docs/deploying.md)"
+    "expected EdgeLSTM's wheel for the board by --wheel; in a checkout `make wheels` builds one for each kind "
+    "(docs/deploying.md)"
 )
 
 _MOST_BYTES = 1 << 20  # of a file with boards

@@ -3,14 +3,22 @@
 import io
 import os
 import zipfile
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edgelstm.devices import detect
+from edgelstm.devices.deploy import deployment
+from edgelstm.devices.deploy.settings import Settings
 from edgelstm.devices.remote import BoardError
-from edgelstm.devices.remote.target import WHEELS, choose_wheel
+from edgelstm.devices.remote.target import WHEELS, Target, choose_wheel
 from edgelstm.devices.wheels import running
 from edgelstm.devices.wheels.wheel import find_wheel
+from edgelstm.export.elstm import encode
+from edgelstm.quantization import quantize
+from random_models import random_model
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +66,27 @@ def test_a_wheel_of_another_build_is_known_by_what_is_not_compiled(packed, chang
         if change == "one more":
             wheel.writestr("edgelstm/more.py", b"")
     assert running.is_of_another_build(other.getvalue())
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_deployment_that_fails_with_a_wheel_of_another_build_says_so(packed, tmp_path, monkeypatch, is_older):
+    """A self-test that an older core fails reads as broken arithmetic otherwise."""
+    older = io.BytesIO()
+    zipfile.ZipFile(older, "w").close()
+
+    def fail(session, _):
+        raise BoardError(session.host, "self-test: the int8 state is another one than on the laptop")
+
+    session = nullcontext(SimpleNamespace(host="board", put=lambda *_: None))
+    monkeypatch.setattr(deployment, "Session", lambda *_, **__: session)
+    monkeypatch.setattr(deployment, "check_room", lambda *_: None)
+    wheel = (Path(packed[0]), older.getvalue() if is_older else packed[1])
+    monkeypatch.setattr(deployment, "choose_wheel", lambda *_: wheel)
+    monkeypatch.setattr(deployment, "_act", fail)
+    model = tmp_path / "m.elstm"
+    model.write_bytes(encode(quantize(random_model(2, [4], [2], seed=1))))
+    settings = Settings(model="m", sha256="", source_file="/x")
+    with pytest.raises(BoardError, match=r"^board: self-test: the int8 state is another one") as failed:
+        deployment.deploy(Target("board"), model, settings, "bell")
+    assert ("of another build than the edgelstm here; in a checkout: make wheels" in str(failed.value)) == is_older
+    assert str(failed.value).count("board: ") == 1
