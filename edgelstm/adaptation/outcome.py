@@ -109,13 +109,16 @@ def evidence(taught: Taught, outcome: Outcome) -> Evidence:
     rights = _right_of(model, outcome.before, truth), _right_of(model, outcome.int8_held_out, truth)
     won = by_clip(rights[1] - rights[0], clips)
     before, after = (losses(scores, truth, activation) for scores in (outcome.before, outcome.int8_held_out))
+    guessed = guesses(truth, activation == "softmax")
+    decisions = judged(model, outcome.before, truth).of
     up, down = int((won > 0).sum()), int((won < 0).sum())
     return Evidence(
         won=up,
         lost=down,
         chance=sign_test(up, down),
         is_cheaper=is_above(by_clip(before - after, clips)),
-        is_learned=is_above(by_clip(guesses(truth, activation == "softmax") - after, clips)),
+        is_learned=is_above(by_clip(guessed - after, clips)),
+        guess=float(total(guessed)) / max(decisions, 1),
     )
 
 

@@ -44,6 +44,7 @@ class Evidence:
     chance: float  # the probability of so many won by chance
     is_cheaper: bool  # whether a clip costs less than before, beyond two standard errors
     is_learned: bool  # whether a clip costs less than a guess by the labels' shares, beyond two standard errors
+    guess: float  # what such a guess costs, a decision
 
     @property
     def is_enough(self) -> bool:

@@ -59,6 +59,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     features = names if model.feature_names else ()
     options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
     found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
+    found = replace(found, name=printable(str(path)))
     _refuse_unlabelled(found.recordings, model)
     kept = [is_kept_clip(Path(recording.name).name) for recording in found.recordings]
     rate = found.sample_rate or model.sample_rate

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from edgelstm.cli import adapt_told as told
 from edgelstm.cli.common import GATE_FAILED, check_output, event_option, finite, listed_problems, naming
@@ -103,12 +104,19 @@ def command(
             raise click.UsageError(f"{option}: goes with --data, which is learned from")
     if events and not negatives:
         raise click.UsageError("--event: goes with --negatives")
+    is_given = click.get_current_context().get_parameter_source("most_false") is ParameterSource.COMMANDLINE
+    if is_given and not negatives:
+        raise click.UsageError("--most-false: goes with --negatives")
+    if model.suffix.lower() in (".elstm", ".onnx", ".tflite"):
+        raise click.UsageError(f"{model}: an exported file cannot learn, expected the model.npz that it was made of")
+    for option, folder in (("--data", data), ("--known", known)):
+        _refuse_folder_of_list(option, folder)
     inputs = [model, data, known, *negatives]
     check_output(output, ".npz", inputs)
     check_output(elstm, ".elstm", [*inputs, output], "--elstm")
     made, report, refusal = load_model(model), None, ""
-    with tempfile.TemporaryDirectory() as folder:
-        opened = _opener(Path(folder))
+    with tempfile.TemporaryDirectory() as scratch:
+        opened = _opener(Path(scratch))
         if data is not None:
             adapted = _adapted(made, opened, model, data, known, by_group=by_group, window=window, layers=layers)
             made, report = adapted.model, adapted.report
@@ -116,7 +124,7 @@ def command(
         quiet: dict[str, Quiet] = {}
         heard: list[Float32] = []
         if negatives and not refusal:
-            with naming(model):
+            with naming(model, "--negatives"):
                 made, quiet, heard = _quietened(made, opened, negatives, events, most_false)
     exported = None
     if not refusal:
@@ -147,6 +155,13 @@ def _opener(folder: Path) -> Callable[[QuantizedModel], Stream]:
     return opened
 
 
+def _refuse_folder_of_list(option: str, folder: Path | None) -> None:
+    """UsageError for a folder in which `annotate`'s list lies: its labels are told there, and not by the folder."""
+    found = None if folder is None else folder / "labels.csv"
+    if found is not None and found.is_file():
+        raise click.UsageError(f"{option} {folder}: a folder with a list of labels, expected the list: {found}")
+
+
 def _adapted(
     source: Model,
     opened: Callable[[QuantizedModel], Stream],
@@ -171,15 +186,15 @@ def _adapted(
             from edgelstm.adaptation.fine_tuning import check_layers  # brings the trainer
 
             check_layers(source)
-    with listed_problems(), _in_our_words():
-        with naming(data):
-            taught = read_clips(data, source, window)
-            folds = folds_by_group(taught) if by_group else None
-        beside = None
-        if known is not None:
-            with naming(known):
-                beside = read_clips(known, source, window)
-                refuse_shared(taught, beside)
+    with naming(data), listed_problems(), _in_our_words():
+        taught = read_clips(data, source, window)
+        folds = folds_by_group(taught) if by_group else None
+    beside = None
+    if known is not None:
+        with naming("--known"), naming(known), listed_problems(), _in_our_words():
+            beside = read_clips(known, source, window)
+            refuse_shared(taught, beside)
+        told.note_known(len(beside.seen), len(set(beside.clips)))
     if layers:
         told.note_numpy()
     style.announce(f"{counted(len(set(taught.clips)), 'clip')}: learning, and holding out")
@@ -202,7 +217,8 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except BadFilesError as error:
-        raise BadFilesError([replace(one, reason=ours(one.reason)) for one in error.problems]) from None
+        problems = [replace(one, reason=ours(one.reason), remedy=ours(one.remedy)) for one in error.problems]
+        raise BadFilesError(problems) from None
     except ValueError as error:
         raise ValueError(ours(str(error))) from None
 
@@ -228,13 +244,12 @@ def _quietened(
         if model.activation != "linear":
             what = "does not say its sample rate, so there are no hours"
             what = what if not model.sample_rate else "answers at the end alone, expected one that answers every hop"
-        raise ValueError(f"--negatives: {what}")
+        raise ValueError(f"--negatives: model {model.name}: {what}")
     found = []
-    with listed_problems(), _in_our_words():
-        for path in paths:
-            with naming(path):
-                data = read_frames_again(path, model.provenance, model.feature_names, model.task)
-                found.append(match_features(model, data))
+    for path in paths:
+        with naming("--negatives"), naming(path), listed_problems(), _in_our_words():
+            data = read_frames_again(path, model.provenance, model.feature_names, model.task)
+            found.append(match_features(model, data))
     stream = opened(quantize(model))
     with of_options():
         rules = rules_of(stream.model, asked) or rules_of(stream.model, stream.model.output_names)

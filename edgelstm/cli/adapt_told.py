@@ -32,6 +32,16 @@ def note_numpy() -> None:
         click.echo(paragraph(text, "note: ", "      "), err=True)
 
 
+def note_known(seen: int, count: int) -> None:
+    """A line where recordings to judge by are some that the model has learned from."""
+    if seen:
+        text = (
+            f"--known: {seen} of {counted(count, 'recording')} begin as some that the model has learned from: it "
+            "knows them already, and on others may be worse"
+        )
+        click.echo(paragraph(text, "note: ", "      "), err=True)
+
+
 def why_refused(report: Report, accepts_harm: bool) -> str:
     """Empty where the new model is taken."""
     if not report.is_better:
@@ -56,7 +66,10 @@ def why_refused(report: Report, accepts_harm: bool) -> str:
 def _chance(report: Report) -> str:
     found = report.evidence
     if not found.is_learned:
-        return "clips held out cost no less than guessing by how frequent labels are: too few to say, or wrong labels"
+        return (
+            f"clips held out cost {report.int8.cost:.3f} a decision, not surely less (two standard errors) than "
+            f"guessing by how frequent labels are, {found.guess:.3f}: too few to say, or wrong labels"
+        )
     return (
         f"of the clips held out {found.won} are decided better and {found.lost} worse, by chance with a probability "
         f"of {found.chance:.2g}: too few to say, more clips help"
@@ -96,6 +109,11 @@ def _share(judged: Judged) -> str:
     return style.percent(judged.share)
 
 
+def _duration(hours: float) -> str:
+    seconds = hours * 3600
+    return f"{seconds:.3g} s" if seconds < 60 else f"{hours * 60:.3g} min" if hours < 1 else f"{hours:.3g} h"
+
+
 def _counts(found: Compared) -> str:
     return f"{found.before.right} of {found.before.of} right before, {found.after.right} after"
 
@@ -132,7 +150,7 @@ def show(
         )
         events = counted(one.false, "false event")
         was = f", {one.false_before:,} before" if one.threshold != one.before else ""
-        text = f"event {plain(label, 40)}: threshold {moved}, {events} in {one.hours:.3g} h{was}"
+        text = f"event {plain(label, 40)}: threshold {moved}, {events} in {_duration(one.hours)}{was}"
         click.echo(paragraph(text, "  · ", "    "))
     if refusal:
         return
@@ -202,6 +220,7 @@ def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> Non
         click.echo(paragraph(text, "warning: ", "  "), err=True)
     short = next((one for one in quiet.values() if 0 < one.most * one.hours < _TELLING), None)
     if short is not None:
-        needed = f"{_TELLING / short.most:.3g} h or more"
-        text = f"{short.hours:.3g} h of --negatives say little of {short.most:g} events an hour, expected {needed}"
+        needed = f"{_duration(_TELLING / short.most)} or more"
+        rate = f"{short.most:g} {'event' if short.most == 1 else 'events'} an hour"
+        text = f"{_duration(short.hours)} of --negatives say little of {rate}, expected {needed}"
         click.echo(paragraph(text, "note: ", "  "), err=True)

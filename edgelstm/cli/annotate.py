@@ -69,10 +69,29 @@ def _annotate(folder: Path, labels: Labels, given: str | None, group: str, play:
         others = f", {len(waiting)} are left out" if waiting else ""
         click.echo(style.passed(f"{path}: all {counted(len(labels.of), 'clip')} have a label{others}"))
         return
+    _remark(labels, given, names, group)
     player = () if quiet else _player(play, useful[0])
     Walk(folder, labels, Choices(names), group, player).through(useful)
-    left = sum(file not in labels.of for file in waiting)
-    click.echo(style.passed(f"{path}: {counted(len(labels.of), 'clip')} with a label, {left} without"))
+    left = sum(file not in labels.of for file in useful)
+    others = f", {len(waiting) - len(useful)} left out" if len(waiting) > len(useful) else ""
+    click.echo(style.passed(f"{path}: {counted(len(labels.of), 'clip')} with a label, {left} without{others}"))
+
+
+def _remark(labels: Labels, given: str | None, names: Sequence[str], group: str) -> None:
+    """Lines of what is otherwise than the list has it, which may be meant."""
+    lost = [plain(name, 30) for name in labels.names if name not in names]
+    groups = [plain(name, 30) for name in dict.fromkeys(group for _, group in labels.of.values()) if name]
+    found = []
+    if given is not None and lost:
+        found.append(f"the list has labels that --labels has not: {_some(lost)}")
+    if groups and not group:
+        found.append(f"the list has groups ({_some(groups)}), new clips get none: --group NAME gives them one")
+    for text in found:
+        click.echo(paragraph(text, "note: ", "      "), err=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def _is_useful(clip: Path) -> bool:
@@ -136,19 +155,39 @@ class Walk:
         click.echo(paragraph("  ".join(shown), "", "  "))
         click.echo("  ".join(f"{sign}{letter} {what}" for letter, what in COMMANDS.items()))
         at, answered = 0, list[int]()
-        while at < len(waiting):
+        while at < len(waiting) or self._takes_back():
+            if at == len(waiting):
+                at = self._back(answered, waiting)
+                continue
             file = waiting[at]
             self._play(file)
             answer = self._asked(file, f"{at + 1} of {len(waiting)}", can_go_back=bool(answered))
             if answer == "q":
                 return
             if answer == "u":
-                at = answered.pop()
-                if waiting[at] in self.labels.of:
-                    self.labels.forget(waiting[at])
+                at = self._back(answered, waiting)
                 continue
             answered.append(at)
             at += 1
+
+    def _takes_back(self) -> bool:
+        """Whether the last answer of all is taken back: behind it nothing else asks."""
+        while True:
+            click.echo(f"That was the last. {self.choices.sign}u takes back its answer, Enter ends: ", nl=False)
+            line = sys.stdin.readline()
+            if not line:
+                click.echo()
+            answer = line.strip()
+            command = self.choices.command(answer)
+            if not answer or command in ("u", "q"):
+                return command == "u"
+
+    def _back(self, answered: list[int], waiting: Sequence[str]) -> int:
+        """The place of the answer before, which is forgotten."""
+        at = answered.pop()
+        if waiting[at] in self.labels.of:
+            self.labels.forget(waiting[at])
+        return at
 
     def _asked(self, file: str, place: str, *, can_go_back: bool) -> str:
         """ "s", "u" or "q"; or empty where a label was said, and is kept."""

@@ -17,7 +17,7 @@ from edgelstm.data.packed import suffix_of
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import select_columns
 from edgelstm.data.ts import read_ts, read_ts_pair
-from edgelstm.data.wav_files import is_wav_list, read_wav_folder, read_wav_list
+from edgelstm.data.wav_files import is_wav_list, read_wav_file, read_wav_folder, read_wav_list
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,10 @@ FORMATS = (
     DataFormat("npz", "an .npz file", _ends(".npz"), read_npz_file),
     DataFormat("ts", "a .ts file", _ends(".ts", suffix=suffix_of), read_ts),
     DataFormat("ts-pair", "a folder of NAME_TRAIN.ts, NAME_TEST.ts", lambda p: _pair(p) is not None, _read_pair),
-    DataFormat("wav-folder", "a folder of .wav files", _holds(".wav"), read_wav_folder),
+    DataFormat("wav", "a .wav file", _ends(".wav"), read_wav_file),
+    DataFormat("wav-folder", "a folder of these", _holds(".wav"), read_wav_folder),
     DataFormat("csv-list", "a list of .csv files", lambda path: _is_table(path) and is_csv_list(path), read_csv_list),
-    DataFormat("wav-list", "a list of .wav files", _is_wav_list, read_wav_list),
+    DataFormat("wav-list", "or of .wav", _is_wav_list, read_wav_list),
     DataFormat(
         "csv-folder",
         "a folder of .csv or .tsv files",

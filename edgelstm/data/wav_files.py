@@ -59,6 +59,12 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
     return replace(_together(recordings, sounds, folder.name), label_from=label_from)
 
 
+def read_wav_file(path: Path, _: ReadOptions) -> Recordings:
+    """One file, with no label but those of frames that a label track beside it gives."""
+    sounds = _read_all([(path, path.name)])
+    return _together(sounds.recordings, sounds, path.stem)
+
+
 def is_wav_list(header: Iterable[str]) -> bool:
     """Whether a CSV with these columns lists files."""
     return any(name.strip().lower() in FILE_COLUMNS for name in header)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clips_to_learn import ANSWERS, LABELS, adapt, clips, data, decisions, model_of
 from edgelstm.adaptation.adapting import carried_pieces
 from edgelstm.adaptation.clips import ear_only, hear
 from edgelstm.data import Dataset, load_dataset, save_dataset
@@ -23,70 +24,14 @@ from edgelstm.runtime.engines.elstm import Model as Opened
 from edgelstm.runtime.engines.elstm_stream import Stream
 from edgelstm.runtime.events.events import Events
 from edgelstm.runtime.events.rule import Rule
-from in_process import Ended, run
-from random_models import random_model, random_signal
+from in_process import run
 from sound_models import hearing_model
-
-FEATURES, LABELS = 3, ("a", "b", "c")
-ANSWERS = {
-    "last": Answer("last", 0, 1),
-    "mean": Answer("mean", 0, 0),
-    "window": Answer("mean", 8, 4),
-    "max": Answer("mean+max", 0, 1),
-}
-
-
-def model_of(answer: str = "mean") -> Model:
-    return replace(
-        random_model(FEATURES, [12], [3], seed=4, answer=ANSWERS[answer]), labels=LABELS, name="m", sample_rate=50.0
-    )
-
-
-def clips(count: int, seed: int = 1) -> tuple[np.ndarray, ...]:
-    rng = np.random.default_rng(seed)
-    return tuple(
-        random_signal(30, FEATURES, 100 * seed + n) + rng.normal(0, 1.5, FEATURES).astype(np.float32)
-        for n in range(count)
-    )
-
-
-def decisions(model: Model, sequences: tuple[np.ndarray, ...]) -> np.ndarray:
-    scores = reference.scores(quantize(model), sequences)
-    return np.array([each.mean(axis=0).argmax() for each in scores])
-
-
-def data(
-    sequences: tuple[np.ndarray, ...], y: np.ndarray, groups: np.ndarray | None = None, names: tuple[str, ...] = ()
-) -> Dataset:
-    own = np.arange(len(y)) if groups is None else groups
-    return Dataset(sequences, y, LABELS, own, ("x0", "x1", "x2"), sample_rate=50.0, group_names=names)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """old.npz, and clips.npz, whose labels are those that it says, each called by the next one's name."""
-    monkeypatch.chdir(tmp_path)
-    model = model_of()
-    save_model(model, "old.npz")
-    sequences = clips(40)
-    save_dataset(data(sequences, (decisions(model, sequences) + 1) % 3), Path("clips.npz"))
-    return tmp_path
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all strengths the one that is chosen here, for what does not ask how it is chosen."""
-    monkeypatch.setattr("edgelstm.adaptation.learning.STRENGTHS", (0.003,))
 
 
 def opened_int8(model: Model, folder: Path) -> Stream:
     path = folder / "m.elstm"
     path.write_bytes(encode(quantize(model)))
     return Opened(path).stream()
-
-
-def adapt(*more: str) -> Ended:
-    return run("adapt", "old.npz", "--data", "clips.npz", "-o", "new.npz", "--json", *more)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -359,6 +304,7 @@ def test_thresholds_of_the_places_own_negatives(folder: Path) -> None:
         (["-o", "new.npz"], "--data: expected labelled clips to learn from, or --negatives"),
         (["-o", "new.npz", "--negatives", "clips.npz", "--layers"], "--layers: goes with --data"),
         (["-o", "new.npz", "--data", "clips.npz", "--event", "a"], "--event: goes with --negatives"),
+        (["-o", "new.npz", "--data", "clips.npz", "--most-false", "1"], "--most-false: goes with --negatives"),
         (["-o", "new.npz", "--negatives", "clips.npz"], "answers at the end alone, expected one that answers"),
     ],
 )
@@ -379,6 +325,8 @@ def test_what_readers_say_is_said_of_options_that_there_are(folder: Path) -> Non
     assert "recipe" not in ended.err
     ended = run("adapt", "old.npz", "--data", "clips/0.csv", "-o", "new.npz")
     assert "0.csv" in ended.err
+    ended = run("adapt", "old.elstm", "--data", "clips/list.csv", "-o", "new.npz")
+    assert "expected the model.npz that it was made of" in " ".join(ended.err.split())
 
 
 def test_sound_of_two_channels_is_told(folder: Path) -> None:
@@ -412,46 +360,3 @@ def test_lists_of_spreadsheets_and_files_that_are_listed_twice(folder: Path) -> 
     ended = run("adapt", "old.npz", "--data", "csv/list.csv", "-o", "new.npz")
     assert ended.code == 1
     assert ended.err == "edgelstm: csv/list.csv: 0.csv is listed twice, expected each clip once\n"
-
-
-def told(ended: Ended) -> str:
-    return " ".join(ended.err.split())
-
-
-def test_a_label_of_a_single_clip_is_refused(folder: Path) -> None:
-    found = load_dataset("clips.npz")
-    of_c = np.flatnonzero(found.y == 2)
-    save_dataset(found.subset(np.delete(np.arange(40), of_c[1:])), Path("clips.npz"))
-    ended = adapt()
-    assert ended.code == 1
-    assert "clips.npz: 1 clip of c, expected at least two of each label" in told(ended)
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_label_that_is_told_no_more_is_refused_by_name(folder: Path) -> None:
-    """Three clips of c that the old model told look to what it learns like those of a."""
-    old, sequences = load_model("old.npz"), clips(60)
-    said = decisions(old, sequences)
-    y = np.where(said == 2, 0, (said + 1) % 2)
-    y[np.flatnonzero(said == 2)[:3]] = 2
-    save_dataset(data(sequences, y), Path("clips.npz"))
-    ended = adapt()
-    label = json.loads(ended.out)["labels"]["c"]
-    assert (label["before"]["right"], label["before"]["of"]) == (3, 3)
-    assert 2 * label["after"]["right"] < 3
-    assert ended.code == 3
-    assert f"harms label c: 3 of 3 right before, {label['after']['right']} after" in told(ended)
-    ended = adapt("--accept-harm")
-    assert ended.code == 0
-    assert "warning: told less often than before, or never: c" in told(ended)
-
-
-@pytest.mark.usefixtures("quick")
-def test_clips_that_it_has_learned_from_do_not_judge_it_again(folder: Path) -> None:
-    assert adapt().code == 0
-    found, more = load_dataset("clips.npz"), clips(6, seed=8)
-    save_dataset(data((*more, *found.sequences), np.append([0, 0, 1, 1, 2, 2], found.y)), Path("more.npz"))
-    ended = run("adapt", "new.npz", "--data", "more.npz", "-o", "newer.npz")
-    assert ended.code == 1
-    assert "and 39 more, of 46 clips: the model has learned from them already" in told(ended)
-    assert not Path("newer.npz").exists()

@@ -85,6 +85,20 @@ def test_skip_undo_quit_and_going_on(annotate: Callable[..., Ended]) -> None:
     assert "all 4 clips have a label" in annotate("").out
 
 
+def test_the_last_answer_can_be_taken_back(annotate: Callable[..., Ended]) -> None:
+    ended = annotate("1\n1\n1\n1\nx\nu\n3\n\n")
+    assert listed() == ["label", *["deep cough"] * 3, "dog"]
+    assert ended.out.count("That was the last. u takes back its answer") == 3
+
+
+def test_what_is_otherwise_than_the_list_has_it_is_remarked(annotate: Callable[..., Ended]) -> None:
+    assert "note" not in annotate("1\nq\n", "--group", "ann").err
+    ended = annotate("1\nq\n", "--labels", "cat,dog")
+    assert "note: the list has labels that --labels has not: deep cough" in ended.err
+    assert "the list has groups (ann), new clips get none" in " ".join(ended.err.split())
+    assert "groups" not in annotate("1\nq\n", "--group", "bob").err
+
+
 def test_no_answer_means_two_things(annotate: Callable[..., Ended]) -> None:
     """Labels called like commands, and by numbers: both kinds can still be said."""
     ended = annotate("/s\ns\n/u\nu\nP\n/q\n", "--labels", "s,u,P")
@@ -132,7 +146,7 @@ def test_clips_of_which_nothing_can_be_learned_are_left_out(annotate: Callable[.
     assert ended.code == 0, ended.err
     assert ended.err.count("note: ") == 8 - len(names)
     assert "empty.csv: no rows, expected a table: left out" in " ".join(ended.err.split())
-    assert f"{len(names)} clips with a label, {8 - len(names)} without" in ended.out
+    assert f"{len(names)} clips with a label, 0 without, {8 - len(names)} left out" in ended.out
     assert sorted(r.name for r in read_recordings("clips/labels.csv").recordings) == sorted(names)
     assert annotate("").code == 0
 
