@@ -3,7 +3,7 @@
 python examples/docstrings.py build/wheels/pvlib-0.16.1-py3-none-any.whl data/docstrings
 
 The wheel is read as it is, not installed: a text file for each module, a fifth of them to test on. `make data` has
-pvlib's. Training takes five minutes of a fast core, or more; --epochs 0 compares the 5-grams alone.
+pvlib's. Training takes ten minutes of a fast core, or more; --epochs 0 compares the 5-grams alone.
 """
 
 from __future__ import annotations
