@@ -182,6 +182,7 @@ kind = "text"
 [data]
 window = 100
 validation = 0.1
+test = 0.05
 [model]
 units = [4]
 [training]
@@ -201,7 +202,7 @@ def test_texts_larger_than_memory_are_learned(tmp_path: Path) -> None:
         steps = rng.integers(1, 33, 10 * LIMIT // (20 * 4 * 65) + 1)
         (texts / f"{n}.txt").write_text("".join(letters[np.cumsum(steps) % 64]))
     for result in trained(texts, tmp_path / "recipe.toml", TEXT):
-        assert result["answers"] > 0.1 * 10 * LIMIT / (4 * 65)
+        assert result["answers"] > 0.04 * 10 * LIMIT / (4 * 65)
         assert result["bits"] < 6
 
 
