@@ -64,6 +64,7 @@ def build(architecture: str, zig: Path, headers: Path, output: Path, folder: Pat
         "CMAKE_SHARED_LINKER_FLAGS": "-Wl,--gc-sections -Wl,--build-id=none -s",
         "CMAKE_MODULE_LINKER_FLAGS": "-Wl,--gc-sections -Wl,--build-id=none -s",
         "EDGELSTM_SIMD": "ON" if target.kernels else "OFF",
+        "EDGELSTM_TRAINING": "ON",  # a build folder of before may have it otherwise
         "EDGELSTM_PYTHON_INCLUDE": str(headers),
         "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON",  # or the length of the build folder's path would show
     }
