@@ -116,7 +116,7 @@ def read_format(file: BinaryIO) -> WavFormat:
             if layout is None:
                 raise ValueError("samples before their format, expected a fmt chunk first")
             # A writer who cannot go back leaves an end that lies nowhere, or before the samples.
-            is_endless = size >= _ENDLESS or (not size and whole + 8 <= place)
+            is_endless = size >= _ENDLESS or (not size and not place < whole + 8 < _ENDLESS)
             rate, channels, bits, is_float = layout
             frames = None if is_endless else size // (channels * bits // 8)
             return WavFormat(rate, channels, bits, is_float, place, frames)

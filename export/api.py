@@ -17,6 +17,7 @@ from edgelstm.export.answering import as_exported
 from edgelstm.export.errors import NoRecordingsError
 from edgelstm.export.form import Form, IntegerForm, Source
 from edgelstm.export.forms import check_input, check_io, check_layers, find_form
+from edgelstm.export.metadata import four_bits_of
 from edgelstm.export.parity.agreement import Data
 from edgelstm.export.parity.proof import Proof, prove
 from edgelstm.export.placing import check_names, place, place_failed
@@ -28,6 +29,7 @@ from edgelstm.quantization import Granularity, QuantizedModel, quantize
 from edgelstm.quantization.affine import InputCodes
 from edgelstm.quantization.quantized_model import Weights
 from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.metadata import NO_FOUR_BITS
 from edgelstm.runtime.states import Io
 
 Frames = Sequence[NDArray[np.float32]]
@@ -55,6 +57,7 @@ class Export:
     scales: Granularity | None
     proof: Proof | None
     model: Model  # as the file holds it: where its form makes no features of sound, the model behind these
+    remark: str = ""  # where the form is of no use for this model
 
 
 def export_model(
@@ -130,7 +133,10 @@ def export_model(
             proof = proof and proof.of(file_name(made.target), content)
             place(made, {suffix: other for suffix, other in files.items() if suffix}, proof)
     granularity = source.granularity if isinstance(source, QuantizedModel) else None
-    return Export(written, len(content), form, granularity, proof, model)
+    remark = ""
+    if isinstance(source, QuantizedModel) and source.weights == "int4" and not four_bits_of(source):
+        remark = NO_FOUR_BITS
+    return Export(written, len(content), form, granularity, proof, model, remark)
 
 
 def held_by(form: Form, model: Model, sequences: Frames | None = None) -> tuple[Model, Frames | None]:

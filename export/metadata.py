@@ -40,11 +40,16 @@ _FURTHER = ("gate", "candidate", "carry", "groups", "before", "after", "fill", "
 """Fields that stand there where a layer is not the plain one of its kind."""
 
 
+def four_bits_of(quantized: QuantizedModel) -> list[str]:
+    """The layers whose weights have four bits."""
+    return [at.name for at, layer in zip(quantized.model.road, quantized.layers) if layer.four_bits]
+
+
 def metadata(model: Model | QuantizedModel, precision: Precision | None = None) -> dict[str, Any]:
     """The JSON object for `model`, by default in its own precision. Deterministic: no dates, no paths."""
     quantized = model if isinstance(model, QuantizedModel) else None
     source = model.model if isinstance(model, QuantizedModel) else model
-    four_bits = [at.name for at, layer in zip(source.road, quantized.layers) if layer.four_bits] if quantized else []
+    four_bits = four_bits_of(quantized) if quantized else []
     return {
         "version": VERSION,
         "name": source.name,

@@ -18,6 +18,8 @@ from edgelstm.runtime.layer import MAX_WIDTH
 from edgelstm.runtime.layers import MAX_STRIDE
 from edgelstm.runtime.pooling import Activation
 
+NO_FOUR_BITS = "no layer of this model takes 4 bits: use int8"
+"""Of an int4 file whose layers all keep 8 bits: those of inputs of 16 bits, and the last."""
 MAX_JSON_BYTES = 1 << 22
 MAX_GATHERED = 1 << 24  # values of the frames that a call takes
 

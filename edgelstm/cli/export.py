@@ -131,7 +131,10 @@ def command(
     source = load_model(model)
     _check_outputs(files, [path for path in (model, data) if path is not None])
     with of_options():
-        source = answering(source, pooling, window, hop, thresholds, events)
+        own, source = source, answering(source, pooling, window, hop, thresholds, events)
+    if own.events and not events and own.answer != source.answer:
+        text = "the model's thresholds of events were for its own answers: evaluate --events judges others"
+        click.echo(paragraph(text, "Note: ", "      "), err=True)
     if licence is not None:
         source = replace(source, licence=licence)
     if data is not None:
@@ -214,6 +217,8 @@ def show(results: list[Export], times: list[float | None]) -> None:
 
     click.echo(table(results, times))
     _show_deaf([result for result in results if "heard" in result.model.provenance])
+    for one in (result for result in results if result.remark):
+        click.echo(paragraph(f"{one.path.name}: {one.remark}", "  ! ", "    "))
     if len(results) == 1 and (proof := results[0].proof) is not None:
         show_proof(f"{results[0].path}, {results[0].form.format} {results[0].form.name}", proof)
 

@@ -150,10 +150,13 @@ def refuse_foreign(source: str, *files: str) -> None:
         ("card_rate", ("--microphone",)),
         ("columns", lines),
         ("missing", lines),
+        ("syntax", lines),
+        ("gap", (*lines, "--microphone")),
         ("channel", sounds),
     ):
         if _is_given(name) and source not in sources:
-            raise click.UsageError(f"--{name.replace('_', '-')}: goes with {' or '.join(sources)}")
+            option = "format" if name == "syntax" else name.replace("_", "-")
+            raise click.UsageError(f"--{option}: goes with {' or '.join(sources)}")
 
 
 def names_in(columns: str | None) -> tuple[str, ...]:

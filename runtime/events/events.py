@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from edgelstm.records import Bounds, from_json, parse_json, to_json
 from edgelstm.runtime.events.rule import Rules
 
+_ROUNDED = 1e-3  # by which what an engine calls a probability may be above 1
+
 
 @dataclass(frozen=True)
 class Event:
@@ -93,12 +95,15 @@ class Events:
         }
         return json.dumps(to_json(_SavedEvents(saved))).encode()
 
-    def restore(self, saved: bytes, frame: int) -> None:
-        """Go on from what `save` gave, of the labels that are watched now, at `frame`. ValueError, with nothing
-        changed, for what is none."""
+    def restore(self, saved: bytes, frame: int, most: float = 1.0) -> None:
+        """Go on from what `save` gave, of the labels that are watched now, at `frame`. most: the largest score that
+        there is. ValueError, with nothing changed, for what is none."""
         found = from_json(_SavedEvents, parse_json(saved, "events"), "events").labels
         if not all(math.isfinite(score) for each in found.values() for score in each.newest):
             raise ValueError("events: scores that are not finite")
+        outside = (v for each in found.values() for v in each.newest if not 0 <= v <= most + _ROUNDED)
+        if (wrong := next(outside, None)) is not None:
+            raise ValueError(f"events: a score of {wrong:g}, expected 0 to {most:g}: the state is damaged")
         for label in self._labels:
             if label in found:
                 each, state = found[label], _Label(self._rules[label].smooth)

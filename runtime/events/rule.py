@@ -41,6 +41,14 @@ class Rule:
         """How many answers have to reach the threshold."""
         return min(_USUAL_LEAST, self.smooth) if self.least is None else self.least
 
+    def words(self, label: str) -> str:
+        """What it says of `label`, in one line."""
+        warm_up = f", not in the first {self.warm_up}" if self.warm_up else ""
+        return (
+            f"{label} from {self.threshold:g}, below {self.ends_below:g} no more, {self.reached} of {self.smooth}, "
+            f"{self.refractory:g} s apart{warm_up}"
+        )
+
 
 Rules = Mapping[str, Rule]
 """Label → its rule."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgelstm.files import kind_at, read_bounded
 from edgelstm.plain import printable
+from edgelstm.runtime.anomaly import tells_anomalies
 from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.events.asked import rules_of
 from edgelstm.runtime.events.events import Events
@@ -58,7 +60,7 @@ class Watching:
         return self.events.save(self._place())
 
     def restore(self, saved: bytes, frames: int) -> None:
-        self.events.restore(saved, frames)
+        self.events.restore(saved, frames, math.inf if tells_anomalies(self._model) else 1.0)
 
     def reset(self) -> None:
         self.events.clear()
@@ -86,7 +88,8 @@ class Watching:
             return before
         self.rules = rules
         self._change(rules)
-        self._tell(f"events: {'; '.join(_shown(label, rule) for label, rule in rules.items()) or 'none'}")
+        listed = "; ".join(rule.words(printable(label, 40)) for label, rule in rules.items())
+        self._tell(f"events: {listed or 'none'}")
         return said
 
     def _all(self, said: Sequence[str]) -> dict[str, Rule]:
@@ -116,10 +119,3 @@ def _lines(text: str) -> list[tuple[int, str]]:
     """(its number from 1, line), without empty ones and remarks."""
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
     return [(number, line) for number, line in lines if line and not line.startswith("#")]
-
-
-def _shown(label: str, rule: Rule) -> str:
-    return (
-        f"{printable(label, 40)} from {rule.threshold:g}, below {rule.ends_below:g} no more, {rule.reached} of "
-        f"{rule.smooth}, {rule.refractory:g} s apart"
-    )

@@ -101,6 +101,11 @@ class SoundSource(Source):
         layout = self._layout
         size = layout.hop
         rest, kept = self._waiting.begin(layout.channels, self._step)
+        if self._waiting.is_other:
+            self.tell(
+                f"{self.name}: the state is of a sound at another rate or of other channels: what waited of that is "
+                "left out, the rest goes on"
+            )
         for piece in self._pieces:
             if isinstance(piece, Gap):
                 self._gap = piece

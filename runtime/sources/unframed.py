@@ -32,6 +32,7 @@ class Unframed:
         self.reset()
 
     def reset(self) -> None:
+        self.is_other = False  # whether something waited that was of another kind of sound, and was left out
         self._samples: Float32 = np.zeros((0, 0), np.float32)
         self._step, self._filter = Fraction(1), b""
 
@@ -40,7 +41,9 @@ class Unframed:
         channels), those that the stream has among them, and the filter. Those of another kind of sound are left
         out."""
         decimator = Decimator(step, channels) if step > 1 else None
-        if (self._samples.shape[1], self._step) != (channels, step):
+        is_same = (self._samples.shape[1], self._step) == (channels, step)
+        self.is_other = not is_same and (bool(self._filter) or self._samples.size > self._held.size)
+        if not is_same:
             return self._held.reshape(-1, channels), decimator
         if decimator is not None:
             decimator.restore(self._filter)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
+from edgelstm.cli import main
+from edgelstm.export import export_model
 from edgelstm.export.elstm import encode
 from edgelstm.quantization import quantize
 from edgelstm.quantization.matrix import with_four_bits
@@ -15,8 +17,10 @@ from edgelstm.quantization.reference import IntegerStream
 from edgelstm.quantization.rounding import fitted, nearest
 from edgelstm.quantization.weighted import GatedLayer
 from edgelstm.runtime import Model as RuntimeModel
+from edgelstm.runtime.metadata import NO_FOUR_BITS
 from random_layers import random_layers
 from random_models import random_model, random_signal
+from sound_models import hearing_model
 
 HEAD = 64  # bytes of a saved state before its parts
 
@@ -70,3 +74,17 @@ def test_weights_are_multiples_of_sixteen_near_the_model() -> None:
 def test_a_large_model_takes_little_more_than_half_the_bytes() -> None:
     model = random_model(16, [256], [5], frames=60)
     assert len(encode(quantize(model, weights="int4"))) <= 0.57 * len(encode(quantize(model)))
+
+
+@pytest.mark.parametrize("hears", [False, True])
+def test_a_file_none_of_whose_layers_takes_four_bits_says_so(
+    hears: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Behind log-mel features an LSTM takes codes of 16 bits."""
+    model, path = hearing_model(512) if hears else random_model(8, [16], [4], frames=60), tmp_path / "model.elstm"
+    made = export_model(model, path, precision="int4", verify=False)
+    assert made.remark == (NO_FOUR_BITS if hears else "")
+    assert ("int4" in RuntimeModel(path).metadata) != hears
+    with pytest.raises(SystemExit):
+        main(["inspect", str(path)])
+    assert (NO_FOUR_BITS in capsys.readouterr().out) == hears

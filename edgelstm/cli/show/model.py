@@ -7,10 +7,12 @@ from textwrap import wrap
 from typing import Any
 
 from edgelstm.cli.show import style
-from edgelstm.cli.show.text import named, plain, table
+from edgelstm.cli.show.text import named, plain, shortened, table
 from edgelstm.devices.units import show_duration, show_rate, show_size
 from edgelstm.plain import counted, in_unit
-from edgelstm.runtime.metadata import imported_window
+from edgelstm.records import from_json
+from edgelstm.runtime.events.rule import Rule
+from edgelstm.runtime.metadata import NO_FOUR_BITS, imported_window
 
 Facts = dict[str, Any]
 """As `edgelstm inspect --json` prints them."""
@@ -45,6 +47,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "output", _named(f"{outputs}, {facts.get('activation')}", facts.get("labels"), facts.get("label_units"))
     if facts.get("thresholds"):
         yield "thresholds", _thresholds(facts["thresholds"], facts.get("labels"))
+    for label, rule in (facts.get("events") or {}).items():
+        yield "event", from_json(Rule, rule, "events").words(shortened(plain(label), 20))
     yield "licence", str(facts.get("licence") or "not said")
     if facts.get("scales"):
         yield "scales", str(facts["scales"])
@@ -61,6 +65,8 @@ def _about(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "int16", f"weights of 16 bits in int8 files: {', '.join(map(str, facts['int16']))}"
     if facts.get("int4"):
         yield "int4", f"weights of 4 bits: {', '.join(map(str, facts['int4']))}"
+    elif facts["precision"] == "int4":
+        yield "int4", NO_FOUR_BITS
     if facts.get("stream_bytes") is not None:
         yield "memory", f"{facts['stream_bytes']:,} bytes per stream, allocated once"
     if "snapshot_bytes" in facts:

@@ -18,6 +18,7 @@ from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.model_file import load_model, save_model
 from edgelstm.runtime.engines.open import open_model
+from edgelstm.runtime.events.rule import Rule
 from edgelstm.tasks.tags import Tags
 from random_models import random_model, random_signal
 
@@ -173,6 +174,22 @@ def test_thresholds_go_into_the_file_and_are_kept_in_the_model(run: Run, capfd: 
     _, answers, _ = run("stream", "tags-int8.elstm", "frames.csv")
     for answer in answers:
         assert answer["labels"] == [label for label, p in answer["probabilities"].items() if p >= limits[label]]
+
+
+def test_events_that_a_model_watches_are_listed(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    rules = {"class 0": Rule(0.85), "class 2": Rule(0.7, 0.3, smooth=9, least=4, refractory=5, warm_up=20)}
+    save_model(replace(SOURCE, events=rules), "watch.npz")
+    assert run("export", "watch.npz", "--json")[2].count("were for its own answers") == 0
+    for file in ("watch.npz", "watch-int8.elstm"):
+        with pytest.raises(SystemExit):
+            main(["inspect", file])
+        lines = capfd.readouterr().out.splitlines()
+        assert all(len(line) <= 80 for line in lines)
+        told = " ".join(" ".join(lines).split())
+        assert "event class 0 from 0.85, below 0.75 no more, 3 of 5, 1.5 s apart" in told
+        assert "event class 2 from 0.7, below 0.3 no more, 4 of 9, 5 s apart, not in the first 20" in told
+    _, _, err = run("export", "watch.npz", "--pooling", "last", "--window", "0", "--json")
+    assert "thresholds of events were for its own answers" in " ".join(err.split())
 
 
 def test_an_export_of_what_a_model_cannot_answer_is_wrong_usage(run: Run) -> None:

@@ -191,6 +191,8 @@ def test_a_serial_port_from_end_to_end(files):
         (["--serial", "/dev/none", "--wav", "x.wav"], "--serial: beside --wav, expected one source of frames"),
         (["--wav", "x.wav", "--baud", "9600"], "--baud: goes with --serial"),
         (["x.csv", "--channel", "1"], "--channel: goes with --wav or --microphone"),
+        (["--wav", "x.wav", "--format", "ndjson"], "--format: goes with FILE or --serial or --mqtt"),
+        (["--wav", "x.wav", "--gap", "3"], "--gap: goes with FILE or --serial or --mqtt or --microphone"),
         (["--wav", "x.wav", "--card-rate", "48000"], "--card-rate: goes with --microphone"),
         (["--mqtt", "mqtt://ann:s3cret@hub/a"], "--mqtt: a password in the URL shows in ps"),
         (["--wav", "x.wav", "--publish", "hub/a"], "--publish: 'hub/a', expected mqtt://HOST/TOPIC"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -42,13 +43,23 @@ def test_saved_and_restored_anywhere_events_are_those_of_the_whole(scores, data)
 @pytest.mark.parametrize(
     "saved",
     [b"", b"[]", b'{"labels": {"a": 1}}', b'{"labels": {"a": {"newest": ["x"], "seen": 1, "ago": 1, "is_on": true}}}',
-     b'{"labels": {"a": {"newest": [], "seen": -1, "ago": 1, "is_on": true}}}'],
+     b'{"labels": {"a": {"newest": [], "seen": -1, "ago": 1, "is_on": true}}}',
+     b'{"labels": {"a": {"newest": [7.5], "seen": 1, "ago": 1, "is_on": true}}}',
+     b'{"labels": {"a": {"newest": [-0.5], "seen": 1, "ago": 1, "is_on": true}}}'],
 )  # fmt: skip
 def test_what_is_no_state_is_refused_and_changes_nothing(saved):
     events, before = Events(RULES, 50.0), Events(RULES, 50.0).save(0)
     with pytest.raises(ValueError, match="events"):
         events.restore(saved, 0)
     assert events.save(0) == before
+
+
+def test_scores_of_anomalies_may_be_of_any_size():
+    events = Events({"anomaly": Rule(1.0)}, 50.0)
+    events.update(1, {"anomaly": 7.5})
+    again = Events({"anomaly": Rule(1.0)}, 50.0)
+    again.restore(events.save(1), 1, math.inf)
+    assert again.save(1) == events.save(1)
 
 
 def test_changed_rules_keep_what_was_seen_and_end_what_is_not_watched_any_more():

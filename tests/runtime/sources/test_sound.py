@@ -82,11 +82,13 @@ def test_a_sound_that_the_model_does_not_take_is_refused(tmp_path, sound, form, 
         frames(path, form)
 
 
-@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF])
-def test_what_a_program_streams_is_read_through_a_pipe_to_its_end(monkeypatch, sound, size):
+@pytest.mark.parametrize(
+    ("riff", "size"), [(0, 0), (0xFFFFFFFF, 0), (0xFFFFFFFF, 0x7FFFF000), (0xFFFFFFFF, 0xFFFFFFFF)]
+)
+def test_what_a_program_streams_is_read_through_a_pipe_to_its_end(monkeypatch, sound, riff, size):
     """Such programs know no length, and pipes cannot be sought in."""
     whole = bytearray(wav(sound[:, :1]))
-    whole[4:8], whole[40:44] = struct.pack("<I", size and 0xFFFFFFFF), struct.pack("<I", size)
+    whole[4:8], whole[40:44] = struct.pack("<I", riff), struct.pack("<I", size)
     reader, writer = os.pipe()
     threading.Thread(target=lambda: (os.write(writer, bytes(whole)), os.close(writer))).start()
     with os.fdopen(reader, "rb") as pipe:

@@ -53,6 +53,23 @@ def test_what_waits_between_two_frames_is_all_that_was_read() -> None:
     assert np.array_equal(rest[:, 0], samples[HOP:])
 
 
+def test_what_waited_of_another_rate_is_told_of() -> None:
+    samples, waiting, told = np.ones(1000, np.float32), Unframed(), []
+
+    def hears(step: Fraction) -> None:
+        form = FrameFormat(HOP, sample_rate=100.0, waiting=waiting)
+        source = SoundSource("sound", form, iter([samples[:, None]]), int(8000 * step), 1, Layout(1, HOP, 8000))
+        source.tell = told.append
+        list(source)
+
+    hears(Fraction(3))
+    hears(Fraction(3))
+    assert told == []
+    hears(WHOLE)
+    assert len(told) == 1
+    assert "another rate" in told[0]
+
+
 @pytest.mark.parametrize("size", [3, 11, 12, 14, 40])
 def test_damaged_bytes_are_refused_and_change_nothing(size: int) -> None:
     waiting = Unframed()
