@@ -8,9 +8,9 @@ import struct
 import zipfile
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
 from pathlib import Path
 
-import edgelstm
 from edgelstm.devices.machine.architecture import architecture
 
 _THEN = (1980, 1, 1, 0, 0, 0)
@@ -66,7 +66,7 @@ def _lasts(name: str) -> bool:
 
 
 def _package() -> Path:
-    return Path(edgelstm.__file__).resolve().parent
+    return Path(str(files("edgelstm"))).resolve()
 
 
 def _files(package: Path) -> list[Path]:
