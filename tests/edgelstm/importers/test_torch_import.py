@@ -298,7 +298,7 @@ def test_changed_bytes_are_a_line_at_most(good: dict[str, bytes], tmp_path_facto
         (("--data", ".", "--no-verify"), "--data: goes not with --no-verify"),
         (("--labels", "a,b"), "--labels: 2 names, expected 4"),
         (("--features", "a"), "--features: 1 name, expected 3"),
-        (("--rate", "nan"), "--rate: nan, expected a number"),
+        (("--rate", "nan"), "--rate: nan, expected a finite number"),
         (("--labels", "a,b,a,c"), "--labels: 'a' twice"),
         (("--features", "x,x,y"), "--features: 'x' twice"),
     ],
