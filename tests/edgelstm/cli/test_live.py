@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -168,12 +169,12 @@ def test_a_serial_port_from_end_to_end(files):
         pytest.skip(f"no pseudo-terminals here: {error}")
     command = [*COMMAND, "xyz.elstm", "--serial", os.ttyname(far), "--limit", "2"]
     with subprocess.Popen(command, cwd=files, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
-        while program.poll() is None:  # what waits when it opens the port is dropped
+        answered = None
+        while answered is None:  # what waits when it opens the port is dropped
             os.write(near, b"1,2,3\n")
-            try:
-                out, err = program.communicate(timeout=0.05)
-            except subprocess.TimeoutExpired:
-                continue
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                answered = program.communicate(timeout=0.05)
+    out, err = answered
     assert (program.returncode, err) == (0, b"")
     frame = np.array([1, 2, 3], np.float32)
     expected = RuntimeModel(files / "xyz.elstm").stream().push(np.array([frame, frame]))
