@@ -124,7 +124,7 @@ def command(
             click.echo(paragraph(line, "Note: "), err=True)
         run.begin()
         with TrainingBar() as bar:
-            trained = train(train_set, settings, bar.update, run.checkpoint, resumes)
+            trained = train(train_set, settings, bar.update, run.checkpoint, resumes, bar.step)
     except RecipeError as error:
         raise ValueError(f"{config}: {error}") from None
     except KeyboardInterrupt:

@@ -105,11 +105,13 @@ def train(
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
     resumes: bool = False,
+    on_step: Callable[[int, int, float], None] | None = None,
 ) -> Trained:
     """Train on all of `dataset` except what the configuration holds out to stop early.
 
     The same data, configuration and machine give the same weights, with any number of threads of the C library.
-    `on_epoch` is called after every epoch. Keep test sequences out of `dataset` (see `split`).
+    `on_epoch` is called after every epoch, `on_step` after every step with (epoch, of so many, share of it that is
+    done). Keep test sequences out of `dataset` (see `split`).
 
     checkpoint: is saved after every epoch. resumes: go on from it; the weights are those of a run that was never
     interrupted. ValueError for a loss that is not finite; the checkpoint then is that of the epoch before.
@@ -139,8 +141,9 @@ def train(
     learner = Learner(network, aims, settings.dropout, rng)
     while cycle := cycles.current(history, settings):
         cycles.begin(cycle, progress)
-        steps = cycle.epochs * steps_per_epoch(fit, config)
-        number = len(history) + 1
+        in_epoch = steps_per_epoch(fit, config)
+        steps = cycle.epochs * in_epoch
+        number, epochs = len(history) + 1, settings.epochs + settings.second_epochs
         began = time.perf_counter()
         losses, rate = [], 0.0
         for batch in batches(fit, config, normalize, aims, rng):
@@ -150,6 +153,8 @@ def train(
             optimizer.step(gradients, rate)
             average.update(parameters)
             losses.append(loss)
+            if on_step:
+                on_step(number, epochs, len(losses) / in_epoch)
         if not np.isfinite(losses).all():
             raise ValueError(
                 f"{dataset.name}: training fell apart in epoch {number}, its loss is not finite: a lower "
@@ -164,7 +169,6 @@ def train(
             for name, kept_value in progress.best.items():
                 kept_value[...] = current[name]
         seconds = time.perf_counter() - began
-        epochs = settings.epochs + settings.second_epochs
         epoch = Epoch(number, epochs, float(np.mean(losses)), value, score, is_best, seconds, cycle.number, rate)
         history.append(epoch)
         if checkpoint is not None:

@@ -43,34 +43,56 @@ class _Line:
         """Leave what was drawn where it is."""
         click.echo(err=True)
 
-    def _show(self, share: float, text: str) -> None:
-        """share: of the work that is done."""
+    def _show(self, share: float, text: str, every: float | None = None) -> None:
+        """share: of the work that is done. every: seconds instead of `EVERY`."""
         now = self._clock()
         if self._live:
             done = int(_WIDTH * share)
             bar = "█" * done + "·" * (_WIDTH - done)
             click.echo(f"\r{f'  {bar} {text}':<78}"[:80], nl=False, err=True)
             self._drawn = True
-        elif now - self._told >= self.EVERY:
+        elif now - self._told >= (self.EVERY if every is None else every):
             self._told = now
             click.echo(text, err=True)
 
 
 class TrainingBar(_Line):
-    """Epoch, loss, the score and the time left."""
+    """Epoch, loss, the score and the time left; within an epoch that takes long how much of it is done."""
+
+    WITHIN = 30.0  # seconds, where the line cannot be redrawn
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock)
         self._first: int | None = None  # epoch that this process began with
+        self._so_far = ""  # what the last epoch came to
+        self._due = self._start + _AT_ONCE
+
+    def step(self, number: int, epochs: int, share: float) -> None:
+        """Draw the state within epoch `number`, of which that share is done; a callback for `training.train`."""
+        if self._first is None:
+            self._first = number - 1
+        now = self._clock()
+        if now < self._due:
+            return
+        self._due = now + _DRAWN_EVERY
+        text = f"epoch {number}/{epochs}: {share:.0%}{self._so_far}{self._left(number - 1 + share, epochs)}"
+        self._show((number - 1 + share) / epochs, text, self.WITHIN)
 
     def update(self, epoch: Epoch) -> None:
         """Draw the state after `epoch`; a callback for `training.train`."""
         if self._first is None:
             self._first = epoch.number - 1
-        left = (self._clock() - self._start) / (epoch.number - self._first) * (epoch.epochs - epoch.number)
+        self._due = self._clock() + _AT_ONCE  # what an epoch came to can be read
         score = "" if epoch.score is None else f"  held out {figure(epoch.score)}"
-        text = f"epoch {epoch.number}/{epoch.epochs}  loss {epoch.loss:.3f}{score}  {left:.0f} s left"
+        self._so_far = f"  loss {epoch.loss:.3f}{score}"
+        text = f"epoch {epoch.number}/{epoch.epochs}{self._so_far}{self._left(epoch.number, epoch.epochs)}"
         self._show(epoch.number / epoch.epochs, text)
+
+    def _left(self, done: float, epochs: int) -> str:
+        """The time that all epochs after so many take, as long as those that this process has done."""
+        assert self._first is not None
+        each = (self._clock() - self._start) / (done - self._first)
+        return f"  {each * (epochs - done):.0f} s left"
 
 
 class JudgingBar(_Line):

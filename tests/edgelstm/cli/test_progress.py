@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from edgelstm.cli.show import progress
-from edgelstm.cli.show.progress import JudgingBar
+from edgelstm.cli.show.progress import JudgingBar, TrainingBar
 from edgelstm.data import Dataset, save_dataset
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.model_file import save_model
 from edgelstm.quantization import calibrate
+from edgelstm.training import Epoch
 from random_models import random_model
 
 
@@ -62,6 +63,36 @@ def test_on_a_terminal_a_bar_is_drawn_and_wiped(
         clock.now = 0.5
         bar.update(10)
     assert not capsys.readouterr().err
+
+
+def trained(clock: Clock, seconds: int, each: int) -> None:
+    """Two epochs of so many seconds, with a step at the end of every `each` of them."""
+    with TrainingBar(clock) as bar:
+        for epoch in (1, 2):
+            for second in range(each, seconds + 1, each):
+                clock.now += each
+                bar.step(epoch, 2, second / seconds)
+            bar.update(Epoch(epoch, 2, 0.5, None, None, True, float(seconds)))
+
+
+def test_an_epoch_of_minutes_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(Clock(), 70, 2)
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/2: 43%  110 s left",
+        "epoch 1/2: 86%  80 s left",
+        "epoch 1/2  loss 0.500  70 s left",
+        "epoch 2/2: 43%  loss 0.500  40 s left",
+        "epoch 2/2: 86%  loss 0.500  10 s left",
+        "epoch 2/2  loss 0.500  0 s left",
+    ]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    trained(Clock(), 70, 2)
+    drawn = capsys.readouterr().err
+    assert drawn.count("\r") == 2 * (35 + 1)
+    assert "█████··············· epoch 1/2: 51%  104 s left" in drawn
+    assert max(map(len, drawn.split("\r"))) <= 80
 
 
 @pytest.mark.parametrize("streamed", [False, True])
