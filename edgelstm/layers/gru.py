@@ -80,8 +80,8 @@ class GRU(Recurrence):
         h = np.empty((steps, batch, H), x.dtype)
         (old,) = state
         for t in range(steps):
-            gates = a[t, :, : 2 * H] + old @ R[:, : 2 * H]
-            z, r = gate(gates[:, :H]), gate(gates[:, H:])
+            gates = gate(a[t, :, : 2 * H] + old @ R[:, : 2 * H])
+            z, r = gates[:, :H], gates[:, H:]
             back = r * (old @ R[:, 2 * H :] + rb) if self.reset == "after" else (r * old) @ R[:, 2 * H :]
             h[t] = z * old + (1 - z) * candidate(a[t, :, 2 * H :] + back)
             old = h[t]

@@ -71,8 +71,8 @@ class LSTM(Recurrence):
         h_old, c_old = state
         for t in range(steps):
             gates = z[t] + h_old @ R
-            i, f, o = (gate(gates[:, k * H : (k + 1) * H]) for k in (0, 1, 3))
-            c[t] = f * c_old + i * candidate(gates[:, 2 * H : 3 * H])
+            both, o = gate(gates[:, : 2 * H]), gate(gates[:, 3 * H :])
+            c[t] = both[:, H:] * c_old + both[:, :H] * candidate(gates[:, 2 * H : 3 * H])
             h[t] = o * candidate(c[t])
             h_old, c_old = h[t], c[t]
         return h, c

@@ -38,23 +38,50 @@ def multiplier_from_real(real: float) -> tuple[int, int]:
 
 def rounding_shift_right(a: ArrayLike, bits: ArrayLike) -> Int64:
     """a / 2^bits, rounded to nearest, ties away from zero; bits ≥ 0 (gemmlowp's RoundingDivideByPOT)."""
-    a, bits = np.asarray(a, np.int64), np.asarray(bits, np.int64)
-    mask = (np.int64(1) << bits) - 1
-    threshold = (mask >> 1) + (a < 0)
-    rounded: Int64 = (a >> bits) + ((a & mask) > threshold)
-    return rounded
+    if isinstance(bits, int):  # a step's shifts: ties of one are known
+        half, less = _ties_of(bits)
+    else:
+        half, less = _ties(bits)
+    return _shifted(np.asarray(a, np.int64), np.asarray(bits, np.int64), half, less)
+
+
+def _ties(bits: ArrayLike) -> tuple[Int64, Int64]:
+    """What brings a number to its nearest before its lowest `bits` are cut off: half of what they count, and, for
+    negative numbers, whose ties go down, one less; none of either where nothing is cut off."""
+    bits = np.asarray(bits, np.int64)
+    return (np.int64(1) << bits) >> 1, -(bits > 0).astype(np.int64)
+
+
+_ties_of = cache(_ties)
+
+
+def _shifted(a: Int64, bits: Int64, half: Int64, less: Int64) -> Int64:
+    return (a + half + ((a >> 63) & less)) >> bits
+
+
+class Multiplier:
+    """Real numbers (mantissa, shift), made ready to multiply often: a step has few values, and what is asked of the
+    numbers each time would take as long as the products."""
+
+    def __init__(self, mantissa: ArrayLike, shift: ArrayLike):
+        shift = np.asarray(shift, np.int64)
+        self._mantissa = np.asarray(mantissa, np.int64)
+        self._left, self._right = np.maximum(shift, 0), np.maximum(-shift, 0)
+        self._half, self._less = _ties(self._right)
+
+    def times(self, a: ArrayLike) -> Int64:
+        """int32 `a` times the numbers, rounded twice: TFLite's MultiplyByQuantizedMultiplier.
+
+        The left shift wraps at 32 bits; the high product rounds ties up; the right shift rounds ties away from zero.
+        """
+        wrapped = (np.asarray(a, np.int64) << self._left).astype(np.int32).astype(np.int64)
+        high = (wrapped * self._mantissa + (1 << 30)) >> 31
+        return _shifted(high, self._right, self._half, self._less)
 
 
 def multiply_by_quantized_multiplier(a: ArrayLike, mantissa: ArrayLike, shift: ArrayLike) -> Int64:
-    """int32 `a` times the real number (mantissa, shift), rounded twice: TFLite's MultiplyByQuantizedMultiplier.
-
-    The left shift wraps at 32 bits; the high product rounds ties up; the right shift rounds ties away from zero.
-    """
-    shift = np.asarray(shift, np.int64)
-    wide = np.asarray(a, np.int64) << np.maximum(shift, 0)
-    wrapped = ((wide + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    high = (wrapped * np.asarray(mantissa, np.int64) + (1 << 30)) >> 31
-    return rounding_shift_right(high, np.maximum(-shift, 0))
+    """`Multiplier.times` of numbers that are met once."""
+    return Multiplier(mantissa, shift).times(a)
 
 
 def clip16(a: ArrayLike) -> Int64:

@@ -17,10 +17,10 @@ from edgelstm.layers.layer import Floats, before, sigmoid
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
 from edgelstm.quantization.fixed_point import (
+    Multiplier,
     clip8,
     clip16,
     multiplier_from_real,
-    multiply_by_quantized_multiplier,
     rounding_shift_right,
     sigmoid16,
     tanh16,
@@ -157,14 +157,14 @@ class _Walker(Walker):
         self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
         self.R = layer.R.astype(np.float64)
         self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
-        self.by = narrowing_multiplier(layer.hidden)
+        self.by = Multiplier(*narrowing_multiplier(layer.hidden))
         self.h: Int64 = np.zeros((batch, layer.units), np.int64)
         if layer.h0 is not None:
             self.h[:] = layer.h0
 
     def narrow(self, values: Int64) -> Int64:
         """Q0.15 → int8 codes."""
-        return clip8(multiply_by_quantized_multiplier(values, *self.by) + self.layer.hidden.zero_point)
+        return clip8(self.by.times(values) + self.layer.hidden.zero_point)
 
     def recurrent(self, codes: Int64) -> Int64:
         """int8 codes (B, H) → (B, 3H) in Q3.12, not clipped."""
@@ -178,7 +178,8 @@ class _Walker(Walker):
         results = np.empty((*x.shape[:2], H), np.int64)
         for t, pre in enumerate(from_input):
             back = self.recurrent(self.narrow(self.h))
-            z, r = (sigmoid16(clip16(pre[:, g] + back[:, g])) for g in (slice(0, H), slice(H, 2 * H)))
+            gates = sigmoid16(clip16(pre[:, : 2 * H] + back[:, : 2 * H]))
+            z, r = gates[:, :H], gates[:, H:]
             if layer.reset == "after":
                 gated = rounding_shift_right(r * clip16(back[:, 2 * H :]), 15)
             else:

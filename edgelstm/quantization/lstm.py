@@ -16,10 +16,10 @@ from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
 from edgelstm.quantization.fixed_point import (
     MOST_TANH_BITS,
+    Multiplier,
     clip8,
     clip16,
     multiplier_from_real,
-    multiply_by_quantized_multiplier,
     rounding_shift_right,
     sigmoid16,
     tanh16,
@@ -130,7 +130,7 @@ class _Walker(Walker):
         self.W_multipliers = gate_multipliers(layer.W_scale, layer.input)
         self.R = layer.R.astype(np.float64)
         self.R_multipliers = gate_multipliers(layer.R_scale, layer.hidden)
-        self.h_multiplier = hidden_multiplier(layer.hidden)
+        self.h_multiplier = Multiplier(*hidden_multiplier(layer.hidden))
         self.h: Int64 = np.full((batch, layer.units), layer.hidden.zero_point, np.int64)
         self.c: Int64 = np.zeros((batch, layer.units), np.int64)
         if layer.h0 is not None and layer.c0 is not None:
@@ -145,12 +145,13 @@ class _Walker(Walker):
         for t, pre in enumerate(from_input):
             recurrent = self.R_multipliers.apply(product(self.R, self.h, layer.hidden.zero_point))
             gates = clip16(pre + recurrent)
-            i, f, g, o = (gates[:, k * H : (k + 1) * H] for k in range(GATES))
-            kept = rounding_shift_right(sigmoid16(f) * self.c, 15)
+            both, g, o = sigmoid16(gates[:, : 2 * H]), gates[:, 2 * H : 3 * H], gates[:, 3 * H :]
+            i, f = both[:, :H], both[:, H:]
+            kept = rounding_shift_right(f * self.c, 15)
             # i·g is Q0.30; c has -cell_exponent fraction bits.
-            written = rounding_shift_right(sigmoid16(i) * tanh16(g, 3), 30 + layer.cell_exponent)
+            written = rounding_shift_right(i * tanh16(g, 3), 30 + layer.cell_exponent)
             self.c = clip16(kept + written)
             hidden = sigmoid16(o) * tanh16(self.c, 15 + layer.cell_exponent)
-            self.h = clip8(multiply_by_quantized_multiplier(hidden, *self.h_multiplier) + layer.hidden.zero_point)
+            self.h = clip8(self.h_multiplier.times(hidden) + layer.hidden.zero_point)
             hs[t], cs[t] = self.h, self.c
         return IntegerRun(layer.leaving(hs.astype(np.int64)), {"h": hs, "c": cs})

@@ -7,13 +7,14 @@ int32 in units of the input's scale times the row's. Sums leave int32 by a multi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.quantization.affine import Affine
-from edgelstm.quantization.fixed_point import multiplier_from_real, multiply_by_quantized_multiplier
+from edgelstm.quantization.fixed_point import Multiplier, multiplier_from_real
 from edgelstm.quantization.rounding import Scaled
 
 Int64 = NDArray[np.int64]
@@ -44,7 +45,11 @@ class Multipliers:
 
     def apply(self, sums: Int64) -> Int64:
         """`sums` (…, rows) scaled row by row."""
-        return multiply_by_quantized_multiplier(sums, self.mantissa, self.shift)
+        return self._ready.times(sums)
+
+    @cached_property
+    def _ready(self) -> Multiplier:
+        return Multiplier(self.mantissa, self.shift)
 
 
 def gate_multipliers(scale: NDArray[np.float32], x: Affine) -> Multipliers:
