@@ -31,9 +31,15 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements within one: those of `match` and `except` lie in parts of their own. No expression imports."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        yield from getattr(node, name, ())
+
+
 def imported(node: ast.AST, known: set[str]) -> Iterator[str]:
     """Modules of the package that `node` and what is in it import."""
-    for child in ast.iter_child_nodes(node):
+    for child in statements(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names if alias.name in known)
         elif isinstance(child, ast.ImportFrom):

@@ -39,7 +39,7 @@ def micro():
 
 @pytest.fixture(scope="module")
 def model():
-    return random_model(6, [24, 9], [8, 4])
+    return random_model(6, [24, 9], [8, 4], frames=60)
 
 
 @pytest.fixture(scope="module")

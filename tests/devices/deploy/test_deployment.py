@@ -1,6 +1,5 @@
 """Deploying to a board that is this machine, with a real systemd of its own where this machine lets one run."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -178,11 +177,10 @@ def test_what_opens_a_broker_lies_where_nobody_else_reads_it(board, models):
     pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
     settings = Settings("m", "", source_file="/dev/null", publish="mqtt://ann@127.0.0.1:1/out")
     deploy(board.target, models[0], settings, "bell", service=False, secrets={PASSWORD: b"s3cret\n"})
-    deploy(board.target, models[1], None, "bell", service=False)
     root = board.home / ".local/share/edgelstm/bell"
     files = [path for path in board.home.rglob("*") if path.is_file()]
     holding = [path for path in files if b"s3cret" in path.read_bytes()]
-    assert len(holding) == len(the_only(board).versions) == 2
+    assert len(holding) == len(the_only(board).versions) == 1
     for path in holding:
         assert (path.name, path.stat().st_mode & 0o777) == (PASSWORD, 0o600)
         assert root in path.parents
@@ -234,6 +232,7 @@ def test_a_version_that_keeps_failing_is_not_rolled_back_to(served, models):
     assert rollback(served.target, "bell").version == first.version
 
 
+@pytest.mark.skipif(not FULL, reason="a deployment as the others: make test-all; test_service.py has the same law")
 def test_a_state_is_kept_when_asked_for(served, models):
     kept = Settings("m", "", source_file=served.settings.source_file, output=str(served.answers), keep_state=True)
     deploy(served.target, models[0], kept, "bell")
@@ -258,27 +257,18 @@ def test_without_systemd_the_files_are_there_and_run_by_hand(board, models, tmp_
     np.testing.assert_allclose(figures, expected(models[0], frames.astype(np.float32)), rtol=1e-5)
 
 
-def test_versions_count_on_and_the_oldest_go(board, models):
-    source = [Settings("m", "", source_file=f"/dev/{n}") for n in range(6)]
-    made = [deploy(board.target, models[0], one, "bell", service=False).version for one in source]
-    assert [version[:4] for version in made] == [f"{n:04d}" for n in range(1, 7)]
-    made.append(deploy(board.target, models[0], None, "bell", service=False, beside={"model.npz": b"a"}).version)
-    found = the_only(board)
-    assert (found.versions, found.current) == (tuple(made[-5:]), made[-1])
-    versions = board.home / ".local/share/edgelstm/bell/versions"
-    assert [path.read_bytes() for path in versions.glob("*/model.npz")] == [b"a"]
-    for version in (made[-2], made[-3]):
-        assert rollback(board.target, "bell", service=False).version == version
-    assert the_only(board).current == made[-3]
-
-
-def test_the_same_again_makes_no_new_version(board, models):
+def test_versions_count_on_and_the_same_again_makes_none(board, models):
+    """test_installation.py has the law of more of them, without a board."""
     source = Settings("m", "", source_file="/dev/sensor")
     first = deploy(board.target, models[0], source, "bell", service=False)
     assert deploy(board.target, models[0], source, "bell", service=False).version == first.version
-    assert the_only(board).versions == (first.version,)
-    with pytest.raises(BoardError, match="no version before"):
-        rollback(board.target, "bell", service=False)
+    second = deploy(board.target, models[0], None, "bell", service=False, beside={"model.npz": b"a"})
+    assert [one.version[:4] for one in (first, second)] == ["0001", "0002"]
+    found = the_only(board)
+    assert (found.versions, found.current) == ((first.version, second.version), second.version)
+    versions = board.home / ".local/share/edgelstm/bell/versions"
+    assert [path.read_bytes() for path in versions.glob("*/model.npz")] == [b"a"]
+    assert rollback(board.target, "bell", service=False).version == first.version
     assert the_only(board).current == first.version
 
 
@@ -369,17 +359,6 @@ def test_what_is_not_there_is_said(board, models):
         logs(board.target, "bell", 10)
     with pytest.raises(BoardError, match="bell: not deployed there"):
         remove(board.target, "bell")
-
-
-def test_a_deployment_that_somebody_else_is_changing_is_left_alone(board, models):
-    source = Settings("m", "", source_file="/dev/sensor")
-    first = deploy(board.target, models[0], source, "bell", service=False)
-    lock = os.open(board.home / ".local/share/edgelstm/bell", os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    with pytest.raises(BoardError, match="somebody else is changing it"):
-        deploy(board.target, models[1], source, "bell", service=False)
-    os.close(lock)
-    assert the_only(board).versions == (first.version,)
 
 
 def test_names():

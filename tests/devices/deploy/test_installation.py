@@ -1,7 +1,9 @@
 """What the board does with versions, without a board: orders carried out in a home of the test's own."""
 
+import fcntl
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -92,6 +94,16 @@ def test_any_order_of_installs_and_rollbacks_is_a_stack(act, monkeypatch):
         stack = stack[-installation.KEPT :]
         assert not stack or current() == stack[-1]
         assert len(Deployment("bell").versions()) <= installation.KEPT
+
+
+def test_a_deployment_that_somebody_else_is_changing_is_left_alone(act):
+    act("install", "v1")
+    lock = os.open(Deployment("bell").root, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(ValueError, match="somebody else is changing it"):
+        act("install", "v2")
+    os.close(lock)
+    assert (current(), len(Deployment("bell").versions())) == ("v1", 1)
 
 
 def test_versions_that_do_not_say_what_was_before_them_go_by_number(act):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,23 @@ def emulation():
 
 
 @pytest.fixture(scope="module")
+def count(emulation, tmp_path_factory):
+    """Counts of a file's steps on a core with a kernel set; programs are built once for all that they count."""
+    folder = tmp_path_factory.getbasetemp() / "counted"
+    plugin = emulation.build_plugin(folder)
+    program = cache(lambda toolchain, core: emulation.build_from_c(folder, core, BUILD))
+
+    def call(core, kernel, path, steps):
+        (found,), chosen = emulation.count(
+            plugin, core, program(emulation.CORES[core].toolchain, core), path, str(steps), kernel=kernel
+        )
+        assert chosen.strip() == kernel
+        return found
+
+    return call
+
+
+@pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """int8 and float32 files of odd shapes and of even ones."""
     folder, found = tmp_path_factory.mktemp("models"), []
@@ -65,15 +83,11 @@ def files(tmp_path_factory):
     ("core", "kernel"),
     some([("cortex-a53", "neon"), ("cortex-a76", "dotprod"), ("cortex-a7", "neon"), ("arm1176", "scalar")]),
 )
-def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp_path_factory, core, kernel):
-    folder = tmp_path_factory.getbasetemp() / "counted"  # programs are built once for all cores
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
+def test_counts_the_multiply_accumulates_that_are_executed(count, files, core, kernel):
     gates = None
     for path in files:
-        (found,), chosen = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
-        assert chosen.strip() == kernel
         expected, precision = work(path), path.name.partition("-")[0]
-        executed = found[f"{precision}_macs"] / STEPS
+        executed = count(core, kernel, path, STEPS)[f"{precision}_macs"] / STEPS
         if kernel == "scalar" and precision == "float32":  # whose gates have the instruction as well
             units = sum(layer.units for layer in expected.layers)
             gates = gates or (executed - expected.macs) / units
@@ -84,28 +98,24 @@ def test_counts_the_multiply_accumulates_that_are_executed(emulation, files, tmp
 
 @pytest.mark.parametrize("name", ["gru", "stacked frames", "strides around", "convolution behind"])
 @pytest.mark.parametrize(("core", "kernel"), some([("cortex-a76", "dotprod"), ("cortex-a53", "neon")]))
-def test_counts_those_of_every_kind_of_layer(emulation, tmp_path_factory, core, kernel, name):
+def test_counts_those_of_every_kind_of_layer(count, tmp_path, core, kernel, name):
     """On average over twelve frames, of which the layers behind contexts run at some."""
-    folder = tmp_path_factory.getbasetemp() / "counted"
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
     model = layer_list(name, 24, features=40, activation="linear")
     for precision, content in (("int8", encode(quantize(model))), ("float32", encode(model))):
-        path = folder / f"{precision}.elstm"
+        path = tmp_path / f"{precision}.elstm"
         path.write_bytes(content)
-        (found,), _ = emulation.count(plugin, core, program, path, "12", kernel=kernel)
         expected = sum(layer.macs / layer.stride for layer in work(path).layers)
-        assert found[f"{precision}_macs"] / 12 == pytest.approx(expected, rel=0.02)
+        executed = count(core, kernel, path, 12)[f"{precision}_macs"] / 12
+        assert executed == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize(("core", "kernel"), some([("cortex-a76", "dotprod"), ("cortex-a53", "neon")]))
-def test_counts_both_products_of_an_input_of_16_bits(emulation, tmp_path_factory, core, kernel):
+def test_counts_both_products_of_an_input_of_16_bits(count, tmp_path, core, kernel):
     """W meets its high bytes and its low ones; R, and all other layers, what they do with 8 bits."""
-    folder = tmp_path_factory.getbasetemp() / "counted"
-    plugin, program = emulation.build_plugin(folder), emulation.build_from_c(folder, core, BUILD)
-    model, path = random_model(65, (17, 12), (8, 2), activation="linear"), folder / "wide.elstm"
+    model, path = random_model(65, (17, 12), (8, 2), activation="linear"), tmp_path / "wide.elstm"
     path.write_bytes(encode(quantize(model, input_codes="int16")))
-    (found,), _ = emulation.count(plugin, core, program, path, str(STEPS), kernel=kernel)
-    assert found["int8_macs"] / STEPS == pytest.approx(work(path).macs, rel=0.02)
+    executed = count(core, kernel, path, STEPS)["int8_macs"] / STEPS
+    assert executed == pytest.approx(work(path).macs, rel=0.02)
 
 
 def test_counts_what_the_core_counts_where_nothing_is_padded(files):

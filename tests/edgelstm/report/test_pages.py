@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm.cli.reporting import make_report, write
 from edgelstm.data.pieces import Piece
 from edgelstm.evaluation import evaluate, evaluate_streamed
@@ -151,7 +152,7 @@ def test_an_events_score_is_drawn_with_the_event(reports):
 
 
 def test_a_long_wide_set_makes_a_page_of_bounded_size(tmp_path):
-    report, _ = made("forecast", tmp_path, recordings=2, frames=3_000)
+    report, _ = made("forecast", tmp_path, recordings=2, frames=times(1_500, 3_000))
     assert len(page(report)) < 1_000_000
     longest = max(len(c.at) for s in report.samples for chart in s.input for c in chart.courses)
     assert longest <= 512

@@ -220,7 +220,7 @@ def test_killed_anywhere_and_resumed_it_is_the_same_model(tmp_path: Path, comman
     line = [sys.executable, "-m", "edgelstm", "train", "recipe.toml", "-o", "model.npz"]
     path = tmp_path / "model.run" / "checkpoint.npz"
     epochs = 0
-    for number in range(times(5, 50)):
+    for number in range(times(3, 50)):
         resume = ["--resume"] if number else []
         running = subprocess.Popen(
             [*line, *resume], cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
