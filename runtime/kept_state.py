@@ -89,7 +89,7 @@ class KeptState:
         self._every, self._most_age, self._tell = every, most_age, tell
         self._boot = _boot()
         self._saved_at = self._taken_at = time.clock_gettime(_SINCE_BOOT)
-        self._failed = self._saved = False
+        self._failed = self._saved = self._has_taken = False
         self._waited = b""  # what the file has of samples that wait
         self._lock = ExitStack()
 
@@ -154,14 +154,22 @@ class KeptState:
 
     def took_frame(self) -> None:
         """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
-        self._saved = False
+        self._saved, self._has_taken = False, True
         self._taken_at = time.clock_gettime(_SINCE_BOOT)
-        if not self._every or self._taken_at - self._saved_at < self._every:
+        self._save_in_time(self._taken_at)
+
+    def idle(self) -> None:
+        """To be called now and then while no frame comes: the last ones are saved too, where it is time to."""
+        if self._has_taken:
+            self._save_in_time(time.clock_gettime(_SINCE_BOOT))
+
+    def _save_in_time(self, now: float) -> None:
+        if not self._every or now - self._saved_at < self._every:
             return
         try:
             self.save()
         except OSError as error:
-            self._saved_at = self._taken_at  # a full disk is not asked again at every frame
+            self._saved_at = now  # a full disk is not asked again at every frame
             if not self._failed:
                 self._tell(f"{self._path}: the state cannot be saved: {(error.strerror or str(error)).lower()}")
             self._failed = True
@@ -200,7 +208,7 @@ class KeptState:
         )
         content = self._stream.save() + beside + events + waiting
         write_whole(self._path, content + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
-        self._saved, self._saved_at = True, now.since_boot
+        self._saved, self._saved_at, self._has_taken = True, now.since_boot, False
 
     def _now(self) -> Moment:
         return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))

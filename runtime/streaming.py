@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,11 +46,13 @@ def stream_frames(
     """Take the frames of `source` through `stream` and write each answer, `limit` of them at most. Frames that have
     come already are pushed together; none is waited for.
 
-    rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile;
-    with it no frames at all are told and no error: it goes on another time. gaps: what is done where frames are
-    missing; else as `Gaps` does by itself. beat: is called after every push.
+    rate: frames per second that are taken at most; 0 takes them as they come. kept: what saves the state meanwhile,
+    also while nothing comes; with it no frames at all are told and no error: it goes on another time. gaps: what is
+    done where frames are missing; else as `Gaps` does by itself. beat: is called after every push.
     """
     start, count = time.monotonic(), 0
+    if kept is not None:
+        source.idle = partial(_rest, source.idle, kept)
     together = _Together(stream, source, answers, limit, kept, beat)
     arrivals = _without_gaps(source, together, answers, gaps or Gaps(stream.model.sample_rate))
     try:
@@ -77,6 +80,11 @@ def stream_frames(
     stride = stream.model.stride
     if stream.answering.hop == 0 and stream.frames >= stride:
         answers.write(stream.frames - stream.frames % stride, stream.answer())
+
+
+def _rest(idle: Callable[[], None], kept: KeptState) -> None:
+    idle()
+    kept.idle()
 
 
 class _Together:

@@ -12,6 +12,8 @@ from edgelstm.export.elstm import encode
 from edgelstm.files import held
 from edgelstm.runtime import Model, kept_state
 from edgelstm.runtime.kept_state import KeptState
+from edgelstm.runtime.sources.source import Source
+from edgelstm.runtime.streaming import Answers, stream_frames
 from random_models import random_model, random_signal
 
 FRAMES = random_signal(30, 3)
@@ -132,6 +134,46 @@ def test_it_is_saved_every_so_often_and_no_oftener(model, tmp_path, clock, monke
     clock.passes(3600)  # slow frames: none is lost
     take(stream, kept, FRAMES[1:2])
     assert start(model, tmp_path / "s")[0].frames == 1001
+
+
+def test_the_last_frames_are_saved_while_nothing_comes_and_then_no_more(model, tmp_path, clock, monkeypatch):
+    saves = []
+    write = kept_state.write_whole
+    monkeypatch.setattr(kept_state, "write_whole", lambda *given: (saves.append(clock.since_boot), write(*given)))
+    stream, kept, _ = start(model, tmp_path / "s", every=60)
+    for _ in range(200):  # nothing has come at all
+        clock.passes(1)
+        kept.idle()
+    take(stream, kept, FRAMES[:9])
+    assert saves == [300]  # with the first of them: it was time
+    for _ in range(200):
+        clock.passes(1)
+        kept.idle()
+    assert saves == [300, 360]
+    resumed, _, (said,) = start(model, tmp_path / "s")  # as after a kill
+    assert resumed.frames == 9
+    assert "3 min old" in said  # as the frames are
+
+
+def test_a_source_that_falls_silent_has_its_last_frames_saved(model, tmp_path, clock):
+    """A stream that is killed then has them all: `idle` is what sources call while they wait."""
+
+    class Silent(Source):
+        place = "here"
+
+        def __iter__(self):
+            yield from FRAMES[:9]
+            for _ in range(70):
+                clock.passes(1)
+                self.idle()
+            assert start(model, tmp_path / "s")[0].frames == 9
+
+    stream, kept, _ = start(model, tmp_path / "s", every=60)
+    beats, source = [], Silent("sensor")
+    source.idle = lambda: beats.append(clock.since_boot)
+    with (tmp_path / "out").open("wb") as out:
+        stream_frames(stream, source, Answers(model, out), limit=None, rate=0, kept=kept)
+    assert len(beats) == 70
 
 
 def test_a_disk_that_is_full_meanwhile_is_told_once_and_frames_go_on(model, tmp_path, clock, monkeypatch):
