@@ -187,8 +187,10 @@ def _keep(path: Path, rules: Mapping[str, Rule], found: FalseEvents) -> None:
 
 def _store(path: Path, rules: Mapping[str, Rule]) -> None:
     from edgelstm.model_file import load_model, save_model
+    from edgelstm.training.run_folder import same_run
 
     model = load_model(path)
-    save_model(replace(model, events={**model.events, **rules}), path)
+    with same_run(path.with_suffix(".run"), path):
+        save_model(replace(model, events={**model.events, **rules}), path)
     listed = ", ".join(f"{label} from {rule.threshold:g}" for label, rule in rules.items())
     click.echo(paragraph(f"{path} keeps these events: {listed}", "", "  "), err=True)

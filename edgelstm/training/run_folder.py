@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,20 @@ def read_run(folder: Path, model: Path) -> tuple[dict[str, Any], tuple[Epoch, ..
         for n, epoch in enumerate(told["history"])
     )
     return told, epochs
+
+
+@contextlib.contextmanager
+def same_run(folder: Path, model: Path) -> Iterator[None]:
+    """Within, the file `model` is given other settings beside its weights: where the run in `folder` made it, that is
+    said of what lies there at the end."""
+    path = folder / RUN
+    try:
+        told, _ = read_run(folder, model)
+    except (OSError, ValueError):
+        told = {}
+    yield
+    if told:
+        write_whole(path, records.to_text({**told, "model_sha256": _digest_of(model)}).encode())
 
 
 def _digest_of(path: Path) -> str:

@@ -24,6 +24,7 @@ from edgelstm.report.page.false_events import false_events_page
 from edgelstm.report.record import FalseEvents, WatchedLabel
 from edgelstm.runtime.events.asked import changed_rules
 from edgelstm.runtime.events.rule import Rule
+from edgelstm.training.checkpoint import Epoch
 from pages import Page
 
 HOP = 10
@@ -204,6 +205,10 @@ def test_the_page_tells_what_json_does(ask, tmp_path):
 
 def test_the_model_s_report_shows_what_was_found_and_stays_of_the_model(ask):
     folder, sounds = ask.path.with_suffix(".run"), ask.path.parent / "sounds"
+    folder.mkdir()
+    epoch = Epoch(1, 1, 0.7, None, None, best=True, seconds=2.0)
+    run = {"history": to_json((epoch,)), "model_sha256": sha256(ask.path.read_bytes()).hexdigest()}
+    (folder / "run.json").write_text(json.dumps(run))
     with pytest.raises(SystemExit) as ended:
         main(["report", str(ask.path), str(sounds), "--all"])
     assert not ended.value.code
@@ -225,7 +230,9 @@ def test_the_model_s_report_shows_what_was_found_and_stays_of_the_model(ask):
     with pytest.raises(SystemExit) as ended:  # another one shows what the model keeps
         main(["report", str(ask.path), str(sounds), "--all"])
     assert not ended.value.code
-    assert read_report(folder / "report.json").false_events.labels == (label,)
+    again = read_report(folder / "report.json")
+    assert again.false_events.labels == (label,)
+    assert [one.loss for one in again.epochs] == [0.7]  # the run's, though the file is another one now
 
 
 def test_the_curve_is_drawn_where_the_points_are():
