@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
-from edgelstm.runtime.clips import Clips, check_folder
+from edgelstm.runtime.clips import SOUNDS, Clips, check_folder
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.events.asked import rules_of
 from edgelstm.runtime.events.hangup import Hangup
@@ -42,15 +42,16 @@ if TYPE_CHECKING:
     from edgelstm.runtime.events.rule import Rule
 
 
-def open_version(folder: Path) -> tuple[EngineModel, Settings]:
-    """The model of a deployed version, if it is still the one that was sent."""
+def open_version(folder: Path, *, streams: bool = False) -> tuple[EngineModel, Settings]:
+    """The model of a deployed version, if it is still the one that was sent. streams: as its source wants it; else as
+    the laptop opened it."""
     from edgelstm.runtime.engines.open import open_model
 
     settings = read(Settings, folder / SETTINGS)
     path = folder / settings.model
     if hashlib.sha256(path.read_bytes()).hexdigest() != settings.sha256:
         raise ValueError(f"{path}: not the file that was deployed, its SHA-256 is another one")
-    return open_model(path, bare=True), settings
+    return open_model(path, bare=True, samples=streams and settings.device in SOUNDS), settings
 
 
 def new_stream(
@@ -77,7 +78,7 @@ def _serve(folder: Path, hangup: Hangup) -> int:
     from edgelstm.runtime.remarks import answers_at_the_end
     from edgelstm.runtime.stopping import StopSignal
 
-    model, settings = open_version(folder)
+    model, settings = open_version(folder, streams=True)
     stream, thresholds, beside = new_stream(model, settings)
     login = read_login(folder, settings)
     watching = Watching(model, settings.events, folder.parent.parent / EVENTS, _say, is_optional=True, hangup=hangup)

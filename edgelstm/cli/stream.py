@@ -145,8 +145,8 @@ def command(
       edgelstm stream sound.elstm --microphone plughw:CARD=Mic --card-rate 48000
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
-    from edgelstm.runtime.changes import read_changes
-    from edgelstm.runtime.clips import Clips
+    from edgelstm.runtime.changes import Changes, read_changes
+    from edgelstm.runtime.clips import SOUNDS, Clips
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.events.asked import rules_of
     from edgelstm.runtime.events.hangup import Hangup
@@ -170,7 +170,7 @@ def command(
     asked = publishing(mqtt=source["mqtt"], **{name: source.pop(name) for name in PUBLISHING})
     chosen = chosen_source(file, login=asked.login, **source)
     check_proven(model)
-    opened = open_model(model)
+    opened = open_model(model, samples=chosen.kind in SOUNDS)
     check_state_options(click.get_current_context(), "--state", state is not None)
     check_output(state, inputs=[model, chosen.file], option="--state")
     if rate and not opened.sample_rate:
@@ -204,7 +204,7 @@ def command(
     carried = window_carried(opened)
     if carried is not None:
         _tell(carried)
-    waiting = Unframed(stream)
+    waiting = Unframed(None if isinstance(beside, Changes) else stream)  # which takes no raw samples then
     with ExitStack() as stack:
         kept = None
         if state is not None:

@@ -41,7 +41,8 @@ class ElstmFile(EngineModel):
     lies instead, one copy for all processes that map it, for a caller who owns the file; whoever writes into it
     changes answers, and whoever cuts it ends the process by SIGBUS. Put another file in its place by renaming.
     chunks: whether streams have memory to take up to 16 frames of a `push` through a layer together, with the same
-    bits; None for large models alone, which gain by it.
+    bits; None for large models alone, which gain by it. samples: a frame is samples of a sound in a row, though no
+    layer tells so: streams keep those that fill no frame yet.
 
     Raises FileNotFoundError, other OSErrors, and ValueError for a file that is none or is damaged.
     """
@@ -55,6 +56,7 @@ class ElstmFile(EngineModel):
         skip_checksum: bool = False,
         mapped: bool = False,
         chunks: bool | None = None,
+        samples: bool = False,
     ) -> None:
         path = Path(path)
         content = _content(path, mapped)
@@ -68,7 +70,7 @@ class ElstmFile(EngineModel):
                 self.memory[0].size,
                 content.ctypes.data,
                 content.size,
-                (core.SKIP_CHECKSUM if skip_checksum else 0) | CHUNK_FLAGS[chunks],
+                core.SKIP_CHECKSUM * skip_checksum | CHUNK_FLAGS[chunks] | core.SAMPLES * samples,
                 byref(self.handle),
             ),
             f"{path}: ",

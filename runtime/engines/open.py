@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineModel
 
 
-def _elstm(path: Path) -> EngineModel:
+def _elstm(path: Path, samples: bool) -> EngineModel:
     from edgelstm.runtime.engines.elstm import Model
 
-    return Model(path)
+    return Model(path, samples=samples)
 
 
-def _onnx(path: Path) -> EngineModel:
+def _onnx(path: Path, _samples: bool) -> EngineModel:
     from edgelstm.runtime.engines.onnx import OnnxModel
 
     return OnnxModel(path)
 
 
-def _tflite(path: Path) -> EngineModel:
+def _tflite(path: Path, _samples: bool) -> EngineModel:
     from edgelstm.runtime.engines.tflite import TfliteModel
 
     return TfliteModel(path)
 
 
-ENGINES: Mapping[str, Callable[[Path], EngineModel]] = {".elstm": _elstm, ".onnx": _onnx, ".tflite": _tflite}
-"""Suffix of a file → what opens it; the engine is imported only then."""
+ENGINES: Mapping[str, Callable[[Path, bool], EngineModel]] = {".elstm": _elstm, ".onnx": _onnx, ".tflite": _tflite}
+"""Suffix of a file → what opens it, and hears of samples; the engine is imported only then."""
 
 SUFFIXES = tuple(ENGINES)
 
@@ -45,10 +45,12 @@ _OTHERS = {
 """Suffixes of files that people take for models that run, and what to do with those."""
 
 
-def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
+def open_model(path: str | Path, *, bare: bool = False, samples: bool = False) -> EngineModel:
     """The model in `path`, chosen by its suffix.
 
     bare: graphs without our metadata too, written by others: `runtime.engines.bare` says what is made of them.
+    samples: frames are samples of a sound in a row, whatever layer takes them: streams of .elstm files keep those
+    that fill no frame yet, others cannot.
 
     FileNotFoundError when it is not there, ImportError that says what to install when the engine is missing,
     ValueError in one line when the file is not a model of ours.
@@ -65,7 +67,7 @@ def open_model(path: str | Path, *, bare: bool = False) -> EngineModel:
         remedy = f"; {_OTHERS[suffix]}" if suffix in _OTHERS else ""
         raise ValueError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}{remedy}")
     try:
-        return ENGINES[suffix](path)
+        return ENGINES[suffix](path, samples)
     except ValueError as error:
         if not bare:
             raise

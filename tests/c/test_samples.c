@@ -1,6 +1,6 @@
 /* Samples of a sound in any split, as int16, as float32 and as frames, with saves between: answers
- * and state are those of whole frames in one push, in every bit. An LSTM over a spectrum takes
- * them. */
+ * and state are those of whole frames in one push, in every bit. An LSTM takes them, over a
+ * spectrum or as they are. */
 #include "check.h"
 #include "kernel_sets.h"
 #include "model.h"
@@ -22,12 +22,14 @@ static int16_t integers[SAMPLES];
 static float reals[SAMPLES], whole[FRAMES][TINY_OUTPUTS], parts[FRAMES][TINY_OUTPUTS];
 static size_t n_whole;
 
+/* With EL_SAMPLES there is no spectrum: an LSTM takes the samples as they are. */
 static void build(tiny_answer answer, unsigned flags) {
     static const tiny_layer layers[] = {{TINY_SPECTRUM, 0, 0, {4, 2}},
                                         {TINY_LSTM, 5, 0, {0}},
                                         {TINY_LSTM, 3, 0, {0}},
                                         {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
-    tiny_build(&tiny, EL_FLOAT32, answer, FEATURES, layers, 4);
+    const size_t first = (flags & EL_SAMPLES) != 0;
+    tiny_build(&tiny, first ? EL_INT8 : EL_FLOAT32, answer, FEATURES, layers + first, 4 - first);
     CHECK_STATUS(tiny_open_with(&tiny, flags), EL_OK);
     CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
 }
@@ -154,6 +156,28 @@ static void check_refusals(void) {
     CHECK_STATUS(restore(stream, info.snapshot_size), EL_ERROR_FIELD);
 }
 
+/* Streams that keep samples and streams that keep none go on from one another, while none waits. */
+static void check_both_kinds(void) {
+    build((tiny_answer){EL_MEAN, 12, 3}, EL_SAMPLES);
+    const el_info keeping = info;
+    el_stream *stream = new_stream(0), *other;
+    CHECK_STATUS(el_stream_push_i16(stream, integers, SAMPLES - 7, parts[0], FRAMES, NULL), EL_OK);
+    CHECK_STATUS(el_stream_save(stream, expected, sizeof expected), EL_OK);
+    CHECK_STATUS(tiny_open(&tiny), EL_OK);
+    CHECK_STATUS(el_model_info(tiny.model, &info), EL_OK);
+    CHECK(keeping.snapshot_size == info.snapshot_size + WAITING);
+    CHECK(keeping.stream_size >= info.stream_size + WAITING && keeping.parts == info.parts + 1);
+    other = new_stream(1);
+    CHECK_STATUS(el_stream_restore(other, expected, keeping.snapshot_size), EL_OK);
+    CHECK_STATUS(el_stream_save(other, saved, sizeof saved), EL_OK);
+    CHECK(el_stream_frames(other) == FRAMES);
+    CHECK(memcmp(saved + 24, expected + 24, info.snapshot_size - 24) == 0); /* behind sizes */
+    memcpy(saved, expected, keeping.snapshot_size);
+    const uint16_t waiting = 1;
+    memcpy(saved + 50, &waiting, sizeof waiting);
+    CHECK_STATUS(restore(other, keeping.snapshot_size), EL_ERROR_TRUNCATED);
+}
+
 /* A model of one feature takes a frame for each. */
 static void check_one_feature(void) {
     static const tiny_layer layers[] = {{TINY_LSTM, 5, 0, {0}}, {TINY_DENSE, TINY_OUTPUTS, 0, {0}}};
@@ -170,14 +194,15 @@ int main(void) {
     static const tiny_answer answers[] = {{EL_LAST, 0, 1}, {EL_MEAN, 12, 3}, {EL_MEAN_MAX, 0, 4}};
     for (size_t n = 0; n < SAMPLES; n++)
         reals[n] = integers[n] = (int16_t)between(-9, 9);
-    for (size_t n = 0; n < 6; n++) {
-        build(answers[n / 2], n % 2 ? EL_CHUNKS : 0);
+    for (size_t n = 0; n < 12; n++) {
+        build(answers[n / 4], (n % 2 ? EL_CHUNKS : 0) | (n / 2 % 2 ? EL_SAMPLES : 0));
         push_whole();
         for (int32_t most = 1; most < 100; most += 7)
             check_split(most);
         check_pool();
         check_snapshots();
     }
+    check_both_kinds();
     check_refusals();
     check_one_feature();
     return 0;

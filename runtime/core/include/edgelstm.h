@@ -98,7 +98,11 @@ enum {
      * a model is large and has several such layers. With EL_CHUNKS they have it for any model, */
     EL_CHUNKS = 2,
     /* and with this one for none. Bits are the same in any case. */
-    EL_NO_CHUNKS = 4
+    EL_NO_CHUNKS = 4,
+    /* A frame is info.features samples of a sound in a row, though no layer tells so: streams keep
+     * those that fill no frame yet. Of a library without float32 and log-mel: EL_ERROR_PRECISION.
+     */
+    EL_SAMPLES = 8
 };
 
 /* How a stream's scores become answers. A model has its own, and a stream may be made with others.
@@ -247,9 +251,9 @@ EL_API el_status el_stream_push(el_stream *stream, const float *frames, size_t c
                                 float *answers, size_t capacity, size_t *n_answers);
 
 /* Push samples of a sound into a model whose frames are info.features of them in a row: one with a
- * log-mel layer or a spectrum, or with one feature. EL_ERROR_SAMPLES for others. Any number at a
- * time: what fills no frame yet waits in the stream, as a part of its state, and is the beginning
- * of the next frame, in whatever way that is pushed.
+ * log-mel layer or a spectrum, with one feature, or opened with EL_SAMPLES. EL_ERROR_SAMPLES for
+ * others. Any number at a time: what fills no frame yet waits in the stream, as a part of its
+ * state, and is the beginning of the next frame, in whatever way that is pushed.
  *
  *   samples    count values, on the scale of 16 bits, -32768 to 32767, where that is the model's
  *   capacity   at least el_stream_answers(stream, (el_stream_waiting(stream) + count) / features)

@@ -166,7 +166,7 @@ struct el_model {
     uint64_t chunk_size;   /* and of both for all frames of one; 0 where frames go one by one */
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
-    bool keeps_samples;    /* that fill no frame yet: a layer takes samples, several in a frame */
+    bool keeps_samples;    /* that fill no frame yet: a frame is several of them */
     el_plan own;           /* of a stream that is asked for no other answers */
     uint64_t frame_macs;
     uint8_t identity[EL_IDENTITY_SIZE];

@@ -170,6 +170,14 @@ static el_status check_anew(const el_model *model) {
     return model->anew % model->stride == 0 ? EL_OK : EL_ERROR_FIELD;
 }
 
+/* Who opens a file may know what no layer of it tells. */
+static el_status read_samples(el_model *model, unsigned flags) {
+    if ((flags & EL_SAMPLES) == 0 || model->features == 1)
+        return EL_OK;
+    model->keeps_samples = true;
+    return el_keeps_samples(model) ? EL_OK : EL_ERROR_PRECISION;
+}
+
 el_status el_model_open(void *memory, size_t memory_size, const void *bytes, size_t size,
                         unsigned flags, el_model **model) {
     if (memory == NULL || bytes == NULL || model == NULL)
@@ -193,6 +201,8 @@ el_status el_model_open(void *memory, size_t memory_size, const void *bytes, siz
         status = el_read_layers(opened, size);
     if (status == EL_OK)
         status = check_anew(opened);
+    if (status == EL_OK)
+        status = read_samples(opened, flags);
     if (status == EL_OK)
         status = el_lay_out_stream(opened, flags);
     if (status == EL_OK) {

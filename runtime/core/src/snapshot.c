@@ -14,8 +14,8 @@
  *   60  u32    hop
  *   64         the parts of the state, in their order: see parts.h
  *
- * Samples come last. A snapshot without any may end before them: those of before streams kept some
- * do. */
+ * Samples come last, in snapshots of streams that keep some: EL_SAMPLES. One without any may end
+ * before them, or have room for them where the stream has none. */
 #include "answer.h"
 #include "fields.h"
 #include "parts.h"
@@ -149,10 +149,13 @@ static el_status check_state(const el_stream *stream, const uint8_t *bytes, size
     return EL_OK;
 }
 
-/* Those of before streams kept samples end where they would begin. */
-static bool is_without_samples(const el_stream *stream, const uint8_t *bytes, size_t size) {
-    return size == stream->plan.snapshot_size - el_waiting_size(stream->model) &&
-           el_u16(bytes + S_WAITING) == 0;
+/* Those of streams that keep no samples end where they would begin; those of streams that do may be
+ * gone on from without, as long as none waits. */
+static bool has_no_samples(const el_stream *stream, const uint8_t *bytes, size_t size) {
+    const el_model *model = stream->model;
+    const size_t least = stream->plan.snapshot_size - el_waiting_size(model);
+    return el_u16(bytes + S_WAITING) == 0 &&
+           (size == least || size == least + model->features * sizeof(float));
 }
 
 static el_status check_snapshot(const el_stream *stream, const uint8_t *bytes, size_t size) {
@@ -176,7 +179,7 @@ static el_status check_snapshot(const el_stream *stream, const uint8_t *bytes, s
     el_status status = check_answer(stream, bytes);
     if (status != EL_OK)
         return status;
-    if (total != stream->plan.snapshot_size && !is_without_samples(stream, bytes, size))
+    if (total != stream->plan.snapshot_size && !has_no_samples(stream, bytes, size))
         return EL_ERROR_TRUNCATED;
     return check_state(stream, bytes, size);
 }

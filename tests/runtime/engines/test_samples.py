@@ -19,12 +19,13 @@ HOP = 80
 SAMPLES = hard_sound(8000).astype(np.int16)[: 120 * HOP + 33]
 
 
-@pytest.fixture(params=["int8", "float32"])
+@pytest.fixture(params=["int8", "float32", "raw"])
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
-    made = hearing_model(256, "running")
+    """raw: no layer that hears, frames that go straight into an LSTM."""
+    made = random_model(HOP, [6], [2]) if request.param == "raw" else hearing_model(256, "running")
     path = tmp_path / "model.elstm"
     path.write_bytes(encode(quantize(made) if request.param == "int8" else made))
-    return Model(path)
+    return Model(path, samples=request.param == "raw")
 
 
 @pytest.mark.parametrize("kernel", [None, "scalar"])
@@ -32,7 +33,7 @@ def test_any_split_is_heard_as_the_whole(model: Model, kernel: str | None, monke
     whole = model.stream()
     if kernel is not None:
         monkeypatch.setenv("EDGELSTM_KERNEL", kernel)
-        model = Model(model.path)
+        model = Model(model.path, samples=True)
     if model.precision == "float32":  # whose bits are those of a kernel set
         whole = model.stream()
     expected = whole.push(framed(SAMPLES, HOP))
@@ -88,10 +89,18 @@ def test_what_is_no_sound_changes_nothing(model: Model, samples: object, problem
     assert stream.save() == before
 
 
-def test_frames_of_a_sensor_are_no_samples(tmp_path: Path) -> None:
+def test_frames_of_a_sensor_are_no_samples_unless_who_opens_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "model.elstm"
     path.write_bytes(encode(random_model(3, [8], [2])))
-    stream = Model(path).stream()
-    assert not stream.keeps_samples
+    stream, other = Model(path).stream(), Model(path, samples=True).stream()
+    assert (stream.keeps_samples, other.keeps_samples) == (False, True)
+    assert other.snapshot_bytes == stream.snapshot_bytes + 4 * 3
     with pytest.raises(ValueError, match="this model's frames are no samples of a sound: it takes whole frames"):
         stream.push_samples(np.zeros(3, np.int16))
+    other.push_samples([1, 2, 3])
+    stream.restore(other.save())  # nothing waits: each goes on from the other
+    other.restore(stream.save())
+    assert stream.frames == other.frames == 1
+    other.push_samples([1])
+    with pytest.raises(ValueError, match="snapshot: "):
+        stream.restore(other.save())

@@ -1,6 +1,7 @@
 """A sound that is heard in parts, with the state kept between them, is heard as in one go: no sample is lost."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from edgelstm.export import export_model
+from edgelstm.export.elstm import encode
+from edgelstm.model import Answer
 from edgelstm.resampling import Decimator
 from edgelstm.runtime import Model
 from edgelstm.runtime.frame import Float32
@@ -16,6 +19,7 @@ from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import FrameFormat
 from edgelstm.runtime.sources.unframed import Unframed
 from in_process import run
+from random_models import random_model
 from sound_models import hard_sound, hearing_model, write_wav
 
 HOP = 80
@@ -113,6 +117,28 @@ def test_parts_too_short_for_a_frame_are_kept_for_the_next(tmp_path: Path, cuts:
         told += ended.err
     assert list(map(json.loads, found)) == list(map(json.loads, whole))
     assert "no frames, its samples wait in " in told
+
+
+def test_samples_that_go_straight_into_a_layer_are_the_streams_too(tmp_path: Path) -> None:
+    """No layer tells that a frame is samples in a row: that they come from a sound does."""
+    made = replace(random_model(HOP, [6], [2], answer=Answer("last", 0, 1)), feature_names=(), sample_rate=100.0)
+    (tmp_path / "model.elstm").write_bytes(encode(made))
+    samples = np.rint(np.random.default_rng(0).normal(0, 3, 6000 + 41))
+    write_wav(tmp_path / "whole.wav", samples)
+    whole = run("stream", tmp_path / "model.elstm", "--wav", tmp_path / "whole.wav").out.splitlines()
+    assert len(whole) == 75
+    found, state = [], tmp_path / "state"
+    for part in np.split(samples, (2111, 2120, 4000)):
+        write_wav(tmp_path / "part.wav", part)
+        ended = run("stream", tmp_path / "model.elstm", "--wav", tmp_path / "part.wav", "--state", state)
+        assert ended.code == 0, ended.err
+        found += ended.out.splitlines()
+        assert b'"waiting": 0' in state.read_bytes()  # beside the stream's own
+    assert found == whole
+    model = Model(tmp_path / "model.elstm", samples=True)
+    stream = model.stream()
+    stream.restore(state.read_bytes()[: model.snapshot_bytes])
+    np.testing.assert_array_equal(stream.waiting_samples, samples[-41:])
 
 
 @pytest.mark.parametrize("rate", [8000, 11025])
