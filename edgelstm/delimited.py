@@ -75,7 +75,7 @@ def guess_delimiter(lines: Sequence[str]) -> str:
         widths = []
         for line in lines:
             try:
-                widths.append(len(split(line, delimiter)))
+                widths.append(len(split(line, delimiter)) if '"' in line else line.count(delimiter) + 1)
             except ValueError:
                 return 0, 0
         width = max(set(widths), key=widths.count) if widths else 0

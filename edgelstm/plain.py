@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,16 @@ def in_unit(name: str, unit: str) -> str:
 def four_digits(value: float) -> str:
     """Four significant ones, zeros at the end too, so that figures below one another are as long."""
     return f"{value:#.4g}".removesuffix(".") if value else "0"
+
+
+def first_twice(names: Iterable[str]) -> str | None:
+    """The first that occurs again; None where each is there once."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def counted(count: int, thing: str) -> str:

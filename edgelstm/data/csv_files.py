@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.columns import Roles, find_roles, unit_of
 from edgelstm.data.csv_gaps import Gaps
-from edgelstm.data.csv_table import Rows, Table, read_header, read_table
+from edgelstm.data.csv_table import Rows, Table, open_table
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.labels import labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
@@ -82,16 +82,17 @@ class _Part:
     ):
         self.file, self.recording, self.roles, self.names, self.rate = file, recording, roles, names, rate
         self.named = table.named
-        self.left_out = tuple(n for n in table.header if n not in names and n not in roles.others)
+        used = {*names, *roles.others}
+        self.left_out = tuple(n for n in table.header if n not in used)
 
 
 def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, frames: FrameStore) -> list[_Part]:
-    header = read_header(path, name)
-    try:
-        roles = _roles(header, options)
-    except ValueError as error:
-        raise BadFilesError([Problem(name, None, str(error))]) from None
-    table = read_table(path, name, (roles.label, roles.group, roles.series), roles.time)
+    with open_table(path, name) as reader:
+        try:
+            roles = _roles(reader.names, options)
+        except ValueError as error:
+            raise BadFilesError([Problem(name, None, str(error))]) from None
+        table = reader.table((roles.label, roles.group, roles.series), roles.time)
     names = roles.features or tuple(n for n in table.header if n and table.is_number(n) and n not in roles.others)
     text = next((n for n in names if not table.is_number(n)), None)
     if text is not None:
@@ -99,7 +100,8 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     if not names:
         raise BadFilesError([Problem(name, None, _no_numbers(table))])
     if like is not None:
-        lacking = next((n for n in like.names if n not in names), None)
+        there = set(names)
+        lacking = next((n for n in like.names if n not in there), None)
         if lacking is not None:
             reason = (
                 f"no column {lacking!r} of numbers, which {like.file} has; found {', '.join(map(repr, names[:12]))}"
@@ -113,7 +115,8 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     if like is None:
         first = parts[0].recording
         clock = [_unread(table.clock)] if not roles.time and table.clock is not None else []
-        parts[0].recording = replace(first, notes=(*first.notes, *clock, *_nearly_numbers(table.words)))
+        comma = [_decimal(table)] if table.comma else []
+        parts[0].recording = replace(first, notes=(*first.notes, *clock, *comma, *_nearly_numbers(table.words)))
     return parts
 
 
@@ -142,6 +145,15 @@ def _unread(clock: str) -> str:
     if not clock:
         return "a column without a name holds dates and is not read: name it time in the file"
     return f"{printable(clock, 40)} holds dates and is not read: name it with --time"
+
+
+def _decimal(table: Table) -> str:
+    """That one name stands above what may be two columns, and how it was taken."""
+    shown = printable(table.comma, 20)
+    return (
+        f"{printable(table.header[0], 40)} is the only name, so {shown} is one number, {shown.replace(',', '.')}: "
+        "name each column if they are two"
+    )
 
 
 def _roles(header: Sequence[str], options: ReadOptions) -> Roles:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing, chunks
 from edgelstm.data.times import text_times
 from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_above, is_missing, number, split
-from edgelstm.plain import counted
+from edgelstm.plain import counted, first_twice
 from edgelstm.stamps import date_seconds
 
 MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
+_COUNTED = 3  # rows that are numbered, of which fewer may be so by chance
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -39,10 +42,15 @@ class Table:
     words: Mapping[str, str]  # the other columns of text, and what each begins with
     dated: bool  # the column of times holds dates
     clock: str | None  # the first of the other columns of text that begins with a date
+    comma: str  # a cell in which a comma was taken for a decimal point, since one name stands alone above; or ""
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.header)}
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """(rows,): a column of numbers, or of dates as seconds since 1970."""
-        return self.cells[:, self.header.index(column)]
+        return self.cells[:, self._places[column]]
 
     def text(self, column: str) -> list[str]:
         """A column of text that was asked for, row by row."""
@@ -51,7 +59,7 @@ class Table:
 
     def parts(self, rows: Rows, columns: Sequence[str]) -> Iterator[NDArray[np.float64]]:
         """These columns of these rows, some rows at a time."""
-        places = [self.header.index(column) for column in columns]
+        places = [self._places[column] for column in columns]
         count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
         for part in chunks(count, 8 * self.cells.shape[1]):
             here = slice(rows.start + part.start, rows.start + part.stop) if isinstance(rows, slice) else rows[part]
@@ -67,21 +75,27 @@ def read_table(path: Path, name: str, text: Sequence[str] = (), time: str = "") 
 
     A column is text where its first cell that is not missing is no number. BadFilesError names each bad row.
     """
-    with open_text(path, name) as stream:
-        return _Reader(name, blocks(stream, name)).table(set(text) - {""}, time)
+    with open_table(path, name) as reader:
+        return reader.table(text, time)
 
 
 def read_header(path: Path, name: str) -> tuple[str, ...]:
     """The names of the columns; none without a header. BadFilesError where the file is no table."""
+    with open_table(path, name) as reader:
+        return reader.names
+
+
+@contextmanager
+def open_table(path: Path, name: str) -> Iterator[TableReader]:
+    """Its first lines are read: who asks for the names of the columns and then for the table reads a file once."""
     with open_text(path, name) as stream:
-        reader = _Reader(name, blocks(stream, name))
-        return reader.header if reader.named else ()
+        yield TableReader(name, blocks(stream, name))
 
 
 Lines = list[tuple[int, str]]  # each with its number, counted from 1
 
 
-class _Reader:
+class TableReader:
     """Settles delimiter, decimal sign and header on the first lines, then takes the rows."""
 
     def __init__(self, name: str, blocks: Iterator[tuple[int, list[str]]]) -> None:
@@ -107,12 +121,26 @@ class _Reader:
         self._decimal: DecimalSign = guess_decimal(rows) if self._delimiter != "," else "."
         self.named = not any(number(cell, self._decimal) is not None for cell in rows[0])
         self.header = tuple(rows[0]) if self.named else tuple(str(n + 1) for n in range(len(rows[0])))
-        doubled = next((cell for cell in self.header if cell and self.header.count(cell) > 1), None)
+        doubled = first_twice(filter(None, self.header))
         if doubled is not None:
             raise BadFilesError([Problem(name, self._first[0][0], f"column {doubled!r} occurs twice, expected once")])
+        alone = [row[0] for row in rows[1:]] if self.named and len(rows[0]) == 1 and self._decimal == "," else []
+        self._comma = next((cell for cell in alone if "," in cell), "")
+        if _counts([cell.partition(",") for cell in alone]):
+            reason = (
+                f"{self.header[0]!r} alone above rows such as {self._comma}, of which the first numbers count: "
+                "expected a name for each column, or decimal points if they are one"
+            )
+            raise BadFilesError([Problem(name, self._first[0][0], reason)])
 
-    def table(self, text: set[str], time: str) -> Table:
-        columns = [_Column(name, name in text, name == time != "") for name in self.header]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns; none without a header."""
+        return self.header if self.named else ()
+
+    def table(self, text: Sequence[str] = (), time: str = "") -> Table:
+        """As `read_table`."""
+        columns = [_Column(name, name in text and name != "", name == time != "") for name in self.header]
         cells, lines = Growing((len(columns),), np.float64), Growing((), np.int64)
         for places, found in self._chunks():
             chunk = np.empty((len(places), len(columns)))
@@ -134,6 +162,7 @@ class _Reader:
             {column.name: column.first for column in columns if column.is_text and not column.is_kept},
             any(column.is_time and column.is_text for column in columns),
             next((column.name for column in columns if column.begins_with_date and not column.is_time), None),
+            self._comma,
         )
 
     def _read(
@@ -224,6 +253,14 @@ class _Reader:
     def _raise_problems(self, least: int = 1) -> None:
         if len(self._problems) >= least:
             raise BadFilesError(self._problems)
+
+
+def _counts(cells: Sequence[tuple[str, str, str]]) -> bool:
+    """Whether what stands before the commas of all cells rises by one from cell to cell, as rows are numbered."""
+    if len(cells) < _COUNTED or not all(comma and before.isdecimal() for before, comma, _ in cells):
+        return False
+    first = int(cells[0][0])
+    return all(int(before) == first + n for n, (before, _, _) in enumerate(cells))
 
 
 def _useful(first: int, texts: list[str]) -> Lines:

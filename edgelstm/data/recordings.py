@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.store import Growing, split
-from edgelstm.plain import counted
+from edgelstm.plain import counted, first_twice
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Recordings:
         )
         if lost is not None:
             raise ValueError(f"{self.name}: label {lost[:40]!r}, expected one of labels")
-        doubled = next((name for name in self.names if self.names.count(name) > 1), None)
+        doubled = first_twice(self.names)
         if doubled is not None:
             raise ValueError(f"{self.name}: column {doubled!r} occurs twice, expected each name once")
 

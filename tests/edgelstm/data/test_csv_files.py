@@ -58,6 +58,12 @@ def test_below_one_name_commas_are_decimal(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("Strom [A]\n5,25E-1\n-2,5\n\n3\n")
     (recording,) = read_recordings(tmp_path / "x.csv").recordings
     np.testing.assert_array_equal(recording.frames, np.array([[0.525], [-2.5], [3]], np.float32))
+    assert recording.notes == (
+        "Strom [A] is the only name, so 5,25E-1 is one number, 5.25E-1: name each column if they are two",
+    )
+    (tmp_path / "x.csv").write_text("value\n0,5\n1,25\n2,5\n")  # as R and pandas number rows
+    with pytest.raises(BadFilesError, match=r"^x.csv line 1: 'value' alone above rows such as 0,5, of which the f"):
+        read_recordings(tmp_path / "x.csv")
     (tmp_path / "x.csv").write_text("a title\n1,2,3\n")
     with pytest.raises(BadFilesError, match=r"^x.csv line 2: 3 columns, expected 1 as in line 1$"):
         read_recordings(tmp_path / "x.csv")
