@@ -19,6 +19,7 @@ class Step:
         check: object,
         guard: object,
         release: bool,
+        threads: int,
         /,
     ) -> None: ...
     def step(self, frame: ArrayLike | None = None, /) -> bool: ...

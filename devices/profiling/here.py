@@ -19,12 +19,16 @@ from edgelstm.devices.machine.usage import grown, read_memory, read_moment, read
 from edgelstm.devices.profiling.budget import model_budget, parse_budget
 from edgelstm.devices.profiling.measure import Interval, Latency, Measurement, overhead_us
 from edgelstm.devices.profiling.plan import Plan
-from edgelstm.devices.profiling.report import ModelFacts, Report, Run, Stage
+from edgelstm.devices.profiling.report import ALONE, ModelFacts, Report, Run, Stage
+from edgelstm.devices.profiling.sharing import Sharing, beside_one
 from edgelstm.devices.profiling.verdict import judge
 from edgelstm.plain import file_name
 from edgelstm.records import Unavailable
 
 if TYPE_CHECKING:  # what it costs to load is measured below
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 
 NOT_SAID = Unavailable("the engine does not say")
@@ -76,6 +80,7 @@ def profile_here(
         before=before,
         after=read_conditions(),
         budget=(),
+        sharing=_sharing(stream, plan, frames),
     )
     run = replace(run, budget=judge(run, map(parse_budget, plan.budget), own_budget))
     return Report(measured_at, board, (run,), ())
@@ -104,10 +109,18 @@ def _open(path: Path) -> tuple[EngineModel, float]:
 
 def _new_stream(path: Path, model: EngineModel, plan: Plan) -> EngineStream:
     try:
-        return model.stream(pooling=plan.pooling, window=plan.window, hop=plan.hop)
+        return model.stream(pooling=plan.pooling, window=plan.window, hop=plan.hop, threads=plan.threads)
     except ValueError as error:
         line = str(error)
         raise ValueError(line if line.startswith(str(path)) else f"{path}: {line}") from None
+
+
+def _sharing(stream: EngineStream, plan: Plan, frames: NDArray[np.float32]) -> Sharing | Unavailable:
+    """Last of all, so that a second stream is in none of the other figures."""
+    if plan.threads == 1:
+        return ALONE
+    alone = stream.model.stream(pooling=plan.pooling, window=plan.window, hop=plan.hop)
+    return beside_one({1: alone, plan.threads: stream}, frames)
 
 
 def _measure(measurement: Measurement, stages: _Stages) -> tuple[Latency, int | Unavailable]:

@@ -36,6 +36,7 @@ class Plan:
     paced_seconds: Seconds = 3.0
     duration: Annotated[float, Bounds(0, MOST_SECONDS)] = 0.0  # of soaking after that; 0 is none
     core: Annotated[int, Bounds(0, 4095)] | None = None  # the one to run on
+    threads: Annotated[int, Bounds(1, 64)] = 1  # that share a frame
     pooling: PoolingKind | None = None  # of answers, as the next two; None: the model's own
     window: int | None = None
     hop: int | None = None
@@ -47,6 +48,8 @@ class Plan:
         check(self)
         if self.rate is not None and self.pace == "flat":
             raise ValueError(f"rate: {self.rate:g} with pace flat, expected pace both or paced")
+        if self.threads > 1 and self.core is not None:
+            raise ValueError(f"threads: {self.threads}, expected 1 with core: all would run on that one")
         for text in self.budget:
             parse_budget(text)
 

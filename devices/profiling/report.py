@@ -12,6 +12,7 @@ from edgelstm.devices.machine.detect import Board
 from edgelstm.devices.machine.usage import Memory, Usage
 from edgelstm.devices.profiling.budget import Unit
 from edgelstm.devices.profiling.measure import Latency
+from edgelstm.devices.profiling.sharing import Sharing
 from edgelstm.files import write_whole
 from edgelstm.records import Unavailable, from_json, load, parse_json, to_json, to_text
 from edgelstm.runtime.answering import Answering
@@ -19,6 +20,7 @@ from edgelstm.runtime.answering import Answering
 VERSION = 2
 _NOT_ASKED = Unavailable("not asked")
 """Reports of before do not say how a file agrees, nor how its stream answered."""
+ALONE = Unavailable("one thread")
 
 _MOST_BYTES = 64 << 20
 
@@ -92,6 +94,7 @@ class Run:
     before: Conditions
     after: Conditions
     budget: tuple[Verdict, ...]
+    sharing: Sharing | Unavailable = ALONE
 
     def __post_init__(self) -> None:
         if not self.stages:

@@ -59,6 +59,13 @@ _PACED_SECONDS = 3.0
 )
 @click.option("--core", type=int, metavar="N", help="Run on this core alone.")
 @click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="That share a frame, beside one in turns.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -128,6 +135,8 @@ def command(
     if predicted is not None and (hosts or boards_file is not None):
         raise click.UsageError("--predict: for a board that is not at hand, expected without --board and --boards")
     plan = _plan(models, **settings)
+    if predicted is not None and plan.threads > 1:
+        raise click.UsageError("--threads: estimates are of one thread, expected without --predict")
     inputs = [*models, settings["data"], boards_file, wheels]
     check_output(output, inputs=inputs)
     for model in models:

@@ -69,6 +69,13 @@ if TYPE_CHECKING:
     "--memory-limit", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a stream that needs more memory."
 )
 @click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="That share a frame of a large .elstm model; profile --threads says what they gain.",
+)
+@click.option(
     "--status-every",
     callback=seconds,
     metavar="TIME",
@@ -94,6 +101,7 @@ def command(
     keep: Path | None,
     keep_most: int,
     memory_limit: int | None,
+    threads: int,
     no_unusual: bool,
     status_every: float,
     **source: Any,
@@ -179,6 +187,8 @@ def command(
         raise click.UsageError(
             f"--memory-limit: {opened.engine} does not say what a stream takes; only .elstm files do"
         )
+    if threads > 1 and opened.stream_bytes is None:
+        raise click.UsageError(f"--threads: {opened.engine} shares no frames; only .elstm files do")
     with of_options():
         opened.answering(pooling, window, hop)
         limits = thresholds_of(opened, thresholds)
@@ -187,7 +197,7 @@ def command(
     if keep is not None and not (watching.rules or event_file or asked.address):
         raise click.UsageError("--keep: no label is watched, expected --event LABEL")
     watches = bool(watching.rules or event_file or asked.address)
-    stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop)
+    stream = opened.stream(memory_limit, pooling=pooling, window=window, hop=hop, threads=threads)
     with of_options():
         check_answering(stream)
     beside = read_detector(stream) or read_changes(opened)

@@ -13,6 +13,7 @@
 
 #include "edgelstm.h"
 #include "ndarray.h"
+#include "team.h"
 
 /* Who is in a stream or a pool. A thread changes this only while it holds the interpreter's lock,
  * which it may let go of in between: no atomics are needed. A build of Python without that lock
@@ -90,6 +91,7 @@ typedef struct step_object {
     PyObject *keep; /* what owns the stream's memory */
     PyObject *check;
     guard_object *guard;
+    team *team;   /* that shares the stream's steps; NULL for none */
     bool release; /* let other threads run meanwhile */
 } step_object;
 
@@ -221,18 +223,35 @@ static int know_arrays(step_object *self, PyObject *input, PyObject *output) {
     return 0;
 }
 
+/* Let `threads` share the stream's steps. */
+static int share(step_object *self, Py_ssize_t threads) {
+    if (threads < 1 || threads > EL_MAX_TEAM) {
+        PyErr_Format(PyExc_ValueError, "threads: %zd, expected 1 to %d", threads, EL_MAX_TEAM);
+        return -1;
+    }
+    if (threads == 1)
+        return 0;
+    self->team = team_new((unsigned)threads);
+    if (!self->team) {
+        PyErr_Format(PyExc_OSError, "threads: the system does not give %zd", threads);
+        return -1;
+    }
+    el_stream_set_team(self->stream, team_for_stream(self->team));
+    return 0;
+}
+
 static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     step_object *self = (step_object *)object;
     PyObject *guard_type = *(PyObject **)PyType_GetModuleState(Py_TYPE(object));
-    Py_ssize_t stream;
+    Py_ssize_t stream, threads;
     int release;
     PyObject *input, *output, *keep, *check, *guard;
     if (self->input.obj || keywords) {
         PyErr_SetString(PyExc_TypeError, "bound once, by position");
         return -1;
     }
-    if (!PyArg_ParseTuple(arguments, "nOOOOO!p", &stream, &input, &output, &keep, &check,
-                          guard_type, &guard, &release))
+    if (!PyArg_ParseTuple(arguments, "nOOOOO!pn", &stream, &input, &output, &keep, &check,
+                          guard_type, &guard, &release, &threads))
         return -1;
     if (PyObject_GetBuffer(input, &self->input,
                            PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) ||
@@ -245,11 +264,15 @@ static int bind(PyObject *object, PyObject *arguments, PyObject *keywords) {
     self->check = Py_NewRef(check);
     self->guard = (guard_object *)Py_NewRef(guard);
     self->release = release;
-    return 0;
+    return share(self, threads);
 }
 
 static void unbind(PyObject *object) {
     step_object *self = (step_object *)object;
+    if (self->team) {
+        el_stream_set_team(self->stream, NULL);
+        team_free(self->team);
+    }
     if (self->input.obj)
         PyBuffer_Release(&self->input);
     if (self->output.obj)
@@ -297,11 +320,13 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc,
-     "Step(stream, input, output, keep, check, guard, release): a stream bound to its buffers.\n\n"
+     "Step(stream, input, output, keep, check, guard, release, threads): a stream bound to its\n"
+     "buffers.\n\n"
      "stream: address of the el_stream; input, output: writable float32 buffers of one frame and "
      "one\n"
      "answer; keep: what owns the stream's memory; check(frame): the frame as contiguous float32,\n"
-     "or an error that names what is wrong; guard: that of the stream."},
+     "or an error that names what is wrong; guard: that of the stream; release: let other threads\n"
+     "run during a step; threads: that share its steps, the caller's among them."},
     {Py_tp_init, bind},
     {Py_tp_dealloc, unbind},
     {Py_tp_methods, methods},

@@ -25,12 +25,13 @@ class Model(ElstmFile):
         pooling: PoolingKind | None = None,
         window: int | None = None,
         hop: int | None = None,
+        threads: int = 1,
     ) -> Stream:
         answering = self.answering(pooling, window, hop)
         size = self.stream_size(answering)
         if memory_limit is not None and size > memory_limit:
             raise ValueError(f"{self.path}: a stream takes {size} bytes, the memory limit is {memory_limit}")
-        return Stream(self, answering)
+        return Stream(self, answering, threads=threads)
 
     def pool(
         self,

@@ -39,6 +39,7 @@ class Stream(EngineStream):
         model: ElstmFile,
         answering: Answering,
         pooled: tuple[NDArray[np.uint8], c_void_p, Guard] | None = None,
+        threads: int = 1,
     ) -> None:
         """`pooled`: a pool's memory, the stream inside it, the pool's guard; without it, the stream has its own."""
         super().__init__(model.features, model.outputs, answering)
@@ -62,6 +63,7 @@ class Stream(EngineStream):
             self._check,
             self._guard,
             release=model.frame_macs >= RELEASE_MACS,
+            threads=threads,
         )
 
     @property

@@ -84,14 +84,18 @@ class EngineModel(ABC):
         pooling: PoolingKind | None = None,
         window: int | None = None,
         hop: int | None = None,
+        threads: int = 1,
     ) -> EngineStream:
         """A new stream in its initial state, independent of all others.
 
         pooling, window, hop: of its answers, in place of the model's own; window and hop in frames. `last` needs no
         window and has none.
+        threads: that share the layers of a frame, the caller's among them, with the same bits; more than one only in
+        `.elstm` files. It pays where a layer has 128 units or more and frames follow one another closely: each of
+        the others looks for work for 0.1 ms before it sleeps.
 
         ValueError for answers that the model cannot give, when the stream needs more than `memory_limit` bytes, or
-        when the engine does not say what it needs.
+        when the engine does not say what it needs; for threads that there cannot be.
         """
 
     def stream_size(self, _answering: Answering) -> int | None:

@@ -93,7 +93,10 @@ class GraphModel(EngineModel):
         pooling: PoolingKind | None = None,
         window: int | None = None,
         hop: int | None = None,
+        threads: int = 1,
     ) -> GraphStream:
+        if threads != 1:
+            raise ValueError(f"threads: {threads}, expected 1: {self.engine} shares no frames, .elstm files do")
         if memory_limit is not None:
             raise ValueError(f"{self.path}: {self.engine} does not say what a stream takes, expected no memory limit")
         return self.new_stream(self.answering(pooling, window, hop))

@@ -73,13 +73,16 @@ def bind(
     guard: Guard,
     *,
     release: bool,
+    threads: int = 1,
 ) -> tuple[Step, Push | None]:
-    """`step` for a stream, and `push` of arrays where that is compiled; the arguments are those of `CtypesStep`, and
-    whether other threads run during a step.
+    """`step` for a stream, and `push` of arrays where that is compiled; the arguments are those of `CtypesStep`,
+    whether other threads run during a step, and how many share it. ImportError where there is none to share it with.
 
     It keeps what owns the memory, not the stream's object: no cycle, so memory goes with the last name of either.
     """
     if CompiledStep is None:
+        if threads != 1:
+            raise ImportError(f"threads: {threads}, expected 1: the compiled binding, which starts them, is missing")
         return CtypesStep(handle, frame, answer, keep, check, guard), None
-    bound = CompiledStep(handle.value, frame, answer, keep, check, guard, release)
+    bound = CompiledStep(handle.value, frame, answer, keep, check, guard, release or threads > 1, threads)
     return bound.step, bound.push

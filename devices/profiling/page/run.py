@@ -68,6 +68,7 @@ def _facts(board: Board, run: Run) -> Markup:
         ("frames", run.input),
         ("core", f"pinned to {run.core}" if isinstance(run.core, int) else run.core.reason),
         ("open, stream", f"{show_time(1000 * run.open_ms)}, {show_time(run.stream_us)}"),
+        *([] if isinstance(run.sharing, Unavailable) else [("threads", run.sharing.words)]),
         (
             "first frame",
             f"{show_time(run.latency.first_us)}, warm-up p50 {show_time(run.latency.warm_up.p50_us)}",

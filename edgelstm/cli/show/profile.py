@@ -86,6 +86,7 @@ def _column(run: Run, board: str | None) -> Rows:
         ("open, make a stream", f"{show_time(1000 * run.open_ms)}, {show_time(run.stream_us)}"),
         ("first frame, warm-up p50", f"{show_time(latency.first_us)}, {show_time(latency.warm_up.p50_us)}"),
         *_phases(latency),
+        *_sharing(run),
         ("memory at start", show_size(run.stages[0].memory.resident)),
         ("  + model opened", _more(stages, "model opened", "start")),
         ("  + stream made", _more(stages, "stream made", "model opened")),
@@ -95,6 +96,14 @@ def _column(run: Run, board: str | None) -> Rows:
         ("answers", answer),
         ("one stream, its state", f"{show_size(model.stream_bytes)}, {show_size(model.state_bytes)}"),
     ]
+
+
+def _sharing(run: Run) -> Rows:
+    """Of all runs of a plan, or of none."""
+    if isinstance(run.sharing, Unavailable):
+        return []
+    several, one = show_time(run.sharing.p50_us), show_time(run.sharing.alone_p50_us)
+    return [(f"  {run.sharing.threads} threads, 1 in turns", f"{several}, {one}")]
 
 
 def _phases(latency: Latency) -> Rows:

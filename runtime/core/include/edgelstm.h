@@ -3,6 +3,7 @@
  *   el_model   a validated model file, read where it lies; const, shared by any number of threads
  *   el_stream  one signal and its state, in memory that the caller hands in; one thread at a time
  *   el_pool    many streams over one model, stepped together; one thread at a time
+ *   el_team    threads of the caller's that share the steps of one stream
  *
  * Nothing here allocates, locks, or calls the operating system. Nothing resets a stream but
  * el_stream_reset. N frames pushed one by one, in one call or in any split give the same bits, and
@@ -46,12 +47,16 @@ extern "C" {
 #define EL_MAX_WIDTH 16384
 /* Largest number of layers. */
 #define EL_MAX_LAYERS 64
+/* Largest number of parts that a step is shared in. */
+#define EL_MAX_TEAM 64
 /* Bytes of a model's identity. */
 #define EL_IDENTITY_SIZE 16
 
 typedef struct el_model el_model;
 typedef struct el_stream el_stream;
 typedef struct el_pool el_pool;
+/* The work of a layer for a frame, or a piece of that, which may be done in parts. */
+typedef struct el_step el_step;
 
 typedef enum el_status {
     EL_OK = 0,
@@ -232,6 +237,35 @@ EL_API el_status el_stream_init(void *memory, size_t memory_size, const el_model
 /* Back to the initial state: every part 0 (as a real value), no frames. Nothing else does that, but
  * for the layers of a model with info.anew. */
 EL_API el_status el_stream_reset(el_stream *stream);
+
+/* Who shares the steps of a stream. There are no threads here: whoever has some says how they are
+ * called.
+ *
+ *   run      has to call el_step_part(step, n) once for each n below `parts`, in any order, on any
+ *            threads, together or one after another, and to return when all of these have
+ *            returned. What was written before it was called has to be seen by all of them, and
+ *            what they wrote by the thread that it returns to.
+ *   context  is handed to `run`
+ *   parts    1 to EL_MAX_TEAM, as many as there are threads */
+typedef struct el_team {
+    void (*run)(void *context, const el_step *step);
+    void *context;
+    uint32_t parts;
+} el_team;
+
+/* Let `team`, which has to live as long as the stream has it, share the steps of a stream; null for
+ * none, as it is at first. Whatever pushes into the stream then calls `run` for each product that
+ * is large enough: of LSTM layers with all that follows it for each unit, of GRU, dense and
+ * convolutional ones. Each unit is computed whole in one part: every bit is as without a team. It
+ * is no part of the state; a copy of the stream has the same. A stream takes one call at a time
+ * with a team, too. Pools step without.
+ *
+ * A library that was built without EDGELSTM_TEAMS, as for boards without an operating system, has
+ * neither function. */
+EL_API el_status el_stream_set_team(el_stream *stream, const el_team *team);
+
+/* Do part `part`, below the team's `parts`, of a step that `run` was called with. */
+EL_API void el_step_part(const el_step *step, uint32_t part);
 
 /* Frames since the initial state. */
 EL_API uint64_t el_stream_frames(const el_stream *stream);

@@ -145,7 +145,7 @@ static uint32_t multiply(const chunk *of, const el_layer *layer, uint32_t count)
         }
     }
     if (taken != 0)
-        layer->type->multiply_frames(model, layer, x, sums, taken);
+        layer->type->multiply_frames(stream, layer, x, sums, taken);
     return taken;
 }
 

@@ -183,6 +183,9 @@ struct el_stream {
     uint64_t frames; /* since the initial state, with the one that is on its way */
     el_plan plan;
     uint32_t waiting; /* samples that fill no frame yet, fewer than a frame has */
+#ifndef EL_WITHOUT_TEAMS
+    const el_team *team; /* the caller's; null for none */
+#endif
 };
 
 /* With one precision built in, what serves the other is dead code that a compiler drops. */

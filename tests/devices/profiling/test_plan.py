@@ -41,6 +41,8 @@ def test_a_plan_is_one_argument_that_reads_back(plan):
         ({"rate": 50.0, "pace": "flat"}, "rate: 50 with pace flat"),
         ({"duration": 1e9}, "duration: 1000000000.0"),
         ({"core": -1}, "core: -1"),
+        ({"threads": 0}, "threads: 0, expected 1 to 64"),
+        ({"threads": 2, "core": 0}, "threads: 2, expected 1 with core"),
         ({"budget": ("latency=2ms",)}, "budget 'latency': no such figure, perhaps 'latency_"),
         ({"budget": ("xyz=2ms",)}, "budget 'xyz': no such figure, expected one of latency_p50,"),
         ({"budget": ("rss",)}, "budget 'rss': expected NAME=LIMIT"),

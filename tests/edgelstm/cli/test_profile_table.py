@@ -9,12 +9,15 @@ import pytest
 
 from edgelstm.cli.show.profile import breaches, table
 from edgelstm.devices import Plan, Unavailable
+from edgelstm.devices.profiling import sharing
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.histogram import Distribution
-from edgelstm.devices.profiling.report import Skipped
+from edgelstm.devices.profiling.report import Report, Skipped
+from edgelstm.devices.profiling.sharing import Sharing
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Model, Normalize
+from random_models import random_model
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,21 @@ def test_columns_go_on_below_where_the_screen_ends(report, count, columns):
     measured = [line for line in lines if re.match("  p50 ", line)]
     assert len(measured) == len(blocks)
     assert all(len(line) <= max(columns, 80) for line in measured + blocks)
+
+
+def test_threads_that_share_a_frame_stand_beside_one(tmp_path, monkeypatch):
+    pytest.importorskip("edgelstm.runtime._step")
+    monkeypatch.setattr(sharing, "SECONDS", 0.001)
+    path = tmp_path / "m.elstm"
+    path.write_bytes(encode(random_model(4, [130], [2], frames=20)))
+    report = profile_here(path, Plan(frames=20, pace="flat", threads=3))
+    found = report.runs[0].sharing
+    assert isinstance(found, Sharing)
+    assert found.threads == 3
+    assert re.search(r"\n  3 threads, 1 in turns +[\d.]+ [µm]s, [\d.]+ [µm]s\n", table([report]))
+    assert Report.from_json(report.to_json()) == report
+    assert Sharing(2, 5.0, 8.0).words == "2, 1.60 times as fast as one"
+    assert Sharing(2, 5.0, 4.0).words == "2, one is 1.25 times as fast"
 
 
 def test_what_is_missing_is_a_dash_and_never_0(report):

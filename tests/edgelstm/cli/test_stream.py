@@ -239,8 +239,15 @@ def test_other_engines_stream_with_the_same_lines(run, files):
         assert (answer["label"], answer["frame"], answer["time"]) == (other["label"], other["frame"], other["time"])
     code, answers, _ = run("model.onnx", "--state", "s.state", stdin="1,2,3\n")
     assert (code, answers[0]["frame"]) == (0, 41)
-    code, _, err = run("model.onnx", "frames.csv", "--memory-limit", 1000)
-    assert (code, err.count("\n")) == (2, 1)
+    for option in ("--memory-limit", "--threads"):
+        code, _, err = run("model.onnx", "frames.csv", option, 60)
+        assert (code, err.count("\n")) == (2, 1)
+        assert err.startswith(f"edgelstm: {option}: onnxruntime ")
+
+
+def test_threads_change_no_line(run):
+    pytest.importorskip("edgelstm.runtime._step")
+    assert run("model.elstm", "frames.csv", "--threads", 2) == run("model.elstm", "frames.csv")
 
 
 def test_answers_that_overflow_are_an_error_not_bad_json(run, files):

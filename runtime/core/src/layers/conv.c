@@ -142,7 +142,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
             run_groups(layer, (const float *)(const void *)from, source.channels,
                        (float *)(void *)y);
         else
-            el_matrix_run(model, layer, &conv->matrix, from, sums, y);
+            el_matrix_run(stream, layer, &conv->matrix, from, sums, y);
     }
 }
 

@@ -46,7 +46,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
         return;
     }
 #endif
-    el_matrix_run(model, layer, &layer->dense, el_stream_part(stream, layer->x_offset),
+    el_matrix_run(stream, layer, &layer->dense, el_stream_part(stream, layer->x_offset),
                   el_stream_part(stream, model->work_offset),
                   el_stream_part(stream, layer->y_offset));
 }

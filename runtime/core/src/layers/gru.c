@@ -126,13 +126,13 @@ static void recall(const el_stream *stream, const el_layer *layer) {
 }
 
 /* W·x */
-static void multiply_int8(const el_model *model, const el_layer *layer, const void *x,
+static void multiply_int8(const el_stream *stream, const el_layer *layer, const void *x,
                           const places *at) {
     const el_gru *gru = &layer->gru;
     if (layer->wide)
-        el_wide_product(model, &gru->w, x, layer->inputs, at->from_x, at->wide);
+        el_wide_product(stream->model, &gru->w, x, layer->inputs, at->from_x, at->wide);
     else
-        el_int8_sums(model->kernels, layer, &gru->w, x, at->from_x);
+        el_multiply(stream, layer, &gru->w, x, at->from_x);
 }
 
 /* What follows. */
@@ -146,12 +146,11 @@ static void step_int8(const el_stream *stream, const el_layer *layer, int16_t *h
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         int32_t *from_h = at->from_h;
-        el_int8_sums(kernels, layer, &gates, codes, from_h);
+        el_multiply(stream, layer, &gates, codes, from_h);
         kernels->gru_reset_int8(gru, at->from_x, from_h, h, at->reset);
-        el_int8_sums(kernels, layer, &candidate, at->reset,
-                     from_h + 2 * gru->groups * EL_BLOCK_ROWS);
+        el_multiply(stream, layer, &candidate, at->reset, from_h + 2 * gru->groups * EL_BLOCK_ROWS);
     } else {
-        el_int8_sums(kernels, layer, &gru->r, codes, at->from_h);
+        el_multiply(stream, layer, &gru->r, codes, at->from_h);
     }
     kernels->gru_int8(gru, at->from_x, at->from_h, h, codes);
     give_floats(stream, layer, codes);
@@ -180,21 +179,21 @@ static void update_floats(const el_layer *layer, const float *from_x, const floa
 }
 
 /* A part of R times h, or r·h. */
-static void multiply_state(const el_model *model, const el_layer *layer, const el_matrix *r,
+static void multiply_state(const el_stream *stream, const el_layer *layer, const el_matrix *r,
                            const float *h, const places *at, float *y) {
 #ifndef EL_NO_FLOAT32
     if (el_has_int16(layer)) {
         el_make_codes16(h, r->columns, layer->h_step, at->codes);
-        model->kernels->dense_int16(r, at->codes, layer->h_step, NULL, y);
+        stream->model->kernels->dense_int16(r, at->codes, layer->h_step, NULL, y);
         return;
     }
 #endif
-    (void)layer, (void)at;
-    el_float_kernels(model)->dense_float32(r, h, y);
+    (void)at;
+    el_multiply(stream, layer, r, h, y);
 }
 
 /* W·x */
-static void multiply_floats(const el_model *model, const el_layer *layer, const float *x,
+static void multiply_floats(const el_stream *stream, const el_layer *layer, const float *x,
                             const places *at) {
     const el_matrix *w = &layer->gru.w;
 #ifndef EL_NO_FLOAT32
@@ -203,31 +202,32 @@ static void multiply_floats(const el_model *model, const el_layer *layer, const 
         float step = el_step_of(x, layer->inputs);
         codes[w->columns - 1] = 0; /* padding, or overwritten */
         el_make_codes16(x, layer->inputs, step, codes);
-        model->kernels->dense_int16(w, codes, step, NULL, at->from_x);
+        stream->model->kernels->dense_int16(w, codes, step, NULL, at->from_x);
         return;
     }
 #endif
-    el_float_kernels(model)->dense_float32(w, x, at->from_x);
+    el_multiply(stream, layer, w, x, at->from_x);
 }
 
 /* What follows W·x. */
-static void run_float32(const el_model *model, const el_layer *layer, float *h, const places *at) {
-    const el_kernels *kernels = el_float_kernels(model);
+static void run_float32(const el_stream *stream, const el_layer *layer, float *h,
+                        const places *at) {
+    const el_kernels *kernels = el_float_kernels(stream->model);
     const el_gru *gru = &layer->gru;
     bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
     if (gru->before) {
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
         el_matrix candidate = el_matrix_slice(layer, &gru->r, 2 * gru->groups, gru->groups);
         float *from_h = at->from_h;
-        multiply_state(model, layer, &gates, h, at, from_h);
+        multiply_state(stream, layer, &gates, h, at, from_h);
         if (usual)
             kernels->gru_reset_float32(gru, at->from_x, from_h, h, at->reset);
         else
             reset_floats(layer, at->from_x, from_h, h, at->reset);
-        multiply_state(model, layer, &candidate, at->reset, at,
+        multiply_state(stream, layer, &candidate, at->reset, at,
                        from_h + 2 * gru->groups * EL_BLOCK_ROWS);
     } else {
-        multiply_state(model, layer, &gru->r, h, at, at->from_h);
+        multiply_state(stream, layer, &gru->r, h, at, at->from_h);
     }
     if (usual)
         kernels->gru_float32(gru, at->from_x, at->from_h, h);
@@ -244,8 +244,8 @@ static void step_float32(const el_stream *stream, const el_layer *layer, const f
         el_begin_anew(layer, LETTERS, padded, h);
     }
     for (uint32_t run = 0; run < layer->recurrence.runs; run++) {
-        multiply_floats(stream->model, layer, x, at);
-        run_float32(stream->model, layer, h, at);
+        multiply_floats(stream, layer, x, at);
+        run_float32(stream, layer, h, at);
         x += layer->inputs;
         if (!layer->keeps_result) {
             memcpy(y, h, layer->channels * sizeof *y);
@@ -262,7 +262,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
         step_float32(stream, layer, x, h, &at);
         return;
     }
-    multiply_int8(stream->model, layer, x, &at);
+    multiply_int8(stream, layer, x, &at);
     step_int8(stream, layer, h, &at);
 }
 
@@ -272,10 +272,10 @@ static uint64_t sums_size(const el_layer *layer) {
     return may ? el_matrix_work(&layer->gru.w) : 0;
 }
 
-static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
+static void multiply_frames(const el_stream *stream, const el_layer *layer, const void *const *x,
                             void *const *sums, uint32_t frames) {
     const el_matrix *w = &layer->gru.w;
-    el_multiply_frames(model, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums, frames);
+    el_multiply_frames(stream, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums, frames);
 }
 
 static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {
@@ -285,7 +285,7 @@ static void step_from(const el_stream *stream, const el_layer *layer, void *sums
     if (el_has_int8(layer))
         step_int8(stream, layer, h, &at);
     else
-        run_float32(stream->model, layer, h, &at);
+        run_float32(stream, layer, h, &at);
 }
 #endif
 

@@ -80,7 +80,7 @@ struct el_layer_type {
      * with a frame, 0 where this layer may not; W·x of `frames`, a multiple of EL_BATCH; a step
      * that takes W·x for the source's result. Null for kinds that never may. */
     uint64_t (*sums_size)(const el_layer *layer);
-    void (*multiply_frames)(const el_model *model, const el_layer *layer, const void *const *x,
+    void (*multiply_frames)(const el_stream *stream, const el_layer *layer, const void *const *x,
                             void *const *sums, uint32_t frames);
     void (*step_from)(const el_stream *stream, const el_layer *layer, void *sums);
     /* Make the newest result anew from the state; null where the state is the result. */

@@ -1,12 +1,14 @@
 /* LSTM: gates i, f, g, o; the result is h. */
 #include "lstm.h"
 
-#include "functions.h"
 #include "int16.h"
 #include "int4.h"
 #include "kernels/kernels.h"
 #include "recurrence.h"
+#include "team.h"
 #include "turn.h"
+
+#include <string.h>
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
     const el_recurrence *recurrence = &layer->recurrence;
@@ -31,15 +33,6 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     return 2;
 }
 
-/* What a layer of floats that is not plain needs: the next h; the sums of gates, a register
- * further; x and h side by side; states that begin anew. */
-static uint64_t floats_work(const el_layer *layer) {
-    const el_lstm *lstm = &layer->lstm;
-    uint32_t padded = lstm->groups * EL_BLOCK_ROWS;
-    return (uint64_t)padded * (1 + EL_GATES) + EL_BLOCK_ROWS + lstm->columns_w + lstm->columns_r +
-           el_anew_work(layer, EL_LSTM_LETTERS, padded);
-}
-
 /* Of 16-bit weights: the codes of x, or of h. */
 static size_t codes_size(const el_layer *layer) {
     const el_lstm *lstm = &layer->lstm;
@@ -58,7 +51,7 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
     uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
     const el_matrix *w = &layer->lstm.w;
     if (!el_is_plain(layer))
-        return floats_work(layer) * sizeof(float);
+        return el_lstm_floats_work(layer) * sizeof(float);
     if (el_has_int16(layer))
         return el_align(h) + codes_size(layer) + el_matrix_work(w);
     if (el_is_packed(layer))
@@ -96,14 +89,110 @@ static places places_of(const el_stream *stream, const el_layer *layer) {
     };
 }
 
+/* `groups` groups of units of `whole` from `first` on, as a layer of its own. */
+static el_lstm slice(const el_layer *layer, const el_lstm *whole, uint32_t first, uint32_t groups) {
+    el_lstm part = *whole;
+    size_t blocks = (size_t)first * EL_GATES, rows = blocks * EL_BLOCK_ROWS;
+    size_t weights = blocks * el_lstm_block(whole);
+    part.groups = groups;
+    part.weights = (const uint8_t *)whole->weights + el_weights_size(layer, weights);
+    part.rows = (const uint8_t *)whole->rows +
+                (el_has_int8(layer) ? blocks * sizeof(el_rows) : rows * sizeof(float));
+    if (whole->from_x != NULL)
+        part.from_x = (const uint8_t *)whole->from_x + rows * sizeof(int32_t); /* or float */
+    return part;
+}
+
+/* What a slice writes. */
+static places places_from(const el_layer *layer, const places *at, uint32_t first) {
+    size_t units = (size_t)first * EL_BLOCK_ROWS;
+    places part = *at;
+    part.h_next = (uint8_t *)at->h_next + units * el_h_size(layer);
+    part.c = (uint8_t *)at->c + units * (el_has_int8(layer) ? sizeof(int16_t) : sizeof(float));
+    return part;
+}
+
+static void run(const el_model *model, const el_layer *layer, const el_lstm *lstm,
+                const places *at) {
+    if (el_has_int8(layer))
+        model->kernels->lstm_int8(lstm, at->x, at->h, at->h_next, at->c);
+    else
+        el_float_kernels(model)->lstm_float32(lstm, at->x, at->h, at->h_next, at->c);
+}
+
+#ifndef EL_NO_INT4
+/* Both products of a slice from group `first` on, which give its `from_x` and `from_h`. `sums` are
+ * those of all groups. */
+static void multiply_packed(const el_model *model, const el_layer *layer, el_lstm *part,
+                            uint32_t first, const places *at, int32_t *sums) {
+    size_t rows = (size_t)first * EL_GATES * EL_BLOCK_ROWS;
+    int32_t *from_x = sums + rows, *from_h = from_x + sums_bytes(layer) / sizeof *sums;
+    const el_packed packed = {.weights = part->weights,
+                              .rows = part->rows,
+                              .blocks = part->groups * EL_GATES,
+                              .columns_w = part->columns_w,
+                              .columns_r = part->columns_r,
+                              .zero_point_w = part->input_zero_point,
+                              .zero_point_r = part->output_zero_point};
+    model->kernels->packed_int4(&packed, at->x, at->h, from_x, from_h);
+    part->from_x = from_x;
+    part->from_h = from_h;
+    part->columns_w = part->columns_r = 0;
+}
+#endif
+
+/* What is behind the next h in the work. */
+static void *behind_h(const el_layer *layer, const places *at) {
+    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
+    return (uint8_t *)at->h_next + el_align(h);
+}
+
+typedef struct lstm_step {
+    el_step step;
+    const el_model *model;
+    const el_layer *layer;
+    const el_lstm *lstm;
+    const places *at;
+} lstm_step;
+
+static void take_groups(const el_step *step, uint32_t first, uint32_t groups) {
+    const lstm_step *of = (const void *)step;
+    el_lstm part = slice(of->layer, of->lstm, first, groups);
+    places at = places_from(of->layer, of->at, first);
+#ifndef EL_NO_INT4
+    if (el_is_packed(of->layer))
+        multiply_packed(of->model, of->layer, &part, first, &at, behind_h(of->layer, of->at));
+#endif
+    run(of->model, of->layer, &part, &at);
+}
+
+/* The layer as `lstm` has it, which may be shared. */
+static void run_shared(const el_stream *stream, const el_layer *layer, const el_lstm *lstm,
+                       const places *at) {
+    bool shared = el_is_shared(stream, lstm->groups, layer->macs);
+    if (!shared && !el_is_packed(layer)) {
+        run(stream->model, layer, lstm, at);
+        return;
+    }
+    lstm_step of = {.step = {.take = take_groups, .groups = lstm->groups},
+                    .model = stream->model,
+                    .layer = layer,
+                    .lstm = lstm,
+                    .at = at};
+    if (shared)
+        el_share(stream, &of.step);
+    else
+        take_groups(&of.step, 0, lstm->groups);
+}
+
 static void step_wide(const el_stream *stream, const el_layer *layer, const places *at) {
     const el_model *model = stream->model;
     el_lstm lstm = layer->lstm;
-    uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
+    uint8_t *sums = behind_h(layer, at);
     lstm.from_x = sums;
     el_wide_product(model, &lstm.w, at->x, layer->inputs, (void *)sums,
                     sums + el_matrix_work(&lstm.w));
-    model->kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
+    run_shared(stream, layer, &lstm, at);
 }
 
 #ifndef EL_NO_FLOAT32
@@ -114,7 +203,7 @@ static void step_int16(const el_stream *stream, const el_layer *layer, const pla
                          .rows = lstm.rows,
                          .columns = lstm.columns_r,
                          .groups = lstm.w.groups};
-    uint8_t *work = (uint8_t *)at->h_next + el_align(lstm.groups * EL_BLOCK_ROWS * sizeof(float));
+    uint8_t *work = behind_h(layer, at);
     int16_t *codes = (void *)work;
     float *sums = (void *)(work + codes_size(layer)), step = el_step_of(at->x, layer->inputs);
     codes[lstm.w.columns - 1] = 0; /* padding, or overwritten */
@@ -128,88 +217,10 @@ static void step_int16(const el_stream *stream, const el_layer *layer, const pla
 }
 #endif
 
-#ifndef EL_NO_INT4
-/* Both products first, then what follows them. */
-static void step_packed(const el_stream *stream, const el_layer *layer, const places *at) {
-    const el_kernels *kernels = stream->model->kernels;
-    el_lstm lstm = layer->lstm;
-    uint8_t *sums = (uint8_t *)at->h_next + el_align((uint64_t)lstm.groups * EL_BLOCK_ROWS);
-    int32_t *from_x = (void *)sums, *from_h = (void *)(sums + sums_bytes(layer));
-    const el_packed packed = {.weights = lstm.weights,
-                              .rows = lstm.rows,
-                              .blocks = lstm.groups * EL_GATES,
-                              .columns_w = lstm.columns_w,
-                              .columns_r = lstm.columns_r,
-                              .zero_point_w = lstm.input_zero_point,
-                              .zero_point_r = lstm.output_zero_point};
-    kernels->packed_int4(&packed, at->x, at->h, from_x, from_h);
-    lstm.from_x = from_x;
-    lstm.from_h = from_h;
-    lstm.columns_w = lstm.columns_r = 0;
-    kernels->lstm_int8(&lstm, at->x, at->h, at->h_next, at->c);
-}
-#endif
-
-/* One run with functions of any kind: rare, and long where these are inlined. `work` is that of
- * floats_work behind the next h. */
-static __attribute__((cold, noinline)) void run_floats(const el_model *model, const el_layer *layer,
-                                                       const float *x, float *h, float *c,
-                                                       float *work) {
-    const el_lstm *lstm = &layer->lstm;
-    const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
-    const el_matrix matrix = {.weights = lstm->weights,
-                              .rows = lstm->rows,
-                              .columns = lstm->columns_w + lstm->columns_r,
-                              .groups = lstm->groups * EL_GATES};
-    float *sums = work, *both = work + (size_t)matrix.groups * EL_BLOCK_ROWS + EL_BLOCK_ROWS;
-    memcpy(both, x, lstm->columns_w * sizeof *both);
-    memcpy(both + lstm->columns_w, h, lstm->columns_r * sizeof *both);
-    el_float_kernels(model)->dense_float32(&matrix, both, sums);
-    for (uint32_t group = 0; group < lstm->groups; group++, sums += EL_GATES * EL_BLOCK_ROWS)
-        for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++, c++, h++) {
-            const float *of = sums + n;
-            float in = el_apply(gate, of[0]), kept = el_apply(gate, of[EL_BLOCK_ROWS]);
-            float cell = el_apply(candidate, of[2 * EL_BLOCK_ROWS]);
-            *c = el_held_state(kept * *c + in * cell);
-            *h = el_held_state(el_apply(gate, of[3 * EL_BLOCK_ROWS]) * el_apply(candidate, *c));
-        }
-}
-
-/* A layer of floats that is not plain: row after row, from the state or anew. */
-static void step_floats(const el_stream *stream, const el_layer *layer) {
-    const el_model *model = stream->model;
-    const el_recurrence *recurrence = &layer->recurrence;
-    const el_lstm *lstm = &layer->lstm;
-    const uint32_t padded = lstm->groups * EL_BLOCK_ROWS, units = layer->channels;
-    const float *x = el_stream_part(stream, layer->x_offset);
-    float *h_next = el_stream_part(stream, model->work_offset), *work = h_next + padded;
-    float *anew = h_next + floats_work(layer) - el_anew_work(layer, EL_LSTM_LETTERS, padded);
-    float *h = el_stream_part(stream, layer->part_offset[0]);
-    float *c = el_stream_part(stream, layer->part_offset[1]);
-    float *y = el_stream_part(stream, layer->y_offset);
-    if (recurrence->anew) {
-        el_begin_anew(layer, EL_LSTM_LETTERS, padded, anew);
-        h = anew;
-        c = anew + padded;
-    }
-    bool usual = recurrence->gate == EL_F_SIGMOID && recurrence->candidate == EL_F_TANH;
-    for (uint32_t run = 0; run < recurrence->runs; run++, x += layer->inputs, y += units) {
-        if (usual) {
-            el_float_kernels(model)->lstm_float32(lstm, x, h, h_next, c);
-            memcpy(h, h_next, padded * sizeof *h);
-        } else {
-            run_floats(model, layer, x, h, c, work);
-        }
-        if (!layer->keeps_result)
-            memcpy(y, h, units * sizeof *y);
-    }
-}
-
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_kernels *kernels = stream->model->kernels;
     places at = places_of(stream, layer);
     if (!el_is_plain(layer)) {
-        step_floats(stream, layer);
+        el_lstm_step_floats(stream, layer);
         return;
     }
 #ifndef EL_NO_FLOAT32
@@ -221,14 +232,8 @@ static void step(const el_stream *stream, const el_layer *layer) {
 #endif
     if (layer->wide)
         step_wide(stream, layer, &at);
-#ifndef EL_NO_INT4
-    else if (el_is_packed(layer))
-        step_packed(stream, layer, &at);
-#endif
-    else if (el_has_int8(layer))
-        kernels->lstm_int8(&layer->lstm, at.x, at.h, at.h_next, at.c);
     else
-        el_float_kernels(stream->model)->lstm_float32(&layer->lstm, at.x, at.h, at.h_next, at.c);
+        run_shared(stream, layer, &layer->lstm, &at);
     accept_h(stream, layer);
 }
 
@@ -238,7 +243,7 @@ static uint64_t sums_size(const el_layer *layer) {
     return may ? sums_bytes(layer) : 0;
 }
 
-static void multiply_frames(const el_model *model, const el_layer *layer, const void *const *x,
+static void multiply_frames(const el_stream *stream, const el_layer *layer, const void *const *x,
                             void *const *sums, uint32_t frames) {
     const el_lstm *lstm = &layer->lstm;
     const el_matrix w = {.weights = lstm->weights,
@@ -246,20 +251,16 @@ static void multiply_frames(const el_model *model, const el_layer *layer, const 
                          .columns = lstm->columns_w,
                          .groups = lstm->groups * EL_GATES,
                          .zero_point = lstm->input_zero_point};
-    el_multiply_frames(model, layer, &w, el_lstm_block(lstm), x, sums, frames);
+    el_multiply_frames(stream, layer, &w, el_lstm_block(lstm), x, sums, frames);
 }
 
 static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {
-    const el_kernels *kernels = stream->model->kernels;
     places at = places_of(stream, layer);
     el_lstm lstm = layer->lstm;
     lstm.from_x = sums;
     lstm.skipped = lstm.columns_w;
     lstm.columns_w = 0;
-    if (el_has_int8(layer))
-        kernels->lstm_int8(&lstm, at.x, at.h, at.h_next, at.c);
-    else
-        el_float_kernels(stream->model)->lstm_float32(&lstm, at.x, at.h, at.h_next, at.c);
+    run_shared(stream, layer, &lstm, &at);
     accept_h(stream, layer);
 }
 #endif
@@ -267,41 +268,25 @@ static void step_from(const el_stream *stream, const el_layer *layer, void *sums
 /* Bytes of weights that stay in the first-level cache beside the streams' states. */
 #define SLICE_SIZE 32768u
 
-/* `groups` groups of a layer from `first` on, as a layer of its own. */
-static el_lstm slice(const el_layer *layer, uint32_t first, uint32_t groups) {
-    const el_lstm *lstm = &layer->lstm;
-    el_lstm part = *lstm;
-    size_t rows = (size_t)first * EL_GATES * EL_BLOCK_ROWS;
-    size_t weights = rows * (lstm->columns_w + lstm->columns_r);
-    part.groups = groups;
-    part.weights = (const uint8_t *)lstm->weights + weights * el_weight_size(layer);
-    part.rows =
-        (const uint8_t *)lstm->rows +
-        (el_has_int8(layer) ? rows / EL_BLOCK_ROWS * sizeof(el_rows) : rows * sizeof(float));
-    return part;
-}
-
-/* The units of `part` alone, which start at unit `first` of the layer, for `count` streams. */
+/* The units of `part` alone, which start at group `first` of the layer, for `count` streams. */
 static void step_slice(const el_model *model, const el_layer *layer, const el_lstm *part,
                        uint32_t first, const places *at, size_t count) {
     const el_kernels *kernels = model->kernels;
-    if (!el_has_int8(layer)) {
-        for (size_t n = 0; n < count; n++)
-            el_float_kernels(model)->lstm_float32(
-                part, at[n].x, at[n].h, (float *)at[n].h_next + first, (float *)at[n].c + first);
-    } else if (count == EL_BATCH && kernels->lstm_int8_batch != NULL) {
+    places to[EL_BATCH];
+    for (size_t n = 0; n < count; n++)
+        to[n] = places_from(layer, &at[n], first);
+    if (el_has_int8(layer) && count == EL_BATCH && kernels->lstm_int8_batch != NULL) {
         el_batch batch;
         for (size_t n = 0; n < EL_BATCH; n++) {
-            batch.x[n] = at[n].x;
-            batch.h[n] = at[n].h;
-            batch.h_next[n] = (int8_t *)at[n].h_next + first;
-            batch.c[n] = (int16_t *)at[n].c + first;
+            batch.x[n] = to[n].x;
+            batch.h[n] = to[n].h;
+            batch.h_next[n] = to[n].h_next;
+            batch.c[n] = to[n].c;
         }
         kernels->lstm_int8_batch(part, &batch);
     } else {
         for (size_t n = 0; n < count; n++)
-            kernels->lstm_int8(part, at[n].x, at[n].h, (int8_t *)at[n].h_next + first,
-                               (int16_t *)at[n].c + first);
+            run(model, layer, part, &to[n]);
     }
 }
 
@@ -323,17 +308,17 @@ static void step_together(const el_turn *turn, const el_layer *layer) {
     }
     for (uint32_t first = 0; first < lstm->groups; first += groups) {
         uint32_t left = lstm->groups - first;
-        el_lstm part = slice(layer, first, left < groups ? left : groups);
+        el_lstm part = slice(layer, lstm, first, left < groups ? left : groups);
         places at[EL_BATCH];
         size_t count = 0;
         for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;) {
             at[count++] = places_of(stream, layer);
             if (count == EL_BATCH) {
-                step_slice(model, layer, &part, first * EL_BLOCK_ROWS, at, count);
+                step_slice(model, layer, &part, first, at, count);
                 count = 0;
             }
         }
-        step_slice(model, layer, &part, first * EL_BLOCK_ROWS, at, count);
+        step_slice(model, layer, &part, first, at, count);
     }
     for (size_t n = 0; (stream = el_turn_next(turn, layer, &n)) != NULL;)
         accept_h(stream, layer);

@@ -6,6 +6,7 @@
 #include "int4.h"
 #include "kernels/kernels.h"
 #include "model_open.h"
+#include "team.h"
 
 const el_kernels *el_float_kernels(const el_model *model) {
 #ifndef EL_NO_BF16
@@ -183,24 +184,92 @@ static void multiply_slice(const el_model *model, const el_layer *layer, const e
     el_float_kernels(model)->dense_float32_batch(slice, block, values, to);
 }
 
-void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
-                        size_t block, const void *const *x, void *const *sums, uint32_t frames) {
-    const size_t block_size = block * el_weight_size(layer);
+typedef struct frames_step {
+    el_step step;
+    const el_stream *stream;
+    const el_layer *layer;
+    const el_matrix *matrix;
+    size_t block;
+    const void *const *x;
+    void *const *sums;
+    uint32_t frames;
+} frames_step;
+
+static void take_frames(const el_step *step, uint32_t from, uint32_t groups) {
+    const frames_step *of = (const void *)step;
+    const el_layer *layer = of->layer;
+    const size_t block_size = of->block * el_weight_size(layer);
     const size_t rows_size = el_has_int8(layer) ? sizeof(el_rows) : EL_BLOCK_ROWS * sizeof(float);
-    uint32_t fours = (uint32_t)(SLICE_SIZE / (4 * block_size));
+    uint32_t fours = (uint32_t)(SLICE_SIZE / (4 * block_size)), behind = from + groups;
     uint32_t most = 4 * (fours == 0 ? 1u : fours); /* kernels take four at a time */
-    for (uint32_t first = 0; first < matrix->groups; first += most) {
-        uint32_t left = matrix->groups - first;
-        el_matrix slice = *matrix;
+    for (uint32_t first = from; first < behind; first += most) {
+        uint32_t left = behind - first;
+        el_matrix slice = *of->matrix;
         slice.groups = left < most ? left : most;
-        slice.weights = (const uint8_t *)matrix->weights + first * block_size;
-        slice.rows = (const uint8_t *)matrix->rows + first * rows_size;
-        for (uint32_t n = 0; n < frames; n += EL_BATCH)
-            multiply_slice(model, layer, &slice, block, x + n, sums + n,
+        slice.weights = (const uint8_t *)of->matrix->weights + first * block_size;
+        slice.rows = (const uint8_t *)of->matrix->rows + first * rows_size;
+        for (uint32_t n = 0; n < of->frames; n += EL_BATCH)
+            multiply_slice(of->stream->model, layer, &slice, of->block, of->x + n, of->sums + n,
                            (size_t)first * EL_BLOCK_ROWS);
     }
 }
+
+void el_multiply_frames(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
+                        size_t block, const void *const *x, void *const *sums, uint32_t frames) {
+    frames_step of = {.step = {.take = take_frames, .groups = matrix->groups},
+                      .stream = stream,
+                      .layer = layer,
+                      .matrix = matrix,
+                      .block = block,
+                      .x = x,
+                      .sums = sums,
+                      .frames = frames};
+    if (el_is_shared(stream, matrix->groups, (uint64_t)matrix->groups * of.block * frames))
+        el_share(stream, &of.step);
+    else
+        take_frames(&of.step, 0, matrix->groups);
+}
 #endif
+
+static void multiply(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+                     const void *x, void *sums) {
+    if (el_has_int8(layer))
+        el_int8_sums(model->kernels, layer, matrix, x, sums);
+    else
+        el_float_kernels(model)->dense_float32(matrix, x, sums);
+}
+
+typedef struct product_step {
+    el_step step;
+    const el_model *model;
+    const el_layer *layer;
+    const el_matrix *matrix;
+    const void *x;
+    void *sums;
+} product_step;
+
+static void take_groups(const el_step *step, uint32_t first, uint32_t groups) {
+    const product_step *of = (const void *)step;
+    const el_matrix slice = el_matrix_slice(of->layer, of->matrix, first, groups);
+    const size_t before = (size_t)first * EL_BLOCK_ROWS * sizeof(int32_t); /* or float */
+    multiply(of->model, of->layer, &slice, of->x, (uint8_t *)of->sums + before);
+}
+
+void el_multiply(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
+                 const void *x, void *sums) {
+    const uint64_t macs = (uint64_t)matrix->groups * EL_BLOCK_ROWS * matrix->columns;
+    if (!el_is_shared(stream, matrix->groups, macs)) {
+        multiply(stream->model, layer, matrix, x, sums);
+        return;
+    }
+    product_step of = {.step = {.take = take_groups, .groups = matrix->groups},
+                       .model = stream->model,
+                       .layer = layer,
+                       .matrix = matrix,
+                       .x = x,
+                       .sums = sums};
+    el_share(stream, &of.step);
+}
 
 /* A register further: kernels read whole ones. */
 static size_t sums_size(const el_matrix *matrix) {
@@ -235,22 +304,21 @@ static void finish_reals(const el_layer *layer, const el_rows *rows, const void 
     }
 }
 
-void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+void el_matrix_run(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
                    const void *x, void *work, void *y) {
-    const el_kernels *kernels = model->kernels;
+    const el_model *model = stream->model;
+    if (layer->wide)
+        el_wide_product(model, matrix, x, matrix->used, work,
+                        (uint8_t *)work + el_matrix_work(matrix));
+    else
+        el_multiply(stream, layer, matrix, x, work);
     if (el_has_int8(layer)) {
-        if (layer->wide)
-            el_wide_product(model, matrix, x, matrix->used, work,
-                            (uint8_t *)work + el_matrix_work(matrix));
-        else
-            el_int8_sums(kernels, layer, matrix, x, work);
         if (el_gives_reals(layer))
             finish_reals(layer, matrix->rows, work, y);
         else
-            finish_codes(kernels, layer, matrix, work, y);
+            finish_codes(model->kernels, layer, matrix, work, y);
         return;
     }
-    el_float_kernels(model)->dense_float32(matrix, x, work);
     if (!layer->gives_scores) /* which are as they are, where they are */
         el_finish_floats(layer, work, y);
 }

@@ -63,8 +63,13 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
 
 /* The sums of an int8 or float32 matrix, biases included, with `frames` inputs, a multiple of
  * EL_BATCH: `block` as for the kernels. */
-void el_multiply_frames(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+void el_multiply_frames(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
                         size_t block, const void *const *x, void *const *sums, uint32_t frames);
+
+/* The sums of a matrix of the layer with one x, biases included: int32 of int8 weights, packed or
+ * not, float of others. Not for weights of 16 bits. */
+void el_multiply(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
+                 const void *x, void *sums);
 
 /* Bytes that the sums of a matrix take, and codes made of them. */
 uint64_t el_matrix_work(const el_matrix *matrix);
@@ -72,7 +77,7 @@ uint64_t el_matrix_work(const el_matrix *matrix);
 /* y (layer->channels,) = activation(matrix·x + bias) as the layer's results are: codes, floats or
  * scores. Not for layers with 16-bit weights. `work` is el_matrix_work, and el_wide_work behind it
  * where the layer is wide; it may be y where the results are scores. */
-void el_matrix_run(const el_model *model, const el_layer *layer, const el_matrix *matrix,
+void el_matrix_run(const el_stream *stream, const el_layer *layer, const el_matrix *matrix,
                    const void *x, void *work, void *y);
 
 /* The last step of that in floats: the product's results as the layer's, held to what these may be.
