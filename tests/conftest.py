@@ -41,6 +41,10 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # Tens of thousands of objects are made while tests are collected, and stay: nothing of them is worth looking for.
 gc.disable()
 
+# No test's files must outlive a power cut, and what is killed needs no disk: to wait for it was half of the time of
+# tests of commands. Whether files are brought there is asked in test_files.py.
+os.fsync = lambda _descriptor: None  # type: ignore[assignment]
+
 # onnxruntime, where tests import it themselves, tells nobody and writes nothing into the home.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 

@@ -81,6 +81,7 @@ def _serve() -> None:
     from importlib import import_module
 
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.fsync = lambda _descriptor: None  # as in conftest.py
     main = import_module(sys.argv[2]).main
     if sys.argv[2] == "edgelstm.cli":
         for name in LOADED.split():
