@@ -19,7 +19,7 @@ from in_process import Ended, refused_well, run
 from random_models import random_signal
 from torch_files import write_zip
 
-FEATURES, UNITS, FRAMES = 3, 6, 200
+FEATURES, UNITS, FRAMES = 3, 6, 120
 
 
 @pytest.fixture
