@@ -4,7 +4,7 @@
 
 Seven of the ten people are searched with, two held out of each training in turn; people 1, 5 and 8 are for the end.
 The best recipe within 64 KiB and 200 µs on a Pi Zero 2 W (predicted) is then trained with three seeds, watched by
-person 3, as is `watch_gru`, which was made by hand. 40 trials take about as long as 20 whole trainings, and the end
+person 3, as is `watch_gru`, which was made by hand. 40 trials take about as long as 13 whole trainings, and the end
 13 more. Begun again it goes on; `edgelstm search` elsewhere with the recipe that is written here joins in.
 """
 

@@ -75,7 +75,7 @@ def _trained_within(
     trials = search.study.get_trials(deepcopy=False)
     heavy: list[Heavy] = []
     for one in ranked:
-        recipe = _recipe(plan, search.space.read(trials[one.trial].params), one, folder)
+        recipe = _recipe(plan, search, search.space.read(trials[one.trial].params), one, folder)
         evaluations = _trained(folder)
         final = costs_of(load_model(folder / MODEL), (), plan.profile())
         lines = broken(final, plan.budgets)
@@ -109,13 +109,16 @@ def _limit(budget: Budget) -> str:
     return show_figure(budget.limit, FIGURES[budget.name])
 
 
-def _recipe(plan: Plan, chosen: dict[str, object], winner: Finalist, folder: Path) -> str:
+def _recipe(plan: Plan, search: Search, chosen: dict[str, object], winner: Finalist, folder: Path) -> str:
     """The winner's, which is written beside what comes of it."""
     from edgelstm.files import write_whole
     from edgelstm.search.toml import to_toml
 
     values = plan.chosen(chosen)
-    values.setdefault("data", {})["file"] = os.path.relpath(plan.data, folder)
+    data = values.setdefault("data", {})
+    data["file"] = os.path.relpath(plan.data, folder)
+    if groups := search.recordings.held_out(winner.best_run):
+        data |= {"validation": 0.0, "validation_groups": list(groups)}
     values.setdefault("training", {})["seed"] = plan.config(chosen, winner.best_run).training.seed
     text = f"# Trial {winner.trial} of edgelstm search.\n\n{to_toml(values)}"
     write_whole(folder / RECIPE, text.encode())

@@ -65,11 +65,18 @@ def stratified(dataset: Dataset, fraction: float, rng: np.random.Generator) -> t
 
 def hold_out(dataset: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Places, Places]:
     """About `fraction` to watch training by: whole groups, or by class where each sequence is its own group."""
+    found = held_groups(dataset, fraction, rng)
+    return by_groups(dataset, found) if found else stratified(dataset, fraction, rng)
+
+
+def held_groups(dataset: Dataset, fraction: float, rng: np.random.Generator, turn: int = 0) -> tuple[str, ...]:
+    """The groups that `hold_out` chooses; none where each sequence is its own. turn: the same number of groups after
+    so many such choices, none of them again as long as there are others."""
     groups = dataset.all_groups
     if len(groups) in (1, len(dataset)):
-        return stratified(dataset, fraction, rng)
-    count = min(max(round(fraction * len(groups)), 1), len(groups) - 1)
-    return by_groups(dataset, [groups[n] for n in rng.permutation(len(groups))[:count]])
+        return ()
+    count, order = min(max(round(fraction * len(groups)), 1), len(groups) - 1), rng.permutation(len(groups))
+    return tuple(groups[order[(turn * count + n) % len(groups)]] for n in range(count))
 
 
 def by_share(dataset: Dataset, share: float, teaches: NDArray[np.bool_] | None = None) -> tuple[Places, Places]:

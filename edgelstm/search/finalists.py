@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgelstm import records
 from edgelstm.plain import counted
 from edgelstm.search.desk import REFUSED, Desk, is_done, is_refused, tally
+from edgelstm.search.merit import Quality, quality
 from edgelstm.search.plan import Plan, Recordings
 from edgelstm.search.space import Space
 from edgelstm.search.storage import Storage
 from edgelstm.search.study import join
-from edgelstm.search.worker import EPOCHS, outcome
+from edgelstm.search.worker import EPOCHS, SCORE
 from edgelstm.training.checkpoint import Epoch
 from edgelstm.training.trainer import train
 
@@ -27,18 +28,26 @@ _TRIAL, _RUN = "trial", "run"
 _MOST = 1 << 30  # of both
 _WAIT_SECONDS = 0.5
 
+Runs = dict[int, Quality]
+"""Of a finalist, by their numbers."""
+
 
 @dataclass(frozen=True)
 class Finalist:
     """A recipe with what each of its runs came to on what they held out."""
 
     trial: int
-    values: tuple[float, ...]  # of run 0, 1, …: the higher the better
-    margins: tuple[float, ...]  # the same less what all finalists came to in that run: seeds may hold out others
+    values: tuple[float, ...]  # of run 0, 1, …, for people, as of `Quality`
+    merits: tuple[float, ...]  # what they are compared by
+    margins: tuple[float, ...]  # the same less what all finalists came to in that run, which holds out others
 
     @property
     def mean(self) -> float:
         return fmean(self.values)
+
+    @property
+    def merit(self) -> float:
+        return fmean(self.merits)
 
     @property
     def best_run(self) -> int:
@@ -83,7 +92,7 @@ class Finals:
         self._plan, self._recordings, self._space = plan, recordings, space
         self._trials = {trial.number: trial for trial in trials}
         self._jobs = [{_TRIAL: trial.number, _RUN: run} for trial in trials for run in range(1, plan.seeds)]
-        study = join(storage, f"{plan.study}, finalists", ["maximize"], {"search": {"": plan.study}}, {})
+        study = join(storage, f"{plan.study}, finalists", ["maximize"], {"search": {"": plan.study}})
         self._desk = Desk(study, storage, worker)
 
     @property
@@ -117,32 +126,38 @@ class Finals:
             history.append(epoch)
             told()
 
-        config = self._plan.config(self._space.read(known.params), run)
+        config = self._recordings.config(self._space.read(known.params), run)
+        reached = None
         try:
             train(self._recordings.train_set(config), config, note)
-            value = outcome(history).value
-            values = [value] if math.isfinite(value) else None
+            found = quality(history)
+            reached = found if found.is_finite else None
         except ValueError:  # with this seed it falls apart: no better than nothing
-            values = None
-        self._desk.bring(trial, values, {EPOCHS: len(history)})
+            pass
+        values, told_of = (None, {}) if reached is None else ([reached.merit], {SCORE: asdict(reached)})
+        self._desk.bring(trial, values, {EPOCHS: len(history), **told_of})
 
     def results(self) -> list[Finalist]:
         """The best first; those alone whose runs all came to their ends, where there is one."""
-        found: dict[int, dict[int, float]] = {number: {0: trial.values[0]} for number, trial in self._trials.items()}
+        found: dict[int, Runs] = {number: {0: _told(trial)} for number, trial in self._trials.items()}
         for trial in self._desk.trials():
             number, run = trial.params.get(_TRIAL), trial.params.get(_RUN)
-            is_whole = trial.state.name == "COMPLETE" and isinstance(run, int) and trial.values
+            is_whole = trial.state.name == "COMPLETE" and isinstance(run, int) and SCORE in trial.user_attrs
             if is_whole and number in found and run < self._plan.seeds:
-                found[number][run] = trial.values[0]
+                found[number][run] = _told(trial)
         whole = {n: runs for n, runs in found.items() if len(runs) == self._plan.seeds}
         return _ranked(whole or {n: {0: runs[0]} for n, runs in found.items()})
 
 
-def _ranked(found: dict[int, dict[int, Any]]) -> list[Finalist]:
+def _told(trial: FrozenTrial) -> Quality:
+    return records.from_json(Quality, trial.user_attrs[SCORE], SCORE)
+
+
+def _ranked(found: dict[int, Runs]) -> list[Finalist]:
     runs = sorted(next(iter(found.values())))
-    means = {run: fmean(values[run] for values in found.values()) for run in runs}
-    finalists = [
-        Finalist(n, tuple(values[run] for run in runs), tuple(values[run] - means[run] for run in runs))
-        for n, values in found.items()
-    ]
-    return sorted(finalists, key=lambda one: (-one.mean, one.trial))
+    means = {run: fmean(of[run].merit for of in found.values()) for run in runs}
+    finalists = []
+    for number, of in found.items():
+        values, merits = tuple(of[run].value for run in runs), tuple(of[run].merit for run in runs)
+        finalists.append(Finalist(number, values, merits, tuple(of[run].merit - means[run] for run in runs)))
+    return sorted(finalists, key=lambda one: (-one.merit, one.trial))

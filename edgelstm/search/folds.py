@@ -119,7 +119,7 @@ def _desk(folding: Folding, storage: Storage, study: str, worker: str) -> Desk:
         "data": folding.data,
         "number of folds": {"": "one for each group" if folding.by_groups else f"{folding.count}"},
     }
-    return Desk(join(storage, f"{study}, folds", ["maximize"], identity, {}), storage, worker)
+    return Desk(join(storage, f"{study}, folds", ["maximize"], identity), storage, worker)
 
 
 def _outcomes(folding: Folding, desk: Desk) -> dict[int, Outcome]:

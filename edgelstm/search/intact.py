@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from edgelstm import records
 from edgelstm.search.costs import Costs
 from edgelstm.search.desk import AGAIN, EXCESS, REFUSED, is_done
+from edgelstm.search.merit import Quality
 from edgelstm.search.space import Space
-from edgelstm.search.worker import COSTS, EPOCHS, FAILED, SCORE, SECONDS, Quality
+from edgelstm.search.worker import COSTS, EPOCHS, FAILED, SCORE, SECONDS
 
 if TYPE_CHECKING:
     from optuna import Study

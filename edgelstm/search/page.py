@@ -185,8 +185,9 @@ def _finalists(found: SearchRecord) -> list[Markup]:
         for row, one in zip(rows, found.finalists, strict=True):
             row += [fallen.get(one.trial, "")]
     about = (
-        f"Each trained with {counted(runs, 'seed')}; chosen is the best mean over what was held out. The model that "
-        f"is kept is that of seed {found.run + 1} of {runs}."
+        f"Each trained with {counted(runs, 'seed')}, which hold out others; chosen is the best over all that was "
+        "held out, by the share that is right and the probability of the true answers alike. The model that is "
+        f"kept is that of seed {found.run + 1} of {runs}."
     )
     sentences = len(heads) - 1 if fallen else None
     return [tag("h2", "Finalists"), tag("p", about, class_="soft"), table(heads, rows, sentences=sentences)]

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from edgelstm import records
+from edgelstm.data import splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.devices.boards.profile import BoardProfile, board
 from edgelstm.devices.profiling.budget import FIGURES, Budget
 from edgelstm.search.shape import with_choices
 from edgelstm.search.space import Space, proposed, read_space
-from edgelstm.search.toml import inline, to_toml
+from edgelstm.search.toml import inline
 from edgelstm.tasks import read_dataset
 from edgelstm.training.checkpoint import fingerprint
-from edgelstm.training.config import Config, parse_config
+from edgelstm.training.config import Config, ModelConfig, config_of, parse_config
 from edgelstm.training.trainer import split
 
 ACCURACY = "accuracy"
@@ -54,7 +57,7 @@ class Plan:
     def config(self, chosen: Mapping[str, object] | None = None, run: int = 0) -> Config:
         """The recipe with what a trial chose. run: 0, or that of so many seeds further on. ValueError, one line, for
         what goes together in no recipe."""
-        config = parse_config(to_toml(self.chosen(chosen or {})))
+        config = config_of(self.chosen(chosen or {}))
         seed = (config.training.seed + run) % (1 << 63)
         return replace(
             config,
@@ -64,8 +67,11 @@ class Plan:
 
     def chosen(self, chosen: Mapping[str, object]) -> dict[str, Any]:
         """The values of a recipe with what a trial chose."""
-        model = parse_config(to_toml(self.values), self.where).model
-        return with_choices(self.values, model, chosen)
+        return with_choices(self.values, self._model, chosen)
+
+    @cached_property
+    def _model(self) -> ModelConfig:
+        return config_of(self.values, self.where).model
 
     def profile(self) -> BoardProfile | None:
         return None if self.board is None else board(self.board)
@@ -89,6 +95,29 @@ class Recordings:
 
     def framed(self, config: Config) -> Dataset:
         return config.sound.framed(self._read)
+
+    def config(self, chosen: Mapping[str, object], run: int = 0) -> Config:
+        """As `Plan.config`, with the groups that this run holds out."""
+        config, groups = self._plan.config(chosen, run), self.held_out(run)
+        if not groups:
+            return config
+        return replace(config, data=replace(config.data, validation=0.0, validation_groups=groups))
+
+    def held_out(self, run: int) -> tuple[str, ...]:
+        """The groups that a run further on holds out where the recipe says a share of them: none that a run before it
+        did, as long as there are others. Empty for run 0, which is the recipe's own, and where no share of whole
+        groups is held out."""
+        config = self._plan.config()
+        data, dataset = config.data, self._learned
+        named = data.validation_groups or not data.validation
+        if not run or named or data.split == "stretches" or splits.is_by_time(dataset, data.split):
+            return ()
+        return splits.held_groups(dataset, data.validation, np.random.default_rng(config.training.seed), run)
+
+    @cached_property
+    def _learned(self) -> Dataset:
+        config = self._plan.config()
+        return config.task.to_learn(self.train_set(config))
 
     def train_set(self, config: Config) -> Dataset:
         """What may be learned from. The rest is for the end."""

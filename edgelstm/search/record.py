@@ -26,7 +26,8 @@ class TrialRecord:
     number: int
     how: str  # whole, cut short, refused, failed, lost, at work, waiting
     chosen: dict[str, object]  # as recipes have it
-    value: float | None  # the higher the better
+    value: float | None  # as of `Quality`
+    merit: float | None  # what trials are compared by
     is_share: bool
     costs: dict[str, float | None]
     epochs: int
@@ -74,6 +75,7 @@ def trial_record(trial: FrozenTrial, space: Space) -> TrialRecord:
         _how(trial),
         space.read(trial.params) if whole else {},
         score.get("value"),
+        score.get("merit"),
         bool(score.get("is_share")),
         found.get(COSTS) or {},
         int(found.get(EPOCHS, 0)),
@@ -136,7 +138,7 @@ def cheaper(trials: Sequence[TrialRecord], name: str) -> tuple[int, ...]:
     """Numbers of whole trials, the most accurate first, whose cost of that name is less than that of all before
     them."""
     whole = [
-        (-trial.value, trial.number, trial) for trial in trials if trial.how == "whole" and trial.value is not None
+        (-trial.merit, trial.number, trial) for trial in trials if trial.how == "whole" and trial.merit is not None
     ]
     found, least = [], float("inf")
     for _, number, trial in sorted(whole, key=lambda one: one[:2]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import warnings
@@ -59,8 +60,8 @@ class Choices:
         return json.loads(str(held))
 
     @property
-    def count(self) -> int | None:
-        """How many values there are; None where there is no end of them."""
+    def count(self) -> int:
+        """How many values there are."""
         return len(self.values)
 
     def at(self, place: int) -> Held:
@@ -175,6 +176,21 @@ class Space:
             if (held := knob.own(value)) is not None:
                 found[knob.name] = held
         return found
+
+    def starts(self, config: Config, most: int) -> list[dict[str, Value]]:
+        """What to begin with, as `own` has it: the recipe itself, then what else it becomes by its lists, in their
+        order, as far as all their combinations are no more than `most`; those that differ least first. All else is
+        as somebody chose it for the recipe: a better guess than chance."""
+        own = self.own(config)
+        lists: list[Choices] = []
+        for knob in self.knobs:
+            if isinstance(knob, Choices) and math.prod(one.count for one in (*lists, knob)) <= most:
+                lists.append(knob)
+        found = [own] if all(knob.name in own for knob in lists) else []
+        for places in itertools.product(*(range(knob.count) for knob in lists)):
+            one = own | {knob.name: knob.at(place) for knob, place in zip(lists, places, strict=True)}
+            found += [one] if one not in found else []
+        return sorted(found, key=lambda one: sum(one[name] != own.get(name) for name in one))
 
     def to_json(self) -> dict[str, Value]:
         """As `[search]` has it."""

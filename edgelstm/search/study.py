@@ -21,11 +21,15 @@ _FIRST_LOOK = 10  # at one of so many parts of the epochs
 
 
 def join(
-    storage: Storage, name: str, directions: Sequence[str], identity: Identity, first: Mapping[str, Any]
+    storage: Storage,
+    name: str,
+    directions: Sequence[str],
+    identity: Identity,
+    starts: Sequence[Mapping[str, Any]] = (),
 ) -> Study:
     """The study of that name, made where there is none. ValueError, one line, where it is of something else.
 
-    identity: what all who join have to have the same. first: parameters of the first trial; others are chosen at
+    identity: what all who join have to have the same. starts: parameters of the first trials; others are chosen at
     random where some lack.
     """
     import optuna
@@ -36,8 +40,10 @@ def join(
         )
         known = study.user_attrs.get(_IDENTITY)
         if known is None:
-            if first and not study.get_trials(deepcopy=False):
-                study.enqueue_trial(dict(first))
+            is_new = not study.get_trials(deepcopy=False)
+            for one in starts:
+                if is_new and one:
+                    study.enqueue_trial(dict(one))
             study.set_user_attr(_IDENTITY, {what: dict(values) for what, values in identity.items()})
     if known is not None and (differs := differences(known, identity)):
         raise ValueError(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from edgelstm.data.dataset import Dataset
 from edgelstm.search.costs import broken, costs, excess
 from edgelstm.search.desk import EXCESS, REFUSED, Desk, is_done, is_refused, tally
+from edgelstm.search.merit import quality
 from edgelstm.search.plan import Plan, Recordings
 from edgelstm.search.space import Space
 from edgelstm.search.study import pruner
@@ -37,24 +37,6 @@ class _CutError(Exception):
     """The trial is no good."""
 
 
-@dataclass(frozen=True)
-class Quality:
-    """What a run came to."""
-
-    value: float  # the higher the better
-    shown: str  # of the held-out part, for people
-    is_share: bool
-
-
-def quality(epoch: Epoch) -> Quality:
-    """A share that is right, of what is held out, where the task tells one; else the loss there, below zero."""
-    score = epoch.score
-    if score is not None and score.is_share:
-        return Quality(score.value or 0.0, score.name, True)
-    assert epoch.validation_loss is not None  # every plan holds something out
-    return Quality(-epoch.validation_loss, "loss", False)
-
-
 def refused_in_a_row(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The newest, as far back as no model was trained."""
     newest = itertools.takewhile(lambda trial: not is_done(trial), reversed(trials))
@@ -64,11 +46,6 @@ def refused_in_a_row(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 def wanted(plan: Plan, space: Space) -> int:
     """Models to train: no more than there are to try."""
     return plan.trials if space.count is None else min(plan.trials, space.count)
-
-
-def outcome(history: Sequence[Epoch]) -> Quality:
-    """Of the epoch whose weights a run has so far."""
-    return quality(next((epoch for epoch in reversed(history) if epoch.best), history[-1]))
 
 
 class Worker:
@@ -137,7 +114,7 @@ class Worker:
             history.append(epoch)
             told()
             if self._plan.against is None:
-                trial.report(outcome(history).value, epoch.number)
+                trial.report(quality(history).merit, epoch.number)
                 if epoch.number < epoch.epochs and trial.should_prune():
                     raise _CutError
 
@@ -151,14 +128,15 @@ class Worker:
         except ValueError as error:
             known[FAILED] = str(error)
         known |= {EPOCHS: len(history), SECONDS: round(time.monotonic() - began, 3)}
-        if history and math.isfinite((reached := outcome(history)).value):
+        if history and (reached := quality(history)).is_finite:
             known[SCORE] = asdict(reached)
         self._desk.bring(trial, values, known)
 
     def _values(self, history: list[Epoch], known: dict[str, object]) -> list[float]:
-        values = [outcome(history).value]
-        if not math.isfinite(values[0]):
+        reached = quality(history)
+        if not reached.is_finite:
             raise ValueError("its loss on what is held out is not finite")
+        values = [reached.merit]
         if self._plan.against is not None:
             found = known[COSTS]
             assert isinstance(found, dict)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from optuna import Study
 
 
+_BEGUN = 4  # one of so many trials is the recipe's own in another shape
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """A plan with all that it works on."""
@@ -46,9 +49,9 @@ def joined(plan: Plan) -> Iterator[Search]:
     space = space_of(plan, recordings)
     check_values(space, plan)
     recordings.train_set(plan.config())
-    first = space.own(plan.config())
+    starts = space.starts(plan.config(), plan.trials // _BEGUN)
     with opened(plan.storage) as storage, told(plan.storage):
-        study = join(storage, plan.study, plan.directions, identity(plan, recordings, space), first)
+        study = join(storage, plan.study, plan.directions, identity(plan, recordings, space), starts)
         check_trials(study, space, storage.shown)
         yield Search(plan, recordings, space, storage, study)
 

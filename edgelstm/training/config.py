@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -313,15 +313,20 @@ def parse_config(text: str | bytes, where: str = "", changes: Sequence[str] = ()
     """
     values = records.parse_toml(text, where or "configuration")
     set_to = dict(_set(values, change) for change in changes)
+    return config_of(values, where, set_to)
+
+
+def config_of(values: dict[str, Any], where: str = "", set_to: Mapping[str, str] | None = None) -> Config:
+    """TOML's values → Config, as of `parse_config`. set_to: keys that are set otherwise, by how."""
     try:
         config = records.from_json(Config, values)
         _check_idle(values, config.training)
     except ValueError as error:
-        raise ValueError(_placed(str(error), where, set_to)) from None
+        raise ValueError(_placed(str(error), where, set_to or {})) from None
     return config
 
 
-def _placed(problem: str, where: str, set_to: dict[str, str]) -> str:
+def _placed(problem: str, where: str, set_to: Mapping[str, str]) -> str:
     """A problem that begins with its key, after what gave that key its value: an option or the recipe."""
     for key, change in set_to.items():
         section, name = key.split(".")

@@ -62,7 +62,7 @@ def progress_line(search: Search) -> str:
         parts.append(f"{now.taken} at work")
     scores = [trial.user_attrs["score"] for trial in trials if trial.state.name == "COMPLETE"]
     if scores:
-        best = max(scores, key=lambda score: float(score["value"]))
+        best = max(scores, key=lambda score: float(score["merit"]))
         parts.append(f"best {_value(best['value'], best['is_share'])}")
     return ", ".join(parts)
 

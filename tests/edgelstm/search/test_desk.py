@@ -38,7 +38,7 @@ def storage() -> Storage:
 
 
 def desk(storage: Storage, worker: str) -> Desk:
-    return Desk(join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "1"}}, {}), storage, worker)
+    return Desk(join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "1"}}), storage, worker)
 
 
 def test_no_more_are_taken_than_are_wanted(storage):
@@ -105,4 +105,4 @@ def test_a_study_of_something_else_is_not_joined(storage):
     desk(storage, "a")
     said = r"study 's' is of another recipe \(training.epochs 1 then, 3 now\); expected the same, or --study"
     with pytest.raises(ValueError, match=said):
-        join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "3"}}, {})
+        join(storage, "s", ["maximize"], {"recipe": {"training.epochs": "3"}})

@@ -58,7 +58,7 @@ def test_folds_of_a_storage_are_those_of_one_process(tmp_path: Path, monkeypatch
     with pytest.raises(ValueError, match="is of another number of folds"):
         crossvalidate_by(prepare(load_config(tmp_path / "recipe.toml"), 2), where, "w", 1, 1)
     with opened(where) as storage:  # a fold whose worker died is put out again
-        study = join(storage, "x, folds", ["maximize"], {}, {})
+        study = join(storage, "x, folds", ["maximize"], {})
         desk = Desk(study, storage, "dead")
         desk.post([{"fold": 0}])
         desk.claim(0).suggest_int("fold", 0, 9)  # type: ignore[union-attr]

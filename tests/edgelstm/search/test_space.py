@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -97,6 +98,21 @@ def test_what_is_proposed_holds_the_recipe_itself_and_can_be_read(recipe):
     for knob in space.knobs:
         for value in knob.ends():
             parse_config(to_toml(with_choices(records.parse_toml(text, ""), config.model, {knob.name: value})))
+
+
+def test_a_search_begins_with_the_recipe_and_then_its_other_shapes():
+    config = parse_config(BASE + "[model]\nunits = [8]\n")
+    table = {"kind": ["lstm", "gru"], "units": {"low": 4, "high": 9}, "stack": [1, 2, 5], "layers": [1, 2]}
+    space = read_space(table, "")
+    assert space.starts(config, 1) == [space.own(config)]
+    starts = space.starts(config, 10)  # not the layers too, of which there were 12
+    read = [(json.loads(one["kind"]), json.loads(one["stack"]), one["units"], one["layers"]) for one in starts]
+    assert read[0] == ("lstm", 1, 8, "1")
+    assert sorted(read) == [(kind, stack, 8, "1") for kind in ("gru", "lstm") for stack in (1, 2, 5)]
+    assert [one[:2] for one in read[-2:]] == [("gru", 2), ("gru", 5)]
+    other = read_space({**table, "stack": [2, 5]}, "")  # of these the recipe has none
+    assert len(other.starts(config, 4)) == 4
+    assert all(len(one) == 4 for one in other.starts(config, 4))
 
 
 @pytest.mark.parametrize(
