@@ -155,7 +155,7 @@ int main(void) {
     el_stream *stream = new_stream(plain.model, NULL);
     CHECK_STATUS(el_stream_push(stream, frames[0], FRAMES, scores[0], FRAMES, &n_scores), EL_OK);
     CHECK(n_scores == FRAMES);
-    for (size_t n = 0; n < sizeof windows / sizeof *windows; n += counted(2, 1, 1)) {
+    for (size_t n = 0; n < sizeof windows / sizeof *windows; n += counted(4, 1, 1)) {
         for (el_pooling kind = EL_MEAN; kind <= EL_MEAN_MAX; kind++) {
             const el_answer option = {kind, windows[n][0], windows[n][1]};
             make(&pooled, kind, option.window, option.hop);

@@ -4,6 +4,7 @@ integers against floats."""
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm import forward
 from edgelstm.layers import GRU, LSTM, Context, Conv, Dense, Shape
 from edgelstm.model import Answer, Model, Normalize
@@ -59,7 +60,7 @@ def test_context_holds_the_newest_rows(rows, hop):
     assert found.tolist() == [[max(end - k, 0) for k in range(rows - 1, -1, -1)] for end in ends]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(times(20, 30)))
 def test_scores_come_every_stride_and_splits_do_not_matter(seed):
     model = random_layers(seed)
     quantized = quantize(model)
@@ -79,7 +80,7 @@ def test_scores_come_every_stride_and_splits_do_not_matter(seed):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(times(20, 30)))
 def test_integers_follow_the_floats(seed):
     model = random_layers(seed)
     frames = model.examples[0]
