@@ -6,8 +6,11 @@
 #include "float_math.h"
 #include "vec.h"
 
+/* By its bits: 0 + value is an addition to a compiler, for what becomes of -0. */
 INLINE vf splat_float(float value) {
-    return (vf){0} + value;
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (vf)splat32(bits);
 }
 
 INLINE vf load_float(const float *from) {
