@@ -36,6 +36,9 @@ class AnswersFile:
             written, why = 0, (error.strerror or str(error)).lower()
         else:
             why = "no space left on device"
+        if written == len(data) - 1:  # all but its end, which comes before the next line: it is there
+            self._is_torn = True
+            return len(line)
         if written == len(data):
             self._is_torn = False
             if self._lost_at is not None:

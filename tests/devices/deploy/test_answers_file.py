@@ -16,6 +16,16 @@ def test_a_full_disk_drops_answers_counts_them_and_goes_on():
     assert told == ["/dev/full: no space left on device; answers are dropped until there is room"]
 
 
+def test_a_line_that_lacks_its_end_alone_is_not_dropped(tmp_path, monkeypatch):
+    told, whole = [], os.write
+    with contextlib.closing(AnswersFile(tmp_path / "answers", told.append)) as file:
+        for room in (99, 3, 4, 1, 99):  # bytes that the disk has left at each line, and at the end before it
+            monkeypatch.setattr(os, "write", lambda number, data, room=room: whole(number, data[:room]))
+            file.write(b"one\n")
+    assert (tmp_path / "answers").read_text() == "one\n" * 4
+    assert file.dropped == 1
+
+
 def test_what_was_written_of_a_line_is_ended_before_the_next(tmp_path, monkeypatch):
     told, whole = [], os.write
     with contextlib.closing(AnswersFile(tmp_path / "answers", told.append)) as file:
