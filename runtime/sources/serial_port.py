@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import stat
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from edgelstm.runtime.counts import Counts
@@ -22,10 +25,24 @@ _AWAY = (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EACCES, errno
 """Of a port that is not there yet: udev gives it to its group a moment after it has come, and others may look first
 whether it is a modem."""
 _ADVICE = {
-    errno.EACCES: "permission denied, expected a user of the group dialout",
     errno.EBUSY: "busy, another program reads it; fuser -v names it",
     errno.ENOENT: "no such port; ls /dev/serial/by-id names those that are there",
 }
+
+
+def _advice(where: str, error: OSError) -> str | None:
+    """What to do about it, where that is known."""
+    if error.errno != errno.EACCES:
+        return _ADVICE.get(error.errno or 0, error.strerror)
+    group, may_read = "dialout", True
+    with contextlib.suppress(OSError, KeyError):
+        found = Path(where).stat()
+        group, may_read = grp.getgrgid(found.st_gid).gr_name, bool(found.st_mode & stat.S_IRGRP)
+    if may_read:
+        return f"permission denied, expected a user of the group {group}"
+    return (
+        f"permission denied, its group {group} may not read it either; expected rights such as 0660, by a udev rule"
+    )
 
 
 @contextmanager
@@ -51,7 +68,7 @@ class SerialSource(Source):
         try:
             self._port = open_port(where, self._baud)
         except OSError as error:
-            error.filename, error.strerror = where, _ADVICE.get(error.errno or 0, error.strerror)
+            error.filename, error.strerror = where, _advice(where, error)
             raise
         self._lines = TextSource(self._waiting(), where, form, in_midst=True)
         self._outage = Outage(where, lambda line: self.tell(line), lambda: self.idle())

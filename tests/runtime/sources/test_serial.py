@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import select
 
@@ -97,7 +98,6 @@ def test_a_port_is_read_by_one_program_alone(plug):
 @pytest.mark.parametrize(
     ("number", "problem"),
     [
-        (errno.EACCES, "permission denied, expected a user of the group dialout"),
         (errno.EBUSY, "busy, another program reads it; fuser -v names it"),
         (errno.ENOENT, "no such port; ls /dev/serial/by-id names those that are there"),
     ],
@@ -110,6 +110,30 @@ def test_a_port_that_cannot_be_opened_is_one_sentence(plug, monkeypatch, number,
     with pytest.raises(OSError, match=problem) as caught, serial(plug):
         pass
     assert caught.value.filename == str(plug.path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "problem"),
+    [
+        (
+            0o620,
+            "permission denied, its group GROUP may not read it either; expected rights such as 0660, by a udev rule",
+        ),
+        (0o660, "permission denied, expected a user of the group GROUP"),
+    ],
+)
+def test_whom_a_port_lets_in_is_said(plug, monkeypatch, mode, problem):
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    plug.path.chmod(mode)
+    try:
+        group = grp.getgrgid(plug.path.stat().st_gid).gr_name
+    except KeyError:
+        group, problem = "dialout", "permission denied, expected a user of the group GROUP"
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError, match=problem.replace("GROUP", group)), serial(plug):
+        pass
 
 
 def test_what_is_no_port_is_refused(tmp_path):
