@@ -34,6 +34,8 @@ _REFUSED = {
     4: _STRANGER,
     5: _STRANGER,  # what mosquitto says of wrong ones
 }
+_OF_ANOTHER_HOST, _OUT_OF_DATE = (62, 64), (9, 10)
+"""OpenSSL's numbers: a name or an address that differs; not valid yet, or no more."""
 _REASONS = {133: 2, 134: 4, 135: 5, 136: 3}
 """What MQTT 5, in whose words paho 2 speaks, calls these."""
 
@@ -222,6 +224,10 @@ class Connection:
 
 def _why(error: BaseException | None, address: Address) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OF_ANOTHER_HOST:
+            return f"its certificate is not for {address.host!r}, expected the name that it is for in the URL"
+        if error.verify_code in _OUT_OF_DATE:
+            return f"its {error.verify_message}, expected one of today there, and a clock that is right here"
         return f"its certificate is not trusted ({error.verify_message}), expected --mqtt-ca FILE"
     if isinstance(error, ssl.SSLError):
         return "no TLS there, expected mqtt:// or another port"

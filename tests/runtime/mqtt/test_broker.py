@@ -189,21 +189,28 @@ def test_certificates_are_checked(tmp_path):
     key.chmod(0o644)
     made = Broker(tmp_path, f"allow_anonymous true\ncertfile {own}\nkeyfile {key}")
     told = []
-    address = read_address(made.url("out", "mqtts"), may_have_wildcards=False)
+    url = made.url("out", "mqtts")
+    address = read_address(url, may_have_wildcards=False)
+    of_another = read_address(url.replace("127.0.0.1", "localhost"), may_have_wildcards=False)
     connected = threading.Event()
     try:
-        for authority, condition in ((None, lambda: told), (own, connected.is_set)):
+        for where, authority, condition in (
+            (address, None, lambda: len(told) == 1),
+            (of_another, own, lambda: len(told) == 2),
+            (address, own, connected.is_set),
+        ):
             connection = Connection(
-                address, Login(None, authority), "test", told.append, on_connect=lambda _: connected.set()
+                where, Login(None, authority), "test", told.append, on_connect=lambda _: connected.set()
             )
             connection.start()
             wait(condition)
             connection.stop(0)
     finally:
         made.stop()
-    assert len(told) == 1
+    assert len(told) == 2
     assert "its certificate is not trusted (self" in told[0]
     assert "expected --mqtt-ca FILE" in told[0]
+    assert "its certificate is not for 'localhost', expected the name that it is for in the URL" in told[1]
 
 
 @needs_broker
