@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from edgelstm.files import write_whole
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.engines.engine import EngineModel
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sinks.home_assistant import part_of_topic
@@ -59,7 +60,7 @@ class Clips:
 
     names: of features, for CSV; rate: frames per second; 0 = unknown. channels: of a sound, whose frames then become
     WAV; 0 for others. most: bytes of all clips in `folder`: the oldest give way; other files are left alone. tell:
-    hears, once, why none can be written. OSError for a folder that `check_folder` refuses.
+    hears why none can be written, and when some can again. OSError for a folder that `check_folder` refuses.
     """
 
     def __init__(
@@ -84,8 +85,8 @@ class Clips:
         self._name = self._when = ""  # of the clip that is due
         self._strongest = (False, 0.0)  # in it: whether an event, its score
         self._left = 0  # frames until it is whole
-        self._has_failed = False
-        self.dropped = 0
+        self._lost_at: int | None = None  # clips that had been dropped when none could be written
+        self._dropped = 0
 
     @classmethod
     def of(cls, folder: Path, model: EngineModel, kind: str, most: int, tell: Callable[[str], None]) -> Clips:
@@ -96,6 +97,10 @@ class Clips:
             channels=channels if kind in SOUNDS else 0,
             most=most,
         )
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(dropped=self._dropped)
 
     def take(self, frame: Float32) -> None:
         self._newest[self._count % len(self._newest)] = frame
@@ -133,10 +138,14 @@ class Clips:
             self._make_room(len(content))
             write_whole(path, content)
         except OSError as error:
-            self.dropped += 1
-            if not self._has_failed:
+            if self._lost_at is None:
+                self._lost_at = self._dropped
                 self._tell(f"{path}: clips cannot be kept: {(error.strerror or str(error)).lower()}")
-            self._has_failed = True
+            self._dropped += 1
+            return
+        if self._lost_at is not None:
+            self._tell(f"{self._folder}: takes clips again, {self._dropped - self._lost_at:,} dropped")
+            self._lost_at = None
 
     def _make_room(self, size: int) -> None:
         found = sorted(path for path in self._folder.iterdir() if is_kept_clip(path.name))

@@ -10,7 +10,7 @@ class Counts:
     """Since the beginning."""
 
     unreadable: int = 0  # lines
-    dropped: int = 0  # messages, for want of room
+    dropped: int = 0  # messages, answers or clips, for want of room
     reconnections: int = 0  # to what had gone away
     away: int = 0  # brokers that are not there now
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from edgelstm.runtime.anomaly import Detector
 from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.clips import Clips
+from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.engines.engine import EngineModel, EngineStream
 from edgelstm.runtime.events.asked import ANOMALY
 from edgelstm.runtime.events.events import Event, Events
@@ -22,7 +23,8 @@ from edgelstm.runtime.events.rule import Rules
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.kept_state import KeptState
-from edgelstm.runtime.sinks.sink import Sink
+from edgelstm.runtime.said import said
+from edgelstm.runtime.sinks.sink import Out, Sink
 from edgelstm.runtime.sources.source import Gap, NoFramesError, Source
 from edgelstm.runtime.stopping import StopSignal, held_back
 from edgelstm.runtime.thresholds import thresholds_of
@@ -210,14 +212,6 @@ def _without_gaps(source: Source, together: _Together, answers: Answers, gaps: G
         before = frame
 
 
-class Out(Protocol):
-    """What lines are written to."""
-
-    def write(self, line: bytes, /) -> object: ...
-
-    def flush(self) -> object: ...
-
-
 class Answers:
     """Writes each answer as one line of JSON, at once, or with others of the same push.
 
@@ -261,6 +255,12 @@ class Answers:
         self._beside, self._events, self._sinks = beside, events, tuple(sinks)
         self._detector = beside if isinstance(beside, Detector) else None
         self._changes = beside if isinstance(beside, Changes) else None
+
+    @property
+    def counts(self) -> Counts:
+        """What its sinks and clips have had to do without."""
+        kept = Counts() if self._clips is None else self._clips.counts
+        return sum((sink.counts for sink in self._sinks), kept)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -383,22 +383,11 @@ class Answers:
 
     def _told(self, output: Float32) -> tuple[dict[str, Any], Mapping[str, float]]:
         """As above."""
-        answer: dict[str, Any] = {}
         if self._changes is not None:
             output = self._changes.values(output)
         # the shortest decimals that give the same float32
         figures = dict(zip(self._labels, (float(str(value)) for value in output)))
-        if self._activation == "softmax":
-            best = max(figures, key=lambda label: figures[label])
-            answer |= {"label": best, "probability": figures[best], "probabilities": figures}
-        elif self._activation == "sigmoid":
-            answer["labels"] = [
-                label for (label, value), limit in zip(figures.items(), self._thresholds) if value >= limit
-            ]
-            answer["probabilities"] = figures
-        else:
-            answer["values"] = figures
-        return answer, figures
+        return said(figures, self._activation, self._thresholds), figures
 
 
 def _not_finite(frame: int) -> ValueError:

@@ -148,8 +148,7 @@ def _stream(
 
         def how_it_does() -> str:
             dropped = Counts(dropped=out.dropped if isinstance(out, AnswersFile) else 0)
-            counts = sum((sink.counts for sink in sinks), source.counts + dropped)
-            return status(answers.whole(stream.frames), gaps, counts)
+            return status(answers.whole(stream.frames), gaps, source.counts + dropped + answers.counts)
 
         heart = Heartbeat(how_it_does, _say, settings.status_every)
 

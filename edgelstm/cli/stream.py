@@ -270,7 +270,7 @@ def command(
             )
 
             def how_it_does() -> str:
-                return status(answers.whole(stream.frames), gaps, sum((sink.counts for sink in sinks), frames.counts))
+                return status(answers.whole(stream.frames), gaps, frames.counts + answers.counts)
 
             heart = Heartbeat(how_it_does, _tell, status_every)
 

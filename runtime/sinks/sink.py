@@ -8,6 +8,14 @@ from typing import Protocol
 from edgelstm.runtime.counts import Counts
 
 
+class Out(Protocol):
+    """What lines are written to."""
+
+    def write(self, line: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
 class Sink(Protocol):
     def take(self, told: Mapping[str, object], line: bytes) -> None:
         """An answer, or what happened: it has the key `event` then. line: the same as JSON. Does not wait."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import wave
 
 import numpy as np
 import pytest
 
+from edgelstm.export.elstm import encode
+from edgelstm.runtime import Model
 from edgelstm.runtime.clips import Clips
 from edgelstm.runtime.events.events import Events
 from edgelstm.runtime.events.rule import Rule
+from edgelstm.runtime.streaming import Answers
+from random_models import random_model
 
 BEFORE, AFTER = 30, 20  # frames at 10 a second
 
@@ -110,10 +115,18 @@ def test_what_cannot_be_written_is_told_once_and_counted(tmp_path):
         fed(clips, 1)
         clips.mark("start", "a", 0.5)
         clips.end()
-    assert (len(told), clips.dropped) == (1, 2)
+    assert (len(told), clips.counts.dropped) == (1, 2)
     assert "clips cannot be kept: no such file or directory" in told[0]
     with pytest.raises(FileNotFoundError):
         Clips(folder, (), 2, 10.0, told.append, most=1000)
+    folder.mkdir()
+    fed(clips, 1)
+    clips.mark("start", "a", 0.5)
+    clips.end()
+    assert told[1:] == [f"{folder}: takes clips again, 2 dropped"]
+    (tmp_path / "model.elstm").write_bytes(encode(random_model(2, [2], [2])))
+    answers = Answers(Model(tmp_path / "model.elstm"), io.BytesIO(), clips=clips)
+    assert answers.counts.dropped == 2  # as the status says
 
 
 def test_what_nearly_was_an_event_is_near_once_it_is_over():
