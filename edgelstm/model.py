@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from edgelstm.covariance import Covariance
-from edgelstm.layers import Affine, Dense, Layer
+from edgelstm.layers import KINDS, Layer
 from edgelstm.layers.layer import Float32, check_choice, check_whole, checked_array
 from edgelstm.road import MAX_STRIDE, Placed, check_road, lay
 from edgelstm.runtime.events.rule import Rule
@@ -163,9 +163,9 @@ class Model:
             raise ValueError(f"Model: {len(self.layers)} layers, expected at most {MAX_LAYERS}")
         if not any(layer.recurrent for layer in self.layers):
             found = ", ".join(layer.kind for layer in self.layers) or "none"
-            raise ValueError(f"Model: layers {found}, expected at least one that is recurrent (lstm or gru)")
-        last = self.layers[-1]
-        if not (isinstance(last, Affine) or (isinstance(last, Dense) and last.activation == "linear")):
+            known = " or ".join(kind for kind, layer in KINDS.items() if layer.recurrent)
+            raise ValueError(f"Model: layers {found}, expected at least one that is recurrent ({known})")
+        if not self.layers[-1].may_give_scores:
             raise ValueError(
                 "Model: the last layer must be a linear dense one, or an affine one; Model.activation follows it"
             )

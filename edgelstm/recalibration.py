@@ -12,8 +12,7 @@ from edgelstm.data import kept, splits
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.seen import feature_range
 from edgelstm.forward import forward
-from edgelstm.layers import GRU, LSTM, Dense
-from edgelstm.model import Model, Normalize
+from edgelstm.model import Model
 from edgelstm.plain import counted
 from edgelstm.quantization.calibration import calibrate
 from edgelstm.quantization.quantize import why_not_held
@@ -87,21 +86,15 @@ def normalized(model: Model, dataset: Dataset) -> Model:
         normalize = fit_normalize(dataset)
     except ValueError:
         return model
+    mean, std = normalize.mean.astype(np.float64), normalize.std.astype(np.float64)
     layers = list(model.layers)
     for n in readers:
-        layer = layers[n]
-        if not isinstance(layer, LSTM | GRU | Dense) or layer.W.shape[1] != model.features:
+        layer = layers[n].scaled_in(std, mean)  # gives of normalized frames what it gave of raw ones
+        if layer is None:
             return model
-        layers[n] = _behind(layer, normalize)
+        layers[n] = layer
     changed = replace(model, normalize=normalize, layers=tuple(layers), ranges=None, covariances={})
     return changed if _answers_alike(model, changed, dataset) else model
-
-
-def _behind(layer: LSTM | GRU | Dense, normalize: Normalize) -> LSTM | GRU | Dense:
-    """`layer`, which gives of normalized frames what it gave of raw ones."""
-    mean, std = normalize.mean.astype(np.float64), normalize.std.astype(np.float64)
-    W = layer.W.astype(np.float64)
-    return replace(layer, W=(W * std).astype(np.float32), b=(layer.b + W @ mean).astype(np.float32))
 
 
 def _answers_alike(model: Model, changed: Model, dataset: Dataset) -> bool:

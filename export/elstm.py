@@ -27,7 +27,8 @@ from edgelstm.export.form import (
 )
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
-from edgelstm.quantization.quantize import EXTRAS, HELD
+from edgelstm.quantization.kinds import KINDS
+from edgelstm.quantization.quantize import EXTRAS
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.pooling import POOLINGS
@@ -170,7 +171,7 @@ INT8 = IntegerForm(
     ),
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
-    kinds=HELD,
+    kinds=KINDS,
     extras=EXTRAS,
     mixes=True,
     write=lambda quantized, _: encode(quantized),
@@ -195,7 +196,7 @@ FLOAT32 = FloatForm(
     choose="where int8 costs too much accuracy, or to see what it costs",
     beware="four times the size of int8",
     kinds=elstm_layers.FLOAT32,
-    extras=elstm_layers.EXTRAS,
+    extras=EXTRAS,
     write=encode,
     computes=Float32,
 )

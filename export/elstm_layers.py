@@ -32,7 +32,7 @@ from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.quantization.conv import QuantizedConv
 from edgelstm.quantization.dense import QuantizedDense
-from edgelstm.quantization.float_layers import FloatLayer
+from edgelstm.quantization.float_layer import FloatLayer
 from edgelstm.quantization.gru import QuantizedGRU, narrowing_multiplier
 from edgelstm.quantization.int16_layers import Int16Layer, Product16
 from edgelstm.quantization.layer import QuantizedLayer
@@ -258,12 +258,6 @@ def bf16(at: Placed) -> Entry:
         return entry
     return replace(entry, weights=narrowed(entry.weights), recurrent=narrowed(entry.recurrent))
 
-
-EXTRAS = (
-    *("of", "h0", "c0", "gate", "candidate", "carry", "rows"),
-    *("channels", "groups", "before", "after", "fill", "sign"),
-)
-"""What layers of float32 files may have beyond plain ones."""
 
 INT8: dict[str, Callable[..., Entry]] = {
     "lstm": _lstm_int8,

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-from edgelstm.layers import Context, Layer
 from edgelstm.model import Model
 from edgelstm.quantization.affine import Affine
 from edgelstm.quantization.quantized_model import QuantizedModel
@@ -21,23 +19,6 @@ from edgelstm.runtime.description import Precision
 
 KEY = "edgelstm"
 VERSION = 1
-
-_SETTINGS: dict[str, dict[str, str]] = {
-    "lstm": {},
-    "gru": {"reset": "reset"},
-    "context": {"hop": "hop"},
-    "conv": {"taps": "taps", "step": "stride", "dilation": "dilation", "activation": "activation"},
-    "dense": {"activation": "activation"},
-    "activation": {"function": "function"},
-    "mean": {"over": "over"},
-    "spectrum": {"size": "size", "step": "hop"},
-    "logmel": {name: name for name in ("rate", "window", "size", "low", "high", "filters", "level")},
-}
-"""Fields of a layer that only its kind has, and what the layer calls them: a convolution's stride counts rows, the
-file's counts frames. Kinds that are not here have none."""
-
-_FURTHER = ("gate", "candidate", "carry", "groups", "before", "after", "fill", "sign", "fall", "reach")
-"""Fields that stand there where a layer is not the plain one of its kind."""
 
 
 def four_bits_of(quantized: QuantizedModel) -> list[str]:
@@ -88,11 +69,6 @@ def layers_of(model: Model) -> list[dict[str, Any]]:
 
 def _entry(at: Placed) -> dict[str, Any]:
     layer = at.layer
-    further = {name: getattr(layer, name) for name in _FURTHER if name in layer.options and _is_set(layer, name)}
-    if "carry" in further:
-        further["carry"] = 0
-    if isinstance(layer, Context) and layer.channels:
-        further["brought"] = layer.brought(at.source)
     return {
         "name": at.name,
         "kind": layer.kind,
@@ -101,14 +77,8 @@ def _entry(at: Placed) -> dict[str, Any]:
         "rows": at.result.rows,
         "channels": at.result.channels,
         "stride": at.stride,
-        **{field: getattr(layer, setting) for field, setting in _SETTINGS.get(layer.kind, {}).items()},
-        **further,
+        **layer.description(at.source),
     }
-
-
-def _is_set(layer: Layer, name: str) -> bool:
-    plain = next(field.default for field in fields(layer) if field.name == name)
-    return bool(getattr(layer, name) != plain)
 
 
 def metadata_json(

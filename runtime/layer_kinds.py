@@ -113,14 +113,18 @@ class Kind:
     joins: bool = False  # reads a second result
     hears: bool = False  # reads samples of sound, on the scale of 16 bits
     by_rows: bool = False  # may take the source's rows one after another, and gives a row for each
+    gates: int = 0  # products of each unit with the input, and again with the state; 0 where it has no units
 
 
-def _gated(gates: int) -> Callable[[Given], int]:
+def _gated(gates: int, *letters: str, settings: Mapping[str, Allowed] = {}) -> Kind:
+    """A recurrent layer whose units keep a number by each letter."""
+
     def macs(given: Given) -> int:
         inputs = given.source_channels if given.rows > 1 else given.inputs
         return given.rows * gates * given.channels * (inputs + given.channels)
 
-    return macs
+    parts = _of_each_unit(*letters)
+    return Kind(settings, _one_row_or_each, macs, parts, parts, further=_RECURRENT, by_rows=True, gates=gates)
 
 
 def _no_macs(_: Given) -> int:
@@ -137,8 +141,6 @@ def _transforms(size: int, rows: int) -> int:
     return rows * (size * (size.bit_length() - 2) + 2 * size)
 
 
-_HIDDEN = _of_each_unit("h")
-_HIDDEN_AND_CELL = _of_each_unit("h", "c")
 _ACTIVATION = ("linear", "relu")
 _COUNT = range(1, MAX_WIDTH + 1)
 _PADDING: Mapping[str, Allowed] = {
@@ -154,18 +156,8 @@ _RECURRENT: Mapping[str, Allowed] = {
 _FUNCTIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "hard_sigmoid", "hard_sigmoid6", "clip", "softmax")
 
 KINDS: Mapping[str, Kind] = {
-    "lstm": Kind(
-        {}, _one_row_or_each, _gated(4), _HIDDEN_AND_CELL, _HIDDEN_AND_CELL, further=_RECURRENT, by_rows=True
-    ),
-    "gru": Kind(
-        {"reset": ("after", "before")},
-        _one_row_or_each,
-        _gated(3),
-        _HIDDEN,
-        _HIDDEN,
-        further=_RECURRENT,
-        by_rows=True,
-    ),
+    "lstm": _gated(4, "h", "c"),
+    "gru": _gated(3, "h", settings={"reset": ("after", "before")}),
     "dense": Kind({"activation": _ACTIVATION}, _one_row, lambda given: given.channels * given.inputs),
     "context": Kind(
         {"hop": range(1, MAX_ROWS + 1)},

@@ -11,12 +11,13 @@ import pytest
 from edgelstm.export import FORMS
 from edgelstm.export.elstm_entry import NUMBERS
 from edgelstm.layers import KINDS
-from edgelstm.quantization.quantize import QUANTIZE
+from edgelstm.quantization.kinds import KINDS as IN_INTEGERS
 from edgelstm.runtime.engines.open import SUFFIXES
 from edgelstm.runtime.layer_kinds import KINDS as READ
 from edgelstm.training.layers import KINDS as TRAINED
 from random_layers import MAKE
 
+QUANTIZE = [name for name, kind in IN_INTEGERS.items() if kind.quantize is not None]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SOURCES = [path for folder in ("edgelstm", "export", "runtime", "devices") for path in (ROOT / folder).rglob("*.py")]

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from edgelstm.runtime import Model
 from edgelstm.runtime.answering import OWN_ANSWER, Answering, Asked
+from edgelstm.runtime.layer_kinds import KINDS
 from edgelstm.runtime.pooling import rows_of_levels, values_of_row
 
 if TYPE_CHECKING:
     from edgelstm.runtime.layer import Layer
 
-GATES = {"lstm": 4, "gru": 3}
-"""Kind → products of each unit with the input, and again with the state. Other kinds have no units."""
 _COLUMNS = {"int8": 8, "int4": 8, "int16": 2}
 """Of weights: what columns are padded to."""
 
@@ -115,7 +114,7 @@ def _precision(model: Model, layer: Layer) -> str:
 def _work(layer: Layer, precision: str, passes: int) -> LayerWork:
     """passes: products with the input, where one would do for int8."""
     multiple = _COLUMNS.get(precision, 1)
-    gates, rows = GATES.get(layer.kind, 0), layer.rows * _up(layer.channels, 16)
+    gates, rows = KINDS[layer.kind].gates, layer.rows * _up(layer.channels, 16)
     if gates:
         macs = gates * rows * (passes * _up(layer.inputs, multiple) + _up(layer.channels, multiple))
     else:

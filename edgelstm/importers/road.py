@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.importers.choices import Choices, Timing
-from edgelstm.layers import GRU, LSTM, Activation, Affine, Context, Conv, Dense, Joining, Layer, LayerNorm
+from edgelstm.layers import Activation, Affine, Context, Dense, Joining, Layer
 from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
 from edgelstm.model import MAX_POOLING, Answer, Model, Normalize, OutputActivation
@@ -132,7 +132,7 @@ class _Builder:
             self._add(step)
         self._flush()
         last = self._layers[-1] if self._layers else None
-        if not (isinstance(last, Affine) or (isinstance(last, Dense) and last.activation == "linear")):
+        if last is None or not last.may_give_scores:
             size = self._size()
             self._layers.append(_unchanged(size) if self._floats else _same(size))
         self._keep()
@@ -157,8 +157,8 @@ class _Builder:
 
     def _add_layer(self, layer: Layer) -> None:
         waiting, scaled = self._waiting, None
-        if waiting is not None and not layer.of and not isinstance(layer, Joining):
-            scaled = _scaled_input(layer, waiting)
+        if waiting is not None and waiting.rows == 1 and not layer.of and not isinstance(layer, Joining):
+            scaled = layer.scaled_in(waiting.factor, waiting.offset)
         if scaled is None:
             self._flush()
         self._waiting = None
@@ -169,7 +169,8 @@ class _Builder:
             offset = waiting.offset * step.factor + step.offset
             step = Scale(waiting.factor * step.factor, offset, step.rows)
         self._waiting = None
-        scaled = _scaled_output(self._layers[-1], step) if self._layers and not self._is_tagged() else None
+        last = self._layers[-1] if self._layers and not self._is_tagged() else None
+        scaled = None if last is None else last.scaled_out(step.factor, step.offset)
         if scaled is None:
             self._waiting = step
         else:
@@ -186,8 +187,9 @@ class _Builder:
 
     def _add_relu(self) -> None:
         last = self._layers[-1] if self._layers else None
-        if isinstance(last, Dense | Conv) and last.activation == "linear" and not self._is_tagged():
-            self._layers[-1] = replace(last, activation="relu")
+        rectified = None if last is None or self._is_tagged() else last.rectified()
+        if rectified is not None:
+            self._layers[-1] = rectified
         elif self._floats:
             self._layers.append(Activation("relu"))
         else:
@@ -247,26 +249,6 @@ def _diagonal(scale: Scale) -> Layer:
     if scale.rows > 1 or scale.factor.size > _LARGEST_DIAGONAL:
         return Affine(_float32(scale.factor), _float32(scale.offset))
     return Dense(np.diag(_float32(scale.factor)), _float32(scale.offset))
-
-
-def _scaled_output(layer: Layer, scale: Scale) -> Layer | None:
-    """`layer` with `scale` behind it; None where that is no such layer."""
-    if isinstance(layer, LayerNorm) and layer.gamma.size == scale.factor.size:
-        gamma, beta = layer.gamma.astype(np.float64), layer.beta.astype(np.float64)
-        return replace(layer, gamma=_float32(gamma * scale.factor), beta=_float32(beta * scale.factor + scale.offset))
-    if not isinstance(layer, Dense | Conv) or layer.activation != "linear" or layer.b.size != scale.factor.size:
-        return None
-    W, b = layer.W.astype(np.float64), layer.b.astype(np.float64)
-    factor = scale.factor.reshape(-1, *[1] * (W.ndim - 1))
-    return replace(layer, W=_float32(W * factor), b=_float32(b * scale.factor + scale.offset))
-
-
-def _scaled_input(layer: Layer, scale: Scale) -> Layer | None:
-    """`layer` with `scale` before it; None where that is no such layer."""
-    if not isinstance(layer, Dense | LSTM | GRU) or layer.W.shape[1] != scale.factor.size or scale.rows > 1:
-        return None
-    W, b = layer.W.astype(np.float64), layer.b.astype(np.float64)
-    return replace(layer, W=_float32(W * scale.factor), b=_float32(b + W @ scale.offset))
 
 
 def _float32(values: Floats) -> NDArray[np.float32]:

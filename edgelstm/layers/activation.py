@@ -55,6 +55,9 @@ class Activation(Stateless):
     def extras(self, source: Shape) -> tuple[str, ...]:  # noqa: ARG002 - its fields follow from the function
         return ("of",) if self.of else ()
 
+    def description(self, source: Shape) -> dict[str, object]:  # noqa: ARG002 - no numbers
+        return {"function": self.function}
+
     def result(self, source: Shape) -> Shape:
         if self.slope is not None and self.slope.size > 1:
             check_channels("Activation", self.slope.size, source)

@@ -20,6 +20,10 @@ class Affine(Stateless):
         object.__setattr__(self, "scale", checked_array("Affine", "scale", self.scale, (None,)))
         object.__setattr__(self, "offset", checked_array("Affine", "offset", self.offset, (self.scale.size,)))
 
+    @property
+    def may_give_scores(self) -> bool:
+        return True
+
     def result(self, source: Shape) -> Shape:
         check_channels("Affine", self.scale.size, source)
         return source

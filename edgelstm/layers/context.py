@@ -5,6 +5,7 @@ cuts what it takes into rows: the newest 576 samples of a signal that comes 512 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,9 @@ class Context(Layer):
     def brought(self, source: Shape) -> int:
         """Rows that a result of its source brings."""
         return source.size // self.channels if self.channels else 1
+
+    def description(self, source: Shape) -> dict[str, Any]:
+        return {"hop": self.hop} | ({"brought": self.brought(source)} if self.channels else {})
 
     def result(self, source: Shape) -> Shape:
         width = self.channels or source.size

@@ -9,7 +9,8 @@ channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,11 @@ from edgelstm.layers.layer import (
     check_choice,
     check_whole,
     checked_array,
+    scaled,
 )
 from edgelstm.layers.padding import Fill, padded
+
+Values = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ class Conv(Layer):
     arrays = ("W", "b")
     settings = ("stride", "dilation", "activation")
     options = ("groups", "before", "after", "fill")
+    told = ("taps", "dilation", "activation")
 
     W: Float32  # (outputs, taps, channels / groups)
     b: Float32  # (outputs,)
@@ -88,6 +93,19 @@ class Conv(Layer):
         """(outputs, taps · channels / groups): the weights as a dense layer over a window of rows."""
         return self.W.reshape(self.outputs, -1)
 
+    def description(self, source: Shape) -> dict[str, Any]:
+        return super().description(source) | {"step": self.stride}  # in files a stride counts frames
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        return ("W",) if self.groups == 1 else ()
+
+    def scaled_out(self, factor: Floats, offset: Floats) -> Layer | None:
+        return scaled(self, factor, offset) if self.activation == "linear" else None
+
+    def rectified(self) -> Layer | None:
+        return replace(self, activation="relu") if self.activation == "linear" else None
+
     def result(self, source: Shape) -> Shape:
         if source.channels != self.channels:
             raise ValueError(f"Conv takes {self.channels} channels, the one before gives {source.channels}")
@@ -114,10 +132,14 @@ class Conv(Layer):
         starts = self.stride * np.arange(self.result(source).rows)
         return np.asarray(starts[:, None] + self.dilation * np.arange(self.taps))
 
+    def seen(self, x: Values, source: Shape) -> Values:
+        """x (T, B, source.size) → (T, B, rows of the result, taps, channels): what the weights of each row meet."""
+        rows = padded(x.reshape(*x.shape[:2], source.rows, source.channels), self.before, self.after, self.fill)
+        return rows[:, :, self.windows(source)]
+
     def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
-        rows = padded(x.reshape(frames, batch, source.rows, source.channels), self.before, self.after, self.fill)
-        seen = rows[:, :, self.windows(source)]  # (frames, batch, rows, taps, channels)
+        seen = self.seen(x, source)
         seen = seen.reshape(*seen.shape[:4], self.groups, -1)
         if self.groups == 1:
             y = seen.reshape(*seen.shape[:3], -1) @ self.matrix.astype(x.dtype).T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgelstm.layers.layer import (
     Activation,
@@ -16,6 +16,8 @@ from edgelstm.layers.layer import (
     check_choice,
     check_width,
     checked_array,
+    folded,
+    scaled,
 )
 
 
@@ -24,6 +26,7 @@ class Dense(Layer):
     kind = "dense"
     arrays = ("W", "b")
     settings = ("activation",)
+    told = ("activation",)
 
     W: Float32  # (outputs, inputs)
     b: Float32  # (outputs,)
@@ -45,6 +48,23 @@ class Dense(Layer):
     @property
     def columns(self) -> int:
         return self.inputs
+
+    @property
+    def may_give_scores(self) -> bool:
+        return self.activation == "linear"
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        return ("W",)
+
+    def scaled_in(self, factor: Floats, offset: Floats) -> Layer | None:
+        return folded(self, factor, offset) if self.inputs == factor.size else None
+
+    def scaled_out(self, factor: Floats, offset: Floats) -> Layer | None:
+        return scaled(self, factor, offset) if self.activation == "linear" else None
+
+    def rectified(self) -> Layer | None:
+        return replace(self, activation="relu") if self.activation == "linear" else None
 
     def result(self, source: Shape) -> Shape:
         check_width("Dense", self.inputs, source)

@@ -18,59 +18,44 @@ from typing import Literal
 import numpy as np
 
 from edgelstm.layers.functions import FUNCTIONS
-from edgelstm.layers.layer import Float32, Floats, Shape, check_choice, checked_array
+from edgelstm.layers.layer import Float32, Floats, check_choice, checked_array
 from edgelstm.layers.recurrence import Recurrence
 
-GATES = 3
 Reset = Literal["after", "before"]
 
 
 @dataclass(frozen=True, eq=False)
 class GRU(Recurrence):
     """One unidirectional layer of H units over I inputs. Gates are stacked by rows in the order z, r, n (update,
-    reset, candidate); formats order them otherwise."""
+    reset, candidate); formats order them otherwise. Where a format has two biases for z and r, b is their sum."""
 
     kind = "gru"
     arrays = ("W", "R", "b", "rb")
     settings = ("reset",)
     own_arrays = ("h0",)
     letters = ("h",)
+    gates = ("z", "r", "n")
+    told = ("reset",)
 
-    W: Float32  # (3H, I) input weights
-    R: Float32  # (3H, H) recurrent weights
-    b: Float32  # (3H,); where a format has two biases for z and r, their sum
     rb: Float32  # (H,) bias of the candidate's recurrent product; zeros where the reset comes before it
     reset: Reset = "after"
     h0: Float32 | None = field(default=None, kw_only=True)  # (H,) the state after a reset; None: zeros
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "b", checked_array("GRU", "b", self.b, (None,)))
-        rows = self.b.size
-        if rows % GATES:
-            raise ValueError(f"GRU.b: {rows} values, expected a multiple of 3 (gates z, r, n)")
-        object.__setattr__(self, "W", checked_array("GRU", "W", self.W, (rows, None)))
-        object.__setattr__(self, "R", checked_array("GRU", "R", self.R, (rows, rows // GATES)))
-        object.__setattr__(self, "rb", checked_array("GRU", "rb", self.rb, (rows // GATES,)))
+        super().__post_init__()
+        object.__setattr__(self, "rb", checked_array("GRU", "rb", self.rb, (self.units,)))
         check_choice("GRU", "reset", self.reset, Reset)
         if self.reset == "before" and self.rb.any():
             raise ValueError("GRU.rb: not zero, expected zeros with reset 'before': put this bias into b")
-        self.check_recurrence("GRU")
-
-    @property
-    def inputs(self) -> int:
-        return int(self.W.shape[1])
-
-    @property
-    def units(self) -> int:
-        return int(self.R.shape[1])
 
     @property
     def columns(self) -> int:
         """x and h; and the reset h beside them where that meets weights."""
         return self.inputs + self.units * (1 if self.reset == "after" else 2)
 
-    def macs(self, source: Shape) -> int:
-        return int(self.W.size + self.R.size) * self.runs(source)
+    @property
+    def back_bias(self) -> Float32:
+        return np.concatenate([np.zeros(2 * self.units, np.float32), self.rb])
 
     def run(self, x: Floats, state: tuple[Floats, ...]) -> tuple[Floats, ...]:
         steps, batch, _ = x.shape

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,14 +72,49 @@ class Layer(ABC):
     directs: ClassVar[bool] = False  # whether its results are one direction, of which small parts say little
     hears: ClassVar[bool] = False  # a frame that it takes is a hop of sound's samples
     measured: ClassVar[tuple[str, ...]] = ()  # letters of state parts whose range int8 needs
+    gates: ClassVar[tuple[str, ...]] = ()  # of equal blocks of rows that its weights have: their names
+    told: ClassVar[tuple[str, ...]] = ()  # fields that the metadata of files tell of every layer of its kind
 
     of: str = field(default="", kw_only=True)  # whose result it takes; empty: of the layer before
 
     def extras(self, source: Shape) -> tuple[str, ...]:  # noqa: ARG002 - most have what is set
         """Names of what it has beyond the plain layer of its kind."""
+        own = tuple(name for name in self.own_arrays if getattr(self, name) is not None)
+        return (*(("of",) if self.of else ()), *self.set_options, *own)
+
+    @property
+    def set_options(self) -> tuple[str, ...]:
+        """Names of its options that are not those of the plain layer."""
         plain = {field.name: field.default for field in fields(self)}
-        options = tuple(name for name in ("of", *self.options) if getattr(self, name) != plain[name])
-        return options + tuple(name for name in self.own_arrays if getattr(self, name) is not None)
+        return tuple(name for name in self.options if getattr(self, name) != plain[name])
+
+    def description(self, source: Shape) -> dict[str, Any]:  # noqa: ARG002 - of its own settings
+        """Its own fields of its entry in the metadata of files, see `edgelstm.runtime.layer_kinds`."""
+        return {name: getattr(self, name) for name in (*self.told, *self.set_options)}
+
+    @property
+    def may_give_scores(self) -> bool:
+        """Whether its results may be a model's scores."""
+        return False
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """Names of the arrays that are matrices of one product each, or () where it has none."""
+        return ()
+
+    def scaled_in(self, factor: Floats, offset: Floats) -> Layer | None:  # noqa: ARG002 - most cannot
+        """The layer that makes of x what this one makes of `factor · x + offset`, (channels,) each; None where none
+        of its kind does."""
+        return None
+
+    def scaled_out(self, factor: Floats, offset: Floats) -> Layer | None:  # noqa: ARG002 - most cannot
+        """The layer that gives `factor · y + offset`, (channels,) each, where this one gives y; None where none of
+        its kind does."""
+        return None
+
+    def rectified(self) -> Layer | None:
+        """The layer that gives this one's results after a ReLU; None where none of its kind does."""
+        return None
 
     @property
     def every(self) -> int:
@@ -221,6 +256,38 @@ def check_width(owner: str, takes: int, source: Shape) -> None:
     """ValueError unless `source` holds as many values as a layer takes."""
     if source.size != takes:
         raise ValueError(f"{owner} takes {takes} inputs, the one before gives {source.size}")
+
+
+class _Product(Protocol):
+    """A layer with a matrix."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def W(self) -> Float32: ...  # noqa: N802 - the field's name
+
+    @property
+    def b(self) -> Float32: ...
+
+
+_P = TypeVar("_P", bound=_Product)
+
+
+def folded(layer: _P, factor: Floats, offset: Floats) -> _P:
+    """`layer` over `factor · x + offset`, (inputs,) each, which its weights W (rows, inputs) and its b take in."""
+    W = layer.W.astype(np.float64)
+    changed: dict[str, Any] = {"W": W * factor, "b": layer.b + W @ offset}
+    return replace(layer, **changed)
+
+
+def scaled(layer: _P, factor: Floats, offset: Floats) -> _P | None:
+    """`layer`, which is linear, with `factor · y + offset`, (outputs,) each, behind it; None where there are not as
+    many."""
+    if layer.b.size != factor.size:
+        return None
+    by_row = factor.reshape(-1, *[1] * (layer.W.ndim - 1))
+    changed: dict[str, Any] = {"W": layer.W.astype(np.float64) * by_row, "b": layer.b * factor + offset}
+    return replace(layer, **changed)
 
 
 def activated(values: Floats, activation: Activation) -> Floats:

@@ -7,11 +7,21 @@ y = (x - mean) / sqrt(mean((x - mean)²) + epsilon) · gamma + beta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from edgelstm.layers.layer import Float32, Floats, Shape, Stateless, check_channels, check_number, checked_array
+from edgelstm.layers.layer import (
+    Float32,
+    Floats,
+    Layer,
+    Shape,
+    Stateless,
+    check_channels,
+    check_number,
+    checked_array,
+)
 
 SMALLEST_EPSILON = 1e-12
 
@@ -30,6 +40,13 @@ class LayerNorm(Stateless):
         object.__setattr__(self, "gamma", checked_array("LayerNorm", "gamma", self.gamma, (None,)))
         object.__setattr__(self, "beta", checked_array("LayerNorm", "beta", self.beta, (self.gamma.size,)))
         check_number("LayerNorm", "epsilon", self.epsilon, SMALLEST_EPSILON, 1.0)
+
+    def scaled_out(self, factor: Floats, offset: Floats) -> Layer | None:
+        if self.gamma.size != factor.size:
+            return None
+        gamma, beta = self.gamma.astype(np.float64), self.beta.astype(np.float64)
+        changed: dict[str, Any] = {"gamma": gamma * factor, "beta": beta * factor + offset}
+        return replace(self, **changed)
 
     def result(self, source: Shape) -> Shape:
         check_channels("LayerNorm", self.gamma.size, source)

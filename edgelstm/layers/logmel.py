@@ -56,6 +56,7 @@ class LogMel(Layer):
     arrays = ("mean", "std")
     settings = ("rate", "window", "hop", "size", "low", "high", "filters", "level")
     options = ("fall", "reach")
+    told = ("rate", "window", "size", "low", "high", "filters", "level")
     hears = True
 
     mean: Float32  # (bands,)

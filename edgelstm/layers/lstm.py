@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgelstm.layers.functions import FUNCTIONS
-from edgelstm.layers.layer import Float32, Floats, Shape, checked_array
+from edgelstm.layers.layer import Float32, Floats
 from edgelstm.layers.recurrence import Recurrence
-
-GATES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,37 +28,11 @@ class LSTM(Recurrence):
     arrays = ("W", "R", "b")
     own_arrays = ("h0", "c0")
     letters = ("h", "c")
+    gates = ("i", "f", "g", "o")
     measured = ("c",)
 
-    W: Float32  # (4H, I) input weights
-    R: Float32  # (4H, H) recurrent weights
-    b: Float32  # (4H,) one bias; formats with two get this one and zeros
     h0: Float32 | None = field(default=None, kw_only=True)  # (H,) the state after a reset; None: zeros
     c0: Float32 | None = field(default=None, kw_only=True)  # (H,)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "b", checked_array("LSTM", "b", self.b, (None,)))
-        rows = self.b.size
-        if rows % GATES:
-            raise ValueError(f"LSTM.b: {rows} values, expected a multiple of 4 (gates i, f, g, o)")
-        object.__setattr__(self, "W", checked_array("LSTM", "W", self.W, (rows, None)))
-        object.__setattr__(self, "R", checked_array("LSTM", "R", self.R, (rows, rows // GATES)))
-        self.check_recurrence("LSTM")
-
-    @property
-    def inputs(self) -> int:
-        return int(self.W.shape[1])
-
-    @property
-    def units(self) -> int:
-        return int(self.R.shape[1])
-
-    @property
-    def columns(self) -> int:
-        return self.inputs + self.units
-
-    def macs(self, source: Shape) -> int:
-        return int(self.W.size + self.R.size) * self.runs(source)
 
     def run(self, x: Floats, state: tuple[Floats, ...]) -> tuple[Floats, ...]:
         steps, batch, _ = x.shape

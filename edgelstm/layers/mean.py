@@ -14,6 +14,7 @@ Over = Literal["rows", "channels"]
 class Mean(Stateless):
     kind = "mean"
     settings = ("over",)
+    told = ("over",)
 
     over: Over
 

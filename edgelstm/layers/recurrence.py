@@ -1,4 +1,5 @@
-"""What LSTM and GRU layers have in common: functions of their gates, states to begin with, and rows within a frame.
+"""What layers with gates have in common: their weights, functions of their gates, states to begin with, and rows
+within a frame.
 
 A layer whose weights are as wide as its source has channels takes the source's rows one after another, and gives a
 row for each; any other takes rows side by side, in one run. With `carry` false it begins every frame anew: for
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from edgelstm.layers.layer import (
     check_width,
     check_yes_no,
     checked_array,
+    folded,
 )
 
 
@@ -35,11 +37,22 @@ class Recurrence(Layer):
     options = ("gate", "candidate", "carry")
     letters: ClassVar[tuple[str, ...]]  # of the parts of its state, (units,) each; the first is its result
 
+    W: Float32  # (G·H, I) input weights: of G gates, H units and I inputs
+    R: Float32  # (G·H, H) recurrent weights
+    b: Float32  # (G·H,) one bias; formats with two get this one and zeros
     gate: Gate = field(default="sigmoid", kw_only=True)
     candidate: Candidate = field(default="tanh", kw_only=True)
     carry: bool = field(default=True, kw_only=True)  # whether its state lasts from frame to frame
 
-    def check_recurrence(self, owner: str) -> None:
+    def __post_init__(self) -> None:
+        owner, count = type(self).__name__, len(self.gates)
+        object.__setattr__(self, "b", checked_array(owner, "b", self.b, (None,)))
+        rows = self.b.size
+        if rows % count:
+            gates = ", ".join(self.gates)
+            raise ValueError(f"{owner}.b: {rows} values, expected a multiple of {count} (gates {gates})")
+        object.__setattr__(self, "W", checked_array(owner, "W", self.W, (rows, None)))
+        object.__setattr__(self, "R", checked_array(owner, "R", self.R, (rows, rows // count)))
         check_choice(owner, "gate", self.gate, Gate)
         check_choice(owner, "candidate", self.candidate, Candidate)
         check_yes_no(owner, "carry", self.carry)
@@ -48,12 +61,36 @@ class Recurrence(Layer):
                 object.__setattr__(self, name, checked_array(owner, name, getattr(self, name), (self.units,)))
 
     @property
-    @abstractmethod
-    def inputs(self) -> int: ...
+    def inputs(self) -> int:
+        return int(self.W.shape[1])
 
     @property
-    @abstractmethod
-    def units(self) -> int: ...
+    def units(self) -> int:
+        return int(self.R.shape[1])
+
+    @property
+    def columns(self) -> int:
+        """x and h."""
+        return self.inputs + self.units
+
+    @property
+    def back_bias(self) -> Float32:
+        """(G·H,) what the products with R begin with."""
+        return np.zeros_like(self.b)
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        return "W", "R"
+
+    def macs(self, source: Shape) -> int:
+        return int(self.W.size + self.R.size) * self.runs(source)
+
+    def description(self, source: Shape) -> dict[str, Any]:
+        found = super().description(source)
+        return found | {"carry": int(self.carry)} if "carry" in found else found
+
+    def scaled_in(self, factor: Floats, offset: Floats) -> Layer | None:
+        return folded(self, factor, offset) if self.inputs == factor.size else None
 
     @abstractmethod
     def run(self, x: Floats, state: tuple[Floats, ...]) -> tuple[Floats, ...]:

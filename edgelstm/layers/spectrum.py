@@ -7,6 +7,7 @@ size / 2 + 1 frequencies: the real parts, then the imaginary ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class Spectrum(Stateless):
     settings = ("size", "hop")
     options = ("before", "after", "fill")
     own_arrays = ("taper",)
+    told = ("size",)
 
     size: int  # samples of a transform, a power of two
     hop: int  # samples from one to the next
@@ -58,6 +60,9 @@ class Spectrum(Stateless):
 
     def extras(self, source: Shape) -> tuple[str, ...]:  # noqa: ARG002 - the kind is made for the rest
         return ("of",) if self.of else ()
+
+    def description(self, source: Shape) -> dict[str, Any]:
+        return super().description(source) | {"step": self.hop}
 
     def result(self, source: Shape) -> Shape:
         if self.fill == "mirror" and max(self.before, self.after) >= source.size:

@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike
 from edgelstm.layers import Context, Shape
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity
+from edgelstm.quantization.float_layer import FloatLayer
+from edgelstm.quantization.kind import Kind
 from edgelstm.quantization.layer import IntegerRun, QuantizedLayer, Values, Walker
 from edgelstm.quantization.rounding import Inputs
 from edgelstm.road import Placed
@@ -67,3 +69,11 @@ class ContextWalker(Walker):
             return IntegerRun(results, {"past": past})
         waiting = np.full((runs, batch, (hop - 1) * x.shape[2]), self.zero, self.dtype)
         return IntegerRun(results, {"past": past, "pending": waiting})
+
+
+def _in_floats(of: FloatLayer, batch: int, source: Shape) -> Walker:
+    assert isinstance(of.layer, Context)
+    return ContextWalker(of.layer, batch, source, 0, np.float32)
+
+
+KIND = Kind(_in_floats, quantize)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import Conv, Shape
 from edgelstm.layers.layer import Activation, Floats
-from edgelstm.layers.padding import padded
 from edgelstm.model import Ranges
+from edgelstm.quantization import exact
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
-from edgelstm.quantization.layer import Int64, IntegerRun, Walker
+from edgelstm.quantization.exact import Float32, clamp
+from edgelstm.quantization.float_layer import MOST, computing
+from edgelstm.quantization.int16_layers import Int16Layer, one_product
+from edgelstm.quantization.kind import Kind
+from edgelstm.quantization.layer import Int64, IntegerRun, Values, Walker
 from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
@@ -28,7 +33,6 @@ from edgelstm.road import Placed
 @dataclass(frozen=True, eq=False)
 class QuantizedConv(DenseProduct):
     kind = "conv"
-    takes_wide = True
 
     layer: Conv  # for its shape: taps, stride, dilation
     W: NDArray[np.int8]  # (outputs, taps · channels)
@@ -47,8 +51,7 @@ class QuantizedConv(DenseProduct):
 
 def columns(layer: Conv, at: Placed, x: Floats, states: Mapping[str, Floats]) -> Floats:  # noqa: ARG001
     """What meets its weights (runs · rows, n), from its input x (runs, values) in one sequence."""
-    rows = padded(x.reshape(len(x), 1, at.source.rows, at.source.channels), layer.before, layer.after, layer.fill)
-    return rows[:, 0, layer.windows(at.source)].reshape(-1, layer.columns)
+    return layer.seen(x[:, None], at.source).reshape(-1, layer.columns)
 
 
 def quantize(
@@ -71,14 +74,41 @@ def quantize(
 class _Walker(Walker):
     def __init__(self, layer: QuantizedConv, source: Shape):
         self.layer, self.source = layer, source
-        self.windows = layer.layer.windows(source)
 
     def run(self, x: Int64) -> IntegerRun:
         layer = self.layer
         conv, zero = layer.layer, layer.input.zero_point
-        rows = (x - zero).astype(np.float64).reshape(*x.shape[:2], self.source.rows, self.source.channels)
-        seen = padded(rows, conv.before, conv.after, conv.fill)[:, :, self.windows]
-        side_by_side = seen.reshape(*seen.shape[:3], layer.W.shape[1]).astype(np.int64)
+        side_by_side = _side_by_side(conv, x - zero, self.source)
         sums = product(layer.W, side_by_side, 0) + layer.bias
-        size = len(self.windows) * layer.outputs
-        return IntegerRun(layer.finished(sums, conv.activation).reshape(*x.shape[:2], size))
+        return IntegerRun(layer.finished(sums, conv.activation).reshape(*x.shape[:2], -1))
+
+
+def _side_by_side(layer: Conv, x: Values, source: Shape) -> Values:
+    """x (T, B, values) → (T, B, rows of the result, columns)."""
+    seen = layer.seen(x, source)
+    return seen.reshape(*seen.shape[:3], -1)
+
+
+def _in_floats(layer: Conv, x: Float32) -> Float32:
+    """With groups: the sum of a row tap after tap, channel after channel, behind its bias."""
+    low = 0.0 if layer.activation == "relu" else -MOST
+    flat, source = x.reshape(*x.shape[:2], -1), Shape(x.shape[2], x.shape[3])
+    if layer.groups == 1:
+        return clamp(exact.product(layer.matrix, _side_by_side(layer, flat, source), layer.b), low, MOST)
+    seen = layer.seen(flat, source)
+    seen = seen.reshape(*seen.shape[:4], layer.groups, -1)  # (runs, batch, rows, taps, groups, channels)
+    each = layer.outputs // layer.groups
+    sums = np.broadcast_to(layer.b, (*seen.shape[:3], layer.outputs))
+    for tap in range(layer.taps):
+        for channel in range(seen.shape[5]):
+            sums = sums + layer.W[:, tap, channel] * np.repeat(seen[:, :, :, tap, :, channel], each, axis=-1)
+    return clamp(sums, low, MOST)
+
+
+def _in_16_bits(at: Placed) -> Int16Layer:
+    conv = at.layer
+    assert isinstance(conv, Conv)
+    return one_product(conv.matrix, at, conv.b, conv.activation, partial(_side_by_side, conv))
+
+
+KIND = Kind(computing(_in_floats), quantize, columns, _in_16_bits, takes_wide=True)

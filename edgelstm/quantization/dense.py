@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from edgelstm.layers import Dense, Shape
 from edgelstm.layers.layer import Activation, Floats
 from edgelstm.model import Ranges
+from edgelstm.quantization import exact
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range
+from edgelstm.quantization.exact import Float32, clamp
+from edgelstm.quantization.float_layer import MOST, computing
+from edgelstm.quantization.int16_layers import Int16Layer, one_product
+from edgelstm.quantization.kind import Kind
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
@@ -29,7 +34,6 @@ class QuantizedDense(DenseProduct):
     """One integer dense layer. A model's last gives float32 scores from its int32 sums in `.elstm` and ONNX."""
 
     kind = "dense"
-    takes_wide = True
 
     W: NDArray[np.int8]  # (outputs, inputs)
     bias: NDArray[np.int32]  # (outputs,), in units of input.scale * W_scale
@@ -76,3 +80,17 @@ class _Walker(Walker):
 
     def run(self, x: Int64) -> IntegerRun:
         return IntegerRun(self.layer.finished(self.layer.sums(x), self.layer.activation))
+
+
+def _in_floats(layer: Dense, x: Float32) -> Float32:
+    sums = exact.product(layer.W, x.reshape(*x.shape[:2], 1, -1), layer.b)
+    return clamp(sums, 0.0, MOST) if layer.activation == "relu" else sums
+
+
+def _in_16_bits(at: Placed) -> Int16Layer:
+    dense = at.layer
+    assert isinstance(dense, Dense)
+    return one_product(dense.W, at, dense.b, dense.activation, lambda codes, _: codes)
+
+
+KIND = Kind(computing(_in_floats), quantize, columns, _in_16_bits, takes_wide=True)

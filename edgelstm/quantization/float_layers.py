@@ -1,29 +1,16 @@
-"""Layers of a mixed model that stay in float32: what each kind computes, to the last bit of the C core.
-
-Results are held to 1e27, as the core holds them. `docs/integer-arithmetic.md` has the orders of sums.
-"""
+"""Kinds of layers that are floats alone: what each computes in a mixed model, to the last bit of the C core."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgelstm.layers import (
-    GRU,
     L2,
-    LSTM,
     Activation,
     Affine,
-    Context,
-    Conv,
-    Dense,
-    Joining,
     Last,
     LayerNorm,
     Log,
-    LogMel,
     Magnitude,
     Mean,
     OverlapAdd,
@@ -35,58 +22,13 @@ from edgelstm.layers.l2 import SHORTEST
 from edgelstm.layers.log import LEAST
 from edgelstm.layers.padding import padded
 from edgelstm.quantization import exact
-from edgelstm.quantization.context import ContextWalker
 from edgelstm.quantization.exact import Float32, clamp
 from edgelstm.quantization.float_functions import FUNCTIONS
-from edgelstm.quantization.float_recurrence import FloatRecurrence
-from edgelstm.quantization.layer import IntegerRun, MixedLayer, Values, Walker
+from edgelstm.quantization.float_layer import MOST, MOST_SCORE, FloatLayer, FloatWalker, computing, joining
+from edgelstm.quantization.kind import Kind
+from edgelstm.quantization.layer import IntegerRun, Values
 
-MOST = 1e27
-"""Of a result."""
-
-MOST_SCORE = 3e38
 _MOST_SQUARE, _MOST_PART = 1e37, 1e18  # what is squared, or rooted, stays finite
-
-
-@dataclass(frozen=True, eq=False)
-class FloatLayer(MixedLayer):
-    """Any layer that no integers compute."""
-
-    kind = "float"
-
-    gives_scores: bool = field(default=False, kw_only=True)
-
-    def check(self, name: str) -> None:
-        """No integers, no overflow."""
-
-    def walker(self, batch: int, source: Shape) -> Walker:
-        if isinstance(self.layer, Context):
-            return ContextWalker(self.layer, batch, source, 0, np.float32)
-        if isinstance(self.layer, OverlapAdd):
-            return _Overlapping(self, batch, source)
-        if isinstance(self.layer, LogMel):
-            return _Hearing(self, source)
-        if isinstance(self.layer, LSTM | GRU):
-            return FloatRecurrence(self.layer, batch, source)
-        return FloatWalker(self, source)
-
-
-class FloatWalker(Walker):
-    def __init__(self, layer: FloatLayer, source: Shape):
-        self.layer, self.source = layer, source
-        self.limit = MOST_SCORE if layer.gives_scores else MOST
-
-    def run(self, x: Values) -> IntegerRun:
-        rows = x.reshape(*x.shape[:2], self.source.rows, self.source.channels)
-        y = COMPUTED[self.layer.layer.kind](self.layer.layer, rows)
-        return IntegerRun(clamp(y, -self.limit, self.limit).reshape(*x.shape[:2], -1))
-
-    def join(self, x: Values, y: Values) -> IntegerRun:
-        """Of both results that a joining layer takes."""
-        layer, other = self.layer.layer, self.layer.at.other
-        assert isinstance(layer, Joining)
-        assert other is not None
-        return IntegerRun(clamp(layer.join(x, self.source, y, other), -MOST, MOST))
 
 
 class _Overlapping(FloatWalker):
@@ -106,7 +48,7 @@ class _Overlapping(FloatWalker):
 class _Hearing(FloatWalker):
     """Whole numbers up to the last step, which is float32: a logarithm times its scale, and its offset."""
 
-    def __init__(self, layer: FloatLayer, source: Shape):
+    def __init__(self, layer: FloatLayer, _: int, source: Shape):
         super().__init__(layer, source)
         self.states: dict[str, Values] | None = None
 
@@ -184,42 +126,20 @@ def _inverse_spectrum(_: InverseSpectrum, x: Float32) -> Float32:
     return exact.transform_back(x)
 
 
-def _conv(layer: Conv, x: Float32) -> Float32:
-    """With groups: the sum of a row tap after tap, channel after channel, behind its bias."""
-    low = 0.0 if layer.activation == "relu" else -MOST
-    rows = padded(x, layer.before, layer.after, layer.fill)
-    seen = rows[:, :, layer.windows(Shape(x.shape[2], x.shape[3]))]
-    if layer.groups == 1:
-        return clamp(exact.product(layer.matrix, seen.reshape(*seen.shape[:3], -1), layer.b), low, MOST)
-    seen = seen.reshape(*seen.shape[:4], layer.groups, -1)  # (runs, batch, rows, taps, groups, channels)
-    each = layer.outputs // layer.groups
-    sums = np.broadcast_to(layer.b, (*seen.shape[:3], layer.outputs))
-    for tap in range(layer.taps):
-        for channel in range(seen.shape[5]):
-            sums = sums + layer.W[:, tap, channel] * np.repeat(seen[:, :, :, tap, :, channel], each, axis=-1)
-    return clamp(sums, low, MOST)
-
-
-def _dense(layer: Dense, x: Float32) -> Float32:
-    sums = exact.product(layer.W, x.reshape(*x.shape[:2], 1, -1), layer.b)
-    return clamp(sums, 0.0, MOST) if layer.activation == "relu" else sums
-
-
-COMPUTED: dict[str, Callable[..., Float32]] = {
-    "activation": _activation,
-    "affine": _affine,
-    "layer_norm": _layer_norm,
-    "l2": _l2,
-    "mean": _mean,
-    "last": _last,
-    "magnitude": _magnitude,
-    "log": _log,
-    "spectrum": _spectrum,
-    "inverse_spectrum": _inverse_spectrum,
-    "conv": _conv,
-    "dense": _dense,
+KINDS: dict[str, Kind] = {
+    "activation": Kind(computing(_activation)),
+    "affine": Kind(computing(_affine)),
+    "layer_norm": Kind(computing(_layer_norm)),
+    "l2": Kind(computing(_l2)),
+    "mean": Kind(computing(_mean)),
+    "last": Kind(computing(_last)),
+    "magnitude": Kind(computing(_magnitude)),
+    "log": Kind(computing(_log)),
+    "spectrum": Kind(computing(_spectrum)),
+    "inverse_spectrum": Kind(computing(_inverse_spectrum)),
+    "add": Kind(joining),
+    "multiply": Kind(joining),
+    "concat": Kind(joining),
+    "overlap_add": Kind(_Overlapping),
+    "logmel": Kind(_Hearing),
 }
-"""(the layer, x (runs, B, rows, channels)) → its results, with its own rows and channels."""
-
-FLOAT_KINDS = (*COMPUTED, "lstm", "gru", "add", "multiply", "concat", "overlap_add", "context", "logmel")
-"""Of layers that may stay in float32: a context does where it moves float32."""

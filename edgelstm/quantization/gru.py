@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import GRU, Shape
-from edgelstm.layers.gru import GATES, Reset
+from edgelstm.layers.gru import Reset
 from edgelstm.layers.layer import Floats, before, sigmoid
+from edgelstm.layers.recurrence import Recurrence
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
+from edgelstm.quantization.exact import Float32
 from edgelstm.quantization.fixed_point import (
     Multiplier,
     clip8,
@@ -25,6 +27,8 @@ from edgelstm.quantization.fixed_point import (
     sigmoid16,
     tanh16,
 )
+from edgelstm.quantization.float_recurrence import FloatRecurrence, Products
+from edgelstm.quantization.kind import recurrent_kind
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     gate_multipliers,
@@ -49,7 +53,6 @@ class QuantizedGRU(GatedLayer):
     """One integer GRU layer. Rows are stacked by gates z, r, n, as in `edgelstm.layers.GRU`."""
 
     kind = "gru"
-    takes_wide = True
 
     W: NDArray[np.int8]  # (3H, I)
     R: NDArray[np.int8]  # (3H, H)
@@ -101,13 +104,12 @@ def quantize(
 ) -> QuantizedGRU:
     """`layer` in integers over inputs of the affine `x`."""
     hidden, h0 = affine_from_range(*around(ranges[at.name], layer.h0)), _first_codes(layer)
-    groups = GATES if granularity == "per-gate" else len(layer.b)
-    R_bias = np.concatenate([np.zeros(2 * layer.units, np.float32), layer.rb])
-    of_W, of_R = smallest_scale(layer.b, x, layer.inputs), smallest_scale(R_bias, hidden, layer.units)
+    groups = len(layer.gates) if granularity == "per-gate" else len(layer.b)
+    of_W, of_R = smallest_scale(layer.b, x, layer.inputs), smallest_scale(layer.back_bias, hidden, layer.units)
     W, R = scaled(layer.W, groups, of_W, four_bits), scaled(layer.R, groups, of_R, four_bits)
     (W_codes, W_scale, gained), (R_codes, R_scale, R_gained) = _rounded(layer, W, R, inputs)
     bias = quantize_bias(layer.b + gained, x, W_scale)
-    back = quantize_bias(R_bias + R_gained, hidden, R_scale)
+    back = quantize_bias(layer.back_bias + R_gained, hidden, R_scale)
     return QuantizedGRU(
         W_codes, R_codes, bias, back, W_scale, R_scale, x, hidden, layer.reset, h0, four_bits=four_bits
     )
@@ -189,3 +191,25 @@ class _Walker(Walker):
             self.h = clip16(kept + written)
             hs[t], results[t] = self.h, self.narrow(self.h)
         return IntegerRun(layer.leaving(results), {"h": hs})
+
+
+class _FloatWalker(FloatRecurrence):
+    def __init__(self, layer: Recurrence, products: Products, batch: int, source: Shape):
+        super().__init__(layer, products, batch, source)
+        assert isinstance(layer, GRU)
+        self.reset = layer.reset
+
+    def step(self, from_x: Float32, _: Float32) -> tuple[Float32, ...]:
+        (h,), H, one = self.state, self.units, np.float32(1)
+        x_z, x_r, x_n = np.split(from_x, 3, axis=1)
+        if self.reset == "after":
+            h_z, h_r, h_n = np.split(self.products.back(h), 3, axis=1)
+            back = self.gate(x_r + h_r) * h_n
+        else:
+            h_z, h_r = np.split(self.products.back(h, slice(2 * H)), 2, axis=1)
+            back = self.products.back(self.gate(x_r + h_r) * h, slice(2 * H, None))
+        z = self.gate(x_z + h_z)
+        return (self.held(z * h + (one - z) * self.candidate(x_n + back)),)
+
+
+KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True)

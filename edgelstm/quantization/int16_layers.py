@@ -8,16 +8,18 @@ sums of such segments add up in float32, one after another, and become real numb
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.layers import GRU, LSTM, Conv, Dense, Shape
-from edgelstm.layers.padding import padded
+from edgelstm.layers import Shape
+from edgelstm.layers.layer import Activation
+from edgelstm.layers.recurrence import Recurrence
 from edgelstm.quantization.exact import SEGMENT, Float32, clamp
-from edgelstm.quantization.float_layers import MOST
-from edgelstm.quantization.float_recurrence import LEAST_STATE, FloatRecurrence
+from edgelstm.quantization.float_layer import MOST
+from edgelstm.quantization.float_recurrence import LEAST_STATE, Products
 from edgelstm.quantization.layer import Int64, IntegerRun, MixedLayer, Values, Walker
 from edgelstm.road import Placed
 
@@ -29,6 +31,9 @@ LARGEST = np.float32(32767)
 
 LEAST_SCALE, MOST_SCALE, MOST_BIAS = 2.0**-50, 16.0, 1e6
 """What files hold: then no product is a denormal, which vectors of 32-bit ARM take for 0, and results are finite."""
+
+Cut = Callable[[Int64, Shape], Int64]
+"""(codes (runs, B, values), the shape of what a layer takes) → what its weights meet, (runs, B, …, columns)."""
 
 LEAST = np.float32(2.0**-35)
 """Of the largest |x|: what is smaller counts as zeros."""
@@ -86,10 +91,12 @@ def codes_of(x: Float32, step: Float32) -> Int64:
 
 @dataclass(frozen=True, eq=False)
 class Int16Layer(MixedLayer):
-    """An LSTM or GRU that is plain, a dense layer, or a convolution without groups."""
+    """A recurrent layer that is plain, or one product. `walks`: how its kind walks, (the layer, batch, the shape of
+    what it takes)."""
 
     kind = "int16"
 
+    walks: Walks
     W: Product16
     R: Product16 | None = None  # of what comes back
     h_step: Float32 | None = None  # (1,) of its codes
@@ -99,57 +106,54 @@ class Int16Layer(MixedLayer):
             raise ValueError(f"{name}: weights or biases beyond {MOST_BIAS:g}, expected smaller ones for 16 bits")
 
     def walker(self, batch: int, source: Shape) -> Walker:
-        if isinstance(self.layer, LSTM | GRU):
-            return _Recurrent(self, self.layer, batch, source)
-        return _Product(self, source)
+        return self.walks(self, batch, source)
 
 
-def quantize(at: Placed) -> Int16Layer:
-    layer = at.layer
-    if isinstance(layer, LSTM | GRU):
-        back = np.zeros(len(layer.b), np.float32)
-        if isinstance(layer, GRU):
-            back[2 * layer.units :] = layer.rb
-        first = 1.0 if layer.h0 is None else max(1.0, float(np.abs(layer.h0).max()))
-        return Int16Layer(
-            at, Product16.of(layer.W, layer.b), Product16.of(layer.R, back), np.full(1, first / 32767, np.float32)
-        )
-    assert isinstance(layer, Dense | Conv)
-    return Int16Layer(at, Product16.of(layer.matrix if isinstance(layer, Conv) else layer.W, layer.b))
+Walks = Callable[[Int16Layer, int, Shape], Walker]
+
+
+def recurrent(at: Placed, walks: Walks) -> Int16Layer:
+    """A recurrent layer with weights of 16 bits."""
+    layer, first = at.layer, 1.0
+    assert isinstance(layer, Recurrence)
+    h0: Float32 | None = getattr(layer, "h0", None)
+    if h0 is not None:
+        first = max(first, float(np.abs(h0).max()))
+    W, R = Product16.of(layer.W, layer.b), Product16.of(layer.R, layer.back_bias)
+    return Int16Layer(at, walks, W, R, np.full(1, first / 32767, np.float32))
+
+
+def one_product(W: Float32, at: Placed, b: Float32, activation: Activation, cut: Cut) -> Int16Layer:
+    """A layer of one product of weights W (outputs, columns): `cut` says with what."""
+    low = 0.0 if activation == "relu" else -MOST
+    return Int16Layer(at, lambda layer, _, source: _Product(layer, source, low, cut), Product16.of(W, b))
 
 
 class _Product(Walker):
-    def __init__(self, layer: Int16Layer, source: Shape):
-        self.layer, self.source = layer, source
+    def __init__(self, layer: Int16Layer, source: Shape, low: float, cut: Cut):
+        self.layer, self.source, self.low, self.cut = layer, source, low, cut
 
     def run(self, x: Values) -> IntegerRun:
-        layer, step = self.layer.layer, step_of(x)
-        codes, steps = codes_of(x, step), step
-        if isinstance(layer, Conv):
-            rows = codes.reshape(*x.shape[:2], self.source.rows, self.source.channels).astype(np.float64)
-            seen = padded(rows, layer.before, layer.after, layer.fill)[:, :, layer.windows(self.source)]
-            codes, steps = seen.reshape(*seen.shape[:3], -1).astype(np.int64), step[..., None]
-        y = self.layer.W.apply(codes, steps)
-        low = 0.0 if isinstance(layer, Dense | Conv) and layer.activation == "relu" else -MOST
-        return IntegerRun(clamp(y, low, MOST).reshape(*x.shape[:2], -1))
+        step = step_of(x)
+        codes = self.cut(codes_of(x, step), self.source)
+        y = self.layer.W.apply(codes, step.reshape(*step.shape[:2], *[1] * (codes.ndim - 2)))
+        return IntegerRun(clamp(y, self.low, MOST).reshape(*x.shape[:2], -1))
 
 
-class _Recurrent(FloatRecurrence):
-    def __init__(self, of: Int16Layer, layer: LSTM | GRU, batch: int, source: Shape):
-        super().__init__(layer, batch, source)
-        self.of = of
+class Products16(Products):
+    """Weights of 16 bits."""
+
+    def __init__(self, layer: Int16Layer):
+        assert layer.R is not None
+        assert layer.h_step is not None
+        self.W, self.R, self.h_step = layer.W, layer.R, layer.h_step
 
     def from_x(self, rows: Float32) -> Float32:
         step = step_of(rows)
-        return self.of.W.apply(codes_of(rows, step), step)
+        return self.W.apply(codes_of(rows, step), step)
 
-    def lstm_sums(self, from_x: Float32, x: Float32, h: Float32) -> Float32:  # noqa: ARG002 - which W has met
-        return self._back(slice(None), h, from_x)
+    def sums(self, from_x: Float32, x: Float32, h: Float32) -> Float32:  # noqa: ARG002 - which W has met
+        return self.R.apply(codes_of(h, self.h_step), self.h_step, from_x)
 
-    def gru_back(self, rows: slice, h: Float32) -> Float32:
-        return self._back(rows, h)
-
-    def _back(self, rows: slice, h: Float32, behind: Float32 | None = None) -> Float32:
-        assert self.of.R is not None
-        assert self.of.h_step is not None
-        return self.of.R.rows(rows).apply(codes_of(h, self.of.h_step), self.of.h_step, behind)
+    def back(self, h: Float32, rows: slice = slice(None)) -> Float32:
+        return self.R.rows(rows).apply(codes_of(h, self.h_step), self.h_step)

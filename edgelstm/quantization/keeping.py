@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.layers import Context, Joining
+from edgelstm.layers import Joining
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
-from edgelstm.quantization.float_layers import FloatLayer
+from edgelstm.quantization.float_layer import FloatLayer
+from edgelstm.quantization.kinds import KINDS
 from edgelstm.quantization.layer import Values
 from edgelstm.quantization.mixed import mixture
 from edgelstm.quantization.quantize import quantize
@@ -99,7 +100,7 @@ def _can_be(model: Model, kept: Collection[str], int16: Collection[str]) -> bool
 def _candidates(model: Model) -> list[str]:
     """Layers that could be in integers; none where all others are, too."""
     integers = mixture(model.road).integers
-    alike = all(at.name in integers or isinstance(at.layer, Context) for at in model.road)
+    alike = all(at.name in integers or KINDS[at.layer.kind].only_moves for at in model.road)
     return [] if alike else [at.name for at in model.road if at.name in integers]
 
 

@@ -40,7 +40,6 @@ class QuantizedLayer(ABC):
     """Subclasses are frozen dataclasses."""
 
     kind: ClassVar[str]
-    takes_wide: ClassVar[bool] = False  # an input of 16 bits
 
     rounds: bool = field(default=False, kw_only=True)  # it takes float32, and makes codes of them itself
     gives_floats: bool = field(default=False, kw_only=True)  # its results are float32

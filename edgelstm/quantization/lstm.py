@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgelstm.layers import LSTM, Shape
 from edgelstm.layers.layer import Floats, before
-from edgelstm.layers.lstm import GATES
 from edgelstm.model import Ranges
 from edgelstm.quantization.affine import Affine, Granularity, affine_from_range, around
+from edgelstm.quantization.exact import Float32
 from edgelstm.quantization.fixed_point import (
     MOST_TANH_BITS,
     Multiplier,
@@ -24,6 +24,8 @@ from edgelstm.quantization.fixed_point import (
     sigmoid16,
     tanh16,
 )
+from edgelstm.quantization.float_recurrence import FloatRecurrence
+from edgelstm.quantization.kind import recurrent_kind
 from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     gate_multipliers,
@@ -67,7 +69,6 @@ class QuantizedLSTM(GatedLayer):
     """One integer LSTM layer. Rows are stacked by gates i, f, g, o, as in `edgelstm.layers.LSTM`."""
 
     kind = "lstm"
-    takes_wide = True
 
     W: NDArray[np.int8]  # (4H, I)
     R: NDArray[np.int8]  # (4H, H)
@@ -99,7 +100,7 @@ def quantize(
     four_bits: bool = False,
 ) -> QuantizedLSTM:
     """`layer` in integers over inputs of the affine `x`."""
-    groups = GATES if granularity == "per-gate" else len(layer.b)
+    groups = len(layer.gates) if granularity == "per-gate" else len(layer.b)
     smallest = smallest_scale(layer.b, x, layer.inputs)
     parts = scaled(layer.W, groups, smallest, four_bits), scaled(layer.R, groups, None, four_bits)
     W, R = fitted(parts, inputs)
@@ -155,3 +156,15 @@ class _Walker(Walker):
             self.h = clip8(self.h_multiplier.times(hidden) + layer.hidden.zero_point)
             hs[t], cs[t] = self.h, self.c
         return IntegerRun(layer.leaving(hs.astype(np.int64)), {"h": hs, "c": cs})
+
+
+class _FloatWalker(FloatRecurrence):
+    def step(self, from_x: Float32, x: Float32) -> tuple[Float32, ...]:
+        h, c = self.state
+        i, f, g, o = np.split(self.products.sums(from_x, x, h), 4, axis=1)
+        kept, written = self.gate(f) * c, self.gate(i) * self.candidate(g)
+        cell = self.held(kept + written)
+        return self.held(self.gate(o) * self.candidate(cell)), cell
+
+
+KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgelstm.covariance import MAX_COLUMNS, Covariance
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
+from edgelstm.quantization.kinds import KINDS
 from edgelstm.quantization.mixed import may_have_integers
-from edgelstm.quantization.quantize import COLUMNS
 from edgelstm.quantization.tails import Tails
 from edgelstm.road import INPUT
 
@@ -63,7 +63,9 @@ class Observer:
             if at.name in self._sums:
                 x = results[at.takes]
                 states = {part.letter: run.states[name] for name, part in at.parts}
-                self._sums[at.name].add(COLUMNS[at.layer.kind](at.layer, at, x, states))
+                columns = KINDS[at.layer.kind].columns
+                assert columns is not None
+                self._sums[at.name].add(columns(at.layer, at, x, states))
 
     def covariances(self) -> dict[str, Covariance]:
         return {name: sums.covariance() for name, sums in self._sums.items() if sums.rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.layers import Layer
-from edgelstm.layers.layer import Floats as FloatArray
 from edgelstm.model import Model, Normalize, Ranges
-from edgelstm.quantization import context, conv, dense, gru, int16_layers, lstm
 from edgelstm.quantization.affine import (
     Affine,
     Granularity,
@@ -20,7 +18,8 @@ from edgelstm.quantization.affine import (
     affine_from_range,
     wide_affine_from_range,
 )
-from edgelstm.quantization.float_layers import FLOAT_KINDS, FloatLayer
+from edgelstm.quantization.float_layer import FloatLayer
+from edgelstm.quantization.kinds import KINDS
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.mixed import Mixture, mixture_of
 from edgelstm.quantization.quantized_model import QuantizedModel, Weights
@@ -29,38 +28,8 @@ from edgelstm.road import INPUT, Placed
 
 Floats = NDArray[np.float32]
 
-QUANTIZE: dict[str, Callable[..., QuantizedLayer]] = {
-    "lstm": lstm.quantize,
-    "gru": gru.quantize,
-    "context": context.quantize,
-    "conv": conv.quantize,
-    "dense": dense.quantize,
-}
-"""How each kind of layer becomes integers: (layer, its place, its input's affine, ranges, granularity, what its
-weights meet)."""
-
-COLUMNS: dict[str, Callable[..., FloatArray]] = {
-    "lstm": lstm.columns,
-    "gru": gru.columns,
-    "conv": conv.columns,
-    "dense": dense.columns,
-}
-"""What meets the weights of each kind of layer that has some: (layer, its place, its input in one sequence, its
-states by letter) → (runs, `Layer.columns`)."""
-
-
 MOST_WIDE_INPUTS = 512
 """512 products of a weight and 16 bits, at most 127·2^15 each, leave 2^24 of int32 to a bias."""
-
-
-TAKES_WIDE = {
-    "lstm": lstm.QuantizedLSTM.takes_wide,
-    "gru": gru.QuantizedGRU.takes_wide,
-    "context": context.QuantizedContext.takes_wide,
-    "conv": conv.QuantizedConv.takes_wide,
-    "dense": dense.QuantizedDense.takes_wide,
-}
-"""Whether each kind of layer can take an input of 16 bits."""
 
 
 EXTRAS = (
@@ -68,9 +37,6 @@ EXTRAS = (
     *("channels", "groups", "before", "after", "fill", "sign"),
 )
 """What layers may have beyond plain ones; with some of these they stay in float32."""
-
-HELD = tuple(dict.fromkeys((*QUANTIZE, *FLOAT_KINDS)))
-"""Kinds of layers that an int8 model may have: some of them in float32."""
 
 
 def check_holds(model: Model) -> None:
@@ -83,7 +49,7 @@ def check_holds(model: Model) -> None:
 def why_not_held(model: Model) -> str | None:
     """The layer of `model` that int8 does not hold, and what of it; None where it holds every one."""
     for at in model.road:
-        held, extras = at.layer.kind in HELD, [extra for extra in at.extras if extra not in EXTRAS]
+        held, extras = at.layer.kind in KINDS, [extra for extra in at.extras if extra not in EXTRAS]
         if not held or extras:
             what = f"its {', '.join(map(repr, extras))}" if held else f"{at.layer.kind} layers"
             return f"{at.name}: int8 does not hold {what} yet"
@@ -172,18 +138,19 @@ def _quantized(
 ) -> QuantizedLayer:
     """One layer; `known`: the affine of results that are codes; `factors`: of features, to fold into its weights."""
     assert model.ranges is not None
-    if at.name in mixed.int16:
-        return int16_layers.quantize(at)
-    if at.name not in mixed.integers and at.name not in mixed.codes:
-        return FloatLayer(at, gives_scores=at is model.road[-1])
+    kind = KINDS[at.layer.kind]
+    if at.name in mixed.int16 and kind.in_16_bits is not None:
+        return kind.in_16_bits(at)
+    if kind.quantize is None or (at.name not in mixed.integers and at.name not in mixed.codes):
+        return FloatLayer(at, kind.in_floats, gives_scores=at is model.road[-1])
     layer, found = at.layer, model.covariances.get(at.name)
     inputs = None if found is None else Inputs.of(found)
     if factors is not None:
         layer, inputs = _folded(layer, factors, inputs)
     x = known[at.takes] if at.takes in mixed.codes else _border(model.ranges, at)
-    is_narrow = weights == "int4" and x.bits == 8 and layer.kind in COLUMNS and at is not model.road[-1]
+    is_narrow = weights == "int4" and x.bits == 8 and kind.columns is not None and at is not model.road[-1]
     narrow = {"four_bits": True} if is_narrow else {}
-    made = QUANTIZE[layer.kind](layer, at, x, model.ranges, granularity, inputs, **narrow)
+    made = kind.quantize(layer, at, x, model.ranges, granularity, inputs, **narrow)
     gives_floats = at.name not in mixed.codes and at is not model.road[-1]
     return replace(made, rounds=mixed.rounds(at), gives_floats=gives_floats) if at.name in mixed.integers else made
 
@@ -199,8 +166,8 @@ def _border(ranges: Ranges, at: Placed) -> Affine:
 
 def _check_wide(model: Model) -> None:
     first = model.road[0]
-    if not TAKES_WIDE[first.layer.kind]:
-        takers = ", ".join(kind for kind, takes in TAKES_WIDE.items() if takes)
+    if not KINDS[first.layer.kind].takes_wide:
+        takers = ", ".join(name for name, kind in KINDS.items() if kind.takes_wide)
         raise ValueError(f"model {model.name}: {first.name}: cannot take int16 input, expected one of {takers} first")
     if model.features > MOST_WIDE_INPUTS:
         raise ValueError(

@@ -18,7 +18,7 @@ from edgelstm.model import Model
 from edgelstm.quantization.affine import Codes
 from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.exact import clamp
-from edgelstm.quantization.float_layers import FloatWalker
+from edgelstm.quantization.float_layer import FloatWalker
 from edgelstm.quantization.layer import Values, Walker
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.road import INPUT

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.float32 import Float32
-from edgelstm.layers import Conv, Layer
+from edgelstm.layers import Layer
 from edgelstm.model import Model
-
-_MATRICES = {"lstm": ("W", "R"), "gru": ("W", "R"), "dense": ("W",), "conv": ("W",)}
 
 
 def nearest(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -24,7 +22,7 @@ def nearest(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def holds_bf16(layer: Layer) -> bool:
     """Whether files of this form have the layer's weights as bfloat16: those that lie in blocks, none of groups."""
-    return layer.kind in _MATRICES and not (isinstance(layer, Conv) and layer.groups > 1)
+    return bool(layer.matrices)
 
 
 def rounded(model: Model) -> Model:
@@ -33,7 +31,7 @@ def rounded(model: Model) -> Model:
 
 
 def _rounded(layer: Layer) -> Layer:
-    near: dict[str, Any] = {name: nearest(getattr(layer, name)) for name in _MATRICES[layer.kind]}
+    near: dict[str, Any] = {name: nearest(getattr(layer, name)) for name in layer.matrices}
     return replace(layer, **near)
 
 

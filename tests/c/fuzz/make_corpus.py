@@ -15,7 +15,7 @@ from edgelstm.layers import GRU, LSTM, Context, Conv, Dense
 from edgelstm.model import Answer, Normalize
 from edgelstm.model import Model as ModelOfLayers
 from edgelstm.quantization import calibrate, quantize
-from edgelstm.quantization.quantize import TAKES_WIDE
+from edgelstm.quantization.kinds import KINDS
 from edgelstm.runtime import Model
 from mixed_models import SHAPES as SHAPED
 from mixed_models import random_mixed, shaped
@@ -68,7 +68,7 @@ def main(folder: Path) -> None:
         if model not in floats:
             files["int8"] = encode(quantize(model))
             files["int4"] = encode(quantize(model, weights="int4"))
-        if model.ranges is not None and model not in mixed and TAKES_WIDE[model.road[0].layer.kind]:
+        if model.ranges is not None and model not in mixed and KINDS[model.road[0].layer.kind].takes_wide:
             files["int16"] = encode(quantize(model, "per-row", "int16"))
         for name, content in files.items():
             path = models / f"{n}-{name}.elstm"
