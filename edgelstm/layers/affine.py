@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgelstm.layers.layer import Float32, Floats, Shape, Stateless, check_channels, checked_array
 
 
@@ -23,6 +25,9 @@ class Affine(Stateless):
     @property
     def may_give_scores(self) -> bool:
         return True
+
+    def terms(self, x: Floats) -> Floats:
+        return x * np.abs(self.scale) + np.abs(self.offset)
 
     def result(self, source: Shape) -> Shape:
         check_channels("Affine", self.scale.size, source)

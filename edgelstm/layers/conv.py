@@ -33,8 +33,6 @@ from edgelstm.layers.layer import (
 )
 from edgelstm.layers.padding import Fill, padded
 
-Values = NDArray[Any]
-
 
 @dataclass(frozen=True, eq=False)
 class Conv(Layer):
@@ -132,18 +130,18 @@ class Conv(Layer):
         starts = self.stride * np.arange(self.result(source).rows)
         return np.asarray(starts[:, None] + self.dilation * np.arange(self.taps))
 
-    def seen(self, x: Values, source: Shape) -> Values:
-        """x (T, B, source.size) → (T, B, rows of the result, taps, channels): what the weights of each row meet."""
+    def seen(self, x: NDArray[Any], source: Shape) -> NDArray[Any]:
         rows = padded(x.reshape(*x.shape[:2], source.rows, source.channels), self.before, self.after, self.fill)
-        return rows[:, :, self.windows(source)]
+        windows = rows[:, :, self.windows(source)]  # (T, B, rows, taps, channels)
+        return windows.reshape(*windows.shape[:3], self.taps * self.channels)
 
     def forward(self, x: Floats, source: Shape, state: States | None = None) -> Run:  # noqa: ARG002
         frames, batch, _ = x.shape
         seen = self.seen(x, source)
-        seen = seen.reshape(*seen.shape[:4], self.groups, -1)
         if self.groups == 1:
-            y = seen.reshape(*seen.shape[:3], -1) @ self.matrix.astype(x.dtype).T
+            y = seen @ self.matrix.astype(x.dtype).T
         else:
+            seen = seen.reshape(*seen.shape[:3], self.taps, self.groups, -1)
             W = self.W.astype(x.dtype).reshape(self.groups, -1, *self.W.shape[1:])
             y = np.einsum("fbtkgc,gokc->fbtgo", seen, W).reshape(*seen.shape[:3], self.outputs)
         y = y + self.b.astype(x.dtype)

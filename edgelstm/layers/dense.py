@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edgelstm.layers.layer import (
     Activation,
     Float32,
@@ -52,6 +54,10 @@ class Dense(Layer):
     @property
     def may_give_scores(self) -> bool:
         return self.activation == "linear"
+
+    def terms(self, x: Floats) -> Floats:
+        y: Floats = x @ np.abs(self.W.astype(x.dtype)).T + np.abs(self.b)
+        return y
 
     @property
     def matrices(self) -> tuple[str, ...]:

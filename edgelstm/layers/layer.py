@@ -147,6 +147,15 @@ class Layer(ABC):
         """x (T, B, source.size) → its results, in the dtype of `x`, from a fresh state, or from `state`: letter →
         (B, values), as of the newest run, with nothing pending."""
 
+    def seen(self, x: NDArray[Any], source: Shape) -> NDArray[Any]:  # noqa: ARG002 - most see all there is
+        """x (T, B, source.size) → (T, B, rows, columns): what its matrix meets for each row of its result."""
+        return x[:, :, None]
+
+    def terms(self, x: Floats) -> Floats:  # noqa: ARG002 - most cannot
+        """Sizes of x (…, source.size) → sums of the sizes of what each of its results is made of, where these may be
+        a model's scores."""
+        raise TypeError(f"{self.kind}: gives no scores")
+
     @property
     def weights(self) -> int:
         """Number of trained weights and biases."""

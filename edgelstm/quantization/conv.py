@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from edgelstm.quantization.exact import Float32, clamp
 from edgelstm.quantization.float_layer import MOST, computing
 from edgelstm.quantization.int16_layers import Int16Layer, one_product
 from edgelstm.quantization.kind import Kind
-from edgelstm.quantization.layer import Int64, IntegerRun, Values, Walker
+from edgelstm.quantization.layer import Int64, IntegerRun, Walker
 from edgelstm.quantization.matrix import (
     product,
     quantize_bias,
@@ -78,25 +77,18 @@ class _Walker(Walker):
     def run(self, x: Int64) -> IntegerRun:
         layer = self.layer
         conv, zero = layer.layer, layer.input.zero_point
-        side_by_side = _side_by_side(conv, x - zero, self.source)
-        sums = product(layer.W, side_by_side, 0) + layer.bias
-        return IntegerRun(layer.finished(sums, conv.activation).reshape(*x.shape[:2], -1))
-
-
-def _side_by_side(layer: Conv, x: Values, source: Shape) -> Values:
-    """x (T, B, values) → (T, B, rows of the result, columns)."""
-    seen = layer.seen(x, source)
-    return seen.reshape(*seen.shape[:3], -1)
+        sums = product(layer.W, conv.seen(x - zero, self.source), 0) + layer.bias
+        results = layer.finished(sums, conv.activation)
+        return IntegerRun(results.reshape(*x.shape[:2], sums.shape[2] * layer.outputs))
 
 
 def _in_floats(layer: Conv, x: Float32) -> Float32:
     """With groups: the sum of a row tap after tap, channel after channel, behind its bias."""
     low = 0.0 if layer.activation == "relu" else -MOST
-    flat, source = x.reshape(*x.shape[:2], -1), Shape(x.shape[2], x.shape[3])
+    seen = layer.seen(x.reshape(*x.shape[:2], -1), Shape(x.shape[2], x.shape[3]))
     if layer.groups == 1:
-        return clamp(exact.product(layer.matrix, _side_by_side(layer, flat, source), layer.b), low, MOST)
-    seen = layer.seen(flat, source)
-    seen = seen.reshape(*seen.shape[:4], layer.groups, -1)  # (runs, batch, rows, taps, groups, channels)
+        return clamp(exact.product(layer.matrix, seen, layer.b), low, MOST)
+    seen = seen.reshape(*seen.shape[:3], layer.taps, layer.groups, -1)  # (runs, batch, rows, taps, groups, channels)
     each = layer.outputs // layer.groups
     sums = np.broadcast_to(layer.b, (*seen.shape[:3], layer.outputs))
     for tap in range(layer.taps):
@@ -108,7 +100,7 @@ def _in_floats(layer: Conv, x: Float32) -> Float32:
 def _in_16_bits(at: Placed) -> Int16Layer:
     conv = at.layer
     assert isinstance(conv, Conv)
-    return one_product(conv.matrix, at, conv.b, conv.activation, partial(_side_by_side, conv))
+    return one_product(at, conv.matrix, conv.b, conv.activation)
 
 
 KIND = Kind(computing(_in_floats), quantize, columns, _in_16_bits, takes_wide=True)

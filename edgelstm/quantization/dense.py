@@ -90,7 +90,7 @@ def _in_floats(layer: Dense, x: Float32) -> Float32:
 def _in_16_bits(at: Placed) -> Int16Layer:
     dense = at.layer
     assert isinstance(dense, Dense)
-    return one_product(dense.W, at, dense.b, dense.activation, lambda codes, _: codes)
+    return one_product(at, dense.W, dense.b, dense.activation)
 
 
 KIND = Kind(computing(_in_floats), quantize, columns, _in_16_bits, takes_wide=True)

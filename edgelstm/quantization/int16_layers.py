@@ -32,9 +32,6 @@ LARGEST = np.float32(32767)
 LEAST_SCALE, MOST_SCALE, MOST_BIAS = 2.0**-50, 16.0, 1e6
 """What files hold: then no product is a denormal, which vectors of 32-bit ARM take for 0, and results are finite."""
 
-Cut = Callable[[Int64, Shape], Int64]
-"""(codes (runs, B, values), the shape of what a layer takes) → what its weights meet, (runs, B, …, columns)."""
-
 LEAST = np.float32(2.0**-35)
 """Of the largest |x|: what is smaller counts as zeros."""
 
@@ -123,20 +120,19 @@ def recurrent(at: Placed, walks: Walks) -> Int16Layer:
     return Int16Layer(at, walks, W, R, np.full(1, first / 32767, np.float32))
 
 
-def one_product(W: Float32, at: Placed, b: Float32, activation: Activation, cut: Cut) -> Int16Layer:
-    """A layer of one product of weights W (outputs, columns): `cut` says with what."""
+def one_product(at: Placed, W: Float32, b: Float32, activation: Activation) -> Int16Layer:
+    """A layer of one product of weights W (outputs, columns)."""
     low = 0.0 if activation == "relu" else -MOST
-    return Int16Layer(at, lambda layer, _, source: _Product(layer, source, low, cut), Product16.of(W, b))
+    return Int16Layer(at, lambda layer, _, source: _Product(layer, source, low), Product16.of(W, b))
 
 
 class _Product(Walker):
-    def __init__(self, layer: Int16Layer, source: Shape, low: float, cut: Cut):
-        self.layer, self.source, self.low, self.cut = layer, source, low, cut
+    def __init__(self, layer: Int16Layer, source: Shape, low: float):
+        self.layer, self.source, self.low = layer, source, low
 
     def run(self, x: Values) -> IntegerRun:
         step = step_of(x)
-        codes = self.cut(codes_of(x, step), self.source)
-        y = self.layer.W.apply(codes, step.reshape(*step.shape[:2], *[1] * (codes.ndim - 2)))
+        y = self.layer.W.apply(self.layer.layer.seen(codes_of(x, step), self.source), step[..., None])
         return IntegerRun(clamp(y, self.low, MOST).reshape(*x.shape[:2], -1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,12 @@ from numpy.typing import NDArray
 from edgelstm.quantization import Affine
 
 Floats = NDArray[np.floating[Any]]
+
+SIGMOID, TANH = Affine(np.float32(1 / 256), -128), Affine(np.float32(1 / 128), 0)
+"""What engines want of the results of LOGISTIC and TANH."""
+
+Ranges = Mapping[str, Affine]
+"""Of one layer, by the name of the quantity, as its kind names what is inside."""
 
 
 def real(codes: Floats, affine: Affine) -> Floats:

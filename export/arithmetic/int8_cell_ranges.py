@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
 
 from edgelstm import forward
-from edgelstm.export.arithmetic.dequantize import Floats
+from edgelstm.export.arithmetic.dequantize import Floats, Ranges
+from edgelstm.export.arithmetic.kinds import KINDS
 from edgelstm.export.errors import NoRecordingsError
-from edgelstm.layers import GRU, LSTM
-from edgelstm.layers.layer import before, sigmoid
-from edgelstm.quantization import Affine, QuantizedModel
+from edgelstm.quantization import QuantizedModel
 from edgelstm.quantization.affine import affine_from_range
-
-SIGMOID, TANH = Affine(np.float32(1 / 256), -128), Affine(np.float32(1 / 128), 0)
-"""What engines want of the results of LOGISTIC and TANH."""
-
-Ranges = Mapping[str, Affine]
-"""Of one layer, by the name of the quantity, as the layer's function here names them."""
 
 
 @lru_cache(maxsize=4)  # a proof asks for each sequence
@@ -36,7 +28,7 @@ def cell_ranges(quantized: QuantizedModel) -> dict[str, Ranges]:
     found: dict[str, Ranges] = {}
     sources = ["", *(at.name for at in model.road)]
     for source, at in zip(sources, model.road):
-        inside = INSIDE.get(at.layer.kind)
+        inside = KINDS[at.layer.kind].inside
         if inside is None:
             continue
         parts = {part.letter: name for name, part in at.parts}
@@ -59,34 +51,3 @@ def _affines(seen: list[dict[str, Floats]], largest_cell: float) -> Ranges:
         factor = wider if name in ("c", "fc") else 1.0
         affines[name] = affine_from_range(low * factor, high * factor)
     return affines
-
-
-def _inside_lstm(layer: LSTM, x: Floats, states: Mapping[str, Floats]) -> dict[str, Floats]:
-    """W·x + b, R·h, their sum, the cell, f·c and i·g."""
-    zx, zh = x @ layer.W.T + layer.b, before(states["h"]) @ layer.R.T
-    i, f, g, _ = np.split(zx + zh, 4, axis=1)
-    fc, ig = sigmoid(f) * before(states["c"]), sigmoid(i) * np.tanh(g)
-    return {"zx": zx, "zh": zh, "z": zx + zh, "c": states["c"], "fc": fc, "ig": ig}
-
-
-def _inside_gru(layer: GRU, x: Floats, states: Mapping[str, Floats]) -> dict[str, Floats]:
-    """W·x + b, the products of R with their bias, the gates' sums, what the reset lets through, the candidate's sum,
-    h - n and z·(h - n)."""
-    H, h = layer.units, before(states["h"])
-    zx = x @ layer.W.T + layer.b
-    zh = h @ layer.R[: 2 * H].T
-    z, r = sigmoid(zx[:, :H] + zh[:, :H]), sigmoid(zx[:, H : 2 * H] + zh[:, H:])
-    R_n = layer.R[2 * H :].T
-    found = {"zx": zx, "z": zx[:, : 2 * H] + zh}
-    if layer.reset == "after":
-        q = h @ R_n + layer.rb
-        found |= {"zh": np.concatenate([zh, q], axis=1), "rq": r * q}
-    else:
-        found |= {"zh": zh, "rh": r * h, "rq": (r * h) @ R_n}
-    found["n"] = zx[:, 2 * H :] + found["rq"]
-    off = h - np.tanh(found["n"])
-    return found | {"off": off, "kept": z * off}
-
-
-INSIDE: dict[str, Callable[..., dict[str, Floats]]] = {"lstm": _inside_lstm, "gru": _inside_gru}
-"""What values a layer has inside, over the runs of one sequence: (layer, its input, its states by letter)."""

@@ -11,7 +11,7 @@ put it on the other side: calls that met such a value on the way are not `sure`,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from edgelstm import forward
 from edgelstm.export.arithmetic.dequantize import Floats, real
-from edgelstm.layers import Context, Conv
 from edgelstm.model import Model
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.affine import Codes
-from edgelstm.road import Placed
+
+STEP_LIMIT, STEP_MOST = 1e-6, 0.05
+"""Float gates between integers, by the file's own states: against float64, relative to the largest value and to the
+largest terms of a gate's sum (each at least 1). Four float32 roundings of 6e-8, and the functions' own. However large
+the terms, no more than a twentieth of the largest value."""
 
 Sure = NDArray[np.bool_]
 States = Mapping[str, Floats]
@@ -69,24 +72,6 @@ def given(results: Floats, newest: Floats | None, sure: Sure) -> Flow:
     results = results.copy()
     results[:, -1] = newest
     return Flow(results, sure if results.shape[1] > 1 else np.ones_like(sure))
-
-
-class ContextTwin(Twin):
-    """Codes side by side: nothing is rounded."""
-
-    def __init__(self, layer: Context, size: int, affine: Affine):
-        self.layer, self.size = layer, size
-        self.units = {"past": float(affine.scale)}
-        self.memory = {"past": (layer.rows - layer.hop) * size}
-
-    def run(self, x: Flow, before: States, seen: States | None) -> Ran:  # noqa: ARG002 - its results are its input's
-        rows, hop = self.layer.rows, self.layer.hop
-        calls, came, _ = x.values.shape
-        joined = np.concatenate([before["past"].reshape(calls, -1, self.size), x.values], axis=1)
-        starts = hop * np.arange(came // hop)[:, None]
-        result = joined[:, starts + np.arange(rows)].reshape(calls, len(starts), -1)
-        past = result[:, :, result.shape[2] - self.memory["past"] :]
-        return Ran(Flow(result, x.sure), {"past": past}, x.sure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,21 +123,6 @@ def calls_of(quantized: QuantizedModel, codes: Codes) -> Floats:
     stride, features = quantized.model.stride, quantized.model.features
     whole = codes[: len(codes) // stride * stride].astype(np.float64)
     return real(whole, quantized.input).reshape(-1, stride, features)
-
-
-def windows_of(at: Placed) -> Callable[[Floats], Floats]:
-    """(B, runs, values) → (B, runs, windows, values of a window) that the layer takes products
-    with."""
-    layer = at.layer
-    if not isinstance(layer, Conv):
-        return lambda x: x[:, :, None]
-    windows = layer.windows(at.source)
-
-    def cut(x: Floats) -> Floats:
-        seen = x.reshape(*x.shape[:2], at.source.rows, at.source.channels)[:, :, windows]
-        return seen.reshape(*seen.shape[:3], -1)
-
-    return cut
 
 
 def off_edges(values: Floats, affine: Affine, slack: Floats | float) -> Sure:

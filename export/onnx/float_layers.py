@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.onnx.flow import Flow, Write, is_last, rows, whole
+from edgelstm.export.onnx.flow import Flow, Write, is_last, mirrored, rows, whole
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.layers import (
     L2,
@@ -20,7 +20,6 @@ from edgelstm.layers import (
     Add,
     Affine,
     Concat,
-    Conv,
     InverseSpectrum,
     Last,
     LayerNorm,
@@ -148,38 +147,13 @@ def _concat(graph: Graph, at: Placed, _: Concat, flow: Flow, other: Flow) -> Flo
     return _written(graph, at, flow, "Concat", x, y, lies=at.source.rows, axis=-1)
 
 
-def padded_conv(graph: Graph, at: Placed, layer: Conv, flow: Flow) -> Flow:
-    """With groups, or padding at the ends of the frame."""
-    name, weights = at.name, (f"{at.name}_W", f"{at.name}_b")
-    x = graph.node("Reshape", rows(graph, flow), whole(graph, [-1, *_sides(at.source)]), to=f"{name}_source")
-    x = graph.node("Transpose", x, to=f"{name}_turned", perm=[0, 2, 1])
-    pads = [layer.before, layer.after]
-    if layer.fill == "mirror" and any(pads):
-        x, pads = _mirrored(graph, at, x, [0, 0, pads[0], 0, 0, pads[1]]), [0, 0]
-    W, b = graph.constant(weights[0], layer.W.transpose(0, 2, 1)), graph.constant(weights[1], layer.b)
-    settings = {"strides": [layer.stride], "dilations": [layer.dilation], "group": layer.groups, "pads": pads}
-    y = graph.node("Conv", x, W, b, to=f"{name}_summed", **settings)
-    if layer.activation == "relu":
-        y = graph.node("Relu", y, to=f"{name}_relu")
-    y = graph.node("Transpose", y, to=f"{name}_each", perm=[0, 2, 1])
-    return Flow(flow.runs, graph.node("Reshape", y, whole(graph, [-1, at.result.size]), to=name))
-
-
-def _sides(shape: Shape) -> tuple[int, int]:
-    return shape.rows, shape.channels
-
-
-def _mirrored(graph: Graph, at: Placed, x: str, pads: list[int]) -> str:
-    return graph.node("Pad", x, whole(graph, pads), to=f"{at.name}_padded", mode="reflect")
-
-
 def _spectrum(graph: Graph, at: Placed, layer: Spectrum, flow: Flow) -> Flow:
     """A convolution over samples, whose weights are the transform's."""
     name, taper = at.name, 1.0 if layer.taper is None else layer.taper.astype(np.float64)
     x = graph.node("Reshape", rows(graph, flow), whole(graph, [-1, 1, at.source.size]), to=f"{name}_source")
     pads = [layer.before, layer.after]
     if layer.fill == "mirror" and any(pads):
-        x, pads = _mirrored(graph, at, x, [0, 0, pads[0], 0, 0, pads[1]]), [0, 0]
+        x, pads = mirrored(graph, at, x, [0, 0, pads[0], 0, 0, pads[1]]), [0, 0]
     basis = np.fft.rfft(np.eye(layer.size) * taper)  # (size, frequencies)
     W = np.concatenate([basis.real, basis.imag], axis=1).T[:, None].astype(np.float32)
     y = graph.node("Conv", x, graph.constant(f"{name}_W", W), to=f"{name}_each", strides=[layer.hop], pads=pads)
@@ -211,5 +185,4 @@ FLOAT_LAYERS: Mapping[str, Write] = {
     "multiply": _joined("Mul"),
     "spectrum": _spectrum,
 }
-EXTRAS = ("of", "gate", "candidate", "carry", "rows", "channels", "groups", "before", "after", "fill", "sign")
-"""What layers may have beyond plain ones; not first states, for those of files begin with one number."""
+KINDS: Mapping[str, Mapping[str, Write]] = {kind: {"float32": write} for kind, write in FLOAT_LAYERS.items()}

@@ -75,8 +75,10 @@ class Nodes:
 class Graph(Nodes):
     """Nodes, functions, constants and states of one file."""
 
-    def __init__(self, model: Model | QuantizedModel, precision: Precision):
+    def __init__(self, model: Model | QuantizedModel, precision: Precision, *, int8_scores: bool = False):
+        """`int8_scores`: scores go out as integers."""
         super().__init__()
+        self.int8_scores = int8_scores
         self._source, self._precision = model, precision
         self.model = model.model if isinstance(model, QuantizedModel) else model
         self.states: list[State] = []

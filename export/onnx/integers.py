@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.metadata import integer_io
-from edgelstm.export.onnx.flow import Flow, Write, context, rows, walk
+from edgelstm.export.onnx.flow import Flow, Write, rows, walk
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.quantization import Affine, QuantizedModel
-from edgelstm.quantization.context import QuantizedContext
-from edgelstm.road import Placed
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
 
@@ -36,7 +34,7 @@ def encode_layers(
     quantized: QuantizedModel, form: Precision, layers: Mapping[str, Write], io: Io = "float32", *, scan: bool = False
 ) -> bytes:
     """The bytes of a form's file, each layer written by the function of its kind; checked by onnx's own checker."""
-    graph = Graph(quantized, form)
+    graph = Graph(quantized, form, int8_scores=io == "int8")
     x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
     scores = rows(graph, walk(graph, quantized.layers, layers, x))
     if io == "int8":
@@ -54,13 +52,6 @@ def integer_input(graph: Graph, quantized: QuantizedModel, io: Io) -> str:
         moved = graph.node("Add", scaled, graph.constant("input_offset", quantized.input_offset), to="x_moved")
     one, zero = graph.scalar("one", 1, np.float32), weights_zero_point(graph)
     return graph.node("QuantizeLinear", moved, one, zero, to="x8")
-
-
-def integer_context(graph: Graph, at: Placed, layer: QuantizedContext, flow: Flow) -> Flow:
-    """Codes side by side, uint8."""
-    zero = raised_zero_point(layer.input)
-    facts = {"initial": zero, "zero_point": zero, "scale": float(layer.input.scale)}
-    return context(graph, at, layer.layer, flow, "uint8", **facts)
 
 
 def product(graph: Graph, name: str, x: str, affine: Affine, weights: NDArray[np.int8]) -> str:

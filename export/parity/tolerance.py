@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export.arithmetic.twin import windows_of
 from edgelstm.forward import Trace
-from edgelstm.layers import Affine, Dense
 from edgelstm.model import Model
-from edgelstm.quantization import QuantizedConv, QuantizedDense, QuantizedModel
+from edgelstm.quantization import QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer
+from edgelstm.quantization.weighted import DenseProduct
 from edgelstm.road import INPUT, Placed
 
 Slack = NDArray[np.float64]
@@ -78,21 +76,8 @@ def terms_of_scores(model: Model, trace: Trace) -> float:
     """The largest sum of magnitudes that a score of `trace` was made of: what roundings of it are relative to."""
     at = model.road[-1]
     before = np.abs((trace.x if at.takes == INPUT else trace.results[at.takes]).astype(np.float64))
-    terms = _TERMS[at.layer.kind](at.layer, before)
+    terms = at.layer.terms(before)
     return float(terms.max(initial=np.finfo(np.float32).tiny))
-
-
-def _terms_of_dense(last: Dense, before: NDArray[np.float64]) -> NDArray[np.float64]:
-    terms: NDArray[np.float64] = before @ np.abs(last.W.astype(np.float64)).T + np.abs(last.b)
-    return terms
-
-
-def _terms_of_affine(last: Affine, before: NDArray[np.float64]) -> NDArray[np.float64]:
-    return before * np.abs(last.scale) + np.abs(last.offset)
-
-
-_TERMS: dict[str, Callable[..., NDArray[np.float64]]] = {"dense": _terms_of_dense, "affine": _terms_of_affine}
-"""(the last layer, magnitudes of what it takes) → the same of what its scores are made of."""
 
 
 def answer_limit(model: Model, of_scores: float) -> float:
@@ -115,30 +100,17 @@ def score_slack(quantized: QuantizedModel) -> NDArray[np.float64]:
     """
     slack = np.zeros(quantized.model.features)
     for at, layer in zip(quantized.model.road, quantized.layers):
-        slack = _SLACK[at.layer.kind](at, layer, slack)
+        slack = _after(at, layer, slack)
     return slack
 
 
-def _none(at: Placed, _: QuantizedLayer, __: Slack) -> Slack:
-    return np.zeros(at.result.size)
-
-
-def _moved(at: Placed, _: QuantizedLayer, slack: Slack) -> Slack:
-    return np.tile(slack, at.result.rows)
-
-
-def _product(at: Placed, layer: QuantizedDense | QuantizedConv, slack: Slack) -> Slack:
+def _after(at: Placed, layer: QuantizedLayer, slack: Slack) -> Slack:
+    """By how many units each value of a layer's results may be off, where those of its input may be."""
+    if at.layer.recurrent:
+        return np.zeros(at.result.size)
+    if not isinstance(layer, DenseProduct):  # it only moves
+        return np.tile(slack, at.result.rows)
     weights = np.abs(layer.W.astype(np.float64)) * layer.W_scale[:, None].astype(np.float64)
-    windows = windows_of(at)(slack[None, None])[0, 0]
-    carried: Slack = windows @ weights.T / float(layer.output.scale) * float(layer.input.scale)
+    seen = at.layer.seen(slack[None, None], at.source)[0, 0]
+    carried: Slack = seen @ weights.T / float(layer.output.scale) * float(layer.input.scale)
     return np.minimum(carried + SCORE_UNITS, SLACK_MOST).reshape(-1)
-
-
-_SLACK: dict[str, Callable[..., Slack]] = {
-    "lstm": _none,
-    "gru": _none,
-    "context": _moved,
-    "conv": _product,
-    "dense": _product,
-}
-"""(a layer's place, the layer, by how many units each value of its input may be off) → the same of its results."""

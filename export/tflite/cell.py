@@ -1,16 +1,5 @@
 """Recurrent layers in TFLite's primitive operators; their states go in and come out.
 
-An LSTM:
-
-    x, h → FULLY_CONNECTED each → ADD → SPLIT → LOGISTIC i, f, o; TANH g
-    f·c + i·g → c_out;  o · TANH(c_out) → h_out
-
-A GRU, with gates z, r, n:
-
-    x, h → FULLY_CONNECTED each → SPLIT;  ADD → LOGISTIC z, r
-    n = TANH(x_n + r·h_n), or where the reset comes first TANH(x_n + FULLY_CONNECTED(r·h))
-    n + z·(h - n) → h_out
-
 Where a call has several runs of a layer, x meets its weights once for all of them.
 """
 
@@ -46,7 +35,7 @@ class Cell(ABC):
     @abstractmethod
     def value(self, name: str, quantity: str, shape: tuple[int, int]) -> Tensor:
         """A new tensor. `quantity` says what it holds: h, c, sigmoid, tanh, or a name that
-        `edgelstm.export.arithmetic.int8_cell_ranges` has."""
+        the kind's `inside` in `edgelstm.export.arithmetic` has."""
 
     @abstractmethod
     def weights(self, name: str, matrix: str, part: slice) -> Weights:
@@ -102,56 +91,3 @@ class Cell(ABC):
         if len(results) == 1:
             return results[0]
         return joined(self.writer, results, self.new("runs", "h", runs=len(results)))
-
-
-def lstm(cell: Cell, x: Tensor) -> Tensor:
-    """x (runs, inputs) → h (runs, units)."""
-
-    def step(zx: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        h, c = states
-        z = cell.combined(Op.ADD, zx, cell.product("zh", h, "R", 4), cell.new("z", "z", 4))
-        parts = cell.split(z, [f"z_{gate}" for gate in "ifgo"], "z")
-        i, f, o = (
-            cell.add(Op.LOGISTIC, (part,), cell.new(gate, "sigmoid"))
-            for gate, part in zip("ifo", (*parts[:2], parts[3]))
-        )
-        g = cell.add(Op.TANH, (parts[2],), cell.new("g", "tanh"))
-        kept = cell.combined(Op.MUL, f, c, cell.new("fc", "fc"))
-        written = cell.combined(Op.MUL, i, g, cell.new("ig", "ig"))
-        c_out = cell.combined(Op.ADD, kept, written, cell.state_out("c"))
-        squashed = cell.add(Op.TANH, (c_out,), cell.new("tanh_c", "tanh"))
-        return cell.combined(Op.MUL, o, squashed, cell.state_out("h")), c_out
-
-    return cell.each_run(cell.product("zx", x, "W", 4), 4, step)
-
-
-def gru(cell: Cell, x: Tensor, *, reset_first: bool) -> Tensor:
-    """x (runs, inputs) → h (runs, units)."""
-    H = cell.units
-
-    def step(zx: Tensor, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        (h,) = states
-        x_z, x_r, x_n = cell.split(zx, ["x_z", "x_r", "x_n"], "zx")
-        names = ["h_z", "h_r"] if reset_first else ["h_z", "h_r", "h_n"]
-        zh = cell.product("zh", h, "R", len(names), slice(0, len(names) * H))
-        h_z, h_r, *h_n = cell.split(zh, names, "zh")
-        z, r = (
-            cell.add(
-                Op.LOGISTIC,
-                (cell.combined(Op.ADD, from_x, from_h, cell.new(f"sum_{gate}", "z")),),
-                cell.new(gate, "sigmoid"),
-            )
-            for gate, from_x, from_h in (("z", x_z, h_z), ("r", x_r, h_r))
-        )
-        if reset_first:
-            reset = cell.combined(Op.MUL, r, h, cell.new("rh", "rh"))
-            gated = cell.product("rq", reset, "R", 1, slice(2 * H, None))
-        else:
-            gated = cell.combined(Op.MUL, r, h_n[0], cell.new("rq", "rq"))
-        bent = cell.combined(Op.ADD, x_n, gated, cell.new("sum_n", "n"))
-        n = cell.add(Op.TANH, (bent,), cell.new("n", "tanh"))
-        off = cell.combined(Op.SUB, h, n, cell.new("off", "off"))
-        kept = cell.combined(Op.MUL, z, off, cell.new("kept", "kept"))
-        return (cell.combined(Op.ADD, n, kept, cell.state_out("h")),)
-
-    return cell.each_run(cell.product("zx", x, "W", 3), 3, step)

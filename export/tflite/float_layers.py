@@ -188,5 +188,4 @@ ONLY_FLOATS: Mapping[str, Write] = {
     "mean": _write(_mean),
     "multiply": _write(_joined),
 }
-EXTRAS = ("of", "sign")
-"""What layers may have beyond plain ones."""
+KINDS: Mapping[str, Mapping[str, Write]] = {kind: {"float32-explicit": write} for kind, write in ONLY_FLOATS.items()}

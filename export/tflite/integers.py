@@ -1,4 +1,4 @@
-"""What the TFLite forms of int8 activations share: frames to integers, dense layers, scores, and their checks."""
+"""What the TFLite forms of int8 activations share: frames to integers, scores, and their checks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.tflite.graph import Tensor
-from edgelstm.export.tflite.parts import convolved, fully_connected
 from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Writer
-from edgelstm.forward import forward
-from edgelstm.quantization import Affine, QuantizedConv, QuantizedDense, QuantizedLSTM, QuantizedModel
+from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.quantization.layer import QuantizedLayer
 from edgelstm.quantization.quantize import refuse_score_overflow
-from edgelstm.road import Placed
 from edgelstm.runtime.states import Io
 
 
@@ -29,7 +26,7 @@ def check_integers(quantized: QuantizedModel) -> None:
     flow: Affine | None = quantized.input
     for at, layer in zip(quantized.model.road, quantized.layers):
         for matrix, weights, scale in _matrices(layer):
-            groups = _GATES.get(at.layer.kind, 1) if one_scale else len(scale)
+            groups = max(len(at.layer.gates), 1) if one_scale else len(scale)
             _check_weights(f"{at.name}: {matrix}", weights, scale, groups)
         assert flow is not None
         assert layer.takes is not None
@@ -39,33 +36,11 @@ def check_integers(quantized: QuantizedModel) -> None:
     refuse_score_overflow(quantized)
 
 
-_GATES = {"lstm": 4, "gru": 3}
-"""Blocks of rows that may have scales of their own, where scales are per gate."""
-
-
 def _matrices(layer: QuantizedLayer) -> Iterator[tuple[str, NDArray[np.int8], NDArray[np.float32]]]:
     """(name, integers, scale of each row)."""
     for name in ("W", "R"):
         if hasattr(layer, name):
             yield name, getattr(layer, name), getattr(layer, f"{name}_scale")
-
-
-def check_cells(quantized: QuantizedModel) -> None:
-    """Raise ValueError for a cell that saturates because calibration saw too little: h is then off by half its range,
-    and engines say nothing."""
-    model = quantized.model
-    traces = [forward(model, sequence, np.float32) for sequence in model.examples if len(sequence) >= model.stride]
-    for at, layer in zip(model.road, quantized.layers):
-        if not isinstance(layer, QuantizedLSTM):
-            continue
-        held = 2.0 ** (layer.cell_exponent + 15)
-        (_, _), (c, _) = at.parts
-        reached = max((float(np.abs(trace.states[c]).max()) for trace in traces), default=0.0)
-        if reached > held:
-            raise ValueError(
-                f"{at.name}: the cell reaches {reached:.3g} in the model's own sequences, expected at most {held:g}: "
-                "calibrate on whole sequences"
-            )
 
 
 def _check_weights(name: str, weights: NDArray[np.int8], scale: NDArray[np.float32], groups: int) -> None:
@@ -119,30 +94,7 @@ def _normalization(quantized: QuantizedModel) -> tuple[Tensor, Tensor]:
     )
 
 
-def integer_dense(writer: IntegerWriter, at: Placed, layer: QuantizedDense, x: Tensor) -> Tensor:
-    """A dense layer in int8; the last gives `scores8`, or `scores` where integers go out."""
-    scale = _scales(writer, layer.W_scale)
-    W = Tensor.constant(f"{at.name}_W", layer.W, scale)
-    b = Tensor.constant(f"{at.name}_b", layer.bias, layer.input.scale * scale)
-    last = "scores" if writer.io == "int8" else "scores8"
-    runs = int(np.prod(x.shape[:-1]))
-    y = activation(last if writer.is_last(at) else at.name, (runs, layer.outputs), layer.output)
-    writer.operators.append(fully_connected(x, W, b, y, layer.activation, version=4))
-    return y
-
-
-def integer_conv(writer: IntegerWriter, at: Placed, layer: QuantizedConv, x: Tensor) -> Tensor:
-    """A convolution in int8."""
-    scale, conv = _scales(writer, layer.W_scale), layer.layer
-    integers = layer.W.reshape(conv.outputs, conv.taps, 1, conv.channels)
-    W = Tensor.constant(f"{at.name}_W", integers, scale)
-    b = Tensor.constant(f"{at.name}_b", layer.bias, layer.input.scale * scale)
-    return convolved(
-        writer, at, conv, x, (W, b), lambda name, shape: activation(name, shape, layer.output), version=3
-    )
-
-
-def _scales(writer: IntegerWriter, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def scales(writer: IntegerWriter, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """One for all rows where scales are per gate."""
     return rows[:1] if writer.quantized.granularity == "per-gate" else rows
 

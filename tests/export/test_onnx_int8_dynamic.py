@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgelstm import forward
-from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic, rows_to_int8
+from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic
+from edgelstm.export.arithmetic.rounding import rows_to_int8
 from edgelstm.export.onnx.int8_dynamic import encode
 from onnx_files import open_session, streamed
 from random_models import random_model, random_signal
