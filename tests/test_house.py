@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgelstm.export import FORMS
-from edgelstm.export.elstm_entry import NUMBERS
+from edgelstm.export.elstm.kinds import KINDS as IN_FILES
 from edgelstm.layers import KINDS
 from edgelstm.quantization.kinds import KINDS as IN_INTEGERS
 from edgelstm.runtime.engines.open import SUFFIXES
@@ -40,7 +40,7 @@ ALSO_WORDS = {"activation", "last", "mean"}
 
 def test_every_room_knows_every_kind():
     core = set(re.findall(r"&el_layer_(\w+)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
-    assert set(QUANTIZE) == set(TRAINED) == set(MAKE) <= set(KINDS) == set(READ) == set(NUMBERS) == core
+    assert set(QUANTIZE) == set(TRAINED) == set(MAKE) <= set(KINDS) == set(READ) == set(IN_FILES) == core
 
 
 @pytest.mark.parametrize("kind", KINDS)

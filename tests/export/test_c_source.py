@@ -123,10 +123,10 @@ def test_other_sources_are_refused(text, tmp_path):
 
 
 def test_a_model_that_fails_leaves_no_source(tmp_path, monkeypatch):
-    from edgelstm.export import elstm_layers
+    from edgelstm.export.elstm import dense
 
-    right = elstm_layers.rows
-    monkeypatch.setattr(elstm_layers, "rows", lambda values, gates=1: right(values[::-1], gates))
+    right = dense.rows
+    monkeypatch.setattr(dense, "rows", lambda values, gates=1: right(values[::-1], gates))
     exported = export_model(random_model(5, [7], [4]), tmp_path / "model.c", precision="float32")
     assert not exported.proof.same_rounding.passed
     names = sorted(p.name for p in tmp_path.iterdir())

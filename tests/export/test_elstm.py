@@ -11,7 +11,7 @@ import pytest
 
 from edgelstm import forward
 from edgelstm.export.elstm import HEADER_SIZE, encode
-from edgelstm.export.elstm_entry import ENTRY_SIZE
+from edgelstm.export.elstm.entry import ENTRY_SIZE
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel, quantize
 from edgelstm.quantization.reference import IntegerStream, Trace

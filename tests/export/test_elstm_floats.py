@@ -15,8 +15,8 @@ import pytest
 from edgelstm import forward
 from edgelstm.export import export_model
 from edgelstm.export.elstm import HEADER_SIZE, encode
-from edgelstm.export.elstm_entry import ENTRY_SIZE
-from edgelstm.export.elstm_places import numbers
+from edgelstm.export.elstm.entry import ENTRY_SIZE
+from edgelstm.export.elstm.places import numbers
 from edgelstm.export.metadata import metadata
 from edgelstm.layers import LSTM, Activation, Affine, Context, Dense, Log, OverlapAdd, Spectrum
 from edgelstm.model import Model, Normalize

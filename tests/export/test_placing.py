@@ -19,10 +19,10 @@ def fails(monkeypatch):
     """From now on the exporter turns weights around."""
 
     def start():
-        from edgelstm.export import elstm_layers
+        from edgelstm.export.elstm import dense
 
-        right = elstm_layers.rows
-        monkeypatch.setattr(elstm_layers, "rows", lambda values, gates=1: right(values[::-1], gates))
+        right = dense.rows
+        monkeypatch.setattr(dense, "rows", lambda values, gates=1: right(values[::-1], gates))
 
     start.stop = monkeypatch.undo
     return start

@@ -159,12 +159,12 @@ def test_a_failing_proof_leaves_the_good_file_alone(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exporter swaps two gates: exit 3, and what lay there before stays."""
-    from edgelstm.export import elstm_layers
+    from edgelstm.export.elstm import lstm
 
     path = folder / "model-int8.elstm"
     path.write_bytes(b"good")
-    right = elstm_layers.interleaved  # gates first: weights and what belongs to their rows
-    monkeypatch.setattr(elstm_layers, "interleaved", lambda *parts: right(*(part[::-1] for part in parts)))
+    right = lstm.interleaved  # gates first: weights and what belongs to their rows
+    monkeypatch.setattr(lstm, "interleaved", lambda *parts: right(*(part[::-1] for part in parts)))
     ended = command("export", folder / "model.npz")
     assert ended.code == 3, ended.out + ended.err
     assert "✗" in ended.out

@@ -13,7 +13,7 @@ import pytest
 from counts import times
 from edgelstm import forward
 from edgelstm.export.elstm import HEADER_SIZE, encode
-from edgelstm.export.elstm_entry import ENTRY_SIZE
+from edgelstm.export.elstm.entry import ENTRY_SIZE
 from edgelstm.layers import LSTM, Activation, Affine, Concat, Context, Log, Magnitude
 from edgelstm.model import Model as SourceModel
 from edgelstm.model import Normalize

@@ -69,3 +69,8 @@ def interleaved(*parts: NDArray[Any]) -> bytes:
     """Arrays (gates, groups, …) of equal gates and groups: for each group its gates, for each gate the parts."""
     gates, groups = parts[0].shape[:2]
     return b"".join(part[gate, group].tobytes() for group in range(groups) for gate in range(gates) for part in parts)
+
+
+def floats(values: NDArray[np.floating]) -> bytes:
+    """As they are, little-endian."""
+    return values.astype("<f4").tobytes()

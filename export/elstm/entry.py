@@ -10,31 +10,6 @@ from edgelstm.road import Placed
 ENTRY_SIZE = 128
 MOST_OWN = 9
 
-NUMBERS = {
-    "lstm": 1,
-    "dense": 2,
-    "context": 3,
-    "conv": 4,
-    "gru": 5,
-    "activation": 6,
-    "affine": 7,
-    "layer_norm": 8,
-    "l2": 9,
-    "mean": 10,
-    "last": 11,
-    "add": 12,
-    "multiply": 13,
-    "concat": 14,
-    "spectrum": 15,
-    "inverse_spectrum": 16,
-    "magnitude": 17,
-    "log": 18,
-    "overlap_add": 19,
-    "logmel": 20,
-}
-"""Of the kinds of layers."""
-
-
 GIVES_FLOATS, ROUNDS_TO_8, ROUNDS_TO_16, IN_FLOATS, IN_16_BITS, PACKED = 1, 2, 4, 8, 16, 32
 """What a layer of a mixed file does: its result is float32; it makes codes of 8 or of 16 bits of a float32 source; it
 computes in float32, but for products of 16 bits. In an int4 file: its weights have four bits."""
@@ -66,11 +41,11 @@ class Entry:
     def tensors(self) -> tuple[bytes, ...]:
         return self.weights, self.rows, self.recurrent, self.recurrent_rows, self.further
 
-    def pack(self, at: Placed, sources: tuple[int, int], result: int, offsets: tuple[int, ...]) -> bytes:
-        """The layer's 128 bytes. `sources`: 0 = the normalized input, else 1 + index of the layer that it reads, and
-        1 + such a number, or 0, for the second one; `result`: offset of its result among the results; `offsets`: of
-        its tensors in the file."""
-        header = (NUMBERS[at.layer.kind], *sources, int(self.relu), at.result.rows, at.result.channels, result)
+    def pack(self, number: int, at: Placed, sources: tuple[int, int], result: int, offsets: tuple[int, ...]) -> bytes:
+        """The layer's 128 bytes. `number`: of its kind; `sources`: 0 = the normalized input, else 1 + index of the
+        layer that it reads, and 1 + such a number, or 0, for the second one; `result`: offset of its result among the
+        results; `offsets`: of its tensors in the file."""
+        header = (number, *sources, int(self.relu), at.result.rows, at.result.channels, result)
         *places, further = zip(offsets, map(len, self.tensors))
         zero_points = (self.input_zero_point, self.output_zero_point)
         integers = (*zero_points, self.output_scale, *self.multiplier)

@@ -1,4 +1,4 @@
-"""`.elstm`: the file that the C core runs, float32 or int8. `docs/file-format.md` describes every field."""
+"""The whole file, float32 or int8, and the forms that it has."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.export import elstm_layers
 from edgelstm.export.arithmetic.bf16 import Bf16, rounded
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
-from edgelstm.export.elstm_entry import ENTRY_SIZE, Entry
-from edgelstm.export.elstm_places import aligned, place_results, sources_of
+from edgelstm.export.elstm.entry import ENTRY_SIZE, Entry
+from edgelstm.export.elstm.kinds import KINDS
+from edgelstm.export.elstm.mixed import in_bf16, in_float32, in_int8
+from edgelstm.export.elstm.places import aligned, place_results, sources_of
 from edgelstm.export.form import (
     BF16_ERROR,
     FLOAT_ERROR,
@@ -27,7 +28,7 @@ from edgelstm.export.form import (
 )
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
-from edgelstm.quantization.kinds import KINDS
+from edgelstm.quantization.kinds import KINDS as QUANTIZED
 from edgelstm.quantization.quantize import EXTRAS
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import Precision
@@ -56,7 +57,7 @@ def encode(model: Model | QuantizedModel) -> bytes:
 def encode_bf16(model: Model) -> bytes:
     """The whole file of float32 with bfloat16 weights."""
     near = rounded(model)
-    return _encode(near, "bf16", [elstm_layers.bf16(at) for at in near.road])
+    return _encode(near, "bf16", [in_bf16(at) for at in near.road])
 
 
 def _encode(model: Model | QuantizedModel, precision: Precision, entries: list[Entry]) -> bytes:
@@ -66,10 +67,10 @@ def _encode(model: Model | QuantizedModel, precision: Precision, entries: list[E
     scale, offset = _input_step(model)
     input_offset = sections.add(scale.astype("<f4").tobytes() + offset.astype("<f4").tobytes())
     mean_offset = sections.add(_mean(model).tobytes())
-    table = b"".join(
-        entry.pack(at, sources_of(source.road, at), place, tuple(map(sections.add, entry.tensors)))
-        for entry, at, place in zip(entries, source.road, places.results)
-    )
+    table = b""
+    for entry, at, place in zip(entries, source.road, places.results):
+        number, sources = KINDS[at.layer.kind].number, sources_of(source.road, at)
+        table += entry.pack(number, at, sources, place, tuple(map(sections.add, entry.tensors)))
     text = metadata_json(model, precision).encode()
     metadata_offset = sections.add(text)
     answer = source.answer
@@ -109,8 +110,8 @@ def _entries(model: Model | QuantizedModel) -> list[Entry]:
     if isinstance(model, QuantizedModel):
         last = model.layers[-1]
         placed = zip(model.layers, model.model.road)
-        return [elstm_layers.entry_int8(layer, at, layer is last) for layer, at in placed]
-    return [elstm_layers.FLOAT32[at.layer.kind](at.layer, at) for at in model.road]
+        return [in_int8(layer, at, layer is last) for layer, at in placed]
+    return [in_float32(at) for at in model.road]
 
 
 def _input_step(model: Model | QuantizedModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -171,7 +172,7 @@ INT8 = IntegerForm(
     ),
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
-    kinds=KINDS,
+    kinds=QUANTIZED,
     extras=EXTRAS,
     mixes=True,
     write=lambda quantized, _: encode(quantized),
@@ -195,7 +196,7 @@ FLOAT32 = FloatForm(
     errors=(FLOAT_ERROR,),
     choose="where int8 costs too much accuracy, or to see what it costs",
     beware="four times the size of int8",
-    kinds=elstm_layers.FLOAT32,
+    kinds=KINDS,
     extras=EXTRAS,
     write=encode,
     computes=Float32,

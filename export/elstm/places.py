@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgelstm.export.elstm_entry import Entry
+from edgelstm.export.elstm.entry import Entry
 from edgelstm.road import INPUT, Placed
 
 ALIGNMENT = 64
