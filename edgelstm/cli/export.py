@@ -240,13 +240,13 @@ def show_failure(result: Export) -> None:
 
 def _remedy(result: Export, source: Model, input_codes: str) -> str:
     """What to try where a file computes what it should, and that is too far from the model; "" for other faults."""
-    from edgelstm.layers import Context
+    from edgelstm.quantization.kinds import KINDS
 
     proof = result.proof
     if proof is None or not proof.same_rounding.passed or result.form.name == "float32":
         return ""
     finer = ""
-    if input_codes == "int8" and "int16" in result.form.inputs and not isinstance(source.layers[0], Context):
+    if input_codes == "int8" and "int16" in result.form.inputs and KINDS[source.layers[0].kind].takes_wide:
         finer = "--input int16 takes frames in finer steps and a wider range; "
     return f"{finer}--precision float32 loses nothing; --accept-loss keeps this file"
 

@@ -15,11 +15,12 @@ from edgelstm.layers.activation import Function
 from edgelstm.layers.layer import MAX_WIDTH
 from edgelstm.model import MAX_POOLING, Answer, Model, Normalize, OutputActivation
 from edgelstm.plain import counted
+from edgelstm.quantization.kinds import KINDS
 from edgelstm.road import INPUT, lay
 from edgelstm.tasks import CLASSIFY, Regress, Tags, Task
 
 Word = Function
-_INTEGER = ("lstm", "gru", "conv", "dense", "context")
+_INTEGER = tuple(name for name, kind in KINDS.items() if kind.quantize is not None)
 """Kinds of layers that int8 holds: a model of these alone gets no other."""
 _LARGEST_DIAGONAL = 256
 Floats = NDArray[np.floating[Any]]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from edgelstm import records
 from edgelstm.training.config import ModelConfig
+from edgelstm.training.layers import KINDS
 
 SHAPES = ("kind", "units", "layers", "stack")
 """Names of `[search]` that are no keys of a recipe: the kind of the recurrent layers, their units, how many of them,
 and how many frames the first one takes side by side, at every so many frames."""
 
-RECURRENT = ("lstm", "gru")
+RECURRENT = tuple(kind for kind, layer in KINDS.items() if layer.recurrent)
 Values = dict[str, Any]
 """A recipe's, as TOML has it."""
 
@@ -80,8 +81,8 @@ class Shape:
 
 def _recurrent(layer: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
     kind = given.get("kind", layer["kind"])
-    found = {"kind": kind, "units": given.get("units", layer["units"])}
-    return found | ({"reset": layer["reset"]} if kind == "gru" and "reset" in layer else {})
+    own = {field.name: layer[field.name] for field in fields(KINDS[str(kind)]) if field.name in layer}
+    return {"kind": kind, **own, "units": given.get("units", layer["units"])}
 
 
 def with_choices(values: Values, model: ModelConfig, chosen: Mapping[str, object]) -> Values:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgelstm.hints import near
-from edgelstm.search.shape import SHAPES, Shape
+from edgelstm.search.shape import RECURRENT, SHAPES, Shape
 from edgelstm.training.config import Config
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def proposed(config: Config, shortest: int) -> Space:
     shape = Shape.of(config.model)
     knobs: list[Knob] = []
     if shape.is_plain:
-        knobs.append(Choices("kind", ("lstm", "gru")))
+        knobs.append(Choices("kind", RECURRENT))
         knobs.append(Range("units", 16, max(128, 2 * shape.units), step=8))
         stacks = tuple(n for n in (1, 2, 3, 5, 8, 10) if _stacks(config, n, shortest))
         if len(stacks) > 1:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import DTypeLike
 
 from edgelstm.layers import Shape
-from edgelstm.training.kernels.sizes import KINDS
 from edgelstm.training.layers import (
+    KINDS,
     Trainable,
     TrainableContext,
     TrainableConv,
@@ -38,6 +38,7 @@ NETWORKS: dict[str, tuple[Trainable, ...]] = {
     ),
     "dense alone": (SCORES,),
 }
+IN_C = sorted(kind for kind, layer in KINDS.items() if layer.in_c is not None)
 _WIDTHS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 33, 70])
 
 
@@ -56,7 +57,13 @@ def layer_lists(draw: st.DrawFn) -> tuple[Trainable, ...]:
     """One to four layers of any kind that C has, each of which takes what the one before gives, and scores."""
     layers: list[Trainable] = []
     shape = Shape(1, FEATURES)
-    for kind in draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4)):
+    for kind in draw(
+        st.lists(
+            st.sampled_from(IN_C),
+            min_size=1,
+            max_size=4,
+        )
+    ):
         if kind == "context":
             rows = draw(st.integers(1, 5))
             layers.append(TrainableContext(rows, draw(st.integers(1, rows))))

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from edgelstm.road import Placed
 from edgelstm.training.kernels import arrays
 from edgelstm.training.kernels.library import Batch, ObjectiveSettings, Sizes, library, threads
-from edgelstm.training.kernels.sizes import KINDS
 from edgelstm.training.layers import Floats, Trainable
 from edgelstm.training.losses import Counted, Objective
 from edgelstm.training.passes import Learned, Parameters, Pass, States
@@ -28,7 +27,7 @@ OVER = {"mean": 1, "mean+max": 2}
 def compiled(layers: Sequence[Trainable], road: Sequence[Placed]) -> Compiled | None:
     """The network in C; None without the library, or where a kind of layer is not there. MemoryError."""
     loaded = library()
-    if loaded is None or not all(layer.kind in KINDS for layer in layers):
+    if loaded is None or any(layer.in_c is None for layer in layers):
         return None
     return Compiled(loaded, layers, road)
 
@@ -39,19 +38,20 @@ class Compiled:
     def __init__(self, loaded: ctypes.CDLL, layers: Sequence[Trainable], road: Sequence[Placed]) -> None:
         self.loaded = loaded
         self._road = list(road)
-        kinds = [KINDS[layer.kind] for layer in layers]
-        self._states = {
-            at.name: kind.states(layer, at.source) for layer, kind, at in zip(layers, kinds, road, strict=True)
-        }
-        table = (Sizes * len(layers))(
-            *(kind.sizes(layer, at.source) for layer, kind, at in zip(layers, kinds, road, strict=True))
+        placed = list(zip(layers, self._road, strict=True))
+        self._states = {at.name: layer.states(at.source) for layer, at in placed}
+        table = (Sizes * len(placed))(
+            *(
+                Sizes(kind=layer.in_c, rows=at.source.rows, channels=at.source.channels, **layer.sizes())
+                for layer, at in placed
+            )
         )
         handle = loaded.el_network_open(table, len(table))
         if not handle:
             raise MemoryError("no memory for training")
         self.handle: int = handle
         weakref.finalize(self, loaded.el_network_close, handle)
-        self.names = [f"{at.name}.{array}" for kind, at in zip(kinds, road, strict=True) for array in kind.arrays]
+        self.names = [f"{at.name}.{array}" for layer, at in placed for array in layer.arrays]
 
     def takes(self, parameters: Parameters, x: Floats, drops: Mapping[str, Floats]) -> bool:
         """Whether these are float32 of the usual layout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableContext(Trainable):
     kind = "context"
+    in_c = 2
 
     rows: Width  # the newest results of the layer before, side by side
     hop: Width = 1  # given after so many of them; what follows runs as rarely
@@ -49,6 +51,12 @@ class TrainableContext(Trainable):
     @property
     def every(self) -> int:
         return self.hop
+
+    def sizes(self) -> Mapping[str, int]:
+        return {"newest": self.rows, "hop": self.hop}
+
+    def states(self, source: Shape) -> Mapping[str, tuple[int, ...]]:
+        return {"rows": (self.rows - self.hop, source.size)}
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:  # noqa: ARG002
         return {}

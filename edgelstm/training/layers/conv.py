@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,12 +44,23 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableConv(Trainable):
     kind = "conv"
+    in_c = 3
+    arrays = ("W", "b")
 
     filters: Width  # values of each result
     taps: Width  # rows that a result is of
     stride: Width = 1  # rows from one result to the next
     dilation: Width = 1  # rows from one tap to the next
     activation: Activation = "relu"  # or linear
+
+    def sizes(self) -> Mapping[str, int]:
+        return {
+            "units": self.filters,
+            "taps": self.taps,
+            "stride": self.stride,
+            "dilation": self.dilation,
+            "relu": self.activation == "relu",
+        }
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """Glorot's, whose fans count the taps too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,14 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableDense(Trainable):
     kind = "dense"
+    in_c = 4
+    arrays = ("W", "b")
 
     units: Width  # values of its result
     activation: Activation = "relu"  # or linear
+
+    def sizes(self) -> Mapping[str, int]:
+        return {"units": self.units, "relu": self.activation == "relu"}
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         return {"W": glorot(rng, self.units, source.size), "b": np.zeros(self.units)}

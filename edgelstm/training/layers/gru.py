@@ -6,6 +6,7 @@ r·h, which R_n multiplies afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,11 +81,16 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableGRU(Recurrent):
     kind = "gru"
+    in_c = 1
+    arrays = ("W", "R", "b", "rb")
     candidate, keeping = 2, 0
     passing = (-OPEN, 0, 0)
     shrinking = 1 + float(np.exp(-OPEN))
 
     reset: Reset = "after"  # where the reset gate works: after the recurrent product, or before it
+
+    def sizes(self) -> Mapping[str, int]:
+        return {**super().sizes(), "reset_before": self.reset == "before"}
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         return {**super().initialize(source, rng), "rb": np.zeros(self.units)}

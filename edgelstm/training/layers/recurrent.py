@@ -1,8 +1,9 @@
-"""What LSTM and GRU layers have in common: gates over a frame and the layer's own last result, their rows one below
+"""What recurrent layers have in common: gates over a frame and the layer's own last result, their rows one below
 the other in W, R and b."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,12 +26,22 @@ class Recurrent(Trainable):
     what was before. passing: each gate's bias in a unit that gives candidates on and forgets them at once; h is then
     the candidate over `shrinking`."""
 
+    recurrent = True
+    arrays = ("W", "R", "b")
+    letters: ClassVar[tuple[str, ...]] = ("h",)  # of the parts of its state
+
     candidate: ClassVar[int]
     keeping: ClassVar[int]
     passing: ClassVar[tuple[float, ...]]
     shrinking: ClassVar[float]
 
     units: Width  # values of its state
+
+    def sizes(self) -> Mapping[str, int]:
+        return {"units": self.units}
+
+    def states(self, source: Shape) -> Mapping[str, tuple[int, ...]]:  # noqa: ARG002 - of its own size
+        return dict.fromkeys(self.letters, (self.units,))
 
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
         """Orthogonal recurrent weights per gate; the bias of the gate that keeps is 1, so that it does at first."""

@@ -75,6 +75,9 @@ class Trainable(ABC):
     `[[model.layers]]`, beside `kind`."""
 
     kind: ClassVar[str]
+    recurrent: ClassVar[bool] = False  # whether what it gives comes back to it
+    in_c: ClassVar[int | None] = None  # its kind's number in the C library, `el_kind`; None: it trains in numpy
+    arrays: ClassVar[tuple[str, ...]] = ()  # names of its weights, in the order in which C takes them
 
     @classmethod
     @abstractmethod
@@ -85,6 +88,14 @@ class Trainable(ABC):
     def every(self) -> int:
         """It gives a result for every so many of those that it takes."""
         return 1
+
+    def sizes(self) -> Mapping[str, int]:
+        """What C is told of it: fields of `el_sizes`, but for its kind and what it takes."""
+        return {}
+
+    def states(self, source: Shape) -> Mapping[str, tuple[int, ...]]:  # noqa: ARG002 - most remember nothing
+        """Shapes (…, B) without B of what it carries from piece to piece, in the order in which C takes them."""
+        return {}
 
     @abstractmethod
     def initialize(self, source: Shape, rng: np.random.Generator) -> Arrays:
