@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgelstm.cli.common import GATE_FAILED, listed_problems, naming
-from edgelstm.cli.export import asking, show_proof
+from edgelstm.cli.export_told import asking, show_proof
 from edgelstm.cli.show.text import paragraph
 
 if TYPE_CHECKING:

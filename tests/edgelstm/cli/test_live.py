@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edgelstm.cli import main
-from edgelstm.cli.export import _next
+from edgelstm.cli.export_told import next_commands
 from edgelstm.export.elstm import encode
 from edgelstm.layers import LSTM, Dense
 from edgelstm.model import Answer, Model, Normalize
@@ -96,12 +96,12 @@ def test_sound_that_is_given_as_lines_is_told_how_it_is_read(run, files):
 
 def test_a_file_of_a_model_that_takes_sound_is_tried_by_sound():
     path = Path("model.elstm")
-    assert _next(path, built()).splitlines() == [
+    assert next_commands(path, built()).splitlines() == [
         "Next: edgelstm stream model.elstm --wav sound.wav",
         "  or: edgelstm stream model.elstm --microphone",
         "  or: edgelstm profile model.elstm",
     ]
-    assert _next(path, built(2, ("ax", "ay"))).startswith("Next: edgelstm stream model.elstm frames.csv\n")
+    assert next_commands(path, built(2, ("ax", "ay"))).startswith("Next: edgelstm stream model.elstm frames.csv\n")
 
 
 class Broken(Source):
