@@ -17,9 +17,8 @@ from edgelstm.layers import Joining
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
 from edgelstm.quantization.float_layer import FloatLayer
-from edgelstm.quantization.kinds import KINDS
 from edgelstm.quantization.layer import Values
-from edgelstm.quantization.mixed import mixture
+from edgelstm.quantization.mixed import mixture, only_moves
 from edgelstm.quantization.quantize import quantize
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.quantization.reference import taken_frames
@@ -100,7 +99,7 @@ def _can_be(model: Model, kept: Collection[str], int16: Collection[str]) -> bool
 def _candidates(model: Model) -> list[str]:
     """Layers that could be in integers; none where all others are, too."""
     integers = mixture(model.road).integers
-    alike = all(at.name in integers or KINDS[at.layer.kind].only_moves for at in model.road)
+    alike = all(at.name in integers or only_moves(at) for at in model.road)
     return [] if alike else [at.name for at in model.road if at.name in integers]
 
 

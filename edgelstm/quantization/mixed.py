@@ -20,13 +20,16 @@ IN_FLOATS_ALONE = ("gate", "candidate", "carry", "rows", "groups")
 """Extras of layers that integers do not compute."""
 
 
-def _only_moves(at: Placed) -> bool:
-    return KINDS[at.layer.kind].only_moves
+def only_moves(at: Placed) -> bool:
+    """Whether a layer's integers, or floats, are those that it takes."""
+    kind = KINDS.get(at.layer.kind)
+    return kind is not None and kind.only_moves
 
 
 def may_have_integers(at: Placed) -> bool:
     """Whether int8 weights can stand for the layer's."""
-    return KINDS[at.layer.kind].columns is not None and not set(IN_FLOATS_ALONE) & set(at.extras)
+    kind = KINDS.get(at.layer.kind)
+    return kind is not None and kind.columns is not None and not set(IN_FLOATS_ALONE) & set(at.extras)
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,15 @@ def mixture(road: Sequence[Placed], kept: Collection[str] = (), int16: Collectio
     could = {at.name for at in road if may_have_integers(at)} - set(kept)
     wider = could & set(int16)
     integers = could - wider
-    alike = all(at.name in integers or _only_moves(at) for at in road)
+    alike = all(at.name in integers or only_moves(at) for at in road)
     wanted = {INPUT: True} | {at.name: alike or at.layer.recurrent or not at.layer.columns for at in road}
     wanted[road[-1].name] = False
     for at in reversed(road):
-        takes_codes = at.name in integers or (_only_moves(at) and wanted[at.name])
+        takes_codes = at.name in integers or (only_moves(at) and wanted[at.name])
         for name in at.reads:
             wanted[name] &= takes_codes
     codes = {INPUT} if wanted[INPUT] else set()
     for at in road:
-        if wanted[at.name] if at.name in integers else _only_moves(at) and at.takes in codes:
+        if wanted[at.name] if at.name in integers else only_moves(at) and at.takes in codes:
             codes.add(at.name)
     return Mixture(frozenset(integers), frozenset(wider), frozenset(codes))

@@ -172,7 +172,7 @@ INT8 = IntegerForm(
     ),
     choose="the smallest and fastest on every board; the same integers on every processor",
     beware="scales per gate only where TFLite must agree in every bit: they cost accuracy",
-    kinds=QUANTIZED,
+    kinds=tuple(kind for kind in QUANTIZED if kind in KINDS),
     extras=EXTRAS,
     mixes=True,
     write=lambda quantized, _: encode(quantized),

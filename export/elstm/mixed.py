@@ -23,8 +23,8 @@ from edgelstm.export.elstm.entry import (
 from edgelstm.export.elstm.kinds import KINDS
 from edgelstm.quantization.float_layer import FloatLayer
 from edgelstm.quantization.int16_layers import Int16Layer, Product16
-from edgelstm.quantization.kinds import KINDS as QUANTIZED
 from edgelstm.quantization.layer import QuantizedLayer
+from edgelstm.quantization.mixed import only_moves
 from edgelstm.road import Placed
 
 
@@ -68,8 +68,7 @@ def in_int8(layer: QuantizedLayer, at: Placed, is_last: bool) -> Entry:
     """A layer of an int8 file."""
     if isinstance(layer, FloatLayer):
         # what only moves has its source's numbers
-        moves = QUANTIZED[at.layer.kind].only_moves
-        return replace(in_float32(at), arithmetic=GIVES_FLOATS | (0 if moves else IN_FLOATS))
+        return replace(in_float32(at), arithmetic=GIVES_FLOATS | (0 if only_moves(at) else IN_FLOATS))
     if isinstance(layer, Int16Layer):
         return _int16(layer, at)
     kind = KINDS[at.layer.kind]

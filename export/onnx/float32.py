@@ -19,9 +19,10 @@ from collections.abc import Mapping
 
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.form import FLOAT_ERROR, FloatForm
-from edgelstm.export.onnx.flow import Flow, Write, rows, walk
+from edgelstm.export.onnx.flow import Flow, Write, rows
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.kinds import layers_of
+from edgelstm.export.walk import walk
 from edgelstm.model import Model
 
 
@@ -38,7 +39,7 @@ def build(graph: Graph, layers: Mapping[str, Write], frames: int | None) -> list
     model = graph.model
     flow = graph.node("Sub", "x", graph.constant("mean", model.normalize.mean), to="centred")
     flow = graph.node("Div", flow, graph.constant("std", model.normalize.std), to="normalized")
-    scores = rows(graph, walk(graph, model.layers, layers, Flow(frames, flow)))
+    scores = rows(graph, walk(graph, model.road, model.layers, layers, Flow(frames, flow)))
     return [scores, *graph.probabilities(scores)]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.road import INPUT, Placed
+from edgelstm.road import Placed
 
 
 @dataclass(frozen=True)
@@ -23,15 +22,6 @@ class Flow:
 
 Write = Callable[..., Flow]
 """(graph, a layer's place, its layer, what it takes; of a joining one also the other) → what it gives."""
-
-
-def walk(graph: Graph, layers: Sequence[Any], write: Mapping[str, Write], flow: Flow) -> Flow:
-    """The nodes of every layer, each written by the function of its kind; `layers` may be the integer ones."""
-    found = {INPUT: flow}
-    for at, layer in zip(graph.model.road, layers, strict=True):
-        others = [found[at.joins]] if at.joins else []
-        flow = found[at.name] = write[at.layer.kind](graph, at, layer, found[at.takes], *others)
-    return flow
 
 
 def rows(graph: Graph, flow: Flow) -> str:

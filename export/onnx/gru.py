@@ -36,7 +36,7 @@ def _float32(graph: Graph, at: Placed, layer: GRU, flow: Flow) -> Flow:
     stored = {"W": layer.W, "R": layer.R, "B": both}
     weights = tuple(graph.constant(f"{name}_{key}", array[None]) for key, array in stored.items())
     settings = {"linear_before_reset": int(layer.reset == "after"), **functions(layer.gate, layer.candidate)}
-    return operator_of(graph, at, flow, weights, f"{name}_y", f"{name}_sequence", hidden_size=H, **settings)
+    return operator_of(graph, at, flow, "GRU", weights, f"{name}_y", f"{name}_sequence", hidden_size=H, **settings)
 
 
 def _portable(graph: Graph, at: Placed, layer: QuantizedGRU, flow: Flow) -> Flow:

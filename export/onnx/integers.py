@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.export.metadata import integer_io
-from edgelstm.export.onnx.flow import Flow, Write, rows, walk
+from edgelstm.export.onnx.flow import Flow, Write, rows
 from edgelstm.export.onnx.graph import Graph
+from edgelstm.export.walk import walk
 from edgelstm.quantization import Affine, QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
@@ -36,7 +37,7 @@ def encode_layers(
     """The bytes of a form's file, each layer written by the function of its kind; checked by onnx's own checker."""
     graph = Graph(quantized, form, int8_scores=io == "int8")
     x = Flow(quantized.model.stride, integer_input(graph, quantized, io))
-    scores = rows(graph, walk(graph, quantized.layers, layers, x))
+    scores = rows(graph, walk(graph, quantized.model.road, quantized.layers, layers, x))
     if io == "int8":
         return graph.encode([scores], scan=scan, io=integer_io(quantized))
     return graph.encode([scores, *graph.probabilities(scores)], scan=scan)

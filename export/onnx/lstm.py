@@ -45,7 +45,7 @@ def _float32(graph: Graph, at: Placed, layer: LSTM, flow: Flow) -> Flow:
     B = graph.constant(f"B{n}", both[None])
     others = functions(layer.gate, layer.candidate, layer.candidate)
     # hidden_size must be stated: without it the checker passes and the engine fails.
-    return operator_of(graph, at, flow, (W, R, B), f"y{n}", f"sequence{n}", hidden_size=H, **others)
+    return operator_of(graph, at, flow, "LSTM", (W, R, B), f"y{n}", f"sequence{n}", hidden_size=H, **others)
 
 
 def _dynamic(graph: Graph, at: Placed, layer: LSTM, flow: Flow) -> Flow:

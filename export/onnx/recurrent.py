@@ -40,12 +40,12 @@ _FUNCTIONS: Mapping[str, tuple[str, tuple[float, float] | None]] = {
 
 
 def operator_of(
-    graph: Graph, at: Placed, flow: Flow, weights: tuple[str, ...], y: str, to: str, **attributes: Any
+    graph: Graph, at: Placed, flow: Flow, operator: str, weights: tuple[str, ...], y: str, to: str, **attributes: Any
 ) -> Flow:
-    """Its operator, one row after another; a layer that begins every frame anew takes frames as a batch."""
+    """The format's `operator`, row after row; a layer that begins every frame anew takes frames as a batch."""
     layer = at.layer
     assert isinstance(layer, Recurrence)
-    runs, (operator, H) = layer.runs(at.source), (type(layer).__name__, layer.units)
+    runs, H = layer.runs(at.source), layer.units
     if not layer.carry:
         sides = whole(graph, [-1, runs, layer.inputs])
         x = graph.node("Reshape", rows(graph, flow), sides, to=f"{at.name}_source")

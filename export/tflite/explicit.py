@@ -11,26 +11,17 @@ the least accurate.
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8_cell import Int8Cell
 from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic
 from edgelstm.export.form import FLOAT_ERROR, WRITTEN_OUT, FloatForm, IntegerForm
-from edgelstm.export.tflite.graph import Graph, Tensor
+from edgelstm.export.tflite.graph import Graph
 from edgelstm.export.tflite.graph import encode as encode_graph
-from edgelstm.export.tflite.integers import (
-    IntegerWriter,
-    check_integers,
-    integer_input,
-    integer_scores,
-)
+from edgelstm.export.tflite.integers import check_integers
 from edgelstm.export.tflite.kinds import layers_of
-from edgelstm.export.tflite.parts import graph, normalized
-from edgelstm.export.tflite.writer import Writer, walk
+from edgelstm.export.tflite.parts import graph_of_floats, graph_of_integers
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel
-from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io
 
@@ -57,26 +48,17 @@ def encode_int8(quantized: QuantizedModel, io: Io = "float32") -> bytes:
 
 def build_float32(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "float32-explicit")
+    return graph_of_floats(model, "float32-explicit", (model.stride, model.features))
 
 
 def build_int8_dynamic(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "int8-dynamic")
+    return graph_of_floats(model, "int8-dynamic", (model.stride, model.features))
 
 
 def build_int8(quantized: QuantizedModel, io: Io = "float32") -> Graph:
     """The graph, without checks; its file is yet to be sealed."""
-    writer = IntegerWriter(quantized, io)
-    x, flow = integer_input(writer, (quantized.model.stride, quantized.model.features))
-    scores = integer_scores(writer, walk(writer, quantized.layers, layers_of("int8-explicit"), flow))
-    return graph(writer, "int8-explicit", x, scores, quantized, io)
-
-
-def _build_floats(model: Model, precision: Precision) -> Graph:
-    writer, x = Writer(model), Tensor("x", (model.stride, model.features), np.float32)
-    scores = walk(writer, model.layers, layers_of(precision), normalized(writer, x, model.normalize))
-    return graph(writer, precision, x, scores)
+    return graph_of_integers(quantized, "int8-explicit", (quantized.model.stride, quantized.model.features), io)
 
 
 INT8_DYNAMIC = FloatForm(

@@ -14,27 +14,18 @@ nothing surrounds them.
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.arithmetic.int8_dynamic import Hybrid
 from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, FloatForm, IntegerForm
-from edgelstm.export.tflite.graph import Graph, Tensor
+from edgelstm.export.tflite.graph import Graph
 from edgelstm.export.tflite.graph import encode as encode_graph
-from edgelstm.export.tflite.integers import (
-    IntegerWriter,
-    check_integers,
-    integer_input,
-    integer_scores,
-)
+from edgelstm.export.tflite.integers import check_integers
 from edgelstm.export.tflite.kinds import layers_of
 from edgelstm.export.tflite.lstm import FUSED_FLOATS, FUSED_INTEGERS, check_cells, check_fused
-from edgelstm.export.tflite.parts import graph, normalized
-from edgelstm.export.tflite.writer import Writer, walk
+from edgelstm.export.tflite.parts import graph_of_floats, graph_of_integers
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel
-from edgelstm.runtime.description import Precision
 from edgelstm.runtime.engines.tflite_file import seal
 from edgelstm.runtime.states import Io
 
@@ -61,26 +52,17 @@ def encode_int8(quantized: QuantizedModel, io: Io = "float32") -> bytes:
 
 def build_float32(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "float32")
+    return graph_of_floats(model, "float32", (1, 1, model.features))
 
 
 def build_hybrid(model: Model) -> Graph:
     """The graph; its file is yet to be sealed."""
-    return _build_floats(model, "hybrid")
+    return graph_of_floats(model, "hybrid", (1, 1, model.features))
 
 
 def build_int8(quantized: QuantizedModel, io: Io = "float32") -> Graph:
     """The graph, without checks; its file is yet to be sealed."""
-    writer = IntegerWriter(quantized, io)
-    x, flow = integer_input(writer, (1, 1, quantized.model.features))
-    scores = integer_scores(writer, walk(writer, quantized.layers, layers_of("int8"), flow))
-    return graph(writer, "int8", x, scores, quantized, io)
-
-
-def _build_floats(model: Model, precision: Precision) -> Graph:
-    writer, x = Writer(model), Tensor("x", (1, 1, model.features), np.float32)
-    scores = walk(writer, model.layers, layers_of(precision), normalized(writer, x, model.normalize))
-    return graph(writer, precision, x, scores)
+    return graph_of_integers(quantized, "int8", (1, 1, quantized.model.features), io)
 
 
 def _check(quantized: QuantizedModel) -> None:

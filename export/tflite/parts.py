@@ -9,9 +9,12 @@ import numpy as np
 
 from edgelstm.export.metadata import integer_io, metadata_json
 from edgelstm.export.tflite.graph import Graph, Operator, Tensor
+from edgelstm.export.tflite.integers import IntegerWriter, integer_input, integer_scores
+from edgelstm.export.tflite.kinds import layers_of
 from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Writer
-from edgelstm.model import Normalize, OutputActivation
+from edgelstm.export.walk import walk
+from edgelstm.model import Model, Normalize, OutputActivation
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import KEY, Precision
 from edgelstm.runtime.engines.tflite_file import CHECKSUM_KEY
@@ -36,7 +39,22 @@ def normalized(writer: Writer, x: Tensor, normalize: Normalize) -> Tensor:
     return writer.add(Op.MUL, (centred, factor), Tensor("x_normalized", x.shape, np.float32))
 
 
-def graph(
+def graph_of_floats(model: Model, precision: Precision, shape: tuple[int, ...]) -> Graph:
+    """Of a form made from floats; `shape`: of `x`."""
+    writer, x = Writer(model), Tensor("x", shape, np.float32)
+    first = normalized(writer, x, model.normalize)
+    return _graph(writer, precision, x, walk(writer, model.road, model.layers, layers_of(precision), first))
+
+
+def graph_of_integers(quantized: QuantizedModel, precision: Precision, shape: tuple[int, ...], io: Io) -> Graph:
+    """Of a form made from integers; `shape`: of `x`; `io`: what goes in and comes out."""
+    writer = IntegerWriter(quantized, io)
+    x, first = integer_input(writer, shape)
+    scores = walk(writer, quantized.model.road, quantized.layers, layers_of(precision), first)
+    return _graph(writer, precision, x, integer_scores(writer, scores), quantized, io)
+
+
+def _graph(
     writer: Writer,
     precision: Precision,
     x: Tensor,

@@ -3,16 +3,15 @@ computing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.schema import Op
 from edgelstm.model import Model
-from edgelstm.road import INPUT, Placed
+from edgelstm.road import Placed
 
 Value = Callable[[str, tuple[int, ...]], Tensor]
 """(name, shape) → a new tensor of the type that flows."""
@@ -38,15 +37,6 @@ class Writer:
 Write = Callable[..., Tensor]
 """(writer, a layer's place, its layer, what it takes; of a joining one also the other) → what it gives, (runs,
 values) of one call."""
-
-
-def walk(writer: Writer, layers: Sequence[Any], write: Mapping[str, Write], x: Tensor) -> Tensor:
-    """Every layer, each written by the function of its kind; `layers` may be the integer ones. Gives the scores."""
-    found = {INPUT: x}
-    for at, layer in zip(writer.model.road, layers, strict=True):
-        others = [found[at.joins]] if at.joins else []
-        x = found[at.name] = write[at.layer.kind](writer, at, layer, found[at.takes], *others)
-    return x
 
 
 def version_of(x: Tensor) -> int:

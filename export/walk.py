@@ -1,0 +1,27 @@
+"""The one walk over a model's layers that writes a file's graph, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from edgelstm.road import INPUT, Placed
+
+Flow = TypeVar("Flow")
+
+
+def walk(
+    file: object,
+    road: Sequence[Placed],
+    layers: Sequence[Any],
+    write: Mapping[str, Callable[..., Flow]],
+    first: Flow,
+) -> Flow:
+    """Every layer, each written into `file` by the function of its kind: (file, its place, the layer, what it takes;
+    of a joining one also the other) → what it gives. `layers`: those of the road, or the integer ones. `first`: the
+    normalized input. Gives the scores."""
+    found = {INPUT: first}
+    for at, layer in zip(road, layers, strict=True):
+        others = [found[at.joins]] if at.joins else []
+        found[at.name] = write[at.layer.kind](file, at, layer, found[at.takes], *others)
+    return found[road[-1].name]
