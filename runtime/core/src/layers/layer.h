@@ -87,27 +87,6 @@ struct el_layer_type {
     void (*recall)(const el_stream *stream, const el_layer *layer);
 };
 
-extern const el_layer_type el_layer_lstm;
-extern const el_layer_type el_layer_dense;
-extern const el_layer_type el_layer_context;
-extern const el_layer_type el_layer_conv;
-extern const el_layer_type el_layer_gru;
-extern const el_layer_type el_layer_activation;
-extern const el_layer_type el_layer_affine;
-extern const el_layer_type el_layer_layer_norm;
-extern const el_layer_type el_layer_l2;
-extern const el_layer_type el_layer_mean;
-extern const el_layer_type el_layer_last;
-extern const el_layer_type el_layer_add;
-extern const el_layer_type el_layer_multiply;
-extern const el_layer_type el_layer_concat;
-extern const el_layer_type el_layer_spectrum;
-extern const el_layer_type el_layer_inverse_spectrum;
-extern const el_layer_type el_layer_magnitude;
-extern const el_layer_type el_layer_log;
-extern const el_layer_type el_layer_overlap_add;
-extern const el_layer_type el_layer_logmel;
-
 /* `x`, a result of the layer's source, as the codes that it takes. Only where it rounds. */
 #ifndef EL_HAS_FLOATS
 static inline void el_make_codes(const el_layer *layer, const void *x, void *codes) {

@@ -1,32 +1,50 @@
-/* The kinds of layers. A new one is a file beside this one, a line here and one in layer.h. */
+/* The kinds of layers by their numbers in files. A new one is a file beside this one and a line
+ * here. */
 #include "layer.h"
 
-static const el_layer_type *const kinds[] = {
-    [1] = &el_layer_lstm,
-    [2] = &el_layer_dense,
-    [3] = &el_layer_context,
-    [4] = &el_layer_conv,
-    [5] = &el_layer_gru,
-#ifndef EL_NO_FLOAT32
-    [6] = &el_layer_activation,
-    [7] = &el_layer_affine,
-    [8] = &el_layer_layer_norm,
-    [9] = &el_layer_l2,
-    [10] = &el_layer_mean,
-    [11] = &el_layer_last,
-    [12] = &el_layer_add,
-    [13] = &el_layer_multiply,
-    [14] = &el_layer_concat,
-    [15] = &el_layer_spectrum,
-    [16] = &el_layer_inverse_spectrum,
-    [17] = &el_layer_magnitude,
-    [18] = &el_layer_log,
-    [19] = &el_layer_overlap_add,
+#define EL_KINDS(KIND)                                                                             \
+    KIND(1, lstm)                                                                                  \
+    KIND(2, dense)                                                                                 \
+    KIND(3, context)                                                                               \
+    KIND(4, conv)                                                                                  \
+    KIND(5, gru)
+
+/* That are floats alone. */
+#ifdef EL_NO_FLOAT32
+#define EL_FLOAT_KINDS(KIND)
+#else
+#define EL_FLOAT_KINDS(KIND)                                                                       \
+    KIND(6, activation)                                                                            \
+    KIND(7, affine)                                                                                \
+    KIND(8, layer_norm)                                                                            \
+    KIND(9, l2)                                                                                    \
+    KIND(10, mean)                                                                                 \
+    KIND(11, last)                                                                                 \
+    KIND(12, add)                                                                                  \
+    KIND(13, multiply)                                                                             \
+    KIND(14, concat)                                                                               \
+    KIND(15, spectrum)                                                                             \
+    KIND(16, inverse_spectrum)                                                                     \
+    KIND(17, magnitude)                                                                            \
+    KIND(18, log)                                                                                  \
+    KIND(19, overlap_add)
 #endif
+
+/* Beside layers in integers, too. */
 #ifdef EL_HAS_FLOATS
-    [20] = &el_layer_logmel,
+#define EL_MIXED_KINDS(KIND) KIND(20, logmel)
+#else
+#define EL_MIXED_KINDS(KIND)
 #endif
-};
+
+#define EL_DECLARED(number, name) extern const el_layer_type el_layer_##name;
+EL_KINDS(EL_DECLARED)
+EL_FLOAT_KINDS(EL_DECLARED)
+EL_MIXED_KINDS(EL_DECLARED)
+
+#define EL_LISTED(number, name) [number] = &el_layer_##name,
+static const el_layer_type *const kinds[] = {EL_KINDS(EL_LISTED) EL_FLOAT_KINDS(EL_LISTED)
+                                                 EL_MIXED_KINDS(EL_LISTED)};
 
 const el_layer_type *el_layer_type_of(uint32_t number) {
     return number < sizeof kinds / sizeof *kinds ? kinds[number] : NULL;
