@@ -22,24 +22,19 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SOURCES = [path for folder in ("edgelstm", "export", "runtime", "devices") for path in (ROOT / folder).rglob("*.py")]
 
-NAMES_KINDS = (
-    "edgelstm/layers/",
-    "edgelstm/quantization/",
-    "edgelstm/training/layers/",
-    "edgelstm/search/shape.py",
-    "edgelstm/importers/",
-    "export/",
-    "runtime/layer_kinds.py",
-    "devices/predict/",
-)
-"""Where a kind of layer may be named: its own files, and each room's table."""
+NAMES_KINDS = ("edgelstm/layers/", "edgelstm/importers/", "edgelstm/search/shape.py")
+"""Where a kind of layer may be named beside its own files and each room's table: formats of strangers name kinds as
+ours do, and a search changes the shape that most recipes have."""
+
+OF_ALL_TRADES = {"dense", "lstm"}
+"""Kinds that are a matter of their own: what scores come of, and what a recipe has that says nothing."""
 
 ALSO_WORDS = {"activation", "last", "mean"}
 """Kinds whose names others have too: ways to pool, fields of layers."""
 
 
 def test_every_room_knows_every_kind():
-    core = set(re.findall(r"&el_layer_(\w+)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
+    core = set(re.findall(r"KIND\(\d+, (\w+)\)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
     assert set(QUANTIZE) == set(TRAINED) == set(MAKE) <= set(KINDS) == set(READ) == set(IN_FILES) == core
 
 
@@ -52,7 +47,7 @@ def test_every_kind_is_a_file_and_in_the_documents(kind):
 
 @pytest.mark.parametrize("kind", QUANTIZE)
 def test_every_kind_that_is_trained_is_a_file_in_each_room_and_in_the_documents(kind):
-    for folder in ("edgelstm/layers", "edgelstm/quantization", "edgelstm/training/layers"):
+    for folder in ("edgelstm/layers", "edgelstm/quantization", "edgelstm/training/layers", "export/elstm"):
         assert (ROOT / folder / f"{kind}.py").exists()
     assert (ROOT / f"runtime/core/src/layers/{kind}.c").exists()
     for page in ("architecture.md", "recipes.md"):
@@ -72,9 +67,10 @@ def test_every_suffix_is_in_the_readme():
 def test_kinds_are_named_in_few_places():
     """No comparison with a kind's name, and no class of a layer, outside its own files and the rooms' tables."""
     kinds, found = set(KINDS) - ALSO_WORDS, []
+    classes = {prefix + KINDS[kind].__name__: kind for kind in QUANTIZE for prefix in ("", "Quantized", "Trainable")}
     for path in SOURCES:
         name, text = str(path.relative_to(ROOT)), path.read_text()
-        if name.startswith(NAMES_KINDS) or not any(word in text for word in (*kinds, "hc")):
+        if name.startswith(NAMES_KINDS) or not any(word in text for word in (*kinds, *classes, "hc")):
             continue
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Compare):
@@ -83,6 +79,9 @@ def test_kinds_are_named_in_few_places():
                     found.append(f"{name} line {node.lineno}: compares with a kind of layer")
                 if "hc" in words:
                     found.append(f"{name} line {node.lineno}: letters of a state by hand")
+            of = classes.get(node.id) if isinstance(node, ast.Name) and path.name != "__init__.py" else None
+            if of not in (None, path.stem, *OF_ALL_TRADES):
+                found.append(f"{name} line {node.lineno}: names a class that is {of}.py's")
     assert found == []
 
 
