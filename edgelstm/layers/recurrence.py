@@ -116,7 +116,7 @@ class Recurrence(Layer):
 
     def initial(self, batch: int, dtype: np.dtype[np.floating]) -> tuple[Floats, ...]:
         """The state after a reset, (batch, units) for each letter."""
-        given: list[Float32 | None] = [getattr(self, f"{letter}0") for letter in self.letters]
+        given: list[Float32 | None] = [getattr(self, f"{letter}0", None) for letter in self.letters]
         zeros = np.zeros(self.units, np.float32)
         return tuple(np.tile((zeros if row is None else row).astype(dtype), (batch, 1)) for row in given)
 
