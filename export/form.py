@@ -4,8 +4,8 @@ files name."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgelstm.export.arithmetic.arithmetic import Arithmetic
@@ -71,7 +71,9 @@ class Form(ABC):
     choose: str  # when to take this form
     beware: str
     kinds: Collection[str]  # of layers that it holds
-    extras: Collection[str] = ()  # of what they may have beyond plain ones (`Layer.extras`)
+    extras: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By kind: what layers may have beyond the plain one (`Layer.extras`)."""
+
     limit: Limit | None = None
     scales: tuple[Granularity, ...] = ()  # that the integer model may have, the default first; none: made from floats
     inputs: tuple[InputCodes, ...] = ("int8",)  # what frames may become, where the form is made from integers
@@ -96,7 +98,7 @@ class Form(ABC):
             if at.layer.kind not in self.kinds:
                 return f"no {at.layer.kind} layer ({at.name})"
             for extra in at.extras:
-                if extra not in self.extras:
+                if extra not in self.extras.get(at.layer.kind, ()):
                     return f"no {at.layer.kind} layer with {extra!r} of its own ({at.name})"
         if self.scales and not self.mixes and model.ranges is not None:
             if model.ranges.kept:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from edgelstm.road import INPUT, Placed
 
 Flow = TypeVar("Flow")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a format's room knows of a kind of layer."""
+
+    write: Mapping[str, Callable[..., Any]]
+    """For each form by its name the function that writes such a layer, see `walk`; others refuse it."""
+
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each form what it holds of it beyond the plain layer, besides another source."""
 
 
 def walk(

@@ -76,4 +76,4 @@ def _in_floats(of: FloatLayer, batch: int, source: Shape) -> Walker:
     return ContextWalker(of.layer, batch, source, 0, np.float32)
 
 
-KIND = Kind(_in_floats, quantize)
+KIND = Kind(_in_floats, quantize, extras=("channels",))

@@ -103,4 +103,12 @@ def _in_16_bits(at: Placed) -> Int16Layer:
     return one_product(at, conv.matrix, conv.b, conv.activation)
 
 
-KIND = Kind(computing(_in_floats), quantize, columns, _in_16_bits, takes_wide=True)
+KIND = Kind(
+    computing(_in_floats),
+    quantize,
+    columns,
+    _in_16_bits,
+    takes_wide=True,
+    extras=("before", "after", "fill"),
+    float_extras=("groups",),
+)

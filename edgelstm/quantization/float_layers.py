@@ -137,7 +137,7 @@ KINDS: dict[str, Kind] = {
     "log": Kind(computing(_log)),
     "spectrum": Kind(computing(_spectrum)),
     "inverse_spectrum": Kind(computing(_inverse_spectrum)),
-    "add": Kind(joining),
+    "add": Kind(joining, float_extras=("sign",)),
     "multiply": Kind(joining),
     "concat": Kind(joining),
     "overlap_add": Kind(_Overlapping),

@@ -212,4 +212,4 @@ class _FloatWalker(FloatRecurrence):
         return (self.held(z * h + (one - z) * self.candidate(x_n + back)),)
 
 
-KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True)
+KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True, extras=("h0",))

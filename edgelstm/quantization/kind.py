@@ -30,6 +30,12 @@ class Kind:
 
     in_16_bits: Callable[[Placed], Int16Layer] | None = None  # with weights of 16 bits
     takes_wide: bool = False  # its integers take an input of 16 bits
+    extras: tuple[str, ...] = ()  # what int8 models hold of it beyond the plain layer, besides another source,
+    float_extras: tuple[str, ...] = ()  # and what they hold of it in float32 alone
+
+    def not_held(self, at: Placed) -> list[str]:
+        """What the layer has that int8 models do not hold."""
+        return [extra for extra in at.extras if extra not in ("of", *self.extras, *self.float_extras)]
 
     @property
     def only_moves(self) -> bool:
@@ -48,4 +54,9 @@ def recurrent_kind(walker: type[FloatRecurrence], **further: Any) -> Kind:
         assert isinstance(of.layer, Recurrence)
         return walker(of.layer, Products16(of), batch, source)
 
-    return Kind(in_floats, in_16_bits=lambda at: int16_layers.recurrent(at, walks), **further)
+    return Kind(
+        in_floats,
+        in_16_bits=lambda at: int16_layers.recurrent(at, walks),
+        float_extras=("gate", "candidate", "carry", "rows"),
+        **further,
+    )

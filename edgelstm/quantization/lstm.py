@@ -167,4 +167,4 @@ class _FloatWalker(FloatRecurrence):
         return self.held(self.gate(o) * self.candidate(cell)), cell
 
 
-KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True)
+KIND = recurrent_kind(_FloatWalker, quantize=quantize, columns=columns, takes_wide=True, extras=("h0", "c0"))

@@ -16,9 +16,6 @@ from edgelstm.model import Model
 from edgelstm.quantization.kinds import KINDS
 from edgelstm.road import INPUT, Placed
 
-IN_FLOATS_ALONE = ("gate", "candidate", "carry", "rows", "groups")
-"""Extras of layers that integers do not compute."""
-
 
 def only_moves(at: Placed) -> bool:
     """Whether a layer's integers, or floats, are those that it takes."""
@@ -29,7 +26,7 @@ def only_moves(at: Placed) -> bool:
 def may_have_integers(at: Placed) -> bool:
     """Whether int8 weights can stand for the layer's."""
     kind = KINDS.get(at.layer.kind)
-    return kind is not None and kind.columns is not None and not set(IN_FLOATS_ALONE) & set(at.extras)
+    return kind is not None and kind.columns is not None and not set(kind.float_extras) & set(at.extras)
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,6 @@ MOST_WIDE_INPUTS = 512
 """512 products of a weight and 16 bits, at most 127·2^15 each, leave 2^24 of int32 to a bias."""
 
 
-EXTRAS = (
-    *("of", "h0", "c0", "gate", "candidate", "carry", "rows"),
-    *("channels", "groups", "before", "after", "fill", "sign"),
-)
-"""What layers may have beyond plain ones; with some of these they stay in float32."""
-
-
 def check_holds(model: Model) -> None:
     """ValueError, naming the layer, unless int8 holds every layer of `model`."""
     why_not = why_not_held(model)
@@ -49,10 +42,11 @@ def check_holds(model: Model) -> None:
 def why_not_held(model: Model) -> str | None:
     """The layer of `model` that int8 does not hold, and what of it; None where it holds every one."""
     for at in model.road:
-        held, extras = at.layer.kind in KINDS, [extra for extra in at.extras if extra not in EXTRAS]
-        if not held or extras:
-            what = f"its {', '.join(map(repr, extras))}" if held else f"{at.layer.kind} layers"
-            return f"{at.name}: int8 does not hold {what} yet"
+        kind = KINDS.get(at.layer.kind)
+        if kind is None:
+            return f"{at.name}: int8 does not hold {at.layer.kind} layers yet"
+        if extras := kind.not_held(at):
+            return f"{at.name}: int8 does not hold its {', '.join(map(repr, extras))} yet"
     return None
 
 

@@ -19,4 +19,4 @@ def _integers(layer: QuantizedContext, at: Placed) -> Entry:
     return Entry(own=own, in_state=True, **affines(layer.input, layer.input))
 
 
-KIND = Kind(3, _floats, _integers)
+KIND = Kind(3, _floats, _integers, extras=("channels",))

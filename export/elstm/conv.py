@@ -34,4 +34,4 @@ def _integers(layer: QuantizedConv, _: Placed) -> Entry:
     )
 
 
-KIND = Kind(4, _floats, _integers)
+KIND = Kind(4, _floats, _integers, extras=("groups", "before", "after", "fill"))

@@ -14,7 +14,7 @@ from edgelstm.export.arithmetic.bf16 import Bf16, rounded
 from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.elstm.entry import ENTRY_SIZE, Entry
-from edgelstm.export.elstm.kinds import KINDS
+from edgelstm.export.elstm.kinds import EXTRAS, KINDS
 from edgelstm.export.elstm.mixed import in_bf16, in_float32, in_int8
 from edgelstm.export.elstm.places import aligned, place_results, sources_of
 from edgelstm.export.form import (
@@ -29,7 +29,6 @@ from edgelstm.export.form import (
 from edgelstm.export.metadata import metadata_json
 from edgelstm.model import Model
 from edgelstm.quantization.kinds import KINDS as QUANTIZED
-from edgelstm.quantization.quantize import EXTRAS
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.pooling import POOLINGS

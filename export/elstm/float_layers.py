@@ -118,7 +118,7 @@ KINDS: Mapping[str, Kind] = {
     "l2": Kind(9, _plain),
     "mean": Kind(10, _mean),
     "last": Kind(11, _plain),
-    "add": Kind(12, _add),
+    "add": Kind(12, _add, extras=("sign",)),
     "multiply": Kind(13, _plain),
     "concat": Kind(14, _plain),
     "spectrum": Kind(15, _spectrum),

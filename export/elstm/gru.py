@@ -6,7 +6,7 @@ from edgelstm.export.elstm.blocks import blocks, rows
 from edgelstm.export.elstm.entry import Entry
 from edgelstm.export.elstm.integers import affines, codes, integer_blocks, matrix_rows
 from edgelstm.export.elstm.kind import Kind
-from edgelstm.export.elstm.recurrent import first_states, recurrence
+from edgelstm.export.elstm.recurrent import EXTRAS, first_states, recurrence
 from edgelstm.layers import GRU
 from edgelstm.quantization import QuantizedGRU
 from edgelstm.quantization.gru import narrowing_multiplier
@@ -43,4 +43,4 @@ def _integers(layer: QuantizedGRU, _: Placed) -> Entry:
     )
 
 
-KIND = Kind(5, _floats, _integers)
+KIND = Kind(5, _floats, _integers, extras=("h0", *EXTRAS))

@@ -20,5 +20,6 @@ class Kind:
     scores: Callable[..., Entry] | None = None
     """The same of a model's last layer: (the quantized layer,)."""
 
+    extras: tuple[str, ...] = ()  # what files hold of it beyond the plain layer, besides another source
     interleaves: bool = False
     """Its blocks lie unit by unit: for each group of units those of all gates."""

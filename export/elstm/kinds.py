@@ -15,3 +15,6 @@ KINDS: Mapping[str, Kind] = {
     "dense": dense.KIND,
     **float_layers.KINDS,
 }
+
+EXTRAS = {name: ("of", *kind.extras) for name, kind in KINDS.items()}
+"""What layers may have beyond plain ones."""

@@ -8,7 +8,7 @@ from edgelstm.export.elstm.blocks import blocks, interleaved, records, rows
 from edgelstm.export.elstm.entry import Entry
 from edgelstm.export.elstm.integers import affines, codes, integer_blocks
 from edgelstm.export.elstm.kind import Kind
-from edgelstm.export.elstm.recurrent import first_states, recurrence
+from edgelstm.export.elstm.recurrent import EXTRAS, first_states, recurrence
 from edgelstm.layers import LSTM
 from edgelstm.quantization import QuantizedLSTM
 from edgelstm.quantization.lstm import hidden_multiplier
@@ -51,4 +51,4 @@ def _integers(layer: QuantizedLSTM, _: Placed) -> Entry:
     )
 
 
-KIND = Kind(1, _floats, _integers, interleaves=True)
+KIND = Kind(1, _floats, _integers, extras=("h0", "c0", *EXTRAS), interleaves=True)

@@ -12,6 +12,9 @@ _GATES = {"sigmoid": 0, "hard_sigmoid": 4, "hard_sigmoid6": 5}
 _CANDIDATES = {"tanh": 0, "relu": 1, "linear": 15}
 _CANDIDATE_SHIFT, _ANEW = 4, 256
 
+EXTRAS = ("gate", "candidate", "carry", "rows")
+"""What all of them may have beyond plain ones."""
+
 
 def recurrence(layer: Recurrence, at: Placed) -> tuple[int, int]:
     """The second and the third own field of a layer: whether it takes rows one after another, and its functions."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from edgelstm.export.onnx.flow import Flow, Write, axis, rows, whole
+from edgelstm.export.onnx.flow import Flow, axis, rows, whole
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import raised_zero_point
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Context
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.road import Placed
@@ -58,9 +58,12 @@ def _integers(graph: Graph, at: Placed, layer: QuantizedContext, flow: Flow) -> 
     return _floats(graph, at, layer.layer, flow, "uint8", **facts)
 
 
-WRITE: Mapping[str, Write] = {
-    "float32": _floats,
-    "int8-dynamic": _floats,
-    "int8-portable": _integers,
-    "int8-exact": _integers,
-}
+KIND = Kind(
+    {
+        "float32": _floats,
+        "int8-dynamic": _floats,
+        "int8-portable": _integers,
+        "int8-exact": _integers,
+    },
+    {"float32": ("channels",)},
+)

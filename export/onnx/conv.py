@@ -3,13 +3,12 @@ ends of the frame, the format's own operator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from edgelstm.export.onnx.flow import Flow, Write, mirrored, rows, whole
+from edgelstm.export.onnx.flow import Flow, mirrored, rows, whole
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.products import activated, codes_of_floats, in_floats, requantized, rescaled_in_floats
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Conv
 from edgelstm.quantization import QuantizedConv
 from edgelstm.road import Placed
@@ -71,9 +70,12 @@ def _exact(graph: Graph, at: Placed, layer: QuantizedConv, flow: Flow) -> Flow:
     return Flow(flow.runs, _joined(graph, at, requantized(graph, at.name, layer, x)))
 
 
-WRITE: Mapping[str, Write] = {
-    "float32": _float32,
-    "int8-dynamic": _float32,
-    "int8-portable": _portable,
-    "int8-exact": _exact,
-}
+KIND = Kind(
+    {
+        "float32": _float32,
+        "int8-dynamic": _float32,
+        "int8-portable": _portable,
+        "int8-exact": _exact,
+    },
+    {"float32": ("groups", "before", "after", "fill")},
+)

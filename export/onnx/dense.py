@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from edgelstm.export.onnx.flow import Flow, Write, is_last, number, rows
+from edgelstm.export.onnx.flow import Flow, is_last, number, rows
 from edgelstm.export.onnx.graph import Graph
 from edgelstm.export.onnx.integers import product
 from edgelstm.export.onnx.products import activated, codes_of_floats, in_floats, requantized, rescaled_in_floats
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Dense
 from edgelstm.quantization import QuantizedDense
 from edgelstm.road import Placed
@@ -48,9 +47,11 @@ def _scores(graph: Graph, layer: QuantizedDense, x: str) -> str:
     return graph.node("Mul", floats, graph.constant("scores_scale", layer.score_scales), to="scores")
 
 
-WRITE: Mapping[str, Write] = {
-    "float32": _float32,
-    "int8-dynamic": _float32,
-    "int8-portable": _portable,
-    "int8-exact": _exact,
-}
+KIND = Kind(
+    {
+        "float32": _float32,
+        "int8-dynamic": _float32,
+        "int8-portable": _portable,
+        "int8-exact": _exact,
+    }
+)

@@ -21,7 +21,7 @@ from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.form import FLOAT_ERROR, FloatForm
 from edgelstm.export.onnx.flow import Flow, Write, rows
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.export.onnx.kinds import layers_of
+from edgelstm.export.onnx.kinds import extras_of, layers_of
 from edgelstm.export.walk import walk
 from edgelstm.model import Model
 
@@ -44,8 +44,6 @@ def build(graph: Graph, layers: Mapping[str, Write], frames: int | None) -> list
 
 
 LAYERS = layers_of("float32")
-EXTRAS = ("of", "gate", "candidate", "carry", "rows", "channels", "groups", "before", "after", "fill", "sign")
-"""What layers may have beyond plain ones; not first states, for those of files begin with one number."""
 
 FORM = FloatForm(
     format="onnx",
@@ -56,7 +54,7 @@ FORM = FloatForm(
     choose="for other people's tools: standard operators; without a stride, any number of frames per call",
     beware="a call with 0 frames spoils the state",
     kinds=LAYERS,
-    extras=EXTRAS,
+    extras=extras_of("float32"),
     write=encode,
     computes=Float32,
 )

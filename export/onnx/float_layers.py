@@ -7,6 +7,7 @@ it has several rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgelstm.export.onnx.flow import Flow, Write, is_last, mirrored, rows, whole
 from edgelstm.export.onnx.graph import Graph
+from edgelstm.export.walk import Kind
 from edgelstm.layers import (
     L2,
     Activation,
@@ -185,4 +187,5 @@ FLOAT_LAYERS: Mapping[str, Write] = {
     "multiply": _joined("Mul"),
     "spectrum": _spectrum,
 }
-KINDS: Mapping[str, Mapping[str, Write]] = {kind: {"float32": write} for kind, write in FLOAT_LAYERS.items()}
+KINDS = {name: Kind({"float32": write}) for name, write in FLOAT_LAYERS.items()}
+KINDS["add"] = replace(KINDS["add"], extras={"float32": ("sign",)})

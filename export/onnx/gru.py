@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled, shifted
-from edgelstm.export.onnx.flow import Flow, Write, each_run, rows
+from edgelstm.export.onnx.flow import Flow, each_run, rows
 from edgelstm.export.onnx.graph import Graph, Nodes
 from edgelstm.export.onnx.integers import product, raised_weights
 from edgelstm.export.onnx.recurrent import (
+    EXTRAS,
     call,
     functions,
     given_to_functions,
@@ -18,6 +19,7 @@ from edgelstm.export.onnx.recurrent import (
     products,
     same_for_all_rows,
 )
+from edgelstm.export.walk import Kind
 from edgelstm.layers import GRU
 from edgelstm.quantization import Affine, QuantizedGRU
 from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
@@ -168,4 +170,7 @@ def _narrowed(graph: Graph, name: str, h: str, hidden: Affine) -> str:
     )
 
 
-WRITE: Mapping[str, Write] = {"float32": _float32, "int8-portable": _portable, "int8-exact": _exact}
+KIND = Kind(
+    {"float32": _float32, "int8-portable": _portable, "int8-exact": _exact},
+    EXTRAS,
+)

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 
 from edgelstm.export.onnx import context, conv, dense, float_layers, gru, lstm
 from edgelstm.export.onnx.flow import Write
+from edgelstm.export.walk import Kind
 
-KINDS: Mapping[str, Mapping[str, Write]] = {
-    "lstm": lstm.WRITE,
-    "gru": gru.WRITE,
-    "context": context.WRITE,
-    "conv": conv.WRITE,
-    "dense": dense.WRITE,
+KINDS: Mapping[str, Kind] = {
+    "lstm": lstm.KIND,
+    "gru": gru.KIND,
+    "context": context.KIND,
+    "conv": conv.KIND,
+    "dense": dense.KIND,
     **float_layers.KINDS,
 }
-"""For each form by its name the function that writes such a layer's nodes; forms that are not there refuse it."""
 
 
 def layers_of(form: str) -> Mapping[str, Write]:
-    """Of the kinds that the form holds."""
-    return {kind: write[form] for kind, write in KINDS.items() if form in write}
+    """Of the kinds that the form holds: the functions that write their layers."""
+    return {name: kind.write[form] for name, kind in KINDS.items() if form in kind.write}
+
+
+def extras_of(form: str) -> Mapping[str, tuple[str, ...]]:
+    """What layers may have beyond plain ones where results may be taken from afar, too."""
+    return {name: ("of", *kind.extras.get(form, ())) for name, kind in KINDS.items() if form in kind.write}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from edgelstm.export.arithmetic.rounding import rows_to_int8
 from edgelstm.export.onnx.fixed_point import clip16, codes, looked_up, rescaled, shifted
-from edgelstm.export.onnx.flow import Flow, Write, each_run, number, rows, sequence
+from edgelstm.export.onnx.flow import Flow, each_run, number, rows, sequence
 from edgelstm.export.onnx.graph import Graph, Nodes
 from edgelstm.export.onnx.integers import RAISED, product, raised_weights, raised_zero_point
 from edgelstm.export.onnx.recurrent import (
+    EXTRAS,
     call,
     functions,
     given_to_functions,
@@ -21,6 +22,7 @@ from edgelstm.export.onnx.recurrent import (
     products,
     same_for_all_rows,
 )
+from edgelstm.export.walk import Kind
 from edgelstm.layers import LSTM
 from edgelstm.quantization import QuantizedLSTM
 from edgelstm.quantization.fixed_point import sigmoid_table, tanh_table
@@ -165,9 +167,12 @@ def _gates(graph: Graph, name: str, layer: QuantizedLSTM, x: str, h: str) -> lis
     return [i, f, g, o]
 
 
-WRITE: Mapping[str, Write] = {
-    "float32": _float32,
-    "int8-dynamic": _dynamic,
-    "int8-portable": _portable,
-    "int8-exact": _exact,
-}
+KIND = Kind(
+    {
+        "float32": _float32,
+        "int8-dynamic": _dynamic,
+        "int8-portable": _portable,
+        "int8-exact": _exact,
+    },
+    EXTRAS,
+)

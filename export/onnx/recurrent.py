@@ -17,6 +17,9 @@ from edgelstm.quantization.matrix import Multipliers
 from edgelstm.quantization.weighted import GatedLayer
 from edgelstm.road import Placed
 
+EXTRAS = {"float32": ("gate", "candidate", "carry", "rows")}
+"""What all of them may have beyond plain ones, by form. Not first states: those of files begin with one number."""
+
 
 def functions(*functions: Gate | Candidate) -> dict[str, Any]:
     """The attributes of other functions than usual; none where they are the usual ones."""

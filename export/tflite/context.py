@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from edgelstm.export.tflite.graph import Tensor
 from edgelstm.export.tflite.integers import activation
 from edgelstm.export.tflite.schema import Op
-from edgelstm.export.tflite.writer import Value, Write, Writer, joined, reshaped, version_of
+from edgelstm.export.tflite.writer import Value, Writer, joined, reshaped, version_of
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Context
 from edgelstm.quantization.context import QuantizedContext
 from edgelstm.road import Placed
@@ -50,4 +49,4 @@ def _integers(writer: Writer, at: Placed, layer: QuantizedContext, x: Tensor) ->
     return _newest(writer, at, layer.layer, x, lambda name, shape: activation(name, shape, layer.input))
 
 
-WRITE: Mapping[str, Write] = {"float32-explicit": _floats, "int8-dynamic": _floats, "int8-explicit": _integers}
+KIND = Kind({"float32-explicit": _floats, "int8-dynamic": _floats, "int8-explicit": _integers})

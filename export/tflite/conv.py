@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from edgelstm.export.tflite.graph import Tensor
 from edgelstm.export.tflite.integers import IntegerWriter, activation, scales
 from edgelstm.export.tflite.schema import ACTIVATION, VALID, Op
-from edgelstm.export.tflite.writer import Value, Write, Writer, reshaped
+from edgelstm.export.tflite.writer import Value, Writer, reshaped
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Conv
 from edgelstm.quantization import QuantizedConv
 from edgelstm.road import Placed
@@ -56,4 +56,4 @@ def _integers(writer: IntegerWriter, at: Placed, layer: QuantizedConv, x: Tensor
     )
 
 
-WRITE: Mapping[str, Write] = {"float32-explicit": _floats, "int8-dynamic": _floats, "int8-explicit": _integers}
+KIND = Kind({"float32-explicit": _floats, "int8-dynamic": _floats, "int8-explicit": _integers})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.integers import IntegerWriter, activation, scales
 from edgelstm.export.tflite.schema import ACTIVATION, Op
-from edgelstm.export.tflite.writer import Write, Writer
+from edgelstm.export.tflite.writer import Writer
+from edgelstm.export.walk import Kind
 from edgelstm.layers import Dense
 from edgelstm.layers.layer import Activation
 from edgelstm.quantization import QuantizedDense
@@ -45,7 +44,9 @@ def _integers(writer: IntegerWriter, at: Placed, layer: QuantizedDense, x: Tenso
     return y
 
 
-WRITE: Mapping[str, Write] = {
-    **dict.fromkeys(("float32", "hybrid", "float32-explicit", "int8-dynamic"), _floats),
-    **dict.fromkeys(("int8", "int8-explicit"), _integers),
-}
+KIND = Kind(
+    {
+        **dict.fromkeys(("float32", "hybrid", "float32-explicit", "int8-dynamic"), _floats),
+        **dict.fromkeys(("int8", "int8-explicit"), _integers),
+    }
+)

@@ -18,7 +18,7 @@ from edgelstm.export.form import FLOAT_ERROR, WRITTEN_OUT, FloatForm, IntegerFor
 from edgelstm.export.tflite.graph import Graph
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import check_integers
-from edgelstm.export.tflite.kinds import layers_of
+from edgelstm.export.tflite.kinds import extras_of, layers_of
 from edgelstm.export.tflite.parts import graph_of_floats, graph_of_integers
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel
@@ -83,7 +83,7 @@ FLOAT32 = FloatForm(
     choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
     beware="the caller carries the state; four times the size of int8",
     kinds=layers_of("float32-explicit"),
-    extras=("of", "sign"),
+    extras=extras_of("float32-explicit"),
     limit=WRITTEN_OUT,
     write=encode_float32,
     computes=Float32,

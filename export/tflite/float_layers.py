@@ -7,6 +7,7 @@ it has several rows. Parts of a result go by the layer's name and what they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Write, Writer, reshaped
+from edgelstm.export.walk import Kind
 from edgelstm.layers import (
     L2,
     Activation,
@@ -188,4 +190,5 @@ ONLY_FLOATS: Mapping[str, Write] = {
     "mean": _write(_mean),
     "multiply": _write(_joined),
 }
-KINDS: Mapping[str, Mapping[str, Write]] = {kind: {"float32-explicit": write} for kind, write in ONLY_FLOATS.items()}
+KINDS = {name: Kind({"float32-explicit": write}) for name, write in ONLY_FLOATS.items()}
+KINDS["add"] = replace(KINDS["add"], extras={"float32-explicit": ("sign",)})

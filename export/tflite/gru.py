@@ -7,14 +7,13 @@ n + z·(h - n) → h_out
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from edgelstm.export.tflite.cell import Cell
 from edgelstm.export.tflite.cells import DynamicCell, FloatCell, IntegerCell
 from edgelstm.export.tflite.graph import Tensor
 from edgelstm.export.tflite.integers import IntegerWriter
 from edgelstm.export.tflite.schema import Op
-from edgelstm.export.tflite.writer import Write, Writer
+from edgelstm.export.tflite.writer import Writer
+from edgelstm.export.walk import Kind
 from edgelstm.layers import GRU
 from edgelstm.quantization import QuantizedGRU
 from edgelstm.road import Placed
@@ -64,4 +63,4 @@ def _integers(writer: IntegerWriter, at: Placed, layer: QuantizedGRU, x: Tensor)
     return _steps(IntegerCell(writer, at, layer), x, reset_first=layer.reset == "before")
 
 
-WRITE: Mapping[str, Write] = {"float32-explicit": _floats, "int8-dynamic": _dynamic, "int8-explicit": _integers}
+KIND = Kind({"float32-explicit": _floats, "int8-dynamic": _dynamic, "int8-explicit": _integers})

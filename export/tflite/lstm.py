@@ -8,7 +8,7 @@ primitive operators, whose states go in and come out:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +22,8 @@ from edgelstm.export.tflite.cells import DynamicCell, FloatCell, IntegerCell
 from edgelstm.export.tflite.graph import Operator, Tensor
 from edgelstm.export.tflite.integers import IntegerWriter, activation
 from edgelstm.export.tflite.schema import ACTIVATION, Op
-from edgelstm.export.tflite.writer import Write, Writer
+from edgelstm.export.tflite.writer import Writer
+from edgelstm.export.walk import Kind
 from edgelstm.forward import forward
 from edgelstm.layers import LSTM
 from edgelstm.model import Model
@@ -186,11 +187,13 @@ FUSED_INTEGERS = Limit(
 """What the fused operator asks of a model."""
 
 
-WRITE: Mapping[str, Write] = {
-    "float32": partial(_fused_floats, weights=Tensor.constant, version=1),
-    "hybrid": partial(_fused_floats, weights=_int8_weights, version=2),
-    "int8": _fused_integers,
-    "float32-explicit": _float_steps,
-    "int8-dynamic": _dynamic_steps,
-    "int8-explicit": _integer_steps,
-}
+KIND = Kind(
+    {
+        "float32": partial(_fused_floats, weights=Tensor.constant, version=1),
+        "hybrid": partial(_fused_floats, weights=_int8_weights, version=2),
+        "int8": _fused_integers,
+        "float32-explicit": _float_steps,
+        "int8-dynamic": _dynamic_steps,
+        "int8-explicit": _integer_steps,
+    }
+)
