@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,11 @@ class DenseProduct(WeightedLayer):
     """Whose int32 sums become int8 results."""
 
     output: Affine
+
+    if TYPE_CHECKING:  # a field of one kind, a property of another
+
+        @property
+        def activation(self) -> Activation: ...
 
     @property
     def outputs(self) -> int:

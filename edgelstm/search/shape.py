@@ -81,7 +81,7 @@ class Shape:
 
 def _recurrent(layer: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
     kind = given.get("kind", layer["kind"])
-    own = {field.name: layer[field.name] for field in fields(KINDS[str(kind)]) if field.name in layer}
+    own = {field.name: layer[field.name] for field in fields(KINDS[str(kind)]) if field.name in layer}  # type: ignore[arg-type]  # which is a dataclass
     return {"kind": kind, **own, "units": given.get("units", layer["units"])}
 
 

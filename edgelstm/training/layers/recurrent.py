@@ -27,7 +27,7 @@ class Recurrent(Trainable):
     the candidate over `shrinking`."""
 
     recurrent = True
-    arrays = ("W", "R", "b")
+    arrays: ClassVar[tuple[str, ...]] = ("W", "R", "b")
     letters: ClassVar[tuple[str, ...]] = ("h",)  # of the parts of its state
 
     candidate: ClassVar[int]
