@@ -81,7 +81,8 @@ class Shape:
 
 def _recurrent(layer: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
     kind = given.get("kind", layer["kind"])
-    own = {field.name: layer[field.name] for field in fields(KINDS[str(kind)]) if field.name in layer}  # type: ignore[arg-type]  # which is a dataclass
+    keys = fields(KINDS[str(kind)])  # type: ignore[arg-type]  # of a dataclass
+    own = {key.name: layer[key.name] for key in keys if key.name in layer}
     return {"kind": kind, **own, "units": given.get("units", layer["units"])}
 
 
