@@ -109,3 +109,18 @@ def test_the_ground_imports_nothing_above_it(graph):
     for name in graph:
         if name.startswith("edgelstm.page"):
             assert all(other.startswith("edgelstm.page") for other in reachable(graph, name)), name
+
+
+SCHEMA, CHECKS = "edgelstm.export.tflite.schema", "edgelstm.export.parity.checks"
+TOLD = {"edgelstm.devices.units", "edgelstm.devices.profiling.budget"}
+
+
+def test_the_toolchain_knows_exporters_and_boards_where_architecture_says_so(graph):
+    """`search` measures; importers read a format that exporters write, and prove by the same checks."""
+    knows_all = ("edgelstm.export", "edgelstm.devices", "edgelstm.cli", "edgelstm.search", "edgelstm.__main__")
+    for name, found in graph.items():
+        if name == "edgelstm" or name.startswith(knows_all):
+            continue
+        others = {other for other in found if other.startswith(("edgelstm.export", "edgelstm.devices"))}
+        allowed = TOLD | ({SCHEMA, CHECKS} if name.startswith("edgelstm.importers") else set())
+        assert others <= allowed, name
