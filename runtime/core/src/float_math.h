@@ -12,7 +12,8 @@
 
 /* NaN becomes `low`: what is converted to an integer afterwards must be a number. */
 static inline float el_clamp(float value, float low, float high) {
-    return value > low ? (value < high ? value : high) : low;
+    float raised = value > low ? value : low; /* each line is an instruction of most processors */
+    return raised < high ? raised : high;
 }
 
 /* Nearest whole number, ties to even, for |value| ≤ 2^22: adding 1.5·2^23 leaves no fraction bits.

@@ -95,6 +95,7 @@ typedef struct el_lstm {
     /* int8: no sum reaches 2^29, also after the left shift of its multiplier, no multiplier of R·h
      * has one, and right shifts are at most 15: kernels need no care about overflow */
     bool no_overflow;
+    bool half;                    /* half of the last group is padding */
     el_shifts shifts_w, shifts_r; /* of int8 rows */
 } el_lstm;
 

@@ -5,12 +5,14 @@
 
 #include "body.h"
 #include "body_rows.h"
+#include "body_wide.h"
 
 const el_kernels el_kernels_avx2 = {
     .name = "avx2",
     .read_int8 = read_int8,
     .lstm_int8 = lstm_int8,
     .dense_int8 = dense_int8,
+    .wide_int8 = wide_int8,
     .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,

@@ -12,6 +12,7 @@
 #include "body_logmel.h"
 #include "body_overlap.h"
 #include "body_rows.h"
+#include "body_wide.h"
 
 /* Up to 64 units the gates of all fill the registers better than two products beside each other. */
 static void lstm_int8(const el_lstm *lstm, const int8_t *x, const int8_t *h, int8_t *h_next,
@@ -30,6 +31,7 @@ const el_kernels el_kernels_avx512vnni = {
     .lstm_int8 = lstm_int8,
     .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
+    .wide_int8 = wide_int8,
     .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,

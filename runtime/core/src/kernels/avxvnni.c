@@ -6,6 +6,7 @@
 #include "body.h"
 #include "body_batch.h"
 #include "body_rows.h"
+#include "body_wide.h"
 
 const el_kernels el_kernels_avxvnni = {
     .name = "avxvnni",
@@ -13,6 +14,7 @@ const el_kernels el_kernels_avxvnni = {
     .lstm_int8 = lstm_int8,
     .lstm_int8_batch = lstm_int8_batch,
     .dense_int8 = dense_int8,
+    .wide_int8 = wide_int8,
     .codes_int8 = codes_int8,
     .gru_codes_int8 = gru_codes_int8,
     .gru_reset_int8 = gru_reset_int8,

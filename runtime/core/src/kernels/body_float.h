@@ -23,10 +23,9 @@ INLINE vf choose_float(v32 mask, vf yes, vf no) {
     return (vf)choose32(mask, (v32)yes, (v32)no);
 }
 
-/* The functions of float_math.h: the same bits. */
+/* The functions of float_math.h: the same bits, but for the sign of tanh(-0). */
 INLINE vf exp_float(vf x) {
-    x = choose_float(x < -87.0f, splat_float(-87.0f), x);
-    x = choose_float(x > 88.0f, splat_float(88.0f), x);
+    x = clamp_float(x, -87.0f, 88.0f);
     vf n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     vf r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
     vf p = splat_float(1.0f / 5040.0f);
@@ -46,15 +45,50 @@ INLINE vf sigmoid_float(vf x) {
 }
 
 INLINE vf tanh_float(vf x) {
-    vf e = exp_float(choose_float(x < 0.0f, 2.0f * x, -2.0f * x));
+    const v32 signs = splat32(INT32_MIN);
+    vf e = exp_float((vf)((v32)(2.0f * x) | signs));
     vf magnitude = (1.0f - e) / (1.0f + e);
-    return choose_float(x < 0.0f, -magnitude, magnitude);
+    return (vf)((v32)magnitude | ((v32)x & signs));
 }
 
 /* el_state */
 INLINE vf state_float(vf x) {
     v32 small = (x < EL_LEAST_STATE) & (x > -EL_LEAST_STATE);
     return choose_float(small, splat_float(0.0f), x);
+}
+
+/* 1 + exp(-x), relative error below 2e-7; no larger than exp(87). */
+INLINE vf one_and_exp_of_minus(vf x) {
+    x = clamp_float(-x, -87.0f, 87.0f);
+    vf n = fuse(x, splat_float(1.44269504f), splat_float(12582912.0f)) - 12582912.0f;
+    vf r = fuse(n, splat_float(-0.693359375f), x);
+    r = fuse(n, splat_float(2.12194440e-4f), r);
+    /* exp(r) = 1 + r + r²·(…), least relative error for |r| ≤ ln2/2: 3e-9 */
+    vf square = r * r;
+    vf low = fuse(splat_float(0.166665211f), r, splat_float(0.499999925f));
+    vf high = fuse(splat_float(0.00836872f), r, splat_float(0.041668389f));
+    high = fuse(splat_float(0.00138146f), square, high);
+    vf p = fuse(fuse(high, square, low), square, 1.0f + r);
+    v32 bits = (__builtin_convertvector(n, v32) + 127) << 23;
+    return fuse(p, (vf)bits, splat_float(1.0f));
+}
+
+/* tanh(x) = over / under, with an error below 3e-7 and never beyond ±1: least relative error of
+ * such a quotient for |x| ≤ 8, where 1 - tanh is 2.3e-7. */
+typedef struct quotient {
+    vf over, under;
+} quotient;
+
+INLINE quotient tanh_quotient(vf x) {
+    x = clamp_float(x, -8.0f, 8.0f);
+    vf z = x * x, square = z * z;
+    vf a = fuse(splat_float(1.3444501e-1f), z, splat_float(1.0f));
+    vf b = fuse(splat_float(2.1894726e-5f), z, splat_float(3.5716018e-3f));
+    b = fuse(splat_float(1.5230507e-8f), square, b);
+    vf c = fuse(splat_float(4.677783e-1f), z, splat_float(1.0f));
+    vf d = fuse(splat_float(3.4112984e-4f), z, splat_float(2.6164457e-2f));
+    d = fuse(splat_float(8.5224826e-7f), square, d);
+    return (quotient){x * fuse(b, square, a), fuse(d, square, c)};
 }
 
 /* How a layer of floats computes: a constant wherever it is compiled. */
@@ -81,60 +115,90 @@ INLINE vf load_weights(const void *column, const int part, const int how) {
                               : load_float((const float *)column + part * LANES32);
 }
 
-/* Add blocks of 16 rows × `columns` times x to `sums`, which hold `blocks` × PARTS registers.
- */
+/* Add blocks of 16 rows × `columns` times x to `sums`, of which the first `parts` of each of
+ * `blocks` count. */
 INLINE void add_products_float(const void *weights, size_t block_size, const int blocks,
-                               uint32_t columns, const float *x, vf (*sums)[PARTS], const int how) {
+                               const int parts, uint32_t columns, const float *x, vf (*sums)[PARTS],
+                               const int how) {
     for (uint32_t from = 0; from < columns; from += EL_SEGMENT) {
         uint32_t to = columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT;
         vf totals[EL_GATES][PARTS] = {{{0}}}; /* of their own: only those stay in registers */
         for (uint32_t column = from; column < to; column++, weights = further(weights, 16, how)) {
             vf value = splat_float(x[column]);
             for (int block = 0; block < blocks; block++)
-                for (int part = 0; part < PARTS; part++)
+                for (int part = 0; part < parts; part++)
                     totals[block][part] = add_product_float(
                         load_weights(further(weights, (size_t)block * block_size, how), part, how),
                         value, totals[block][part], how);
         }
         for (int block = 0; block < blocks; block++)
-            for (int part = 0; part < PARTS; part++)
+            for (int part = 0; part < parts; part++)
                 sums[block][part] += totals[block][part];
     }
 }
 
+/* Of the sums of gates, and the cell before. */
+INLINE vf next_cell(const vf gates[EL_GATES], vf cell, const int how) {
+    if (how & EXACT_SUMS)
+        return state_float(sigmoid_float(gates[1]) * cell +
+                           sigmoid_float(gates[0]) * tanh_float(gates[2]));
+    quotient added = tanh_quotient(gates[2]);
+    added.under *= one_and_exp_of_minus(gates[0]);
+    return state_float(cell / one_and_exp_of_minus(gates[1]) + added.over / added.under);
+}
+
+INLINE vf next_hidden(vf gate, vf cell, const int how) {
+    if (how & EXACT_SUMS)
+        return state_float(sigmoid_float(gate) * tanh_float(cell));
+    quotient found = tanh_quotient(cell);
+    return state_float(found.over / (found.under * one_and_exp_of_minus(gate)));
+}
+
 INLINE void lstm_float32_group(const el_lstm *lstm, const float *x, const float *h,
                                const void *weights, const float *bias, float *h_next, float *c,
-                               const int how) {
+                               const int parts, const int how) {
     uint32_t columns_w = lstm->columns_w, columns_r = lstm->columns_r;
     size_t block_size = el_lstm_block(lstm);
     vf gates[EL_GATES][PARTS];
     /* A long register cannot be forwarded from what a copy writes in halves. */
 #if LANES > 8
     for (int gate = 0; gate < (int)EL_GATES; gate++)
-        for (int part = 0; part < PARTS; part++)
+        for (int part = 0; part < parts; part++)
             gates[gate][part] = load_float(bias + gate * 16 + part * LANES32);
 #else
     memcpy(gates, bias, sizeof gates);
 #endif
-    add_products_float(weights, block_size, EL_GATES, columns_w, x, gates, how);
-    add_products_float(further(weights, el_lstm_recurrent(lstm), how), block_size, EL_GATES,
+    add_products_float(weights, block_size, EL_GATES, parts, columns_w, x, gates, how);
+    add_products_float(further(weights, el_lstm_recurrent(lstm), how), block_size, EL_GATES, parts,
                        columns_r, h, gates, how);
-    for (int part = 0; part < PARTS; part++, c += LANES32, h_next += LANES32) {
-        vf cell = state_float(sigmoid_float(gates[1][part]) * load_float(c) +
-                              sigmoid_float(gates[0][part]) * tanh_float(gates[2][part]));
-        vf hidden = state_float(sigmoid_float(gates[3][part]) * tanh_float(cell));
+    for (int part = 0; part < parts; part++, c += LANES32, h_next += LANES32) {
+        vf of[EL_GATES] = {gates[0][part], gates[1][part], gates[2][part], gates[3][part]};
+        vf cell = next_cell(of, load_float(c), how), hidden = next_hidden(of[3], cell, how);
         memcpy(c, &cell, sizeof cell);
         memcpy(h_next, &hidden, sizeof hidden);
     }
+    if (parts < PARTS)
+        memset(h_next, 0, (size_t)(PARTS - parts) * LANES32 * sizeof *h_next);
 }
+
+/* Where half a group saves a register of each gate, and code is not dear. */
+#define HALVES (PARTS == 2)
 
 INLINE void lstm_float32_layer(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                                float *c, const int how) {
     const float *bias = lstm->from_x != NULL ? lstm->from_x : lstm->rows;
     size_t group_size = EL_GATES * el_lstm_block(lstm);
-    for (uint32_t group = 0; group < lstm->groups; group++)
+    uint32_t whole = lstm->groups - (HALVES && lstm->half), group = 0;
+    for (; group < whole; group++)
         lstm_float32_group(lstm, x, h, further(lstm->weights, group * group_size, how),
-                           bias + group * 16 * EL_GATES, h_next + group * 16, c + group * 16, how);
+                           bias + group * 16 * EL_GATES, h_next + group * 16, c + group * 16, PARTS,
+                           how);
+#if HALVES
+    if (group < lstm->groups)
+        lstm_float32_group(lstm, x, h, further(lstm->weights, group * group_size, how),
+                           bias + group * 16 * EL_GATES, h_next + group * 16, c + group * 16,
+                           PARTS / 2, how);
+#endif
 }
 
 static void lstm_float32(const el_lstm *lstm, const float *x, const float *h, float *h_next,
@@ -151,7 +215,7 @@ INLINE void dense_float32_blocks(const el_matrix *matrix, uint32_t group, const 
     for (int block = 0; block < blocks; block++)
         for (int part = 0; part < PARTS; part++)
             sums[block][part] = load_float(bias + block * 16 + part * LANES32);
-    add_products_float(further(matrix->weights, group * block_size, how), block_size, blocks,
+    add_products_float(further(matrix->weights, group * block_size, how), block_size, blocks, PARTS,
                        matrix->columns, x, sums, how);
     for (int block = 0; block < blocks; block++)
         for (int part = 0; part < PARTS; part++)
@@ -181,8 +245,8 @@ INLINE void dense_float32_rest(const el_matrix *matrix, uint32_t group, const fl
             uint32_t from = chain_start(columns, chain), to = chain_start(columns, chain + 1);
             if (chain == CHAINS - 1)
                 to = columns;
-            add_products_float(further(weights, (size_t)16 * from, how), 0, 1, to - from, x + from,
-                               sums + chain, how);
+            add_products_float(further(weights, (size_t)16 * from, how), 0, 1, PARTS, to - from,
+                               x + from, sums + chain, how);
         }
         for (int part = 0; part < PARTS; part++) {
             vf sum = load_float(bias + group * 16 + part * LANES32);

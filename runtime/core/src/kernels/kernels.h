@@ -39,6 +39,10 @@ struct el_kernels {
     void (*lstm_int8_batch)(const el_lstm *lstm, const el_batch *batch);
     /* The int32 sums of a matrix times x, zero points and bias included: (16·groups,). */
     void (*dense_int8)(const el_matrix *matrix, const int8_t *x, int32_t *sums);
+    /* The same with 16-bit x (columns,), of which the zero point is 0, where no sum leaves int32;
+     * what x has for columns of padding counts for nothing. Null where a set has none: then
+     * dense_int8 does it in two. */
+    void (*wide_int8)(const el_matrix *matrix, const int16_t *x, int32_t *sums);
     /* Sums of a matrix as int8 codes: scaled row by row, the zero point added, at least `low`.
      * Writes `count` codes, and may write whole lines of 64 bytes. */
     void (*codes_int8)(const el_matrix *matrix, const int32_t *sums, uint32_t count,

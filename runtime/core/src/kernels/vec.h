@@ -41,6 +41,7 @@
  *
  * and of vf
  *   fuse(a, b, c)                  a·b + c, rounded once or twice
+ *   clamp_float(a, low, high)
  *   widen_bf16(column, part)       that part of the 16 bfloat16 of a block's column, as it lies
  *                                  in files */
 #ifndef EL_VEC_H

@@ -51,6 +51,11 @@ static inline v32 clamp32(v32 value, int32_t low, int32_t high) {
     return (v32)vminq_s32(raised, vdupq_n_s32(high));
 }
 
+static inline vf clamp_float(vf a, float low, float high) {
+    float32x4_t raised = vmaxq_f32((float32x4_t)a, vdupq_n_f32(low));
+    return (vf)vminq_f32(raised, vdupq_n_f32(high));
+}
+
 /* vrshl shifts by -bits to the right and sends ties up: a negative value, less one, sends them
  * away from zero. */
 static inline v32 rounding_shift_by(v32 value, v32 minus_bits) {

@@ -96,6 +96,12 @@ static inline v32 right_only(v32 shift, const int left) {
     return left ? (v32)DO(min_epi32)((reg)shift, (reg)(v32){0}) : shift;
 }
 
+/* NaN becomes `low`. */
+static inline vf clamp_float(vf a, float low, float high) {
+    reg_float raised = DO(max_ps)((reg_float)a, DO(set1_ps)(low));
+    return (vf)DO(min_ps)(raised, DO(set1_ps)(high));
+}
+
 /* A register of codes. The conversion rounds as el_round does: to nearest, ties to even. */
 static inline v32 read_codes(const float *frame, const float *mean, const float *scale,
                              const float *offset) {

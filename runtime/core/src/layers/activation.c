@@ -49,6 +49,11 @@ static void softmax(const el_layer *layer, const float *x, float *y) {
     }
 }
 
+static void sigmoid(const float *restrict x, uint32_t count, float *restrict y) {
+    for (uint32_t n = 0; n < count; n++)
+        y[n] = el_sigmoid(x[n]);
+}
+
 static void step(const el_stream *stream, const el_layer *layer) {
     const el_activate *activate = &layer->activate;
     const float *x = el_x(stream, layer);
@@ -69,8 +74,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
             y[n] = x[n] > 0 ? x[n] : 0;
         return;
     case EL_F_SIGMOID:
-        for (uint32_t n = 0; n < layer->inputs; n++)
-            y[n] = el_sigmoid(x[n]);
+        sigmoid(x, layer->inputs, y);
         return;
     default:
         for (uint32_t n = 0; n < layer->inputs; n++)

@@ -95,6 +95,7 @@ static el_lstm slice(const el_layer *layer, const el_lstm *whole, uint32_t first
     size_t blocks = (size_t)first * EL_GATES, rows = blocks * EL_BLOCK_ROWS;
     size_t weights = blocks * el_lstm_block(whole);
     part.groups = groups;
+    part.half = whole->half && first + groups == whole->groups;
     part.weights = (const uint8_t *)whole->weights + el_weights_size(layer, weights);
     part.rows = (const uint8_t *)whole->rows +
                 (el_has_int8(layer) ? blocks * sizeof(el_rows) : rows * sizeof(float));

@@ -107,6 +107,7 @@ el_status el_check_lstm(el_model *model, el_layer *layer, const el_entry *entry)
         .columns_w = layer->wide ? 0 : el_round_up(layer->inputs, pad),
         .columns_r = el_round_up(units, pad),
         .groups = el_round_up(units, EL_BLOCK_ROWS) / EL_BLOCK_ROWS,
+        .half = (units - 1) % EL_BLOCK_ROWS < EL_BLOCK_ROWS / 2,
         .input_zero_point = entry->input_zero_point,
         .output_zero_point = entry->output_zero_point,
         .cell_exponent = entry->own[0],

@@ -8,6 +8,8 @@
 #include "model_open.h"
 #include "team.h"
 
+#include <float.h>
+
 const el_kernels *el_float_kernels(const el_model *model) {
 #ifndef EL_NO_BF16
     if (model->precision == EL_BF16)
@@ -293,14 +295,19 @@ static void finish_codes(const el_kernels *kernels, const el_layer *layer, const
 static void finish_reals(const el_layer *layer, const el_rows *rows, const void *sums, void *y) {
     const unsigned char *from = sums;
     unsigned char *to = y;
-    for (uint32_t n = 0; n < layer->channels; n++, from += sizeof(float), to += sizeof(float)) {
-        int32_t sum;
-        float scale, real;
-        memcpy(&sum, from, sizeof sum);
-        memcpy(&scale, &rows[n / EL_BLOCK_ROWS].multiplier_w[n % EL_BLOCK_ROWS], sizeof scale);
-        real = (float)sum * scale;
-        real = layer->relu && !(real > 0) ? 0.0f : real;
-        memcpy(to, &real, sizeof real);
+    const float low = layer->relu ? 0.0f : -FLT_MAX;
+    for (uint32_t n = 0; n < layer->channels; n += EL_BLOCK_ROWS, rows++) {
+        int32_t block[EL_BLOCK_ROWS];
+        float scales[EL_BLOCK_ROWS], reals[EL_BLOCK_ROWS];
+        memcpy(block, from + n * sizeof *block, sizeof block);
+        memcpy(scales, rows->multiplier_w, sizeof scales);
+        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++) {
+            float real = (float)block[row] * scales[row];
+            reals[row] = real > low ? real : low;
+        }
+        uint32_t left = layer->channels - n;
+        memcpy(to + n * sizeof *reals, reals,
+               (left < EL_BLOCK_ROWS ? left : EL_BLOCK_ROWS) * sizeof *reals);
     }
 }
 

@@ -54,6 +54,10 @@ static void split(const int16_t *x, uint32_t inputs, uint32_t columns, const pla
 void el_wide_product(const el_model *model, const el_matrix *matrix, const int16_t *x,
                      uint32_t inputs, int32_t *sums, void *work) {
     const el_rows *rows = matrix->rows;
+    if (model->kernels->wide_int8 != NULL) {
+        model->kernels->wide_int8(matrix, x, sums);
+        return;
+    }
     places at = places_of(matrix, work);
     el_matrix low = *matrix, high = *matrix;
     low.zero_point = -LOW_OFFSET;
