@@ -31,14 +31,15 @@ def recalibrated(
     by_time: bool = False,
     float_layers: Sequence[str] | None = None,
     int16_layers: Sequence[str] = (),
+    most_error: float | None = None,
 ) -> Model:
     """`model` with the ranges of four of five recordings of `dataset`, whose features are those of the model. It then
     carries a few of them, and some of the others for the proof. Data of fewer than five recordings all calibrate, and
     those that the model had for its proof stay; `by_time`, the last fifth of each does not calibrate, and proves. A
     model that does not know what range its features had learns that too. One that int8 does not hold has recordings
     alone, and no ranges. `float_layers`: to keep in float32, `int16_layers`: to give weights of 16
-    bits; without the former as calibration chooses. ValueError where one cannot be, and where nothing is long
-    enough."""
+    bits; without the former as calibration chooses, by `most_error` where that is given. ValueError where one cannot
+    be, and where nothing is long enough."""
     seen, proves = splits.every_fifth(dataset)
     fit, later = dataset.subset(seen), dataset.subset(proves) if proves.size else None
     if later is None and by_time:
@@ -49,7 +50,7 @@ def recalibrated(
     model = replace(model, examples=kept.examples(fit), feature_range=seen_range)
     if why_not_held(model) is not None:
         return model
-    return calibrate(model, fit.sequences, float_layers, int16_layers)
+    return calibrate(model, fit.sequences, float_layers, int16_layers, most_error)
 
 
 class _Chosen(TypedDict):

@@ -42,9 +42,23 @@ if TYPE_CHECKING:
     multiple=True,
     help="A layer whose weights have 16 bits in int8 files, more than once.  [default: as above]",
 )
+@click.option(
+    "--error",
+    "percent",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="How far int8's scores may be off float32's, of their variation: 1 is 40 dB. More leaves more layers int8, "
+    "and the file is smaller.  [default: 0.5; 5 for a direction]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    model: Path, data: Path, output: Path | None, kept: tuple[str, ...], int16: tuple[str, ...], as_json: bool
+    model: Path,
+    data: Path,
+    output: Path | None,
+    kept: tuple[str, ...],
+    int16: tuple[str, ...],
+    percent: float | None,
+    as_json: bool,
 ) -> None:
     """Teach MODEL (npz) on recordings what int8 has to hold, as training does at its end.
 
@@ -65,6 +79,7 @@ def command(
     check_output(output, ".npz", [model, data])
     source = load_model(model)
     float_layers, int16_layers = _checked(source, kept, int16)
+    most_error = None if percent is None else _share(source, percent, float_layers)
     with naming(data), listed_problems():
         dataset = match_features(
             source, read_frames_again(data, source.provenance, source.feature_names, source.task)
@@ -73,7 +88,14 @@ def command(
         scaled = normalized(source, dataset)
         remarks = calibration_remarks(scaled, dataset.sequences)
     with naming(model):
-        made = recalibrated(scaled, dataset, by_time=True, float_layers=float_layers, int16_layers=int16_layers)
+        made = recalibrated(
+            scaled,
+            dataset,
+            by_time=True,
+            float_layers=float_layers,
+            int16_layers=int16_layers,
+            most_error=most_error,
+        )
     has_int8 = True
     try:
         remarks = (*remarks, *quantization_warnings(quantize(made)))
@@ -126,3 +148,17 @@ def _checked(
     if not kept and not int16:
         return None, ()
     return tuple(name for name in weighted if name in named), tuple(name for name in weighted if name in int16)
+
+
+def _share(model: Model, percent: float, float_layers: tuple[str, ...] | None) -> float:
+    """--error as a share."""
+    from edgelstm.hearing import behind, ear_of
+    from edgelstm.quantization import keeping
+    from edgelstm.quantization.quantize import why_not_held
+
+    if float_layers is not None:
+        raise click.UsageError("--error: given beside --keep-float or --int16, expected one or the other")
+    calibrated = model if ear_of(model) is None else behind(model)
+    if why_not_held(model) is None and not keeping.can_choose(calibrated):
+        raise click.UsageError("--error: all layers of this model are int8, none is chosen: expected none of it")
+    return percent / 100

@@ -48,11 +48,15 @@ Signals = Sequence[NDArray[np.float32]]
 
 
 def calibrate(
-    model: Model, sequences: Signals, kept: Sequence[str] | None = None, int16: Sequence[str] = ()
+    model: Model,
+    sequences: Signals,
+    kept: Sequence[str] | None = None,
+    int16: Sequence[str] = (),
+    most_error: float | None = None,
 ) -> Model:
     """`model` with ranges and covariances as raw `sequences` show them (each (frames, features), a fresh state for
     each). `kept`, `int16`: layers that stay in float32 and those that have 16-bit weights, by name; without `kept`
-    those that `keeping` chooses where some layers are in float32 anyway.
+    those that `keeping` chooses where some layers are in float32 anyway, by `most_error` where that is given.
 
     Whole sequences and long ones: a cell grows for many frames, and a range taken from a short beginning
     saturates it later. ValueError without a sequence of the model's stride or more, and for layers that int8 does not
@@ -61,7 +65,7 @@ def calibrate(
     check_holds(model)
     ear = ear_of(model)
     if ear is not None:  # whole numbers are what they are: what comes behind it is calibrated
-        return _calibrated_behind(model, ear, sequences, kept, int16)
+        return _calibrated_behind(model, ear, sequences, kept, int16, most_error)
     pieces = _chosen(sequences, model.stride)
     if not pieces:
         raise ValueError(f"calibration: no sequences, expected at least one of {model.stride} frames or more")
@@ -84,15 +88,22 @@ def calibrate(
     longest = max((*streams, *pieces), key=len)[:LONG_RUN]
     ranges = bound_cells(model, ranges, features.clipped(longest))
     made = replace(model, ranges=ranges, covariances=observer.covariances())
-    return made if given is not None else chosen(made, [features.clipped(piece) for piece in pieces]).of(made)
+    if given is not None:
+        return made
+    return chosen(made, [features.clipped(piece) for piece in pieces], most_error).of(made)
 
 
 def _calibrated_behind(
-    model: Model, ear: LogMel, sequences: Signals, kept: Sequence[str] | None, int16: Sequence[str]
+    model: Model,
+    ear: LogMel,
+    sequences: Signals,
+    kept: Sequence[str] | None,
+    int16: Sequence[str],
+    most_error: float | None,
 ) -> Model:
     inner = replace(behind(replace(model, examples=(), unseen=())), ranges=None)
     features = features_of(ear, sequences)
-    found = in_front(ear, calibrate(inner, features, kept, int16))
+    found = in_front(ear, calibrate(inner, features, kept, int16, most_error))
     assert found.ranges is not None
     low, high = np.min([x.min(axis=0) for x in features], axis=0), np.max([x.max(axis=0) for x in features], axis=0)
     # What leaves the ear is rounded to 16 bits: nothing has to be cut off.

@@ -51,13 +51,15 @@ class Precisions:
         return replace(model, ranges=replace(model.ranges, kept=self.kept, int16=self.int16))
 
 
-def chosen(model: Model, sequences: Sequence[NDArray[np.float32]]) -> Precisions:
+def chosen(model: Model, sequences: Sequence[NDArray[np.float32]], most_error: float | None = None) -> Precisions:
     """From raw `sequences` without glitches, each from a fresh state; int8 for all where no layer of `model`, which
-    has ranges, is in float32 anyway."""
+    has ranges, is in float32 anyway. `most_error` in place of the two above."""
     names = _candidates(model)
     if not names or sum(map(len, sequences)) < FEWEST:
         return refused(model)
-    judge, most = _Judge(model, sequences), MOST_ERROR_OF_DIRECTION if model.gives_direction else MOST_ERROR
+    judge = _Judge(model, sequences)
+    usual = MOST_ERROR_OF_DIRECTION if model.gives_direction else MOST_ERROR
+    most = usual if most_error is None else most_error
     weights = {at.name: at.layer.weights for at in model.road}
     alone = {name: judge.error(set(names) - {name}) for name in names}
     wider = _fewest(alone, weights, most)
@@ -94,6 +96,11 @@ def _can_be(model: Model, kept: Collection[str], int16: Collection[str]) -> bool
     except ValueError:
         return False
     return True
+
+
+def can_choose(model: Model) -> bool:
+    """Whether some layers of `model` could be in integers while others never are."""
+    return bool(_candidates(model))
 
 
 def _candidates(model: Model) -> list[str]:

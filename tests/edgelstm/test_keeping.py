@@ -47,6 +47,16 @@ def test_an_lstm_over_features_of_very_unlike_sizes_gets_more_than_int8(decades:
     assert error(replace(made, ranges=replace(made.ranges, kept=(), int16=())), signal[1000:]) > 0.01
 
 
+def test_a_larger_error_leaves_more_in_int8() -> None:
+    powers = 10.0 ** np.linspace(-2, 0, FEATURES)
+    signal = random_signal(1200, FEATURES, 3) * powers.astype(np.float32)
+    for most, wider in ((0.003, 2), (0.9, 0)):
+        made = calibrate(model_of(powers), (signal[:1000],), most_error=most)
+        assert made.ranges is not None
+        assert len(made.ranges.int16) == wider
+        assert error(made, signal[1000:]) < 2 * most
+
+
 def test_nothing_is_chosen_of_few_frames_nor_where_it_is_said() -> None:
     model, signal = model_of(np.ones(FEATURES)), random_signal(1000, FEATURES, 3)
     for frames, kept, wanted in ((1000, (), ()), (900, None, ()), (900, ("dense0",), ("dense0",))):

@@ -199,6 +199,16 @@ def test_layers_named_get_weights_of_16_bits_and_stay_so(folder: Path) -> None:
         assert what in " ".join(wrong.err.split())
 
 
+def test_an_error_is_no_choice_where_layers_are_named_or_all_are_int8(folder: Path) -> None:
+    for more, what in (
+        (("--keep-float", "lstm0"), "given beside --keep-float or --int16, expected one or the other"),
+        ((), "all layers of this model are int8, none is chosen: expected none of it"),
+    ):
+        wrong = run("calibrate", "net.npz", "data.npz", "--error", "1", *more)
+        assert wrong.code == 2
+        assert f"--error: {what}" in " ".join(wrong.err.split())
+
+
 def test_weights_that_overflow_are_not_blamed_on_the_recordings(folder: Path) -> None:
     model = load_model("net.npz")
     first, last = model.layers
