@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from counts import times
 from edgelstm.data import Dataset, load_dataset, save_dataset
 from edgelstm.export import FORMS
 from edgelstm.model import Model, Ranges
@@ -154,7 +155,7 @@ def test_a_glitch_in_the_data_is_not_proven_away(
     command: Command, watch_model: Model, watch: Dataset, tmp_path: Path
 ) -> None:
     """Data of one recording all calibrate: the proof is that of the recordings that the model has for it."""
-    unseen = tuple(x for x, group in zip(watch.sequences, watch.groups) if group == 5)[:4]
+    unseen = tuple(x[: times(1000, len(x))] for x, group in zip(watch.sequences, watch.groups) if group == 5)[:4]
     save_model(replace(watch_model, unseen=unseen, unseen_truth=None), tmp_path / "m.npz")
     ended = command("export", tmp_path / "m.npz", "--data", GLITCH, "--json")
     proof = json.loads(ended.out)[0]["proof"]
