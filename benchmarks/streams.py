@@ -45,26 +45,28 @@ def cases(folder: Path) -> list[tuple[str, list[str], int]]:
     """(what it is, arguments, frames)."""
     write_csv(folder / "x.csv", 100_000)
     write_wav(folder / "x.wav", 160_000)
+    write_wav(folder / "long.wav", 3_200_000)
     found = []
     for size, hop, file, frames in (
         (Size(6, 32), 50, "x.csv", 100_000),
         (Size(6, 32), 1, "x.csv", 100_000),
         (Size(6, 256, 3), 50, "x.csv", 100_000),
         (Size(1, 32), 160, "x.wav", 160_000),
-        (Size(160, 64), 1, "x.wav", 1_000),
-        (Size(160, 256, 3), 10, "x.wav", 1_000),
+        (Size(160, 64), 1, "long.wav", 20_000),
+        (Size(160, 256, 3), 10, "long.wav", 20_000),
     ):
-        hop_samples = size.features if file == "x.wav" else 1
+        is_sound = file.endswith(".wav")
+        hop_samples = size.features if is_sound else 1
         model = replace(
             make_model(size, 0),
             answer=Answer(hop=hop),
-            feature_names=NAMES if file == "x.csv" else (),
-            sample_rate=RATE / hop_samples if file == "x.wav" else 50.0,
+            feature_names=() if is_sound else NAMES,
+            sample_rate=RATE / hop_samples if is_sound else 50.0,
         )
         path = folder / f"{size.features}-{size.units}-{hop}.elstm"
         path.write_bytes(encode(quantize(model)))
-        words = f"{file[2:].upper()}, {size}, an answer every {hop}"
-        found.append((words, [str(path), *(["--wav"] if file == "x.wav" else []), str(folder / file)], frames))
+        words = f"{file[-3:].upper()}, {size}, an answer every {hop}"
+        found.append((words, [str(path), *(["--wav"] if is_sound else []), str(folder / file)], frames))
     return found
 
 
