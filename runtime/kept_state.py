@@ -153,7 +153,7 @@ class KeptState:
                 each.reset()
 
     def took_frame(self) -> None:
-        """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
+        """To be called after every frame: saves where it is time to. What cannot be saved is told, once until it can."""
         self._saved, self._has_taken = False, True
         self._taken_at = time.clock_gettime(_SINCE_BOOT)
         self._save_in_time(self._taken_at)
@@ -209,6 +209,9 @@ class KeptState:
         content = self._stream.save() + beside + events + waiting
         write_whole(self._path, content + _MARK + json.dumps(to_json(moment)).encode() + b"\n")
         self._saved, self._saved_at, self._has_taken = True, now.since_boot, False
+        if self._failed:
+            self._failed = False
+            self._tell(f"{self._path}: the state is saved again")
 
     def _now(self) -> Moment:
         return Moment(time.time(), self._boot, time.clock_gettime(_SINCE_BOOT))

@@ -190,6 +190,7 @@ def test_a_disk_that_is_full_meanwhile_is_told_once_and_frames_go_on(model, tmp_
         with pytest.raises(OSError, match="No space left"):
             kept.save()
     kept.save()
+    assert said[1:] == [f"{tmp_path / 's'}: the state is saved again"]
     assert start(model, tmp_path / "s")[0].frames == 20
 
 
