@@ -94,10 +94,22 @@ def _check_filter(topic: str) -> None:
 def read_login(
     password_file: Path | None, authority: Path | None, environment: Mapping[str, str] = os.environ
 ) -> Login:
-    """The password from the first line of a file, else from the environment."""
+    """The password from the first line of a file, else from the environment. ValueError, naming the file, where one
+    holds no password, or no certificates."""
+    if authority is not None:
+        _check_authority(authority)
     if password_file is None:
         return Login(environment.get(PASSWORD), authority)
     lines = read_bounded(password_file, 4096).decode("utf-8", "replace").splitlines()
     if not lines or not lines[0]:
         raise ValueError(f"{password_file}: empty, expected a password in its first line")
     return Login(lines[0], authority)
+
+
+def _check_authority(path: Path) -> None:
+    import ssl  # which takes longer to load than all of this
+
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{path}: no certificates, expected some as PEM, -----BEGIN CERTIFICATE-----") from None

@@ -232,7 +232,9 @@ def _why(error: BaseException | None, address: Address) -> str:
     if isinstance(error, ssl.SSLError):
         return "no TLS there, expected mqtt:// or another port"
     if isinstance(error, socket.gaierror):
-        return f"no host {address.host!r} is known"
+        return f"no host {address.host!r} is known, expected a name that this network knows, or an address"
+    if isinstance(error, ConnectionRefusedError):
+        return f"connection refused, expected a broker that listens at port {address.port}"
     if isinstance(error, ConnectionResetError) and address.is_secure:
         return "it hangs up, expected mqtt:// if it speaks no TLS there"
     if isinstance(error, OSError) and error.strerror:

@@ -61,3 +61,7 @@ def test_passwords_come_from_a_file_or_the_environment_and_are_not_shown(tmp_pat
     file.write_text("")
     with pytest.raises(ValueError, match="password: empty, expected a password in its first line"):
         read_login(file, None, {})
+    for content in ("", "nothing\n", "-----BEGIN CERTIFICATE-----\nMII\n"):
+        file.write_text(content)
+        with pytest.raises(ValueError, match="password: no certificates, expected some as PEM, -----BEGIN"):
+            read_login(None, file, {})
