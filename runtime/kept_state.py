@@ -153,7 +153,7 @@ class KeptState:
                 each.reset()
 
     def took_frame(self) -> None:
-        """To be called after every frame: saves where it is time to. What cannot be saved is told, once until it can."""
+        """To be called after every frame: saves where it is time to. What cannot be saved is told once."""
         self._saved, self._has_taken = False, True
         self._taken_at = time.clock_gettime(_SINCE_BOOT)
         self._save_in_time(self._taken_at)
