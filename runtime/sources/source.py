@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Literal
 
 from edgelstm.runtime.counts import Counts
@@ -15,6 +17,8 @@ from edgelstm.runtime.sources.unframed import Unframed
 Syntax = Literal["auto", "csv", "ndjson", "text"]
 """How frames are written: as numbers, which `edgelstm.runtime.sources.text` reads, or as the symbols that name the
 features, which `edgelstm.runtime.sources.symbols` reads."""
+
+_MOST_UNTOLD = 100
 
 Missing = Literal["refuse", "gap", "hold", "reset"]
 """What becomes of a line that cannot be read, or lacks a value: an error; a frame that is missing, as others are;
@@ -71,10 +75,6 @@ class NoFramesError(ValueError):
     """A source came to its end before the first frame."""
 
 
-def _drop(_: str) -> None:
-    pass
-
-
 def _nothing() -> None:
     pass
 
@@ -89,11 +89,34 @@ class Source(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         """What it is called in errors."""
-        self.tell: Callable[[str], None] = _drop
-        """Gets remarks, one line each: what is odd though every frame can be read, what has gone and come back."""
+        self._listener: Callable[[str], None] | None = None
+        self._untold: deque[str] = deque(maxlen=_MOST_UNTOLD)
+        self._lock = Lock()
         self.idle: Callable[[], None] = _nothing
         """Is called about once a second while nothing comes, by sources that wait for what goes on for ever."""
         self._gap: Gap | None = None
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        """Gets remarks, one line each: what is odd though every frame can be read, what has gone and come back. What
+        is told before somebody listens, as by a connection's own thread, waits until then."""
+        return self._tell
+
+    @tell.setter
+    def tell(self, listener: Callable[[str], None]) -> None:
+        with self._lock:
+            self._listener, untold = listener, list(self._untold)
+            self._untold.clear()
+        for line in untold:
+            listener(line)
+
+    def _tell(self, line: str) -> None:
+        with self._lock:
+            listener = self._listener
+            if listener is None:
+                self._untold.append(line)
+        if listener is not None:
+            listener(line)
 
     @property
     @abstractmethod

@@ -38,6 +38,16 @@ def test_every_kind_gives_the_same_frames_and_says_where_they_came_from(kind, fi
     assert [place for place, _ in found] == [f"{source.name} line 1", f"{source.name} line 2"]
 
 
+def test_what_is_told_before_somebody_listens_is_heard():
+    """A connection's own thread may know that a password is wrong before the source has been handed over."""
+    told = []
+    source = TextSource(io.BytesIO(), "sensor", FORM)
+    source.tell("early")
+    source.tell = told.append
+    source.tell("late")
+    assert told == ["early", "late"]
+
+
 @pytest.mark.parametrize("kind", TEXT)
 def test_every_kind_names_the_line_that_is_no_frame(kind, file, monkeypatch):
     file.write_text(LINES + "7,8,nine\n")
