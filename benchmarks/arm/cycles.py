@@ -113,7 +113,13 @@ CODES = (
     Code("x86_64", "avx512vnni", "", "x86_64", "", {"AMD": "znver4", "Intel": "sapphirerapids"}, _X86),
     Code("x86_64", "avxvnni", "", "x86_64", "", {"AMD": "znver4", "Intel": "alderlake"}, _X86),
     Code(
-        "x86_64", "avx2", "", "x86_64", "", {"AMD": "znver3", "Intel": "haswell"}, ((r"vpmaddwd\t.*ymm", 16), _X86[3])
+        "x86_64",
+        "avx2",
+        "",
+        "x86_64",
+        "",
+        {"AMD": "znver3", "Intel": "haswell"},
+        ((r"vpmaddubsw\t.*ymm", 32), _X86[3]),
     ),
 )
 
