@@ -112,7 +112,7 @@ def _descended(
         scores = ordered.total(features * ahead[:, None, :])
         said = ordered.softmax(scores) if activation == "softmax" else ordered.sigmoid(scores)
         wrong = np.where(np.isnan(truth), 0.0, said - truth)
-        slope = ordered.total(np.moveaxis(features * wrong, 1, 0)) + pull * (ahead - anchor)
+        slope = ordered.total((features * wrong).swapaxes(0, 1)) + pull * (ahead - anchor)
         after = ahead - step * slope
         ahead = after + momentum * (after - weights)
         weights = after

@@ -15,11 +15,22 @@ _LEAST = -700.0
 
 def total(x: Float64) -> Float64:
     """Sums over the first axis, by halves."""
-    while len(x) > 1:
-        half = len(x) // 2
-        halves = x[:half] + x[half : 2 * half]
-        x = np.concatenate([halves, x[2 * half :]]) if len(x) % 2 else halves
-    return x[0] if len(x) else np.zeros(x.shape[1:])
+    count = len(x)
+    if count < 2:
+        return x[0] if count else np.zeros(x.shape[1:])
+    half = count // 2
+    sums = np.empty((half + count % 2, *x.shape[1:]))
+    np.add(x[:half], x[half : 2 * half], out=sums[:half])
+    if count % 2:
+        sums[half] = x[-1]
+    while (count := len(sums)) > 1:
+        half = count // 2
+        sums[:half] += sums[half : 2 * half]
+        if count % 2:
+            sums[half] = sums[-1]
+        sums = sums[: half + count % 2]
+    found: Float64 = sums[0]
+    return found
 
 
 def exp(x: Float64) -> Float64:
@@ -27,9 +38,11 @@ def exp(x: Float64) -> Float64:
     x = np.maximum(x, _LEAST)
     n = np.rint(x / _LN2_HIGH)
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
-    power = np.ones_like(r)
+    power = np.ones(r.shape)
     for divisor in range(_TERMS_OF_EXP, 0, -1):
-        power = power * r / divisor + 1.0
+        power *= r
+        power /= divisor
+        power += 1.0
     found: Float64 = np.ldexp(power, n.astype(np.int32))
     return found
 
@@ -51,7 +64,7 @@ def log(x: Float64) -> Float64:
 def softmax(scores: Float64) -> Float64:
     """Over the last axis of (…, outputs)."""
     powers = exp(scores - scores.max(axis=-1, keepdims=True))
-    found: Float64 = powers / total(np.moveaxis(powers, -1, 0))[..., None]
+    found: Float64 = powers / total(powers.transpose(-1, *range(powers.ndim - 1)))[..., None]
     return found
 
 
