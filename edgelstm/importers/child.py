@@ -21,6 +21,9 @@ from edgelstm import records
 from edgelstm.plain import printable
 
 SECONDS = 60
+"""Of the processor's time."""
+WAITING = 5
+"""So many times that are waited: on a machine that does much else a child comes slowly to its share."""
 MEMORY = 8 << 30
 """Of addresses; engines map much that they never touch."""
 MAX_BYTES = 1 << 30
@@ -48,10 +51,10 @@ def in_child(
         call = [sys.executable, "-P", "-m", module, *map(str, (*arguments, *files))]
         try:
             done = subprocess.run(  # noqa: S603 - our own module
-                call, capture_output=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL
+                call, capture_output=True, check=False, timeout=WAITING * seconds, stdin=subprocess.DEVNULL
             )
         except subprocess.TimeoutExpired:
-            raise ValueError(f"its {who} took more than {seconds} s, expected a small file") from None
+            raise ValueError(f"its {who} took more than {WAITING * seconds} s, expected a small file") from None
         if done.returncode:
             raise ValueError(_why(who, done.returncode, done.stderr))
         arrays = read_npz(target, MAX_BYTES)

@@ -23,7 +23,7 @@ _ALIKE = (
     *PLAIN,
     *("Relu", "Sigmoid", "Tanh", "Softmax", "HardSigmoid", "LeakyRelu", "PRelu", "Clip", "Elu"),
     *("Sqrt", "Pow", "Log", "Neg", "Exp", "Abs", "Reciprocal", "Max", "Min"),
-    *("BatchNormalization", "LayerNormalization", "Pad", "Split", "Slice"),
+    *("BatchNormalization", "LayerNormalization", "LpNormalization", "Pad", "Split", "Slice"),
 )
 _PAIRED = ("Add", "Sub", "Mul", "Div", "Concat")
 _MOST_DEEP = 300

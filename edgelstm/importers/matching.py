@@ -12,7 +12,7 @@ from edgelstm.importers.alone import ALONE
 from edgelstm.importers.cuts import cut_of
 from edgelstm.importers.forms import Floats
 from edgelstm.importers.graph import SAME, Array, Graph, Node, NodeError
-from edgelstm.importers.layout import CHANNEL, FRAME, ROW
+from edgelstm.importers.layout import CHANNEL, FRAME, ONE, ROW
 from edgelstm.importers.norms import with_norms
 from edgelstm.importers.operators import RECURRENT, check_recurrences, has_own_rows, recurrent
 from edgelstm.importers.road import Scale, Step, Word
@@ -160,9 +160,12 @@ class _Matcher(Walk):
     def _word(self, node: Node) -> int:
         if node.op != "Softmax":
             return self.results.put(_WORDS[node.op], self.result(node.input(0)))
-        letter = self.layout.letter(node.input(0), int(node.attributes.get("axis", -1)))
+        axis = int(node.attributes.get("axis", -1))
+        letter = self.layout.letter(node.input(0), axis)
         if letter in (ROW, FRAME):
             raise ValueError(f"{node.label}: over rows, expected over the channels of each")
+        if letter == ONE and self.lying(node.input(0)).channels > 1:
+            raise ValueError(f"{node.label}: over side {axis}, which is 1 long, expected over the channels")
         return self.results.put("softmax", self.whole(node))
 
     def _recurrent(self, name: str, node: Node) -> int:

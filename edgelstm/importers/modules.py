@@ -130,7 +130,7 @@ def _module(name: str, parts: Mapping[str, View]) -> Module:
     if len(weight.shape) == 3:
         outputs, channels, taps = weight.shape
         words = f"conv of {taps} taps, {channels} to {outputs}"
-        return Module(shown, words, 0, lambda said: [_conv(parts, said)], ("stride", "dilation"))
+        return Module(shown, words, 0, lambda said: [_conv(parts, said)], ("stride", "dilation", "groups"))
     words = f"weights of shape {weight.shape}, not read"
     return Module(shown, words, 0, lambda _: _refuse(shown, weight.shape), is_read=False)
 
@@ -162,7 +162,8 @@ def _dense(parts: Mapping[str, View]) -> Dense:
 def _conv(parts: Mapping[str, View], said: Mapping[str, str]) -> Conv:
     W, b = _weights(parts, "weight").transpose(0, 2, 1), _array(parts, "bias")
     bias = np.zeros(len(W), np.float32) if b is None else b
-    return Conv(W, bias, _count(said, "stride", 1), _count(said, "dilation", 1))
+    groups = _count(said, "groups", 1)
+    return Conv(W, bias, _count(said, "stride", 1), _count(said, "dilation", 1), groups=groups)
 
 
 def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
@@ -235,9 +236,27 @@ def _recurrent(name: str, parts: Mapping[str, View]) -> Module:
     if rest or blocks not in (3, 4):
         kind = "a plain RNN" if (blocks, rest) == (1, 0) else f"weight_hh of shape {back.shape}"
         return _refused(name, kind, "expected an LSTM or a GRU")
+    fault = _missing(parts, endings)
+    if fault:
+        return _refused(name, fault, "damaged, or a part of another file")
     several = "" if len(endings) == 1 else f"{len(endings)} layers of "
     words = f"{'LSTM' if blocks == 4 else 'GRU'} {first.shape[1]} to {several}{back.shape[1]}"
     return Module(name, words, first.shape[1], lambda _: [_cell(parts, end, blocks) for end in endings])
+
+
+def _missing(parts: Mapping[str, View], endings: Sequence[str]) -> str:
+    """What of several layers, one above the other, is not there."""
+    if endings != [""] and endings != [f"_l{n}" for n in range(len(endings))]:
+        return f"with layers {', '.join(end[2:] or '?' for end in endings)} alone, expected all from 0 on"
+    have = [{part.removesuffix(end) for part in parts if part.endswith(end)} for end in endings]
+    absent = [f"{what}{end}" for end, own in zip(endings, have) for what in sorted(set().union(*have) - own)]
+    absent += [
+        f"bias_{other}{end}"
+        for end, own in zip(endings, have)
+        for one, other in (("ih", "hh"), ("hh", "ih"))
+        if f"bias_{one}" in own and f"bias_{other}" not in own
+    ]
+    return f"without {absent[0]}" if absent else ""
 
 
 def _cell(parts: Mapping[str, View], end: str, blocks: int) -> Step:
@@ -275,11 +294,26 @@ def steps_of(found: Sequence[Module], choices: Choices) -> tuple[list[Step], int
         step_features, more_steps = _named(text, found, names)
         if not steps:
             features = step_features
+        _check_stride(text, steps, more_steps)
         steps += more_steps
     if not features:
         features = _features(choices, found, names)
     used = {text.partition(":")[0] for text in choices.layers}
     return steps, features, [name for name in names if name not in used]
+
+
+def _check_stride(text: str, before: Sequence[Step], more: Sequence[Step]) -> None:
+    """A convolution runs once over the rows that a context has no more of: a stride would do nothing."""
+    context, conv = before[-1] if before else None, more[0] if more else None
+    if not isinstance(conv, Conv) or conv.stride == 1 or not isinstance(context, Context):
+        return
+    span = (conv.taps - 1) * conv.dilation + 1
+    if context.rows < span + conv.stride:
+        raise ValueError(
+            f"--layers: {text!r:.40} behind context:{context.rows}: these rows leave no room for a stride; for a "
+            f"convolution that runs every {conv.stride} frames, expected context:{context.rows}:{conv.stride} and no "
+            "stride"
+        )
 
 
 def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[int, Sequence[Step]]:
@@ -290,8 +324,8 @@ def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[in
         said = dict(_settings(text, rest))
         for setting in said:
             if setting not in module.settings:
-                has = " and ".join(module.settings) or "no settings"
-                raise ValueError(f"--layers: {text!r:.40}: {module.words} has {has}")
+                has = f"only {', '.join(module.settings)}" if module.settings else "no settings"
+                raise ValueError(f"--layers: {text!r:.40}: {module.words} takes {has}")
         return module.features, _steps(module, said)
     if name in _WORDS and not rest:
         return 0, [_WORDS[name]]

@@ -63,6 +63,14 @@ def unfolded(node: Node, W: Floats, b: Floats) -> Conv:
     return Conv(weights, b.astype(np.float32), stride, dilation)
 
 
+def length(walk: Walk, node: Node) -> int | None:
+    """The channels of each row over their length."""
+    axis, power = int(node.attributes.get("axis", -1)), int(node.attributes.get("p", 2))
+    if power != 2 or walk.layout.letter(node.input(0), axis) != CHANNEL:
+        raise ValueError(f"{node.label}: p {power} along side {axis}, expected 2, and the channels of each row")
+    return walk.results.put(L2(), walk.whole(node))
+
+
 def _windows(_: Walk, node: Node) -> int | None:
     raise ValueError(f"{node.label}: windows of rows without a product behind them")
 
@@ -199,6 +207,7 @@ NODES: Mapping[str, Callable[[Walk, Node], int | None]] = {
     "Frames": lambda walk, node: walk.result(node.input(0)),
     "LayerNormalization": norm,
     "Log": log,
+    "LpNormalization": length,
     "Pow": squared,
     "ReduceMean": mean,
     "Sqrt": magnitude,

@@ -19,6 +19,9 @@ from edgelstm.importers.onnx_origin import Ports, Settings, opening, roles
 from edgelstm.importers.road import build
 from edgelstm.importers.tidying import tidied
 
+_FLOATS = (1, 10, 11, 16)
+"""Numbers of types: float, float16, double, bfloat16."""
+
 
 @dataclass(frozen=True)
 class _Node:
@@ -113,13 +116,15 @@ def _needs(package: str) -> None:
 
 
 def _graph(found: _Header, arrays: Mapping[str, Any]) -> Graph:
-    each = set(found.each)
-    nodes = tuple(
-        Node(
-            "Frames" if n.op == "Expand" and n.outputs[0] in each else n.op, n.name, n.inputs, n.outputs, n.attributes
-        )
-        for n in found.nodes
-    )
+    each, known = set(found.each), set(found.constants)
+
+    def op(n: _Node) -> str:
+        if n.op == "Expand" and n.outputs[0] in each:
+            return "Frames"
+        rounds = n.op == "Cast" and n.attributes.get("to", 1) not in _FLOATS and not known.issuperset(n.inputs)
+        return "Cast to whole numbers" if rounds else n.op
+
+    nodes = tuple(Node(op(n), n.name, n.inputs, n.outputs, n.attributes) for n in found.nodes)
     constants = {name: arrays[f"c{place}"] for place, name in enumerate(found.constants)}
     inputs = {name: found.shapes.get(name, ()) for name in found.inputs}
     return tidied(Graph(nodes, constants, inputs, found.outputs, found.shapes))

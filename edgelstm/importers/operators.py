@@ -108,6 +108,10 @@ def _check(graph: Graph, node: Node) -> None:
         if attributes.get(name):
             raise ValueError(f"{node.label}: attribute {name} is not supported")
     _functions(node)
+    if node.input(4):
+        lengths = graph.constant(node.input(4))
+        if lengths is None or not sides or (lengths != sides[0]).any():
+            raise ValueError(f"{node.label}: input sequence_lens, expected sequences of all frames of a call")
     if node.input(7):
         raise ValueError(f"{node.label}: input P (peepholes) is not supported")
 

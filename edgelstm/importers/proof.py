@@ -24,7 +24,9 @@ from edgelstm.runtime.frame import Float32
 
 VERSION = 1
 LIMIT = 1e-5
-"""Of the largest difference: of probabilities, and of scores in shares of the largest of them, where above 1."""
+"""Of the largest difference: of probabilities, and of scores in shares of the largest of them."""
+FLAT = 10
+"""Answers that are no further apart than so many times the limit tell nothing: wrong ones may be as near."""
 TWICE, TIMES, MOST = 2, 4, 5e-4
 """The file's engine rounds as well, about as much as float32 does in the model: twice that is the limit where it is
 more, or so many times what the engine's answers move by where every value of the frames moves by its last bit; up to
@@ -55,6 +57,7 @@ class ImportProof:
         0.0  # by how much the engine's answers move with the last bits of frames; 0 where nobody had to ask
     )
     quantized: Quantized = ""  # what of the file is integers
+    flat: bool = False  # the file's answers hardly differ from one another
 
     @property
     def decided(self) -> bool:
@@ -96,6 +99,11 @@ class ImportProof:
             first.append(
                 "· its ranges fit what it was calibrated on, not made-up signals: give real ones with --data"
             )
+        elif not self.decided and self.flat:
+            first.append(
+                "· on these signals the file's answers hardly differ from one another, so that nothing can be told: "
+                "give real ones with --data"
+            )
         elif not self.decided:
             first.append(
                 "· on these signals rounding alone does so much that nothing can be told: give real ones with --data"
@@ -131,7 +139,8 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
         judge.compare("answers, after a reset", _said(model, first, theirs.frames, np.float64)[0], theirs.again)
     frames = sum(len(x) for x, _ in compared)
     source, checks = dict(model.provenance.get("imported", {})), judge.ledger.checks()
-    return ImportProof(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized)
+    flat = any(judge.is_flat(found) for _, found in compared)
+    return ImportProof(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized, flat)
 
 
 def made_up(model: Model) -> list[Float32]:
@@ -197,18 +206,29 @@ class _Judge:
 
     def unit(self, found: Floats) -> float:
         """That differences are counted in."""
-        return 1.0 if self.model.activation != "linear" else max(1.0, float(np.abs(found).max(initial=0.0)))
+        return 1.0 if self.model.activation != "linear" else float(np.abs(found).max(initial=0.0)) or 1.0
+
+    def limit(self, found: Floats) -> float | None:
+        """Of the largest difference; None where rounding does more."""
+        unit = self.unit(found)
+        rounding = [by for by in (TWICE * self.own_error, TIMES * self.moved) if by <= MOST * unit]
+        return max(LIMIT * unit, *rounding) if rounding else None
+
+    def is_flat(self, found: Floats) -> bool:
+        limit = self.limit(found)
+        return not self.quantized and limit is not None and float(np.ptp(found)) < FLAT * limit
 
     def compare(self, name: str, expected: Floats, found: Float32) -> None:
-        unit = self.unit(found)
         if not self.quantized:
-            rounding = [by for by in (TWICE * self.own_error, TIMES * self.moved) if by <= MOST * unit]
-            self.ledger.near(name, expected, found, max(LIMIT * unit, *rounding) if rounding else None)
+            limit = self.limit(found)
+            if limit is not None and self.is_flat(found) and _apart(expected, found) <= limit:
+                limit = None
+            self.ledger.near(name, expected, found, limit)
             return
         spread = float(np.sqrt(np.mean((found - found.mean(axis=0)) ** 2)))
         share = float(np.sqrt(np.mean((expected - found) ** 2))) / max(spread, LIMIT)
         told = self.is_given or self.quantized == "weights"
-        told = told and self.own_error <= MOST / TIMES * unit
+        told = told and self.own_error <= MOST / TIMES * self.unit(found)
         limit = SHARES[self.quantized] if told else None
         self.ledger.near(f"{name}, in shares of their spread", np.array([share]), np.zeros(1), limit)
         self.ledger.near(name, expected, found, None)

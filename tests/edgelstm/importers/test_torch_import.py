@@ -262,6 +262,12 @@ def test_what_a_model_cannot_hold_is_refused_by_its_name(tmp_path: Path) -> None
     refused(write_zip(path, plain), "rnn: a plain RNN; expected an LSTM or a GRU")
     narrow = lstm | {"fc1.weight": np.zeros((6, 3), np.float32)}
     refused(write_zip(path, narrow), "Dense takes 3 inputs, the one before gives 5")
+    for gone, words in (
+        ("_l0", "rnn: with layers 1 alone, expected all from 0 on"),
+        ("bias_hh_l1", "rnn: without bias_hh_l1"),
+        ("weight_ih_l1", "rnn: without weight_ih_l1"),
+    ):
+        refused(write_zip(path, {name: t for name, t in lstm.items() if not name.endswith(gone)}), words)
     odd = lstm | {"fc2.weight": np.full((OUT, 6), np.nan, np.float32)}
     refused(write_zip(path, odd), "holds NaN")
 
@@ -291,8 +297,8 @@ def test_changed_bytes_are_a_line_at_most(good: dict[str, bytes], tmp_path_facto
     ("options", "words"),
     [
         (("--gates", "hard-sigmoid"), "--gates: goes not with PyTorch"),
-        (("--layers", "rnn:stride=2,fc1"), "--layers: 'rnn:stride=2': LSTM 3 to 2 layers of 5 has no settings"),
-        (("--layers", "rnn,fc1:epsilon=3"), "--layers: 'fc1:epsilon=3': dense 5 to 6 has no settings"),
+        (("--layers", "rnn:stride=2,fc1"), "--layers: 'rnn:stride=2': LSTM 3 to 2 layers of 5 takes no settings"),
+        (("--layers", "rnn,fc1:epsilon=3"), "--layers: 'fc1:epsilon=3': dense 5 to 6 takes no settings"),
         (("--data", "nowhere"), "--data: nowhere: no such file or folder"),
         (("--data", "."), "--data: goes not with this file, there is nothing to compare with: a file of"),
         (("--data", ".", "--no-verify"), "--data: goes not with --no-verify"),
@@ -310,6 +316,16 @@ def test_options_that_have_no_meaning_are_refused(options: tuple[str, ...], word
     assert refused_well(ended)
     assert words in ended.err, ended.err
     assert not path.with_suffix(".npz").exists()
+
+
+def test_a_stride_that_would_do_nothing_is_refused_and_groups_are_asked_for(tmp_path: Path) -> None:
+    cnn = {"cnn.weight": np.ones((6, 2, 3), np.float32), "cnn.bias": np.ones(6, np.float32)}
+    path = write_zip(tmp_path / "model.pt", cnn | weights("lstm", 1) | {"rnn.weight_ih_l0": np.ones((4 * H, 6))})
+    ended = run("import", path, "--layers", "context:3,cnn:stride=2:groups=2,rnn,fc1,fc2", "--stream")
+    assert (ended.code, refused_well(ended)) == (2, True)
+    assert "'cnn:stride=2:groups=2' behind context:3: these rows leave no room for a stride" in ended.err
+    grouped = Choices(layers=("context:3", "cnn:groups=2", "rnn", "fc1", "fc2"), stream=True)
+    assert read_model(path, grouped).model.features == 4
 
 
 def test_a_window_that_no_model_can_have_and_an_empty_file_are_called_that(tmp_path: Path) -> None:
