@@ -17,6 +17,7 @@ from edgelstm.importers.keras_road import sees_windows
 from edgelstm.importers.keras_road import steps_of as keras_steps
 from edgelstm.importers.modules import Module, epsilon_of, norm, steps_of
 from edgelstm.importers.road import Step, build
+from edgelstm.model import Model
 from edgelstm.plain import printable
 
 _EPSILON = 1e-3  # that of Keras's norms, which weights alone do not hold
@@ -30,6 +31,12 @@ class _Header:
     prefix: str
     layers: dict[str, tuple[str, ...]]
     order: tuple[str, ...]
+
+
+NO_VERSION = (
+    "the file says no version of Keras: its hard sigmoids are read as x/6 + 0.5, as Keras 3 has them; they were "
+    "0.2·x + 0.5 before"
+)
 
 
 def read(path: Path, choices: Choices) -> Imported:
@@ -53,7 +60,8 @@ def read(path: Path, choices: Choices) -> Imported:
     window = timed.window if timed.gathered else 0
     steps = keras_steps(found, weights, features, header.version, window)
     model = build(steps, features, timed, choices, path.stem)
-    return Imported(model, "Keras", unproven="Keras itself would have to be installed to run this file")
+    notes = (NO_VERSION,) if not header.version and _has_hard_gates(model) else ()
+    return Imported(model, "Keras", notes, unproven="Keras itself would have to be installed to run this file")
 
 
 def _timed(choices: Choices, said: Timing | None, is_whole: bool) -> Timing:
@@ -65,6 +73,10 @@ def _timed(choices: Choices, said: Timing | None, is_whole: bool) -> Timing:
     if said is not None and choices.window not in (0, said.window):
         raise ValueError(f"--window: {choices.window}, expected {said.window}: so many frames the file takes at once")
     return replace(timing(choices, said), gathered=True)
+
+
+def _has_hard_gates(model: Model) -> bool:
+    return any(getattr(layer, "gate", "").startswith("hard") for layer in model.layers)
 
 
 def _named(header: _Header, arrays: Arrays) -> dict[str, dict[str, Array]]:
@@ -85,7 +97,11 @@ def _weights_alone(path: Path, header: _Header, arrays: Arrays, choices: Choices
     found = [_module(name, one, choices, header.version) for name, one in _named(header, arrays).items()]
     steps, features, left_out = steps_of(found, choices)
     model = build(steps, features, timing(choices), choices, path.stem)
-    notes = (f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}",) if left_out else ()
+    notes: tuple[str, ...] = ()
+    if left_out:
+        notes = (f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}",)
+    if not header.version and _has_hard_gates(model):
+        notes += (NO_VERSION,)
     return Imported(model, "Keras", notes, unproven="a file of weights alone runs in no engine")
 
 

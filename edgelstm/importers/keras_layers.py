@@ -25,6 +25,11 @@ WORDS: Mapping[str, Word | None] = {
     "sigmoid": "sigmoid",
     "softmax": "softmax",
 }
+_FUNCTIONS: Mapping[str, Activation] = {
+    "leaky_relu": Activation("leaky_relu", slope=np.array([0.2], np.float32)),
+    "relu6": Activation("clip", low=0.0, high=6.0),
+}
+"""Those with numbers of their own, which Keras does not write."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "LSTM": ("kernel", "recurrent_kernel", "bias"),
     "GRU": ("kernel", "recurrent_kernel", "bias"),
@@ -146,7 +151,8 @@ def average(settings: Settings, channels: int) -> Step:
 def recurrent(kind: str, arrays: Arrays, settings: Settings, version: str) -> Step:
     if settings.get("go_backwards"):
         raise ValueError("go_backwards; a stream has no end to read back from")
-    candidate, inner = settings.get("activation", "tanh"), settings.get("recurrent_activation", "sigmoid")
+    usual = "hard_sigmoid" if version.startswith(("1.", "2.0", "2.1", "2.2")) else "sigmoid"
+    candidate, inner = settings.get("activation", "tanh"), settings.get("recurrent_activation", usual)
     if not isinstance(candidate, str) or candidate not in _CANDIDATES:
         raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
     if inner not in ("sigmoid", "hard_sigmoid"):
@@ -169,8 +175,13 @@ def gate_of(name: str, version: str) -> Gate:
 def word(activation: object) -> list[Step]:
     if activation is None:
         return []
+    if isinstance(activation, str) and activation in _FUNCTIONS:
+        return [_FUNCTIONS[activation]]
     if not isinstance(activation, str) or activation not in WORDS:
-        raise ValueError(f"activation {str(activation)[:30]!r}, expected one of {', '.join(WORDS)}")
+        raise ValueError(
+            f"activation {str(activation)[:30]!r}, expected one of {', '.join((*WORDS, *_FUNCTIONS))}; others as a "
+            "layer of their own"
+        )
     found = WORDS[activation]
     return [] if found is None else [found]
 

@@ -226,7 +226,17 @@ class _Matcher(Walk):
             raise ValueError(
                 f"{node.label}: not read; expected a graph of one frame, whose states go in and come out"
             )
-        raise ValueError(f"{node.label}: none of the layers that a model holds")
+        raise NodeError(f"{self._unread(node).label}: none of the layers that a model holds")
+
+    def _unread(self, node: Node) -> Node:
+        """The first on the way to `node` of whose result nothing is known: others may be refused for it."""
+        makers = self.graph.makers
+        for _ in range(_MOST_STEPS):
+            unknown = [makers[name] for name in node.inputs if name in makers and self.layout.axes(name) is None]
+            if not unknown:
+                break
+            node = unknown[0]
+        return node
 
     def _scaled(self, node: Node, arrays: Sequence[Array | None]) -> int | None:
         """A constant for each channel, or one for all, with what is no sum of products of one result."""

@@ -333,6 +333,11 @@ def _named(text: str, found: Sequence[Module], names: Sequence[str]) -> tuple[in
         rows, _, hop = rest.partition(":")
         counts = {"rows": rows, "hop": hop or "1"}
         return 0, [Context(_count(counts, "rows", 1), _count(counts, "hop", 1))]
+    if any(one.startswith((f"{name}.parametrizations.", f"{name}.weight_g", f"{name}.weight_orig")) for one in names):
+        raise ValueError(
+            f"--layers: {text!r:.40}: its weights are normed as they are used: remove_parametrizations (or "
+            "remove_weight_norm) before the state_dict is saved"
+        )
     known = [*names, *_WORDS, "context"]
     raise ValueError(f"--layers: {text!r:.40}: no such layer{near(name, known)}")
 

@@ -220,6 +220,10 @@ class _Unpickler(pickle.Unpickler):
                 f"holds quantized tensors ({name}), expected floats: save the state_dict of the model before it was "
                 "quantized"
             )
+        if module in ("torch", "torch.storage", "torch._utils") and name.isidentifier():
+            raise pickle.UnpicklingError(
+                f"holds a tensor of another kind ({name:.40}), expected dense ones of floats or whole numbers"
+            )
         raise pickle.UnpicklingError(
             f"holds an object of {module:.40}.{name:.40}, which is code, not weights: save model.state_dict() instead"
         )

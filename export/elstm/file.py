@@ -50,13 +50,33 @@ _ACTIVATIONS = {"linear": 0, "softmax": 1, "sigmoid": 2}
 
 def encode(model: Model | QuantizedModel) -> bytes:
     """The whole file: float32 from a `Model`, int8 from a `QuantizedModel`. The same model gives the same bytes."""
+    if not isinstance(model, QuantizedModel):
+        _check_sizes(model)
     return _encode(model, model.weights if isinstance(model, QuantizedModel) else "float32", _entries(model))
 
 
 def encode_bf16(model: Model) -> bytes:
     """The whole file of float32 with bfloat16 weights."""
+    _check_sizes(model)
     near = rounded(model)
     return _encode(near, "bf16", [in_bf16(at) for at in near.road])
+
+
+MOST_WEIGHT = 1e6
+"""Of floats in a file; then no sum in the core is infinite."""
+
+
+def _check_sizes(model: Model) -> None:
+    """ValueError, naming the layer, for what the core refuses."""
+    for at in model.road:
+        values = [value for value in vars(at.layer).values() if _is_floats(value)]
+        largest = max((float(np.abs(value).max(initial=0.0)) for value in values), default=0.0)
+        if largest > MOST_WEIGHT:
+            raise ValueError(f"{at.name}: weights up to {largest:.1e}, expected at most {MOST_WEIGHT:.0e}")
+
+
+def _is_floats(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _encode(model: Model | QuantizedModel, precision: Precision, entries: list[Entry]) -> bytes:

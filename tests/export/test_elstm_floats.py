@@ -36,6 +36,12 @@ def opened(content: bytes, folder: Path) -> RuntimeModel:
     return RuntimeModel(path, chunks=True)
 
 
+def test_weights_that_the_core_refuses_are_named_by_their_layer() -> None:
+    layers = (LSTM(np.ones((4, 1)), np.ones((4, 1)), np.zeros(4)), Dense(np.full((2, 1), 2e6), np.zeros(2)))
+    with pytest.raises(ValueError, match=r"^dense0: weights up to 2\.0e\+06, expected at most 1e\+06$"):
+        encode(Model(Normalize(np.zeros(1), np.ones(1)), layers, "linear"))
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_floats_are_the_equations(seed: int, tmp_path: Path) -> None:
     model = random_float_layers(seed)

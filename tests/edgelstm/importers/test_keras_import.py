@@ -14,7 +14,7 @@ import pytest
 from edgelstm.forward import activate, forward
 from edgelstm.importers.choices import Choices, UndecidedError
 from edgelstm.importers.read import read_model
-from edgelstm.layers import LayerNorm
+from edgelstm.layers import Activation, LayerNorm, Shape
 from in_process import refused_well, run
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
@@ -309,3 +309,17 @@ def test_integers_are_no_weights(tmp_path: Path) -> None:
     ended = run("import", keras(tmp_path / "m.keras", config(), whole))
     assert refused_well(ended)
     assert "kernel: int8, expected floats" in ended.err
+
+
+def test_functions_and_gates_are_those_that_keras_takes_where_a_file_says_little() -> None:
+    """keras.activations: the slope below 0 and the upper bound; `hard_sigmoid` was the LSTM's default before 2.3."""
+    from edgelstm.importers.keras_layers import recurrent, word
+
+    x = np.array([-2.0, 3.0, 9.0], np.float32)
+    for name, expected in (("leaky_relu", [-0.4, 3, 9]), ("relu6", [0, 3, 6])):
+        (step,) = word(name)
+        assert isinstance(step, Activation)
+        np.testing.assert_allclose(step.computed(x[None, None], Shape(1, 3))[0, 0], expected, rtol=1e-6)
+    for version, gate in (("2.2.4", "hard_sigmoid"), ("2.3.1", "sigmoid"), ("3.5.0", "sigmoid")):
+        layer = recurrent("LSTM", LSTM, {}, version)
+        assert getattr(layer, "gate", None) == gate

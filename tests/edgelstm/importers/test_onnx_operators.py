@@ -100,6 +100,18 @@ def test_what_a_node_does_beyond_ours_is_no_such_layer(
     refused_by_node(write(tmp_path / "m.onnx", nodes, {"x": [T, 1, F]}, ["answers"], **held), words)
 
 
+def test_a_node_that_is_not_read_is_named_and_not_one_behind_it(tmp_path: Path) -> None:
+    held = {"W": some(1, 4 * H, F), "R": some(1, 4 * H, H), "axis": np.array([1]), "newest": np.array(-1)}
+    nodes = [
+        node("LSTM", "x W R", "y", hidden_size=H),
+        node("Squeeze", "y axis", "s"),
+        node("Erf", "s", "e"),
+        node("Gather", "e newest", "answers", axis=0),
+    ]
+    path = write(tmp_path / "m.onnx", nodes, {"x": [T, 1, F]}, ["answers"], **held)
+    refused_by_node(path, "Erf 'Erf of e': none of the layers")
+
+
 def test_answers_that_are_all_alike_prove_nothing(tmp_path: Path) -> None:
     """1, and what the model says besides is less than what engines round."""
     held = {"W": some(1, 4 * H, F), "R": some(1, 4 * H, H), "axis": np.array([1])}

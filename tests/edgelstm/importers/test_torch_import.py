@@ -346,6 +346,8 @@ def test_what_stands_beside_weights_and_is_none_does_no_harm(tmp_path: Path) -> 
 
 
 def test_quantized_tensors_are_called_what_they_are(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "m.pt", {**weights("lstm"), "q": Call("torch._utils", "_rebuild_sparse_tensor")})
+    refused(path, "holds a tensor of another kind (_rebuild_sparse_tensor), expected dense ones of floats")
     path = write_zip(tmp_path / "m.pt", {**weights("lstm"), "q": Call("torch._utils", "_rebuild_qtensor")})
     refused(path, "holds quantized tensors (_rebuild_qtensor), expected floats")
 
