@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgelstm import records
 from edgelstm.adaptation.clips import Heard, ear_only, hear, last_dense
+from edgelstm.adaptation.doubts import doubted, exchanged
 from edgelstm.adaptation.head import Head
-from edgelstm.adaptation.learning import Learned, Rounding, Task, folds_of, learn
+from edgelstm.adaptation.learning import NEVER, Learned, Rounding, Task, folds_of, learn
 from edgelstm.adaptation.ordered import Float64
 from edgelstm.adaptation.outcome import (
     Opened,
@@ -26,12 +27,13 @@ from edgelstm.adaptation.outcome import (
     kept,
     occur,
 )
+from edgelstm.adaptation.outside import outside, widened
 from edgelstm.adaptation.report import Report
 from edgelstm.adaptation.taught import Taught, activation_of, refuse_seen, refuse_single
 from edgelstm.data.known import joined
 from edgelstm.layers import Dense
 from edgelstm.model import Model
-from edgelstm.quantization import QuantizedModel, dense
+from edgelstm.quantization import QuantizedModel, dense, quantize
 from edgelstm.quantization.affine import around
 from edgelstm.quantization.dense import QuantizedDense
 from edgelstm.quantization.rounding import Inputs
@@ -56,37 +58,54 @@ def adapt(
 ) -> Adapted:
     """The model that was `quantized` with a last layer that has learned from `taught`, whether it is better or not.
 
-    opened: the C core. folds: (pieces,) the fold that holds each out; None: clips are dealt out. known: recordings
-    that it must not forget. layers: all others learn, too, where clips held out say that it is better. ValueError
-    where there is too little to judge by, or something that the model knows, and for layers that cannot learn.
+    opened: the C core. folds: (pieces,) the fold that holds each out; None: clips are dealt out. What is rehearsed
+    teaches in every fold but that of its own group, and is judged in none. known: recordings that it must not forget.
+    layers: all others learn, too, where clips held out say that it is better. ValueError where there is too little to
+    judge by, or something that the model knows, and for layers that cannot learn.
     """
     model = quantized.model
     refuse_seen(taught)
+    judges = taught.judges
+    judging = taught if judges.all() else taught.some(judges)
     refuse_single(taught, model.labels)
     if folds is None:
-        folds = folds_of(taught.kinds, taught.clips)
+        folds = np.full(len(judges), NEVER)
+        folds[judges] = folds_of(judging.kinds, judging.clips)
     alone, learned = _last_alone(quantized, opened, taught, folds)
+    beyond = outside(quantized, taught.dataset.sequences)
+    if beyond:
+        wider = quantize(widened(model, taught.dataset.sequences), quantized.granularity)
+        wide, learned_wide = _last_alone(wider, opened, taught, folds)
+        if wide.some(judges).held_out(judging).cost < alone.some(judges).held_out(judging).cost:
+            quantized, learned = wider, learned_wide
+            alone = replace(wide, before=alone.before, old=alone.old)
     outcome = alone
     if layers:
         from edgelstm.adaptation.fine_tuning import fine_tune  # brings the trainer
 
         deeper = fine_tune(quantized, opened, taught, folds, alone, learned.heads, learned.head)
-        if deeper is not None and deeper.is_better_than(alone, taught):
+        if deeper is not None and deeper.some(judges).is_better_than(alone.some(judges), judging):
             outcome = deeper
+    held_out = outcome.some(judges)
     report = Report(
         clips=len(set(taught.clips)),
         pieces=len(taught.clips),
-        folds=len(np.unique(folds)),
+        folds=len(np.unique(folds[judges])),
         strength=outcome.strength,
-        before=judged(model, outcome.before, taught.truth),
-        float32=judged(model, outcome.float_held_out, taught.truth),
-        int8=outcome.held_out(taught),
-        evidence=evidence(taught, outcome),
-        groups=by_group(taught, outcome),
-        labels=by_label(taught, outcome),
+        before=judged(model, held_out.before, judging.truth),
+        float32=judged(model, held_out.float_held_out, judging.truth),
+        int8=held_out.held_out(judging),
+        evidence=evidence(judging, held_out),
+        groups=by_group(judging, held_out),
+        labels=by_label(judging, held_out),
+        rehearsed=len(set(taught.clips)) - len(set(judging.clips)),
+        outside=beyond,
+        widened=quantized.model is not model,
+        exchanged=_exchanged(model, held_out, judging),
+        doubted=_doubted(model, held_out, judging),
         untaught=tuple(np.array(model.labels)[~occur(taught.truth)].tolist()),
         rounds=outcome.rounds,
-        head=alone.held_out(taught) if layers else None,
+        head=alone.some(judges).held_out(judging) if layers else None,
     )
     if known is not None:
         both = _both(outcome, known.dataset.sequences)
@@ -106,6 +125,21 @@ def _both(outcome: Outcome, sequences: Sequence[NDArray[np.float32]]) -> tuple[F
     return outcome.old(sequences), outcome.new(sequences)
 
 
+def _exchanged(model: Model, outcome: Outcome, taught: Taught) -> tuple[tuple[str, ...], ...]:
+    if activation_of(model) != "softmax":
+        return ()
+    rings = exchanged(taught.truth, outcome.before)
+    return tuple(tuple(model.labels[label] for label in ring) for ring in rings)
+
+
+def _doubted(model: Model, outcome: Outcome, taught: Taught) -> dict[str, str]:
+    if activation_of(model) != "softmax":
+        return {}
+    places = np.flatnonzero(doubted(taught.truth, outcome.before, outcome.int8_held_out)).tolist()
+    heard = outcome.before.argmax(axis=1)
+    return {taught.name(taught.clips[place]): model.labels[heard[place]] for place in places}
+
+
 def _last_alone(
     quantized: QuantizedModel, opened: Opened, taught: Taught, folds: NDArray[np.int64]
 ) -> tuple[Outcome, Learned]:
@@ -114,7 +148,7 @@ def _last_alone(
     last = last_dense(model)
     old, rounding = Head(last.W.astype(np.float64), last.b.astype(np.float64)), _rounding(quantized)
     heard = hear(quantized, stream, taught.dataset.sequences)
-    learned = learn(old, Task(heard, taught.truth, activation_of(model), folds), rounding)
+    learned = learn(old, Task(heard, taught.truth, activation_of(model), folds, taught.judges), rounding)
     before, after = rounding(old), rounding(learned.head)
     outcome = Outcome(
         model=_with_head(model, learned.head, heard),
@@ -185,8 +219,8 @@ def _noted(model: Model, report: Report, taught: Taught) -> Model:
 
 
 def folds_by_group(taught: Taught) -> NDArray[np.int64]:
-    """(pieces,): a fold for each group of clips. ValueError where all are of one."""
+    """(pieces,): a fold for each group of clips. ValueError where all that judge are of one."""
     groups = np.unique(taught.dataset.groups, return_inverse=True)[1]
-    if groups.max() < 1:
+    if len(np.unique(groups[taught.judges])) == 1:
         raise ValueError("all clips are of one group, expected several to hold one out")
     return groups.astype(np.int64)

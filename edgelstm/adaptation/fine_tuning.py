@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgelstm.adaptation.clips import bare, rows_of_answer
 from edgelstm.adaptation.head import Head, losses
+from edgelstm.adaptation.learning import parts_of
 from edgelstm.adaptation.ordered import Float64, total
 from edgelstm.adaptation.outcome import Opened, Outcome, Scores
 from edgelstm.adaptation.taught import Taught, activation_of
@@ -233,13 +234,18 @@ def fine_tune(
     model = quantized.model
     body = Body(model)
     taken = body.taken(taught.dataset.sequences)
-    parts = [folds == fold for fold in np.unique(folds)]
+    judges = taught.judges
+    parts = parts_of(folds, judges)
 
     def some(which: NDArray[np.bool_]) -> list[Frames]:
         return [taken[place] for place in np.flatnonzero(which).tolist()]
 
     activation = activation_of(model)
-    least = float(total(losses(alone.float_held_out, taught.truth, activation)))
+
+    def cost_of(scores: Float64) -> float:
+        return float(total(losses(scores[judges], taught.truth[judges], activation)))
+
+    least = cost_of(alone.float_held_out)
     best: _Course | None = None
     for rate in RATES:
         runs = [
@@ -252,7 +258,7 @@ def fine_tune(
             for run, out in zip(runs, parts):
                 run.until(rounds)
                 held[out] = body.scores(run.parameters, some(out))
-            cost = float(total(losses(held, taught.truth, activation)))
+            cost = cost_of(held)
             if cost < _LESS * least:
                 least, worse, best = cost, 0, _Course(rate, rounds, held, [run.copy() for run in runs])
             else:

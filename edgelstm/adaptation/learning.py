@@ -17,6 +17,9 @@ STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 MOST_FOLDS = 5
 
+NEVER = -1
+"""The fold of what is learned from alone."""
+
 Rounding = Callable[[Head], Head]
 """What integers make of a head."""
 
@@ -28,16 +31,19 @@ class Task:
     heard: Heard
     truth: Float64  # as of `head.fit`
     activation: Activation
-    folds: NDArray[np.int64]  # (clips,): the fold that holds each out
+    folds: NDArray[np.int64]  # (clips,): the fold that holds each out, or `NEVER`
+    judges: NDArray[np.bool_]  # (clips,): which are judged by
 
     def some(self, which: NDArray[np.bool_]) -> Task:
         places = np.flatnonzero(which).tolist()
-        return Task(self.heard.some(places), self.truth[which], self.activation, self.folds[which])
+        return Task(
+            self.heard.some(places), self.truth[which], self.activation, self.folds[which], self.judges[which]
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What came of it. Scores are (clips, outputs)."""
+    """What came of it. Scores are (clips, outputs); of those that are never held out zeros in their places."""
 
     head: Head
     strength: float
@@ -49,7 +55,7 @@ class Learned:
 
 def learn(old: Head, task: Task, rounding: Rounding) -> Learned:
     """The head of the strength that costs least over clips held out, learned from all of them."""
-    parts = [task.folds == fold for fold in np.unique(task.folds)]
+    parts, judges = parts_of(task.folds, task.judges), task.judges
     best: tuple[float, float, Float64, Float64, tuple[Head, ...]] | None = None
     for strength in STRENGTHS:
         floats, integers = np.zeros_like(task.truth), np.zeros_like(task.truth)
@@ -59,13 +65,18 @@ def learn(old: Head, task: Task, rounding: Rounding) -> Learned:
             head = fit(old, fold.heard, fold.truth, fold.activation, strength)
             heads.append(head)
             floats[out], integers[out] = head.scores(held.heard), rounding(head).scores(held.heard)
-        cost = float(total(losses(integers, task.truth, task.activation)))
+        cost = float(total(losses(integers[judges], task.truth[judges], task.activation)))
         if best is None or cost < best[0]:
             best = cost, strength, floats, integers, tuple(heads)
     assert best is not None
     _, strength, floats, integers, of_folds = best
     head = fit(old, task.heard, task.truth, task.activation, strength)
     return Learned(head, strength, rounding(old).scores(task.heard), floats, integers, of_folds)
+
+
+def parts_of(folds: NDArray[np.int64], judges: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """(pieces,) for each fold that something judges: what it holds out."""
+    return [folds == fold for fold in np.unique(folds[judges])]
 
 
 def folds_of(kinds: Sequence[int], clips: Sequence[int]) -> NDArray[np.int64]:

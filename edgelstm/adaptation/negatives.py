@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edgelstm.adaptation.ordered import Float64
+from edgelstm.adaptation.taught import Taught
 from edgelstm.data import Dataset
 from edgelstm.evaluation import said_by_file_streamed
 from edgelstm.judging import Said
-from edgelstm.judging.false_events import THRESHOLDS, false_events, with_threshold
+from edgelstm.judging.false_events import THRESHOLDS, false_events, found_events, with_threshold
 from edgelstm.model import Model
 from edgelstm.records import to_json
 from edgelstm.runtime.events.rule import Rule
@@ -18,6 +22,15 @@ if TYPE_CHECKING:
     from edgelstm.runtime.engines.engine import EngineStream
 
 _MOST = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Positives:
+    """Recordings that tell what higher thresholds miss."""
+
+    dataset: Dataset
+    truth: Float64  # (sequences, outputs): 1 what is true of each
+    learned: bool  # whether the model learned from them
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,10 @@ class Quiet:
     false: int
     hours: float  # of recordings
     most: float  # false events an hour that were allowed
+    of: int = 0  # recordings of the label
+    found_before: int = 0  # of these, that an event told of
+    found: int = 0
+    learned: bool = False  # whether the model learned from them
 
     @property
     def holds(self) -> bool:
@@ -37,14 +54,18 @@ class Quiet:
 
 
 def quiet(
-    stream: EngineStream, negatives: Sequence[Dataset], rules: Mapping[str, Rule], most: float
+    stream: EngineStream,
+    negatives: Sequence[Dataset],
+    rules: Mapping[str, Rule],
+    most: float,
+    positives: Positives | None = None,
 ) -> dict[str, tuple[Rule, Quiet]]:
     """For each label the lowest threshold, from its rule's own on, at which at most so many events an hour begin;
     where there is none, the one with the fewest.
 
     Its own, and no lower: that nothing happened in a few hours says nothing for a lower one. negatives: recordings in
     which none of the labels happens, those of each through one stream, that answers every so many frames, of a model
-    that knows its sample rate.
+    that knows its sample rate. positives: are asked what is missed then, and choose nothing.
     """
     names, rate = stream.model.output_names, stream.model.sample_rate
     hop = stream.answering.hop
@@ -68,6 +89,41 @@ def quiet(
             threshold, count = min(tried, key=lambda one: (one[1], one[0]))
         kept = rule if threshold == rule.threshold else with_threshold(rule, threshold)
         found[label] = kept, Quiet(rule.threshold, before, threshold, count, hours, most)
+    return found if positives is None else _with_missed(stream, found, rules, positives)
+
+
+def carried(model: Model) -> Positives | None:
+    """The recordings that a model carries, where it knows what is true of them."""
+    if model.unseen_truth is None or not model.unseen:
+        return None
+    count = len(model.unseen)
+    names = model.feature_names or tuple(map(str, range(model.features)))
+    dataset = Dataset(
+        model.unseen, np.zeros(count, np.int64), model.labels, np.arange(count), names, sample_rate=model.sample_rate
+    )
+    return Positives(dataset, model.unseen_truth.astype(np.float64), False)
+
+
+def of_clips(taught: Taught) -> Positives:
+    return Positives(taught.dataset, taught.truth, True)
+
+
+def _with_missed(
+    stream: EngineStream,
+    chosen: Mapping[str, tuple[Rule, Quiet]],
+    rules: Mapping[str, Rule],
+    positives: Positives,
+) -> dict[str, tuple[Rule, Quiet]]:
+    """With what events tell of recordings of their labels, before and now."""
+    names, hop, dataset = stream.model.output_names, stream.answering.hop, positives.dataset
+    said = said_by_file_streamed(stream, dataset, ())
+    found = {}
+    for label, (rule, quiet_by) in chosen.items():
+        place = names.index(label)
+        own = positives.truth[:, place] == 1
+        before, now = (found_events(dataset, said, hop, own, place, label, one) for one in (rules[label], rule))
+        of = int(own.sum())
+        found[label] = rule, replace(quiet_by, of=of, found_before=before, found=now, learned=positives.learned)
     return found
 
 

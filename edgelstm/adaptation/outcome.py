@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,13 @@ class Outcome:
     old: Scores  # of the old model in int8
     new: Scores  # of the new one
     rounds: int = 0  # through the clips by which all layers learned; 0: the last one alone
+
+    def some(self, which: NDArray[np.bool_]) -> Outcome:
+        """Of those pieces alone."""
+        before, floats, integers = (
+            scores[which] for scores in (self.before, self.float_held_out, self.int8_held_out)
+        )
+        return replace(self, before=before, float_held_out=floats, int8_held_out=integers)
 
     def held_out(self, taught: Taught) -> Judged:
         return judged(self.model, self.int8_held_out, taught.truth)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgelstm.adaptation.chance import LIKELY
+from edgelstm.adaptation.outside import Outside
 
 WORSE = 0.02
 """In the share of right decisions: what is harm."""
+
+
+DOUBTS, FEWEST_DOUBTS = 0.05, 3
+"""Share, and number, of the clips that are surely something else than their labels say, from which on labels are
+wrong."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Report:
     of clips held out: each was judged by a model that had learned from the others alone."""
 
     clips: int
-    pieces: int
+    pieces: int  # of clips
     folds: int
     strength: float
     before: Judged  # the old model in int8
@@ -71,6 +77,11 @@ class Report:
     untaught: tuple[str, ...] = ()  # labels that no clip has
     kept: Compared | None = None  # recordings of these labels, of `known` or else `carried`; None where one has none
     same: float | None = None  # share of all that it carries which are still decided as before
+    outside: dict[str, Outside] = field(default_factory=dict)  # columns, of all clips
+    widened: bool = False  # whether int8's range of frames became that of the clips, which clips held out were for
+    exchanged: tuple[tuple[str, ...], ...] = ()  # labels each of which the old model hears as the next
+    doubted: dict[str, str] = field(default_factory=dict)  # clips, and what everybody hears but their label
+    rehearsed: int = 0  # of the clips: they taught, and were never held out
     rounds: int = 0  # through the clips that all layers learned by; 0: the last layer alone learned
     head: Judged | None = None  # the last layer alone, in int8; None where all layers were not asked for
 
@@ -85,6 +96,12 @@ class Report:
     @property
     def is_better(self) -> bool:
         return self.int8.right > self.before.right
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether more clips than chance makes are surely something else than their labels say."""
+        count = len(self.doubted)
+        return count >= FEWEST_DOUBTS and count > DOUBTS * (self.clips - self.rehearsed)
 
     @property
     def lost(self) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.adaptation.head import Activation, truth_of_classes
 from edgelstm.adaptation.ordered import Float64
 from edgelstm.again import options_of
 from edgelstm.data.dataset import Dataset
-from edgelstm.data.known import marks_of, places_known
+from edgelstm.data.known import joined, marks_of, places_known
 from edgelstm.data.pieces import Piece, Pieces
 from edgelstm.data.twins import twins
 from edgelstm.matching import match
@@ -35,7 +36,50 @@ class Taught:
     truth: Float64  # (pieces, outputs), as `head.fit` takes it
     kinds: tuple[int, ...]  # of each piece: what folds keep in proportion
     marks: str = ""  # what whole clips are known again by, see `edgelstm.data.known`
-    seen: tuple[str, ...] = ()  # names of clips that the model has learned from already
+    names: tuple[str, ...] = ()  # of clips, where they have some
+    seen: tuple[int, ...] = ()  # clips that the model has learned from already
+    rehearsed: frozenset[int] = frozenset()  # clips that teach, and judge nothing
+
+    def name(self, clip: int) -> str:
+        return (self.names[clip] if clip < len(self.names) else "") or f"clip {clip}"
+
+    @property
+    def judges(self) -> NDArray[np.bool_]:
+        """(pieces,): those that may be held out."""
+        return np.array([clip not in self.rehearsed for clip in self.clips], np.bool_)
+
+    def rehearsing(self, other: Taught) -> Taught:
+        """With `other`, of the same model, that teaches as well and judges nothing: held out it would not be unknown
+        to a model that has learned from it before."""
+        count, mine, theirs = max(*self.clips, len(self.names) - 1) + 1, self.dataset, other.dataset
+        names = [*(mine.group(n) for n in range(len(mine))), *(theirs.group(n) for n in range(len(theirs)))]
+        known, groups = np.unique(names, return_inverse=True)
+        dataset = replace(
+            mine,
+            sequences=(*mine.sequences, *theirs.sequences),
+            y=np.zeros(len(names), np.int64),
+            groups=groups,
+            group_names=tuple(known.tolist()),
+            test=None,
+            targets=None,
+        )
+        clips = tuple(clip + count for clip in other.clips)
+        return Taught(
+            dataset,
+            (*self.clips, *clips),
+            np.concatenate([self.truth, other.truth]),
+            (*self.kinds, *other.kinds),
+            joined(self.marks, other.marks),
+            (*self.names, *other.names),
+            self.seen,
+            frozenset(clips),
+        )
+
+    def some(self, which: NDArray[np.bool_]) -> Taught:
+        """Those pieces alone."""
+        places = np.flatnonzero(which).tolist()
+        clips, kinds = (tuple(of[place] for place in places) for of in (self.clips, self.kinds))
+        return replace(self, dataset=self.dataset.subset(which), clips=clips, truth=self.truth[which], kinds=kinds)
 
 
 def activation_of(model: Model) -> Activation:
@@ -77,7 +121,8 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
         _truth(cut_up, model),
         tuple(map(int, cut_up.y)),
         marks_of(whole),
-        tuple(printable(found.recordings[place].name, 60) or f"clip {place}" for place in seen),
+        tuple(printable(one.name, 60) for one in found.recordings),
+        tuple(seen),
     )
 
 
@@ -85,30 +130,33 @@ def refuse_seen(taught: Taught) -> None:
     """ValueError for clips that the model has learned from already: one of these that is held out is not unknown to
     the model that it would be judged by."""
     if taught.seen:
-        count, first = len(taught.seen), taught.seen[0]
+        count, first = len(taught.seen), taught.name(taught.seen[0])
         raise ValueError(
             f"{first}{f' and {count - 1} more' if count > 1 else ''}, of {counted(len(set(taught.clips)), 'clip')}: "
-            "the model has learned from them already and cannot be judged by them; give new clips alone, or all to "
-            "the model.npz that it was before"
+            "the model has learned from them already and cannot be judged by them; give new clips alone, these by "
+            "--rehearse, or all to the model.npz that it was before"
         )
 
 
 def refuse_single(taught: Taught, labels: Sequence[str]) -> None:
     """ValueError for a label of one clip alone: where that is held out nothing is known of the label."""
-    clips = np.array(taught.clips)
-    alone = [label for place, label in enumerate(labels) if len(np.unique(clips[taught.truth[:, place] == 1])) == 1]
+    clips, judges = np.array(taught.clips), taught.judges
+    of = [taught.truth[:, place] == 1 for place in range(len(labels))]
+    alone = [label for label, own in zip(labels, of) if len(np.unique(clips[own])) == 1 and (own & judges).any()]
     if alone:
         names = ", ".join(printable(label, 40) for label in alone[:3]) + (", …" if len(alone) > 3 else "")
         raise ValueError(f"1 clip of {names}, expected at least two of each label: one is held out to judge by")
 
 
-def refuse_shared(taught: Taught, known: Taught) -> None:
-    """ValueError for recordings to judge by that are also learned from."""
+def refuse_shared(
+    taught: Taught, others: Taught, what: str = "learned from as well, expected others to judge by"
+) -> None:
+    """ValueError for recordings of `others`, one of which would judge what it has taught, that are clips too."""
     own = len(taught.dataset)
-    pairs = twins((*taught.dataset.sequences, *known.dataset.sequences))
+    pairs = twins((*taught.dataset.sequences, *others.dataset.sequences))
     shared = sum(one < own <= other for one, other in pairs)
     if shared:
-        raise ValueError(f"{shared} of {len(known.dataset)} are learned from as well, expected others to judge by")
+        raise ValueError(f"{shared} of {len(others.dataset)} are {what}")
 
 
 def _refuse_unlabelled(recordings: Sequence[Recording], model: Model) -> None:

@@ -21,6 +21,7 @@ from edgelstm.plain import counted
 if TYPE_CHECKING:
     from edgelstm.adaptation.adapting import Adapted
     from edgelstm.adaptation.negatives import Quiet
+    from edgelstm.adaptation.taught import Taught
     from edgelstm.data import Dataset
     from edgelstm.export import Export
     from edgelstm.model import Model
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 @click.option(
     "--known", type=click.Path(path_type=Path), help="Labelled recordings that the new model must not do worse on."
 )
+@click.option(
+    "--rehearse",
+    type=click.Path(path_type=Path),
+    help="Labelled recordings that teach as well, such as some of training's, and judge nothing.",
+)
 @click.option("--by-group", is_flag=True, help="Judge by holding out each group of clips, not single clips.")
 @click.option(
     "--window",
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-harm",
     is_flag=True,
-    help="Take a model that is worse for a group, on --known, or not taught all labels.",
+    help="Take a model that is worse for a group, on --known, not taught all labels, or by doubtful ones.",
 )
 @click.option(
     "--negatives",
@@ -77,6 +83,7 @@ def command(
     elstm: Path | None,
     layers: bool,
     known: Path | None,
+    rehearse: Path | None,
     by_group: bool,
     window: int | None,
     accept_harm: bool,
@@ -99,7 +106,8 @@ def command(
 
     if data is None and not negatives:
         raise click.UsageError("--data: expected labelled clips to learn from, or --negatives")
-    for option, given in (("--layers", layers), ("--known", known), ("--by-group", by_group)):
+    alone = {"--layers": layers, "--known": known, "--rehearse": rehearse, "--by-group": by_group}
+    for option, given in alone.items():
         if data is None and given:
             raise click.UsageError(f"{option}: goes with --data, which is learned from")
     if events and not negatives:
@@ -109,26 +117,28 @@ def command(
         raise click.UsageError("--most-false: goes with --negatives")
     if model.suffix.lower() in (".elstm", ".onnx", ".tflite"):
         raise click.UsageError(f"{model}: an exported file cannot learn, expected the model.npz that it was made of")
-    for option, folder in (("--data", data), ("--known", known)):
+    for option, folder in (("--data", data), ("--known", known), ("--rehearse", rehearse)):
         _refuse_folder_of_list(option, folder)
-    inputs = [model, data, known, *negatives]
+    inputs = [model, data, known, rehearse, *negatives]
     check_output(output, ".npz", inputs)
     check_output(elstm, ".elstm", [*inputs, output], "--elstm")
-    made, report, refusal = load_model(model), None, ""
+    made, report, refusal, taught = load_model(model), None, "", None
     with tempfile.TemporaryDirectory() as scratch:
         opened = _opener(Path(scratch))
         if data is not None:
-            adapted = _adapted(made, opened, model, data, known, by_group=by_group, window=window, layers=layers)
+            adapted, taught = _adapted(
+                made, opened, model, data, known, rehearse, by_group=by_group, window=window, layers=layers
+            )
             made, report = adapted.model, adapted.report
             refusal = told.why_refused(report, accept_harm)
         quiet: dict[str, Quiet] = {}
         heard: list[Float32] = []
         if negatives and not refusal:
             with naming(model, "--negatives"):
-                made, quiet, heard = _quietened(made, opened, negatives, events, most_false)
+                made, quiet, heard = _quietened(made, opened, negatives, events, most_false, taught)
     exported = None
     if not refusal:
-        heard = _read(data, made, window) if data is not None else heard
+        heard = heard if taught is None else list(taught.dataset.sequences)
         exported = _write(made, output, elstm, heard)
     is_proven = exported is None or exported.proof is None or exported.proof.passed
     if as_json:
@@ -168,11 +178,12 @@ def _adapted(
     path: Path,
     data: Path,
     known: Path | None,
+    rehearse: Path | None,
     *,
     by_group: bool,
     window: int | None,
     layers: bool,
-) -> Adapted:
+) -> tuple[Adapted, Taught]:
     from edgelstm.adaptation.adapting import adapt, folds_by_group
     from edgelstm.adaptation.clips import ear_only
     from edgelstm.adaptation.taught import activation_of, read_clips, refuse_shared
@@ -188,6 +199,12 @@ def _adapted(
             check_layers(source)
     with naming(data), listed_problems(), _in_our_words():
         taught = read_clips(data, source, window)
+    if rehearse is not None:
+        with naming("--rehearse"), naming(rehearse), listed_problems(), _in_our_words():
+            more = read_clips(rehearse, source, window)
+            refuse_shared(taught, more, "among the clips, expected others")
+        taught = taught.rehearsing(more)
+    with naming(data):
         folds = folds_by_group(taught) if by_group else None
     beside = None
     if known is not None:
@@ -200,7 +217,7 @@ def _adapted(
     style.announce(f"{counted(len(set(taught.clips)), 'clip')}: learning, and holding out")
     try:
         with naming(data):
-            return adapt(quantized, opened, taught, folds=folds, known=beside, layers=layers)
+            return adapt(quantized, opened, taught, folds=folds, known=beside, layers=layers), taught
     finally:
         style.announce(None)
 
@@ -229,10 +246,12 @@ def _quietened(
     paths: Sequence[Path],
     asked: tuple[str, ...],
     most: float,
+    taught: Taught | None,
 ) -> tuple[Model, dict[str, Quiet], list[Float32]]:
     """`model` with events whose thresholds keep quiet along the recordings at `paths`, what came of each, and the
-    recordings. ValueError for a model that has no events."""
-    from edgelstm.adaptation.negatives import noted, quiet
+    recordings. taught: clips that tell what is missed, else those that the model carries do. ValueError for a model
+    that has no events."""
+    from edgelstm.adaptation.negatives import carried, noted, of_clips, quiet
     from edgelstm.again import read_frames_again
     from edgelstm.cli.common import of_options
     from edgelstm.matching import match_features
@@ -253,19 +272,13 @@ def _quietened(
     stream = opened(quantize(model))
     with of_options():
         rules = rules_of(stream.model, asked) or rules_of(stream.model, stream.model.output_names)
-    chosen = quiet(stream, found, rules, most)
+    positives = carried(model) if taught is None else of_clips(taught)
+    chosen = quiet(stream, found, rules, most, positives)
     return noted(model, chosen), {label: one for label, (_, one) in chosen.items()}, [*_sequences(found)]
 
 
 def _sequences(datasets: Sequence[Dataset]) -> Iterator[Float32]:
     return (x for dataset in datasets for x in dataset.sequences)
-
-
-def _read(data: Path, model: Model, window: int | None) -> list[Float32]:
-    """Clips for the proof of a model that carries no recordings."""
-    from edgelstm.adaptation.taught import read_clips
-
-    return [] if model.unseen or model.examples else list(read_clips(data, model, window).dataset.sequences)
 
 
 def _write(model: Model, output: Path, elstm: Path | None, heard: Sequence[Float32]) -> Export | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgelstm.adaptation.report import Compared, Judged, Report
     from edgelstm.export import Export
 
-_MOST_GROUPS = 12
+_MOST_GROUPS, _MOST_COLUMNS, _MOST_CLIPS = 12, 4, 3
 _TELLING = 3  # events in hours without one, by which a rate is below one in so many hours with 95 %: exp(-3)
 
 
@@ -53,6 +53,8 @@ def why_refused(report: Report, accepts_harm: bool) -> str:
         return _chance(report)
     if accepts_harm:
         return ""
+    if report.disagrees:
+        return f"{_doubted(report)} (--accept-harm takes it all the same)"
     if report.untaught and (report.kept is None or report.kept.is_harm):
         return _untaught(report)
     harmed = [f"label {plain(name, 40)}: {_counts(report.labels[name])}" for name in report.lost]
@@ -98,6 +100,26 @@ def _forgotten(report: Report) -> str:
     return (
         f"it forgets: {what}. If it is also to serve whom the clips are not of (another person, the other arm), give "
         "clips of these too, or judge by --known; or labels are wrong: look through them"
+    )
+
+
+def _doubts(report: Report) -> list[str]:
+    lines = []
+    for ring in report.exchanged:
+        heard = ", ".join(f"{plain(a, 20)} as {plain(b, 20)}" for a, b in zip(ring, (*ring[1:], ring[0])))
+        lines.append(f"most clips are heard by other names, of {heard}: are these labels exchanged?")
+    if report.doubted:
+        lines.append(_doubted(report))
+    return lines
+
+
+def _doubted(report: Report) -> str:
+    names = list(report.doubted)[:_MOST_CLIPS]
+    heard = ", ".join(f"{plain(name, 30)} ({plain(report.doubted[name], 20)})" for name in names)
+    more = ", …" if len(report.doubted) > len(names) else ""
+    return (
+        f"{len(report.doubted):,} of {counted(report.clips - report.rehearsed, 'clip')} are surely something else, "
+        f"before and by what the others taught: {heard}{more}. Are their labels right?"
     )
 
 
@@ -151,7 +173,7 @@ def show(
         events = counted(one.false, "false event")
         was = f", {one.false_before:,} before" if one.threshold != one.before else ""
         text = f"event {plain(label, 40)}: threshold {moved}, {events} in {_duration(one.hours)}{was}"
-        click.echo(paragraph(text, "  · ", "    "))
+        click.echo(paragraph(text + _missed(one), "  · ", "    "))
     if refusal:
         return
     is_proven = exported is None or exported.proof is None or exported.proof.passed
@@ -172,12 +194,40 @@ def show(
             click.echo(paragraph(f"{output}: not written without its file", "  ", "  "))
 
 
+def _saturating(report: Report) -> list[str]:
+    lines = [
+        f"column {plain(name, 40)}: {style.percent(one.share)} of the clips lie outside of what int8 holds, "
+        f"{one.low:.4g} to {one.high:.4g}: they go from {one.least:.4g} to {one.most:.4g}"
+        for name, one in list(report.outside.items())[:_MOST_COLUMNS]
+    ]
+    if len(report.outside) > _MOST_COLUMNS:
+        lines.append(f"and {len(report.outside) - _MOST_COLUMNS} more columns (--json has all)")
+    if report.outside:
+        kept = "stays: clips held out are no better by a wider one. What lies outside saturates"
+        lines.append(f"int8's range {'was widened by the clips' if report.widened else kept}")
+    return lines
+
+
+def _missed(one: Quiet) -> str:
+    """What an event tells of recordings of its label, where there are some."""
+    if not one.of:
+        return ""
+    whose = "that taught it" if one.learned else "that the model carries"
+    was = f", {one.found_before:,} before" if one.threshold != one.before else ""
+    return f"; of {counted(one.of, 'recording')} of it {whose} {one.found:,} are told{was}"
+
+
 def _show_report(report: Report) -> None:
     shown = [("before, int8", report.before), ("float32", report.float32), ("int8", report.int8)]
     if report.head is not None and report.rounds:
         shown.insert(1, ("last layer, int8", report.head))
     rows = [[name, f"{one.right} of {one.of}", _share(one), f"{one.cost:.3f}"] for name, one in shown]
     click.echo(table(["held out", "right", "share", "cost"], rows, ""))
+    if report.rehearsed:
+        text = f"{report.rehearsed:,} of {counted(report.clips, 'clip')} are rehearsed: they teach, and judge nothing"
+        click.echo(paragraph(text, "  · ", "    "))
+    for text in _saturating(report):
+        click.echo(paragraph(text, "  · ", "    "))
     if report.head is not None and not report.rounds:
         text = "--layers: all layers are no better on clips held out than the last one alone, which was taken"
         click.echo(paragraph(text, "  · ", "    "))
@@ -211,6 +261,9 @@ def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> Non
         names = ", ".join(fallen[:3]) + (f" and {len(fallen) - 3} more" if len(fallen) > 3 else "")
         text = f"told less often than before, or never: {names}. More clips of these help"
         click.echo(paragraph(text, "warning: ", "  "), err=True)
+    if report is not None:
+        for text in _doubts(report):
+            click.echo(paragraph(text, "warning: ", "  "), err=True)
     if report is not None and (forgotten := _forgotten(report)):
         click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
     loud = [label for label, one in quiet.items() if not one.holds]

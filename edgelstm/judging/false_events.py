@@ -89,6 +89,13 @@ def false_events(dataset: Dataset, said: Sequence[Said], hop: int, place: int, l
     return _counted(dataset, said, none, place, label, rule, rule.smooth * hop)[1]
 
 
+def found_events(
+    dataset: Dataset, said: Sequence[Said], hop: int, own: NDArray[np.bool_], place: int, label: str, rule: Rule
+) -> int:
+    """Of how many of its own recordings (sequences,) an event of the label tells; else as `curve`."""
+    return _counted(dataset, said, own, place, label, rule, rule.smooth * hop)[0]
+
+
 def _counted(
     dataset: Dataset, said: Sequence[Said], own: NDArray[np.bool_], place: int, label: str, rule: Rule, late: int
 ) -> tuple[int, int]:

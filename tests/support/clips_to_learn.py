@@ -8,7 +8,7 @@ import numpy as np
 
 from edgelstm.data import Dataset
 from edgelstm.model import Answer, Model
-from edgelstm.quantization import quantize, reference
+from edgelstm.quantization import calibrate, quantize, reference
 from in_process import Ended, run
 from random_models import random_model, random_signal
 
@@ -22,9 +22,9 @@ ANSWERS = {
 
 
 def model_of(answer: str = "mean") -> Model:
-    return replace(
-        random_model(FEATURES, [12], [3], seed=4, answer=ANSWERS[answer]), labels=LABELS, name="m", sample_rate=50.0
-    )
+    """Its ranges hold what clips have."""
+    model = random_model(FEATURES, [12], [3], seed=4, answer=ANSWERS[answer])
+    return replace(calibrate(model, clips(20, seed=9)), labels=LABELS, name="m", sample_rate=50.0)
 
 
 def clips(count: int, seed: int = 1) -> tuple[np.ndarray, ...]:

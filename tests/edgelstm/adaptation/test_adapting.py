@@ -76,6 +76,7 @@ def test_it_learns_other_names_and_its_file_decides_as_it_says_in_the_same_bytes
         assert stream.answer().argmax() == expected
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_is_no_better_is_refused_and_nothing_is_written(folder: Path) -> None:
     sequences = clips(30)
     save_dataset(data(sequences, decisions(load_model("old.npz"), sequences)), Path("clips.npz"))
@@ -94,6 +95,7 @@ def split_in_two(model: Model) -> Dataset:
     return data(sequences, np.where(groups == 0, (said + 1) % 3, said), groups, ("left", "right"))
 
 
+@pytest.mark.usefixtures("quick")
 def test_harm_to_a_group_is_seen_and_refused(folder: Path) -> None:
     save_dataset(split_in_two(load_model("old.npz")), Path("clips.npz"))
     ended = adapt()
@@ -105,6 +107,7 @@ def test_harm_to_a_group_is_seen_and_refused(folder: Path) -> None:
     assert adapt("--accept-harm").code == 0
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_was_known_before_is_asked(folder: Path) -> None:
     old = load_model("old.npz")
     sequences = clips(20, seed=3)
@@ -115,6 +118,7 @@ def test_what_was_known_before_is_asked(folder: Path) -> None:
     assert json.loads(ended.out)["same"] is not None  # its own recording
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("window", [0, 10])
 def test_what_the_model_carries_tells_that_it_forgets(folder: Path, window: int) -> None:
     """Its recordings keep the labels that the clips change."""
@@ -143,6 +147,7 @@ def test_what_the_model_carries_tells_that_it_forgets(folder: Path, window: int)
     assert "that the model carries are" in adapt().err  # where their labels are not known
 
 
+@pytest.mark.usefixtures("quick")
 def test_who_teaches_what_it_knew_too_is_not_warned(folder: Path) -> None:
     old = load_model("old.npz")
     sequences = load_dataset("clips.npz").sequences
@@ -153,6 +158,7 @@ def test_who_teaches_what_it_knew_too_is_not_warned(folder: Path) -> None:
     assert "forgets" not in ended.err
 
 
+@pytest.mark.usefixtures("quick")
 def test_groups_held_out_as_a_whole(folder: Path) -> None:
     save_dataset(split_in_two(load_model("old.npz")), Path("clips.npz"))
     report = json.loads(adapt("--by-group").out)
@@ -176,6 +182,7 @@ def test_what_cannot_be_adapted_is_refused_in_one_line(folder: Path) -> None:
     assert "expected at least two of each" in ended.err
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_may_be_chance_is_refused(folder: Path) -> None:
     """Labels that say nothing, and too few clips."""
     sequences = clips(40)
@@ -191,6 +198,7 @@ def test_what_may_be_chance_is_refused(folder: Path) -> None:
     assert adapt().code == 3
 
 
+@pytest.mark.usefixtures("quick")
 def test_labels_that_no_clip_has_are_not_forgotten(folder: Path) -> None:
     old, found = load_model("old.npz"), load_dataset("clips.npz")
     save_dataset(found.subset(found.y != 2), Path("clips.npz"))

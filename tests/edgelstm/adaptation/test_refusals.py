@@ -107,6 +107,7 @@ def test_recordings_to_judge_by_that_it_knows_are_told(folder: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_guess_is_what_frequencies_cost(folder: Path) -> None:
     """A third of each label: ln 3 a decision."""
     sequences = clips(30)
