@@ -37,3 +37,13 @@ def walk(
         others = [found[at.joins]] if at.joins else []
         found[at.name] = write[at.layer.kind](file, at, layer, found[at.takes], *others)
     return found[road[-1].name]
+
+
+def writers_of(kinds: Mapping[str, Kind], form: str) -> Mapping[str, Callable[..., Any]]:
+    """Of the kinds that the form holds: the functions that write their layers."""
+    return {name: kind.write[form] for name, kind in kinds.items() if form in kind.write}
+
+
+def extras_of(kinds: Mapping[str, Kind], form: str) -> Mapping[str, tuple[str, ...]]:
+    """What layers may have beyond plain ones where results may be taken from afar, too."""
+    return {name: ("of", *kind.extras.get(form, ())) for name, kind in kinds.items() if form in kind.write}

@@ -21,8 +21,8 @@ from edgelstm.export.arithmetic.float32 import Float32
 from edgelstm.export.form import FLOAT_ERROR, FloatForm
 from edgelstm.export.onnx.flow import Flow, Write, rows
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.export.onnx.kinds import extras_of, layers_of
-from edgelstm.export.walk import walk
+from edgelstm.export.onnx.kinds import KINDS
+from edgelstm.export.walk import extras_of, walk, writers_of
 from edgelstm.model import Model
 
 
@@ -43,7 +43,7 @@ def build(graph: Graph, layers: Mapping[str, Write], frames: int | None) -> list
     return [scores, *graph.probabilities(scores)]
 
 
-LAYERS = layers_of("float32")
+LAYERS = writers_of(KINDS, "float32")
 
 FORM = FloatForm(
     format="onnx",
@@ -54,7 +54,7 @@ FORM = FloatForm(
     choose="for other people's tools: standard operators; without a stride, any number of frames per call",
     beware="a call with 0 frames spoils the state",
     kinds=LAYERS,
-    extras=extras_of("float32"),
+    extras=extras_of(KINDS, "float32"),
     write=encode,
     computes=Float32,
 )

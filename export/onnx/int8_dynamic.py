@@ -14,7 +14,8 @@ from edgelstm.export.arithmetic.int8_dynamic import Int8Dynamic
 from edgelstm.export.form import WRITTEN_OUT, FloatForm
 from edgelstm.export.onnx.float32 import build
 from edgelstm.export.onnx.graph import Graph
-from edgelstm.export.onnx.kinds import layers_of
+from edgelstm.export.onnx.kinds import KINDS
+from edgelstm.export.walk import writers_of
 from edgelstm.model import Model
 
 
@@ -24,7 +25,7 @@ def encode(model: Model) -> bytes:
     return graph.encode(build(graph, LAYERS, model.stride))
 
 
-LAYERS = layers_of("int8-dynamic")
+LAYERS = writers_of(KINDS, "int8-dynamic")
 
 FORM = FloatForm(
     format="onnx",

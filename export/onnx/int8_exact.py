@@ -24,7 +24,8 @@ from functools import partial
 from edgelstm.export.arithmetic.int8 import Int8
 from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTEN_OUT, IntegerForm
 from edgelstm.export.onnx.integers import encode_layers
-from edgelstm.export.onnx.kinds import layers_of
+from edgelstm.export.onnx.kinds import KINDS
+from edgelstm.export.walk import writers_of
 from edgelstm.quantization import QuantizedModel
 from edgelstm.quantization.quantize import refuse_score_overflow
 from edgelstm.runtime.description import Precision
@@ -42,7 +43,7 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
     return encode_layers(quantized, form, LAYERS, io, scan=scan)
 
 
-LAYERS = layers_of("int8-exact")
+LAYERS = writers_of(KINDS, "int8-exact")
 
 FORM = IntegerForm(
     format="onnx",

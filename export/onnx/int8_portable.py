@@ -35,7 +35,8 @@ from edgelstm.export.form import PER_GATE_ERROR, PER_ROW_ERROR, STRIDE_1, WRITTE
 from edgelstm.export.onnx.integers import (
     encode_layers,
 )
-from edgelstm.export.onnx.kinds import layers_of
+from edgelstm.export.onnx.kinds import KINDS
+from edgelstm.export.walk import writers_of
 from edgelstm.quantization import QuantizedModel
 from edgelstm.runtime.description import Precision
 from edgelstm.runtime.states import Io
@@ -50,7 +51,7 @@ def encode(quantized: QuantizedModel, io: Io = "float32", *, scan: bool = False)
     return encode_layers(quantized, form, LAYERS, io, scan=scan)
 
 
-LAYERS = layers_of("int8-portable")
+LAYERS = writers_of(KINDS, "int8-portable")
 
 FORM = IntegerForm(
     format="onnx",

@@ -62,14 +62,17 @@ def magnitude(values: NDArray[Any]) -> float:
 
 def float32_limit(exact: NDArray[Any], rough: NDArray[Any], size: float) -> float:
     """How far from `exact` an engine may be, given where plain float32 arrives; `size`: of the largest value."""
-    spread = float(np.abs(rough - exact).max(initial=0.0))
-    return max(FLOAT32_LIMIT * size, min(FLOAT32_FACTOR * spread, FLOAT32_MOST * size))
+    return _limit(exact, rough, size, FLOAT32_LIMIT, FLOAT32_FACTOR, FLOAT32_MOST)
 
 
 def rounded_limit(exact: NDArray[Any], rough: NDArray[Any], size: float) -> float:
     """How far from the plainest rounding to 8 bits, `rough`, an engine that rounds so may be."""
+    return _limit(exact, rough, size, ROUNDED_LIMIT, ROUNDED_FACTOR, ROUNDED_MOST)
+
+
+def _limit(exact: NDArray[Any], rough: NDArray[Any], size: float, least: float, factor: float, most: float) -> float:
     spread = float(np.abs(rough - exact).max(initial=0.0))
-    return max(ROUNDED_LIMIT * size, min(ROUNDED_FACTOR * spread, ROUNDED_MOST * size))
+    return max(least * size, min(factor * spread, most * size))
 
 
 def terms_of_scores(model: Model, trace: Trace) -> float:

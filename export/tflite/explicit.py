@@ -18,8 +18,9 @@ from edgelstm.export.form import FLOAT_ERROR, WRITTEN_OUT, FloatForm, IntegerFor
 from edgelstm.export.tflite.graph import Graph
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import check_integers
-from edgelstm.export.tflite.kinds import extras_of, layers_of
+from edgelstm.export.tflite.kinds import KINDS
 from edgelstm.export.tflite.parts import graph_of_floats, graph_of_integers
+from edgelstm.export.walk import extras_of, writers_of
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel
 from edgelstm.runtime.engines.tflite_file import seal
@@ -69,7 +70,7 @@ INT8_DYNAMIC = FloatForm(
     errors=(0.01,),
     choose="LiteRT's most accurate form with int8 weights, and on CPUs among its fastest",
     beware="tflite-runtime 2.14 refuses it; other versions may round otherwise",
-    kinds=layers_of("int8-dynamic"),
+    kinds=writers_of(KINDS, "int8-dynamic"),
     limit=WRITTEN_OUT,
     write=encode_int8_dynamic,
     computes=Int8Dynamic,
@@ -82,8 +83,8 @@ FLOAT32 = FloatForm(
     errors=(FLOAT_ERROR,),
     choose="float32 in LiteRT on CPUs, faster than fused; for CompiledModel, which has no variable tensors",
     beware="the caller carries the state; four times the size of int8",
-    kinds=layers_of("float32-explicit"),
-    extras=extras_of("float32-explicit"),
+    kinds=writers_of(KINDS, "float32-explicit"),
+    extras=extras_of(KINDS, "float32-explicit"),
     limit=WRITTEN_OUT,
     write=encode_float32,
     computes=Float32,
@@ -100,7 +101,7 @@ INT8 = IntegerForm(
     beware="the least accurate: gates and all states are int8 too, an LSTM's cell in 256 steps. Of the demo's "
     "windows it decides 88 % rightly where float32 has 91; worse for GRUs of long memory. The caller carries "
     "the states",
-    kinds=layers_of("int8-explicit"),
+    kinds=writers_of(KINDS, "int8-explicit"),
     limit=WRITTEN_OUT,
     write=encode_int8,
     computes=Int8Cell,

@@ -21,9 +21,10 @@ from edgelstm.export.form import FLOAT_ERROR, PER_GATE_ERROR, FloatForm, Integer
 from edgelstm.export.tflite.graph import Graph
 from edgelstm.export.tflite.graph import encode as encode_graph
 from edgelstm.export.tflite.integers import check_integers
-from edgelstm.export.tflite.kinds import layers_of
+from edgelstm.export.tflite.kinds import KINDS
 from edgelstm.export.tflite.lstm import FUSED_FLOATS, FUSED_INTEGERS, check_cells, check_fused
 from edgelstm.export.tflite.parts import graph_of_floats, graph_of_integers
+from edgelstm.export.walk import writers_of
 from edgelstm.model import Model
 from edgelstm.quantization import QuantizedModel
 from edgelstm.runtime.engines.tflite_file import seal
@@ -85,7 +86,7 @@ INT8 = IntegerForm(
     choose="where the board has TFLite, or an accelerator that takes its fused LSTM",
     beware="TFLite Micro with CMSIS-NN starts every call from an empty state (tflite-micro #3564, #3607); scales per "
     "gate are less accurate; on x86 slower than float; no CompiledModel in LiteRT",
-    kinds=layers_of("int8"),
+    kinds=writers_of(KINDS, "int8"),
     limit=FUSED_INTEGERS,
     write=encode_int8,
     computes=Int8,
@@ -98,7 +99,7 @@ FLOAT32 = FloatForm(
     errors=(FLOAT_ERROR,),
     choose="where int8 costs too much accuracy; on x86 several times faster than TFLite's int8",
     beware="four times the size of int8; no CompiledModel in LiteRT",
-    kinds=layers_of("float32"),
+    kinds=writers_of(KINDS, "float32"),
     limit=FUSED_FLOATS,
     write=encode_float32,
     computes=Float32,
@@ -111,7 +112,7 @@ HYBRID = FloatForm(
     errors=(PER_GATE_ERROR,),
     choose="the size of int8 without calibrating, where the state should stay in the interpreter",
     beware="TensorFlow Lite Micro loads it and answers NaN; no CompiledModel in LiteRT",
-    kinds=layers_of("hybrid"),
+    kinds=writers_of(KINDS, "hybrid"),
     limit=FUSED_FLOATS,
     write=encode_hybrid,
     computes=Hybrid,

@@ -10,10 +10,10 @@ import numpy as np
 from edgelstm.export.metadata import integer_io, metadata_json
 from edgelstm.export.tflite.graph import Graph, Operator, Tensor
 from edgelstm.export.tflite.integers import IntegerWriter, integer_input, integer_scores
-from edgelstm.export.tflite.kinds import layers_of
+from edgelstm.export.tflite.kinds import KINDS
 from edgelstm.export.tflite.schema import Op
 from edgelstm.export.tflite.writer import Writer
-from edgelstm.export.walk import walk
+from edgelstm.export.walk import walk, writers_of
 from edgelstm.model import Model, Normalize, OutputActivation
 from edgelstm.quantization.quantized_model import QuantizedModel
 from edgelstm.runtime.description import KEY, Precision
@@ -43,14 +43,14 @@ def graph_of_floats(model: Model, precision: Precision, shape: tuple[int, ...]) 
     """Of a form made from floats; `shape`: of `x`."""
     writer, x = Writer(model), Tensor("x", shape, np.float32)
     first = normalized(writer, x, model.normalize)
-    return _graph(writer, precision, x, walk(writer, model.road, model.layers, layers_of(precision), first))
+    return _graph(writer, precision, x, walk(writer, model.road, model.layers, writers_of(KINDS, precision), first))
 
 
 def graph_of_integers(quantized: QuantizedModel, precision: Precision, shape: tuple[int, ...], io: Io) -> Graph:
     """Of a form made from integers; `shape`: of `x`; `io`: what goes in and comes out."""
     writer = IntegerWriter(quantized, io)
     x, first = integer_input(writer, shape)
-    scores = walk(writer, quantized.model.road, quantized.layers, layers_of(precision), first)
+    scores = walk(writer, quantized.model.road, quantized.layers, writers_of(KINDS, precision), first)
     return _graph(writer, precision, x, integer_scores(writer, scores), quantized, io)
 
 
