@@ -1,6 +1,7 @@
 """A stream that goes on while all around it fails: every frame that was sent is answered, or counted as missing.
 
-A few seconds here. By hand for as long as you like, with what the process holds in memory:
+A few seconds here. By hand, as root, for as long as you like, with what the process holds in memory, while the clock
+jumps and the disk of the state is full now and then:
 
     PYTHONPATH=tests/support python tests/runtime/mqtt/test_soak.py SECONDS
 """
@@ -25,6 +26,7 @@ pytest.importorskip("paho.mqtt", reason="needs paho-mqtt")
 from broker import Broker, needs_broker, wait
 from edgelstm.export.elstm import encode
 from random_models import random_model
+from trouble import Trouble
 
 RATE = 50.0
 BAD = ["", "{", '{"t": 0, "x": 1}', '{"x": null}', "\x00" * 9, "[" * 5000]
@@ -33,7 +35,7 @@ BAD = ["", "{", '{"t": 0, "x": 1}', '{"x": null}', "\x00" * 9, "[" * 5000]
 class Soak:
     """A broker, a sensor that counts its frames, and a stream between them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, state="state"):
         self.folder, self.sent, self.bad, self.losses = folder, 0, 0, 0
         self.broker = Broker(folder, self._settings(is_kept=True))
         (folder / "events").write_text("a:0.6\n")
@@ -44,7 +46,7 @@ class Soak:
         self.program = subprocess.Popen(
             [sys.executable, "-c", "from edgelstm.cli import main; main()", "stream", "model.elstm", "--hop", "1",
              "--pooling", "last", "--mqtt", self.broker.url("in"), "--publish", self.broker.url("out"), "--gap", "0",
-             "--event-file", "events", "--state", "state", "--state-every", "1s", "--status-every", "1s"],
+             "--event-file", "events", "--state", str(state), "--state-every", "1s", "--status-every", "1s"],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         for pipe, kept in ((self.program.stdout, self.lines), (self.program.stderr, self.told)):
@@ -143,17 +145,18 @@ def test_nothing_is_lost_in_silence(tmp_path):
 
 
 def by_hand(seconds):
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        soak, until, rounds = Soak(folder), time.monotonic() + seconds, 0
+    with tempfile.TemporaryDirectory() as name, Trouble(Path(name)) as trouble:
+        soak, until, rounds = Soak(Path(name), trouble.disk / "state"), time.monotonic() + seconds, 0
         try:
             while time.monotonic() < until:
+                trouble.stir()
                 soak.round()
                 rounds += 1
                 if rounds % 10 == 1:
                     answered, missing, gaps = soak.check()
                     print(f"{rounds} restarts, {soak.sent:,} frames, {answered:,} answered, {missing:,} missing in "
-                          f"{gaps} gaps, {soak.bad} bad lines, {soak.memory():,} KiB", flush=True)  # fmt: skip
+                          f"{gaps} gaps, {soak.bad} bad lines; {trouble.words()}, {soak.memory():,} KiB",
+                          flush=True)  # fmt: skip
             soak.check()
             print(*soak.told[-1:])
         finally:

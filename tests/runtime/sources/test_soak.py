@@ -1,6 +1,7 @@
 """A port and a card that go and come: every frame is answered, or counted as missing.
 
-A few seconds here. By hand for as long as you like, with what the process holds in memory:
+A few seconds here. By hand, as root, for as long as you like, with what the process holds in memory, while the clock
+jumps and the disk of the state is full now and then:
 
     PYTHONPATH=tests/support python tests/runtime/sources/test_soak.py serial|microphone SECONDS
 """
@@ -27,6 +28,7 @@ from edgelstm.layers import LSTM, Concat, Context, Dense
 from edgelstm.model import Answer, Model, Normalize
 from plug import Plug
 from random_models import random_model
+from trouble import Trouble
 
 PATIENCE = 30
 RATE = 50.0
@@ -78,13 +80,13 @@ class Running:
 class SerialSoak:
     """A sensor that goes on whatever becomes of its plug, and counts its frames in the times that it sends."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.sent, self.pulls, self.stalls = 0, 0, 0
         self.plug = Plug(folder / "port")
         model = replace(random_model(2, [8], [2], seed=1), sample_rate=RATE, feature_names=("x", "y"))
         self.running = Running(
             folder, model, "--serial", str(self.plug.path), "--gap", "0", "--hop", "1", "--pooling", "last",
-            "--status-every", "1s",
+            "--status-every", "1s", *options,
         )  # fmt: skip
         wait(self._is_read)
         self.send(10)  # the first is dropped: it might have begun before; the others tell the times' unit
@@ -203,7 +205,7 @@ while True:
 class SoundSoak:
     """A card that loses samples, with and without a word, dies and falls silent. Each sample tells its place."""
 
-    def __init__(self, folder, kinds, shortest, longest):
+    def __init__(self, folder, kinds, shortest, longest, *options):
         self.log = folder / "log"
         self.log.touch()
         program = folder / "bin/arecord"
@@ -222,7 +224,7 @@ class SoundSoak:
         normalize = Normalize(np.zeros(HOP), np.ones(HOP))
         model = Model(normalize, layers, "linear", Answer("last", 0, 1), sample_rate=SAMPLE_RATE / HOP)
         path = f"{program.parent}:{os.environ['PATH']}"
-        self.running = Running(folder, model, "--microphone", "--status-every", "1s", PATH=path)
+        self.running = Running(folder, model, "--microphone", "--status-every", "1s", *options, PATH=path)
 
     def check(self):
         """(answers, seconds missing by each word, seconds missing that were told): samples follow one another, but
@@ -279,21 +281,26 @@ def test_a_card_that_loses_samples_with_and_without_a_word_is_found_out(tmp_path
 
 
 def by_hand(what, seconds):
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, Trouble(Path(name)) as trouble:
         folder, begin = Path(name), time.monotonic()
+        kept = ("--state", str(trouble.disk / "state"), "--state-every", "2s")
         if what == "serial":
-            soak = SerialSoak(folder)
+            soak = SerialSoak(folder, *kept)
         else:
-            soak = SoundSoak(folder, ["silently", "overrun", "silently", "overrun", "dies", "falls silent"], 2, 8)
+            kinds = ["silently", "overrun", "silently", "overrun", "dies", "falls silent"]
+            soak = SoundSoak(folder, kinds, 2, 8, *kept)
         told = 0.0
         try:
             while (now := time.monotonic() - begin) < seconds:
+                trouble.stir()
                 if what == "serial":
                     soak.round()
                 else:
                     time.sleep(1)
                 if now >= told:
-                    print(f"{now:.0f} s: {soak.words()}, {soak.running.memory():,} KiB", flush=True)
+                    print(
+                        f"{now:.0f} s: {soak.words()}; {trouble.words()}, {soak.running.memory():,} KiB", flush=True
+                    )
                     told = now + 60
             print(soak.words(), *soak.running.told[-1:])
         finally:
