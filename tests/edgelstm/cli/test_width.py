@@ -64,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained model's file under a long name, with long names of all that has one."""
     folder = tmp_path_factory.mktemp("width")
     model = replace(
-        random_model(12, [24, 16], [8, 9], frames=60),
+        random_model(12, [24, 16], [8, 9]),
         name=LONG,
         feature_names=tuple(f"acceleration of the {n}th bearing" for n in range(12)),
         labels=tuple(f"the {n}th state of the machine" for n in range(9)),
