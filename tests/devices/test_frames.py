@@ -50,9 +50,9 @@ def test_a_file_without_metadata_is_profiled_and_deployed_as_any_other(tmp_path,
     from edgelstm.devices import Plan
     from edgelstm.devices.deploy.deployment import self_test
     from edgelstm.devices.profiling.here import profile_here
-    from edgelstm.export import elstm
+    from edgelstm.export.elstm import file
 
-    monkeypatch.setattr(elstm, "metadata_json", lambda *_: "")
+    monkeypatch.setattr(file, "metadata_json", lambda *_: "")
     path = tmp_path / "bare.elstm"
     path.write_bytes(encode(random_model(2, (4,), (3,))))
     model = Model(path)
