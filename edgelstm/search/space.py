@@ -124,7 +124,7 @@ class Range:
         return int((self.high - self.low) / step + _ROUNDING) + 1
 
     def at(self, place: int) -> Held:
-        return self.low + place * (1 if self.step is None else self.step)
+        return min(self.low + place * (1 if self.step is None else self.step), self.high)  # 0.1 + 2 × 0.1 > 0.3
 
     def place(self, held: Held) -> float:
         return float(held) if self.count is None else round((float(held) - self.low) / (self.step or 1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,11 @@ import searching
 import ssh_board
 from counts import FULL
 from edgelstm import training
+from edgelstm.cli.search_boards import Place
+from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.plan import Plan as ProfilePlan
+from edgelstm.devices.profiling.remote import Outcome
+from edgelstm.devices.remote.target import Target
 from edgelstm.model_file import load_model
 from edgelstm.search.plan import Plan
 from edgelstm.training import load_config
@@ -63,7 +69,7 @@ def test_the_best_that_keeps_its_budgets_is_written_and_the_test_part_is_not_ask
 @pytest.mark.slow
 def test_a_finalist_that_breaks_a_budget_once_it_is_trained_falls_out(recipe, command, monkeypatch):
     pytest.importorskip("optuna", reason="needs optuna")
-    given = ["search", recipe, "--trials", "3", "--seeds", "1", "--finalists", "2"]
+    given = ["search", recipe, "--trials", "2", "--seeds", "1", "--finalists", "2"]
     first = json.loads(command(*given, "--json").out)
     asked = [one["trial"] for one in first["finalists"]]
     told = iter([["model_size 9.0 KiB, at most 8.0 KiB"], []])
@@ -189,15 +195,36 @@ def test_a_recipe_that_holds_nothing_out_holds_out_a_fifth(tmp_path):
     assert plan.config().data.validation == 0.2
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(ssh_board.MISSING is not None, reason=str(ssh_board.MISSING))
-def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, tmp_path, monkeypatch):
-    pytest.importorskip("optuna", reason="needs optuna")
+def measured_here(targets: list[Target], paths: list[Path], plan: ProfilePlan, **_: object) -> tuple[Outcome, ...]:
+    reports = [profile_here(path, plan) for path in paths]
+    return (Outcome(targets[0], replace(reports[0], runs=tuple(run for one in reports for run in one.runs))),)
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host called so: behind SSH in `make test-all`, else this process, without the road to it."""
+    if not FULL:
+        monkeypatch.setattr("edgelstm.search.measured.profile_boards", measured_here)
+        monkeypatch.setattr(
+            "edgelstm.cli.search_boards.place_of",
+            lambda host, python, wheels, budgets: Place(Target(host, python, wheels), tuple(budgets)),
+        )
+        yield
+        return
+    if ssh_board.MISSING is not None:
+        pytest.skip(str(ssh_board.MISSING))
     (tmp_path / "dist").mkdir()
     ssh_board.own_wheel(tmp_path / "dist")
     (tmp_path / "board").mkdir()
-    board = ssh_board.SshBoard(tmp_path / "board")
-    monkeypatch.setenv("PATH", f"{board.bin}:{os.environ['PATH']}")
+    there = ssh_board.SshBoard(tmp_path / "board")
+    monkeypatch.setenv("PATH", f"{there.bin}:{os.environ['PATH']}")
+    yield
+    assert there.left() == []
+
+
+@pytest.mark.usefixtures("board")
+def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, monkeypatch):
+    pytest.importorskip("optuna", reason="needs optuna")
     recipe.write_text(
         f"{searching.RECIPE.partition('[search]')[0]}[search]\nkind = ['lstm', 'gru']\n"
     )  # one is too large
@@ -223,4 +250,3 @@ def test_finalists_that_break_a_budget_on_a_board_fall_out(recipe, command, tmp_
         assert ended.code == 1
         assert "board: no finalist keeps its budget: trial" in ended.err
         assert ended.err.count("\n") == 1
-    assert board.left() == []

@@ -44,7 +44,7 @@ def test_damaged_journals_are_one_line_or_read(tmp_path):
     plan = searching.plan_of(recipe, str(journal), 2)
     work(plan)
     lines, said = journal.read_bytes().splitlines(keepends=True), []
-    for seed in range(times(15, 2000)):
+    for seed in range(times(8, 2000)):
         journal.write_bytes(damaged(lines, random.Random(seed)))
         try:
             with joined(plan) as search:
