@@ -23,6 +23,7 @@ _MOST_CHANNELS = 64
 _ENDLESS = 0x7FFFF000
 """What programs that stream announce, who do not know the length: so many bytes or more."""
 _PIECE = 1 << 16  # bytes
+_LEAST_RATE = 1000  # frames per second: what is called sound at fewer is a level
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def names_of(channels: int) -> tuple[str, ...]:
     return ("sound",) if channels == 1 else tuple(f"sound{n + 1}" for n in range(channels))
 
 
-def are_of_sound(names: Sequence[str]) -> bool:
-    """Whether columns of these names are the channels of a sound."""
-    return bool(names) and tuple(names) == names_of(len(names))
+def are_of_sound(names: Sequence[str], rate: float) -> bool:
+    """Whether columns of these names, at so many frames per second, are the channels of a sound."""
+    return rate >= _LEAST_RATE and bool(names) and tuple(names) == names_of(len(names))
 
 
 def is_wav(head: bytes) -> bool:

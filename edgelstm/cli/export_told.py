@@ -91,7 +91,7 @@ def next_commands(path: Path, model: Model) -> str:
     from edgelstm.hearing import ear_of
     from edgelstm.wav import are_of_sound
 
-    hears = ear_of(model) is not None or are_of_sound(model.feature_names)
+    hears = ear_of(model) is not None or are_of_sound(model.feature_names, model.sample_rate)
     ways = ("--wav sound.wav", "--microphone") if hears else ("frames.csv",)
     commands = (*(f"edgelstm stream {path} {way}" for way in ways), f"edgelstm profile {path}")
     return "Next: " + "\n  or: ".join(commands)

@@ -74,7 +74,7 @@ def command(
     from edgelstm.judging.shares import listed
     from edgelstm.search.proposed_table import search_table
     from edgelstm.training.config import parse_config
-    from edgelstm.training.proposal import as_events, propose
+    from edgelstm.training.proposal import propose
     from edgelstm.training.proposed_recipe import recipe
     from edgelstm.training.proposed_sound import propose_sound
 
@@ -115,12 +115,6 @@ def command(
     if proposal.lost:
         why = f"split into stretches, as the last part, or the rest, lacks {listed(proposal.lost)}"
         click.echo(text.paragraph(text.plain(why), "  · ", "    "))
-    if changes := as_events(dataset, proposal):
-        why = (
-            f"windows of {proposal.window} frames, half of the shortest recording; where each recording is one event "
-            f"as a whole, train may tell more with --set {' --set '.join(changes)}"
-        )
-        click.echo(text.paragraph(why, "  · ", "    "))
     if one_sided:
         why = f"on one side of the split alone, so that figures say nothing of it: {listed(one_sided)}"
         click.echo(text.paragraph(text.plain(why), "  ! ", "    "))

@@ -285,7 +285,7 @@ def command(
             stopped_by = stop.number
         except ValueError as error:
             hears = chosen.kind in ("file", "stdin") and (
-                are_of_sound(opened.feature_names) or take_sound(opened.layers)
+                are_of_sound(opened.feature_names, opened.sample_rate) or take_sound(opened.layers)
             )
             if not hears or answers.count or "--wav" in str(error):
                 raise

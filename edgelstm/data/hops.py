@@ -13,14 +13,35 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.store import chunked, joined, split
 from edgelstm.plain import counted
 from edgelstm.resampling import Decimator, step_between
+from edgelstm.wav import are_of_sound
 
 SAMPLES = ("sound",)
 """What the one feature of recordings is called whose frames are samples."""
 
 
+_SOUND_RATE = 4000  # frames per second at least, of which whole numbers are samples whatever they are called
+_QUIET, _LOUD = 128, 32768  # largest samples, on the scale of 16 bits
+
+
 def is_sound(dataset: Dataset) -> bool:
     """Whether a frame of `dataset` is a sample of one channel."""
-    return dataset.feature_names == SAMPLES
+    if dataset.features != 1 or dataset.feature_names == SAMPLES:
+        return dataset.feature_names == SAMPLES
+    return are_samples(dataset.sequences, dataset.feature_names, dataset.sample_rate)
+
+
+def are_samples(sequences: Sequence[NDArray[np.float32]], names: Sequence[str], rate: float) -> bool:
+    """Whether frames are samples of sound by what they hold: at a rate of one, on the scale of 16 bits, and called
+    so, or whole numbers."""
+    is_called = are_of_sound(names, rate)
+    if not is_called and rate < _SOUND_RATE:
+        return False
+    loudest = 0.0
+    for part in (part for x in sequences for part in chunked(x)):
+        loudest = max(loudest, float(np.abs(part).max()))
+        if loudest > _LOUD or not (is_called or np.array_equal(part, np.rint(part))):
+            return False
+    return is_called or loudest >= _QUIET
 
 
 def is_of_channels(dataset: Dataset) -> bool:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
+from edgelstm.data.hops import are_samples
 from edgelstm.data.labels import NUMBERS, alike, are_numbers
 from edgelstm.data.overlaps import overlaps
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
 from edgelstm.data.twins import TOO_GOOD, twins
 from edgelstm.plain import counted, printable
-from edgelstm.wav import are_of_sound
 
 _FAR = 20.0  # spreads from the median, beyond which a value is an outlier
 _FEW = 0.01  # of all frames, that may be glitches
@@ -202,10 +202,11 @@ def _warnings(
             f"{counted(recordings.columns, 'column')} and at most {counted(longest, 'frame')}: are the axes "
             "exchanged? X is (sequences, frames, features)"
         )
-    return found + _remarks(columns, recordings.frames)
+    is_sound = are_samples([r.frames for r in recordings.recordings], recordings.names, recordings.sample_rate)
+    return found + _remarks(columns, recordings.frames, is_sound)
 
 
-def _remarks(columns: Sequence[Column], frames: int) -> list[str]:
+def _remarks(columns: Sequence[Column], frames: int, is_sound: bool) -> list[str]:
     """What makes columns useless, of those together of which the same is said, and values far outside: few are
     glitches, many are how the column is."""
     alike: dict[str, list[str]] = {}
@@ -219,7 +220,7 @@ def _remarks(columns: Sequence[Column], frames: int) -> list[str]:
         elif column.remark and same[0] == column.name:
             more = f" and {len(same) - _MOST_ALIKE} more" if len(same) > _MOST_ALIKE else ""
             found.append(f"columns {', '.join(same[:_MOST_ALIKE])}{more}: each {column.remark}")
-    if are_of_sound([column.name for column in columns]):
+    if is_sound:
         return found  # it is still most of the time
     for column in columns:
         far = f"{column.outliers} far outside ({column.least:g} to {column.most:g})"

@@ -18,8 +18,10 @@ from edgelstm.training.aims import class_counts
 
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
+_STEPS_OF = 100  # of the recurrent layer in a window or an event: in more, what came first is forgotten
+_MOST_STACK = 16  # frames side by side, of high rates
 _UNKNOWN_RATE = 100  # frames of a window then
-_EVENTS = 20  # recordings of the same length, of which fewer may have it by chance
+_EVENTS = 20  # recordings, of which fewer may be alike by chance
 _PARTS = 4  # windows in most recordings, from which on each sees a small part
 _ALONG = 240  # frames of a window at least, where answers are judged along it
 _STACK = 4  # frames side by side at most: a quarter of the steps, and better on what was tried (docs/recipes.md)
@@ -69,7 +71,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     _check_ahead(dataset, task, split)
     lengths = dataset.lengths // (STRETCHES if split == "stretches" else 1)
     window = _window(dataset, lengths, task)
-    stack = _stack(dataset) if window and task.normalizes and task.activation != "linear" else 1
+    stack = _stack(dataset, lengths, window, task)
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
     batch = min(32, max(visits // 4 if task.each_frame else len(lengths) // 4, 4))
     steps = -(-visits // batch)
@@ -96,11 +98,25 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     )
 
 
-def _stack(dataset: Dataset) -> int:
+def _stack(dataset: Dataset, lengths: NDArray[np.int64], window: int, task: Task) -> int:
     """How many frames come side by side: a power of two, as a quarter of a window holds whole ones."""
+    if not _may_stack(task) or (task.each_frame and not window):
+        return 1
+    few = _few_steps(window or int(np.median(lengths)))
+    if not window:
+        return min(few, 1 << int(lengths.min()).bit_length() - 1)
     if not dataset.sample_rate:
-        return _STACK
-    return int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK)))
+        return max(_STACK, few)
+    return max(int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK))), few)
+
+
+def _may_stack(task: Task) -> bool:
+    return task.normalizes and task.activation != "linear"
+
+
+def _few_steps(frames: int) -> int:
+    """How many frames come side by side for so many to be seen in few steps: a power of two."""
+    return next(n for n in (1, 2, 4, 8, _MOST_STACK) if n == _MOST_STACK or frames <= n * _STEPS_OF)
 
 
 def _past(dataset: Dataset, task: Task) -> int:
@@ -121,34 +137,30 @@ def _truncates(dataset: Dataset, task: Task, window: int, batch: int) -> bool:
 
 def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
     seconds = round(_SECONDS * dataset.sample_rate) if dataset.sample_rate else _UNKNOWN_RATE
-    if _are_events(dataset, task):
-        return 0
+    most = _WINDOWS[1]
     if task.each_frame:  # what is told comes from a state that has settled
         seconds = max(seconds, _ALONG)
-    # Half of the shortest recording, so that each holds several; in sixteenths, as its quarter is whole stacks.
-    window = min(max(seconds, _WINDOWS[0]), _WINDOWS[1], int(lengths.min()) // 2) // 16 * 16
-    return window if window >= _WINDOWS[0] else 0
+    elif _may_stack(task):
+        most = _STEPS_OF * _MOST_STACK
+    # Half of the shortest recording, so that each holds several; in quarters that are whole stacks.
+    window = min(max(seconds, _WINDOWS[0]), most, int(lengths.min()) // 2)
+    whole = 4 * max(_few_steps(window), _STACK)
+    window = window // whole * whole
+    return window if window >= _WINDOWS[0] and not _are_events(dataset, window, task) else 0
 
 
-def _are_events(dataset: Dataset, task: Task) -> bool:
-    """Whether recordings most likely are one event each, cut out of a signal: all as long, not long, and without a
-    rate, as archives of series have them. A part of an event is none."""
+def _are_events(dataset: Dataset, window: int, task: Task) -> bool:
+    """Whether recordings most likely are one event each, cut out of a signal, of which a part is none: none lasts
+    longer than what is learned from at a time, or archives have them so, all as long, or of lengths of which a window
+    is a small part. window: frames, of those that would be cut."""
     lengths = dataset.lengths
-    return (
-        not task.each_frame
-        and not dataset.sample_rate
-        and len(lengths) >= _EVENTS
-        and bool(lengths.min() == lengths.max() <= _WINDOWS[1])
-    )
-
-
-def as_events(dataset: Dataset, proposal: Proposal) -> tuple[str, ...]:
-    """What to set otherwise to learn whole recordings, where they could be events of several lengths, of which the
-    proposed windows see small parts; else nothing."""
-    is_cut = bool(proposal.window and not proposal.task.each_frame and not dataset.sample_rate)
-    if not is_cut or len(dataset) < _EVENTS or np.median(dataset.lengths) <= _PARTS * proposal.window:
-        return ()
-    return "data.window=0", "answer.window=0", f"training.epochs={_epochs(-(-len(dataset) // proposal.batch))}"
+    steps = lengths.max() / (_few_steps(int(np.median(lengths))) if _may_stack(task) else 1)
+    if task.each_frame or len(lengths) < _EVENTS or steps > _WINDOWS[1]:
+        return False
+    if dataset.sample_rate and lengths.max() > _SECONDS * dataset.sample_rate:
+        return False
+    is_small = bool(np.median(lengths) > _PARTS * window)
+    return is_small or (not dataset.sample_rate and bool(lengths.min() == lengths.max()))
 
 
 def _epochs(steps: int) -> int:

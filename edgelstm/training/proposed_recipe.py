@@ -76,7 +76,7 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
         seconds = f": {show_duration(proposal.window / dataset.sample_rate)}" if dataset.sample_rate else ""
         lines.append(f"window = {proposal.window}  # frames that are learned from at a time{seconds}")
     else:
-        lines.append("window = 0  # whole recordings")
+        lines.append("window = 0  # whole recordings, each an event: a stream is reset between them")
     if proposal.test_groups:
         lines.append(f"test_groups = {_texts(proposal.test_groups)}  # never seen in training")
     elif dataset.test is not None:
@@ -200,10 +200,9 @@ def _patience(proposal: Proposal) -> list[str]:
 
 def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:
     if proposal.task.each_frame:
-        every = f"{proposal.stack} frames" if proposal.stack > 1 else "frame"
-        return ["[answer]", 'pooling = "last"  # of the scores', f"hop = {proposal.stack}  # an answer every {every}"]
+        return ["[answer]", 'pooling = "last"  # of the scores', _every(proposal)]
     if not proposal.window:
-        return ["[answer]", 'pooling = "last"  # of the scores', "hop = 1  # an answer for every frame"]
+        return ["[answer]", 'pooling = "last"  # of the scores', _every(proposal)]
     hop = proposal.window // 4
     seconds = f", every {show_duration(hop / dataset.sample_rate)}" if dataset.sample_rate else ""
     return [
@@ -212,6 +211,11 @@ def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:
         f"window = {proposal.window}  # frames that the mean covers",
         f"hop = {hop}  # frames from one answer to the next{seconds}",
     ]
+
+
+def _every(proposal: Proposal) -> str:
+    every = f"{proposal.stack} frames" if proposal.stack > 1 else "frame"
+    return f"hop = {proposal.stack}  # an answer every {every}"
 
 
 def _text(value: str) -> str:

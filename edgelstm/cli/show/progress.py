@@ -63,15 +63,15 @@ class TrainingBar(_Line):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock)
-        self._first: int | None = None  # epoch that this process began with
+        self._first: float | None = None  # epochs that were done when the clock was started
         self._so_far = ""  # what the last epoch came to
         self._due = self._start + _AT_ONCE
 
     def step(self, number: int, epochs: int, share: float) -> None:
         """Draw the state within epoch `number`, of which that share is done; a callback for `training.train`."""
-        if self._first is None:
-            self._first = number - 1
         now = self._clock()
+        if self._first is None:  # what is prepared before the first step is not done again
+            self._first, self._start = number - 1 + share, now
         if now < self._due:
             return
         self._due = now + _DRAWN_EVERY
@@ -91,6 +91,8 @@ class TrainingBar(_Line):
     def _left(self, done: float, epochs: int) -> str:
         """The time that all epochs after so many take, as long as those that this process has done."""
         assert self._first is not None
+        if done <= self._first:
+            return ""
         each = (self._clock() - self._start) / (done - self._first)
         return f"  {each * (epochs - done):.0f} s left"
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgelstm.data import load_dataset
+from edgelstm.data import Dataset, load_dataset
 from edgelstm.tasks import read_dataset
 from edgelstm.training import load_config
+from edgelstm.training.proposed_sound import propose_sound
 
 Command = Callable[..., Any]
 
@@ -121,13 +123,25 @@ def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -
         assert word in text
 
 
-def test_no_logarithm_is_proposed_for_samples_of_sound(tmp_path: Path, command: Command) -> None:
+def test_sound_is_known_by_what_it_holds(tmp_path: Path, command: Command) -> None:
+    """Samples are still most of the time: no logarithm is proposed for them. A level that is called so is none."""
     x = np.random.default_rng(0).normal(size=4000)
-    x[::8] *= 3000  # still most of the time
-    for name, proposed in (("sound", False), ("current", True)):
-        np.savetxt(tmp_path / f"{name}.csv", x, "%.7g", header=name, comments="")
-        warnings = json.loads(command("data", "inspect", tmp_path / f"{name}.csv", "--json").out)["warnings"]
-        assert any("far outside" in line for line in warnings) == proposed
+    x[::8] *= 3000
+    for name, rate, values, is_sound in (
+        ("sound", 8000, x, True),
+        ("sound", 50, x, False),
+        ("microphone", 8000, np.rint(x), True),
+        ("microphone", 8000, x, False),
+        ("microphone", 500, np.rint(x), False),
+    ):
+        table, path = np.stack([np.arange(4000) / rate, values], axis=1), tmp_path / "x.csv"
+        np.savetxt(path, table, "%.9g", ",", header=f"time,{name}", comments="")
+        warnings = json.loads(command("data", "inspect", path, "--json").out)["warnings"]
+        assert any("far outside" in line for line in warnings) != is_sound, (name, rate)
+    frames = tuple(np.rint(x[n::4, None]).astype(np.float32) for n in range(4))
+    dataset = Dataset(frames, np.arange(4) % 2, ("a", "b"), np.arange(4), ("microphone",), sample_rate=8000.0)
+    assert propose_sound(dataset).bands == 20
+    assert not propose_sound(replace(dataset, sample_rate=500.0))
 
 
 def test_many_columns_are_told_in_few_lines(tmp_path: Path, command: Command) -> None:

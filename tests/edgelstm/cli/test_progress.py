@@ -66,8 +66,9 @@ def test_on_a_terminal_a_bar_is_drawn_and_wiped(
 
 
 def trained(clock: Clock, seconds: int, each: int) -> None:
-    """Two epochs of so many seconds, with a step at the end of every `each` of them."""
+    """Two epochs of so many seconds, with a step at the end of every `each` of them, after as long a preparation."""
     with TrainingBar(clock) as bar:
+        clock.now += seconds
         for epoch in (1, 2):
             for second in range(each, seconds + 1, each):
                 clock.now += each
@@ -80,11 +81,11 @@ def test_an_epoch_of_minutes_says_how_far_it_is(
 ) -> None:
     trained(Clock(), 70, 2)
     assert capsys.readouterr().err.splitlines() == [
-        "epoch 1/2: 43%  110 s left",
-        "epoch 1/2: 86%  80 s left",
-        "epoch 1/2  loss 0.500  70 s left",
-        "epoch 2/2: 43%  loss 0.500  40 s left",
-        "epoch 2/2: 86%  loss 0.500  10 s left",
+        "epoch 1/2: 3%",
+        "epoch 1/2: 46%  108 s left",
+        "epoch 1/2: 89%  78 s left",
+        "epoch 2/2: 31%  loss 0.500  48 s left",
+        "epoch 2/2: 74%  loss 0.500  18 s left",
         "epoch 2/2  loss 0.500  0 s left",
     ]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -15,7 +15,7 @@ from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.tasks import Forecast, Frames, Regress, Tags, Task
 from edgelstm.training import parse_config, split
-from edgelstm.training.proposal import as_events, propose
+from edgelstm.training.proposal import propose
 from edgelstm.training.proposed_recipe import recipe
 
 
@@ -58,26 +58,27 @@ def test_what_tells_nothing_apart_is_refused() -> None:
         propose(alone)
 
 
-def test_series_of_an_archive_are_events_and_stay_whole() -> None:
-    """Half of a gesture is none. Of signals with a rate, or of other lengths, parts are as good."""
-    assert propose(made([150] * 30, 0.0)).window == 0
-    assert propose(made([150] * 30, 50.0)).window > 0
-    assert propose(made([150] * 29 + [151], 0.0)).window > 0
-    assert propose(made([900] * 30, 0.0)).window > 0
-
-
-def test_events_of_several_lengths_may_be_learned_whole() -> None:
-    for lengths, rate, changes in (
-        ([100, *[300] * 39], 0.0, ("data.window=0", "answer.window=0", "training.epochs=300")),
-        ([100, *[300] * 39], 50.0, ()),
-        ([100] * 39 + [300], 0.0, ()),
-        ([100, *[300] * 9], 0.0, ()),
-    ):
-        dataset = made(lengths, rate)
-        proposal = propose(dataset)
-        assert as_events(dataset, proposal) == changes
-        config = parse_config(recipe(dataset, proposal, "x.npz", ReadOptions()), "", changes)
-        assert config.data.window == config.answer.window == (0 if changes else proposal.window)
+@pytest.mark.parametrize(
+    ("lengths", "rate", "window", "stride"),
+    [
+        ([150] * 30, 0.0, 0, 2),
+        ([150] * 30, 50.0, 64, 4),  # of a signal with a rate a part is as good
+        ([150] * 29 + [151], 0.0, 64, 4),  # and where a window holds much of each
+        ([100] * 39 + [300], 0.0, 48, 4),
+        ([1460] * 30, 0.0, 0, 16),
+        ([100, *[300] * 39], 0.0, 0, 4),  # of which 48 frames are a small part
+        ([100, *[300] * 39], 50.0, 48, 4),  # six seconds
+        ([100, *[300] * 39], 30_000.0, 0, 4),  # ten thousandths of one
+        ([100, *[300] * 9], 0.0, 48, 4),
+        ([8000] * 30, 0.0, 96, 4),  # more steps than are learned along
+        ([5, *[3000] * 39], 0.0, 0, 4),  # no sequence is shorter than a stride
+    ],
+)
+def test_recordings_that_are_events_stay_whole(lengths: list[int], rate: float, window: int, stride: int) -> None:
+    """Half of a gesture is none."""
+    dataset = made(lengths, rate)
+    config = parse_config(recipe(dataset, propose(dataset), "x.npz", ReadOptions()))
+    assert (config.data.window, config.answer.window, config.model.stride) == (window, window, stride)
 
 
 def test_keys_can_be_set_otherwise() -> None:
@@ -183,12 +184,13 @@ def test_long_recordings_are_learned_along(task: Task, frames: int, truncate: in
 
 def test_frames_are_put_side_by_side_where_the_rate_is_high() -> None:
     found = []
-    for rate in (1.0, 12.5, 25.0, 50.0, 1000.0, 0.0):
-        data = made([2000] * 8, rate)
+    for rate in (1.0, 12.5, 25.0, 50.0, 100.0, 200.0, 1000.0, 0.0):
+        data = made([4000] * 8, rate)
         config = parse_config(recipe(data, propose(data), "a.csv", ReadOptions()))
         found.append(config.model.stride)
         assert config.answer.hop * 4 == config.answer.window == config.data.window
-    assert found == [1, 1, 2, 4, 4, 4]
+        assert config.data.window <= 100 * config.model.stride
+    assert found == [1, 1, 2, 4, 4, 8, 16, 4]
 
 
 def test_few_recordings_are_changed_and_lengths_are_sorted() -> None:
