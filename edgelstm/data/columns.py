@@ -34,12 +34,16 @@ class Roles:
 
 
 def find_roles(
-    header: Sequence[str], wanted: Roles, use: Sequence[str] = tuple(_NAMES), may_lack: Sequence[str] = ()
+    header: Sequence[str],
+    wanted: Roles,
+    use: Sequence[str] = tuple(_NAMES),
+    may_lack: Sequence[str] = (),
+    measured: Sequence[str] = (),
 ) -> Roles:
     """What `wanted` names, and for roles that it leaves open the first column with a usual name for it.
 
     use: the roles that may be found by a usual name. may_lack: roles that are left open too where what `wanted` names
-    is not there; for others that is a ValueError.
+    is not there; for others that is a ValueError. measured: columns that have no role by their names.
     """
     found: dict[str, str] = {}
     for role in _NAMES:
@@ -50,6 +54,7 @@ def find_roles(
             raise ValueError(f"no column {name!r} for {role}; found {', '.join(map(repr, header[:12]))}")
         if not name and role in use:
             taken = {*found.values(), *wanted.features, *_axes(header)}
+            taken |= {n for n in header if n in measured or _plain(n) in measured}
             name = next((n for n in header if _is_usual(role, n) and n not in taken), "")
         found[role] = name
     for name in wanted.features:

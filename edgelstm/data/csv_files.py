@@ -98,7 +98,7 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     if text is not None:
         raise BadFilesError([Problem(name, None, f"column {text!r} holds text, expected numbers for a feature")])
     if not names:
-        raise BadFilesError([Problem(name, None, _no_numbers(table))])
+        raise BadFilesError([Problem(name, None, _no_numbers(table, "" if options.roles.label else roles.label))])
     if like is not None:
         there = set(names)
         lacking = next((n for n in like.names if n not in there), None)
@@ -120,8 +120,13 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     return parts
 
 
-def _no_numbers(table: Table) -> str:
-    """That a table has no column of numbers, and what it has."""
+def _no_numbers(table: Table, label: str) -> str:
+    """That a table has no column of numbers, and what it has. label: the column that was taken for it by its name."""
+    if label:
+        return (
+            f"no column of numbers but {printable(label, 40)!r}, which its name says are labels: --task forecast, or "
+            "--columns of another task, takes it for what is measured"
+        )
     found = [
         f"{printable(column, 40)!r} begins with {printable(first, 40)!r}" for column, first in table.words.items()
     ]
@@ -159,7 +164,7 @@ def _decimal(table: Table) -> str:
 def _roles(header: Sequence[str], options: ReadOptions) -> Roles:
     """ValueError for a column that is not there."""
     if header:
-        return find_roles(header, options.roles, may_lack=options.may_lack)
+        return find_roles(header, options.roles, may_lack=options.may_lack, measured=options.measured)
     for role in ("time", "label", "group", "series"):  # without names, all are features
         if (name := getattr(options.roles, role)) and role not in options.may_lack:
             raise ValueError(f"no header with names of columns, expected one with {name!r} for {role}")

@@ -20,6 +20,7 @@ class ReadOptions:
     label_from: LabelFrom = "auto"
     missing: Missing = "refuse"
     looks: bool = False  # at the data alone: what lacks is counted, and held for the time being
+    measured: tuple[str, ...] = ()  # columns that are no labels, whatever they are called
     may_lack: tuple[str, ...] = ()  # roles whose columns need not be there though they are named
 
 

@@ -224,7 +224,7 @@ def _remarks(columns: Sequence[Column], frames: int, is_sound: bool) -> list[str
         return found  # it is still most of the time
     for column in columns:
         far = f"{column.outliers} far outside ({column.least:g} to {column.most:g})"
-        if column.outliers > _FEW * frames:
+        if column.outliers > _FEW * frames and max(abs(column.least), abs(column.most)) > _FAR * abs(column.median):
             found.append(
                 f"column {column.name}: {far}: what is small is hardly seen beside what is large; learn of its "
                 "logarithm, or divide each recording by its own size"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +14,8 @@ from edgelstm.data.changes import by_change, momentum, with_a_trend
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.numbers import places_of
+from edgelstm.data.options import ReadOptions
+from edgelstm.data.read import read_recordings
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import select_columns
 from edgelstm.data.targets import Ahead
@@ -30,6 +33,7 @@ MAX_SEASON = 1 << 24
 Season = Annotated[int, Bounds(0, MAX_SEASON)]
 
 _DAY = 86_400  # seconds
+_TO_TELL = ("y", "target")  # what others call the column that is told ahead: no labels here
 _WHOLE = 1e-4  # how far from a whole number of frames a day may be
 _MOMENTUM = 0.3  # from which on a column is better told by its changes (docs/forecasts.md)
 _FEWEST_SEASONS = 4  # in a recording, for it to be judged beside its last
@@ -85,6 +89,9 @@ class Forecast(Task):
     @property
     def columns_to_tell(self) -> tuple[str, ...]:
         return self.columns
+
+    def recordings(self, path: Path | str, options: ReadOptions) -> Recordings:
+        return read_recordings(path, replace(options, measured=(*self.columns, *_TO_TELL)))
 
     def taken(self, recordings: Recordings) -> Recordings:
         return by_change(recordings, places_of(recordings, self.changes))

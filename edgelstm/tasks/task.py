@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -63,7 +63,7 @@ class Task(ABC):
 
     def recordings(self, path: Path | str, options: ReadOptions) -> Recordings:
         """The recordings at `path`. Errors as of `edgelstm.data.read.read_recordings`."""
-        return read_recordings(path, options)
+        return read_recordings(path, replace(options, measured=self.columns_to_tell))
 
     def taken(self, recordings: Recordings) -> Recordings:
         """Their frames as a model takes them. ValueError for a column that is not there."""

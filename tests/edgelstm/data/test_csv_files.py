@@ -17,6 +17,7 @@ from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.read import read_recordings
 from edgelstm.data.recordings import BadFilesError
+from edgelstm.tasks import Anomaly, Forecast
 
 Write = Callable[..., Path]
 
@@ -265,6 +266,22 @@ def test_features_that_are_named_are_nothing_else(tmp_path: Path) -> None:
 def test_a_column_without_a_name_is_no_clock(tmp_path: Path) -> None:
     found = read_recordings(write(tmp_path / "r.csv", ["", "x"], [[f"row {n}", n] for n in range(9)]))
     assert (found.names, found.left_out) == (("x",), ("",))
+
+
+def test_what_is_told_ahead_is_no_label_whatever_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,Y\n0,1.5\n1,2.5\n2,4\n")
+    with pytest.raises(
+        BadFilesError, match=r"no column of numbers but 'Y', which its name says are labels: --task f"
+    ):
+        read_recordings(tmp_path / "x.csv")
+    for task in (Forecast(), Forecast(("Y",)), Anomaly(columns=("Y",))):
+        found = task.recordings(tmp_path / "x.csv", ReadOptions())
+        assert (found.names, found.recordings[0].frame_labels) == (("Y",), None)
+        np.testing.assert_array_equal(found.recordings[0].frames, [[1.5], [2.5], [4]])
+    labelled = Forecast().recordings(tmp_path / "x.csv", ReadOptions(Roles(features=("Y",))))
+    assert labelled.names == ("Y",)
+    (tmp_path / "x.csv").write_text("time,flow,label\n0,1,a\n1,2,b\n2,4,a\n")
+    assert Forecast().recordings(tmp_path / "x.csv", ReadOptions()).names == ("flow",)
 
 
 def test_the_line_that_tells_excel_the_delimiter_is_no_row(tmp_path: Path) -> None:
