@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     "int16",
     metavar="LAYER",
     multiple=True,
-    help="A layer whose weights have 16 bits in int8 files, more than once.  [default: as above]",
+    help="A layer whose weights have 16 bits in int8 files, more than once; `all` for all that may.  "
+    "[default: as above]",
 )
 @click.option(
     "--error",
@@ -133,8 +134,14 @@ def _checked(
     model: Model, kept: tuple[str, ...], int16: tuple[str, ...]
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """The layers that --keep-float and --int16 name; None where neither is given."""
+    from edgelstm.quantization.mixed import may_have_integers
+
     weighted = [at.name for at in model.road if at.layer.columns]
     named = [name for name in kept if name != "none"]
+    if "all" in int16:
+        if len(int16) > 1:
+            raise click.UsageError("--int16: all and another layer, expected all alone, or layers without it")
+        int16 = tuple(at.name for at in model.road if may_have_integers(at) and at.name not in named)
     if named and len(named) < len(kept):
         raise click.UsageError(f"--keep-float: none and {named[0]!r:.40}, expected none alone, or layers without it")
     for option, names in (("--keep-float", named), ("--int16", list(int16))):

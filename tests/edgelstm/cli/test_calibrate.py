@@ -187,6 +187,8 @@ def test_layers_named_get_weights_of_16_bits_and_stay_so(folder: Path) -> None:
     for name in ("wide.npz", "wide.elstm"):
         assert json.loads(run("inspect", name, "--json").out)["int16"] == ["lstm0"]
         assert "weights of 16 bits in int8 files: lstm0" in run("inspect", name).out
+    ended = run("calibrate", "net.npz", "data.npz", "-o", "wider.npz", "--int16", "all", "--json")
+    assert json.loads(ended.out)["int16"] == ["lstm0", "dense0"]
     refused = run("export", "wide.npz", "--format", "tflite", "--precision", "int8")
     assert refused.code == 1
     assert "no layers with weights of 16 bits (lstm0)" in " ".join(refused.err.split())
