@@ -48,7 +48,14 @@ static void stage(uint32_t half, uint32_t stride, uint32_t step, const float *co
     }
 }
 
-/* Four values side by side, with or without instructions for these. */
+/* Two stages in one pass where the processor has instructions for four values side by side;
+ * elsewhere that would be code alone. The bits are those of one after another. */
+#if defined(__SSE2__) || defined(__aarch64__)
+#define HAS_FOURS true
+#else
+#define HAS_FOURS false
+#endif
+
 typedef float v4 __attribute__((vector_size(16)));
 
 static inline v4 load(const float *from) {
@@ -145,7 +152,7 @@ static values transform(uint32_t size, const float *table, values x, values y) {
     const float *cosine = table, *sine = table + size / 2;
     for (uint32_t n = size / 2, stride = 1; n > 1;) {
         const uint32_t step = size / n;
-        bool pair = n >= 16 || (n >= 4 && stride >= 4);
+        bool pair = HAS_FOURS && (n >= 16 || (n >= 4 && stride >= 4));
         if (!pair)
             stage(n / 2, stride, step, cosine, sine, x, y);
         else if (stride == 1)
