@@ -178,9 +178,14 @@ def test_what_cannot_be_heard_is_said_of_the_recipe(lines: str, said: str, folde
 
 
 def test_other_recordings_than_sound_are_refused(folder: Path, recipe: Config) -> None:
+    """Whole samples are sound whatever they are called, other numbers at their rate are not."""
     dataset = replace(read_dataset(folder, DEFAULTS, CLASSIFY), feature_names=("x",))
-    with pytest.raises(ValueError, match=r"^sound.bands: 12, expected 0 for recordings that are no sound"):
-        recipe.sound.framed(dataset)
+    framed = recipe.sound.framed(dataset)
+    np.testing.assert_array_equal(framed.sequences[0].ravel(), dataset.sequences[0][: framed.sequences[0].size, 0])
+    volts = replace(dataset, sequences=tuple(x / 3 for x in dataset.sequences))
+    for other in (volts, replace(dataset, sample_rate=500.0)):
+        with pytest.raises(ValueError, match=r"^sound.bands: 12, expected 0 for recordings that are no sound"):
+            recipe.sound.framed(other)
 
 
 def test_whole_samples_keep_their_range_in_calibration() -> None:
