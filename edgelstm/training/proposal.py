@@ -11,6 +11,7 @@ from edgelstm.data import splits
 from edgelstm.data.changes import momentum
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.splits import Split
+from edgelstm.data.store import every_nth
 from edgelstm.data.stretches import STRETCHES, by_stretches, lost
 from edgelstm.plain import counted
 from edgelstm.tasks import CLASSIFY, Anomaly, Forecast, Task
@@ -33,6 +34,8 @@ _CHOICES = 50  # of groups that are looked at
 _CARRIED = 4  # pieces of a long recording at least, for a state that is carried along it to be worth it
 _BUCKETS, _MANY = 8, 64  # batches that are sorted by length together: the recipe's default, and at most
 _LITTLE = 1000  # recordings, below which each is changed in more ways
+_NOISE = 0.1  # of a deviation, that is added to what is learned from
+_FRAMES = 1 << 16  # that spreads are taken over: of more, every n-th
 _RARE = 4  # times more of the most frequent class than of a rare one
 SHARE = 0.2
 """Of the groups, recordings or frames, for each of validation and test."""
@@ -58,6 +61,7 @@ class Proposal:
     watches: bool  # some recordings are kept to choose the best epoch by
     is_balanced: bool  # no class is rare, or how rare each is belongs to what is learned
     is_little: bool  # few recordings
+    noise: float  # of each feature's own deviation
 
 
 def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
@@ -95,6 +99,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         watches=bool(validation) or _can_watch(dataset),
         is_balanced=not task.counts_classes or counts is None or counts.max() < _RARE * counts[counts > 0].min(),
         is_little=len(dataset) < _LITTLE,
+        noise=0.0 if _would_hide(dataset) else _NOISE,
     )
 
 
@@ -108,6 +113,13 @@ def _stack(dataset: Dataset, lengths: NDArray[np.int64], window: int, task: Task
     if not dataset.sample_rate:
         return max(_STACK, few)
     return max(int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK))), few)
+
+
+def _would_hide(dataset: Dataset) -> bool:
+    """Whether noise would hide most frames of a feature, beside which a few are far larger."""
+    some = every_nth(dataset.sequences, _FRAMES).astype(np.float64)
+    low, high = np.percentile(some, (25, 75), axis=0)
+    return bool(((high > low) & (_NOISE * some.std(axis=0) > (high - low) / 2)).any())
 
 
 def _may_stack(task: Task) -> bool:

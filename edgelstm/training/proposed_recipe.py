@@ -33,7 +33,7 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
             *sound_lines(sound or Sound()),
             *_model(dataset, proposal),
             "",
-            *_training(proposal),
+            *_training(proposal, sound or Sound()),
             "",
             *_answer(dataset, proposal),
             "",
@@ -130,7 +130,7 @@ def _rows_told(dataset: Dataset, stack: int) -> str:
     return f"what follows runs at {show_rate(dataset.sample_rate / stack)}"
 
 
-def _training(proposal: Proposal) -> list[str]:
+def _training(proposal: Proposal, sound: Sound) -> list[str]:
     loss, why = "last", "of each recording's last frame"
     if proposal.task.each_frame:
         loss, why = "frames", "of the scores of each frame, as they are judged"
@@ -157,18 +157,20 @@ def _training(proposal: Proposal) -> list[str]:
         "averaging = 0.98  # of the weights, per step",
         *_patience(proposal),
         *(
-            ["", "[augment]", _noise(proposal), *_mixup(proposal), *_shift(proposal)]
+            ["", "[augment]", _noise(proposal, sound), *_mixup(proposal), *_shift(proposal)]
             if proposal.task.normalizes
             else []
         ),
     ]
 
 
-def _noise(proposal: Proposal) -> str:
+def _noise(proposal: Proposal, sound: Sound) -> str:
     if proposal.task.kind in (Forecast.kind, Regress.kind):
         return (
             "noise = 0  # of each feature's own deviation: numbers cannot be told closer than what they are told of"
         )
+    if not proposal.noise and not sound:
+        return "noise = 0  # of each feature's own deviation, beside which most frames are small"
     return "noise = 0.1  # of each feature's own deviation; 0 = off"
 
 

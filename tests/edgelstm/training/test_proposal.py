@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,17 @@ def test_frames_are_put_side_by_side_where_the_rate_is_high() -> None:
         assert config.answer.hop * 4 == config.answer.window == config.data.window
         assert config.data.window <= 100 * config.model.stride
     assert found == [1, 1, 2, 4, 4, 8, 16, 4]
+
+
+def test_noise_hides_nothing() -> None:
+    """Beside a heater's amperes a tenth of the deviation is more than all that a laptop takes."""
+    rng = np.random.default_rng(0)
+    usual = made([100] * 40, 0.0)
+    quiet = [rng.normal(size=(100, 2)).astype(np.float32) * (100 if n % 8 == 0 else 1) for n in range(40)]
+    for sequences, noise in ((quiet, 0), ([x / max(x.std(), 1) for x in quiet], 0.1)):
+        dataset = replace(usual, sequences=tuple(sequences))
+        config = parse_config(recipe(dataset, propose(dataset), "a.csv", ReadOptions()))
+        assert config.augment.noise == noise
 
 
 def test_few_recordings_are_changed_and_lengths_are_sorted() -> None:
