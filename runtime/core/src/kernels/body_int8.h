@@ -5,22 +5,36 @@
 #include "body_chains.h"
 #include "body_gates.h"
 
-/* What the sums of a block start from: biases and zero points, so that the product adds the rest.
- */
+/* What is known of the sums of a block: all that W, or R, gives, and no product of it follows. */
+INLINE void take_sums(const el_lstm *lstm, const el_rows *rows, const void *known, v32 *sums) {
+    const int32_t *from = (const int32_t *)known + (rows - (const el_rows *)lstm->rows) * 16;
+    for (int part = 0; part < PARTS; part++)
+        sums[part] = load32(from + part * LANES32);
+}
+
+/* What the sums of a block start from otherwise: biases and zero points, so that the product adds
+ * the rest. */
+INLINE void start_sums_w(const el_lstm *lstm, const el_rows *rows, v32 *sums) {
+    for (int part = 0; part < PARTS; part++)
+        sums[part] = load32(rows->bias + part * LANES32) -
+                     load32(rows->sum_w + part * LANES32) * (lstm->input_zero_point + X_OFFSET);
+}
+
+INLINE void start_sums_r(const el_lstm *lstm, const el_rows *rows, v32 *sums) {
+    for (int part = 0; part < PARTS; part++)
+        sums[part] = load32(rows->sum_r + part * LANES32) * -(lstm->output_zero_point + X_OFFSET);
+}
+
+/* Either of both. */
 INLINE void start_sums(const el_lstm *lstm, const el_rows *rows, v32 *sums_w, v32 *sums_r) {
-    for (int part = 0; part < PARTS; part++) {
-        int first = part * LANES32;
-        if (lstm->from_x != NULL) /* all that W gives, and no product of it follows */
-            sums_w[part] = load32((const int32_t *)lstm->from_x +
-                                  (rows - (const el_rows *)lstm->rows) * 16 + first);
-        else
-            sums_w[part] = load32(rows->bias + first) -
-                           load32(rows->sum_w + first) * (lstm->input_zero_point + X_OFFSET);
-        if (lstm->from_h != NULL)
-            sums_r[part] = load32(lstm->from_h + (rows - (const el_rows *)lstm->rows) * 16 + first);
-        else
-            sums_r[part] = load32(rows->sum_r + first) * -(lstm->output_zero_point + X_OFFSET);
-    }
+    if (lstm->from_x != NULL)
+        take_sums(lstm, rows, lstm->from_x, sums_w);
+    else
+        start_sums_w(lstm, rows, sums_w);
+    if (lstm->from_h != NULL)
+        take_sums(lstm, rows, lstm->from_h, sums_r);
+    else
+        start_sums_r(lstm, rows, sums_r);
 }
 
 /* Sums of a block's 16 rows by its multipliers, for layers of which el_lstm.no_overflow holds. */
@@ -140,12 +154,22 @@ INLINE void lstm_int8_tile(const el_lstm *lstm, const int8_t *x, const int8_t *h
     const int pair = (groups < 2 ? 1 : 2) * (int)EL_GATES;
     for (int block = 0; block < groups * (int)EL_GATES; block += pair) {
         const int8_t *at = weights + (size_t)block * block_size;
-        for (int n = block; n < block + pair; n++)
-            start_sums(lstm, rows + n, sums_w[n], sums_r[n]);
-        if (columns_w != 0)
+        if (lstm->from_x != NULL) {
+            for (int n = block; n < block + pair; n++)
+                take_sums(lstm, rows + n, lstm->from_x, sums_w[n]);
+        } else {
+            for (int n = block; n < block + pair; n++)
+                start_sums_w(lstm, rows + n, sums_w[n]);
             add_products(at, block_size, pair, columns_w, x, sums_w + block);
-        if (columns_r != 0)
+        }
+        if (lstm->from_h != NULL) {
+            for (int n = block; n < block + pair; n++)
+                take_sums(lstm, rows + n, lstm->from_h, sums_r[n]);
+        } else {
+            for (int n = block; n < block + pair; n++)
+                start_sums_r(lstm, rows + n, sums_r[n]);
             add_products(at + recurrent, block_size, pair, columns_r, h, sums_r + block);
+        }
     }
     lstm_int8_finish(lstm, rows, sums_w, sums_r, h_next, c, groups, no_overflow, NULL);
 }
