@@ -12,6 +12,7 @@ import re
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from edgelstm.importers.child import limit, refuse, tell
 MOST_VALUES = 1 << 28
 MOST_BYTES = 1 << 30
 _MOST_SETS, _MOST_NESTED = 5000, 24
+_LAYERS = "_layer_checkpoint_dependencies"
+"""Where tf.keras 2.12 and 2.13 put the layers of what they wrote by the rules of Keras 3."""
 _SHORT = re.compile(r"Unable to (synchronously )?|Can't |[()]")
 
 
@@ -65,15 +68,29 @@ def _read(file: Any, config: str) -> tuple[dict[str, Any], dict[str, NDArray[Any
             layers[name] = [_text(path) for path in top[name].attrs.get("weight_names", ())]
     version = top.attrs.get("keras_version", file.attrs.get("keras_version", ""))
     paths = list(sets)
+    if not version and any(_LAYERS in path for path in paths):
+        version = "2"
     header = {
         "config": config or _text(file.attrs.get("model_config", "")),
         "version": _text(version),
-        "paths": paths,
+        "paths": [path.replace(_LAYERS, "layers") for path in paths],
+        "titles": _titles(file, paths),
         "prefix": "model_weights/" if "model_weights" in file else "",
         "layers": layers,
         "order": list(layers),
     }
     return header, {f"c{place}": np.array(sets[path]) for place, path in enumerate(paths)}
+
+
+def _titles(file: Any, paths: Iterable[str]) -> dict[str, str]:
+    """Names that layers have in their program, by their place, where a file of Keras 3 says them."""
+    found = {}
+    for owner in {path.rpartition("/vars/")[0].removesuffix("/cell").removesuffix("/layer") for path in paths}:
+        group = file.get(f"{owner}/vars") if owner else None
+        title = "" if group is None else _text(group.attrs.get("name", ""))
+        if title:
+            found[owner.replace(_LAYERS, "layers")] = title[:200]
+    return found
 
 
 def main(path: str, target: str) -> None:

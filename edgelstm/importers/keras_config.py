@@ -101,7 +101,7 @@ def _sources(value: object, depth: int = 0) -> Iterator[str]:
             yield from _sources(item, depth + 1)
 
 
-def _snake(kind: str) -> str:
+def snake(kind: str) -> str:
     """Keras's own rule for the names of groups: LSTM, Conv1D, BatchNormalization."""
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
@@ -114,7 +114,7 @@ def numbered(config: object, entries: Sequence[Entry], arrays: Arrays) -> dict[s
     used: dict[str, int] = {}
     found: dict[str, dict[str, Array]] = {}
     for raw, entry in zip(listed or (), entries):
-        key = _snake(str(raw["class_name"]))
+        key = snake(str(raw["class_name"]))
         count = used[key] = used.get(key, -1) + 1
         place = f"layers/{key}_{count}" if count else f"layers/{key}"
         for number, variable in enumerate(variables(entry.kind, entry.settings)):

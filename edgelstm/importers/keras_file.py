@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgelstm import records
-from edgelstm.importers import keras_layers as layers_of
 from edgelstm.importers.child import in_child
-from edgelstm.importers.choices import Choices, Timing, UndecidedError, leave_out, timing
+from edgelstm.importers.choices import Choices, Timing, leave_out, timing
 from edgelstm.importers.imported import Imported
+from edgelstm.importers.keras_ages import by_group, is_first, unified
 from edgelstm.importers.keras_config import input_of, network, numbered
 from edgelstm.importers.keras_layers import Array, Arrays
-from edgelstm.importers.keras_road import sees_windows
-from edgelstm.importers.keras_road import steps_of as keras_steps
-from edgelstm.importers.modules import Module, epsilon_of, norm, steps_of
-from edgelstm.importers.road import Step, build
+from edgelstm.importers.keras_road import sees_windows, steps_of
+from edgelstm.importers.keras_weights import modules_of
+from edgelstm.importers.modules import steps_of as named_steps
+from edgelstm.importers.road import build
 from edgelstm.model import Model
 from edgelstm.plain import printable
-
-_EPSILON = 1e-3  # that of Keras's norms, which weights alone do not hold
 
 
 @dataclass(frozen=True)
@@ -31,6 +28,7 @@ class _Header:
     prefix: str
     layers: dict[str, tuple[str, ...]]
     order: tuple[str, ...]
+    titles: dict[str, str]
 
 
 NO_VERSION = (
@@ -55,12 +53,13 @@ def read(path: Path, choices: Choices) -> Imported:
     config = records.parse_json(header.config, "config")
     found = network(config)
     weights = numbered(config, found.entries, arrays) if not header.order else _named(header, arrays)
+    version = header.version or ("1" if is_first(weights) else "")
     features, said = input_of(found, config)
     timed = _timed(choices, said, sees_windows(found))
     window = timed.window if timed.gathered else 0
-    steps = keras_steps(found, weights, features, header.version, window)
+    steps = steps_of(found, weights, features, version, window)
     model = build(steps, features, timed, choices, path.stem)
-    notes = (NO_VERSION,) if not header.version and _has_hard_gates(model) else ()
+    notes = (NO_VERSION,) if not version and _has_hard_gates(model) else ()
     return Imported(model, "Keras", notes, unproven="Keras itself would have to be installed to run this file")
 
 
@@ -88,71 +87,29 @@ def _named(header: _Header, arrays: Arrays) -> dict[str, dict[str, Array]]:
             if array is not None:
                 short = name.removesuffix(":0").split("/")[-1]
                 found.setdefault(layer, {})[short] = array
-    return found
+    return {layer: _unified(layer, held) for layer, held in found.items()}
+
+
+def _unified(layer: str, held: dict[str, Array]) -> dict[str, Array]:
+    try:
+        return unified(held)
+    except ValueError as error:
+        raise ValueError(f"layer {printable(layer, 40)!r}: {error}") from None
 
 
 def _weights_alone(path: Path, header: _Header, arrays: Arrays, choices: Choices) -> Imported:
-    if not header.order:
-        raise ValueError("has no layer names or settings, expected a whole model: save it as .keras")
-    found = [_module(name, one, choices, header.version) for name, one in _named(header, arrays).items()]
-    steps, features, left_out = steps_of(found, choices)
-    model = build(steps, features, timing(choices), choices, path.stem)
+    named = _named(header, arrays) if header.order else by_group(arrays, header.titles)
+    if not named:
+        raise ValueError("has neither layers nor settings, expected a whole model, or weights as Keras saves them")
+    version = header.version or ("1" if is_first(named) else "")
+    steps, features, left_out = named_steps(modules_of(named, choices, version), choices)
+    hard = any(step == "hard_sigmoid6" for step in steps if isinstance(step, str))
+    if hard and version[:1] in ("1", "2"):
+        steps = ["hard_sigmoid" if isinstance(step, str) and step == "hard_sigmoid6" else step for step in steps]
+    model = build(steps, features, timing(choices), choices, path.stem.removesuffix(".weights"))
     notes: tuple[str, ...] = ()
     if left_out:
         notes = (f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}",)
-    if not header.version and _has_hard_gates(model):
+    if not version and (hard or _has_hard_gates(model)):
         notes += (NO_VERSION,)
     return Imported(model, "Keras", notes, unproven="a file of weights alone runs in no engine")
-
-
-def _module(name: str, arrays: Arrays, choices: Choices, version: str) -> Module:
-    kernel, back = arrays.get("kernel"), arrays.get("recurrent_kernel")
-    shown = printable(name, 60)
-    if kernel is not None and back is not None and kernel.ndim == back.ndim == 2:
-        is_lstm = back.shape[1] == 4 * len(back)
-        words = f"{'LSTM' if is_lstm else 'GRU'} {len(kernel)} to {len(back)}"
-
-        def cell(said: Mapping[str, str]) -> list[Step]:
-            is_cudnn = is_lstm and arrays.get("bias", back).shape == (8 * len(back),)
-            if choices.gates is None and not is_cudnn:
-                raise UndecidedError(
-                    "--gates: not given, and weights alone do not say their activation; expected sigmoid or "
-                    "hard-sigmoid, which was usual before Keras 2.3"
-                )
-            if is_cudnn and choices.gates == "hard-sigmoid":
-                raise ValueError(f"--gates: hard-sigmoid, expected sigmoid: {shown} was made for cuDNN")
-            gate = layers_of.gate_of((choices.gates or "sigmoid").replace("-", "_"), version)
-            if is_lstm:
-                return [layers_of.lstm(arrays, gate)]
-            return [layers_of.gru(arrays, gate, reset=_reset(shown, said) if "bias" not in arrays else None)]
-
-        return Module(shown, words, len(kernel), cell, () if is_lstm or "bias" in arrays else ("reset",))
-    if kernel is not None and kernel.ndim == 2:
-        words = f"dense {kernel.shape[0]} to {kernel.shape[1]}"
-        return Module(shown, words, len(kernel), lambda _: [layers_of.dense(arrays)])
-    if "moving_mean" in arrays:
-
-        def batch_norm(said: Mapping[str, str]) -> list[Step]:
-            return [layers_of.batch_norm(arrays, epsilon_of(said, _EPSILON))]
-
-        return Module(shown, "batch norm", 0, batch_norm, ("epsilon",))
-    if arrays.keys() == {"gamma", "beta"} and arrays["gamma"].ndim == 1:
-        return norm(shown, arrays["gamma"].size, lambda: arrays["gamma"], lambda: arrays["beta"], _EPSILON)
-
-    def refuse(_: Mapping[str, str]) -> list[Step]:
-        raise ValueError(
-            f"{shown}: weights {', '.join(arrays)[:60]}, expected those of an LSTM, a GRU or a dense layer"
-        )
-
-    return Module(shown, "weights of another layer", 0, refuse)
-
-
-def _reset(name: str, said: Mapping[str, str]) -> layers_of.Reset:
-    """Of a GRU without a bias, whose sides would tell."""
-    for word in layers_of.RESETS:
-        if said.get("reset") == word:
-            return word
-    raise UndecidedError(
-        f"--layers: {name}: a GRU without bias, and the file does not say whether its reset comes after the product; "
-        f"expected {name}:reset=after, usual since TensorFlow 2, or {name}:reset=before"
-    )

@@ -58,7 +58,8 @@ def single(values: Array) -> NDArray[np.float32]:
         return np.asarray(values, np.float32)
 
 
-def _array(arrays: Arrays, name: str, sides: int) -> Array:
+def floats(arrays: Arrays, name: str, sides: int) -> Array:
+    """ValueError, naming it, for one that is missing, has other sides, or holds integers."""
     found = arrays.get(name)
     if found is None or found.ndim != sides or 0 in found.shape:
         what = "missing" if found is None else f"shape {found.shape}"
@@ -70,7 +71,7 @@ def _array(arrays: Arrays, name: str, sides: int) -> Array:
 
 def lstm(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh") -> Step:
     """Also CuDNNLSTM, of two biases: there each gate's block, read row by row, is the transposed matrix."""
-    kernel, recurrent = _array(arrays, "kernel", 2), _array(arrays, "recurrent_kernel", 2)
+    kernel, recurrent = floats(arrays, "kernel", 2), floats(arrays, "recurrent_kernel", 2)
     H = len(recurrent)
     if recurrent.shape != (H, 4 * H) or kernel.shape[1] != 4 * H:
         raise ValueError(f"kernels {kernel.shape} and {recurrent.shape}: no LSTM")
@@ -85,19 +86,19 @@ def lstm(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh") -> Step:
 def gru(arrays: Arrays, gate: Gate, candidate: Candidate = "tanh", reset: Reset | None = None) -> Step:
     """Two biases where the reset comes after the product, one where it comes before. reset: as the file says; it has
     to where there is no bias."""
-    kernel, recurrent = _array(arrays, "kernel", 2), _array(arrays, "recurrent_kernel", 2)
+    kernel, recurrent = floats(arrays, "kernel", 2), floats(arrays, "recurrent_kernel", 2)
     bias = arrays.get("bias")
     told: Reset | None = reset if bias is None else "after" if bias.ndim == 2 else "before"
     if told is None:
         raise ValueError("no bias, which would tell whether the reset comes after the product, expected one")
     if reset not in (None, told):
         raise ValueError(f"bias of shape {arrays['bias'].shape}, expected that of a reset {reset} the product")
-    b, rb = (_array(arrays, "bias", 2) if told == "after" else (bias, None)) if bias is not None else (None, None)
+    b, rb = (floats(arrays, "bias", 2) if told == "after" else (bias, None)) if bias is not None else (None, None)
     return cells.gru(kernel.T, recurrent.T, b, rb, reset=told, gate=gate, candidate=candidate)
 
 
 def dense(arrays: Arrays) -> Step:
-    kernel = _array(arrays, "kernel", 2)
+    kernel = floats(arrays, "kernel", 2)
     return Dense(single(kernel.T), single(arrays.get("bias", np.zeros(kernel.shape[1]))))
 
 
@@ -118,7 +119,7 @@ def is_causal(settings: Settings) -> bool:
 
 def conv(arrays: Arrays, settings: Settings, rows: int) -> list[Step]:
     """rows: of the window that it sees as a whole; 0: it is causal, and a context brings the frames before."""
-    kernel = _array(arrays, "kernel", 3)
+    kernel = floats(arrays, "kernel", 3)
     W, b = single(kernel.transpose(2, 0, 1)), single(arrays.get("bias", np.zeros(kernel.shape[2])))
     stride, dilation = _whole(settings, "strides", 1), _whole(settings, "dilation_rate", 1)
     reach = (len(kernel) - 1) * dilation
@@ -153,6 +154,7 @@ def recurrent(kind: str, arrays: Arrays, settings: Settings, version: str) -> St
         raise ValueError("go_backwards; a stream has no end to read back from")
     usual = "hard_sigmoid" if version.startswith(("1.", "2.0", "2.1", "2.2")) else "sigmoid"
     candidate, inner = settings.get("activation", "tanh"), settings.get("recurrent_activation", usual)
+    inner = settings.get("inner_activation", inner)  # as Keras 1 has it
     if not isinstance(candidate, str) or candidate not in _CANDIDATES:
         raise ValueError(f"activation {str(candidate)[:30]!r}, expected one of {', '.join(_CANDIDATES)}")
     if inner not in ("sigmoid", "hard_sigmoid"):
@@ -196,7 +198,7 @@ def _number(settings: Settings, name: str, default: float) -> float:
 
 
 def batch_norm(arrays: Arrays, epsilon: float, rows: int = 1) -> Step:
-    mean, var = (_array(arrays, f"moving_{name}", 1).astype(np.float64) for name in ("mean", "variance"))
+    mean, var = (floats(arrays, f"moving_{name}", 1).astype(np.float64) for name in ("mean", "variance"))
     if not (var + epsilon > 0).all():
         raise ValueError("moving_variance: a variance that is not positive")
     factor = arrays.get("gamma", np.ones_like(mean)) / np.sqrt(var + epsilon)
@@ -221,7 +223,7 @@ def _layer_norm(arrays: Arrays, settings: Settings, shape: Shape) -> list[Step]:
     gamma = arrays.get("gamma", np.ones(shape.channels)) if settings.get("scale", True) is False else None
     beta = arrays.get("beta", np.zeros(shape.channels)) if settings.get("center", True) is False else None
     gains, offsets = (
-        _array(arrays, name, 1) if plain is None else plain for name, plain in (("gamma", gamma), ("beta", beta))
+        floats(arrays, name, 1) if plain is None else plain for name, plain in (("gamma", gamma), ("beta", beta))
     )
     return [LayerNorm(single(gains), single(offsets), _number(settings, "epsilon", 1e-3))]
 
@@ -245,7 +247,7 @@ def _normalization(arrays: Arrays, settings: Settings, shape: Shape) -> list[Ste
     _of_channels(settings)
     mean, var = (_each(settings, name, shape.channels) for name in ("mean", "variance"))
     if mean is None or var is None:
-        mean, var = (_array(arrays, name, 1).astype(np.float64) for name in ("mean", "variance"))
+        mean, var = (floats(arrays, name, 1).astype(np.float64) for name in ("mean", "variance"))
     if (var < 0).any():
         raise ValueError("variance: below 0, expected at least 0")
     deviation = np.maximum(np.sqrt(var), 1e-7)

@@ -100,7 +100,7 @@ class _Road:
             return []
         if kind in RECURRENT:
             return self._recurrent(entry, arrays)
-        if kind == "Dense":
+        if kind in ("Dense", "TimeDistributedDense"):  # the latter of Keras 1
             return [*self._dense(arrays, place), *layers_of.word(settings.get("activation"))]
         if kind == "Conv1D":
             made = layers_of.conv(arrays, settings, shape.rows if self._window else 0)

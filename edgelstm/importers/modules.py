@@ -129,8 +129,13 @@ def _module(name: str, parts: Mapping[str, View]) -> Module:
         return Module(shown, f"dense {inputs} to {outputs}", inputs, lambda _: [_dense(parts)])
     if len(weight.shape) == 3:
         outputs, channels, taps = weight.shape
-        words = f"conv of {taps} taps, {channels} to {outputs}"
-        return Module(shown, words, 0, lambda said: [_conv(parts, said)], ("stride", "dilation", "groups"))
+        plain = np.zeros(outputs, np.float32)
+        return conv(
+            shown,
+            (outputs, taps, channels),
+            lambda: _weights(parts, "weight").transpose(0, 2, 1),
+            lambda: _weights(parts, "bias") if "bias" in parts else plain,
+        )
     words = f"weights of shape {weight.shape}, not read"
     return Module(shown, words, 0, lambda _: _refuse(shown, weight.shape), is_read=False)
 
@@ -159,13 +164,6 @@ def _dense(parts: Mapping[str, View]) -> Dense:
     return Dense(W, np.zeros(len(W), np.float32) if b is None else b)
 
 
-def _conv(parts: Mapping[str, View], said: Mapping[str, str]) -> Conv:
-    W, b = _weights(parts, "weight").transpose(0, 2, 1), _array(parts, "bias")
-    bias = np.zeros(len(W), np.float32) if b is None else b
-    groups = _count(said, "groups", 1)
-    return Conv(W, bias, _count(said, "stride", 1), _count(said, "dilation", 1), groups=groups)
-
-
 def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
     mean, var = (_weights(parts, name).astype(np.float64) for name in ("running_mean", "running_var"))
     weight, bias, epsilon = _array(parts, "weight"), _array(parts, "bias"), epsilon_of(said, _EPSILON)
@@ -173,6 +171,19 @@ def _batch_norm(parts: Mapping[str, View], said: Mapping[str, str]) -> Scale:
         raise ValueError("batch norm: a variance that is not positive")
     factor = (np.ones_like(mean) if weight is None else weight) / np.sqrt(var + epsilon)
     return Scale(factor, (np.zeros_like(mean) if bias is None else bias) - mean * factor)
+
+
+def conv(name: str, shape: tuple[int, ...], weights: Callable[[], Array], bias: Callable[[], Array]) -> Module:
+    """Over time. shape: of the weights, (outputs, taps, channels of a group)."""
+    outputs, taps, channels = shape
+
+    def steps(said: Mapping[str, str]) -> list[Step]:
+        groups = _count(said, "groups", 1)
+        stride, dilation = _count(said, "stride", 1), _count(said, "dilation", 1)
+        return [Conv(weights(), bias(), stride, dilation, groups=groups)]
+
+    words = f"conv of {taps} taps, {channels} to {outputs}"
+    return Module(name, words, 0, steps, ("stride", "dilation", "groups"))
 
 
 def norm(name: str, width: int, gains: Callable[[], Array], bias: Callable[[], Array], usual: float) -> Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -285,12 +286,114 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, name: str) -> None:
     assert words in ended.err, ended.err
 
 
-def test_weights_of_keras_3_alone_say_too_little(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "m.weights.h5", "w") as file:
-        file["layers/lstm/cell/vars/0"] = LSTM["kernel"]
-    ended = run("import", tmp_path / "m.weights.h5", "--stream")
-    assert refused_well(ended)
-    assert "has no layer names or settings, expected a whole model: save it as .keras" in ended.err
+NUMBERED = {"lstm": "lstm/cell/vars", "gru": "gru/cell/vars", "dense_1": "dense_1/vars"}
+"""Where Keras 3 puts what `WEIGHTS` holds."""
+
+
+def numbered(path: Path, top: str, titles: Mapping[str, str]) -> Path:
+    """As `Model.save_weights` of Keras 3 writes, with what is no weight beside."""
+    with h5py.File(path, "w") as file:
+        for (place, under), arrays in zip(NUMBERED.items(), WEIGHTS.values()):
+            for number, array in enumerate(arrays.values()):
+                file[f"{top}{under}/{number}"] = array
+            group = file.require_group(f"{top}{place}/vars")
+            if place in titles:
+                group.attrs["name"] = titles[place]
+        file[f"{top}dropout/seed_generator/vars/0"] = np.array([1, 2], np.uint32)
+        file["optimizer/vars/0"] = np.zeros((4, 4), np.float32)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("top", "titles", "names"),
+    [
+        ("layers/", {"lstm": "first", "gru": "second", "dense_1": "head"}, ("first", "second", "head")),
+        ("layers/", {}, ("lstm", "gru", "dense_1")),
+        ("", {}, ("lstm", "gru", "dense_1")),  # attributes of a class of one's own
+        ("_layer_checkpoint_dependencies/", {}, ("lstm", "gru", "dense_1")),  # tf.keras 2.13
+    ],
+)
+def test_weights_of_keras_3_alone_are_asked_about(
+    tmp_path: Path, top: str, titles: dict[str, str], names: tuple[str, ...]
+) -> None:
+    path = numbered(tmp_path / "m.weights.h5", top, titles)
+    with pytest.raises(UndecidedError, match=r"^--layers: not given.*\(dense 4 to 2\)") as caught:
+        read_model(path, STREAM)
+    assert all(f"{name} (" in str(caught.value) for name in names)
+    assert "optimizer" not in str(caught.value)
+    assert "dropout" not in str(caught.value)
+    found = answers(path, X, Choices((*names, "softmax"), gates="sigmoid", stream=True))
+    np.testing.assert_allclose(found, computed(X), atol=1e-6)
+
+
+def test_other_layers_of_keras_3_are_known_by_their_class(tmp_path: Path) -> None:
+    """An embedding has the sides of a dense layer, the slopes of PReLU those of one without a bias."""
+    norm = {"gamma": some(F), "beta": some(F) + 1, "mean": some(F) - 1, "variance": np.abs(some(F)) + 1}
+    conv = {"kernel": some(2, F, H), "bias": some(H)}
+    places = {
+        "batch_normalization/vars": list(norm.values()),
+        "conv1d/vars": list(conv.values()),
+        "p_re_lu/vars": [some(1, H)],
+        "lstm/cell/vars": [some(H, 4 * H), *list(LSTM.values())[1:]],
+        "embedding/vars": [some(9, H)],
+        "simple_rnn/cell/vars": [some(F, H), some(H, H), some(H)],
+        "bidirectional/backward_layer/cell/vars": list(LSTM.values()),
+        "normalization/vars": [some(F), np.ones(F, np.float32), np.array(4, np.int32)],
+    }
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        for place, arrays in places.items():
+            for number, array in enumerate(arrays):
+                file[f"layers/{place}/{number}"] = array
+    layers = ("batch_normalization:epsilon=0.01", "context:2", "conv1d", "p_re_lu", "lstm")
+    normed = norm["gamma"] * (X - norm["mean"]) / np.sqrt(norm["variance"] + 0.01) + norm["beta"]
+    behind = np.concatenate([np.zeros((1, F)), normed])
+    summed = behind[:-1] @ conv["kernel"][0] + behind[1:] @ conv["kernel"][1] + conv["bias"]
+    h, c, expected = np.zeros(H), np.zeros(H), []
+    for row in np.where(summed < 0, summed * some(1, H), summed):
+        i, f, new, o = np.split(row @ some(H, 4 * H) + h @ LSTM["recurrent_kernel"] + LSTM["bias"], 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
+        h = sigmoid(o) * np.tanh(c)
+        expected.append(h)
+    found = answers(path, X, Choices(layers, gates="sigmoid", stream=True))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for name in ("embedding", "simple_rnn", "bidirectional/backward_layer"):
+        with pytest.raises(ValueError, match=f" {name}: (a plain RNN|weights 0 .*), expected .*an LSTM"):
+            read_model(path, Choices((name,), stream=True))
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+def test_keras_1_has_an_array_for_each_gate_or_for_all(tmp_path: Path, is_split: bool) -> None:
+    """consume_less of cpu and gpu. Its gates are hard sigmoids, its GRU resets before the product."""
+    before = {name: array if name != "bias" else array[0] for name, array in GRU.items()}
+    today = {"lstm": LSTM, "gru": before, "dense": HEAD}
+    short = {"kernel": "W", "recurrent_kernel": "U", "bias": "b"}
+    first: dict[str, Arrays] = {"dense": {f"dense_{short[name]}": array for name, array in HEAD.items()}}
+    for layer, gates in (("lstm", "ifco"), ("gru", "zrh")):
+        parts = {name: np.split(array, len(gates), axis=-1) for name, array in today[layer].items()}
+        first[layer] = {
+            f"{layer}_{short[name]}_{gate}": arrays[gates.index(gate)]
+            for gate in (gates[1], gates[0], *gates[2:])  # in another order
+            for name, arrays in parts.items()
+        }
+        if not is_split:
+            first[layer] = {f"{layer}_{short[name]}": array for name, array in today[layer].items()}
+    settings = config("hard_sigmoid")
+    newer = h5(tmp_path / "2.h5", AGES[0], settings, "2.2.4", today)
+    for entry in settings["config"]["layers"][1:4:2]:
+        entry["config"]["inner_activation"] = entry["config"].pop("recurrent_activation")
+    settings["config"] = settings["config"]["layers"]  # a list
+    for version in ("1.2.2", ""):
+        path = h5(tmp_path / "1.h5", "{name}", settings, version, first)
+        np.testing.assert_array_equal(answers(path, X, STREAM), answers(newer, X, STREAM))
+        assert not read_model(path, STREAM).notes
+    alone = h5(tmp_path / "w.h5", "{name}:0", None, "", first)
+    said = Choices(("lstm", "gru", "dense", "softmax"), gates="hard-sigmoid", stream=True)
+    np.testing.assert_array_equal(answers(alone, X, said), answers(newer, X, STREAM))
+    if is_split:
+        del first["lstm"]["lstm_U_c"]
+        with pytest.raises(ValueError, match=r"layer 'lstm': U_i to U_o: missing"):
+            read_model(h5(tmp_path / "1.h5", "{name}", settings, "1.2.2", first), STREAM)
 
 
 def test_a_file_cut_short_is_one_line(tmp_path: Path) -> None:
