@@ -50,8 +50,10 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
     uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
     const el_matrix *w = &layer->lstm.w;
+#ifndef EL_NO_FLOAT32
     if (!el_is_plain(layer))
         return el_lstm_floats_work(layer) * sizeof(float);
+#endif
     if (el_has_int16(layer))
         return el_align(h) + codes_size(layer) + el_matrix_work(w);
     if (el_is_packed(layer))
@@ -220,11 +222,11 @@ static void step_int16(const el_stream *stream, const el_layer *layer, const pla
 
 static void step(const el_stream *stream, const el_layer *layer) {
     places at = places_of(stream, layer);
+#ifndef EL_NO_FLOAT32
     if (!el_is_plain(layer)) {
         el_lstm_step_floats(stream, layer);
         return;
     }
-#ifndef EL_NO_FLOAT32
     if (el_has_int16(layer)) {
         step_int16(stream, layer, &at);
         accept_h(stream, layer);
