@@ -293,7 +293,7 @@ def test_sequences_shorter_than_a_stride_prove_nothing(tmp_path):
 
 
 def test_the_document_says_which_layers_a_form_holds():
-    text = (Path(__file__).parents[2] / "docs/exported-files.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/exported-files.md").read_text(encoding="utf-8")
     table = text.split("## Which layers")[1].split("\n## ")[0]
     head, _, *lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
     kinds = [cell.strip() for cell in head[1:6]]

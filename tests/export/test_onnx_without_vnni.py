@@ -1,6 +1,7 @@
 """onnxruntime on an x86 processor without VNNI, emulated where this one has it: its products of uint8 and int8
 saturate, ours do not."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -81,7 +82,8 @@ def test_the_proof_holds_without_vnni_and_sees_saturation(model, tmp_path):
     with_int8_weights(paths[1])
     on = [] if LACKS_VNNI else [QEMU, "-cpu", "Haswell"]
     command = [*on, sys.executable, "-c", VERIFY, tmp_path / "model.npz", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    written = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=written, check=False)
     lines = [line.lstrip() for line in done.stdout.splitlines()]
     shown = [line[0] for line in lines if "integers" in line and line[0] in "✓✗"]  # others tell of them, judging none
     assert shown == ["✓", "✓", "✗", "✗"], done.stderr

@@ -112,7 +112,7 @@ def terminal(folder: Path, arguments: list[str | Path], out: Path) -> None:
 
     os.chdir(folder)
     ended = in_process.run(*arguments)
-    out.write_text(ended.out if ended.code == 0 else ended.err)
+    out.write_text(ended.out if ended.code == 0 else ended.err, encoding="utf-8")
     sys.exit(ended.code)
 
 

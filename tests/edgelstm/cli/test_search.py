@@ -113,7 +113,7 @@ def test_two_terminals_end_the_same_search_in_one_folder(recipe):
     said = [Path("first"), Path("second")]
     both = [searching.begun(searching.terminal, Path.cwd(), given, path) for path in said]
     assert [searching.ended(one) for one in both] == [0, 0], [path.read_text() for path in said]
-    assert said[0].read_text() == said[1].read_text() != ""
+    assert said[0].read_bytes() == said[1].read_bytes() != b""
     assert json.loads(Path("recipe.search/search.json").read_text())["tally"]["done"] == 3
 
 

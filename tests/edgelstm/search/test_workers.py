@@ -76,7 +76,7 @@ def test_a_role_without_rights_is_one_line(tmp_path: Path, database: str) -> Non
     url = database.replace("tests@/postgres", "guest:secret@/closed")
     given = ["search", searching.write_recipe(tmp_path), "--storage", url]
     assert searching.ended(searching.begun(searching.terminal, tmp_path, given, tmp_path / "said")) in (1, 2)
-    said = (tmp_path / "said").read_text().strip()
+    said = (tmp_path / "said").read_text(encoding="utf-8").strip()
     assert "--storage postgresql://guest:…@/closed?host=" in said
     assert "permission denied for schema public" in said
     assert not any(word in said for word in ("\n", "secret", "SQL", "CREATE"))
