@@ -55,7 +55,8 @@ def unpacked(sdist: Path) -> Path:
 
 def settings(unpacked: Path) -> list[str]:
     """pip's for a build without optimization, in one folder for whatever is built: it compiles once."""
-    return ["-C", "cmake.build-type=Debug", "-C", f"build-dir={unpacked.parent / 'build'}"]
+    said = ("cmake.build-type=Debug", f"build-dir={unpacked.parent / 'build'}")
+    return [f"--config-settings={one}" for one in said]  # whose short form Debian 12's pip lacks
 
 
 @pytest.fixture(scope="module")
