@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.adaptation.head import Activation, truth_of_classes
+from edgelstm.adaptation.near import nearly_twins
 from edgelstm.adaptation.ordered import Float64
 from edgelstm.again import options_of
 from edgelstm.data.dataset import Dataset
@@ -97,7 +98,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     """The labelled clips at `path`, in any format. window: frames of the pieces that longer clips are cut into; None:
     as in training. A clip that `stream --keep` kept is taken up to the moment at which its event was known, and the
     newest window of that alone. Errors as of `edgelstm.tasks.read_dataset` and `edgelstm.matching.match`; ValueError
-    for a clip that is there twice."""
+    for a clip that is there twice, or nearly."""
     options = options_of(model.provenance)
     names = (*model.feature_names, *(n for n in model.task.columns_to_tell if n not in model.feature_names))
     features = names if model.feature_names else ()
@@ -153,8 +154,9 @@ def refuse_shared(
 ) -> None:
     """ValueError for recordings of `others`, one of which would judge what it has taught, that are clips too."""
     own = len(taught.dataset)
-    pairs = twins((*taught.dataset.sequences, *others.dataset.sequences))
-    shared = sum(one < own <= other for one, other in pairs)
+    both = (*taught.dataset.sequences, *others.dataset.sequences)
+    pairs = {*twins(both), *nearly_twins(both)}
+    shared = len({other for one, other in pairs if one < own <= other})
     if shared:
         raise ValueError(f"{shared} of {len(others.dataset)} are {what}")
 
@@ -170,14 +172,15 @@ def _refuse_unlabelled(recordings: Sequence[Recording], model: Model) -> None:
 
 
 def _refuse_copies(recordings: Sequence[Recording], dataset: Dataset) -> None:
-    """A copy of a clip held out would be learned from."""
-    for one, other in twins(dataset.sequences):
+    """A copy of a clip held out would be learned from; so would one that is nearly the same."""
+    alike = [(pair, "the same") for pair in twins(dataset.sequences)]
+    for (one, other), same in alike or [(pair, "nearly the same") for pair in nearly_twins(dataset.sequences)]:
         told = [printable(recordings[n].name or f"clip {n}", 60) for n in (one, other)]
         if told[0] == told[1]:
             raise ValueError(f"{told[0]} is listed twice, expected each clip once")
         names = " and ".join(told)
         labels = [dataset.labels[int(dataset.y[n])] for n in (one, other)] if dataset.targets is None else ["", ""]
-        what = "are the same" if labels[0] == labels[1] else f"are the same, with the labels {' and '.join(labels)}"
+        what = f"are {same}" if labels[0] == labels[1] else f"are {same}, with the labels {' and '.join(labels)}"
         raise ValueError(
             f"{names} {what}: each is judged as if the others were all unlike it, expected each clip once"
         )

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-harm",
     is_flag=True,
-    help="Take a model that is worse for a group, on --known, not taught all labels, or by doubtful ones.",
+    help="Take a model that is worse for a group, on --known, not taught all labels, or by doubtful labels.",
 )
 @click.option(
     "--negatives",
@@ -148,6 +148,8 @@ def command(
     told.warn(report, refusal, quiet)
     if refusal or not is_proven:
         raise SystemExit(GATE_FAILED)
+    if not as_json:
+        told.show_next(output, exported)
 
 
 def _opener(folder: Path) -> Callable[[QuantizedModel], Stream]:

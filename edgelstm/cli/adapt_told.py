@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgelstm.adaptation.report import Compared, Judged, Report
     from edgelstm.export import Export
 
-_MOST_GROUPS, _MOST_COLUMNS, _MOST_CLIPS = 12, 4, 3
+_MOST_GROUPS, _MOST_COLUMNS, _MOST_CLIPS, _MOST_PAIRS = 12, 4, 3, 4
 _TELLING = 3  # events in hours without one, by which a rate is below one in so many hours with 95 %: exp(-3)
 
 
@@ -62,7 +62,9 @@ def why_refused(report: Report, accepts_harm: bool) -> str:
     if report.known is not None and report.known.is_harm:
         harmed.append(f"what was known before: {_change(report.known)}")
     more = f" and {len(harmed) - 3} more" if len(harmed) > 3 else ""
-    return f"it harms {'; '.join(harmed[:3])}{more} (--accept-harm takes it all the same)" if harmed else ""
+    if harmed:
+        return f"it harms {'; '.join(harmed[:3])}{more} (--accept-harm takes it all the same)"
+    return f"{_exchanged(report)[0]} (--accept-harm takes it all the same)" if report.exchanged else ""
 
 
 def _chance(report: Report) -> str:
@@ -103,13 +105,12 @@ def _forgotten(report: Report) -> str:
     )
 
 
-def _doubts(report: Report) -> list[str]:
+def _exchanged(report: Report) -> list[str]:
     lines = []
     for ring in report.exchanged:
-        heard = ", ".join(f"{plain(a, 20)} as {plain(b, 20)}" for a, b in zip(ring, (*ring[1:], ring[0])))
+        pairs = [f"{plain(a, 20)} as {plain(b, 20)}" for a, b in zip(ring, (*ring[1:], ring[0]))]
+        heard = ", ".join(pairs[:_MOST_PAIRS]) + (", …" if len(pairs) > _MOST_PAIRS else "")
         lines.append(f"most clips are heard by other names, of {heard}: are these labels exchanged?")
-    if report.doubted:
-        lines.append(_doubted(report))
     return lines
 
 
@@ -185,13 +186,16 @@ def show(
         else:
             text += f"thresholds of {counted(len(quiet), 'event')}"
         click.echo(style.passed(paragraph(text, "", "  ")))
-    if exported is None:
-        click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")
-    elif exported.proof is not None:
+    if exported is not None and exported.proof is not None:
         text = f"{exported.path}: {exported.size:,} bytes, proof {'passed' if is_proven else 'failed'}"
         click.echo(style.mark(is_proven, paragraph(text, "", "  ")))
         if not is_proven:
             click.echo(paragraph(f"{output}: not written without its file", "  ", "  "))
+
+
+def show_next(output: Path, exported: Export | None) -> None:
+    if exported is None:
+        click.echo(f"Next: edgelstm export {shlex.quote(str(output))}")
 
 
 def _saturating(report: Report) -> list[str]:
@@ -256,13 +260,16 @@ def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> Non
     """On stderr: why it was refused, else what may surprise."""
     if refusal:
         click.echo(paragraph(refusal, style.failed("refused: "), "  "), err=True)
+        for text in () if report is None else _exchanged(report):
+            if not refusal.startswith(text):
+                click.echo(paragraph(text, "warning: ", "  "), err=True)
         return
     if report is not None and (fallen := [plain(name, 30) for name in report.fallen]):
         names = ", ".join(fallen[:3]) + (f" and {len(fallen) - 3} more" if len(fallen) > 3 else "")
         text = f"told less often than before, or never: {names}. More clips of these help"
         click.echo(paragraph(text, "warning: ", "  "), err=True)
     if report is not None:
-        for text in _doubts(report):
+        for text in [*_exchanged(report), *([_doubted(report)] if report.doubted else [])]:
             click.echo(paragraph(text, "warning: ", "  "), err=True)
     if report is not None and (forgotten := _forgotten(report)):
         click.echo(paragraph(forgotten, "warning: ", "  "), err=True)

@@ -27,14 +27,15 @@ def twins(sequences: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, int]]
     ever change, may be alike by chance, and are none."""
     seen: dict[bytes, int] = {}
     for place, x in enumerate(sequences):
-        if not _tells(x):
+        if not tells(x):
             continue
         first = seen.setdefault(sha256(np.ascontiguousarray(x).data).digest(), place)
         if first != place:
             yield first, place
 
 
-def _tells(x: NDArray[np.float32]) -> bool:
+def tells(x: NDArray[np.float32]) -> bool:
+    """Whether x (frames, features) changes so often that another is not the same by chance."""
     changes = 1  # the first frame
     least = _OF_SYMBOLS if np.isin(x[:_OF_SYMBOLS], (0, 1)).all() else _TELLING
     for part in chunked(x):

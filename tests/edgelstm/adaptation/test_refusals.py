@@ -49,7 +49,7 @@ def test_a_label_that_is_told_no_more_is_refused_by_name(folder: Path) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_clips_that_it_has_learned_from_do_not_judge_it_again(folder: Path) -> None:
-    assert adapt().code == 0
+    assert adapt("--accept-harm").code == 0
     found, more = load_dataset("clips.npz"), clips(6, seed=8)
     save_dataset(data((*more, *found.sequences), np.append([0, 0, 1, 1, 2, 2], found.y)), Path("more.npz"))
     ended = run("adapt", "new.npz", "--data", "more.npz", "-o", "newer.npz")
@@ -113,3 +113,14 @@ def test_a_guess_is_what_frequencies_cost(folder: Path) -> None:
     sequences = clips(30)
     save_dataset(data(sequences, np.arange(30) % 3), Path("clips.npz"))
     assert json.loads(adapt().out)["evidence"]["guess"] == pytest.approx(np.log(3))
+
+
+@pytest.mark.usefixtures("quick")
+def test_labels_that_seem_exchanged_are_refused_and_taken_by_a_word(folder: Path) -> None:
+    ended = adapt()
+    assert (ended.code, Path("new.npz").exists()) == (3, False)
+    assert "are these labels exchanged? (--accept-harm takes it all the same)" in told(ended)
+    ended = run("adapt", "old.npz", "--data", "clips.npz", "-o", "new.npz", "--accept-harm")
+    assert ended.code == 0
+    assert "warning: most clips are heard by other names" in told(ended)
+    assert ended.out.splitlines()[-1] == "Next: edgelstm export new.npz"
