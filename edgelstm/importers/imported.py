@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.model import Model
+from edgelstm.plain import counted, printable
 
 Quantized = Literal["", "weights", "values"]
 
@@ -25,3 +30,17 @@ class Imported:
     origin: Opening | None = None
     unproven: str = ""
     quantized: Quantized = ""
+
+
+def vanished(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """A note on weights in float64 that are so small that they are 0 in float32."""
+    lost = {
+        name: int(np.count_nonzero((array != 0) & (array.astype(np.float32) == 0)))
+        for name, array in arrays.items()
+        if array.dtype == np.float64
+    }
+    named = [name for name, count in lost.items() if count]
+    if not named:
+        return ()
+    where = f"{printable(named[0], 60)}{' and others' if len(named) > 1 else ''}"
+    return (f"{counted(sum(lost.values()), 'weight')} too small for float32 became 0, in {where}",)

@@ -12,16 +12,20 @@ from edgelstm.importers.keras_layers import Array, Arrays, variables
 from edgelstm.plain import printable
 
 _WITH_ONE_INSIDE = "TimeDistributed"
+_MOST_NESTED = 8
 
 
 @dataclass(frozen=True)
 class Entry:
-    """sources: names of the layers that feed it; none of an input."""
+    """sources: names of the layers that feed it; none of an input. place: of its weights in a file of Keras 3.
+    inside: the name of the model in which it is one, "" of the outermost."""
 
     kind: str
     name: str
     settings: Mapping[str, Any]
     sources: tuple[str, ...]
+    place: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ def network(config: object) -> Network:
         raise ValueError("config: no list of layers")
     is_line = not any(isinstance(entry, dict) and entry.get("inbound_nodes") for entry in listed)
     entries: list[Entry] = []
+    known: dict[str, str] = {}  # layers by name, and models by that of their last
+    used: dict[str, int] = {}
     for place, entry in enumerate(listed):
         kind = entry.get("class_name") if isinstance(entry, dict) else None
         settings = entry.get("config") if isinstance(entry, dict) else None
@@ -47,20 +53,57 @@ def network(config: object) -> Network:
             raise ValueError(f"config: layers[{place}]: no class_name and config")
         name = str(entry.get("name") or settings.get("name") or kind)
         before = (entries[-1].name,) if is_line and entries else ()
+        at = _numbered(str(kind), used)
         kind, settings = _inside(kind, settings)
-        sources = before if is_line else _fed_by(name, entry, [one.name for one in entries])
+        sources = before if is_line else tuple(known[one] for one in _fed_by(name, entry, list(known)))
         if not sources and not is_line and kind != "InputLayer":
             raise ValueError(f"layer {printable(name, 40)!r}: is fed by none, expected a layer before it")
-        entries.append(Entry(kind, name, settings, sources))
+        made = [Entry(kind, name, settings, sources, at)]
+        if kind == "Sequential":
+            made = list(_unfolded(made[0]))
+        entries += made
+        known[name] = made[-1].name
     if sum(entry.kind == "InputLayer" for entry in entries) > 1:
         raise ValueError("config: several inputs, expected one of frames")
     outputs = list(_sources(inner.get("output_layers"))) if isinstance(inner, dict) else []
     if len(outputs) > 1:
         raise ValueError(f"config: outputs {', '.join(outputs)[:60]}, expected one")
-    output = outputs[0] if outputs else entries[-1].name
-    if output not in [entry.name for entry in entries]:
-        raise ValueError(f"config: output {printable(output, 40)!r}: no such layer")
+    output = known.get(outputs[0], "") if outputs else entries[-1].name
+    if not output:
+        raise ValueError(f"config: output {printable(outputs[0], 40)!r}: no such layer")
     return Network(tuple(entries), output)
+
+
+def _unfolded(model: Entry, depth: int = 0) -> Iterator[Entry]:
+    """The layers of a Sequential within a model, one behind the other, by its name and theirs."""
+    listed = model.settings.get("layers")
+    if not isinstance(listed, list) or len(model.sources) > 1 or depth > _MOST_NESTED:
+        raise ValueError(
+            f"layer {printable(model.name, 40)!r}: a model without layers, or that takes several results"
+        )
+    sources, used, is_empty = model.sources, dict[str, int](), True
+    for entry in listed:
+        kind = entry.get("class_name") if isinstance(entry, dict) else None
+        settings = entry.get("config") if isinstance(entry, dict) else None
+        if not isinstance(kind, str) or not isinstance(settings, dict):
+            raise ValueError(f"layer {printable(model.name, 40)!r}: a layer without class_name and config")
+        at = f"{model.place}/{_numbered(kind, used)}"
+        if kind == "InputLayer" and sources:
+            continue
+        kind, settings = _inside(kind, settings)
+        name = f"{model.name}/{entry.get('name') or settings.get('name') or kind}"
+        one = Entry(kind, name, settings, sources, at, model.name)
+        made = list(_unfolded(one, depth + 1)) if kind == "Sequential" else [one]
+        yield from made
+        sources, is_empty = (made[-1].name,), False
+    if is_empty:
+        raise ValueError(f"layer {printable(model.name, 40)!r}: a model without layers")
+
+
+def _numbered(kind: str, used: dict[str, int]) -> str:
+    key = snake(kind)
+    count = used[key] = used.get(key, -1) + 1
+    return f"layers/{key}_{count}" if count else f"layers/{key}"
 
 
 def _inside(kind: str, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -107,18 +150,12 @@ def snake(kind: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def numbered(config: object, entries: Sequence[Entry], arrays: Arrays) -> dict[str, dict[str, Array]]:
+def numbered(entries: Sequence[Entry], arrays: Arrays) -> dict[str, dict[str, Array]]:
     """Keras 3: layers lie under their class and number, variables under theirs."""
-    inner = config.get("config") if isinstance(config, dict) else None
-    listed = inner.get("layers") if isinstance(inner, dict) else inner
-    used: dict[str, int] = {}
     found: dict[str, dict[str, Array]] = {}
-    for raw, entry in zip(listed or (), entries):
-        key = snake(str(raw["class_name"]))
-        count = used[key] = used.get(key, -1) + 1
-        place = f"layers/{key}_{count}" if count else f"layers/{key}"
+    for entry in entries:
         for number, variable in enumerate(variables(entry.kind, entry.settings)):
-            for path in (f"{place}{inner}/vars/{number}" for inner in ("", "/cell", "/layer")):
+            for path in (f"{entry.place}{inner}/vars/{number}" for inner in ("", "/cell", "/layer")):
                 if path in arrays:
                     found.setdefault(entry.name, {})[variable] = arrays[path]
     return found

@@ -8,9 +8,9 @@ from pathlib import Path
 from edgelstm import records
 from edgelstm.importers.child import in_child
 from edgelstm.importers.choices import Choices, Timing, leave_out, timing
-from edgelstm.importers.imported import Imported
+from edgelstm.importers.imported import Imported, vanished
 from edgelstm.importers.keras_ages import by_group, is_first, unified
-from edgelstm.importers.keras_config import input_of, network, numbered
+from edgelstm.importers.keras_config import Network, input_of, network, numbered
 from edgelstm.importers.keras_layers import Array, Arrays
 from edgelstm.importers.keras_road import sees_windows, steps_of
 from edgelstm.importers.keras_weights import modules_of
@@ -52,14 +52,14 @@ def read(path: Path, choices: Choices) -> Imported:
     leave_out(choices, "a whole model of Keras", "layers", "gates")
     config = records.parse_json(header.config, "config")
     found = network(config)
-    weights = numbered(config, found.entries, arrays) if not header.order else _named(header, arrays)
+    weights = numbered(found.entries, arrays) if not header.order else _named(header, arrays, found)
     version = header.version or ("1" if is_first(weights) else "")
     features, said = input_of(found, config)
     timed = _timed(choices, said, sees_windows(found))
     window = timed.window if timed.gathered else 0
     steps = steps_of(found, weights, features, version, window)
     model = build(steps, features, timed, choices, path.stem)
-    notes = (NO_VERSION,) if not version and _has_hard_gates(model) else ()
+    notes = vanished(arrays) + ((NO_VERSION,) if not version and _has_hard_gates(model) else ())
     return Imported(model, "Keras", notes, unproven="Keras itself would have to be installed to run this file")
 
 
@@ -75,18 +75,23 @@ def _timed(choices: Choices, said: Timing | None, is_whole: bool) -> Timing:
 
 
 def _has_hard_gates(model: Model) -> bool:
-    return any(getattr(layer, "gate", "").startswith("hard") for layer in model.layers)
+    words = (getattr(layer, name, "") for layer in model.layers for name in ("gate", "activation", "function"))
+    return any(str(word).startswith("hard") for word in words)
 
 
-def _named(header: _Header, arrays: Arrays) -> dict[str, dict[str, Array]]:
-    """The older ages: every layer says the names of its weights."""
+def _named(header: _Header, arrays: Arrays, network: Network | None = None) -> dict[str, dict[str, Array]]:
+    """The older ages: every layer says the names of its weights, a model within a model those of its layers."""
+    inner = {entry.name: entry.inside for entry in network.entries if entry.inside} if network else {}
     found: dict[str, dict[str, Array]] = {}
     for layer, names in header.layers.items():
         for name in names:
             array = arrays.get(f"{header.prefix}{layer}/{name}")
             if array is not None:
-                short = name.removesuffix(":0").split("/")[-1]
-                found.setdefault(layer, {})[short] = array
+                *before, short = name.removesuffix(":0").split("/")
+                own = next((full for part in before if (full := f"{layer}/{part}") in inner), layer)
+                if short in found.get(own, {}):
+                    raise ValueError(f"layer {printable(layer, 40)!r}: two arrays {printable(short, 40)!r}")
+                found.setdefault(own, {})[short] = array
     return {layer: _unified(layer, held) for layer, held in found.items()}
 
 
@@ -103,13 +108,12 @@ def _weights_alone(path: Path, header: _Header, arrays: Arrays, choices: Choices
         raise ValueError("has neither layers nor settings, expected a whole model, or weights as Keras saves them")
     version = header.version or ("1" if is_first(named) else "")
     steps, features, left_out = named_steps(modules_of(named, choices, version), choices)
-    hard = any(step == "hard_sigmoid6" for step in steps if isinstance(step, str))
-    if hard and version[:1] in ("1", "2"):
+    if version[:1] in ("1", "2"):
         steps = ["hard_sigmoid" if isinstance(step, str) and step == "hard_sigmoid6" else step for step in steps]
     model = build(steps, features, timing(choices), choices, path.stem.removesuffix(".weights"))
-    notes: tuple[str, ...] = ()
+    notes = vanished(arrays)
     if left_out:
-        notes = (f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}",)
-    if not version and (hard or _has_hard_gates(model)):
+        notes += (f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}",)
+    if not version and _has_hard_gates(model):
         notes += (NO_VERSION,)
     return Imported(model, "Keras", notes, unproven="a file of weights alone runs in no engine")

@@ -40,6 +40,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "Normalization": ("mean", "variance"),
     "PReLU": ("alpha",),
 }
+_COMPLETE = ("LSTM", "GRU", "Dense", "Conv1D", "BatchNormalization")
+"""Without a part of their weights they would still be layers."""
+_CHANGING = ("cell_clip", "zoneout", "time_major", "projection", "proj_")
+"""Beginnings of settings that layers of others have, and that change what they answer."""
 _CANDIDATES: Mapping[str, Candidate] = {"tanh": "tanh", "linear": "linear", "relu": "relu"}
 
 
@@ -50,7 +54,26 @@ RESETS: tuple[Reset, ...] = ("after", "before")
 def variables(kind: str, settings: Settings) -> tuple[str, ...]:
     """Keras 3 numbers the variables of a layer: their names, in that order. What a norm goes without is not there."""
     absent = {"gamma": settings.get("scale", True) is False, "beta": settings.get("center", True) is False}
+    absent["bias"] = settings.get("use_bias", settings.get("bias", True)) is False  # `bias` of Keras 1
     return tuple(name for name in NAMES.get(kind, ()) if not absent.get(name, False))
+
+
+def check(kind: str, arrays: Arrays, settings: Settings) -> None:
+    """ValueError where weights are other than the settings say, or settings that no layer of Keras has change what
+    it does."""
+    for name in variables(kind, settings) if kind in _COMPLETE else ():
+        if name not in arrays and "kernel" not in name:
+            raise ValueError(f"{name}: missing, expected it, for the settings say no other")
+    for name, value in settings.items():
+        if value and name.startswith(_CHANGING):
+            raise ValueError(f"{name} {str(value)[:20]}: not held by a model, expected a layer as Keras has it")
+    said = next((settings[name] for name in ("units", "filters", "output_dim") if name in settings), None)
+    kernel = arrays.get("recurrent_kernel", arrays.get("kernel"))
+    if said is None or kernel is None or kernel.ndim < 2 or kind not in NAMES:
+        return
+    width = len(kernel) if "recurrent_kernel" in arrays else kernel.shape[-1]
+    if said != width or type(said) is not int:
+        raise ValueError(f"units {str(said)[:20]}, expected {width}: so many its weights have")
 
 
 def single(values: Array) -> NDArray[np.float32]:
@@ -174,15 +197,17 @@ def gate_of(name: str, version: str) -> Gate:
     return "hard_sigmoid" if version[:1] in ("1", "2") else "hard_sigmoid6"
 
 
-def word(activation: object) -> list[Step]:
+def word(activation: object, version: str) -> list[Step]:
     if activation is None:
         return []
+    if activation == "hard_sigmoid":
+        return ["hard_sigmoid" if gate_of("hard_sigmoid", version) == "hard_sigmoid" else "hard_sigmoid6"]
     if isinstance(activation, str) and activation in _FUNCTIONS:
         return [_FUNCTIONS[activation]]
     if not isinstance(activation, str) or activation not in WORDS:
         raise ValueError(
-            f"activation {str(activation)[:30]!r}, expected one of {', '.join((*WORDS, *_FUNCTIONS))}; others as a "
-            "layer of their own"
+            f"activation {str(activation)[:30]!r}, expected one of {', '.join((*WORDS, *_FUNCTIONS))}, hard_sigmoid; "
+            "others as a layer of their own"
         )
     found = WORDS[activation]
     return [] if found is None else [found]
@@ -299,7 +324,6 @@ def _unit(_: Arrays, settings: Settings, __: Shape) -> list[Step]:
 
 
 BY_CHANNEL: Mapping[str, Callable[[Arrays, Settings, Shape], list[Step]]] = {
-    "Activation": lambda _, settings, __: word(settings.get("activation")),
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     "LeakyReLU": _leaky_relu,

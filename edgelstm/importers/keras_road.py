@@ -22,6 +22,7 @@ from edgelstm.plain import printable
 _PASSED = (  # they do nothing when asked
     *("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
 )
+_ACTIVE = ("Dense", "TimeDistributedDense", "Conv1D", "Activation")
 RECURRENT = ("LSTM", "GRU", "CuDNNLSTM")
 _JOINS: Mapping[str, Callable[[], Joining]] = {
     "Add": lambda: Add("?"),
@@ -98,25 +99,33 @@ class _Road:
         kind, settings, shape = entry.kind, entry.settings, self._results.shape(place)
         if kind == "InputLayer" or kind in _PASSED:
             return []
+        layers_of.check("LSTM" if kind == "CuDNNLSTM" else kind, arrays, settings)
+        activation = layers_of.word(settings.get("activation"), self._version) if kind in _ACTIVE else []
         if kind in RECURRENT:
             return self._recurrent(entry, arrays)
         if kind in ("Dense", "TimeDistributedDense"):  # the latter of Keras 1
-            return [*self._dense(arrays, place), *layers_of.word(settings.get("activation"))]
+            return [*self._dense(arrays, place), *activation]
         if kind == "Conv1D":
             made = layers_of.conv(arrays, settings, shape.rows if self._window else 0)
-            return [*made, *layers_of.word(settings.get("activation"))]
+            return [*made, *activation]
         if kind == "Flatten":
             return [Context(1, channels=shape.size)] if shape.rows > 1 else []
         if kind == "GlobalAveragePooling1D":
             return [Mean("rows")] if shape.rows > 1 else []
         if kind == "AveragePooling1D":
             return [layers_of.average(settings, shape.channels)]
+        if kind == "Activation":
+            return activation
         if kind in layers_of.BY_CHANNEL:
             return layers_of.BY_CHANNEL[kind](arrays, settings, shape)
         if kind == "Bidirectional":
             raise ValueError("a stream has no end to read back from")
         if "MaxPooling1D" in kind:
             raise ValueError("a largest value over time is not held by a model, expected an average or strides")
+        if kind in ("Functional", "Model"):
+            raise ValueError(
+                "a model within the model, expected its layers in the outer one, or a Sequential of them"
+            )
         raise ValueError(f"not held by a model, expected {_HELD}")
 
     def _recurrent(self, entry: Entry, arrays: Arrays) -> list[Step]:

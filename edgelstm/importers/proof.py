@@ -18,7 +18,7 @@ from edgelstm.importers.imported import Imported, Quantized
 from edgelstm.importers.origin import Answers, Opening, ask
 from edgelstm.layers.layer import Floats
 from edgelstm.model import Model
-from edgelstm.plain import file_name
+from edgelstm.plain import counted, file_name
 from edgelstm.records import to_json, to_text
 from edgelstm.runtime.frame import Float32
 
@@ -58,6 +58,7 @@ class ImportProof:
     )
     quantized: Quantized = ""  # what of the file is integers
     flat: bool = False  # the file's answers hardly differ from one another
+    infinite: int = 0  # of the file's answers that are NaN or infinite
 
     @property
     def decided(self) -> bool:
@@ -108,6 +109,12 @@ class ImportProof:
             first.append(
                 "· on these signals rounding alone does so much that nothing can be told: give real ones with --data"
             )
+        if self.infinite:
+            first.append(
+                f"· {counted(self.infinite, 'answer')} of the file {'is' if self.infinite == 1 else 'are'} NaN or "
+                "infinite, as of logarithms and roots of negative numbers: a model answers with numbers alone, and "
+                "takes 1e-30 for what is less"
+            )
         return [*first, *(check.line() for check in self.checks)]
 
     def to_json(self) -> dict[str, Any]:
@@ -140,7 +147,10 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
     frames = sum(len(x) for x, _ in compared)
     source, checks = dict(model.provenance.get("imported", {})), judge.ledger.checks()
     flat = any(judge.is_flat(found) for _, found in compared)
-    return ImportProof(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized, flat)
+    infinite = sum(int(np.count_nonzero(~np.isfinite(found))) for _, found in compared)
+    return ImportProof(
+        *(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized, flat, infinite)
+    )
 
 
 def made_up(model: Model) -> list[Float32]:
@@ -206,7 +216,8 @@ class _Judge:
 
     def unit(self, found: Floats) -> float:
         """That differences are counted in."""
-        return 1.0 if self.model.activation != "linear" else float(np.abs(found).max(initial=0.0)) or 1.0
+        numbers = np.abs(found[np.isfinite(found)])
+        return 1.0 if self.model.activation != "linear" else float(numbers.max(initial=0.0)) or 1.0
 
     def limit(self, found: Floats) -> float | None:
         """Of the largest difference; None where rounding does more."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgelstm.importers import safetensors_file, torch_file
 from edgelstm.importers.choices import Choices, UndecidedError, leave_out, timing
-from edgelstm.importers.imported import Imported
+from edgelstm.importers.imported import Imported, vanished
 from edgelstm.importers.modules import Held, Views, modules, steps_of
 from edgelstm.importers.road import build
 from edgelstm.plain import printable
@@ -49,4 +49,5 @@ def read_named(path: Path, format_name: str, views: Views, choices: Choices, not
     model = build(steps, features, timing(choices), choices, path.stem)
     if left_out:
         notes.append(f"left out, for --layers does not name them: {printable(', '.join(left_out), 200)}")
+    notes += vanished({name: view.array() for name, view in views.items()})
     return Imported(model, format_name, tuple(notes), unproven=_NO_ENGINE)

@@ -34,6 +34,8 @@ class Check:
         if self.limit == 0:
             return f"{mark} {self.name}: {self.differing} of {self.values} differ"
         limit = "" if self.limit is None else f" (limit {self.limit:.2g})"
+        if self.largest >= MAX_REPORTED:
+            return f"{mark} {self.name}: NaN, infinity or another shape in one of both{limit}"
         return f"{mark} {self.name}: largest difference {self.largest:.2g}{limit}, RMS {self.rms:.2g}"
 
 

@@ -240,7 +240,7 @@ def test_settings_of_any_kind_are_a_model_or_one_line(name: str) -> None:
         try:
             found = network(changed)
             features, timing = input_of(found, changed)
-            numbered(changed, found.entries, {})
+            numbered(found.entries, {})
             steps_of(found, weights, features, "3", timing.window if timing else 0)
         except ValueError as error:
             lines.add(str(error))

@@ -205,6 +205,32 @@ def test_weights_alone_are_asked_about(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, computed(X), atol=1e-6)
 
 
+@pytest.mark.parametrize("age", [None, AGES[1]])
+def test_a_sequential_within_a_model_is_its_layers(tmp_path: Path, age: str | None) -> None:
+    """In a file of Keras 3 their weights lie below those of the model, in older ones under both names."""
+    plain = keras(tmp_path / "plain.keras", config())
+    settings = config()
+    layers = settings["config"]["layers"]
+    inner = {"class_name": "Sequential", "config": {"name": "core", "layers": layers[:4]}}
+    settings["config"]["layers"] = [inner, layers[4]]
+    if age is None:
+        path, weights = tmp_path / "m.keras", {"dense": HEAD}
+        keras(path, settings, weights | {f"sequential/layers/{name}": WEIGHTS[name] for name in ("lstm", "gru")})
+    else:
+        named = {
+            age.format(layer=layer, name=name): WEIGHTS[layer][name] for layer in ("lstm", "gru") for name in LSTM
+        }
+        path = h5(tmp_path / "m.h5", "{name}", settings, weights={"core": named, "dense": HEAD})
+    np.testing.assert_array_equal(answers(path, X, STREAM), answers(plain, X, STREAM))
+
+
+def test_weights_too_small_for_float32_are_told(tmp_path: Path) -> None:
+    tiny = LSTM["kernel"].astype(np.float64)
+    tiny[0, :3] = 1e-300
+    found = read_model(keras(tmp_path / "m.keras", config(), WEIGHTS | {"lstm": LSTM | {"kernel": tiny}}), STREAM)
+    assert "3 weights too small for float32 became 0, in layers/lstm/cell/vars/0" in found.notes
+
+
 def test_a_cudnn_layer_is_its_blocks_transposed(tmp_path: Path) -> None:
     """As Keras 2 converts between the two: each gate's block (I, H) is the transposed kernel in the same shape."""
     kernel = np.concatenate([g.T.reshape(F, H) for g in np.split(LSTM["kernel"], 4, axis=1)], axis=1)
@@ -272,6 +298,18 @@ BAD: dict[str, tuple[Any, str]] = {
     "number": (
         lambda p: keras(p, config(), WEIGHTS | {"gru": GRU | {"bias": np.float32(1)}}),  # type: ignore[dict-item]
         "'gru' (GRU): weights that are a single number, expected rows for each gate",
+    ),
+    "units": (lambda p: keras(p, config(units=10**9)), "'lstm' (LSTM): units 1000000000, expected 4"),
+    "clip": (lambda p: keras(p, config(cell_clip=3.0)), "'lstm' (LSTM): cell_clip 3.0: not held by a model"),
+    "zoneout": (lambda p: keras(p, config(zoneout=0.1)), "'lstm' (LSTM): zoneout 0.1: not held by a model"),
+    "time": (lambda p: keras(p, config(time_major=True)), "'lstm' (LSTM): time_major True: not held by a model"),
+    "bias": (
+        lambda p: keras(p, config(), WEIGHTS | {"dense": {"kernel": HEAD["kernel"]}}),
+        "'dense' (Dense): bias: missing",
+    ),
+    "nested": (
+        lambda p: changed(p, 2, "Functional"),
+        "a model within the model, expected its layers in the outer one",
     ),
     "missing": (lambda p: keras(p, config(), {"lstm": LSTM, "dense": HEAD}), "'gru' (GRU): kernel: missing"),
 }
@@ -420,9 +458,10 @@ def test_functions_and_gates_are_those_that_keras_takes_where_a_file_says_little
 
     x = np.array([-2.0, 3.0, 9.0], np.float32)
     for name, expected in (("leaky_relu", [-0.4, 3, 9]), ("relu6", [0, 3, 6])):
-        (step,) = word(name)
+        (step,) = word(name, "3")
         assert isinstance(step, Activation)
         np.testing.assert_allclose(step.computed(x[None, None], Shape(1, 3))[0, 0], expected, rtol=1e-6)
+    assert [word("hard_sigmoid", version) for version in ("2.15.0", "3.5.0")] == [["hard_sigmoid"], ["hard_sigmoid6"]]
     for version, gate in (("2.2.4", "hard_sigmoid"), ("2.3.1", "sigmoid"), ("3.5.0", "sigmoid")):
         layer = recurrent("LSTM", LSTM, {}, version)
         assert getattr(layer, "gate", None) == gate

@@ -341,3 +341,15 @@ def test_what_the_parsers_say_is_said_in_other_words(tmp_path: Path) -> None:
     assert "onnxruntime does not take it: " in ended.err
     assert "ONNXRuntimeError" not in ended.err
     assert "onnxruntime_src" not in ended.err
+
+
+def test_what_a_file_answers_beside_numbers_is_told(tmp_path: Path) -> None:
+    """The logarithm of a negative number."""
+    nodes = [*recurrence(), node("Log", "r", "scores")]
+    path = write(tmp_path / "m.onnx", nodes, {"x": [1, 1, F], **STATES}, ["scores", "hn", "cn"], **weights(F))
+    ended = run("import", path)
+    assert ended.code == 3
+    told = " ".join(ended.out.split())
+    assert "answers of the file are NaN or infinite, as of logarithms and roots of negative numbers" in told
+    assert "states carried: NaN, infinity or another shape in one of both" in told
+    assert "e+30" not in told
