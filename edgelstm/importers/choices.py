@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgelstm import records
+from edgelstm.model import MAX_POOLING
+
 Gates = Literal["sigmoid", "hard-sigmoid"]
 
 
@@ -45,6 +48,17 @@ class Timing:
 
 class UndecidedError(ValueError):
     """Something that the file does not say was not said by an option either. The line begins with the option."""
+
+
+def anew_of(about: bytes | str) -> int:
+    """After how many frames the model of a file begins anew, by the metadata of `edgelstm export`; 0: it never does,
+    or the file is not ours."""
+    try:
+        held = records.parse_json(about, "metadata") if about else None
+    except ValueError:
+        held = None
+    said = held.get("anew") if isinstance(held, dict) else 0
+    return said if type(said) is int and 0 < said <= MAX_POOLING else 0
 
 
 def leave_out(choices: Choices, origin: str, *options: str) -> None:

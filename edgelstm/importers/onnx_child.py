@@ -286,6 +286,13 @@ def _axis_of_softmax(model: Any) -> int:
     return -1 if version >= 13 else 1
 
 
+def _about(model: Any) -> str:
+    """What `edgelstm export` says of the model in the file; empty in files of others."""
+    from edgelstm.runtime.description import KEY
+
+    return str(next((one.value for one in model.metadata_props if one.key == KEY), ""))
+
+
 def main(path: str, source: str, target: str) -> None:
     """ValueError, one line, for what is no such file; else `target` is written."""
     import onnx
@@ -321,7 +328,7 @@ def main(path: str, source: str, target: str) -> None:
     known = {value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in names]
     header = {"nodes": nodes, "constants": names, "inputs": inputs, "shapes": known, "is_run": is_run}
-    header |= {"each": opened.each, "begun": opened.begun}
+    header |= {"each": opened.each, "begun": opened.begun, "about": _about(model)}
     tell(target, {**header, "outputs": [value.name for value in graph.output]}, arrays)
 
 

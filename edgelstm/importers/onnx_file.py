@@ -11,7 +11,7 @@ import numpy as np
 
 from edgelstm import records
 from edgelstm.importers.child import in_child
-from edgelstm.importers.choices import Choices, Timing, leave_out, timing
+from edgelstm.importers.choices import Choices, Timing, anew_of, leave_out, timing
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.imported import Imported
 from edgelstm.importers.matching import Matched, match
@@ -42,6 +42,7 @@ class _Header:
     is_run: bool
     each: tuple[str, ...]
     begun: tuple[str, ...]
+    about: str = ""
 
 
 def read(path: Path, choices: Choices) -> Imported:
@@ -67,7 +68,7 @@ def read(path: Path, choices: Choices) -> Imported:
         matched.fresh = True
         if matched.stacked:
             raise ValueError("a loop of cells beside layers that see all frames of a call at once is not read")
-    timed, notes = _timed(graph, ports, matched, choices)
+    timed, notes = _timed(graph, ports, matched, choices, anew_of(found.about))
     model = build(matched.steps, values - choices.overlap, timed, choices, path.stem)
     probable = shown if model.activation != "linear" else ports.scores
     if ports.states:
@@ -85,8 +86,8 @@ def read(path: Path, choices: Choices) -> Imported:
     return Imported(model, "ONNX", tuple(notes), opening(path, settings))
 
 
-def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices) -> tuple[Timing, list[str]]:
-    """When the model begins anew, and what there is to say of it."""
+def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices, anew: int) -> tuple[Timing, list[str]]:
+    """When the model begins anew, and what there is to say of it. anew: as our own files say."""
     together = int(np.prod(graph.shapes[ports.frames][:-1]))
     if matched.stacked:
         if choices.window not in (0, together):
@@ -97,7 +98,7 @@ def _timed(graph: Graph, ports: Ports, matched: Matched, choices: Choices) -> tu
             f"a frame for its layers is {together} frames side by side, taken when all are there"
         ]
     if ports.states:
-        return timing(choices, Timing()), []
+        return timing(choices, Timing(anew)), []
     timed = timing(choices, Timing(together) if together > 1 else None)
     if not timed.window:
         return timed, ["its own engine begins anew with every call; as a stream it answers otherwise"]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-from edgelstm.export.parity.checks import Check, Ledger
+from edgelstm.export.parity.checks import MAX_REPORTED, Check, Ledger
 from edgelstm.forward import FloatStream, activate
 from edgelstm.importers.imported import Imported, Quantized
 from edgelstm.importers.origin import Answers, Opening, ask
@@ -59,6 +59,7 @@ class ImportProof:
     quantized: Quantized = ""  # what of the file is integers
     flat: bool = False  # the file's answers hardly differ from one another
     infinite: int = 0  # of the file's answers that are NaN or infinite
+    still: int = 0  # of the outputs, those that hardly vary
 
     @property
     def decided(self) -> bool:
@@ -109,6 +110,11 @@ class ImportProof:
             first.append(
                 "· on these signals rounding alone does so much that nothing can be told: give real ones with --data"
             )
+        if self.still and self.decided:
+            first.append(
+                f"· {counted(self.still, 'output')} hardly {'varies' if self.still == 1 else 'vary'} on these "
+                "signals, or rounding does more: of such nothing can be told"
+            )
         if self.infinite:
             first.append(
                 f"· {counted(self.infinite, 'answer')} of the file {'is' if self.infinite == 1 else 'are'} NaN or "
@@ -135,9 +141,11 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
     if not compared:
         raise ValueError(f"recordings of fewer than {theirs.frames} frames, which the file takes in a call")
     wanted, single = (_said(model, compared, theirs.frames, dtype) for dtype in (np.float64, np.float32))
-    own_error = max(_apart(one, other) for one, other in zip(wanted, single))
-    judge = _Judge(Ledger(), model, imported.quantized, data == "given", own_error)
-    if any(_apart(one, found) > LIMIT * judge.unit(found) for one, (_, found) in zip(wanted, compared)):
+    answers = [found for _, found in compared]
+    units = np.max([_units(model, found) for found in answers], axis=0)
+    own = _most(wanted, single)
+    judge = _Judge(Ledger(), model, imported.quantized, data == "given", units, own)
+    if (_most(wanted, answers) > LIMIT * units).any():
         judge = replace(judge, moved=_moved(imported.origin, model, theirs, [x for x, _ in compared]))
     for one, (_, found) in zip(wanted, compared):
         judge.compare("answers of windows" if model.anew else "answers, states carried", one, found)
@@ -146,10 +154,19 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
         judge.compare("answers, after a reset", _said(model, first, theirs.frames, np.float64)[0], theirs.again)
     frames = sum(len(x) for x, _ in compared)
     source, checks = dict(model.provenance.get("imported", {})), judge.ledger.checks()
-    flat = any(judge.is_flat(found) for _, found in compared)
-    infinite = sum(int(np.count_nonzero(~np.isfinite(found))) for _, found in compared)
+    still = np.all([judge.still(found) for found in answers], axis=0)
     return ImportProof(
-        *(source, theirs.engine, data, frames, checks, own_error, judge.moved, imported.quantized, flat, infinite)
+        source,
+        theirs.engine,
+        data,
+        frames,
+        checks,
+        float(own.max()),
+        0.0 if judge.moved is None else float(judge.moved.max()),
+        imported.quantized,
+        any(judge.is_flat(found) for found in answers),
+        sum(int(np.count_nonzero(~np.isfinite(found))) for found in answers),
+        0 if imported.quantized else int(np.count_nonzero(still)),
     )
 
 
@@ -186,60 +203,101 @@ def _said(model: Model, compared: Compared, call: int, dtype: DTypeLike) -> list
     return found
 
 
-def _apart(one: Floats, other: Floats) -> float:
-    """The largest difference; of other shapes, or where one is not finite, more than any."""
+def _apart(one: Floats, other: Floats) -> Floats:
+    """The largest difference of each output, (outputs,). Of other shapes, or where one is not finite: infinity."""
     if one.shape != other.shape:
-        return np.inf
+        return np.full(one.shape[-1], np.inf)
     with np.errstate(invalid="ignore"):
-        return float(np.nan_to_num(np.abs(one - other), nan=np.inf).max(initial=0.0))
+        return np.asarray(np.nan_to_num(np.abs(one - other), nan=np.inf).max(axis=0, initial=0.0))
 
 
-def _moved(opening: Opening, model: Model, theirs: Answers, recordings: Sequence[Float32]) -> float:
-    """By how much the file's answers move where every value of the frames moves up or down by its last bit: what
-    rounding does to them, told by their own engine, whatever was read of the file."""
+def _most(ones: Sequence[Floats], others: Sequence[Floats]) -> Floats:
+    """`_apart` over recordings."""
+    return np.asarray(np.max([_apart(one, other) for one, other in zip(ones, others)], axis=0))
+
+
+def _units(model: Model, found: Floats) -> Floats:
+    """That differences of each output are counted in: 1 of probabilities, else its largest answer."""
+    if model.activation != "linear" or found.shape[-1:] != (model.outputs,):
+        return np.ones(model.outputs)
+    return np.asarray(np.abs(np.where(np.isfinite(found), found, 0)).max(axis=0, initial=0.0), np.float64)
+
+
+def _moved(opening: Opening, model: Model, theirs: Answers, recordings: Sequence[Float32]) -> Floats:
+    """By how much each output of the file moves where every value of the frames moves by its last bit: what rounding
+    does to them, told by their own engine, whatever was read of the file."""
     rng = np.random.default_rng(0)
     ends = [np.where(rng.random(x.shape) < 0.5, -np.inf, np.inf).astype(np.float32) for x in recordings]
     nudged = [np.nextafter(x, end) for x, end in zip(recordings, ends)]
     others = ask(opening, nudged, model.anew > 0, 0)
-    pairs = [(one, other) for one, other in zip((y for y in theirs.each if len(y)), others.each)]
-    return max(_apart(*(np.nan_to_num(y, posinf=0, neginf=0) for y in pair)) for pair in pairs)
+    again = [y for y in theirs.each if len(y)]
+    finite = [[np.nan_to_num(y, posinf=0, neginf=0) for y in each] for each in (again, others.each)]
+    return _most(finite[0], finite[1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Judge:
+    """units, own, moved, (outputs,): of the answers; by how much float32, and last bits of frames, move them."""
+
     ledger: Ledger
     model: Model
     quantized: Quantized
     is_given: bool  # real recordings
-    own_error: float
-    moved: float = 0.0
+    units: Floats
+    own: Floats
+    moved: Floats | None = None
 
-    def unit(self, found: Floats) -> float:
-        """That differences are counted in."""
-        numbers = np.abs(found[np.isfinite(found)])
-        return 1.0 if self.model.activation != "linear" else float(numbers.max(initial=0.0)) or 1.0
+    def limits(self) -> Floats:
+        """Of the largest difference of each output; NaN where rounding does more."""
+        unit = np.where(self.units > 0, self.units, self.units.max() or 1.0)
+        rounding = [TWICE * self.own, *([] if self.moved is None else [TIMES * self.moved])]
+        told = np.array([np.where(by <= MOST * unit, by, np.nan) for by in rounding])
+        most = np.max(np.nan_to_num(told), axis=0)
+        return np.where(np.isnan(told).all(axis=0), np.nan, np.maximum(LIMIT * unit, most))
 
-    def limit(self, found: Floats) -> float | None:
-        """Of the largest difference; None where rounding does more."""
-        unit = self.unit(found)
-        rounding = [by for by in (TWICE * self.own_error, TIMES * self.moved) if by <= MOST * unit]
-        return max(LIMIT * unit, *rounding) if rounding else None
+    def still(self, found: Floats) -> NDArray[np.bool_]:
+        """Which outputs tell nothing: their answers are too near one another, or rounding does too much."""
+        limits = self.limits()
+        if not len(found) or found.shape[-1:] != limits.shape:
+            return np.zeros(len(limits), np.bool_)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.isnan(limits) | (np.ptp(found, axis=0) < FLAT * limits))
+
+    def limit(self) -> float | None:
+        """For all outputs together; None where rounding does more in each."""
+        limits = self.limits()
+        return None if np.isnan(limits).all() else float(np.nanmax(limits))
 
     def is_flat(self, found: Floats) -> bool:
-        limit = self.limit(found)
-        return not self.quantized and limit is not None and float(np.ptp(found)) < FLAT * limit
+        """Whether no output tells anything."""
+        return not self.quantized and self.limit() is not None and bool(self.still(found).all())
 
     def compare(self, name: str, expected: Floats, found: Float32) -> None:
         if not self.quantized:
-            limit = self.limit(found)
-            if limit is not None and self.is_flat(found) and _apart(expected, found) <= limit:
+            limit, apart = self.limit(), _apart(expected, found)
+            is_alike = expected.shape == found.shape
+            left_out = np.isnan(self.limits()) if is_alike and limit is not None else np.zeros(len(apart), np.bool_)
+            columns = np.flatnonzero(~left_out)
+            if limit is not None and self.is_flat(found) and (apart[columns] <= limit).all():
                 limit = None
-            self.ledger.near(name, expected, found, limit)
+            self.ledger.near(name, expected[:, columns], found[:, columns] if is_alike else found, limit)
+            self._each(name, expected, found, apart)
             return
         spread = float(np.sqrt(np.mean((found - found.mean(axis=0)) ** 2)))
         share = float(np.sqrt(np.mean((expected - found) ** 2))) / max(spread, LIMIT)
         told = self.is_given or self.quantized == "weights"
-        told = told and self.own_error <= MOST / TIMES * self.unit(found)
+        told = told and float(self.own.max()) <= MOST / TIMES * float(self.units.max() or 1.0)
         limit = SHARES[self.quantized] if told else None
         self.ledger.near(f"{name}, in shares of their spread", np.array([share]), np.zeros(1), limit)
         self.ledger.near(name, expected, found, None)
+
+    def _each(self, name: str, expected: Floats, found: Float32, apart: Floats) -> None:
+        """The output that is furthest beyond its own limit, which may be far below that of all together."""
+        limits = self.limits()
+        with np.errstate(invalid="ignore"):
+            beyond = np.nan_to_num(apart / limits, nan=0.0, posinf=MAX_REPORTED)
+        worst = int(np.argmax(beyond))
+        if self.model.outputs > 1 and expected.shape == found.shape and beyond[worst] > 1:
+            column = slice(worst, worst + 1)
+            label = self.model.labels[worst] if self.model.labels else str(worst + 1)
+            self.ledger.near(f"{name}, output {label}", expected[:, column], found[:, column], float(limits[worst]))

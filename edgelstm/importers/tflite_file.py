@@ -26,7 +26,7 @@ def read(path: Path, choices: Choices) -> Imported:
             f"{file.signatures} signatures, expected one model: convert the function that is wanted alone"
         )
     found = understood(file)
-    timed = timing(choices, _said(found))
+    timed = timing(choices, Timing(file.anew) if file.anew and not found.tape.mean else _said(found))
     _check_window(found, timed)
     model = build(found.matched.steps, found.features, timed, choices, path.stem)
     unproven = _unproven(found, timed)

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from edgelstm.export.tflite.schema import OPTIONS, TABLES, TENSOR_TYPE, VERSION, Op
+from edgelstm.importers.choices import anew_of
 from edgelstm.plain import printable
+from edgelstm.runtime.description import KEY
 from edgelstm.runtime.engines.tflite_file import Reader
 
 Array = NDArray[Any]
@@ -36,6 +38,7 @@ OTHERS = {
 }
 """Names of operators that are not read, to say so."""
 _OPS = {int(op): op for op in Op}
+_MOST_ABOUT = 1 << 24  # bytes of metadata
 MOST_SIDES, MOST_OPERATORS, MOST_TENSORS, MOST_SUBGRAPHS = 8, 5000, 20000, 64
 _MOST_VALUES = 1 << 26
 _MOST_NAME = 200
@@ -174,12 +177,14 @@ class Subgraph:
 
 @dataclass(frozen=True, eq=False)
 class File:
-    """names: number of a tensor of the first subgraph → its name in the file's only signature; empty without one."""
+    """inputs, outputs: number of a tensor of the first subgraph → its name in the file's only signature; empty
+    without one. anew: frames after which the model of one of our own files begins anew."""
 
     subgraphs: tuple[Subgraph, ...]
     signatures: int
     inputs: Mapping[int, str] = field(default_factory=dict)
     outputs: Mapping[int, str] = field(default_factory=dict)
+    anew: int = 0
 
 
 def parse(content: bytes) -> File:
@@ -204,7 +209,15 @@ def parse(content: bytes) -> File:
         for names, ends in zip(named, ("Inputs", "Outputs")):
             maps = signatures[0].tables(ends, "TensorMap")
             names |= {one.number("TensorIndex"): one.text("Name") for one in maps}
-    return File(subgraphs, len(signatures), *named)
+    return File(subgraphs, len(signatures), named[0], named[1], anew_of(_about(model, buffers)))
+
+
+def _about(model: Table, buffers: list[memoryview]) -> bytes:
+    """What `edgelstm export` says of the model; empty in files of others."""
+    for one in _few(model, "Metadata", "Metadata", MOST_TENSORS):
+        if one.text("Name") == KEY and one.number("Buffer") < len(buffers):
+            return bytes(buffers[one.number("Buffer")][:_MOST_ABOUT])
+    return b""
 
 
 def _code(table: Table) -> tuple[Op | None, str]:

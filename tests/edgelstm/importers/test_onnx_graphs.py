@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgelstm.forward import FloatStream
 from edgelstm.importers.choices import Choices
 from edgelstm.importers.proof import made_up, prove
 from edgelstm.importers.read import read_model
+from edgelstm.layers import Dense
 from edgelstm.runtime import Model as RuntimeModel
 from in_process import refused_well, run
 from onnx_graphs import node, some, write
@@ -353,3 +355,33 @@ def test_what_a_file_answers_beside_numbers_is_told(tmp_path: Path) -> None:
     assert "answers of the file are NaN or infinite, as of logarithms and roots of negative numbers" in told
     assert "states carried: NaN, infinity or another shape in one of both" in told
     assert "e+30" not in told
+
+
+def test_each_output_is_held_against_its_own_size(tmp_path: Path) -> None:
+    """A wrong output that is small beside another: within what rounding is of the large one."""
+    gains = {"gain": np.array([1e5, 1], np.float32), "off": np.zeros(2, np.float32), "D": some(H, 2)}
+    nodes = [*recurrence(), node("MatMul", "r D", "m"), node("Mul", "m gain", "scores")]
+    path = write(
+        tmp_path / "m.onnx", nodes, {"x": [1, 1, F], **STATES}, ["scores", "hn", "cn"], **weights(F), **gains
+    )
+    imported = read_model(path, Choices())
+    assert prove(imported).passed
+    head = imported.model.layers[-1]
+    assert isinstance(head, Dense)
+    wrong = head.W.copy()
+    wrong[1] *= 1.5
+    layers = (*imported.model.layers[:-1], replace(head, W=wrong))
+    proof = prove(replace(imported, model=replace(imported.model, layers=layers)))
+    assert not proof.passed
+    assert [check.name for check in proof.checks if not check.passed and "carried" in check.name] == [
+        "answers, states carried, output 2"
+    ]
+
+
+def test_offsets_between_outputs_tell_nothing(tmp_path: Path) -> None:
+    """Outputs that hardly vary, each about another number."""
+    held = {"D": np.float32(1e-7) * some(H, 2), "off": np.array([1, 3], np.float32)}
+    nodes = [*recurrence(), node("MatMul", "r D", "m"), node("Add", "m off", "scores")]
+    path = write(tmp_path / "m.onnx", nodes, {"x": [1, 1, F], **STATES}, ["scores", "hn", "cn"], **weights(F), **held)
+    proof = prove(read_model(path, Choices()))
+    assert (proof.passed, proof.decided, proof.still) == (True, False, 2)

@@ -55,6 +55,16 @@ def test_our_own_files_come_back(tmp_path: Path, form: str) -> None:
     np.testing.assert_allclose(found, scores, atol=BOUNDS.get(form, 0.25 * scores.std()))
 
 
+def test_our_own_files_of_windows_begin_anew(tmp_path: Path) -> None:
+    """Their metadata say it, as to other programs."""
+    model = replace(LSTMS, answer=Answer("last", 0, 15), anew=15)
+    imported = read_model(written("float32", model, tmp_path / "own.tflite"), Choices())
+    assert (imported.model.anew, imported.model.answer.hop) == (15, 15)
+    proof = prove(imported, [random_signal(210, model.features, 1)])
+    assert (proof.passed, proof.checks[0].name) == (True, WINDOWS)
+    assert read_model(tmp_path / "own.tflite", Choices(stream=True)).model.anew == 0
+
+
 WINDOWS = "answers of windows"
 CASES: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "written out": (files.written_out, 1, "answers, states carried"),
