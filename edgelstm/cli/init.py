@@ -34,8 +34,8 @@ _SAID_OF_ANOMALIES = (*_SAID_BEFORE, "one class only")  # which is as it should 
     "--task",
     "kind",
     type=click.Choice(list(TASKS)),
-    help="What the model is for (docs/recipes.md).  [default: frames where frames have labels of their own, regress "
-    "where data say that labels are measured, else classify]",
+    help="What the model is for (docs/recipes.md).  [default: anomaly where a column of such a name says what is, "
+    "frames where frames have labels of their own, regress where data say that labels are measured, else classify]",
 )
 @click.option(
     "--columns",
@@ -110,6 +110,7 @@ def command(
     click.echo(style.passed(f"{output}: {task.kind}, {counted(len(dataset), 'recording')}, {_labels(dataset)}"))
     if kind is None and task.kind != "classify":
         what = "data say that labels are measured" if found.are_measured else "frames have labels of their own"
+        what = "labels say what is anomalous" if task.kind == "anomaly" else what
         why = f"{task.kind}, as the {what}; --task names another"
         click.echo(text.paragraph(why, "  · ", "    "))
     if proposal.lost:
@@ -158,9 +159,20 @@ def _rehearse(written: str, dataset: Dataset, data: Path, output: Path) -> list[
 
 def _likely(recordings: Recordings) -> str:
     """The task that these recordings are most likely for."""
+    if recordings.are_of_anomalies and _tell_normal(recordings):
+        return "anomaly"
     if any(recording.frame_labels is not None for recording in recordings.recordings):
         return "frames"
     return "regress" if recordings.are_measured else "classify"
+
+
+def _tell_normal(recordings: Recordings) -> bool:
+    """Whether labels are those of what is normal, and at most one other."""
+    from edgelstm.data.labels import labels_of
+    from edgelstm.tasks.anomaly import USUAL_NORMAL
+
+    found = {label.lower() for label in labels_of(recordings) if label}
+    return len(found) in (1, 2) and not found.isdisjoint(USUAL_NORMAL)
 
 
 def _of_text(columns: tuple[str, ...], given: dict[str, str]) -> dict[str, Any]:

@@ -63,6 +63,11 @@ def find_roles(
     return Roles(**found, features=wanted.features)
 
 
+def is_of_anomalies(label: str) -> bool:
+    """Whether a column of labels of this name says what is anomalous."""
+    return _plain(label) in ("is_anomaly", "anomaly")
+
+
 def unit_of(name: str) -> str:
     """The unit in a column's name, such as bar in `pressure [bar]`; "" where it has none."""
     match = _UNIT.search(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.columns import Roles, find_roles, unit_of
+from edgelstm.data.columns import Roles, find_roles, is_of_anomalies, unit_of
 from edgelstm.data.csv_gaps import Gaps
 from edgelstm.data.csv_table import Rows, Table, open_table
 from edgelstm.data.frame_labels import FrameLabels
@@ -290,4 +290,5 @@ def _together(recordings: Sequence[Recording], parts: Sequence[_Part], frames: F
         rate,
         name,
         left_out=first.left_out,
+        are_of_anomalies=is_of_anomalies(first.roles.label),
     )

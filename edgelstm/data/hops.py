@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -19,15 +20,21 @@ SAMPLES = ("sound",)
 """What the one feature of recordings is called whose frames are samples."""
 
 
-_SOUND_RATE = 4000  # frames per second at least, of which whole numbers are samples whatever they are called
+_SOUND_RATE = 4000  # frames per second at least, of which whole numbers may be samples whatever they are called
 _QUIET, _LOUD = 128, 32768  # largest samples, on the scale of 16 bits
+_CALLED = frozenset(("sound", "audio", "samples", "pcm", "microphone", "mic"))  # words in names of its columns
 
 
 def is_sound(dataset: Dataset) -> bool:
-    """Whether a frame of `dataset` is a sample of one channel."""
+    """Whether a frame of `dataset` may be a sample of one channel: of a machine's vibration, too."""
     if dataset.features != 1 or dataset.feature_names == SAMPLES:
         return dataset.feature_names == SAMPLES
     return are_samples(dataset.sequences, dataset.feature_names, dataset.sample_rate)
+
+
+def say_sound(names: Sequence[str]) -> bool:
+    """Whether one of columns with these names says that it holds sound, such as `audio [V]`."""
+    return any(not _CALLED.isdisjoint(re.findall("[a-z]+", name.lower())) for name in names)
 
 
 def are_samples(sequences: Sequence[NDArray[np.float32]], names: Sequence[str], rate: float) -> bool:

@@ -48,6 +48,7 @@ class Recordings:
     labels: tuple[str, ...] = ()  # all that recordings and frames may have, in their order; empty = none is given
     are_measured: bool = False  # labels are numbers to be told, as the data say; else that depends on the task
     label_from: Literal["", "folder", "name"] = ""  # what of files told their labels; empty = something else
+    are_of_anomalies: bool = False  # labels say what is anomalous, by their column's name
 
     def __post_init__(self) -> None:
         if not self.recordings:

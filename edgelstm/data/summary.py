@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.frame_labels import FrameLabels
-from edgelstm.data.hops import are_samples
+from edgelstm.data.hops import are_samples, say_sound
 from edgelstm.data.labels import NUMBERS, alike, are_numbers
 from edgelstm.data.overlaps import overlaps
 from edgelstm.data.recordings import Recording, Recordings
@@ -202,7 +202,9 @@ def _warnings(
             f"{counted(recordings.columns, 'column')} and at most {counted(longest, 'frame')}: are the axes "
             "exchanged? X is (sequences, frames, features)"
         )
-    is_sound = are_samples([r.frames for r in recordings.recordings], recordings.names, recordings.sample_rate)
+    is_sound = say_sound(recordings.names) and are_samples(
+        [r.frames for r in recordings.recordings], recordings.names, recordings.sample_rate
+    )
     return found + _remarks(columns, recordings.frames, is_sound)
 
 

@@ -115,7 +115,12 @@ class Decisions(Evaluation):
                 )
             else:
                 learned = "that tells classes apart"
-            found.append(f"every answer is {name!r}: nothing was learned {learned}")
+            if self.streamed:  # of fresh recordings it may tell all
+                found.append(
+                    f"every answer of the stream is {name!r}: it does not tell classes apart along recordings"
+                )
+            else:
+                found.append(f"every answer is {name!r}: nothing was learned {learned}")
         elif self.accuracy < self.majority + _HARDLY_MORE and self.majority > 1 / max(len(self.labels), 1):
             found.append(
                 f"always the most frequent class would be right in {100 * self.majority:.1f} %: the accuracy says "

@@ -30,7 +30,7 @@ def recipe(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions
             "",
             *_data(dataset, proposal, file, options),
             "",
-            *sound_lines(sound or Sound()),
+            *sound_lines(sound or Sound(), dataset),
             *_model(dataset, proposal),
             "",
             *_training(proposal, sound or Sound()),

@@ -15,7 +15,8 @@ import pytest
 from edgelstm.data import Dataset, load_dataset
 from edgelstm.tasks import read_dataset
 from edgelstm.training import load_config
-from edgelstm.training.proposed_sound import propose_sound
+from edgelstm.training.proposed_sound import propose_sound, sound_lines
+from edgelstm.training.sound import Sound
 
 Command = Callable[..., Any]
 
@@ -123,8 +124,9 @@ def test_inspect_shows_what_was_understood(recordings: Path, command: Command) -
         assert word in text
 
 
-def test_sound_is_known_by_what_it_holds(tmp_path: Path, command: Command) -> None:
-    """Samples are still most of the time: no logarithm is proposed for them. A level that is called so is none."""
+def test_sound_is_known_by_its_name_and_what_it_holds(tmp_path: Path, command: Command) -> None:
+    """Samples are still most of the time: no logarithm is proposed for them. A level that is called so is none, nor
+    a machine's vibration, however fast: its recipe names the choice."""
     x = np.random.default_rng(0).normal(size=4000)
     x[::8] *= 3000
     for name, rate, values, is_sound in (
@@ -133,6 +135,7 @@ def test_sound_is_known_by_what_it_holds(tmp_path: Path, command: Command) -> No
         ("microphone", 8000, np.rint(x), True),
         ("microphone", 8000, x, False),
         ("microphone", 500, np.rint(x), False),
+        ("ax", 8000, np.rint(x), False),
     ):
         table, path = np.stack([np.arange(4000) / rate, values], axis=1), tmp_path / "x.csv"
         np.savetxt(path, table, "%.9g", ",", header=f"time,{name}", comments="")
@@ -142,6 +145,9 @@ def test_sound_is_known_by_what_it_holds(tmp_path: Path, command: Command) -> No
     dataset = Dataset(frames, np.arange(4) % 2, ("a", "b"), np.arange(4), ("microphone",), sample_rate=8000.0)
     assert propose_sound(dataset).bands == 20
     assert not propose_sound(replace(dataset, sample_rate=500.0))
+    shaking = replace(dataset, feature_names=("ax",))
+    assert not propose_sound(shaking)
+    assert "init then proposes [sound]" in sound_lines(Sound(), shaking)[0]
 
 
 def test_many_columns_are_told_in_few_lines(tmp_path: Path, command: Command) -> None:

@@ -95,7 +95,8 @@ def test_an_anomaly_before_the_last_part_is_tested_on(command: Callable[..., Any
     odd[700:712] = odd[1650:1655] = 1
     x = np.sin(np.arange(3000) / 9) + 0.1 * rng.normal(size=3000) + odd
     (tmp_path / "d.csv").write_text("x,is_anomaly\n" + "".join(f"{v:.4f},{o}\n" for v, o in zip(x, odd)))
-    made = command("init", tmp_path / "d.csv", "-o", tmp_path / "r.toml", "--task", "anomaly")
+    made = command("init", tmp_path / "d.csv", "-o", tmp_path / "r.toml")
+    assert "anomaly, as the labels say what is anomalous; --task names another" in made.out
     assert "split into stretches, as the last part, or the rest, lacks 'anomaly'" in " ".join(made.out.split())
     train = ("train", tmp_path / "r.toml", "-o", tmp_path / "m.npz", "--set", "training.epochs=1", "--json")
     done = json.loads(command(*train).out)

@@ -115,6 +115,9 @@ def test_the_most_frequent_class_is_spoken_of_where_it_is_answered(
     (told,) = (line for line in Decisions("float32", False, ("a", "b"), confusion).remarks() if "every" in line)
     assert f"nothing was learned {said}" in told
     assert ("training.balance" in told) == ("training.balance" in said)
+    streamed = Decisions("float32", True, ("a", "b"), confusion).remarks()
+    assert not any("learned" in line for line in streamed), "fresh recordings may all be told rightly"
+    assert any(line.startswith("every answer of the stream is") for line in streamed)
 
 
 def test_what_is_said_of_every_precision_is_said_once(train: Callable[..., Any]) -> None:
