@@ -17,6 +17,9 @@ MISSING = frozenset(("", "?", "na", "n/a", "nan", "null", "none", "-"))
 
 DecimalSign = Literal[".", ","]
 
+_DRESSED = re.compile(  # 12,345.6; 12'345; 1.234.567,8; 12 %; $3.50
+    r"[$€£¥]?\s?[+-]?(?:\d{1,3}([,.'’ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\s?[%‰$€£¥]?"
+)
 _COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -38,6 +41,11 @@ def parsed(cell: str) -> float | None:
         return float(cell) if cell.isascii() and "_" not in cell else None
     except ValueError:
         return None
+
+
+def is_dressed(cell: str) -> bool:
+    """Whether people take it for a number, with signs that no plain one has."""
+    return _DRESSED.fullmatch(cell) is not None
 
 
 def has_decimal_comma(cell: str) -> bool:
@@ -66,7 +74,8 @@ def is_above(line: str) -> bool:
 
 def guess_delimiter(lines: Sequence[str]) -> str:
     """The delimiter that makes most sense of a file's first lines: as many cells in each of them, and many. Below a
-    name that stands alone, commas in numbers are decimal ones."""
+    name that stands alone, commas in numbers are decimal ones, and so they are beside as many semicolons or tabs in
+    each line."""
     name, *cells = [line.strip() for line in lines] or [""]
     if not any(sign in name for sign in DELIMITERS) and all(map(_is_cell, cells)):
         return ";"
@@ -81,7 +90,10 @@ def guess_delimiter(lines: Sequence[str]) -> str:
         width = max(set(widths), key=widths.count) if widths else 0
         return (widths.count(width), width) if width > 1 else (0, 0)
 
-    return max(DELIMITERS, key=sense)
+    found = max(DELIMITERS, key=sense)
+    if found == "," and not any('"' in line for line in lines):  # a name or a text may hold others
+        return next((sign for sign in (";", "\t") if sense(sign)[0] == len(lines)), found)
+    return found
 
 
 def _is_cell(text: str) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,15 +24,13 @@ from edgelstm.data.times import (
     read_timing,
     unit_of_numbers,
 )
+from edgelstm.delimited import is_dressed
 from edgelstm.devices.units import show_rate
 from edgelstm.plain import counted, printable
 from edgelstm.stamps import may_be_dates, unit_of_time
 
-_DRESSED = re.compile(  # 12,345.6; 12'345; 1.234.567,8; 12 %; $3.50
-    r"[$€£¥]?\s?[+-]?(?:\d{1,3}([,.'’ \u00a0\u2009\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?|\d+(?:[.,]\d+)?)\s?[%‰$€£¥]?"
-)
-
 SUFFIXES = (".csv", ".tsv")
+_MOST_TOLD = 4  # columns in a line
 
 
 def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
@@ -116,7 +113,7 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
         first = parts[0].recording
         clock = [_unread(table.clock)] if not roles.time and table.clock is not None else []
         comma = [_decimal(table)] if table.comma else []
-        parts[0].recording = replace(first, notes=(*first.notes, *clock, *comma, *_nearly_numbers(table.words)))
+        parts[0].recording = replace(first, notes=(*first.notes, *clock, *comma, *_left_out(table, roles)))
     return parts
 
 
@@ -128,7 +125,8 @@ def _no_numbers(table: Table, label: str) -> str:
             "--columns of another task, takes it for what is measured"
         )
     found = [
-        f"{printable(column, 40)!r} begins with {printable(first, 40)!r}" for column, first in table.words.items()
+        f"{printable(column, 40)!r} begins with {printable(first.cell, 40)!r}"
+        for column, first in table.words.items()
     ]
     shown = f": {', '.join(found[:3])}" if found else ""
     apart = "; cells are told apart by commas, semicolons or tabs" if len(table.header) == 1 else ""
@@ -136,14 +134,29 @@ def _no_numbers(table: Table, label: str) -> str:
     return f"no column of numbers, expected at least one{shown}{apart}{as_texts}"
 
 
-def _nearly_numbers(words: Mapping[str, str]) -> list[str]:
-    """On columns of text, each with its first cell, that people take for numbers."""
-    return [
-        f"{printable(column, 40)} begins with {printable(cell, 40)!r}, which is no plain number, so it is left out: "
-        "write numbers without signs between thousands, %, or a currency"
-        for column, cell in words.items()
-        if _DRESSED.fullmatch(cell)
-    ]
+def _left_out(table: Table, roles: Roles) -> list[str]:
+    """On columns of text, which are no features: what people take for numbers, numbers below a word, and the rest."""
+    told, rest = [], []
+    for column, word in table.words.items():
+        if column in (*roles.others, table.clock):
+            continue
+        name, cell = printable(column, 40), printable(word.cell, 40)
+        if is_dressed(word.cell):
+            told.append(
+                f"{name} begins with {cell!r}, which is no plain number, so it is left out: "
+                "write numbers without signs between thousands, %, or a currency"
+            )
+        elif word.number:
+            told.append(
+                f"{name} is left out, for its first cell is {cell!r} in line {word.line}, though line {word.number} "
+                "has a number: write nothing where nothing was measured"
+            )
+        else:
+            rest.append(f"{name} ({cell!r} in line {word.line})")
+    if rest:
+        more = f" and {len(rest) - _MOST_TOLD} more" if len(rest) > _MOST_TOLD else ""
+        told.append(f"left out, as words: {', '.join(rest[:_MOST_TOLD])}{more}")
+    return told
 
 
 def _unread(clock: str) -> str:

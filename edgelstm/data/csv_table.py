@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,16 @@ from edgelstm.data.plain_numbers import plain_numbers
 from edgelstm.data.recordings import BadFilesError, Problem
 from edgelstm.data.store import Growing, chunks
 from edgelstm.data.times import text_times
-from edgelstm.delimited import DecimalSign, guess_decimal, guess_delimiter, is_above, is_missing, number, split
+from edgelstm.delimited import (
+    DecimalSign,
+    guess_decimal,
+    guess_delimiter,
+    is_above,
+    is_dressed,
+    is_missing,
+    number,
+    split,
+)
 from edgelstm.plain import counted, first_twice
 from edgelstm.stamps import date_seconds
 
@@ -25,6 +35,14 @@ MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
 _COUNTED = 3  # rows that are numbered, of which fewer may be so by chance
 _LARGEST = float(np.finfo(np.float32).max)
+
+
+class Word(NamedTuple):
+    """Why a column is text."""
+
+    cell: str  # the first that is not missing
+    line: int  # its line
+    number: int  # the line of a number below it; 0 = none was seen
 
 
 Rows = slice | NDArray[np.int64]  # of a table
@@ -39,7 +57,7 @@ class Table:
     lines: NDArray[np.int64]  # (rows,): of each row, counted from 1
     cells: NDArray[np.float64]  # (rows, columns): numbers, seconds of dates, or places in `texts`
     texts: Mapping[str, tuple[str, ...]]  # of each column of text that was asked for: what it may say
-    words: Mapping[str, str]  # the other columns of text, and what each begins with
+    words: Mapping[str, Word]  # the other columns of text
     dated: bool  # the column of times holds dates
     clock: str | None  # the first of the other columns of text that begins with a date
     comma: str  # a cell in which a comma was taken for a decimal point, since one name stands alone above; or ""
@@ -121,6 +139,11 @@ class TableReader:
         self._decimal: DecimalSign = guess_decimal(rows) if self._delimiter != "," else "."
         self.named = not any(number(cell, self._decimal) is not None for cell in rows[0])
         self.header = tuple(rows[0]) if self.named else tuple(str(n + 1) for n in range(len(rows[0])))
+        if self.named and all(map(is_dressed, filter(None, self.header))):
+            reason = (
+                f"{self.header[0][:40]!r}, expected names or plain numbers, without signs between thousands, % and $"
+            )
+            raise BadFilesError([Problem(name, self._first[0][0], reason)])
         doubled = first_twice(filter(None, self.header))
         if doubled is not None:
             raise BadFilesError([Problem(name, self._first[0][0], f"column {doubled!r} occurs twice, expected once")])
@@ -159,7 +182,7 @@ class TableReader:
             found_lines,
             cells.done(),
             {column.name: tuple(column.places.texts) for column in columns if column.is_kept},
-            {column.name: column.first for column in columns if column.is_text and not column.is_kept},
+            {column.name: column.word for column in columns if column.is_text and not column.is_kept},
             any(column.is_time and column.is_text for column in columns),
             next((column.name for column in columns if column.begins_with_date and not column.is_time), None),
             self._comma,
@@ -172,14 +195,23 @@ class TableReader:
         if column.is_kept:
             return [column.places[cell] for cell in cells]
         if not column.is_settled:
-            first = next((cell for cell in map(str.strip, cells) if not is_missing(cell)), None)
+            place, first = next(((n, c) for n, c in enumerate(map(str.strip, cells)) if not is_missing(c)), (0, None))
             if first is not None:
                 column.is_settled, column.is_text = True, number(first, self._decimal) is None
-                column.first = first
+                column.word = Word(first, places[place], 0)
                 column.begins_with_date = column.is_text and date_seconds(first) is not None
+                if column.is_text:
+                    self._look_below(column, cells, places)
+        elif column.is_text and not column.word.number:  # one cell of many: texts are read fast
+            self._look_below(column, cells[-1:], places[-1:])
         if column.is_text and column.is_time:
             return self._dates(cells, places)
         return np.full(len(cells), np.nan) if column.is_text else self._numbers(column.name, cells, places)
+
+    def _look_below(self, column: _Column, cells: Sequence[str], places: Sequence[int]) -> None:
+        """Notes the first number among cells of a column of text."""
+        found = (place for place, cell in zip(places, cells) if number(cell.strip(), self._decimal) is not None)
+        column.word = column.word._replace(number=next(found, 0))
 
     def _dates(self, cells: Sequence[str], places: Sequence[int]) -> NDArray[np.float64]:
         try:
@@ -275,7 +307,7 @@ class _Column:
         self.name, self.is_kept, self.is_time = name, is_kept, is_time
         self.is_settled = self.is_text = is_kept
         self.begins_with_date = False
-        self.first = ""  # cell that is not missing
+        self.word = Word("", 0, 0)
         self.places = _Places()
 
 

@@ -339,6 +339,32 @@ def test_other_text_is_left_out_without_a_word_of_numbers(tmp_path: Path, cell: 
     assert not any("number" in note for note in read_recordings(tmp_path / "x.csv").recordings[0].notes)
 
 
+@pytest.mark.parametrize("word", ["ERR", "inf", "true"])
+def test_words_above_numbers_are_told_with_their_line(tmp_path: Path, word: str) -> None:
+    """Of words alone it is said in one line for all columns."""
+    rows = "".join(f"{word if n < 3 else n},{n / 10},{'on' if n % 2 else 'off'},{n == 4}\n" for n in range(9))
+    (tmp_path / "x.csv").write_text("x,y,state,is\n" + rows)
+    found = read_recordings(tmp_path / "x.csv")
+    assert found.names == ("y",)
+    of_x, rest = found.recordings[0].notes
+    assert of_x.startswith(f"x is left out, for its first cell is '{word}' in line 2, though line 5 has a number")
+    assert rest == "left out, as words: state ('off' in line 2), is ('False' in line 2)"
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_commas_are_decimal_beside_as_many_semicolons_or_tabs(tmp_path: Path, sign: str) -> None:
+    """Though commas part lines into more cells. Thousands are remarked on, or refused where nothing else is there."""
+    (tmp_path / "x.csv").write_text("".join(f"{n},5{sign}0,7{n}\n" for n in range(4)))
+    np.testing.assert_allclose(read_recordings(tmp_path / "x.csv").recordings[0].frames[:, 0], np.arange(4) + 0.5)
+    (tmp_path / "x.csv").write_text("".join(f"1.96{n},7{sign}0,7{n}\n" for n in range(4)))
+    found = read_recordings(tmp_path / "x.csv")
+    assert found.recordings[0].notes[0].startswith("1 begins with '1.960,7', which is no plain number")
+    np.testing.assert_allclose(found.recordings[0].frames[:, 0], 0.70 + 0.01 * np.arange(4), rtol=1e-6)
+    (tmp_path / "x.csv").write_text("".join(f"1.96{n},7{sign}2.000,{n}\n" for n in range(4)))
+    with pytest.raises(BadFilesError, match=r"x\.csv line 1: '1.960,7', expected names or plain numbers"):
+        read_recordings(tmp_path / "x.csv")
+
+
 def test_what_lacks_is_listed_in_order_of_lines(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,a\n0,1\n1,1\n5,1\n6,\n7,1\n8,1\n12,1\n13,1\n14,1\n")
     with pytest.raises(BadFilesError) as raised:
