@@ -21,7 +21,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def parse_time(text: str) -> float:
     """Microseconds: `2ms` → 2000.0. ValueError for anything but a number with us, ms or s."""
-    return _read(text, _MICROSECONDS, "a time such as 800us, 2ms or 1.5s")
+    return _read(text, _MICROSECONDS, "a time such as 800us, 2ms or 1.5s (units: us, ms, s)")
 
 
 def parse_size(text: str) -> float:

@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Errors of a disk that takes no more."""
+
 _BESIDE = re.compile(r"\.edgelstm-[0-9a-f]{16}\.part(\.[a-z]+)?")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _PART = 1 << 16  # bytes that are read at a time
 _LOCK_SECONDS = 30.0
 _HOLD_SECONDS = 0.5  # as long as somebody may look whether a lock is one that was left behind
@@ -306,6 +308,6 @@ def _said_of(path: Path, *, only_full: bool = False) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None or (only_full and (error.filename is not None or error.errno not in _NO_ROOM)):
+        if error.errno is None or (only_full and (error.filename is not None or error.errno not in NO_ROOM)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None

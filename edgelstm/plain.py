@@ -99,3 +99,9 @@ def counted(count: int, thing: str) -> str:
     """1 value, 2 values; 1 stretch, 2 stretches."""
     ending = "" if count == 1 else "es" if thing.endswith(("tch", "s", "x")) else "s"
     return f"{count:,} {thing}{ending}"
+
+
+def ordinal(number: int) -> str:
+    """2nd, 3rd, 11th."""
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"

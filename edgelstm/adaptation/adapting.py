@@ -23,6 +23,7 @@ from edgelstm.adaptation.outcome import (
     compared,
     decided,
     evidence,
+    fallen,
     judged,
     kept,
     occur,
@@ -117,7 +118,8 @@ def adapt(
         report = replace(report, same=float((decided(model, both[0]) == decided(model, both[1])).mean()))
         if truth is not None:
             of_untaught = kept(model, taught.truth, truth, both) if known is None else report.kept
-            report = replace(report, carried=compared(model, both, truth), kept=of_untaught)
+            less = fallen(model, both, truth)
+            report = replace(report, carried=compared(model, both, truth), kept=of_untaught, less=less)
     return Adapted(_noted(outcome.model, report, taught), report)
 
 

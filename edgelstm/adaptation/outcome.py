@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.adaptation.chance import by_clip, guesses, is_above, sign_test
+from edgelstm.adaptation.chance import LIKELY, by_clip, guesses, is_above, sign_test
 from edgelstm.adaptation.head import losses
 from edgelstm.adaptation.ordered import Float64, log, total
 from edgelstm.adaptation.report import Compared, Evidence, Judged
@@ -135,19 +135,36 @@ def by_label(taught: Taught, outcome: Outcome) -> dict[str, Compared]:
     for place, label in enumerate(outcome.model.labels):
         of = taught.truth[:, place] == 1
         if of.any():
-            before, after = (_said_of(outcome, s[of], taught.truth[of], place) for s in _both_held_out(outcome))
+            both = outcome.before, outcome.int8_held_out
+            before, after = (_said_of(outcome.model, s[of], taught.truth[of], place) for s in both)
             found[label] = Compared(before, after)
     return found
 
 
-def _both_held_out(outcome: Outcome) -> tuple[Float64, Float64]:
-    return outcome.before, outcome.int8_held_out
+def fallen(model: Model, both: tuple[Float64, Float64], truth: Float64) -> dict[str, Compared]:
+    """Labels that the new model tells of fewer of their recordings than the old one, more than chance makes: a sign
+    test whose limit all labels share. both: (pieces, outputs), the scores of the old and of the new."""
+    found = {}
+    old, new = (decided(model, scores) for scores in both)
+    for place, label in enumerate(model.labels):
+        of = truth[:, place] == 1
+        before, after = (_tells(said[of], place) for said in (old, new))
+        lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+        if lost > won and sign_test(lost, won) <= LIKELY / len(model.labels):
+            found[label] = Compared(*(_said_of(model, scores[of], truth[of], place) for scores in both))
+    return found
 
 
-def _said_of(outcome: Outcome, scores: Float64, truth: Float64, place: int) -> Judged:
+def _tells(said: NDArray[np.int64], place: int) -> NDArray[np.bool_]:
+    """(pieces,): whether what was `decided` tells that label."""
+    found: NDArray[np.bool_] = said == place if said.ndim == 1 else said[:, place] == 1
+    return found
+
+
+def _said_of(model: Model, scores: Float64, truth: Float64, place: int) -> Judged:
     """Of pieces of which all that label is true."""
-    said, activation = decided(outcome.model, scores), activation_of(outcome.model)
-    right = said == place if said.ndim == 1 else said[:, place] == 1
+    activation = activation_of(model)
+    right = _tells(decided(model, scores), place)
     own = slice(place, place + 1) if activation == "sigmoid" else slice(None)
     cost = total(losses(scores[:, own], truth[:, own], activation))
     return Judged(int(right.sum()), len(right), float(cost) / len(right))

@@ -74,6 +74,7 @@ class Report:
     labels: dict[str, Compared] = field(default_factory=dict)  # of each that was taught: pieces that it is said of
     known: Compared | None = None  # on recordings that were named for that, in int8
     carried: Compared | None = None  # on those that the model carries and knows the truth of, in int8
+    less: dict[str, Compared] = field(default_factory=dict)  # labels told less often of these, more than by chance
     untaught: tuple[str, ...] = ()  # labels that no clip has
     kept: Compared | None = None  # recordings of these labels, of `known` or else `carried`; None where one has none
     same: float | None = None  # share of all that it carries which are still decided as before

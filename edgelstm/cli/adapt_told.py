@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgelstm.export import Export
 
 _MOST_GROUPS, _MOST_COLUMNS, _MOST_CLIPS, _MOST_PAIRS = 12, 4, 3, 4
+_NOT_FOR_IT = "; --accept-harm takes what harms, not what is no better or by chance"
 _TELLING = 3  # events in hours without one, by which a rate is below one in so many hours with 95 %: exp(-3)
 
 
@@ -44,13 +45,9 @@ def note_known(seen: int, count: int) -> None:
 
 def why_refused(report: Report, accepts_harm: bool) -> str:
     """Empty where the new model is taken."""
-    if not report.is_better:
-        return (
-            f"on clips held out {_share(report.int8)} of the decisions are right, {_share(report.before)} before: "
-            "more clips of each label help"
-        )
-    if not report.evidence.is_enough:
-        return _chance(report)
+    if not (report.is_better and report.evidence.is_enough):
+        why = _chance(report) if report.is_better else _no_better(report)
+        return f"{why}{_NOT_FOR_IT if accepts_harm else ''}"
     if accepts_harm:
         return ""
     if report.disagrees:
@@ -67,6 +64,21 @@ def why_refused(report: Report, accepts_harm: bool) -> str:
     return f"{_exchanged(report)[0]} (--accept-harm takes it all the same)" if report.exchanged else ""
 
 
+def _no_better(report: Report) -> str:
+    """What would help: nothing where all were right before, but clips of labels that have none."""
+    help_by = "more clips of each label help"
+    if report.before.right == report.before.of:
+        help_by = "there is nothing that these clips could teach"
+    if report.untaught:
+        help_by += f"; no clips of {_names(report.untaught)}"
+    shares = f"{_share(report.int8)} of the decisions are right, {_share(report.before)} before"
+    return f"on clips held out {shares}: {help_by}"
+
+
+def _names(labels: Sequence[str]) -> str:
+    return ", ".join(plain(name, 20) for name in labels[:4]) + (", …" if len(labels) > 4 else "")
+
+
 def _chance(report: Report) -> str:
     found = report.evidence
     if not found.is_learned:
@@ -81,11 +93,10 @@ def _chance(report: Report) -> str:
 
 
 def _untaught(report: Report) -> str:
-    names = ", ".join(plain(name, 20) for name in report.untaught[:4]) + (", …" if len(report.untaught) > 4 else "")
     judged = "" if report.kept is None else f", and of recordings of these {_right(report.kept)}"
     return (
-        f"no clips of {names}{judged}: what is not taught is forgotten. Give clips of each label, or --known with "
-        "recordings of these (--accept-harm takes it all the same)"
+        f"no clips of {_names(report.untaught)}{judged}: what is not taught is forgotten. Give clips of each label, "
+        "or --known with recordings of these (--accept-harm takes it all the same)"
     )
 
 
@@ -122,6 +133,10 @@ def _doubted(report: Report) -> str:
         f"{len(report.doubted):,} of {counted(report.clips - report.rehearsed, 'clip')} are surely something else, "
         f"before and by what the others taught: {heard}{more}. Are their labels right?"
     )
+
+
+def _more(count: int, what: str) -> str:
+    return counted(count, f"more {what}")
 
 
 def _right(found: Compared) -> str:
@@ -205,7 +220,7 @@ def _saturating(report: Report) -> list[str]:
         for name, one in list(report.outside.items())[:_MOST_COLUMNS]
     ]
     if len(report.outside) > _MOST_COLUMNS:
-        lines.append(f"and {len(report.outside) - _MOST_COLUMNS} more columns (--json has all)")
+        lines.append(f"and {_more(len(report.outside) - _MOST_COLUMNS, 'column')} (--json has all)")
     if report.outside:
         kept = "stays: clips held out are no better by a wider one. What lies outside saturates"
         lines.append(f"int8's range {'was widened by the clips' if report.widened else kept}")
@@ -239,15 +254,19 @@ def _show_report(report: Report) -> None:
         text = f"label {plain(name, 40)}: {_counts(report.labels[name])}"
         click.echo(paragraph(text, "  · ", "    "))
     if len(report.fallen) > _MOST_GROUPS:
-        click.echo(f"  · and {len(report.fallen) - _MOST_GROUPS} more labels (--json has all)")
+        click.echo(f"  · and {_more(len(report.fallen) - _MOST_GROUPS, 'label')} (--json has all)")
     for name in list(report.groups)[:_MOST_GROUPS]:
         click.echo(paragraph(f"group {plain(name, 40)}: {_change(report.groups[name])}", "  · ", "    "))
     if len(report.groups) > _MOST_GROUPS:
-        click.echo(f"  · and {len(report.groups) - _MOST_GROUPS} more groups (--json has all)")
+        click.echo(f"  · and {_more(len(report.groups) - _MOST_GROUPS, 'group')} (--json has all)")
     if report.known is not None:
         click.echo(paragraph(f"known before: {_change(report.known)}", "  · ", "    "))
     if report.carried is not None:
         click.echo(paragraph(f"what the model carries: {_change(report.carried)}", "  · ", "    "))
+        for name in list(report.less)[:_MOST_GROUPS]:
+            click.echo(paragraph(f"label {plain(name, 40)} of it: {_counts(report.less[name])}", "  · ", "    "))
+        if len(report.less) > _MOST_GROUPS:
+            click.echo(f"  · and {_more(len(report.less) - _MOST_GROUPS, 'label')} (--json has all)")
     elif report.same is not None:
         text = f"of the recordings that the model carries {style.percent(report.same)} are decided as before"
         click.echo(paragraph(text, "  · ", "    "))
@@ -271,6 +290,10 @@ def warn(report: Report | None, refusal: str, quiet: Mapping[str, Quiet]) -> Non
     if report is not None:
         for text in [*_exchanged(report), *([_doubted(report)] if report.doubted else [])]:
             click.echo(paragraph(text, "warning: ", "  "), err=True)
+    if report is not None and (less := [plain(name, 30) for name in report.less]):
+        names = ", ".join(less[:3]) + (f" and {len(less) - 3} more" if len(less) > 3 else "")
+        text = f"of what the model carries told less often than before, more than by chance: {names}"
+        click.echo(paragraph(text, "warning: ", "  "), err=True)
     if report is not None and (forgotten := _forgotten(report)):
         click.echo(paragraph(forgotten, "warning: ", "  "), err=True)
     loud = [label for label, one in quiet.items() if not one.holds]

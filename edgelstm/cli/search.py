@@ -115,6 +115,7 @@ def command(
     from edgelstm.cli.search_boards import place_of, which
     from edgelstm.cli.show.search import notes_before, notes_behind
     from edgelstm.devices.remote import BoardError
+    from edgelstm.files import NO_ROOM
     from edgelstm.search.working import joined
 
     board, host = which(boards)
@@ -133,6 +134,10 @@ def command(
             found, winner = conclude(plan, search, folder, there)
         except BoardError as error:
             raise BoardProblem(f"{error}; {GOES_ON}") from None
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise OSError(error.errno, f"{error.strerror}; {GOES_ON}", error.filename) from None
         style.announce(None)
         _note(notes_behind(search, found))
     if as_json:

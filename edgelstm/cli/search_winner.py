@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli.show import style
+from edgelstm.cli.show.text import paragraph
 
 if TYPE_CHECKING:
     from edgelstm.cli.search_boards import Place
@@ -127,7 +128,7 @@ def _recipe(plan: Plan, search: Search, chosen: dict[str, object], winner: Final
 
 def _trained(folder: Path) -> list[dict[str, Any]]:
     """What the model in `folder` came to on the test part; it is trained where it is not there yet, from where an
-    interrupted run of it stands."""
+    interrupted run of it stands, and its report is made where it is not there. OSError where a disk is full."""
     from edgelstm.cli.train import command as train
     from edgelstm.tasks import read_dataset
     from edgelstm.training import load_config
@@ -147,14 +148,30 @@ def _trained(folder: Path) -> list[dict[str, Any]]:
                 seed=None,
                 changes=(),
                 no_examples=False,
-                no_report=False,
+                no_report=True,  # a disk that is full would be a note alone
                 resume=run.can_go_on,
                 threads=None,
                 as_json=True,
             )
+    _reported(output, Path(settings.data.file))
     told, _ = read_run(output.with_suffix(".run"), output)
     evaluations: list[dict[str, Any]] = told.get("evaluations", [])
     return evaluations
+
+
+def _reported(model: Path, data: Path) -> None:
+    """A note where none can be made: the model is there all the same."""
+    from edgelstm.cli import reporting
+    from edgelstm.cli.report import command as report
+
+    page = model.with_suffix(".run") / reporting.PAGE
+    if reporting.report_of(model) is not None and page.exists():
+        return
+    try:
+        with redirect_stdout(StringIO()):
+            click.get_current_context().invoke(report, files=(model, data), output=None, use_all=False)
+    except ValueError as error:
+        click.echo(paragraph(f"no report: {' '.join(str(error).split())}", "Note: "), err=True)
 
 
 def _tested(evaluations: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.options import ReadOptions
 from edgelstm.devices.units import show_duration, show_rate
 from edgelstm.judging.shares import listed
-from edgelstm.plain import counted
+from edgelstm.plain import counted, ordinal
 from edgelstm.tasks import CLASSIFY, Forecast, Regress, Tags, Task
 from edgelstm.training.aims import class_counts
 from edgelstm.training.keys import comments
@@ -126,7 +126,7 @@ def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
 
 def _rows_told(dataset: Dataset, stack: int) -> str:
     if not dataset.sample_rate:
-        return f"what follows runs every {stack}th frame"
+        return f"what follows runs every {ordinal(stack)} frame"
     return f"what follows runs at {show_rate(dataset.sample_rate / stack)}"
 
 

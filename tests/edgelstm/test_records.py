@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgelstm.hints import near
-from edgelstm.plain import file_name
+from edgelstm.plain import file_name, ordinal
 from edgelstm.records import (
     Bounds,
     Length,
@@ -248,3 +248,17 @@ def test_paths_of_any_bytes_go_from_us_to_us() -> None:
     path = "/\udcff.csv"  # as Python has a byte that is no UTF-8, where names are in UTF-8
     assert parse_json(json.dumps([path]), "plan", is_ours=True) == [path]
     assert file_name(Path(path)) == "\ufffd.csv"
+
+
+def test_ordinals_end_as_they_are_spoken() -> None:
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == [
+        "1st",
+        "2nd",
+        "3rd",
+        "4th",
+        "11th",
+        "12th",
+        "13th",
+        "21st",
+        "112th",
+    ]

@@ -6,7 +6,9 @@ import errno
 import json
 import wave
 from dataclasses import replace
+from math import comb
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,8 +146,24 @@ def test_what_the_model_carries_tells_that_it_forgets(folder: Path, window: int)
     }
     assert found["before"]["right"] == int((decisions(old, pieces) == expected).sum())
     assert load_model("new.npz").provenance["adapted"]["carried"] == found
+    less = json.loads(ended.out)["less"]
+    _assert_labels_fell(less, expected, decisions(old, pieces), new)
+    assert f"more than by chance: {', '.join(less)}" in " ".join(ended.err.split())
     save_model(old, "old.npz")
     assert "that the model carries are" in adapt("--accept-harm").err  # where their labels are not known
+
+
+def _assert_labels_fell(found: dict[str, Any], truth: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
+    """By the definition of a sign test, whose limit of 0.1 three labels share."""
+    assert found
+    for place, label in enumerate(LABELS):
+        before, after = (said[truth == place] == place for said in (old, new))
+        lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+        chance = sum(comb(lost + won, n) for n in range(lost, lost + won + 1)) / 2 ** (lost + won)
+        assert (label in found) == (lost > won and chance <= 0.1 / 3)
+        if label in found:
+            counts = {(side, key): found[label][side][key] for side in ("before", "after") for key in ("right", "of")}
+            assert list(counts.values()) == [before.sum(), len(before), after.sum(), len(after)]
 
 
 @pytest.mark.usefixtures("quick")

@@ -55,6 +55,19 @@ def test_more_doubts_than_chance_makes_are_a_refusal(count: int, clips: int, ref
     assert why_refused(report, True) == ""
 
 
+def test_what_would_help_is_said_of_a_model_that_is_no_better() -> None:
+    whole, most = Judged(12, 12, 0.1), Judged(11, 12, 0.3)
+    evidence = Evidence(1, 0, 0.5, is_cheaper=False, is_learned=True, guess=2.0)
+    all_right = Report(12, 12, 5, 0.1, whole, whole, whole, evidence, untaught=("a", "b"))
+    refusal = why_refused(all_right, False)
+    assert "nothing that these clips could teach; no clips of a, b" in refusal
+    assert "more clips" not in refusal
+    assert why_refused(replace(all_right, before=most, int8=most), False).endswith("label help; no clips of a, b")
+    by_chance = replace(all_right, before=most)
+    assert "--accept-harm" not in why_refused(by_chance, False)
+    assert "--accept-harm takes what harms, not what is no better or by chance" in why_refused(by_chance, True)
+
+
 def test_clips_of_a_wrong_label_are_named(folder: Path) -> None:
     """By a model that is sure of itself: its scores are ten times as large."""
     old = load_model("old.npz")

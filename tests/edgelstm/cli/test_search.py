@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import searching
 import ssh_board
 from counts import FULL
 from edgelstm import training
+from edgelstm.cli.ending import GOES_ON
 from edgelstm.cli.search_boards import Place
 from edgelstm.devices.profiling.here import profile_here
 from edgelstm.devices.profiling.plan import Plan as ProfilePlan
@@ -102,7 +104,20 @@ def test_a_winner_whose_training_was_interrupted_goes_on(recipe, command, monkey
     monkeypatch.setattr(training, "train", noted)
     given = ["search", recipe, "--trials", "1", "--seeds", "1"]
     assert "interrupted" in command(*given).err
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "recipe.search/model.run/report.json")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("edgelstm.cli.reporting.write", full)
+        ended = command(*given)
+    report = Path("recipe.search/model.run/report.html")
+    assert (ended.code, report.exists()) == (1, False)
+    assert (
+        ended.err.splitlines()[-1] == f"edgelstm: {report.with_suffix('.json')}: no space left on device; {GOES_ON}"
+    )
     assert command(*given).code == 0
+    assert report.exists()
     assert epochs == [1, 2, 3]
 
 
