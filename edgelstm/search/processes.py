@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 _TOLD_SECONDS = 0.5
 _MOST_BYTES = 1 << 16
-_KILLED = "every worker was killed, most likely for memory: fewer need less; the same command goes on"
+_GOES_ON = "the same command goes on"
 
 
 def begin_worker(threads: int) -> None:
     """Processes share the processors: each trains with its part of the threads. Ctrl-C reaches every process of a
-    terminal: this one has nothing to say then. However the parent ends, killed too, this process does."""
+    terminal: this one has nothing to say then, and of a parent that ignores it, as behind &, ignores it as well.
+    However the parent ends, killed too, this process does."""
     os.environ["EDGELSTM_THREADS"] = str(threads)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = parent_process()
     assert parent is not None  # of every worker
     Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
@@ -56,7 +58,7 @@ def side_by_side(work: Callable[[], None], count: int, threads: int, told: Calla
             told()
         if all(worker.exitcode for worker in workers):
             said = [text for text in map(_said, receivers) if text]
-            raise ValueError(said[-1] if said else _KILLED)
+            raise ValueError(said[-1] if said else killed([worker.exitcode or 0 for worker in workers]))
 
 
 def _work(work: Callable[[], None], threads: int, sender: Connection) -> None:
@@ -73,6 +75,17 @@ def explained(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def killed(codes: Sequence[int]) -> str:
+    """Why no worker came to its end, by what each exited with: -number of a signal. Memory that is short ends a
+    process by SIGKILL, anybody else mostly by another one."""
+    others = sorted({-code for code in codes if code < 0 and code != -signal.SIGKILL})
+    if not others:
+        return f"every worker was killed, most likely for memory: fewer need less; {_GOES_ON}"
+    names = {int(one): one.name for one in signal.Signals}
+    told = " and ".join(names.get(number, f"signal {number}") for number in others)
+    return f"every worker was ended, by {told}; {_GOES_ON}"
 
 
 def _said(receiver: Connection) -> str:

@@ -281,9 +281,10 @@ def _begin_worker(threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """Ctrl-C reaches every process of a terminal: this one has nothing to say then. However the parent ends, killed
-    too, this process does."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Ctrl-C reaches every process of a terminal: this one has nothing to say then, and of a parent that ignores it,
+    as behind &, ignores it as well. However the parent ends, killed too, this process does."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = parent_process()
     assert parent is not None  # of every worker
     Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
