@@ -48,6 +48,19 @@ _MONTH = re.compile(r"\d{4}[-/]\d{2}", re.ASCII)
 _END = re.compile(rf".*{_UNIT}|(?P<whole>{'|'.join(_LONG)})")
 
 
+_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]\.?m\.?)?", re.I | re.ASCII)
+
+
+def is_clock(cell: str) -> bool:
+    """Whether it tells the time of a day, of no day: 13:00:00, 1:00 PM."""
+    return _CLOCK.fullmatch(cell.strip()) is not None
+
+
+def is_day(cell: str) -> bool:
+    """Whether it is a date without a time of the day."""
+    return ":" not in cell and date_seconds(cell) is not None
+
+
 def is_time(column: str) -> bool:
     """Whether a column has the name of one with times: time, timestamp, datetime, t, seconds, time_ms, …
 

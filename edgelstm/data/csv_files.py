@@ -89,6 +89,12 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
             roles = _roles(reader.names, options)
         except ValueError as error:
             raise BadFilesError([Problem(name, None, str(error))]) from None
+        if (halves := reader.halves(roles.time)) is not None:
+            reason = (
+                f"days stand in column {halves[0]!r} and times of the day in {halves[1]!r}, expected both in one, "
+                "such as 2024-05-01 13:00:00"
+            )
+            raise BadFilesError([Problem(name, None, reason)])
         table = reader.table((roles.label, roles.group, roles.series), roles.time)
     names = roles.features or tuple(n for n in table.header if n and table.is_number(n) and n not in roles.others)
     text = next((n for n in names if not table.is_number(n)), None)

@@ -29,7 +29,7 @@ from edgelstm.delimited import (
     split,
 )
 from edgelstm.plain import counted, first_twice
-from edgelstm.stamps import date_seconds
+from edgelstm.stamps import date_seconds, is_clock, is_day, is_time
 
 MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
@@ -160,6 +160,18 @@ class TableReader:
     def names(self) -> tuple[str, ...]:
         """Of the columns; none without a header."""
         return self.header if self.named else ()
+
+    def halves(self, time: str) -> tuple[str, str] | None:
+        """(column of days, column of clock times) where these are told apart, `time` is one, and the other has the
+        name of a time; None where not."""
+        rows = self._first[1 : self.named + 1]
+        for _, cells in self._split(rows):
+            first = dict(zip(self.header, cells))
+            days = [name for name in first if is_time(name) and is_day(first[name])]
+            clocks = [name for name in first if is_time(name) and is_clock(first[name])]
+            if len(days) == len(clocks) == 1 and time in (*days, *clocks):
+                return days[0], clocks[0]
+        return None
 
     def table(self, text: Sequence[str] = (), time: str = "") -> Table:
         """As `read_table`."""

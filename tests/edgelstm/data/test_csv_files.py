@@ -365,6 +365,19 @@ def test_commas_are_decimal_beside_as_many_semicolons_or_tabs(tmp_path: Path, si
         read_recordings(tmp_path / "x.csv")
 
 
+@pytest.mark.parametrize("header", ["date,time,x", "time,date,x", "Date,x,Time"])
+@pytest.mark.parametrize("clock", ["13:00:05", "1:00 PM"])
+def test_days_and_times_of_the_day_belong_in_one_column(tmp_path: Path, header: str, clock: str) -> None:
+    """A day alone would let time stand still. Beside a whole time stamp, a clock is a column of words."""
+    cells = {"date": "2024-05-01", "time": clock, "x": "1"}
+    row = ",".join(cells[name.lower()] for name in header.split(","))
+    (tmp_path / "x.csv").write_text(f"{header}\n{row}\n{row}\n")
+    with pytest.raises(BadFilesError, match=r"(?i)days stand in column 'date' and times of the day in 'time'"):
+        read_recordings(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text(f"timestamp,time,x\n2024-05-01 13:00,{clock},1\n2024-05-01 13:01,{clock},2\n")
+    assert read_recordings(tmp_path / "x.csv").sample_rate == pytest.approx(1 / 60)
+
+
 def test_what_lacks_is_listed_in_order_of_lines(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,a\n0,1\n1,1\n5,1\n6,\n7,1\n8,1\n12,1\n13,1\n14,1\n")
     with pytest.raises(BadFilesError) as raised:
