@@ -109,7 +109,7 @@ class Agreement:
             found.append(f"{show_share(self.share)} of {self._counted()} agree, expected {least}")
         if self.error > MOST_ERRORS * self.stated_error:
             limit = show_error(MOST_ERRORS * self.stated_error)
-            found.append(f"error of scores {show_error(self.error)}, expected at most {limit}")
+            found.append(f"error of scores {show_error(self.error)}, expected at most {limit}{self._of_stream()}")
         if self.worst_error > MOST_OUTPUT_ERRORS * self.stated_error:
             limit = show_error(MOST_OUTPUT_ERRORS * self.stated_error)
             found.append(f"{self._worst()}, expected at most {limit}")
@@ -130,6 +130,13 @@ class Agreement:
         note = f"; {self.note()}" if self.unanswered else ""
         decided = f"{show_share(self.share)} of {self._counted()} decided as float32 decides"
         return f"agrees: {decided}; {error}{note}"
+
+    def _of_stream(self) -> str:
+        """That the state drifts apart along a stream, where answers from fresh states are near."""
+        if self.streamed is None or self.fresh.error > MOST_ERRORS * self.stated_error:
+            return ""
+        fresh = show_error(self.fresh.error)
+        return f" (along one stream; {fresh} from fresh states: longer windows in training may steady it)"
 
     def _worst(self) -> str:
         of = " of" if self.worst_error < 1 else ""
