@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,21 +67,26 @@ def _parts(path: Path, found: WavFormat) -> Iterator[NDArray[np.float32]]:
         yield from blocks(file, found, max(_PIECE // found.frame_bytes, 1))
 
 
+class _Stream(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
 def blocks(file: BinaryIO, found: WavFormat, frames: int) -> Iterator[NDArray[np.float32]]:
     """The samples of a stream that `read_format` has read the beginning of, (at most `frames`, channels) at a time,
-    on the scale of 16 bits. Nothing is sought: a pipe will do.
+    on the scale of 16 bits. Nothing is sought: a pipe will do, whose samples are given as soon as they have come.
 
     ValueError, one line, at the place where fewer came than were announced, after those that did.
     """
-    count = 0
+    count, rest = 0, b""
     while found.frames is None or count < found.frames:
         wanted = frames if found.frames is None else min(frames, found.frames - count)
-        data = file.read(wanted * found.frame_bytes)
-        whole = len(data) // found.frame_bytes
+        data = cast(_Stream, file).read1(wanted * found.frame_bytes - len(rest))
+        rest += data
+        whole = len(rest) // found.frame_bytes
         if whole:
-            yield as_samples(data[: whole * found.frame_bytes], found, count)
-        count += whole
-        if whole < wanted:
+            yield as_samples(rest[: whole * found.frame_bytes], found, count)
+        count, rest = count + whole, rest[whole * found.frame_bytes :]
+        if not data:
             if found.frames is not None:
                 raise ValueError(f"truncated: {found.frames} frames of samples announced, {count} there")
             return

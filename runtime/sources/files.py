@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgelstm.runtime.sources.source import FrameFormat, Source
-from edgelstm.runtime.sources.waiting import waiting
+from edgelstm.runtime.sources.waiting import patiently
 from edgelstm.runtime.sources.written import written
 from edgelstm.wav import is_wav
 
@@ -19,7 +19,8 @@ from edgelstm.wav import is_wav
 @contextmanager
 def open_stdin(_: str, form: FrameFormat) -> Iterator[Source]:
     """Standard input, to its end."""
-    yield written(sys.stdin.buffer, "stdin", form)
+    source = written(patiently(sys.stdin.buffer, lambda: source.idle()), "stdin", form)
+    yield source
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def open_file(where: str, form: FrameFormat) -> Iterator[Source]:
     with Path(where).open("rb") as file:
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and is_wav(file.peek(12)):
             raise ValueError(f"{where}: a WAV file, expected frames as text; sound is read by --wav")
-        yield written(file, where, form)
+        source = written(patiently(file, lambda: source.idle()), where, form)
+        yield source
 
 
 @contextmanager
@@ -39,8 +41,7 @@ def open_feed(where: str, form: FrameFormat) -> Iterator[Source]:
     mode = os.O_RDWR if pipe else os.O_RDONLY | os.O_NOCTTY
     with os.fdopen(os.open(where, mode), "rb") as file:
         is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
-        lines = waiting(file.fileno(), lambda: source.idle()) if pipe or is_device else file
-        source = written(lines, where, form, in_midst=is_device)
+        source = written(patiently(file, lambda: source.idle()), where, form, in_midst=is_device)
         try:
             yield source
         except OSError as error:

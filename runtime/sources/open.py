@@ -42,7 +42,7 @@ def open_source(
 
     tell: gets remarks, one line each: where a column with times contradicts the sample rate, or has holes or
     disorder; where a device went away or came back.
-    idle: is called about once a second while nothing comes, by what goes on for ever.
+    idle: is called about once a second while nothing comes, by whatever may have to wait.
     """
     if kind not in SOURCES:
         raise ValueError(f"source: {kind[:40]!r}, expected one of {', '.join(SOURCES)}")

@@ -93,7 +93,7 @@ class Source(ABC):
         self._untold: deque[str] = deque(maxlen=_MOST_UNTOLD)
         self._lock = Lock()
         self.idle: Callable[[], None] = _nothing
-        """Is called about once a second while nothing comes, by sources that wait for what goes on for ever."""
+        """Is called about once a second while nothing comes, by all that may have to wait: all but regular files."""
         self._gap: Gap | None = None
 
     @property

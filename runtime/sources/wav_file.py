@@ -10,6 +10,7 @@ from pathlib import Path
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.sound import Layout, SoundSource
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
+from edgelstm.runtime.sources.waiting import patiently
 from edgelstm.wav import blocks, read_format
 
 _PIECES = 50  # a second
@@ -20,7 +21,14 @@ def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
     """The file at `where`, or on standard input where that is "-", to its end. ValueError for what is no WAV file, or
     is none that the model takes."""
     name = "stdin" if where == "-" else where
-    with nullcontext(sys.stdin.buffer) if where == "-" else Path(where).open("rb") as file:
+    source: SoundSource | None = None
+
+    def idle() -> None:
+        if source is not None:  # else the head is waited for
+            source.idle()
+
+    with nullcontext(sys.stdin.buffer) if where == "-" else Path(where).open("rb") as opened:
+        file = patiently(opened, idle)
         try:
             found = read_format(file)
             channels = 1 if form.device.channel else found.channels
@@ -35,4 +43,5 @@ def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
                 raise ValueError(f"{name}: {error}") from None
 
         waits = where == "-" or not Path(where).is_file()
-        yield SoundSource(name, form, pieces(), found.rate, found.channels, layout, waits=waits)
+        source = SoundSource(name, form, pieces(), found.rate, found.channels, layout, waits=waits)
+        yield source

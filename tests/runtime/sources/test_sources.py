@@ -3,10 +3,13 @@
 import io
 import os
 import sys
+import threading
+import wave
 
 import numpy as np
 import pytest
 
+from edgelstm.runtime.sources import waiting
 from edgelstm.runtime.sources.open import SOURCES, open_source
 from edgelstm.runtime.sources.source import FrameFormat
 from edgelstm.runtime.sources.text import TextSource
@@ -157,3 +160,78 @@ def test_what_a_device_sends_first_is_a_header_or_dropped(first, frame):
 def test_the_end_of_a_header_in_another_order_is_refused(first):
     with pytest.raises(ValueError, match=r"^device line 1: the end of a header that names [^\n]*$"):
         from_device(first)
+
+
+class SilenceError(Exception):
+    """What waits has said so."""
+
+
+def take(source, found, begin):
+    begin()  # once it is open: a port forgets what came before
+    for frame in source:
+        found.append(frame)
+
+
+def sound(samples):
+    """As a program streams it, who does not know the length."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
+    return out.getvalue()[:40] + b"\xff" * 4 + out.getvalue()[44:]
+
+
+SYMBOLS = FrameFormat(2, ("a", "b"), "text")
+SOUND = FrameFormat(1, ("sound",))
+SAMPLES = np.arange(1, 1004)  # more than two pieces and no whole number of them
+
+
+@pytest.mark.parametrize(
+    ("kind", "way", "form", "sent", "expected"),
+    [
+        ("stdin", "pipe", FORM, LINES.encode(), [[1, 2, 3], [4, 5, 6]]),
+        ("stdin", "pipe", SYMBOLS, b"ab", [[1, 0], [0, 1]]),
+        ("file", "fifo", FORM, LINES.encode(), [[1, 2, 3], [4, 5, 6]]),
+        ("feed", "fifo", FORM, LINES.encode(), [[1, 2, 3], [4, 5, 6]]),
+        ("program", "cat", FORM, LINES.encode(), [[1, 2, 3], [4, 5, 6]]),
+        ("serial", "port", FORM, b"half a line\n" + LINES.encode(), [[1, 2, 3], [4, 5, 6]]),
+        ("wav", "pipe", SOUND, sound(SAMPLES), SAMPLES[:, None]),
+        ("wav", "fifo", SOUND, sound(SAMPLES), SAMPLES[:, None]),
+        ("wav", "pipe", SOUND, sound(SAMPLES) + b"\1", SAMPLES[:, None]),
+    ],
+)
+def test_whatever_waits_says_so_when_it_has_given_all_that_came(
+    kind, way, form, sent, expected, tmp_path, monkeypatch
+):
+    """Its stream is saved then. Microphones and brokers have tests of their own."""
+    monkeypatch.setattr(waiting, "EVERY", 0.01)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    theirs, where = -1, {"fifo": str(fifo), "cat": f"cat '{fifo}'", "pipe": "-"}.get(way, "")
+    if way in ("fifo", "cat"):
+        ours = os.open(fifo, os.O_RDWR)
+        theirs = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    elif way == "pipe":
+        theirs, ours = os.pipe()
+        monkeypatch.setattr(sys, "stdin", os.fdopen(theirs, closefd=False))
+    else:
+        ours, theirs = os.openpty()
+        where = os.ttyname(theirs)
+    end = threading.Timer(20, os.close, [ours])  # not waited for: one that says nothing would wait for ever
+    end.start()
+    found = []
+
+    def idle():
+        if len(found) >= len(expected):
+            raise SilenceError
+
+    try:
+        if way != "port":
+            os.write(ours, sent)
+        with pytest.raises(SilenceError), open_source(kind, where, form, idle=idle) as source:
+            take(source, found, lambda: way == "port" and os.write(ours, sent))
+    finally:
+        end.cancel()
+        os.close(ours)
+        os.close(theirs)
+    np.testing.assert_array_equal(found, expected)
