@@ -50,8 +50,10 @@ def check_samples(samples: ArrayLike) -> Samples:
     """`samples` as C-contiguous int16 (n,) where they are that, else float32; or a ValueError that names what is
     wrong and where. No copy where none is needed."""
     given = np.asarray(samples)
-    if given.dtype.kind not in "fiu" or given.ndim != 1:
-        raise ValueError(f"samples: {given.dtype} of shape {given.shape}, expected real numbers (samples,)")
+    if given.dtype.kind not in "fiu" or given.itemsize < 2:  # 8 bits are of another scale
+        raise ValueError(f"samples: dtype {given.dtype}, expected int16 or float32, on the scale of 16 bits")
+    if given.ndim != 1:
+        raise ValueError(f"samples: shape {given.shape}, expected (samples,)")
     dtype = np.int16 if given.dtype == np.int16 else np.float32
     with np.errstate(over="ignore"):
         array: Samples = np.require(given, dtype, ["C_CONTIGUOUS", "ALIGNED"])

@@ -58,6 +58,8 @@ class ElstmFile(EngineModel):
         chunks: bool | None = None,
         samples: bool = False,
     ) -> None:
+        if not isinstance(samples, bool):
+            raise ValueError(f"samples: {str(samples)[:40]!r}, expected True or False")
         path = Path(path)
         content = _content(path, mapped)
         self.memory = core.aligned(core.MODEL_SIZE), content

@@ -114,6 +114,11 @@ class Stream(EngineStream):
             due = self._core.el_stream_answers(self._handle, frames)
             answers = np.empty((due, self._model.outputs), np.float32)
             status = push(self._handle, _place(array), len(array), _place(answers), due, None)
+        if status == core.NO_SAMPLES:
+            raise ValueError(
+                f"{self._model.path}: this model's frames are no samples of a sound: it takes whole frames, "
+                "or samples of a sound where it is opened with samples=True"
+            )
         core.check(status, f"{self._model.path}: ")
         return answers
 

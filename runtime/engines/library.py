@@ -17,6 +17,7 @@ SKIP_CHECKSUM, CHUNKS, NO_CHUNKS, SAMPLES = 1, 2, 4, 8
 OK = 0
 NOT_FINITE = 12
 NO_FRAMES = 14
+NO_SAMPLES = 20
 
 
 class Answer(ctypes.Structure):

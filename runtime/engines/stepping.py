@@ -80,6 +80,8 @@ def bind(
 
     It keeps what owns the memory, not the stream's object: no cycle, so memory goes with the last name of either.
     """
+    if not isinstance(threads, int) or isinstance(threads, bool):
+        raise ValueError(f"threads: {str(threads)[:40]!r}, expected a whole number from 1 on")
     if CompiledStep is None:
         if threads != 1:
             raise ImportError(f"threads: {threads}, expected 1: the compiled binding, which starts them, is missing")

@@ -74,8 +74,9 @@ def test_what_waits_is_counted_and_cut_off_from_snapshots_of_before(model: Model
 @pytest.mark.parametrize(
     ("samples", "problem"),
     [
-        (np.zeros((2, 3), np.int16), r"samples: int16 of shape \(2, 3\), expected real numbers \(samples,\)"),
-        (np.zeros(3, np.complex64), "samples: complex64 of shape"),
+        (np.zeros((2, 3), np.int16), r"samples: shape \(2, 3\), expected \(samples,\)"),
+        (np.zeros(3, np.complex64), "samples: dtype complex64, expected int16 or float32"),
+        (np.zeros(3, np.uint8), "samples: dtype uint8, expected int16 or float32, on the scale of 16 bits"),
         ([1.0, np.nan], "sample 1: nan, expected a finite float32 number"),
         ([1e39], r"sample 0: 1e\+39, expected a finite float32 number"),
     ],
@@ -95,8 +96,10 @@ def test_frames_of_a_sensor_are_no_samples_unless_who_opens_it_says_so(tmp_path:
     stream, other = Model(path).stream(), Model(path, samples=True).stream()
     assert (stream.keeps_samples, other.keeps_samples) == (False, True)
     assert other.snapshot_bytes == stream.snapshot_bytes + 4 * 3
-    with pytest.raises(ValueError, match="this model's frames are no samples of a sound: it takes whole frames"):
+    with pytest.raises(ValueError, match="this model's frames are no samples of a sound: it takes whole frames, or"):
         stream.push_samples(np.zeros(3, np.int16))
+    with pytest.raises(ValueError, match=r"^samples: 'no', expected True or False$"):
+        Model(path, samples="no")  # type: ignore[arg-type]
     other.push_samples([1, 2, 3])
     stream.restore(other.save())  # nothing waits: each goes on from the other
     other.restore(stream.save())

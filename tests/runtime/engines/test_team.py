@@ -120,6 +120,12 @@ def test_numbers_that_cannot_be_are_refused(model: Model, threads: int) -> None:
         model.stream(threads=threads)
 
 
+@pytest.mark.parametrize("threads", [None, "two", 2.5, True])
+def test_what_is_no_number_is_refused(model: Model, threads: object) -> None:
+    with pytest.raises(ValueError, match=f"^threads: '{threads}', expected a whole number from 1 on$"):
+        model.stream(threads=threads)  # type: ignore[arg-type]
+
+
 def test_without_the_binding_there_is_one_thread(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stepping, "CompiledStep", None)
     monkeypatch.setattr(guard, "CompiledGuard", None)
