@@ -11,7 +11,7 @@ unset EDGELSTM_KERNEL
 . "$here/systems.sh"
 need_systems "adapting on ARM"
 mine=$build/adapt
-adapt=(-m edgelstm adapt model.npz --data clips.npz -o adapted.npz --elstm adapted.elstm)
+adapt=(-m edgelstm adapt model.npz --data clips.npz -o adapted.npz --elstm adapted.elstm --accept-harm)
 layers=(-m edgelstm adapt spoilt.npz --data told.npz -o layers.npz --layers --accept-harm)
 rm -rf "$mine"
 export PYTHONSAFEPATH=1
