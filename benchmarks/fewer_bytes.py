@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from in_turns import in_turns
 from models import SIZES, Size, make_model, make_signal
 
 from edgelstm.export.elstm import encode, encode_bf16
@@ -37,21 +37,6 @@ def streams(size: Size, folder: Path) -> dict[str, Stream]:
     return made
 
 
-def in_turns(ways: dict[str, Stream], features: int) -> dict[str, float]:
-    frames, clock = list(make_signal(WARM_CALLS + CALLS, features, 1)), time.perf_counter
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, stream in ways.items():
-            step = stream.step
-            for frame in frames[:WARM_CALLS]:
-                step(frame)
-            began = clock()
-            for frame in frames[WARM_CALLS:]:
-                step(frame)
-            times[name].append((clock() - began) / CALLS)
-    return {name: 1e6 * float(np.quantile(some, 0.25)) for name, some in times.items()}
-
-
 def read_size(text: str) -> Size:
     features, _, rest = text.partition("/")
     layers, _, units = rest.rpartition("x")
@@ -64,7 +49,9 @@ def main() -> None:
     print("|  | float32 | bf16 | × | int8 | int4 | × |\n| --- | --- | --- | --- | --- | --- | --- |")
     for size in parser.parse_args().sizes or SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            took = in_turns(streams(size, Path(folder)), size.features)
+            frames = make_signal(WARM_CALLS + CALLS, size.features, 1)
+            rounds = in_turns(streams(size, Path(folder)), frames, rounds=ROUNDS, warm=WARM_CALLS)
+        took = {name: float(np.quantile(some, 0.25)) for name, some in rounds.items()}
         floats, integers = took["float32"] / took["bf16"], took["int8"] / took["int4"]
         print(
             f"| {size} | {took['float32']:.1f} | {took['bf16']:.1f} | {floats:.2f} | {took['int8']:.1f} | "

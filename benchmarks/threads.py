@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from fewer_bytes import read_size
+from in_turns import in_turns
 from models import SIZES, Size, make_model, make_signal
 
 from edgelstm.export.elstm import encode
@@ -24,21 +25,6 @@ from edgelstm.runtime import Model, Stream
 
 WARM_CALLS, CALLS, PAUSES = 16, 48, 20
 ENCODE = {"int8": lambda model: encode(quantize(model)), "float32": encode}
-
-
-def in_turns(streams: dict[int, Stream], features: int, rounds: int) -> dict[int, np.ndarray]:
-    frames, clock = list(make_signal(WARM_CALLS + CALLS, features, 1)), time.perf_counter
-    times: dict[int, list[float]] = {threads: [] for threads in streams}
-    for _ in range(rounds):
-        for threads, stream in streams.items():
-            step = stream.step
-            for frame in frames[:WARM_CALLS]:
-                step(frame)
-            began = clock()
-            for frame in frames[WARM_CALLS:]:
-                step(frame)
-            times[threads].append((clock() - began) / CALLS)
-    return {threads: 1e6 * np.array(some) for threads, some in times.items()}
 
 
 def after_pauses(stream: Stream, features: int) -> float:
@@ -58,7 +44,8 @@ def show(size: Size, precision: str, threads: int, rounds: int, *, pauses: bool)
         path.write_bytes(ENCODE[precision](make_model(size, 0)))
         model = Model(path)
     streams = {1: model.stream(), threads: model.stream(threads=threads)}
-    took = in_turns(streams, size.features, rounds)
+    frames = make_signal(WARM_CALLS + CALLS, size.features, 1)
+    took = in_turns(streams, frames, rounds=rounds, warm=WARM_CALLS)
     low, high = ({n: float(np.quantile(some, at)) for n, some in took.items()} for at in (0.25, 0.9))
     late = {n: after_pauses(stream, size.features) if pauses else np.nan for n, stream in streams.items()}
     cells = [f"{low[n]:.1f} ({high[n]:.1f})" for n in streams]
