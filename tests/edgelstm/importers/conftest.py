@@ -10,7 +10,15 @@ from counts import FULL, times
 from edgelstm.importers import child, proof
 from forked_modules import ForkedModules, forked_modules
 
-FORKED = ("test_keras_import", "test_onnx_graphs", "test_onnx_import", "test_onnx_loops", "test_tflite_import")
+FORKED = (
+    "test_keras_import",
+    "test_keras_refused",
+    "test_keras_weights",
+    "test_onnx_graphs",
+    "test_onnx_import",
+    "test_onnx_loops",
+    "test_tflite_import",
+)
 """Files of tests that ask what is read. The others, that of damaged files among them, start children as they are."""
 
 
