@@ -12,7 +12,7 @@ import numpy as np
 from edgelstm.data.columns import Roles
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings, labelled
-from edgelstm.data.options import DEFAULTS, LabelFrom, ReadOptions
+from edgelstm.data.options import DEFAULTS, MAX_RATE, LabelFrom, ReadOptions
 from edgelstm.data.times import Missing
 from edgelstm.tasks import Task, read_dataset
 
@@ -25,7 +25,8 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...], 
     header have to have them all, and may have others.
     """
     options = options_of(provenance)
-    return read_dataset(path, replace(options, roles=replace(options.roles, features=features)), task)
+    found = read_dataset(path, replace(options, roles=replace(options.roles, features=features)), task)
+    return replace(found, sample_rate=found.sample_rate or stated_rate(provenance))
 
 
 def read_frames_again(path: Path | str, provenance: object, features: tuple[str, ...], task: Task) -> Dataset:
@@ -35,6 +36,7 @@ def read_frames_again(path: Path | str, provenance: object, features: tuple[str,
     roles = replace(options.roles, features=features)
     free = replace(options, roles=roles, label_from="auto", may_lack=("time", "label", "group", "series"))
     recordings = task.taken(task.recordings(path, free))
+    recordings = replace(recordings, sample_rate=recordings.sample_rate or stated_rate(provenance))
     if all(recording.label is not None for recording in recordings.recordings):
         return labelled(recordings)
     return from_recordings(recordings, np.zeros(len(recordings.recordings), np.int64), ("",))
@@ -54,6 +56,12 @@ def options_of(provenance: object) -> ReadOptions:
         label_from if label_from in get_args(LabelFrom) else DEFAULTS.label_from,  # type: ignore[arg-type]
         missing if missing in get_args(Missing) else DEFAULTS.missing,  # type: ignore[arg-type]
     )
+
+
+def stated_rate(provenance: object) -> float:
+    """Frames per second of data that do not say theirs, as a recipe stated it; 0 where it did not."""
+    rate = _within(_within(provenance, "config"), "data").get("rate")
+    return float(rate) if isinstance(rate, (int, float)) and 0 <= rate <= MAX_RATE else 0.0
 
 
 def _within(value: object, name: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgelstm.adaptation.head import Activation, truth_of_classes
 from edgelstm.adaptation.near import nearly_twins
 from edgelstm.adaptation.ordered import Float64
-from edgelstm.again import options_of
+from edgelstm.again import options_of, stated_rate
 from edgelstm.data.dataset import Dataset
 from edgelstm.data.known import joined, marks_of, places_known
 from edgelstm.data.pieces import Piece, Pieces
@@ -104,7 +104,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     features = names if model.feature_names else ()
     options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
     found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
-    found = replace(found, name=printable(str(path)))
+    found = replace(found, name=printable(str(path)), sample_rate=found.sample_rate or stated_rate(model.provenance))
     _refuse_unlabelled(found.recordings, model)
     kept = [is_kept_clip(Path(recording.name).name) for recording in found.recordings]
     rate = found.sample_rate or model.sample_rate

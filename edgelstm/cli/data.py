@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -27,7 +27,7 @@ def command() -> None:
 
 def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how recordings are to be read."""
-    from edgelstm.data.options import LabelFrom
+    from edgelstm.data.options import MAX_RATE, LabelFrom
     from edgelstm.data.times import Missing
 
     for role, what in (
@@ -44,6 +44,12 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Where labels are.",
     )(decorated)
+    decorated = click.option(
+        "--rate",
+        type=click.FloatRange(0, MAX_RATE, min_open=True),
+        metavar="HZ",
+        help="Frames per second, where neither times nor a header say it.",
+    )(decorated)
     return click.option(
         "--missing",
         type=click.Choice(get_args(Missing)),
@@ -59,7 +65,7 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data", type=click.Path(path_type=Path))
 @read_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def inspect(data: Path, as_json: bool, **given: str) -> None:
+def inspect(data: Path, as_json: bool, **given: Any) -> None:
     """Show what is understood of DATA: recordings, labels, groups, the range of every column, holes.
 
     DATA is a folder of CSV, WAV or text files, one CSV file, an sktime .ts file or an NPZ file. Without --missing,
@@ -83,7 +89,7 @@ def inspect(data: Path, as_json: bool, **given: str) -> None:
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--unique", "is_unique", is_flag=True, help="Leave out recordings that are the same as one before.")
 @read_options
-def convert(data: Path, output: Path, force: bool, is_unique: bool, **given: str) -> None:
+def convert(data: Path, output: Path, force: bool, is_unique: bool, **given: Any) -> None:
     """Write the recordings of DATA into one NPZ file, which reads faster and can be sent away."""
     from edgelstm.data.labels import labels_of
     from edgelstm.data.npz_writing import save_recordings
@@ -118,10 +124,10 @@ def _read(data: Path, options: ReadOptions) -> tuple[Recordings, str]:
     return read_recordings(data, options), find_format(data).name
 
 
-def to_options(given: dict[str, str]) -> ReadOptions:
+def to_options(given: Mapping[str, Any]) -> ReadOptions:
     """What `read_options` were given."""
     from edgelstm.data.columns import Roles
     from edgelstm.data.options import ReadOptions
 
     roles = Roles(given["time"], given["label"], given["group"], given["series"])
-    return ReadOptions(roles, given["label_from"], given["missing"])  # type: ignore[arg-type]
+    return ReadOptions(roles, given["label_from"], given["missing"], given["rate"] or 0.0)

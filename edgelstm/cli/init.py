@@ -60,7 +60,7 @@ def command(
     columns: tuple[str, ...],
     ahead: tuple[int, ...],
     normal: str,
-    **given: str,
+    **given: Any,
 ) -> None:
     """Look at DATA and write a recipe to train with.
 
@@ -175,7 +175,7 @@ def _tell_normal(recordings: Recordings) -> bool:
     return len(found) in (1, 2) and not found.isdisjoint(USUAL_NORMAL)
 
 
-def _of_text(columns: tuple[str, ...], given: dict[str, str]) -> dict[str, Any]:
+def _of_text(columns: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
     """The task's keys that options of other names ask for: a label that is named is to be told."""
     if len(columns) > 1:
         raise click.UsageError(f"--columns: {len(columns)}, expected the one that holds texts")

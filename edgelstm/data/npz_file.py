@@ -13,12 +13,10 @@ from edgelstm.data.npz_gaps import without_gaps
 from edgelstm.data.npz_texts import Arrays, is_text, list_of_texts, one_text, texts
 from edgelstm.data.npz_truth import read_truth
 from edgelstm.data.numbers import MEASURED
-from edgelstm.data.options import DEFAULTS, ReadOptions
+from edgelstm.data.options import DEFAULTS, MAX_RATE, ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import in_rows
 from edgelstm.plain import counted, printable
-
-MAX_RATE = 1e9  # frames per second
 
 KNOWN = (
     "X", "lengths", "y", "labels", "target_names", "group", "subject", "feature_names", "feature_units", "test",

@@ -8,6 +8,9 @@ from typing import Literal
 from edgelstm.data.columns import Roles
 from edgelstm.data.times import Missing
 
+MAX_RATE = 1e9
+"""Frames per second."""
+
 LabelFrom = Literal["auto", "column", "folder", "name"]
 """Where a recording's label stands. auto: the first of these that tells recordings apart."""
 
@@ -19,6 +22,7 @@ class ReadOptions:
     roles: Roles = field(default_factory=Roles)
     label_from: LabelFrom = "auto"
     missing: Missing = "refuse"
+    rate: float = 0.0  # frames per second of data that do not say theirs; 0 = not known
     looks: bool = False  # at the data alone: what lacks is counted, and held for the time being
     measured: tuple[str, ...] = ()  # columns that are no labels, whatever they are called
     may_lack: tuple[str, ...] = ()  # roles whose columns need not be there though they are named

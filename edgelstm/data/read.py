@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from edgelstm.data.csv_files import SUFFIXES as CSV_SUFFIXES
 from edgelstm.data.csv_files import read_csv_file, read_csv_folder
 from edgelstm.data.csv_list import is_csv_list, read_csv_list
@@ -18,6 +20,7 @@ from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import select_columns
 from edgelstm.data.ts import read_ts, read_ts_pair
 from edgelstm.data.wav_files import is_wav_list, read_wav_file, read_wav_folder, read_wav_list
+from edgelstm.devices.units import show_rate
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class DataFormat:
 
 
 Suffix = Callable[[Path], str]
+
+_SAME_RATE = 0.05  # of it, by which recordings of one set may differ
 
 _TS = (".ts", ".ts.gz")
 
@@ -133,7 +138,20 @@ def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Record
     line, for anything else.
     """
     path = Path(path)
-    return _with_features(find_format(path).read(path, options), options.roles.features)
+    found = _with_features(find_format(path).read(path, options), options.roles.features)
+    return with_rate(found, options.rate, str(path))
+
+
+def with_rate(recordings: Recordings, rate: float, where: str) -> Recordings:
+    """With the rate that somebody states, in frames per second, where the data say none; 0 states none. ValueError
+    where they say another."""
+    found = recordings.sample_rate
+    if rate and found and not np.isclose(rate, found, rtol=_SAME_RATE):
+        raise ValueError(
+            f"{where}: {show_rate(found)} as its times or its header say, expected the {show_rate(rate)} that are "
+            "stated (--rate, data.rate), or none stated"
+        )
+    return replace(recordings, sample_rate=found or rate)
 
 
 def _with_features(recordings: Recordings, features: Sequence[str]) -> Recordings:

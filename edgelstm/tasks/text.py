@@ -14,6 +14,7 @@ from edgelstm.data.dataset import Dataset
 from edgelstm.data.labelled import from_recordings
 from edgelstm.data.next_symbol import NextSymbol
 from edgelstm.data.options import ReadOptions
+from edgelstm.data.read import with_rate
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.store import chunked
 from edgelstm.data.texts import read_texts
@@ -56,7 +57,8 @@ class Text(Task):
         path = Path(path)
         if path.suffix == ".npz":  # symbols as columns already
             return super().recordings(path, options)
-        return read_texts(path, options, self.column, self.symbols == "cells", self.most)
+        texts = read_texts(path, options, self.column, self.symbols == "cells", self.most)
+        return with_rate(texts, options.rate, str(path))
 
     def dataset(self, recordings: Recordings) -> Dataset:
         if self.tell == "label":

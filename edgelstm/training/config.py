@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from edgelstm import records
 from edgelstm.data.columns import Roles
-from edgelstm.data.options import LabelFrom, ReadOptions
+from edgelstm.data.options import MAX_RATE, LabelFrom, ReadOptions
 from edgelstm.data.splits import Split
 from edgelstm.data.times import Missing
 from edgelstm.files import read_bounded
@@ -56,6 +56,7 @@ class Data:
     features: tuple[Column, ...] = ()  # columns to learn from; empty = all other numbers
     label_from: LabelFrom = "auto"  # a column, the folder, or the name of the file
     missing: Missing = "refuse"  # what becomes of gaps: refuse, interpolate or hold
+    rate: Annotated[float, Bounds(0, MAX_RATE)] = 0.0  # frames per second of data that do not say theirs; 0 = unknown
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
     hop: Count = 0  # frames from one evaluation window to the next; 0 = window
     test_groups: tuple[int | str, ...] = ()  # by name; empty = the split that the data brings along
@@ -67,7 +68,7 @@ class Data:
     def read_options(self) -> ReadOptions:
         """How `file` is to be read."""
         roles = Roles(self.time, self.label, self.group, self.series, self.features)
-        return ReadOptions(roles, self.label_from, self.missing)
+        return ReadOptions(roles, self.label_from, self.missing, self.rate)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,10 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
     if options.label_from != "auto":
         lines.append(f"label_from = {_text(options.label_from)}")
     lines.append(f'missing = "{options.missing}"  # refuse, interpolate or hold: what becomes of gaps')
+    if options.rate:
+        lines.append(f"rate = {options.rate:.17g}  # frames per second, as stated: the data do not say theirs")
+    elif not dataset.sample_rate and proposal.task.normalizes:
+        lines.append("rate = 0  # frames per second; 0 = unknown, as there are no times")
     if proposal.truncate:
         lines.append("window = 0  # recordings are learned along, see truncate")
     elif proposal.window:

@@ -56,7 +56,8 @@ def print_summary(found: Summary) -> None:
 
 
 def _lines(found: Summary) -> list[tuple[str, str]]:
-    rate = show_rate(found.sample_rate) if found.sample_rate else "unknown"
+    rate = show_rate(found.sample_rate) if found.sample_rate else "unknown: no times; --rate HZ states it"
+    rate = "unknown" if found.format == TEXTS and not found.sample_rate else rate
     lengths = counted(found.longest, "frame")
     if found.shortest < found.longest:
         lengths = f"{found.shortest:,} to {lengths}, half of them up to {found.median_length:,}"
