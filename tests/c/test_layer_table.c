@@ -206,7 +206,7 @@ static void check_edges(el_precision precision) {
         for (size_t n = 0; n < sizeof edges / sizeof *edges; n++) {
             uint32_t right = get(at);
             put(at, edges[n]);
-            if (sealed() == EL_OK)
+            if (tiny_open_with(&tiny, EL_SKIP_CHECKSUM) == EL_OK)
                 stream_a_little();
             put(at, right);
         }

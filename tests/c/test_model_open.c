@@ -24,13 +24,14 @@ static void stream_a_little(const el_model *model) {
 }
 
 /* A file of exactly `size` bytes, so that a sanitizer sees every byte read beyond it. */
-static el_status open_exactly(const unsigned char *bytes, size_t size) {
+static el_status open_exactly(const unsigned char *bytes, size_t size, unsigned flags) {
     void *exact =
         aligned_alloc(EL_ALIGNMENT, (size + EL_ALIGNMENT - 1) / EL_ALIGNMENT * EL_ALIGNMENT);
     CHECK(exact != NULL);
     if (size)
         memcpy(exact, bytes, size);
-    el_status status = el_model_open(tiny.memory, sizeof tiny.memory, exact, size, 0, &tiny.model);
+    el_status status =
+        el_model_open(tiny.memory, sizeof tiny.memory, exact, size, flags, &tiny.model);
     if (status == EL_OK)
         stream_a_little(tiny.model);
     free(exact);
@@ -39,19 +40,19 @@ static el_status open_exactly(const unsigned char *bytes, size_t size) {
 
 static void check_damage(el_precision precision) {
     tiny_make(&copy, precision, EL_MEAN, 4, 2);
-    CHECK_STATUS(open_exactly(copy.file, copy.size), EL_OK);
+    CHECK_STATUS(open_exactly(copy.file, copy.size, 0), EL_OK);
     for (size_t size = 0; size < copy.size; size++)
-        CHECK(open_exactly(copy.file, size) != EL_OK);
+        CHECK(open_exactly(copy.file, size, 0) != EL_OK);
     for (size_t at = 0; at < copy.size; at++) {
         unsigned char right = copy.file[at];
         copy.file[at] = (unsigned char)(right ^ 0x10);
-        CHECK(open_exactly(copy.file, copy.size) != EL_OK);
+        CHECK(open_exactly(copy.file, copy.size, 0) != EL_OK);
         copy.file[at] = right;
     }
 }
 
-/* With the checksum made right again, a hostile field gets past it: every 32-bit word of header and
- * table at the edges of its type. */
+/* A hostile field comes with a checksum that is right, here past it: to make sums takes most of the
+ * time of a sanitized run. Every 32-bit word of header and table at the edges of its type. */
 static void check_hostile_words(el_precision precision) {
     static const uint32_t edges[] = {
         0,          1,          2,          3,           4,
@@ -64,16 +65,14 @@ static void check_hostile_words(el_precision precision) {
             uint32_t right;
             memcpy(&right, copy.file + at, sizeof right);
             memcpy(copy.file + at, &edges[n], sizeof right);
-            tiny_seal(&copy);
-            (void)open_exactly(copy.file, copy.size);
+            (void)open_exactly(copy.file, copy.size, EL_SKIP_CHECKSUM);
             memcpy(copy.file + at, &right, sizeof right);
         }
     /* … and every byte of the rest: weights, row records, scales. */
     for (size_t at = TINY_TABLE + 4 * TINY_ENTRY; at < copy.size; at++) {
         unsigned char right = copy.file[at];
         copy.file[at] = 0x80;
-        tiny_seal(&copy);
-        (void)open_exactly(copy.file, copy.size);
+        (void)open_exactly(copy.file, copy.size, EL_SKIP_CHECKSUM);
         copy.file[at] = right;
     }
 }

@@ -101,10 +101,10 @@ static void test_streams(void) {
     }
 }
 
+/* Past the checksum: to make sums takes most of the time of a sanitized run. */
 static el_status with_word(size_t at, uint32_t value) {
     memcpy(other.file + at, &value, sizeof value);
-    tiny_seal(&other);
-    return tiny_open(&other);
+    return tiny_open_with(&other, EL_SKIP_CHECKSUM);
 }
 
 static el_status with(size_t first, size_t at, uint32_t value) {
