@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing import connection, get_context, parent_process
-from threading import Thread
+from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING
+
+from edgelstm.training.workers import begin_worker, none_half_begun
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -20,23 +20,6 @@ _MOST_BYTES = 1 << 16
 _GOES_ON = "the same command goes on"
 
 
-def begin_worker(threads: int) -> None:
-    """Processes share the processors: each trains with its part of the threads. Ctrl-C reaches every process of a
-    terminal: this one has nothing to say then, and of a parent that ignores it, as behind &, ignores it as well.
-    However the parent ends, killed too, this process does."""
-    os.environ["EDGELSTM_THREADS"] = str(threads)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = parent_process()
-    assert parent is not None  # of every worker
-    Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
-
-
 def side_by_side(work: Callable[[], None], count: int, threads: int, told: Callable[[], None]) -> None:
     """`work`, which pickles, in `count` processes, until all have ended. told: called now and then meanwhile.
 
@@ -45,14 +28,15 @@ def side_by_side(work: Callable[[], None], count: int, threads: int, told: Calla
     context = get_context("spawn")  # threads of libraries do not survive a fork
     with ExitStack() as stack:
         workers, receivers = [], []
-        for _ in range(count):
-            receiver, sender = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(work, threads, sender))
-            worker.start()
-            sender.close()
-            stack.callback(_end, worker)
-            workers.append(worker)
-            receivers.append(receiver)
+        with none_half_begun():
+            for _ in range(count):
+                receiver, sender = context.Pipe(duplex=False)
+                worker = context.Process(target=_work, args=(work, threads, sender))
+                worker.start()
+                sender.close()
+                stack.callback(_end, worker)
+                workers.append(worker)
+                receivers.append(receiver)
         while any(worker.is_alive() for worker in workers):
             connection.wait([worker.sentinel for worker in workers if worker.is_alive()], _TOLD_SECONDS)
             told()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, connection, get_context, parent_process
-from threading import Thread
+from multiprocessing import active_children, get_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +26,7 @@ from edgelstm.training.checkpoint import fingerprint
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.kernels import threads as kernel_threads
 from edgelstm.training.trainer import check, evaluation_set, train
+from edgelstm.training.workers import begin_worker, none_half_begun
 
 _MIN_FOLDS, USUAL_FOLDS = 2, 5
 _LEAST_STRETCH = 16  # frames that tell anything
@@ -174,9 +173,10 @@ def crossvalidate(
         return [done[n] for n in range(len(names))]
     # Threads of libraries do not survive a fork.
     each = max(kernel_threads() // jobs, 1)
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(each,))
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(each,))
     try:
-        waiting = {pool.submit(_run, config, count, by_groups, n): n for n in range(len(names))}
+        with none_half_begun():
+            waiting = {pool.submit(_run, config, count, by_groups, n): n for n in range(len(names))}
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 outcome = done[waiting.pop(future)] = future.result()
@@ -272,27 +272,6 @@ def _unknown(dataset: Dataset) -> str:
                 return ""
             known |= np.isfinite(part).any(axis=0)
     return "" if known.all() else dataset.labels[int(known.argmin())]
-
-
-def _begin_worker(threads: int) -> None:
-    """Processes share the processors: each trains with its part of the threads."""
-    os.environ["EDGELSTM_THREADS"] = str(threads)
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
-    """Ctrl-C reaches every process of a terminal: this one has nothing to say then, and of a parent that ignores it,
-    as behind &, ignores it as well. However the parent ends, killed too, this process does."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = parent_process()
-    assert parent is not None  # of every worker
-    Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 def _read(config: Config) -> Dataset:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import SimpleNamespace
 
 import pytest
 
 from edgelstm.search import processes
-from edgelstm.training import crossvalidation
+from edgelstm.training import workers
 
 
-@pytest.mark.parametrize("module", [processes, crossvalidation])
 @pytest.mark.parametrize("before", [signal.SIG_IGN, signal.default_int_handler])
-def test_what_ignores_ctrl_c_has_workers_that_do(monkeypatch, module, before):
+def test_what_ignores_ctrl_c_has_workers_that_do(monkeypatch, before):
     """As a shell starts what stands before &; the group's SIGINT would end the workers alone."""
     monkeypatch.setenv("EDGELSTM_THREADS", "1")
-    monkeypatch.setattr(module, "parent_process", lambda: SimpleNamespace(sentinel=0))
-    monkeypatch.setattr(module, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
-    begin = module.begin_worker if module is processes else module._begin_worker
+    monkeypatch.setattr(workers, "parent_process", lambda: SimpleNamespace(sentinel=0))
+    monkeypatch.setattr(workers, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
     kept = signal.signal(signal.SIGINT, before)
     try:
-        begin(1)
+        workers.begin_worker(1)
         found = signal.getsignal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, kept)
     assert found == (signal.SIG_IGN if before == signal.SIG_IGN else signal.SIG_DFL)
+
+
+def test_ctrl_c_waits_until_processes_are_begun():
+    """One whose orders were cut short said so, with a traceback."""
+    kept, done = signal.signal(signal.SIGINT, signal.default_int_handler), []
+
+    def begin():
+        with workers.none_half_begun():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("begun")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    finally:
+        signal.signal(signal.SIGINT, kept)
+    assert done == ["begun"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_memory_is_spoken_of_only_where_it_may_be_short():
