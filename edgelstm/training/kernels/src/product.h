@@ -8,10 +8,9 @@
 #include <string.h>
 
 enum {
-    PANEL = 4 * LANES, /* columns of a panel of packed weights */
-    DEPTH = 4096 /
-        PANEL,     /* places of a panel at a time: 16 KiB, which stay in the first-level cache */
-    MOST_ROWS = 6, /* of a tile */
+    PANEL = 4 * LANES,    /* columns of a panel of packed weights */
+    DEPTH = NEAR / PANEL, /* places of a panel at a time */
+    MOST_ROWS = 6,        /* of a tile */
 };
 
 /* to (rows, columns) = start + a · p, where a[r·a_row + k·a_place] and `depth` places k. Columns

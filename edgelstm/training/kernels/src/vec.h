@@ -6,19 +6,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* TILE: sums that a product keeps in registers at a time, beside weights and a factor. */
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+/* TILE: sums that a product keeps in registers at a time, beside weights and a factor. NEAR: floats
+ * of weights that its tiles go through at a time. To begin and end a tile costs more than to read
+ * the second-level cache ahead; boards' processors, which read ahead less, stay in the first. */
 #if defined(__AVX512F__)
 #define LANES 16
 #define TILE 24
+#define NEAR 32768
 #elif defined(__AVX2__)
 #define LANES 8
 #define TILE 12
+#define NEAR 32768
 #elif defined(__aarch64__)
 #define LANES 4
 #define TILE 24
+#define NEAR 4096
 #else
 #define LANES 4
 #define TILE 12
+#define NEAR 4096
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -42,10 +52,16 @@ INLINE vec choose(vec_int where, vec yes, vec no) {
     return (vec)((where & (vec_int)yes) | (~where & (vec_int)no));
 }
 
-/* A NaN stays one. */
+/* A NaN stays one: x86's least and most of two are the second of them then. */
 INLINE vec clamp(vec a, float low, float high) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_min_ps((__m512)splat(high), _mm512_max_ps((__m512)splat(low), (__m512)a));
+#elif defined(__AVX2__)
+    return (vec)_mm256_min_ps((__m256)splat(high), _mm256_max_ps((__m256)splat(low), (__m256)a));
+#else
     a = choose(a < splat(low), splat(low), a);
     return choose(a > splat(high), splat(high), a);
+#endif
 }
 
 /* tanh with an error of at most 5 units in the last place. A rational minimax approximation of
