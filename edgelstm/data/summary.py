@@ -229,7 +229,7 @@ def _remarks(columns: Sequence[Column], frames: int, is_sound: bool) -> list[str
         if column.outliers > _FEW * frames and max(abs(column.least), abs(column.most)) > _FAR * abs(column.median):
             found.append(
                 f"column {column.name}: {far}: what is small is hardly seen beside what is large; learn of its "
-                "logarithm, or divide each recording by its own size"
+                "logarithm, or of frames by their own level (a layer_norm)"
             )
         elif column.outliers:
             found.append(f"column {column.name}: {far}")

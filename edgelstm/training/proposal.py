@@ -16,6 +16,7 @@ from edgelstm.data.stretches import STRETCHES, by_stretches, lost
 from edgelstm.plain import counted
 from edgelstm.tasks import CLASSIFY, Anomaly, Forecast, Task
 from edgelstm.training.aims import class_counts
+from edgelstm.training.uneven import quiet
 
 _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
@@ -37,6 +38,9 @@ _LITTLE = 1000  # recordings, below which each is changed in more ways
 _NOISE = 0.1  # of a deviation, that is added to what is learned from
 _FRAMES = 1 << 16  # that spreads are taken over: of more, every n-th
 _RARE = 4  # times more of the most frequent class than of a rare one
+_MOST_LEVEL = 64  # frames that a level is of
+LEVEL = 4
+"""Stacks that a level is of."""
 SHARE = 0.2
 """Of the groups, recordings or frames, for each of validation and test."""
 
@@ -50,6 +54,7 @@ class Proposal:
     truncate: bool  # states are carried along recordings, in pieces of `window` frames
     buckets: int  # batches that are sorted by length together; 0: all recordings are as long
     stack: int  # frames that the first layer puts side by side; 1 = none
+    quiet: float  # above 0: the newest `LEVEL` stacks are told by their own mean and spread, beside this variance
     past: int  # newest frames that the first layer sees at every frame; 1 = none but it
     units: int
     batch: int
@@ -75,7 +80,8 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
     _check_ahead(dataset, task, split)
     lengths = dataset.lengths // (STRETCHES if split == "stretches" else 1)
     window = _window(dataset, lengths, task)
-    stack = _stack(dataset, lengths, window, task)
+    soft = quiet(dataset) if task.kind == CLASSIFY.kind and _may_stack(task) else 0.0
+    stack = _hop_of_levels(lengths, window) if soft else _stack(dataset, lengths, window, task)
     visits = int(np.maximum(np.rint(lengths / window), 1).sum()) if window else len(lengths)
     batch = min(32, max(visits // 4 if task.each_frame else len(lengths) // 4, 4))
     steps = -(-visits // batch)
@@ -88,6 +94,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         if window or lengths.min() == lengths.max()
         else int(np.clip(len(lengths) // batch, _BUCKETS, _MANY)),
         stack=stack,
+        quiet=soft,
         past=_past(dataset, task),
         units=64 if dataset.frames > _FEW else 32,
         batch=batch,
@@ -99,7 +106,7 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         watches=bool(validation) or _can_watch(dataset),
         is_balanced=not task.counts_classes or counts is None or counts.max() < _RARE * counts[counts > 0].min(),
         is_little=len(dataset) < _LITTLE,
-        noise=0.0 if _would_hide(dataset) else _NOISE,
+        noise=0.0 if soft or _would_hide(dataset) else _NOISE,
     )
 
 
@@ -113,6 +120,13 @@ def _stack(dataset: Dataset, lengths: NDArray[np.int64], window: int, task: Task
     if not dataset.sample_rate:
         return max(_STACK, few)
     return max(int(2 ** np.clip(np.rint(np.log2(dataset.sample_rate / _ENOUGH)), 0, np.log2(_STACK))), few)
+
+
+def _hop_of_levels(lengths: NDArray[np.int64], window: int) -> int:
+    """The same where a level is of a quarter of a window, or a recording: a power of two."""
+    level = min((window or int(np.median(lengths))) // LEVEL, _MOST_LEVEL)
+    most = min(level // LEVEL, int(lengths.min()))
+    return max((n for n in (1, 2, 4, 8, _MOST_STACK) if n <= most and window % (4 * n) == 0), default=1)
 
 
 def _would_hide(dataset: Dataset) -> bool:

@@ -15,7 +15,7 @@ from edgelstm.plain import counted, ordinal
 from edgelstm.tasks import CLASSIFY, Forecast, Regress, Tags, Task
 from edgelstm.training.aims import class_counts
 from edgelstm.training.keys import comments
-from edgelstm.training.proposal import SHARE, Proposal
+from edgelstm.training.proposal import LEVEL, SHARE, Proposal
 from edgelstm.training.proposed_sound import sound_lines
 from edgelstm.training.sound import Sound
 
@@ -116,6 +116,18 @@ def _model(dataset: Dataset, proposal: Proposal) -> list[str]:
             f'    {{ kind = "lstm", units = {proposal.units} }},  # more see more and cost more',
             "]",
         ]
+    if proposal.quiet:
+        rows = LEVEL * proposal.stack
+        return [
+            *lines,
+            "layers = [",
+            f'    {{ kind = "context", rows = {rows}, hop = {proposal.stack} }},  # the newest {rows} frames: '
+            f"{_rows_told(dataset, proposal.stack)}",
+            '    { kind = "context", rows = 1 },  # in one row',
+            f'    {{ kind = "layer_norm", epsilon = {proposal.quiet:g} }},  # by its own level',
+            f'    {{ kind = "lstm", units = {proposal.units} }},',
+            "]",
+        ]
     if proposal.stack == 1:
         return [*lines, f"units = [{proposal.units}]  # of one LSTM layer; more see more and cost more"]
     return [
@@ -173,6 +185,8 @@ def _noise(proposal: Proposal, sound: Sound) -> str:
         return (
             "noise = 0  # of each feature's own deviation: numbers cannot be told closer than what they are told of"
         )
+    if proposal.quiet:
+        return "noise = 0  # of each feature's own deviation, beside which soft recordings are nothing"
     if not proposal.noise and not sound:
         return "noise = 0  # of each feature's own deviation, beside which most frames are small"
     return "noise = 0.1  # of each feature's own deviation; 0 = off"
@@ -194,8 +208,8 @@ def _shift(proposal: Proposal) -> list[str]:
 
 
 def _tells_wholes(proposal: Proposal) -> bool:
-    """Whether labels of whole recordings, or windows, are told."""
-    return proposal.task.kind in (CLASSIFY.kind, Tags.kind) and not proposal.task.each_frame
+    """Whether labels of whole recordings, or windows, are told, of levels that may be mixed or shifted."""
+    return proposal.task.kind in (CLASSIFY.kind, Tags.kind) and not proposal.task.each_frame and not proposal.quiet
 
 
 def _patience(proposal: Proposal) -> list[str]:

@@ -29,7 +29,7 @@ from edgelstm.training.batches import batches, steps_per_epoch
 from edgelstm.training.checkpoint import Checkpoint, Epoch, Progress
 from edgelstm.training.config import Config, RecipeError
 from edgelstm.training.learner import Learner
-from edgelstm.training.network import Network, Parameters, begin
+from edgelstm.training.network import Network, Parameters, begin, weights_of
 from edgelstm.training.normalizing import fit_normalize, is_still
 from edgelstm.training.optimizer import Average, clip_by_global_norm, learning_rate, optimizer_of
 from edgelstm.training.persistence import begin_at_persistence
@@ -255,11 +255,8 @@ def _silence(network: Network, parameters: Parameters, silent: NDArray[np.bool_]
 
     Nothing was learned of them, and if one moves one day, what its weights began with must not have a say.
     """
-    first = next(at for at in network.road if at.layer.arrays)
-    weights = parameters[f"{first.name}.W"]
-    # What lies before the first weights puts frames side by side: their columns are the features over and over.
-    columns = weights.reshape(len(weights), -1)
-    columns[:, np.resize(silent, columns.shape[1])] = 0
+    layer, first = next(found for found in zip(network.layers, network.road, strict=True) if found[1].layer.arrays)
+    layer.silence(weights_of(parameters, first.name), silent)
 
 
 def _hold_out(dataset: Dataset, config: Config, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:

@@ -14,6 +14,7 @@ from edgelstm.training.layers import (
     TrainableConv,
     TrainableDense,
     TrainableGRU,
+    TrainableLayerNorm,
     TrainableLSTM,
 )
 from edgelstm.training.network import Network, Parameters, begin
@@ -37,6 +38,13 @@ NETWORKS: dict[str, tuple[Trainable, ...]] = {
         SCORES,
     ),
     "dense alone": (SCORES,),
+    "layer norm": (
+        TrainableLayerNorm(0.01),
+        TrainableContext(4, 2),
+        TrainableLayerNorm(0.1),
+        TrainableGRU(4),
+        SCORES,
+    ),
 }
 IN_C = sorted(kind for kind, layer in KINDS.items() if layer.in_c is not None)
 _WIDTHS = st.sampled_from([1, 3, 7, 8, 9, 16, 17, 33, 70])
@@ -68,6 +76,9 @@ def layer_lists(draw: st.DrawFn) -> tuple[Trainable, ...]:
             rows = draw(st.integers(1, 5))
             layers.append(TrainableContext(rows, draw(st.integers(1, rows))))
             shape = Shape(rows, shape.size)
+        elif kind == "layer_norm":
+            if shape.channels > 1:  # of one its gradients are none
+                layers.append(TrainableLayerNorm(0.1))
         elif kind == "conv":
             dilation = draw(st.integers(1, 2))
             taps = draw(st.integers(1, (shape.rows - 1) // dilation + 1))

@@ -34,21 +34,24 @@ Pointers = POINTER(c_void_p)
 class Sizes(ctypes.Structure):
     """`el_sizes` of training.h."""
 
-    _fields_ = tuple(
-        (name, c_uint32)
-        for name in (
-            "kind",
-            "rows",
-            "channels",
-            "units",
-            "taps",
-            "stride",
-            "dilation",
-            "newest",
-            "hop",
-            "relu",
-            "reset_before",
-        )
+    _fields_ = (
+        *(
+            (name, c_uint32)
+            for name in (
+                "kind",
+                "rows",
+                "channels",
+                "units",
+                "taps",
+                "stride",
+                "dilation",
+                "newest",
+                "hop",
+                "relu",
+                "reset_before",
+            )
+        ),
+        ("epsilon", c_float),
     )
 
 

@@ -7,11 +7,13 @@ from edgelstm.training.layers.context import TrainableContext
 from edgelstm.training.layers.conv import TrainableConv
 from edgelstm.training.layers.dense import TrainableDense
 from edgelstm.training.layers.gru import TrainableGRU
+from edgelstm.training.layers.layer_norm import TrainableLayerNorm
 from edgelstm.training.layers.lstm import TrainableLSTM
 from edgelstm.training.layers.trainable import Arrays, Carried, Floats, Memory, State, Tape, Trainable, Width
 
 KINDS: dict[str, type[Trainable]] = {
-    kind.kind: kind for kind in (TrainableLSTM, TrainableGRU, TrainableContext, TrainableConv, TrainableDense)
+    kind.kind: kind
+    for kind in (TrainableLSTM, TrainableGRU, TrainableContext, TrainableConv, TrainableDense, TrainableLayerNorm)
 }
 
 __all__ = [
@@ -28,5 +30,6 @@ __all__ = [
     "TrainableDense",
     "TrainableGRU",
     "TrainableLSTM",
+    "TrainableLayerNorm",
     "Width",
 ]

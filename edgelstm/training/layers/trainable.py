@@ -89,7 +89,7 @@ class Trainable(ABC):
         """It gives a result for every so many of those that it takes."""
         return 1
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self) -> Mapping[str, float]:
         """What C is told of it: fields of `el_sizes`, but for its kind and what it takes."""
         return {}
 
@@ -105,6 +105,12 @@ class Trainable(ABC):
         """Change first `weights` such that the newest of what `source` carries is in the result too, and say where.
         None where this kind, or one of this size, has no room for it."""
         return None
+
+    def silence(self, weights: Arrays, silent: NDArray[np.bool_]) -> None:
+        """Zeros in `weights`, the first of a network, for features (features,) that are `silent`."""
+        # What lies before them puts frames side by side: their columns are the features over and over.
+        columns = weights["W"].reshape(len(weights["W"]), -1)
+        columns[:, np.resize(silent, columns.shape[1])] = 0
 
     @abstractmethod
     def layer(self, weights: Arrays) -> Layer:

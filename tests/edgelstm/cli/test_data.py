@@ -165,7 +165,7 @@ def test_many_columns_are_told_in_few_lines(tmp_path: Path, command: Command) ->
     assert len(shown.splitlines()) < 130
     assert max(map(len, shown.splitlines())) <= 80
     warnings = json.loads(command("data", "inspect", tmp_path / "wide.csv", "--json").out)["warnings"]
-    assert any("sensor 20 of" in line and "divide each recording by its own size" in line for line in warnings)
+    assert any("sensor 20 of" in line and "by their own level" in line for line in warnings)
 
 
 def test_labels_that_are_most_likely_one_are_told(tmp_path: Path, command: Command) -> None:

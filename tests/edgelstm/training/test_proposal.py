@@ -14,8 +14,10 @@ from edgelstm.data import Dataset
 from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recording, Recordings
+from edgelstm.evaluation import evaluate
+from edgelstm.judging import Decisions
 from edgelstm.tasks import Forecast, Frames, Regress, Tags, Task
-from edgelstm.training import parse_config, split
+from edgelstm.training import evaluation_set, parse_config, split, train
 from edgelstm.training.proposal import propose
 from edgelstm.training.proposed_recipe import recipe
 
@@ -203,6 +205,31 @@ def test_noise_hides_nothing() -> None:
         dataset = replace(usual, sequences=tuple(sequences))
         config = parse_config(recipe(dataset, propose(dataset), "a.csv", ReadOptions()))
         assert config.augment.noise == noise
+
+
+def beeps(levels: np.ndarray, is_square: np.ndarray) -> Dataset:
+    """Recordings of 64 frames, sines and squares, each as loud as its level."""
+    rng = np.random.default_rng(3)
+    waves = [np.sin(np.arange(64) * 0.4 + phase) for phase in rng.uniform(0, 6, len(levels))]
+    shapes = [np.sign(wave) if square else wave for wave, square in zip(waves, is_square)]
+    noisy = [shape + 0.05 * rng.normal(size=64) for shape in shapes]
+    sequences = tuple((level * x).astype(np.float32)[:, None] for level, x in zip(levels, noisy))
+    return Dataset(sequences, is_square.astype(np.int64), ("sine", "square"), np.arange(len(levels)), ())
+
+
+def test_shapes_are_told_whatever_their_level() -> None:
+    levels = 10.0 ** np.random.default_rng(1).uniform(-3, 1, 80)
+    dataset = beeps(levels, np.arange(80) % 2 == 1)
+    proposal = propose(dataset)
+    text = recipe(dataset, proposal, "x", ReadOptions())
+    config = parse_config(text, changes=["training.epochs=40", "training.patience=0"])
+    assert [layer.kind for layer in config.model.hidden_layers] == ["context", "context", "layer_norm", "lstm"]
+    fit, test = split(dataset, config)
+    found = evaluate(train(fit, config).model, evaluation_set(test, config))
+    assert isinstance(found, Decisions)
+    assert found.accuracy > 0.9
+    assert not propose(beeps(np.ones(80), np.arange(80) % 2 == 1)).quiet
+    assert not propose(beeps(levels, levels > 0.1)).quiet  # the level tells it
 
 
 def test_few_recordings_are_changed_and_lengths_are_sorted() -> None:

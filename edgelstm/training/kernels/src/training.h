@@ -16,7 +16,7 @@
 
 #define EL_API __attribute__((visibility("default")))
 
-enum el_kind { EL_LSTM, EL_GRU, EL_CONTEXT, EL_CONV, EL_DENSE, EL_KINDS };
+enum el_kind { EL_LSTM, EL_GRU, EL_CONTEXT, EL_CONV, EL_DENSE, EL_LAYER_NORM, EL_KINDS };
 
 /* A layer's sizes. What its kind does not have is 0. */
 struct el_sizes {
@@ -27,6 +27,7 @@ struct el_sizes {
     uint32_t newest, hop;            /* context: rows of its result; taken for each one given */
     uint32_t relu;                   /* conv, dense: 0 = linear */
     uint32_t reset_before;           /* gru: the reset gate works before the recurrent product */
+    float epsilon;                   /* layer_norm: beside the variance, in the root */
 };
 
 /* An array (frames, values, sequences) wherever its numbers lie: steps in floats. */
