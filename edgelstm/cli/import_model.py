@@ -48,6 +48,17 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
     return found
 
 
+def _pairs(_context: click.Context, _param: click.Parameter, value: str | None) -> dict[str, str]:
+    """Callback of an option that takes INPUT=OUTPUT with commas between."""
+    found: dict[str, str] = {}
+    for one in value.split(",") if value else ():
+        name, _, after = one.strip().partition("=")
+        if not name or not after or name in found or after in found.values():
+            raise click.UsageError(f"--states: {one!r:.60}, expected INPUT=OUTPUT, each name once, such as h=h_out")
+        found[name] = after
+    return found
+
+
 @click.command(
     "import",
     epilog="Example: edgelstm import model.pt --layers lstm,fc,softmax --window 128 -o model.npz. What FILE does not "
@@ -62,7 +73,12 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
     help="The file's layers in the order in which they run, with relu, tanh, sigmoid, hard_sigmoid, softmax, l2 or "
     "context:ROWS[:HOP] where the model has them, such as lstm,relu,fc,softmax.",
 )
-@click.option("--part", default="", metavar="NAME", help="Which of several models, or members of a checkpoint.")
+@click.option(
+    "--part",
+    default="",
+    metavar="NAME",
+    help="Which of several models, members of a checkpoint, or answers of a graph.",
+)
 @click.option("--gates", type=click.Choice(["sigmoid", "hard-sigmoid"]), help="The activation of the gates.")
 @click.option("--stream", is_flag=True, help="The model keeps its state from frame to frame.")
 @click.option("--window", type=click.IntRange(1), metavar="N", help="It starts anew for every window of N frames.")
@@ -81,6 +97,13 @@ def _numbers(_context: click.Context, _param: click.Parameter, value: tuple[str,
     metavar="N",
     help="ONNX: so many values of a frame in FILE are the newest of the frame before, which the program around it "
     "puts there. The model takes the others and remembers these.",
+)
+@click.option(
+    "--states",
+    callback=_pairs,
+    metavar="PAIRS",
+    help="ONNX: inputs that take states with the outputs that renew them, where names say otherwise than the graph, "
+    "such as h=h_out,c=c_out.",
 )
 @click.option("--labels", callback=_unlike_names, metavar="NAMES", help="Of the outputs, with commas between.")
 @click.option(
@@ -108,6 +131,7 @@ def command(
     window: int | None,
     sets: dict[str, int],
     overlap: int | None,
+    states: dict[str, str],
     labels: tuple[str, ...],
     features: tuple[str, ...],
     rate: float,
@@ -136,7 +160,9 @@ def command(
     if data is not None and no_verify:
         raise click.UsageError("--data: goes not with --no-verify, which compares nothing, expected one of them")
     output = file.with_suffix(".npz") if output is None else output
-    choices = Choices(layers, part, gates, stream, window or 0, labels, features, rate, licence, sets, overlap or 0)
+    choices = Choices(
+        layers, part, gates, stream, window or 0, labels, features, rate, licence, sets, overlap or 0, states
+    )
     check_output(output, ".npz", [file])
     imported = read_model(file, choices)
     if imported.origin is None and data is not None:

@@ -18,6 +18,7 @@ class Choices:
     file says. part: which of several models or members of a checkpoint. gates: the activation of the gates.
     stream: states are carried from frame to frame. window: the model starts anew after every so many frames.
     sets: numbers for inputs of the file that choose, or lengths of those that it leaves open, by their names.
+    states: inputs of the file that take states, by the outputs that renew them in the next call.
     overlap: how many values of the file's frame are the newest of the one before, put there by the program around it.
     The others are fields of `Model`, empty where nobody gives them.
     """
@@ -33,6 +34,7 @@ class Choices:
     licence: str = ""
     sets: Mapping[str, int] = field(default_factory=dict)
     overlap: int = 0
+    states: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,15 @@ def anew_of(about: bytes | str) -> int:
 
 
 def leave_out(choices: Choices, origin: str, *options: str) -> None:
-    """ValueError, which begins with the option, for one of `options` (layers, part, gates, set, overlap) that was
-    given for files of `origin`, which say it themselves or know no such thing."""
+    """ValueError, which begins with the option, for one of `options` (layers, part, gates, set, overlap, states) that
+    was given for files of `origin`, which say it themselves or know no such thing."""
     whys = {
         "layers": "the file says its layers itself",
         "part": "the file holds one model",
         "gates": "the format says the activation of its gates",
         "set": "the file has no inputs by name",
         "overlap": "its frames are the model's",
+        "states": "the file has no inputs by name",
     }
     for option in options:
         if getattr(choices, "sets" if option == "set" else option):

@@ -83,7 +83,7 @@ class Forms:
     def _made(self, node: Node, name: str, depth: int) -> Form | None:
         """None where it is no sum of products."""
         if node.op in SAME or (node.op in ("Split", "Concat") and len(node.inputs) == len(node.outputs) == 1):
-            is_kept = self.layout is None or self.layout.keeps(node)
+            is_kept = self.graph.in_order(node) if self.layout is None else self.layout.keeps(node)
             return self.of(node.input(0), depth) if is_kept else None
         if node.op == "Neg":
             return _times(self.of(node.input(0), depth), np.array([-1.0]))
@@ -173,7 +173,7 @@ class Forms:
         axes = self.graph.constant(node.input(3))
         if any(limit is None or limit.size != 1 for limit in limits) or not shape:
             return None
-        axis = int(axes.reshape(-1)[0]) if axes is not None and axes.size == 1 else len(shape) - 1
+        axis = int(axes.reshape(-1)[0]) if axes is not None and axes.size == 1 else 0
         lying = None if self.layout is None else self.layout.lying(node.input(0))
         if self.layout is None or lying is None:
             if int(np.prod(shape)) != shape[axis if -len(shape) <= axis < len(shape) else -1]:

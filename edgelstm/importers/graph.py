@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 SAME = ("Identity", "Squeeze", "Unsqueeze", "Flatten", "Dropout", "Reshape", "Transpose", "Cast")
-"""They give the values that they take, in another shape. The proof tells where their order matters."""
+"""They give the values that they take, in another shape; all but Transpose in their order."""
+RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
 _MOST_SHAPES = 100
 
 
@@ -52,13 +53,25 @@ class Graph:
         return {name: node for node in self.nodes for name in node.outputs if name}
 
     def plain(self, name: str) -> str:
-        """The first name of the same values, a few shapes back: a damaged file may lead in a circle."""
+        """The first name of the same values in the same order, a few shapes back: a damaged file may lead in a
+        circle."""
         for _ in range(_MOST_SHAPES):
             node = self.makers.get(name)
-            if node is None or node.op not in SAME:
+            if node is None or node.op not in SAME or not self.in_order(node):
                 break
             name = node.input(0)
         return name
+
+    def in_order(self, node: Node) -> bool:
+        """Whether a node of `SAME` leaves the order of its values."""
+        if node.op != "Transpose":
+            return True
+        shape = self.shapes.get(node.input(0), ())
+        order = [int(side) for side in node.attributes.get("perm") or range(len(shape))[::-1]]
+        if not shape or sorted(order) != list(range(len(shape))):
+            return False
+        long = [side for side in order if shape[side] != 1]
+        return long == sorted(long)
 
     def constant(self, name: str) -> Array | None:
         return self.constants.get(name)

@@ -34,13 +34,13 @@ def read(path: Path, choices: Choices) -> Imported:
         raise ValueError("a list or a number, expected an object")
     for field, (name, read_one) in _KINDS.items():
         if field in values:
-            leave_out(choices, name, "layers", "part", "gates", "set", "overlap")
+            leave_out(choices, name, "layers", "part", "gates", "set", "overlap", "states")
             steps, features, rate = read_one(values)
             said = replace(choices, sample_rate=choices.sample_rate or rate)
             model = build(steps, features, timing(choices, Timing()), said, path.stem)
             return Imported(model, name, unproven="no engine for this format is called from here")
     if any(str(name).endswith(_OF_PYTORCH) for name in values):
-        leave_out(choices, "weights as JSON", "part", "gates")
+        leave_out(choices, "weights as JSON", "part", "gates", "states")
         views = {str(name): Held(array(one, str(name)[:60])) for name, one in values.items()}
         return read_named(path, "PyTorch's weights as JSON", views, choices)
     raise ValueError(f"JSON without {' or '.join(_KINDS)}, expected a capture, RTNeural's model or a state_dict")

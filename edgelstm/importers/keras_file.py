@@ -41,7 +41,7 @@ def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for what is no such model. ImportError without h5py."""
     from importlib.util import find_spec
 
-    leave_out(choices, "Keras", "part", "set", "overlap")
+    leave_out(choices, "Keras", "part", "set", "overlap", "states")
     if find_spec("h5py") is None:
         raise ImportError("Keras's files need h5py; install it: pip install 'edgelstm[toolchain]'")
     raw, held = in_child("edgelstm.importers.keras_child", path)

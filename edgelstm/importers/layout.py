@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgelstm.importers.cuts import Memory, memory_of
-from edgelstm.importers.graph import Graph, Node
+from edgelstm.importers.graph import RECURRENT, Graph, Node
 
 Axes = tuple[str, ...]
 ONE, CHANNEL, ROW, FRAME = "1", "c", "r", "t"
@@ -69,10 +69,11 @@ class Layout:
         return Lying(sizes.get(ROW, 1), sizes.get(CHANNEL, 1), turned)
 
     def keeps(self, node: Node) -> bool:
-        """Whether a node gives what it takes, with rows and channels as they were; True where neither is known."""
+        """Whether a node gives what it takes, with rows and channels as they were; where neither is known, in their
+        order."""
         one, other = self.lying(node.input(0)), self.lying(node.outputs[0])
         if one is None or other is None:
-            return one is other
+            return one is other and self.graph.in_order(node)
         return (one.rows, one.channels) == (other.rows, other.channels)
 
     def letter(self, name: str, axis: int) -> str:
@@ -107,7 +108,7 @@ class Layout:
             return None if before is None else (*before[:-1], CHANNEL)
         if node.op == "Conv":
             return self._convolved(node, depth)
-        if node.op in ("LSTM", "GRU", "DynamicQuantizeLSTM"):
+        if node.op in RECURRENT:
             before = self.axes(node.input(0), depth)
             if before is None or len(before) != 3:
                 return None

@@ -9,12 +9,14 @@ import numpy as np
 
 from edgelstm.importers import nodes
 from edgelstm.importers.alone import ALONE
+from edgelstm.importers.carried import Carried
 from edgelstm.importers.cuts import cut_of
 from edgelstm.importers.forms import Floats
-from edgelstm.importers.graph import SAME, Array, Graph, Node, NodeError
+from edgelstm.importers.graph import RECURRENT, SAME, Array, Graph, Node, NodeError
 from edgelstm.importers.layout import CHANNEL, FRAME, ONE, ROW
+from edgelstm.importers.moves import Moves
 from edgelstm.importers.norms import with_norms
-from edgelstm.importers.operators import RECURRENT, check_recurrences, has_own_rows, recurrent
+from edgelstm.importers.operators import check_recurrences, has_own_rows, recurrent
 from edgelstm.importers.road import Scale, Step, Word
 from edgelstm.importers.walk import StackedError, Walk
 from edgelstm.importers.written_out import Cells
@@ -36,12 +38,15 @@ _MOST_STEPS = 400
 
 @dataclass
 class Matched:
-    steps: list[Step] = field(default_factory=list)  # first to last
-    fresh: bool = False  # whether a recurrent layer begins anew with every call
-    renewed: dict[str, str] = field(
-        default_factory=dict
-    )  # a state as it comes in → its new value, of cells written out
-    stacked: int = 0  # frames that are taken together as rows of one; 0: each goes the whole road by itself
+    """steps: first to last. fresh: whether a recurrent layer begins anew with every call. carried: states of the
+    others, by numbers of `moves`. stacked: frames that are taken together as rows of one; 0: each goes the whole road
+    by itself."""
+
+    moves: Moves
+    steps: list[Step] = field(default_factory=list)
+    fresh: bool = False
+    carried: list[Carried] = field(default_factory=list)
+    stacked: int = 0
 
 
 def match(graph: Graph, frames: str, scores: str, overlap: int = 0, goes_on: bool = False) -> Matched:
@@ -73,7 +78,7 @@ class _Matcher(Walk):
         self.cells = Cells(graph, self.forms, frames)
         self.is_stacked, self.goes_on = letter == ROW, goes_on
         self.found = {frames: self.results.frames}
-        self.matched_so_far = Matched()
+        self.matched_so_far = Matched(self.moves, carried=self.carried)
 
     def matched(self, scores: str) -> Matched:
         last = self.result(scores)
@@ -113,7 +118,8 @@ class _Matcher(Walk):
         if node.op in nodes.NODES and (made := nodes.NODES[node.op](self, node)) is not None:
             return made
         if node.op in ("Mul", "Add", "Sub") and (cell := self.cells.at(node)) is not None:
-            self.matched_so_far.renewed |= cell.renewed
+            for before, after in self.cells.states(cell, self.moves):
+                self.carry(node, before, after)
             return self.results.put(cell.layer, self.result(cell.source))
         return self._linear(name, node)
 
@@ -122,6 +128,9 @@ class _Matcher(Walk):
             self.layout.axes(node.outputs[0]) or ()
         ):
             raise StackedError(f"{node.label}: frames of a call side by side")
+        known = [self.layout.lying(name) for name in (node.input(0), node.outputs[0])]
+        if None in known and not self.graph.in_order(node):
+            raise ValueError(f"{node.label}: turns sides of which it is not known what they are")
         before, after = self.lying(node.input(0)), self.lying(node.outputs[0])
         if before.turned and min(before.rows, before.channels) > 1:
             raise ValueError(f"{node.label}: channels side by side, expected a product behind it")
@@ -178,6 +187,8 @@ class _Matcher(Walk):
         if found.fresh and (self.is_stacked or self.goes_on):
             layer = replace(layer, carry=False)
         self.matched_so_far.fresh |= found.fresh and not self.goes_on
+        for place, begin in enumerate(found.begins):
+            self.carry(node, self.moves.of(begin), self.moves.state(node, place))
         lying = self.lying(node.input(0))
         place = self.results.put(layer, self.result(node.input(0)))
         if lying.rows > 1 and name != node.outputs[0]:
@@ -210,12 +221,13 @@ class _Matcher(Walk):
         """Results of several layers, or a constant with what is no sum of products."""
         arrays = [self.graph.constant(one) for one in node.inputs[:2]]
         W = arrays[1] if len(arrays) > 1 else None
-        if node.op in ("MatMul", "Gemm") and W is not None and W.ndim == 2:
+        if node.op in ("MatMul", "Gemm") and W is not None and W.ndim == 2 and not node.attributes.get("transA"):
             W = W.T if node.op == "MatMul" or not node.attributes.get("transB") else W
             bias = self.graph.constant(node.input(2)) if node.op == "Gemm" else None
             b = np.zeros(len(W)) if bias is None else np.broadcast_to(bias.reshape(-1), (len(W),))
             if not node.input(2) or bias is not None:
-                return self._product(W.astype(np.float64), b.astype(np.float64), node.input(0), name)
+                alpha, beta = (float(node.attributes.get(one, 1.0)) for one in ("alpha", "beta"))
+                return self._product(alpha * W.astype(np.float64), beta * b.astype(np.float64), node.input(0), name)
         if node.op == "Concat" and self.layout.letter(name, int(node.attributes.get("axis", 0))) == CHANNEL:
             return self._beside(node)
         if node.op in ("Add", "Sub", "Mul") and all(array is None for array in arrays):

@@ -46,6 +46,10 @@ def remembered(walk: Walk, node: Node) -> int | None:
     lying = None if found is None else walk.layout.lying(node.outputs[0])
     if found is None or lying is None:
         return None
+    whole = walk.moves.of(node.outputs[0])
+    if whole is not None:
+        newest = np.moveaxis(whole, found.axis, 0)[-found.kept :]
+        walk.carry(node, walk.moves.of(node.input(0)), np.moveaxis(newest, 0, found.axis))
     if walk.layout.letter(found.new, found.axis) == FRAME:  # those of a call, together
         return walk.results.put(Context(lying.rows, lying.rows - found.kept), walk.result(found.new))
     maker, name = walk.graph.makers.get(found.new), found.new

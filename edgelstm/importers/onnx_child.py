@@ -325,11 +325,12 @@ def main(path: str, source: str, target: str) -> None:
         if array.dtype.kind in "fiub":
             arrays[f"c{len(names)}"] = np.asarray(array, order="C")  # also of no sides
             names.append(name)
-    known = {value.name: _shape(value) for value in (*graph.value_info, *graph.input, *graph.output)}
+    known = {value.name: _shape(value) for value in (*graph.output, *graph.value_info, *graph.input)}
     inputs = [value.name for value in graph.input if value.name not in names]
     header = {"nodes": nodes, "constants": names, "inputs": inputs, "shapes": known, "is_run": is_run}
     header |= {"each": opened.each, "begun": opened.begun, "about": _about(model)}
-    tell(target, {**header, "outputs": [value.name for value in graph.output]}, arrays)
+    outputs = [value.name for value in graph.output if value.name not in opened.begun.values()]
+    tell(target, {**header, "outputs": outputs}, arrays)
 
 
 if __name__ == "__main__":

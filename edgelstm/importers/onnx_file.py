@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from edgelstm.importers.child import in_child
 from edgelstm.importers.choices import Choices, Timing, anew_of, leave_out, timing
 from edgelstm.importers.graph import Graph, Node
 from edgelstm.importers.imported import Imported
-from edgelstm.importers.matching import Matched, match
-from edgelstm.importers.onnx_origin import Ports, Settings, opening, roles
+from edgelstm.importers.matching import Matched
+from edgelstm.importers.onnx_origin import Ports, Settings, opening
+from edgelstm.importers.onnx_ports import understood
 from edgelstm.importers.road import build
 from edgelstm.importers.tidying import tidied
 
-_FLOATS = (1, 10, 11, 16)
-"""Numbers of types: float, float16, double, bfloat16."""
+_EXACT, _HALVES = (1, 11), (10, 16)
+"""Numbers of types: float and double; float16 and bfloat16, which round."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,25 @@ class _Header:
     shapes: dict[str, tuple[int, ...]]
     is_run: bool
     each: tuple[str, ...]
-    begun: tuple[str, ...]
+    begun: dict[str, str]
     about: str = ""
 
 
 def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for a graph that is no model of ours. ImportError without onnx or
     onnxruntime."""
-    leave_out(choices, "ONNX", "layers", "part", "gates")
+    leave_out(choices, "ONNX", "layers", "gates")
     for package in ("onnx", "onnxruntime"):
         _needs(package)
     header, arrays = in_child("edgelstm.importers.onnx_child", path, given=({"sets": dict(choices.sets)}, {}))
     found = records.from_json(_Header, header, "graph")
     graph = _graph(found, arrays)
-    given = {name: shape for name, shape in graph.inputs.items() if name not in found.begun}
-    ports = roles(replace(graph, inputs=given))
+    taken = understood(graph, found.begun, choices)
+    ports = Ports(taken.frames, taken.scores, taken.states, taken.idle)
+    matched, shown = taken.matched, taken.shown
     values = graph.shapes[ports.frames][-1]
-    if choices.overlap >= values:
-        raise ValueError(f"--overlap: {choices.overlap}, expected fewer than the {values} values of a frame")
-    shown = _shown(graph, ports.scores)
-    goes_on = bool(ports.states)
-    matched = match(graph, ports.frames, shown, choices.overlap, goes_on)
     if found.begun:
-        if goes_on:
+        if ports.states:
             raise ValueError("a loop that begins with zeros beside states that go on, expected one of them")
         matched.fresh = True
         if matched.stacked:
@@ -73,6 +70,8 @@ def read(path: Path, choices: Choices) -> Imported:
     probable = shown if model.activation != "linear" else ports.scores
     if ports.states:
         notes.append(f"states: {', '.join(ports.states)}")
+    if ports.idle:
+        notes.append(f"inputs that the answer does not depend on: {', '.join(ports.idle)[:200]}")
     if _rounds(graph):
         why = "its engine rounds what enters its recurrent layers (DynamicQuantizeLSTM), and this model does not"
         return Imported(model, "ONNX", tuple(notes), None, why)
@@ -122,19 +121,11 @@ def _graph(found: _Header, arrays: Mapping[str, Any]) -> Graph:
     def op(n: _Node) -> str:
         if n.op == "Expand" and n.outputs[0] in each:
             return "Frames"
-        rounds = n.op == "Cast" and n.attributes.get("to", 1) not in _FLOATS and not known.issuperset(n.inputs)
-        return "Cast to whole numbers" if rounds else n.op
+        if n.op == "Cast" and not known.issuperset(n.inputs) and (to := n.attributes.get("to", 1)) not in _EXACT:
+            return "Cast to float16" if to in _HALVES else "Cast to whole numbers"
+        return n.op
 
     nodes = tuple(Node(op(n), n.name, n.inputs, n.outputs, n.attributes) for n in found.nodes)
     constants = {name: arrays[f"c{place}"] for place, name in enumerate(found.constants)}
     inputs = {name: found.shapes.get(name, ()) for name in found.inputs}
     return tidied(Graph(nodes, constants, inputs, found.outputs, found.shapes))
-
-
-def _shown(graph: Graph, scores: str) -> str:
-    """Another output that is the softmax or sigmoid of the scores, where there is one."""
-    for name in graph.outputs:
-        maker = graph.makers.get(name)
-        if maker is not None and maker.op in ("Softmax", "Sigmoid") and maker.input(0) == scores:
-            return name
-    return scores

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from edgelstm.importers.onnx_counting import Counting
+
 LOOPS = ("Loop", "Scan")
 _MOVES = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 _MOST_NODES, _MOST_LOOPS = 2000, 64
@@ -21,11 +23,11 @@ _MOST_NODES, _MOST_LOOPS = 2000, 64
 @dataclass
 class Opened:
     """frames: of a call. each: results that were repeated for every frame. begun: inputs that stand for states of
-    zeros."""
+    zeros → outputs that were added, of their new values."""
 
     frames: int = 0
     each: list[str] = field(default_factory=list)
-    begun: list[str] = field(default_factory=list)
+    begun: dict[str, str] = field(default_factory=dict)
 
 
 def open_loops(model: Any) -> Opened:
@@ -84,6 +86,7 @@ class _Loop:
         self.own = {one.name for one in self.body.initializer} | {n for one in self.body.node for n in one.output}
         self.inner = {name: one for one in self.body.node for name in one.output}
         self.made: list[Any] = []
+        self.renewed: dict[str, str] = {}  # a state of zeros → name inside of its new value
 
     def nodes(self) -> list[Any]:
         ends = self._begin_scan() if self.node.op_type == "Scan" else self._begin_loop()
@@ -101,7 +104,17 @@ class _Loop:
             self.made.append(copy)
         for result, (inside, frames) in ends.items():
             self._end(result, self._name(inside), frames)
+        for state, inside in self.renewed.items():
+            self._give(state, self._name(inside))
         return self.made
+
+    def _give(self, state: str, name: str) -> None:
+        """A state's new value as an output, so that it is told whatever is folded."""
+        import onnx
+
+        after = self._add("Identity", [name], f"{state} after")
+        self.graph.output.append(onnx.helper.make_tensor_value_info(after, onnx.TensorProto.FLOAT, None))
+        self.opened.begun[state] = after
 
     def _name(self, name: str) -> str:
         """In the graph around, of one that is used inside."""
@@ -146,9 +159,9 @@ class _Loop:
         for name, sequence in zip(inside[states:], outside[states:]):
             newest = self._hold(f"{name} newest", frames - 1)
             self.bound[name] = self._add("Gather", [sequence, newest], f"{self.prefix}{name} of last", axis=0)
-        for place in range(states):
-            self.bound[inside[place]] = self._state(outside[place], self.node.output[place])
         given = [one.name for one in self.body.output]
+        for place in range(states):
+            self.bound[inside[place]] = self._state(outside[place], self.node.output[place], given[place])
         return {
             result: (name, 0 if place < states else frames)
             for place, (result, name) in enumerate(zip(self.node.output, given))
@@ -168,9 +181,8 @@ class _Loop:
             one.name for one in self.body.input[2:] if one.name not in kept and self._counts(one, *carried[one.name])
         }
         frames = self._frames(counters, kept)
-        limit = self.known.constants.get(outside[0])
-        if limit is not None and limit.size == 1 and limit.reshape(-1)[0] < frames:
-            raise ValueError(f"{limit.reshape(-1)[0]} steps over {frames} frames, expected one for each")
+        nexts = {after for name, (_, after) in carried.items() if name in counters}
+        self._check_steps(frames, counters, kept, nexts)
         newest, ends = self._hold("newest", frames - 1), dict[str, tuple[str, int]]()
         self.bound = {**kept, inside[1]: self._hold("goes on", True, np.bool_)}
         for one in self.body.input:
@@ -180,11 +192,26 @@ class _Loop:
         for place, (name, (before, after)) in enumerate(carried.items()):
             result = self.node.output[place]
             if name not in kept and name not in counters:
-                self.bound[name] = self._state(before, result)
+                self.bound[name] = self._state(before, result, after)
             if result and name not in counters:
                 ends[result] = (after, 0)
         rest = zip(self.node.output[len(carried) :], given[len(carried) + 1 :])
         return ends | {result: (name, frames) for result, name in rest if result}
+
+    def _check_steps(self, frames: int, counters: set[str], kept: Mapping[str, str], nexts: set[str]) -> None:
+        """ValueError where it does not make one step for each frame, all alike. nexts: numbers of the step behind."""
+        going = self.body.input[1].name
+
+        def constant(name: str) -> Any:
+            return True if name == going else self._constant(kept.get(name, name))
+
+        most, first = (self.known.constants.get(name) if name else None for name in self.node.input[:2])
+        if (self.node.input[0] and most is None) or (self.node.input[1] and (first is None or not first.all())):
+            raise ValueError("as many steps as the graph computes, expected one for each frame")
+        limit = frames + 1 if most is None else int(most.reshape(-1)[0])
+        found = Counting(self.body, counters, nexts, constant).steps(min(limit, frames + 1))
+        if found < frames:
+            raise ValueError(f"{found} steps over {frames} frames, expected one for each")
 
     def _plain(self, name: str) -> str:
         while (maker := self.inner.get(name)) is not None and maker.op_type == "Identity":
@@ -238,8 +265,9 @@ class _Loop:
             if one.op_type == "Gather" and one.input[1] in numbers and axis >= 0:
                 yield one.input[0], axis
 
-    def _state(self, before: str, result: str) -> str:
-        """The name of a state as it comes in: an input of the graph, or one that begins with zeros in every call."""
+    def _state(self, before: str, result: str, after: str) -> str:
+        """The name of a state as it comes in: an input of the graph, or one that begins with zeros in every call.
+        after: inside, of its new value."""
         import onnx
 
         first = self.known.constants.get(before)
@@ -251,5 +279,5 @@ class _Loop:
             raise ValueError(f"begins with {before!r:.60}, which is not zeros, expected zeros or an input")
         name = f"{result or before} before"
         self.graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, first.shape))
-        self.opened.begun.append(name)
+        self.renewed[name] = after
         return name

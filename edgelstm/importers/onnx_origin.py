@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgelstm.importers.graph import Graph
 from edgelstm.importers.origin import Opening, Origin
 from edgelstm.records import from_json, to_json
 from edgelstm.runtime.engines.graph import one_line
@@ -21,40 +21,12 @@ from edgelstm.runtime.frame import Float32
 @dataclass(frozen=True)
 class Ports:
     """What goes in and comes out: names of the input that takes frames, of the output that gives scores, and of each
-    state's input and the output that renews it."""
+    state's input and the output that renews it; idle: inputs that no answer depends on."""
 
     frames: str
     scores: str
     states: dict[str, str]
-
-
-def roles(graph: Graph) -> Ports:
-    """Told by names, or by shapes: an input is a state where an output goes by its name with `_out` or `n` behind it,
-    or has its shape. ValueError where they cannot be told apart."""
-    shapes, outputs = graph.shapes, list(graph.outputs)
-    states: dict[str, str] = {}
-    for name in graph.inputs:
-        fits = [one for one in (f"{name}_out", f"{name}n", f"{name}N") if one in outputs]
-        if fits:
-            states[name] = fits[0]
-    rest = [name for name in graph.inputs if name not in states]
-    if not rest:
-        raise ValueError("no input that takes frames, expected one beside the states")
-    frames = next((name for name in rest if name in ("x", "input", "inputs")), rest[0])
-    left = [name for name in outputs if name not in states.values()]
-    for name in rest:
-        if name == frames:
-            continue
-        match = next((one for one in left[1:] if shapes.get(one) == shapes.get(name)), None)
-        if match is None:
-            raise ValueError(
-                f"input {name!r:.40}: no output of its shape that could renew it; expected frames and states"
-            )
-        states[name] = match
-        left.remove(match)
-    if not left:
-        raise ValueError("no output beside the states, expected one of scores")
-    return Ports(frames, next((name for name in left if name == "scores"), left[0]), states)
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,9 +70,11 @@ class OnnxOrigin(Origin):
             for one in self._session.get_inputs()
             if one.name in settings.sets and one.name != self._ports.frames
         }
+        types = {one.name: _dtype(one.type) for one in self._session.get_inputs()}
+        self._type = types[self._ports.frames]
         self._fresh = {
-            name: np.zeros([side if isinstance(side, int) and side else 1 for side in self._sides[name]], np.float32)
-            for name in self._ports.states
+            name: np.zeros([side if isinstance(side, int) and side else 1 for side in self._sides[name]], types[name])
+            for name in (*self._ports.states, *self._ports.idle)
         }
         self.reset()
 
@@ -129,20 +103,21 @@ class OnnxOrigin(Origin):
         return self._count
 
     def reset(self) -> None:
-        self._held = dict(self._fresh)
+        self._held: dict[str, NDArray[Any]] = {}
         self._newest = np.zeros((1, self._overlap), np.float32)
 
     def run(self, frames: Float32) -> Float32:
         if self._overlap:  # of one frame a call
             frames = np.concatenate([self._newest, frames], axis=1)
             self._newest = frames[:, -self._overlap :]
-        feeds = {self._ports.frames: frames.reshape(self._shape), **self._held, **self._chosen}
+        given = frames.reshape(self._shape).astype(self._type)
+        feeds = {self._ports.frames: given, **self._fresh, **self._held, **self._chosen}
         names = [self._shown, *self._ports.states.values()]
         try:
             shown, *after = self._session.run(names, feeds)
         except Exception as error:
             raise ValueError(f"{self.engine} failed: {one_line(error)}") from None
-        self._held = dict(zip(self._ports.states, after))
+        self._held = {name: one.reshape(self._fresh[name].shape) for name, one in zip(self._ports.states, after)}
         answers: Float32 = np.asarray(shown, np.float32)
         if answers.ndim > 1:
             return answers.reshape(-1, answers.shape[-1])

@@ -10,11 +10,10 @@ import numpy as np
 
 from edgelstm.importers import cells
 from edgelstm.importers.forms import Floats
-from edgelstm.importers.graph import Array, Graph, Node, NodeError
+from edgelstm.importers.graph import RECURRENT, Array, Graph, Node, NodeError
 from edgelstm.layers import GRU, LSTM
 from edgelstm.layers.functions import Candidate, Gate
 
-RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
 _PLAIN: Mapping[str, tuple[str, ...]] = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "DynamicQuantizeLSTM": ("Sigmoid", "Tanh", "Tanh"),
@@ -35,10 +34,14 @@ _WITH_NUMBERS = {"hardsigmoid": (0.2, 0.5), "affine": (1.0, 0.0)}  # alpha and b
 
 @dataclass(frozen=True, eq=False)
 class Recurrent:
-    """fresh: whether it begins every call from states of its own."""
+    """begins: names of what it begins every call with, h and c; none where that is its own."""
 
     layer: LSTM | GRU
-    fresh: bool
+    begins: tuple[str, ...]
+
+    @property
+    def fresh(self) -> bool:
+        return not self.begins
 
 
 def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
@@ -47,8 +50,10 @@ def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
     arrays = _arrays(graph, node)
     W, R, b, rb = _weights(node, arrays, 3 if node.op == "GRU" else 4)
     states = [_state(graph, frames, node, place) for place in ((5,) if node.op == "GRU" else (5, 6))]
-    fresh = any(is_own for is_own, _ in states)
-    if not fresh and len(states) == 2 and node.input(5) == node.input(6):
+    if len({is_own for is_own, _ in states}) > 1:
+        raise ValueError(f"{node.label}: h or c alone goes on from call to call, expected both or neither")
+    begins = () if states[0][0] else node.inputs[5 : 5 + len(states)]
+    if len(begins) == 2 and begins[0] == begins[1]:
         name = _first(graph, node.input(5))
         raise ValueError(f"{node.label}: h and c both begin with input {name!r:.40}, expected one each")
     first = [None if values is None or not values.any() else values for _, values in states]
@@ -56,10 +61,10 @@ def recurrent(graph: Graph, frames: str, node: Node) -> Recurrent:
     if node.op == "GRU":
         reset: Literal["after", "before"] = "after" if node.attributes.get("linear_before_reset") else "before"
         gru = cells.gru(W, R, b, rb, reset=reset, h0=first[0], gate=gate, candidate=candidate)
-        return Recurrent(gru, fresh)
+        return Recurrent(gru, begins)
     h0, c0 = first
     lstm = cells.lstm(W, R, b, rb, gates="iofg", h0=h0, c0=c0, gate=gate, candidate=candidate)
-    return Recurrent(lstm, fresh)
+    return Recurrent(lstm, begins)
 
 
 def has_own_rows(graph: Graph, node: Node) -> bool:

@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 30
 
 def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for a file that is damaged or no model of ours."""
-    leave_out(choices, "TFLite", "layers", "part", "gates")
+    leave_out(choices, "TFLite", "layers", "part", "gates", "states")
     file = parse(read_bounded(path, MAX_BYTES))
     if file.signatures > 1:
         raise ValueError(

@@ -118,7 +118,7 @@ class _Walk:
                 return
         if name not in self.tape.begun:
             self.tape.inputs[name] = self.tape.shapes[name] = scope.shape(number)
-            self.tape.begun.add(name)
+            self.tape.begun[name] = None
 
     def variable(self, scope: Scope, operator: Operator) -> None:
         """What is read of a variable is a state; a call ends with its new value."""

@@ -84,7 +84,7 @@ class Loop:
             raise ValueError(f"begins with {name!r:.60}, which is not zero, expected zeros or an input")
         state = f"{self.scope.name(self.operator.outputs[place])} before"
         tape.inputs[state] = tape.shapes[state] = self.body.shape(self.body.subgraph.inputs[place])
-        tape.begun.add(state)
+        tape.begun[state] = self.scope.name(self.operator.outputs[place])
         return state
 
     def end(self) -> None:

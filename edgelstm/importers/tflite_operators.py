@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -297,9 +298,12 @@ def _lstm(scope: Scope, operator: Operator) -> None:
         if not scope.tensor(operator.input(place)).variable:
             raise ValueError(f"state {state!r:.60}: no variable, expected one")
         scope.tape.inputs[state] = scope.tape.shapes[state] = (1, len(W) // 4)
-        scope.tape.kept[state] = name
+        scope.tape.kept[state] = f"{name} state {place}"
         inputs.append(state)
     scope.add("LSTM", operator, inputs)
+    made, states = scope.tape.nodes.pop(), (f"{name} state 18", f"{name} state 19")
+    scope.tape.nodes.append(replace(made, outputs=(name, *states)))
+    scope.tape.shapes.update(dict.fromkeys(states, (1, len(W) // 4)))
 
 
 def _stacked(scope: Scope, operator: Operator, start: int) -> np.ndarray:

@@ -32,6 +32,7 @@ class TfliteOrigin(Origin):
         details = {one["index"]: one for one in self._interpreter.get_tensor_details()}
         self._in, self._out = details[settings["frames"]], details[settings["scores"]]
         self._states = [(details[before], after) for before, after in settings["states"]]
+        self._idle = [details[number] for number in settings["idle"]]
         self._carried: list[NDArray[Any]] = []
         self._rows = settings["window"] if settings["free"] and settings["window"] else settings["rows"]
         self.reset()
@@ -70,6 +71,8 @@ class TfliteOrigin(Origin):
         made.set_tensor(place["index"], _stored(frames.reshape(place["shape"]), place))
         for (one, _), array in zip(self._states, self._carried):
             made.set_tensor(one["index"], array)
+        for one in self._idle:
+            made.set_tensor(one["index"], np.zeros(one["shape"], one["dtype"]))
         made.invoke()
         answers: Float32 = _real(made.get_tensor(self._out["index"]), self._out)
         self._carried = [made.get_tensor(after).reshape(one["shape"]) for one, after in self._states]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edgelstm.importers.ends import Ends
 from edgelstm.importers.graph import SAME, Graph
-from edgelstm.importers.matching import Matched, match
+from edgelstm.importers.matching import Matched
 from edgelstm.importers.tflite_graph import translate
 from edgelstm.importers.tflite_scope import Scope, Tape
 from edgelstm.importers.tflite_tables import File
@@ -17,13 +17,15 @@ _MOST_ENDS = 64
 
 @dataclass(frozen=True)
 class Ports:
-    """Numbers of tensors. rows: frames of a call. free: whether a call may take another number of them."""
+    """Numbers of tensors. rows: frames of a call. free: whether a call may take another number of them. idle: inputs
+    that no answer depends on."""
 
     frames: int
     scores: int
     states: tuple[tuple[int, int], ...]
     rows: int
     free: bool
+    idle: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,43 +66,17 @@ def _with_frames(file: File, number: int) -> Read:
     tape, scope = translate(file, number)
     outputs = {scope.name(one): one for one in file.subgraphs[0].outputs}
     graph = tape.graph(tuple(outputs))
-    frames = scope.name(number)
-    known = {name: result for name, result in _by_name(file, scope, number).items() if result in outputs}
-    candidates = [name for name in outputs if name not in known.values()]
     numbers = {scope.name(one): one for one in file.subgraphs[0].inputs if one != number}
-    scores, matched = _scores(graph, frames, candidates, list(numbers))
-    if (shown := _shown(graph, candidates, scores)) != scores:
-        scores, matched = shown, match(graph, frames, shown)
+    known = {name: result for name, result in _by_name(file, scope, number).items() if result in outputs}
+    inner = {**tape.begun, **tape.kept}
+    found = Ends(graph, inner, known).read(scope.name(number))
     if tape.mean:
-        _check_mean(graph, scores, tape.mean)
-    states = _states(graph, list(numbers), scores, matched, known)
-    pairs = tuple((numbers[name], outputs[result]) for name, result in states.items())
+        _check_mean(graph, found.shown, tape.mean)
+    pairs = tuple((numbers[name], outputs[result]) for name, result in found.states.items())
+    idle = tuple(numbers[name] for name in found.idle)
     free = len(tensor.shape) > 2 and tensor.free[-2]
-    ports = Ports(number, outputs[scores], pairs, tape.rows, free)
-    return Read(matched, ports, tape, tensor.shape[-1])
-
-
-def _scores(graph: Graph, frames: str, candidates: Sequence[str], inputs: Sequence[str]) -> tuple[str, Matched]:
-    """The first output that layers of ours lead to; a new state only where all others are states as well."""
-    problems: dict[str, ValueError] = {}
-    states: list[tuple[str, Matched]] = []
-    for name in candidates:
-        try:
-            matched = match(graph, frames, name)
-        except ValueError as error:
-            problems[name] = error
-            continue
-        if graph.plain(name) not in {graph.plain(after) for after in matched.renewed.values()}:
-            return name, matched
-        states.append((name, matched))
-    if states:
-        renewed = {graph.plain(after) for after in states[0][1].renewed.values()}
-        shapes = [graph.shapes.get(name) for name in inputs]
-        unread = [one for one in problems if graph.plain(one) not in renewed and graph.shapes.get(one) not in shapes]
-        if not unread:
-            return states[0]
-        raise problems[unread[0]]
-    raise next(iter(problems.values()), ValueError("no output beside the states, expected one of scores"))
+    ports = Ports(number, outputs[found.shown], pairs, tape.rows, free, idle)
+    return Read(found.matched, ports, tape, tensor.shape[-1])
 
 
 def _check_mean(graph: Graph, scores: str, mean: str) -> None:
@@ -123,40 +99,3 @@ def _by_name(file: File, scope: Scope, frames: int) -> dict[str, str]:
         if fits and number != frames:
             found[scope.name(number)] = scope.name(fits[0])
     return found
-
-
-def _shown(graph: Graph, candidates: Sequence[str], scores: str) -> str:
-    """Another output that is the softmax or sigmoid of the scores, where there is one."""
-    for name in candidates:
-        maker = graph.makers.get(name)
-        if (
-            maker is not None
-            and maker.op in ("Softmax", "Sigmoid")
-            and graph.plain(maker.input(0)) == graph.plain(scores)
-        ):
-            return name
-    return scores
-
-
-def _states(
-    graph: Graph, inputs: Sequence[str], scores: str, matched: Matched, known: Mapping[str, str]
-) -> dict[str, str]:
-    """Inputs beside the frames, with the outputs that renew them: by name, by what the cells say, by shape.
-    ValueError for one that none could renew."""
-    states = dict(known)
-    new = {graph.plain(after): before for before, after in matched.renewed.items()}
-    for name in graph.outputs:
-        before = new.get(graph.plain(name), "")
-        if before in inputs and before not in states and name not in states.values():
-            states[before] = name
-    for name in inputs:
-        if name in states:
-            continue
-        left = [one for one in graph.outputs if one not in states.values() and one != scores]
-        fit = next((one for one in left if graph.shapes.get(one) == graph.shapes.get(name)), None)
-        if fit is None:
-            raise ValueError(
-                f"input {name!r:.60}: no output of its shape that could renew it, expected frames and states"
-            )
-        states[name] = fit
-    return states

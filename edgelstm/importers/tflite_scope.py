@@ -23,7 +23,9 @@ _MOST_CONSTANTS = 1 << 27
 @dataclass
 class Tape:
     """The graph as it grows. rows: frames of a call. steps: a result of an earlier frame than a call's last → which.
-    kept: variables of the interpreter. begun: states that the file itself begins with zeros, in every call. mean: the
+    kept: variables of the interpreter → their new values. begun: states that the file itself begins with zeros, in
+    every call → their new values; None where every frame is
+    written out. mean: the
     results are a mean over the frames of a call. padded: a result with
     zeros before its first frame → (what it is of, how many)."""
 
@@ -34,7 +36,7 @@ class Tape:
     inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
-    begun: set[str] = field(default_factory=set)
+    begun: dict[str, str | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     mean: str = ""
     padded: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -160,7 +162,7 @@ def select(scope: Scope, operator: Operator, source: int, places: Array, output:
         return
     ends: list[str] = []
     if count and (channels == np.arange(first, first + count)).all():
-        ends = [tape.hold(f"={value}", np.array([value])) for value in (first, first + count)]
+        ends = [tape.hold(f"={value}", np.array([value])) for value in (first, first + count, -1)]
     scope.add("Slice", operator, [scope.name(source), *ends], number)
 
 

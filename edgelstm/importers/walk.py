@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from edgelstm.importers.carried import Carried
 from edgelstm.importers.forms import Forms
 from edgelstm.importers.graph import Graph, Node, NodeError
 from edgelstm.importers.layout import Layout, Lying
+from edgelstm.importers.moves import Moves, Numbers
 from edgelstm.importers.patterns import Patterns
 from edgelstm.importers.results import Results
 from edgelstm.layers import Context, Shape
@@ -27,7 +29,15 @@ class Walk(ABC):
         self.layout = Layout(graph, frames, letter)
         self.forms = Forms(graph, self.layout)
         self.patterns = Patterns(graph, self.layout)
+        self.moves = Moves(graph)
+        self.carried: list[Carried] = []  # by the layers that were found so far
         self.results = Results((graph.shapes.get(frames) or (1,))[-1], first)
+
+    def carry(self, node: Node, before: Numbers | None, after: Numbers | None) -> None:
+        """A state of a layer that `node` is, or is the last of, as it comes in and as it is left."""
+        if before is None or after is None or before.size != after.size:
+            raise ValueError(f"{node.label}: a state of unknown values, or of another size than it has behind it")
+        self.carried.append(Carried(node.label, before.reshape(-1), after.reshape(-1)))
 
     @abstractmethod
     def result(self, name: str) -> int:

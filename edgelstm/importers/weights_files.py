@@ -16,13 +16,13 @@ _NO_ENGINE = "a file of weights alone runs in no engine"
 
 
 def read_torch(path: Path, choices: Choices) -> Imported:
-    leave_out(choices, "PyTorch", "gates", "set", "overlap")
+    leave_out(choices, "PyTorch", "gates", "set", "overlap", "states")
     part, views = _part(torch_file.read(path), choices.part)
     return read_named(path, "PyTorch", views, choices, [f"read from {part!r} of the checkpoint"] if part else [])
 
 
 def read_safetensors(path: Path, choices: Choices) -> Imported:
-    leave_out(choices, "safetensors", "part", "gates", "set", "overlap")
+    leave_out(choices, "safetensors", "part", "gates", "set", "overlap", "states")
     views = {name: Held(array) for name, array in safetensors_file.read(path).items()}
     return read_named(path, "safetensors", views, choices)
 

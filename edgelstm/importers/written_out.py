@@ -9,14 +9,16 @@ depend on who wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgelstm.importers import cells
 from edgelstm.importers.forms import Floats, Form, Forms, added
 from edgelstm.importers.graph import SAME, Graph, Node
+from edgelstm.importers.moves import Moves, Numbers
 from edgelstm.layers import GRU, LSTM
 from edgelstm.layers.functions import Candidate, Gate
 
@@ -30,12 +32,19 @@ _MOST_TERMS, _MOST_DEEP = 24, 60
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
-    """renewed: name of a state as it comes in → of its new value."""
+class CellState:
+    """ways: results that it comes in by, and which of their values it is, all where that is None; they have to be the
+    same values. after: name of its new value."""
 
+    ways: tuple[tuple[str, NDArray[np.intp] | None], ...]
+    after: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
     layer: LSTM | GRU
     source: str
-    renewed: Mapping[str, str]
+    states: tuple[CellState, ...]
 
 
 class Cells:
@@ -55,6 +64,19 @@ class Cells:
             return self._lstm(node) or self._gru(node)
         except ValueError as error:
             raise ValueError(f"{node.label}: {error}") from None
+
+    def states(self, cell: Cell, moves: Moves) -> Iterator[tuple[Numbers, Numbers | None]]:
+        """Of each state, numbers of its values as they come in and as the cell leaves them."""
+        for state in cell.states:
+            found = []
+            for name, places in state.ways:
+                numbers = moves.of(name)
+                if numbers is None:
+                    raise ValueError(f"a state {name!r:.40} of unknown shape")
+                found.append(numbers.reshape(-1) if places is None else numbers.reshape(-1)[places])
+            if any(not np.array_equal(one, found[0]) for one in found):
+                raise ValueError(f"takes its state {state.ways[0][0]!r:.40} in two orders, expected one")
+            yield found[0], moves.of(state.after)
 
     def input_of(self, name: str) -> str | None:
         """The input of the graph that `name` is, or is cut from; None for frames and what is computed."""
@@ -115,14 +137,17 @@ class Cells:
         gates = [i, forget[0], g, o]
         found = [self.forms.of(self.graph.makers[name].input(0)) for name in gates]
         source, state = self._ends(found)
+        R = _rows(found, state)
+        columns = _columns(R, found[0].bias.size)
         layer = cells.lstm(
             _rows(found, source),
-            _narrow(_rows(found, state), found[0].bias.size),
+            R[:, columns],
             np.concatenate([form.bias for form in found]),
             gate=self._function([i, forget[0], o]),
             candidate=_CANDIDATES[self._op(g)],
         )
-        return Cell(layer, source, {state: node.outputs[0], cell[0]: self.graph.plain(inside)})
+        h, c = CellState(((state, columns),), node.outputs[0]), CellState(((cell[0], None),), inside)
+        return Cell(layer, source, (h, c))
 
     def _gated(self, terms: Terms) -> tuple[str, str] | None:
         """(gate, candidate) of a product of the two; None for what is none."""
@@ -176,19 +201,24 @@ class Cells:
         is_before = _is_cut(inner) and inner.source is not None and self.input_of(inner.source) is not None
         if not is_before and not np.array_equal(outer, np.eye(len(outer))):
             raise ValueError("a reset between two products, expected it before or after one")
-        back = outer if is_before else _narrow(inner.products[state], len(outer)) if state in inner.products else None
-        if back is None:
+        if not is_before and set(inner.products) != {state}:
             raise ValueError(f"a reset of what is not its state {state!r:.40}")
+        R = _rows(gates, state) if is_before else np.concatenate([_rows(gates, state), inner.products[state]])
+        columns = _columns(R, len(outer))
+        back = outer if is_before else inner.products[state][:, columns]
+        ways: list[tuple[str, NDArray[np.intp] | None]] = [(state, columns), (h, None)]
+        if is_before and inner.source is not None:
+            ways.append((inner.source, np.argmax(inner.products[inner.source], axis=1)))
         layer = cells.gru(
             _rows([*gates, whole], source),
-            np.concatenate([_narrow(_rows(gates, state), len(outer)), back]),
+            np.concatenate([_rows(gates, state)[:, columns], back]),
             np.concatenate([form.bias for form in (*gates, whole)]),
             None if is_before else np.concatenate([np.zeros(2 * len(outer)), inner.bias]),
             reset="before" if is_before else "after",
             gate=self._function([z, r]),
             candidate=candidate,
         )
-        return Cell(layer, source, {state: node.outputs[0]})
+        return Cell(layer, source, (CellState(tuple(ways), node.outputs[0]),))
 
     def _mixed(self, terms: Terms) -> tuple[str, str, list[str], float] | None:
         """(h, z, the candidate as a sum, 1 or -1 where z lets the candidate in)"""
@@ -237,9 +267,9 @@ def _rows(forms: Sequence[Form], name: str) -> Floats:
     return np.concatenate([form.products.get(name, np.zeros((form.bias.size, width))) for form in forms])
 
 
-def _narrow(R: Floats, units: int) -> Floats:
-    """Without the columns of a state's other layers, which meet no weights."""
-    return R if R.shape[1] == units else R[:, np.abs(R).any(axis=0)]
+def _columns(R: Floats, units: int) -> NDArray[np.intp]:
+    """Those of a layer in weights for the states of several, of which the others meet no weights."""
+    return np.arange(units) if R.shape[1] == units else np.flatnonzero(np.abs(R).any(axis=0))
 
 
 def _is_cut(form: Form) -> bool:

@@ -64,20 +64,28 @@ GRU_WEIGHTS = {
 NUMBERS = {"fifth": np.float32(0.2), "half": np.float32(0.5), "zero": np.float32(0), "one": np.float32(1)}
 
 
-def by_loop(path: Path, index: str = "t", first: float = 0, gather: tuple[Any, ...] = ()) -> Path:
+def by_loop(
+    path: Path,
+    index: str = "t",
+    first: float = 0,
+    gather: tuple[Any, ...] = (),
+    most: int = 1 << 40,
+    goes: tuple[Any, ...] = (node("Less", "tn frames", "more"),),
+    leaves: str = "hn",
+) -> Path:
     """Frames are gathered by a counter that is carried, and outputs collected, as tf2onnx writes a Keras GRU."""
     nodes = [
         node("Add", "t once", "tn"),
         *gather,
         node("Gather", f"sequence {index}", "f", axis=0),
         *gru(),
-        node("Less", "tn frames", "more"),
+        *goes,
     ]
     takes = {"i": (WHOLE, []), "go": (TRUTH, []), "t": (WHOLE, []), "h": (FLOAT, [1, H]), "sequence": (FLOAT, None)}
     gives = {
         "more": (TRUTH, []),
         "tn": (WHOLE, []),
-        "hn": (FLOAT, [1, H]),
+        leaves: (FLOAT, [1, H]),
         "same": (FLOAT, None),
         "each": (FLOAT, [1, H]),
     }
@@ -91,7 +99,7 @@ def by_loop(path: Path, index: str = "t", first: float = 0, gather: tuple[Any, .
         node("Squeeze", "newest side", "row"),
         node("Gemm", "row D d", "scores"),
     ]
-    held = {"most": np.array(1 << 40), "yes": np.array(True), "start": np.array(0), "side": np.array([0]), **HEAD}
+    held = {"most": np.array(most), "yes": np.array(True), "start": np.array(0), "side": np.array([0]), **HEAD}
     held |= {"h0": np.full((1, H), first, np.float32), "from": np.array([-1, 0, 0]), "along": np.array([0, 1, 2])}
     return write(path, around, {"x": [1, T, F]}, ["scores"], **held, to=np.array([T, 1, H]))
 
@@ -193,6 +201,25 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "one late": (
         lambda p: by_loop(p, "late", gather=(node("Sub", "t once", "late"),)),
         "reads no frames by the number of its step",
+    ),
+    "fewer steps": (lambda p: by_loop(p, most=T - 1), f"{T - 1} steps over {T} frames"),
+    "an early end": (
+        lambda p: by_loop(p, goes=(node("Less", "tn last", "more"),)),
+        f"{T - 1} steps over {T} frames",
+    ),
+    "an end that is computed": (
+        lambda p: by_loop(
+            p, goes=(node("ReduceMax", "hn", "most_h", keepdims=0), node("Less", "most_h one", "more"))
+        ),
+        "ends by what it computes",
+    ),
+    "the number of the step": (
+        lambda p: by_loop(p, gather=(node("Cast", "t", "early", to=1), node("Mul", "h early", "unused"))),
+        "computes with the number of the step",
+    ),
+    "a state that is changed": (
+        lambda p: by_loop(p, goes=(node("Less", "tn frames", "more"), node("Mul", "hn half", "less")), leaves="less"),
+        "no output gives its new state as it is",
     ),
     "backwards": (lambda p: by_scan(p, scan_input_directions=[1]), "attribute scan_input_directions: expected zeros"),
 }
