@@ -39,6 +39,8 @@ def unified(arrays: dict[str, Array]) -> dict[str, Array]:
     if not arrays or len(parts) != len(arrays):
         return arrays
     gates = {part[2:] for part in parts if part[1:]}
+    if parts.keys() == {"W"}:  # as layers of one's own have, such as attention
+        return arrays
     if not gates:
         return _First({_WHATS[part]: array for part, array in parts.items()})
     order = next((known for known in _GATES if gates == set(known)), None)

@@ -111,6 +111,8 @@ def _part(moves: Moves, node: Node, name: str, source: Numbers, _: int) -> Numbe
 
 
 def _cut(moves: Moves, node: Node, _: str, source: Numbers, __: int) -> Numbers | None:
+    if (places := node.attributes.get("places")) is not None:  # of a TFLite operator, of all its values
+        return source.reshape(-1)[np.asarray(places, np.intp)]
     starts, stops, axes, steps = (moves.whole(node.input(place)) for place in (1, 2, 3, 4))
     if starts is None or stops is None or any(node.input(p) and moves.whole(node.input(p)) is None for p in (3, 4)):
         return None
@@ -132,6 +134,8 @@ def _picked(moves: Moves, node: Node, _: str, source: Numbers, __: int) -> Numbe
 def _joined(moves: Moves, node: Node, _: str, __: Numbers, depth: int) -> Numbers | None:
     parts = [moves.of(name, depth) for name in node.inputs]
     known = [part for part in parts if part is not None]
+    if (places := node.attributes.get("places")) is not None and len(known) == len(parts):
+        return np.concatenate([part.reshape(-1) for part in known])[np.asarray(places, np.intp)]
     return np.concatenate(known, int(node.attributes.get("axis", 0))) if len(known) == len(parts) else None
 
 
@@ -142,5 +146,6 @@ _MOVED: Mapping[str, Callable[[Moves, Node, str, Numbers, int], Numbers | None]]
     "Slice": _cut,
     "Gather": _picked,
     "Concat": _joined,
+    "Pack": _joined,
 }
 """By operator: (moves, node, name of a result, numbers of the first input, depth) → of that result."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -270,7 +271,22 @@ def _joined(scope: Scope, operator: Operator) -> None:
     if operator.option("FusedActivationFunction"):  # LiteRT passes over it
         raise ValueError("a fused activation, expected none")
     is_last = operator.op == Op.CONCATENATION and axis == len(result.shape) - 1
-    scope.add("Concat" if not outer else "Pack", operator, names, attributes={"axis": -1} if is_last else None)
+    about: dict[str, Any] = {"axis": -1} if is_last else {}
+    scope.add("Concat" if not outer else "Pack", operator, names, attributes=about | _order(scope, operator, axis))
+
+
+def _order(scope: Scope, operator: Operator, axis: int) -> dict[str, Any]:
+    """Which of the values of all inputs, one behind the other, each value of a state is that is put together."""
+    tensors = [scope.tensor(number) for number in operator.inputs]
+    if any(scope.rows(number) > 1 for number in operator.inputs):
+        return {}
+    starts = np.cumsum([0, *(tensor.size for tensor in tensors)])
+    parts = [start + numbered(tensor) for start, tensor in zip(starts, tensors)]
+    join = np.stack if operator.op == Op.PACK else np.concatenate
+    try:
+        return {"places": join(parts, axis).reshape(-1).tolist()}
+    except ValueError:
+        raise ValueError(f"shapes {', '.join(str(tensor.shape) for tensor in tensors)[:100]} side by side") from None
 
 
 def _lstm(scope: Scope, operator: Operator) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class Scope:
         inputs: Sequence[str],
         output: int | str | None = None,
         shape: tuple[int, ...] | None = None,
-        attributes: Mapping[str, float] | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> str:
         """A node; `output` is a tensor's number, by default the operator's first, or a name."""
         number = operator.outputs[0] if output is None else output
@@ -163,7 +164,7 @@ def select(scope: Scope, operator: Operator, source: int, places: Array, output:
     ends: list[str] = []
     if count and (channels == np.arange(first, first + count)).all():
         ends = [tape.hold(f"={value}", np.array([value])) for value in (first, first + count, -1)]
-    scope.add("Slice", operator, [scope.name(source), *ends], number)
+    scope.add("Slice", operator, [scope.name(source), *ends], number, attributes={"places": channels.tolist()})
 
 
 def _by_frame(shape: tuple[int, ...], many: int, places: Array) -> tuple[list[int], Array, int]:

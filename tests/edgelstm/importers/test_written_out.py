@@ -86,7 +86,8 @@ def test_a_gru_is_told_by_its_equations(name: str) -> None:
     made = graph(lines)
     cell = Cells(made, Forms(made), "x").at(made.makers["y"])
     assert cell is not None
-    assert (cell.source, cell.renewed) == ("x", {"h": "y"})
+    assert (cell.source, [state.after for state in cell.states]) == ("x", ["y"])
+    assert {name for state in cell.states for name, _ in state.ways} == {"h"}
     x = RNG.normal(size=(20, F))
     run = cell.layer.forward(x[:, None], Shape(1, F))
     np.testing.assert_allclose(run.result[:, 0], expected(x, reset, gate, candidate, turned), atol=1e-6)
