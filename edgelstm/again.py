@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +12,7 @@ import numpy as np
 
 from edgelstm.data.columns import Roles
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.file_names import MOST_LETTERS, check_pattern
 from edgelstm.data.labelled import from_recordings, labelled
 from edgelstm.data.options import DEFAULTS, MAX_RATE, LabelFrom, ReadOptions
 from edgelstm.data.times import Missing
@@ -25,6 +27,7 @@ def read_again(path: Path | str, provenance: object, features: tuple[str, ...], 
     header have to have them all, and may have others.
     """
     options = options_of(provenance)
+    options = replace(options, names=options.names if Path(path).is_dir() else "")
     found = read_dataset(path, replace(options, roles=replace(options.roles, features=features)), task)
     return replace(found, sample_rate=found.sample_rate or stated_rate(provenance))
 
@@ -34,7 +37,7 @@ def read_frames_again(path: Path | str, provenance: object, features: tuple[str,
     column but those of features has to be there."""
     options = options_of(provenance)
     roles = replace(options.roles, features=features)
-    free = replace(options, roles=roles, label_from="auto", may_lack=("time", "label", "group", "series"))
+    free = replace(options, roles=roles, label_from="auto", names="", may_lack=("time", "label", "group", "series"))
     recordings = task.taken(task.recordings(path, free))
     recordings = replace(recordings, sample_rate=recordings.sample_rate or stated_rate(provenance))
     if all(recording.label is not None for recording in recordings.recordings):
@@ -55,7 +58,17 @@ def options_of(provenance: object) -> ReadOptions:
         Roles(column("time"), column("label"), column("group"), column("series")),
         label_from if label_from in get_args(LabelFrom) else DEFAULTS.label_from,  # type: ignore[arg-type]
         missing if missing in get_args(Missing) else DEFAULTS.missing,  # type: ignore[arg-type]
+        names=_pattern(said.get("names")),
     )
+
+
+def _pattern(names: object) -> str:
+    """What names of files say; "" for what is no pattern."""
+    if isinstance(names, str) and len(names) <= MOST_LETTERS:
+        with suppress(ValueError):
+            check_pattern(names)
+            return names
+    return ""
 
 
 def stated_rate(provenance: object) -> float:

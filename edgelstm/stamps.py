@@ -21,7 +21,8 @@ _PREFIXES = {"milli": 1e-3, "micro": 1e-6, "nano": 1e-9}
 _ALL_UNITS = UNITS | _LONG
 _UNIT = rf"[ _\[(]+(?P<unit>{'|'.join(_ALL_UNITS)})[\])]?"
 _NAME = re.compile(
-    r"(?:date[ _]?time|time[ _]?stamp|date|time|ts|t|(?P<prefix>milli|micro|nano)?(?P<seconds>sec(?:ond)?s?))"
+    r"(?:date[ _]?time|time[ _]?stamp|date|time|zeitstempel|(?:uhr)?zeit|ts|t|"
+    r"(?P<prefix>milli|micro|nano)?(?P<seconds>sec(?:ond)?s?))"
     rf"(?:{_UNIT})?"
 )
 _SHORT_NAME = re.compile(rf"ts?[ _]+(?:{'|'.join(_LONG)})")  # t_min is the least of temperatures
@@ -48,12 +49,29 @@ _MONTH = re.compile(r"\d{4}[-/]\d{2}", re.ASCII)
 _END = re.compile(rf".*{_UNIT}|(?P<whole>{'|'.join(_LONG)})")
 
 
-_CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]\.?m\.?)?", re.I | re.ASCII)
+_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:[.,]\d+)?))?(?: ?(?P<half>[ap])\.?m\.?)?",
+    re.I | re.ASCII,
+)
+
+_HALVES = re.compile(rf"(?P<date>[\d./-]+)[ T,]+(?P<clock>{_CLOCK.pattern})", re.I | re.ASCII)
 
 
-def is_clock(cell: str) -> bool:
-    """Whether it tells the time of a day, of no day: 13:00:00, 1:00 PM."""
-    return _CLOCK.fullmatch(cell.strip()) is not None
+def clock_seconds(cell: str) -> float | None:
+    """Seconds since midnight of a time of the day, of no day: 13:00, 13:00:00.5, 1:00 PM; None for any other."""
+    match = _CLOCK.fullmatch(cell.strip())
+    hour = None if match is None else _hour(match)
+    if match is None or hour is None:
+        return None
+    return 3600 * hour + 60 * int(match["minute"]) + float((match["second"] or "0").replace(",", "."))
+
+
+def _hour(match: re.Match[str]) -> int | None:
+    """From 0 to 23, of a clock of 24 hours or of two halves; None where there is no such hour."""
+    hour = int(match["hour"])
+    if not match["half"]:
+        return hour if hour < 24 else None
+    return hour % 12 + 12 * (match["half"].lower() == "p") if 1 <= hour <= 12 else None
 
 
 def is_day(cell: str) -> bool:
@@ -61,12 +79,26 @@ def is_day(cell: str) -> bool:
     return ":" not in cell and date_seconds(cell) is not None
 
 
+def joined(one: str, other: str) -> str:
+    """A date and a time of the day, in either order, as the time stamp that they are together; else `one`."""
+    for day, clock in ((one, other), (other, one)):
+        if clock_seconds(clock) is not None and is_day(day):
+            return f"{day.strip()} {clock.strip()}"
+    return one
+
+
 def is_time(column: str) -> bool:
-    """Whether a column has the name of one with times: time, timestamp, datetime, t, seconds, time_ms, …
+    """Whether a column has the name of one with times: time, timestamp, datetime, t, seconds, time_ms, Uhrzeit, …
 
     Hours and days alone are not: they may be those of a clock or a calendar."""
     name = _plain(column)
     return _NAME.fullmatch(name) is not None and _SHORT_NAME.fullmatch(name) is None
+
+
+def may_be_half(column: str) -> bool:
+    """Whether a column has the name of one that may hold half of a time, its day or its clock. A datum is any value,
+    unless it holds days beside times of the day."""
+    return is_time(column) or _plain(column) == "datum"
 
 
 def unit_of_time(column: str) -> float | None:
@@ -110,7 +142,16 @@ def date_seconds(cell: str) -> float | None:
         date = datetime.fromisoformat(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except ValueError:
+        return _of_halves(text)
+
+
+def _of_halves(text: str) -> float | None:
+    """Of a date and a clock of two halves: 2024-05-01 1:00 PM."""
+    match = _HALVES.fullmatch(text)
+    if match is None:
         return None
+    day, seconds = date_seconds(match["date"]), clock_seconds(match["clock"])
+    return None if day is None or seconds is None else day + seconds
 
 
 def _of_named_month(match: re.Match[str]) -> str:
@@ -118,12 +159,8 @@ def _of_named_month(match: re.Match[str]) -> str:
     text = f"{match['year']}-{_MONTHS.index(match['month'].lower()) + 1:02}-{match['day']:0>2}"
     if not match["hour"]:
         return text
-    hour = int(match["hour"])
-    if match["half"]:
-        if not 1 <= hour <= 12:
-            return ""
-        hour = hour % 12 + 12 * (match["half"].lower() == "p")
-    return f"{text} {hour:02}{match['rest'] or ':00'}"
+    hour = _hour(match)
+    return "" if hour is None else f"{text} {hour:02}{match['rest'] or ':00'}"
 
 
 def calendar_seconds(number: float) -> float | None:

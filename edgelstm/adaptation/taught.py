@@ -102,7 +102,7 @@ def read_clips(path: Path, model: Model, window: int | None = None) -> Taught:
     options = options_of(model.provenance)
     names = (*model.feature_names, *(n for n in model.task.columns_to_tell if n not in model.feature_names))
     features = names if model.feature_names else ()
-    options = replace(options, roles=replace(options.roles, features=features), label_from="auto")
+    options = replace(options, roles=replace(options.roles, features=features), label_from="auto", names="")
     found = model.task.recordings(path, replace(options, may_lack=("time", "label", "group", "series")))
     found = replace(found, name=printable(str(path)), sample_rate=found.sample_rate or stated_rate(model.provenance))
     _refuse_unlabelled(found.recordings, model)

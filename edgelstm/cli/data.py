@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from edgelstm.cli.common import check_output, listed_problems
+from edgelstm.cli.common import check_output, finite, listed_problems, of_options
 from edgelstm.cli.show import style
 from edgelstm.cli.usage import NearestGroup
 from edgelstm.plain import counted
@@ -45,8 +45,15 @@ def read_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
         help="Where labels are.",
     )(decorated)
     decorated = click.option(
+        "--names",
+        default="",
+        metavar="PATTERN",
+        help="What names of files say, such as '{label}_{group}_{}' (docs/data.md).",
+    )(decorated)
+    decorated = click.option(
         "--rate",
         type=click.FloatRange(0, MAX_RATE, min_open=True),
+        callback=finite,
         metavar="HZ",
         help="Frames per second, where neither times nor a header say it.",
     )(decorated)
@@ -127,7 +134,10 @@ def _read(data: Path, options: ReadOptions) -> tuple[Recordings, str]:
 def to_options(given: Mapping[str, Any]) -> ReadOptions:
     """What `read_options` were given."""
     from edgelstm.data.columns import Roles
+    from edgelstm.data.file_names import check_pattern
     from edgelstm.data.options import ReadOptions
 
+    with of_options():
+        check_pattern(given["names"])
     roles = Roles(given["time"], given["label"], given["group"], given["series"])
-    return ReadOptions(roles, given["label_from"], given["missing"], given["rate"] or 0.0)
+    return ReadOptions(roles, given["label_from"], given["missing"], given["rate"] or 0.0, given["names"])

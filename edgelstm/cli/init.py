@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgelstm.data.recordings import Recordings
     from edgelstm.tasks import Task
 
-_SAID_BEFORE = ("labels are numbers",)  # by `_hint_at_numbers`, or not true of the task
+_SAID_BEFORE = ("labels are numbers", "no label: ")  # by `_hint_at_numbers`, or not true of the task
 _SAID_OF_ANOMALIES = (*_SAID_BEFORE, "one class only")  # which is as it should be
 
 

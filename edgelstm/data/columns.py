@@ -14,6 +14,7 @@ _NAMES = {
     "group": ("group", "subject", "speaker", "person", "patient", "user", "site"),
     "series": ("series", "recording", "sequence", "session", "case", "id", "unit"),
 }
+ROLES = tuple(_NAMES)
 _UNIT = re.compile(r"[\[(]\s*([^\[\]()]{1,20}?)\s*[\])]\s*$")
 
 
@@ -26,17 +27,18 @@ class Roles:
     group: str = ""
     series: str = ""
     features: tuple[str, ...] = ()
+    clock: str = ""  # times of the day, where `time` holds days alone
 
     @property
     def others(self) -> tuple[str, ...]:
         """The columns that are no features."""
-        return tuple(name for name in (self.time, self.label, self.group, self.series) if name)
+        return tuple(name for name in (self.time, self.clock, self.label, self.group, self.series) if name)
 
 
 def find_roles(
     header: Sequence[str],
     wanted: Roles,
-    use: Sequence[str] = tuple(_NAMES),
+    use: Sequence[str] = ROLES,
     may_lack: Sequence[str] = (),
     measured: Sequence[str] = (),
 ) -> Roles:

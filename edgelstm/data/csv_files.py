@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgelstm.data.columns import Roles, find_roles, is_of_anomalies, unit_of
+from edgelstm.data.columns import ROLES, Roles, find_roles, is_of_anomalies, unit_of
 from edgelstm.data.csv_gaps import Gaps
 from edgelstm.data.csv_table import Rows, Table, open_table
+from edgelstm.data.file_names import told_by
 from edgelstm.data.frame_labels import FrameLabels
-from edgelstm.data.labels import labels_of_places, place_of_labels
+from edgelstm.data.labels import groups_of_places, labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.packed import stem_of, suffix_of
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
@@ -53,10 +54,11 @@ def read_csv_folder(folder: Path, options: ReadOptions) -> Recordings:
             problems += error.problems
     if problems:
         raise BadFilesError(problems)
-    recordings = [part.recording for part in parts]
+    places = [path.relative_to(folder) for path in paths]
+    groups = groups_of_places(places, options)
+    recordings = [replace(part.recording, group=groups.get(part.file, part.recording.group)) for part in parts]
     if not any(r.label is None and r.frame_labels is None for r in recordings):
         return _together(recordings, parts, frames, folder.name)
-    places = [path.relative_to(folder) for path in paths]
     labels = labels_of_places(places, options)
     for n, recording in enumerate(recordings):
         if recording.label is None and recording.frame_labels is None:
@@ -90,12 +92,8 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
         except ValueError as error:
             raise BadFilesError([Problem(name, None, str(error))]) from None
         if (halves := reader.halves(roles.time)) is not None:
-            reason = (
-                f"days stand in column {halves[0]!r} and times of the day in {halves[1]!r}, expected both in one, "
-                "such as 2024-05-01 13:00:00"
-            )
-            raise BadFilesError([Problem(name, None, reason)])
-        table = reader.table((roles.label, roles.group, roles.series), roles.time)
+            roles = replace(roles, time=halves[0], clock=halves[1])
+        table = reader.table((roles.label, roles.group, roles.series), roles.time, roles.clock)
     names = roles.features or tuple(n for n in table.header if n and table.is_number(n) and n not in roles.others)
     text = next((n for n in names if not table.is_number(n)), None)
     if text is not None:
@@ -118,6 +116,9 @@ def _read_file(path: Path, name: str, options: ReadOptions, like: _Part | None, 
     if like is None:
         first = parts[0].recording
         clock = [_unread(table.clock)] if not roles.time and table.clock is not None else []
+        if roles.clock:
+            day, of_day = (printable(column, 40) for column in (roles.time, roles.clock))
+            clock.append(f"days in {day} and times of the day in {of_day} are taken together, as the time")
         comma = [_decimal(table)] if table.comma else []
         parts[0].recording = replace(first, notes=(*first.notes, *clock, *comma, *_left_out(table, roles)))
     return parts
@@ -182,8 +183,13 @@ def _decimal(table: Table) -> str:
 
 def _roles(header: Sequence[str], options: ReadOptions) -> Roles:
     """ValueError for a column that is not there."""
+    said = told_by(options.names)
+    for role in said:
+        if name := getattr(options.roles, role):
+            raise ValueError(f"{role} is column {name!r} and {{{role}}} in names, expected one of them")
+    use = [role for role in ROLES if role not in said]
     if header:
-        return find_roles(header, options.roles, may_lack=options.may_lack, measured=options.measured)
+        return find_roles(header, options.roles, use, options.may_lack, options.measured)
     for role in ("time", "label", "group", "series"):  # without names, all are features
         if (name := getattr(options.roles, role)) and role not in options.may_lack:
             raise ValueError(f"no header with names of columns, expected one with {name!r} for {role}")

@@ -29,7 +29,7 @@ from edgelstm.delimited import (
     split,
 )
 from edgelstm.plain import counted, first_twice
-from edgelstm.stamps import date_seconds, is_clock, is_day, is_time
+from edgelstm.stamps import clock_seconds, date_seconds, is_day, joined, may_be_half
 
 MOST_PROBLEMS = 5  # of one file
 _LOOK = 50  # lines that settle delimiter and decimal sign
@@ -162,25 +162,29 @@ class TableReader:
         return self.header if self.named else ()
 
     def halves(self, time: str) -> tuple[str, str] | None:
-        """(column of days, column of clock times) where these are told apart, `time` is one, and the other has the
+        """(column of days, column of clock times) where these stand apart, `time` is one, and the other alone has the
         name of a time; None where not."""
         rows = self._first[1 : self.named + 1]
         for _, cells in self._split(rows):
             first = dict(zip(self.header, cells))
-            days = [name for name in first if is_time(name) and is_day(first[name])]
-            clocks = [name for name in first if is_time(name) and is_clock(first[name])]
+            named = [name for name in first if name == time or may_be_half(name)]
+            days = [name for name in named if is_day(first[name])]
+            clocks = [name for name in named if clock_seconds(first[name]) is not None]
             if len(days) == len(clocks) == 1 and time in (*days, *clocks):
                 return days[0], clocks[0]
         return None
 
-    def table(self, text: Sequence[str] = (), time: str = "") -> Table:
-        """As `read_table`."""
+    def table(self, text: Sequence[str] = (), time: str = "", clock: str = "") -> Table:
+        """As `read_table`. clock: a column with times of the day, of days in the column `time`."""
         columns = [_Column(name, name in text and name != "", name == time != "") for name in self.header]
+        at, of_day = (self.header.index(name) if clock else -1 for name in (time, clock))
         cells, lines = Growing((len(columns),), np.float64), Growing((), np.int64)
         for places, found in self._chunks():
-            chunk = np.empty((len(places), len(columns)))
+            chunk = np.full((len(places), len(columns)), np.nan)
             for n, column in enumerate(found):
-                chunk[:, n] = self._read(columns[n], column, places)
+                if n != of_day or not clock:
+                    whole = list(map(joined, column, found[of_day])) if clock and n == at else column
+                    chunk[:, n] = self._read(columns[n], whole, places)
             cells.add(chunk)
             lines.add(np.array(places, np.int64))
             self._raise_problems(MOST_PROBLEMS)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgelstm.data.dataset import Dataset
+from edgelstm.data.file_names import label_hints
 from edgelstm.data.labels import in_order, labels_of, whole_numbers
 from edgelstm.data.recordings import Recordings
 from edgelstm.data.targets import Targets
@@ -26,6 +27,11 @@ def labelled(recordings: Recordings) -> Dataset:
             raise ValueError(
                 f"{recordings.name}: one class only ({printable(only, 40)!r}, which all file names begin with), "
                 "expected two or more to tell apart; or a task that needs no labels, such as forecast"
+            )
+        if not recordings.target_names and (hints := label_hints([r.name for r in whole])):
+            raise ValueError(
+                f"{lost.name}: has no label, expected one for each recording: {'; or '.join(map(str, hints[:2]))}; "
+                "or a label column (--label NAME), a folder for each; or a task that needs none, such as forecast"
             )
         why = "has no label"
         if recordings.target_names:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from edgelstm.data.file_names import said_by_names, told_by
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.recordings import Recordings
@@ -67,6 +68,8 @@ def alike(labels: Iterable[str]) -> list[str]:
 
 def place_of_labels(paths: Sequence[Path], options: ReadOptions) -> Literal["", "folder", "name"]:
     """Whether folders or names of files tell labels, for `paths` from the data's folder; "" where neither does."""
+    if "label" in told_by(options.names):
+        return ""
     if options.label_from == "folder" or options.label_from == "name":
         return options.label_from
     folders, stems = _folders(paths), _stems(paths)
@@ -84,6 +87,8 @@ def labels_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, s
     strange = next((file for file in files if not is_unicode(file)), None)
     if strange is not None:
         raise ValueError(f"{printable(strange)}: a name that is not UTF-8, expected one that is")
+    if "label" in told_by(options.names):
+        return {file: said["label"] for file, said in said_by_names(paths, options.names).items()}
     source = place_of_labels(paths, options)
     if source == "folder":
         folders = _folders(paths)
@@ -92,6 +97,13 @@ def labels_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, s
             raise ValueError(f"{lost}: lies in no folder of a label, which label_from = folder needs")
         return dict(zip(files, folders))
     return dict(zip(files, _stems(paths))) if source == "name" else {}
+
+
+def groups_of_places(paths: Sequence[Path], options: ReadOptions) -> dict[str, str]:
+    """By file: the group that its name tells, where the options say how."""
+    if "group" not in told_by(options.names):
+        return {}
+    return {file: said["group"] for file, said in said_by_names(paths, options.names).items()}
 
 
 def _folders(paths: Sequence[Path]) -> list[str]:

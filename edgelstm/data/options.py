@@ -23,6 +23,7 @@ class ReadOptions:
     label_from: LabelFrom = "auto"
     missing: Missing = "refuse"
     rate: float = 0.0  # frames per second of data that do not say theirs; 0 = not known
+    names: str = ""  # what names of files say, see `edgelstm.data.file_names`; "" = the label, as `label_from` has it
     looks: bool = False  # at the data alone: what lacks is counted, and held for the time being
     measured: tuple[str, ...] = ()  # columns that are no labels, whatever they are called
     may_lack: tuple[str, ...] = ()  # roles whose columns need not be there though they are named

@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
 from edgelstm.data.recordings import BadFilesError, Problem
@@ -28,15 +28,15 @@ class Stream(Protocol):
         """At most so many bytes, or a few more; none at the end alone."""
 
 
-def suffix_of(path: Path) -> str:
+def suffix_of(path: PurePath) -> str:
     """In lower case, the one before `.gz` where it is packed."""
     suffix = path.suffix.lower()
     return path.with_suffix("").suffix.lower() if suffix == _GZIP else suffix
 
 
-def stem_of(path: Path) -> str:
+def stem_of(path: PurePath) -> str:
     """The file's name without its suffix, nor that of what it is packed in."""
-    return Path(path.stem).stem if path.suffix.lower() == _GZIP else path.stem
+    return PurePath(path.stem).stem if path.suffix.lower() == _GZIP else path.stem
 
 
 @contextmanager

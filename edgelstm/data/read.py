@@ -94,6 +94,9 @@ FORMATS = (
 )
 """Asked in this order; the first that takes a path reads it."""
 
+OF_FILES = ("csv-folder", "wav-folder")
+"""Formats of a file for each recording, whose names may say something."""
+
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz", ".rar")
 _TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".mat", ".h5", ".hdf5", ".json", ".arff", ".dat")
 
@@ -138,7 +141,12 @@ def read_recordings(path: Path | str, options: ReadOptions = DEFAULTS) -> Record
     line, for anything else.
     """
     path = Path(path)
-    found = _with_features(find_format(path).read(path, options), options.roles.features)
+    data_format = find_format(path)
+    if options.names and data_format.name not in OF_FILES:
+        raise ValueError(
+            f"{path}: names = {options.names!r}, expected it for a folder of files alone, a recording each"
+        )
+    found = _with_features(data_format.read(path, options), options.roles.features)
     return with_rate(found, options.rate, str(path))
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgelstm.data.file_names import group_hints, label_hints
 from edgelstm.data.frame_labels import FrameLabels
 from edgelstm.data.hops import are_samples, say_sound
 from edgelstm.data.labels import NUMBERS, alike, are_numbers
 from edgelstm.data.overlaps import overlaps
+from edgelstm.data.read import OF_FILES
 from edgelstm.data.recordings import Recording, Recordings
 from edgelstm.data.store import chunked, every_nth
 from edgelstm.data.twins import TOO_GOOD, twins
@@ -100,7 +102,7 @@ def summarize(recordings: Recordings, data_format: str) -> Summary:
         columns,
         recordings.left_out,
         tuple(f"{r.name}: {note}" for r in recordings.recordings for note in r.notes),
-        tuple(_warnings(recordings, labels, frame_labels, columns)),
+        tuple(_warnings(recordings, labels, frame_labels, columns) + _names(recordings, data_format)),
     )
 
 
@@ -206,6 +208,23 @@ def _warnings(
         [r.frames for r in recordings.recordings], recordings.names, recordings.sample_rate
     )
     return found + _remarks(columns, recordings.frames, is_sound)
+
+
+def _names(recordings: Recordings, data_format: str) -> list[str]:
+    """A line where parts of the names of files most likely tell groups, or labels that nothing else does."""
+    whole = recordings.recordings
+    if data_format not in OF_FILES or any(r.group is not None or r.frame_labels is not None for r in whole):
+        return []
+    names = [r.name for r in whole]
+    if hints := group_hints(names, [r.label or "" for r in whole], recordings.label_from == "name"):
+        said = "; or ".join(map(str, hints))
+        return [
+            f"a part of the files' names comes again under several labels: {said}: if it says who or where was "
+            "recorded, a split then keeps each on one side"
+        ]
+    if any(r.label is not None for r in whole) or not (hints := label_hints(names)):
+        return []
+    return [f"no label: {'; or '.join(map(str, hints[:2]))}"]
 
 
 def _remarks(columns: Sequence[Column], frames: int, is_sound: bool) -> list[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgelstm.data.columns import Roles, find_roles
 from edgelstm.data.csv_table import Table, read_header, read_table
-from edgelstm.data.labels import labels_of_places
+from edgelstm.data.labels import groups_of_places, labels_of_places
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.packed import stem_of, suffix_of
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
@@ -114,7 +114,7 @@ def _of_files(path: Path, options: ReadOptions) -> list[_Text]:
         raise ValueError(f"{path}: no .txt files, expected one for each text, or a .csv file with a column of texts")
     root = path if path.is_dir() else path.parent
     names = [one.relative_to(root) for one in paths]
-    labels = labels_of_places(names, options)
+    labels, groups = labels_of_places(names, options), groups_of_places(names, options)
     problems: list[Problem] = []
     texts = []
     for one, name in zip(paths, names):
@@ -125,7 +125,7 @@ def _of_files(path: Path, options: ReadOptions) -> list[_Text]:
             continue
         if not text:
             problems.append(Problem(name.as_posix(), None, "no text, expected some"))
-        texts.append(_Text(name.as_posix(), text, labels.get(name.as_posix())))
+        texts.append(_Text(name.as_posix(), text, labels.get(name.as_posix()), groups.get(name.as_posix())))
     if problems:
         raise BadFilesError(problems)
     return texts

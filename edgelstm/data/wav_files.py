@@ -9,7 +9,7 @@ from pathlib import Path
 from edgelstm.data.audacity import labels_of_frames, read_label_track
 from edgelstm.data.columns import find_roles
 from edgelstm.data.csv_table import read_table
-from edgelstm.data.labels import labels_of_places, place_of_labels
+from edgelstm.data.labels import groups_of_places, labels_of_places, place_of_labels
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.packed import stem_of
 from edgelstm.data.recordings import FRAMES_TO_COME, BadFilesError, FrameStore, Problem, Recording, Recordings
@@ -40,7 +40,7 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
     if not paths:
         raise ValueError(f"{folder}: no {SUFFIX} files, expected one for each recording")
     names = [path.relative_to(folder) for path in paths]
-    labels = labels_of_places(names, options)
+    labels, groups = labels_of_places(names, options), groups_of_places(names, options)
     testing = _listed(folder / _TESTING)
     sounds = _read_all(zip(paths, (name.as_posix() for name in names)))
     recordings = []
@@ -51,7 +51,7 @@ def read_wav_folder(folder: Path, options: ReadOptions) -> Recordings:
             replace(
                 recording,
                 label=None if recording.frame_labels is not None else labels.get(recording.name),
-                group=speaker if found else None,
+                group=groups.get(recording.name, speaker if found else None),
                 test=recording.name in testing if testing else None,
             )
         )

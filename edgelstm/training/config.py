@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from edgelstm import records
 from edgelstm.data.columns import Roles
+from edgelstm.data.file_names import MOST_LETTERS, check_pattern
 from edgelstm.data.options import MAX_RATE, LabelFrom, ReadOptions
 from edgelstm.data.splits import Split
 from edgelstm.data.times import Missing
@@ -55,6 +56,7 @@ class Data:
     series: Column = ""  # the recording that a row belongs to, in one long file
     features: tuple[Column, ...] = ()  # columns to learn from; empty = all other numbers
     label_from: LabelFrom = "auto"  # a column, the folder, or the name of the file
+    names: Annotated[str, Line(MOST_LETTERS, least=0)] = ""  # of files: "{label}_{group}_{}" says what stands where
     missing: Missing = "refuse"  # what becomes of gaps: refuse, interpolate or hold
     rate: Annotated[float, Bounds(0, MAX_RATE)] = 0.0  # frames per second of data that do not say theirs; 0 = unknown
     window: Count = 0  # frames of a training window, cut at random places; 0 = whole sequences
@@ -68,7 +70,10 @@ class Data:
     def read_options(self) -> ReadOptions:
         """How `file` is to be read."""
         roles = Roles(self.time, self.label, self.group, self.series, self.features)
-        return ReadOptions(roles, self.label_from, self.missing, self.rate)
+        return ReadOptions(roles, self.label_from, self.missing, self.rate, self.names)
+
+    def __post_init__(self) -> None:
+        check_pattern(self.names)
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Training:
     )
     buckets: Positive = 8  # batches that are sorted by length together, so that little is padded; 1 = none
     averaging: Annotated[float, Bounds(0, below=1)] = 0.0  # decay per step of the averaged weights; 0 = off
-    patience: Count = 0  # epochs without improvement before stopping; 0 = never
+    patience: Count = 0  # epochs without a better validation loss, or all right, before stopping; 0 = never
     seed: Annotated[int, Bounds(0, (1 << 63) - 1)] = 1  # the same one gives the same weights on the same machine
 
 

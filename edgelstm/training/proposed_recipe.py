@@ -67,6 +67,8 @@ def _data(dataset: Dataset, proposal: Proposal, file: str, options: ReadOptions)
     lines += [f"{name} = {_text(value)}" for name, value in named if value]
     if options.roles.features:
         lines.append(f"features = {_texts(options.roles.features)}")
+    if options.names:
+        lines.append(f"names = {_text(options.names)}  # what names of files say")
     if options.label_from != "auto":
         lines.append(f"label_from = {_text(options.label_from)}")
     lines.append(f'missing = "{options.missing}"  # refuse, interpolate or hold: what becomes of gaps')
@@ -215,7 +217,7 @@ def _tells_wholes(proposal: Proposal) -> bool:
 def _patience(proposal: Proposal) -> list[str]:
     if not proposal.watches:
         return []
-    return [f"patience = {max(proposal.epochs // 3, 5)}  # epochs without a better validation loss"]
+    return [f"patience = {max(proposal.epochs // 3, 5)}  # epochs without a better validation loss, or all right"]
 
 
 def _answer(dataset: Dataset, proposal: Proposal) -> list[str]:

@@ -11,6 +11,7 @@ from edgelstm.plain import counted
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources.columns import LARGEST, Columns, UnreadableError, clip, first_bad, plain
 from edgelstm.runtime.sources.timing import time_column
+from edgelstm.stamps import joined, may_be_half
 
 _PLAIN = b"0123456789+-.eE\r\n"
 
@@ -30,6 +31,7 @@ class Csv:
         self.time_column: str | None = None
         self.time: object = None
         self._time_place = 0
+        self._clock_place: int | None = None  # of a second column of times: days and clock may stand apart
         self._header: tuple[str, ...] = ()
 
     def __call__(self, line: str, /) -> Float32 | None:
@@ -56,7 +58,7 @@ class Csv:
         if len(cells) != self._width:
             raise UnreadableError(f"{counted(len(cells), 'column')}, expected {self._width}")
         if self.time_column is not None:
-            self.time = self._time(cells[self._time_place])
+            self.time = self._time(cells)
         values = self._values([cells[place] for place, _ in self._takes])
         if (bad := first_bad(values)) is not None:
             place, name = self._takes[bad]
@@ -109,7 +111,7 @@ class Csv:
         if not sum(map(abs, values)) <= LARGEST:  # so that each of them is finite
             return None
         if self.time_column is not None:
-            self.time = self._time(cells[self._time_place].strip())
+            self.time = self._time([cell.strip() for cell in cells])
         return np.array(values, np.float32)
 
     @property
@@ -146,8 +148,11 @@ class Csv:
                 self._decimal = ","
         return [number(cell, ",") for cell in cells] if self._decimal == "," else values
 
-    def _time(self, cell: str) -> str:
-        """A time with a decimal point: its comma is one where the values' are, or could be."""
+    def _time(self, cells: list[str]) -> str:
+        """A row's time with a decimal point: its comma is one where the values' are, or could be."""
+        cell = cells[self._time_place]
+        if self._clock_place is not None:
+            cell = joined(cell, cells[self._clock_place])
         is_comma = self._delimiter != "," and self._decimal != "." and has_decimal_comma(cell)
         return cell.replace(",", ".") if is_comma else cell
 
@@ -197,6 +202,8 @@ class Csv:
         self.time_column = time_column([cell for cell in cells if cell not in names])
         if self.time_column is not None:
             self._time_place = cells.index(self.time_column)
+            others = [n for n, cell in enumerate(cells) if may_be_half(cell) and cell not in names]
+            self._clock_place = next((n for n in others if n != self._time_place), None)
 
 
 def _is_header(cells: list[str], names: tuple[str, ...]) -> bool:

@@ -46,6 +46,8 @@ UNITS = {
     "time_min": 60.0,
     "t [min]": 60.0,
     "timestamp [days]": 86400.0,
+    "Zeit": None,
+    "Zeit [s]": 1.0,
 }
 
 

@@ -186,7 +186,7 @@ def test_numbers_of_other_signs_are_other_labels(tmp_path: Path, command: Comman
 
 def test_columns_that_are_most_likely_times_are_told(tmp_path: Path, command: Command) -> None:
     rows = "".join(f"2024-05-0{n % 9 + 1},{1700 + n},{n % 4}\n" for n in range(12))
-    for name, remedy in (("Zeit", "--time"), ("", "in the file")):
+    for name, remedy in (("Tag", "--time"), ("", "in the file")):
         (tmp_path / "r.csv").write_text(f"{name},YEAR,x\n{rows}")
         shown = " ".join(command("data", "inspect", tmp_path / "r.csv").out.split())
         assert f"{name or 'a column without a name'} holds dates and is not read: name it" in shown

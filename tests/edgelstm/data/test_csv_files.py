@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from edgelstm.data.columns import Roles
 from edgelstm.data.options import ReadOptions
 from edgelstm.data.read import read_recordings
 from edgelstm.data.recordings import BadFilesError
+from edgelstm.runtime.sources.open import open_source
+from edgelstm.runtime.sources.source import FrameFormat
 from edgelstm.tasks import Anomaly, Forecast
 
 Write = Callable[..., Path]
@@ -365,17 +368,36 @@ def test_commas_are_decimal_beside_as_many_semicolons_or_tabs(tmp_path: Path, si
         read_recordings(tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize("header", ["date,time,x", "time,date,x", "Date,x,Time"])
-@pytest.mark.parametrize("clock", ["13:00:05", "1:00 PM"])
-def test_days_and_times_of_the_day_belong_in_one_column(tmp_path: Path, header: str, clock: str) -> None:
-    """A day alone would let time stand still. Beside a whole time stamp, a clock is a column of words."""
-    cells = {"date": "2024-05-01", "time": clock, "x": "1"}
-    row = ",".join(cells[name.lower()] for name in header.split(","))
-    (tmp_path / "x.csv").write_text(f"{header}\n{row}\n{row}\n")
-    with pytest.raises(BadFilesError, match=r"(?i)days stand in column 'date' and times of the day in 'time'"):
-        read_recordings(tmp_path / "x.csv")
-    (tmp_path / "x.csv").write_text(f"timestamp,time,x\n2024-05-01 13:00,{clock},1\n2024-05-01 13:01,{clock},2\n")
-    assert read_recordings(tmp_path / "x.csv").sample_rate == pytest.approx(1 / 60)
+@pytest.mark.parametrize("header", ["date,time,x", "time,date,x", "Date,x,Time", "Datum,Uhrzeit,x"])
+@pytest.mark.parametrize("clock", ["%H:%M:%S", "%I:%M %p"])
+def test_days_and_times_of_the_day_are_one_time(tmp_path: Path, header: str, clock: str) -> None:
+    """By recordings as by streams. Beside a whole time stamp, a clock is a column of words."""
+    path, names = tmp_path / "x.csv", header.split(",")
+    stamps = [datetime(2024, 4, 30, 18) + timedelta(minutes=30 * n) for n in range(40)]
+    written = [{"d": f"{at:%Y-%m-%d}", "x": f"{n % 7}", "t": at.strftime(clock)} for n, at in enumerate(stamps)]
+    rows = [",".join(cells[name[0].lower().replace("u", "t")] for name in names) for cells in written]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    found = read_recordings(path)
+    assert 1 / found.sample_rate == pytest.approx(1800)
+    assert found.names == ("x",)
+    assert found.left_out == ()
+    (note,) = found.recordings[0].notes
+    assert note.endswith("are taken together, as the time")
+    said: list[str] = []
+    for rate in (1 / 1800, 1 / 60):
+        with open_source("file", str(path), FrameFormat(1, ("x",), "auto", rate), said.append) as source:
+            assert len(list(source)) == 40
+    (line,) = said
+    assert "0.0005556 frames per second, the model's rate is 0.01667" in line
+    path.write_text("timestamp,time,x\n2024-05-01 13:00,13:00,1\n2024-05-01 13:01,13:00,2\n")
+    assert read_recordings(path).sample_rate == pytest.approx(1 / 60)
+
+
+def test_of_two_clocks_none_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("date,time,Zeit,x\n2024-05-01,13:00,14:00,1\n2024-05-02,13:00,14:00,2\n")
+    found = read_recordings(tmp_path / "x.csv")
+    assert 1 / found.sample_rate == 86400
+    assert set(found.left_out) == {"time", "Zeit"}
 
 
 def test_what_lacks_is_listed_in_order_of_lines(tmp_path: Path) -> None:
