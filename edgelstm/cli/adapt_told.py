@@ -202,8 +202,10 @@ def show(
             text += f"thresholds of {counted(len(quiet), 'event')}"
         click.echo(style.passed(paragraph(text, "", "  ")))
     if exported is not None and exported.proof is not None:
-        text = f"{exported.path}: {exported.size:,} bytes, proof {'passed' if is_proven else 'failed'}"
-        click.echo(style.mark(is_proven, paragraph(text, "", "  ")))
+        from edgelstm.cli.show.export import marked
+
+        text = f"{exported.path}: {exported.size:,} bytes, proof {exported.proof.verdict}"
+        click.echo(marked(exported.proof, paragraph(text, "", "  ")))
         if not is_proven:
             click.echo(paragraph(f"{output}: not written without its file", "  ", "  "))
 

@@ -158,7 +158,7 @@ def _evaluate(model: Model, test: Dataset, config: Config) -> None:
 
 
 def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
-    from edgelstm.cli.show.export import headline
+    from edgelstm.cli.show.export import headline, marked
     from edgelstm.devices.units import show_size
     from edgelstm.export import export_model
 
@@ -175,7 +175,7 @@ def _export(model: Model, output: Path) -> list[tuple[Form, Path]]:
             continue
         assert result.proof is not None
         text = f"{path.name:<{width}}{show_size(result.size):>10}  {headline(result.proof)}"
-        click.echo("  " + style.mark(result.proof.passed, text))
+        click.echo("  " + marked(result.proof, text))
         if result.proof.passed:
             written.append((form, path))
         elif result.proof.same_rounding.passed:  # 8 bits cost this model too much in this form: an answer, no fault

@@ -101,6 +101,13 @@ class Agreement:
     unanswered_labels: tuple[str, ...] = ()  # the first 100 of them, of at most 40 letters; places without labels
     says: Annotated[str, Line(20, least=0)] = ""  # where they decide nothing, in a word, what answers are
 
+    @property
+    def undecided(self) -> Literal["", "no data", "too few to say"]:
+        """Why nothing is said of how often it decides as the model; "" where that is said, or nothing is decided."""
+        if self.fresh.agreeing is None or self.share is not None:
+            return ""
+        return "no data" if self.data == "calibration" else "too few to say"
+
     def problems(self) -> list[str]:
         """What is not as it should be, a few words each."""
         found = []
@@ -126,7 +133,7 @@ class Agreement:
         if self.data == "calibration":
             return f"agrees: no recordings that calibration did not see; on those that it saw, {error}"
         if self.share is None:
-            return f"agrees: too few to say ({self._counted()}); {error}"
+            return f"agrees: {self.undecided} ({self._counted()}); {error}"
         note = f"; {self.note()}" if self.unanswered else ""
         decided = f"{show_share(self.share)} of {self._counted()} decided as float32 decides"
         return f"agrees: {decided}; {error}{note}"
@@ -259,8 +266,7 @@ def _compare(model: Model, found: Floats, scores: Floats) -> Way:
     finite = np.isfinite(found).all(axis=1)
     alike = finite & (_decisions(model, found) == _decisions(model, wanted)).all(axis=1)
     told, exact = _scores_of(model, found), _scores_of(model, wanted)
-    with np.errstate(divide="ignore"):  # scores that are 0 throughout: any error is boundless
-        error = _bounded(_rms(told - exact) / _rms(exact)) if (told != exact).any() else 0.0
+    error = relative_error(model, found, wanted)
     count = independent(_from_ties(model, scores), model.activation, error)
     if decides:
         return Way(len(scores), count, int(alike.sum()), error)
@@ -297,6 +303,15 @@ def _rms(values: Floats) -> np.float64:
 
 def _bounded(error: np.floating[Any]) -> float:
     return min(float(np.nan_to_num(error, nan=MAX_REPORTED, posinf=MAX_REPORTED)), MAX_REPORTED)
+
+
+def relative_error(model: Model, found: Floats, exact: Floats) -> float:
+    """RMS error of the scores behind answers `found` (answers, outputs), relative to those behind `exact`."""
+    told, wanted = _scores_of(model, found), _scores_of(model, exact)
+    if not told.size or (told == wanted).all():
+        return 0.0
+    with np.errstate(divide="ignore"):  # scores that are 0 throughout: any error is boundless
+        return _bounded(_rms(told - wanted) / _rms(wanted))
 
 
 def _decisions(model: Model, answers: Floats) -> NDArray[np.int64]:

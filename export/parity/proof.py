@@ -69,6 +69,14 @@ class Proof:
     def passed(self) -> bool:
         return self.same_rounding.passed and (self.agrees.passed or self.accepted_loss)
 
+    @property
+    def verdict(self) -> str:
+        """In a word: passed, failed, loss accepted; or why it is not said how often it decides as the model, which is
+        no failure."""
+        if not self.passed:
+            return "failed"
+        return "loss accepted" if self.accepted_loss else self.agrees.undecided or "passed"
+
     def accepting_loss(self) -> Proof:
         """The same, where that it does not agree is no failure."""
         return replace(self, accepted_loss=not self.agrees.passed)
@@ -83,7 +91,7 @@ class Proof:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, the same for the same file, engine and sequences."""
-        values = {"version": VERSION, **to_json(self), "passed": self.passed}
+        values = {"version": VERSION, **to_json(self), "passed": self.passed, "verdict": self.verdict}
         values["same_rounding"]["passed"] = self.same_rounding.passed
         return values
 
@@ -94,7 +102,8 @@ class Proof:
     def lines(self) -> list[str]:
         """For people: how it agrees, and one line per check of the same rounding."""
         agrees = self.agrees
-        mark = "✓" if agrees.passed else "·" if self.accepted_loss else "✗"
+        mark = "✗" if not agrees.passed else "?" if agrees.undecided else "✓"
+        mark = "·" if self.accepted_loss else mark
         accepted = "; the loss was accepted" if self.accepted_loss else ""
         first = [f"{mark} {agrees.line()}{accepted}"]
         if self.saturated is not None:

@@ -26,8 +26,14 @@ def table(results: Sequence[Export], times: Sequence[float | None]) -> str:
     linear = any(result.proof and result.proof.agrees.worst_output is not None for result in results)
     of = "; of the output that is off the most, relative to its own deviation" if linear else ""
     explained = f"{EXPLAINED.format(agrees=_what_agrees(results), of=of)} Engines: {engines}."
-    if any(result.proof and result.proof.accepted_loss for result in results):
+    verdicts = {result.proof.verdict for result in results if result.proof}
+    if "loss accepted" in verdicts:
         explained += " ·: loss accepted, the file agrees with float32 less than it should."
+    for why in sorted(verdicts & {"no data", "too few to say"}):
+        explained += (
+            f" ?: {why} how often it decides as float32; it computes what its form says, and more recordings, by "
+            "edgelstm verify, say the rest."
+        )
     notes = dict.fromkeys(result.proof.agrees.note() for result in results if result.proof)
     foot = [text.paragraph(line, "  ") for line in (explained, *notes) if line]
     return "\n".join([text.table(HEADER, rows, indent=""), *foot])
@@ -70,9 +76,12 @@ def error_of(proof: Proof) -> str:
 
 
 def marked(proof: Proof, text: str) -> str:
-    """`text` behind ✓ or ✗; behind · where it passed for an accepted loss."""
+    """`text` behind ✓ or ✗; behind · where it passed for an accepted loss, behind ? where it is not said how often it
+    decides as the model."""
     if proof.passed and proof.accepted_loss:
         return style.accepted(text)
+    if proof.passed and proof.agrees.undecided:
+        return style.undecided(text)
     return style.mark(proof.passed, text)
 
 

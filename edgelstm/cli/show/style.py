@@ -26,6 +26,11 @@ def accepted(text: str) -> str:
     return click.style("·", fg="yellow") + " " + text
 
 
+def undecided(text: str) -> str:
+    """Neither: nothing is wrong, and too little was seen to say more."""
+    return click.style("?", fg="yellow") + " " + text
+
+
 def mark(is_good: bool, text: str) -> str:
     return passed(text) if is_good else failed(text)
 

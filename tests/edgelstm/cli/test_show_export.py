@@ -10,7 +10,7 @@ from click import unstyle
 
 from edgelstm.cli.show.export import headline, table
 from edgelstm.export import Export, find_form
-from edgelstm.export.parity.agreement import Agreement, Way
+from edgelstm.export.parity.agreement import Agreement, Data, Way
 from edgelstm.export.parity.proof import Proof, SameRounding
 from random_models import random_model
 
@@ -63,3 +63,18 @@ def test_an_accepted_loss_does_not_look_like_a_pass() -> None:
     assert [line[:9] for line in shown.splitlines()[1:3]] == ["· m.elstm", "✓ m.elstm"]
     assert "·: loss accepted" in " ".join(shown.split())
     assert "loss accepted" not in table([exported(AGREES)], [None])
+
+
+@pytest.mark.parametrize(("data", "why"), [("unseen", "too few to say"), ("calibration", "no data")])
+def test_what_is_not_known_does_not_look_like_a_pass(data: Data, why: str) -> None:
+    """It is no failure either. What decides nothing has nothing that is not known."""
+    found = exported(replace(AGREES, share=None, answers=20, independent=12, data=data))
+    shown = unstyle(table([found], [None]))
+    assert shown.splitlines()[1].startswith("? m.elstm")
+    assert f"?: {why} how often it decides as float32" in " ".join(shown.split())
+    assert found.proof is not None
+    told = found.proof.to_json()
+    assert (told["passed"], told["verdict"]) == (True, why)
+    assert found.proof.lines()[0].startswith("? agrees: ")
+    linear = exported(replace(AGREES, share=None, fresh=Way(20, 12, None, 0.0123), data=data))
+    assert unstyle(table([linear], [None])).splitlines()[1].startswith("✓ m.elstm")
