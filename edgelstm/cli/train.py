@@ -96,6 +96,7 @@ def command(
     from edgelstm.report import Asked
     from edgelstm.tasks import read_dataset
     from edgelstm.training import RecipeError, evaluation_set, load_config, split, train
+    from edgelstm.training.cycles import why_early
     from edgelstm.training.remarks import remarks
     from edgelstm.training.run_folder import RunFolder
 
@@ -150,6 +151,8 @@ def command(
     if no_int8:
         odd.append(no_int8)
         click.echo(paragraph(no_int8, "Note: "), err=True)
+    if (unsteady := _unsteady(model, settings)) is not None:
+        odd.append(unsteady)
     run.finish(
         output, trained.history, [result.to_json() for result in (*results, *([streamed] if streamed else []))]
     )
@@ -172,6 +175,8 @@ def command(
         return
     click.echo(style.passed(f"{output}: {model.weights:,} weights, {counted(len(trained.history), 'epoch')}"))
     click.echo(f"  {'trained by':<13} {run.told['computed_by']}")
+    if early := why_early(trained.history, settings.training):
+        click.echo(f"  {'ended early':<13} {early}")
     click.echo(f"  {'tested on':<13} {_tested(dataset, train_set, test_set)}")
     for result in results:
         _tell(result.precision, result, "")
@@ -182,6 +187,8 @@ def command(
         here, there = results[0].headline.value, streamed.headline.value
         if streamed.headline.is_share and here is not None and there is not None and there < here - _WORSE:
             click.echo(paragraph(_streams_worse(settings), "  ! ", "    "))
+    if unsteady is not None:
+        click.echo(paragraph(unsteady, "  ! ", "    "))
     if page is not None:
         click.echo(f"  report        {page}")
     click.echo(f"Next: edgelstm export {shlex.quote(str(output))} --format elstm")
@@ -223,6 +230,30 @@ def _streams_worse(settings: Config) -> str:
         remedies.append("mix windows in training (augment.mixup = 0.4)")
     remedies.append("reset the stream between recordings")
     return f"a stream that nothing resets answers worse than fresh recordings do: {', or '.join(remedies)}"
+
+
+def _unsteady(model: Model, settings: Config) -> str | None:
+    """That the state which a stream carries makes differences large that are small from fresh states, so that export
+    will refuse int8, and what may help; None where it does not."""
+    from edgelstm.export.parity.agreement import show_error
+    from edgelstm.export.parity.foreseen import steadiness
+
+    found = steadiness(model)
+    if found is None or found.is_steady:
+        return None
+    longer = "another --seed may steady it"
+    if settings.training.truncate:
+        longer = (
+            f"longer pieces (training.truncate, {settings.training.truncate} now), or another --seed, may steady it"
+        )
+    elif settings.data.window:
+        longer = (
+            f"longer windows (data.window and answer.window, {settings.data.window} now) may steady it, or --seed"
+        )
+    return (
+        f"not to be trusted along a stream: there int8's scores are off by {show_error(found.along)} "
+        f"({show_error(found.fresh)} from fresh states), and export takes {show_error(found.most)} at most; {longer}"
+    )
 
 
 def _tell_finished(output: Path, run: RunFolder, as_json: bool) -> None:

@@ -22,7 +22,8 @@ _SECONDS = 4.0  # of a window, where the rate is known
 _WINDOWS = (48, 400)  # frames: shorter ones say little, longer ones train slowly
 _STEPS_OF = 100  # of the recurrent layer in a window or an event: in more, what came first is forgotten
 _MOST_STACK = 16  # frames side by side, of high rates
-_UNKNOWN_RATE = 100  # frames of a window then
+_UNKNOWN_RATE = 100  # frames of a window then, where recordings are told apart from events by it
+_STEADY = 400  # frames of a window then: in steps as many as the state is learned along at high rates
 _EVENTS = 20  # recordings, of which fewer may be alike by chance
 _PARTS = 4  # windows in most recordings, from which on each sees a small part
 _ALONG = 240  # frames of a window at least, where answers are judged along it
@@ -168,11 +169,18 @@ def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
         seconds = max(seconds, _ALONG)
     elif _may_stack(task):
         most = _STEPS_OF * _MOST_STACK
-    # Half of the shortest recording, so that each holds several; in quarters that are whole stacks.
-    window = min(max(seconds, _WINDOWS[0]), most, int(lengths.min()) // 2)
-    whole = 4 * max(_few_steps(window), _STACK)
-    window = window // whole * whole
-    return window if window >= _WINDOWS[0] and not _are_events(dataset, window, task) else 0
+    window = _in_stacks(min(max(seconds, _WINDOWS[0]), most), lengths)
+    if window < _WINDOWS[0] or _are_events(dataset, window, task):
+        return 0
+    # In few steps a state is learned that a stream leaves: noise of a thousandth may then decide.
+    return window if dataset.sample_rate or not _may_stack(task) else _in_stacks(max(window, _STEADY), lengths)
+
+
+def _in_stacks(frames: int, lengths: NDArray[np.int64]) -> int:
+    """At most half of the shortest recording, so that each holds several; in quarters that are whole stacks."""
+    frames = min(frames, int(lengths.min()) // 2)
+    whole = 4 * max(_few_steps(frames), _STACK)
+    return frames // whole * whole
 
 
 def _are_events(dataset: Dataset, window: int, task: Task) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgelstm.judging import Figure
 from edgelstm.training.checkpoint import Epoch, Progress
 from edgelstm.training.config import Training
-from edgelstm.training.cycles import begin, current, cycles
+from edgelstm.training.cycles import begin, current, cycles, why_early
 from edgelstm.training.optimizer import Adam, Average
 
 
-def epochs(cycle: int, losses: list[float | None]) -> list[Epoch]:
+def epochs(cycle: int, losses: list[float | None], scores: list[float] | None = None) -> list[Epoch]:
     least, found = np.inf, []
-    for loss in losses:
+    for n, loss in enumerate(losses):
         best = loss is None or loss < least
         least = min(least, np.inf if loss is None else loss)
-        found.append(Epoch(len(found) + 1, 9, 1.0, loss, None, best, 0.0, cycle))
+        score = Figure("accuracy", scores[n], is_share=True) if scores else None
+        found.append(Epoch(len(found) + 1, 9, 1.0, loss, score, best, 0.0, cycle))
     return found
 
 
@@ -58,3 +60,22 @@ def test_a_second_cycle_begins_at_the_best_weights() -> None:
     weights["b"][:] = 4
     progress.average.update(weights)
     assert progress.average.values["b"] == 4  # the first step of a new mean
+
+
+@pytest.mark.parametrize(
+    ("losses", "scores", "ended"),
+    [
+        ([4, 3, 2, 1], [1.0, 1.0, 0.9, 1.0], ""),
+        ([4, 3, 2], [0.9, 1.0, 1.0], ""),
+        ([4, 3, 2, 1], [0.9, 1.0, 1.0, 1.0], "4 of 9 epochs: all that is held out was right in 2 in a row"),
+        ([4, 5, 6], [0.9, 0.9, 0.9], "3 of 9 epochs: no better in 2"),
+        ([4, 5, 3], [0.9, 0.9, 0.9], ""),
+    ],
+)
+def test_a_run_that_has_nothing_more_to_gain_ends(losses: list[float], scores: list[float], ended: str) -> None:
+    """A loss that falls for ever is no reason to go on where every answer has been right for long."""
+    settings, history = Training(epochs=9, patience=2), epochs(1, list(losses), scores)
+    assert (current(history, settings) is None) == bool(ended)
+    if ended:
+        assert why_early(history, settings) == ended
+    assert why_early([], settings) == ""
