@@ -73,7 +73,8 @@ def test_what_tells_nothing_apart_is_refused() -> None:
         ([100, *[300] * 39], 50.0, 48, 4),  # six seconds
         ([100, *[300] * 39], 30_000.0, 0, 4),  # ten thousandths of one
         ([100, *[300] * 9], 0.0, 48, 4),
-        ([8000] * 30, 0.0, 96, 4),  # more steps than are learned along
+        ([8000] * 30, 0.0, 400, 4),  # more steps than are learned along
+        ([5000] * 18, 0.0, 400, 4),  # in 24 steps a state was learned that streams left
         ([5, *[3000] * 39], 0.0, 0, 4),  # no sequence is shorter than a stride
     ],
 )
