@@ -172,8 +172,10 @@ def _window(dataset: Dataset, lengths: NDArray[np.int64], task: Task) -> int:
     window = _in_stacks(min(max(seconds, _WINDOWS[0]), most), lengths)
     if window < _WINDOWS[0] or _are_events(dataset, window, task):
         return 0
+    if dataset.sample_rate or task.each_frame or not _may_stack(task):
+        return window
     # In few steps a state is learned that a stream leaves: noise of a thousandth may then decide.
-    return window if dataset.sample_rate or not _may_stack(task) else _in_stacks(max(window, _STEADY), lengths)
+    return _in_stacks(max(window, _STEADY), lengths)
 
 
 def _in_stacks(frames: int, lengths: NDArray[np.int64]) -> int:
