@@ -14,7 +14,7 @@ from edgelstm.runtime.pooling import rows_of_levels, values_of_row
 if TYPE_CHECKING:
     from edgelstm.runtime.layer import Layer
 
-_COLUMNS = {"int8": 8, "int4": 8, "int16": 2}
+_COLUMNS = {"int8": 8, "int4": 8, "int16": 4}
 """Of weights: what columns are padded to."""
 
 

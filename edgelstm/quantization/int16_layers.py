@@ -1,9 +1,10 @@
 """Layers of a mixed model whose weights have 16 bits: their products take codes of 16 bits, all else is float32.
 
-Codes of x are whole numbers of a step, 1/32767 of the largest |x| that the layer meets in this run: quiet sound keeps
-its bits, and nothing saturates. Those of h have the step 1/32767, or more where it begins beyond 1. A row's scale is
-such that the sizes of its weights in 64 columns add up to 65,535 at most: no sum of these columns leaves int32. The
-sums of such segments add up in float32, one after another, and become real numbers by the scale and the step.
+Codes of x are whole numbers of a step, 1/16383 of the largest |x| that the layer meets in this run: quiet sound keeps
+its bits, and nothing saturates. Those of h have the step 1/16383, or more where it begins beyond 1. A row's scale is
+such that its weights are 16383 at most, too, so that a code and a weight add up to 16 bits, and that their sizes in 64
+columns add up to 131,071 at most: no sum of these columns leaves int32. The sums of such segments add up in float32,
+one after another, and become real numbers by the scale and the step.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from edgelstm.quantization.float_recurrence import LEAST_STATE, Products
 from edgelstm.quantization.layer import Int64, IntegerRun, MixedLayer, Values, Walker
 from edgelstm.road import Placed
 
-MOST_OF_SEGMENT = 65535
+MOST_OF_SEGMENT = 131071
 """Of the sizes of a row's weights in a segment."""
 
-LARGEST = np.float32(32767)
-"""Of codes."""
+LARGEST = np.float32(16383)
+"""Of codes, and of weights."""
 
 LEAST_SCALE, MOST_SCALE, MOST_BIAS = 2.0**-50, 16.0, 1e6
 """What files hold: then no product is a denormal, which vectors of 32-bit ARM take for 0, and results are finite."""
@@ -67,6 +68,13 @@ class Product16:
             totals = totals + (x[..., some].astype(np.float64) @ weights[:, some].T).astype(np.float32)
         found: Float32 = totals * self.scale * step + (self.bias if behind is None else behind)
         return found
+
+    def crossed(self) -> NDArray[np.int32]:
+        """(rows, segments): w[4n]·w[4n + 2] + w[4n + 1]·w[4n + 3] over all n, modulo 2^32, as kernels want it."""
+        weights = np.pad(self.codes.astype(np.int64), ((0, 0), (0, -self.codes.shape[1] % SEGMENT)))
+        fours = weights.reshape(len(weights), -1, SEGMENT // 4, 4)
+        sums = (fours[..., :2] * fours[..., 2:]).sum(axis=(2, 3))
+        return sums.astype(np.int32)
 
     @property
     def is_held(self) -> bool:
@@ -117,7 +125,7 @@ def recurrent(at: Placed, walks: Walks) -> Int16Layer:
     if h0 is not None:
         first = max(first, float(np.abs(h0).max()))
     W, R = Product16.of(layer.W, layer.b), Product16.of(layer.R, layer.back_bias)
-    return Int16Layer(at, walks, W, R, np.full(1, first / 32767, np.float32))
+    return Int16Layer(at, walks, W, R, np.full(1, first / float(LARGEST), np.float32))
 
 
 def one_product(at: Placed, W: Float32, b: Float32, activation: Activation) -> Int16Layer:

@@ -26,7 +26,7 @@ ROWS = np.dtype(
 def blocks(matrix: NDArray[Any], gates: int = 1) -> NDArray[Any]:
     """(gates · rows, columns) int8, int16 or float32 → (gates, groups of 16 rows, a block's columns): 64 bytes for
     four columns of int8, two of int16 or one of float32. The rows of each gate are padded to whole groups."""
-    kind, step, pad = {"int8": ("i1", BLOCK_COLUMNS, COLUMN_PAD), "int16": ("<i2", 2, 2)}.get(
+    kind, step, pad = {"int8": ("i1", BLOCK_COLUMNS, COLUMN_PAD), "int16": ("<i2", 2, 4)}.get(
         matrix.dtype.name, ("<f4", 1, 1)
     )
     by_gate = matrix.astype(kind).reshape(gates, -1, matrix.shape[1])

@@ -56,8 +56,10 @@ def _int16(layer: Int16Layer, at: Placed) -> Entry:
 
 
 def _rows16(product: Product16, gates: int) -> NDArray[np.float32]:
-    """(gates, groups, 32): scales of a block's rows, then their biases."""
-    return np.concatenate([rows(values.astype("<f4"), gates) for values in (product.scale, product.bias)], axis=2)
+    """(gates, groups, 32 + 16 · segments): scales of a block's rows, their biases, and as bits their crossed sums."""
+    crossed = product.crossed().astype("<i4").view("<f4")
+    values = (product.scale.astype("<f4"), product.bias.astype("<f4"), *crossed.T)
+    return np.concatenate([rows(some, gates) for some in values], axis=2)
 
 
 def _bits(value: np.float32) -> int:

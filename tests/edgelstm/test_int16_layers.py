@@ -34,7 +34,7 @@ def test_a_product_is_as_near_as_its_codes_allow(seed: int, rows: int, columns: 
 def test_no_codes_overflow_a_segment(seed: int, rows: int, columns: int) -> None:
     codes = np.abs(Product16.of(*drawn(seed, rows, columns)[:2]).codes.astype(np.int64))
     for start in range(0, columns, 64):
-        assert (codes[:, start : start + 64].sum(axis=1) * 32767 < 1 << 31).all()
+        assert (codes[:, start : start + 64].sum(axis=1) * 16383 < 1 << 31).all()
 
 
 @given(st.integers(0, 1 << 32), st.integers(-12, 12))

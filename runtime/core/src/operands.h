@@ -43,13 +43,18 @@ typedef struct el_rows {
     int8_t padding[2 * EL_BLOCK_ROWS];
 } el_rows;
 
-/* The same of a block of 16-bit weights: 16 rows × 2 columns are 64 bytes. */
+/* The same of a block of 16-bit weights: 16 rows × 2 columns are 64 bytes. Behind it, for each
+ * EL_SEGMENT columns, int32_t[16]: the crossed sums of its rows, w[4n]·w[4n + 2] +
+ * w[4n + 1]·w[4n + 3] over all n, modulo 2^32. */
 typedef struct el_rows16 {
     float scale[EL_BLOCK_ROWS]; /* from sums to real numbers */
     float bias[EL_BLOCK_ROWS];
 } el_rows16;
 
-#define EL_COLUMN_PAD_16 2u
+#define EL_COLUMN_PAD_16 4u
+
+/* Sizes of 16-bit weights, and of the codes that they meet, at most: two add up to an int16. */
+#define EL_MOST_OF_16 16383
 
 _Static_assert(sizeof(el_rows) == 24 * EL_BLOCK_ROWS, "rows take 24 bytes each in the file");
 
@@ -69,6 +74,24 @@ typedef struct el_matrix {
     uint32_t groups;
     int32_t zero_point; /* of what it is multiplied with */
 } el_matrix;
+
+static inline uint32_t el_segments(uint32_t columns) {
+    return (columns + EL_SEGMENT - 1) / EL_SEGMENT;
+}
+
+/* Bytes of what belongs to a block of 16-bit weights. */
+static inline size_t el_rows16_size(uint32_t columns) {
+    return sizeof(el_rows16) + el_segments(columns) * EL_BLOCK_ROWS * sizeof(int32_t);
+}
+
+static inline const el_rows16 *el_rows16_of(const el_matrix *matrix, uint32_t group) {
+    return (const void *)((const uint8_t *)matrix->rows + group * el_rows16_size(matrix->columns));
+}
+
+/* The crossed sums of a segment. */
+static inline const int32_t *el_crossed_of(const el_rows16 *rows, uint32_t segment) {
+    return (const int32_t *)(const void *)(rows + 1) + (size_t)segment * EL_BLOCK_ROWS;
+}
 
 /* An LSTM layer: W and R side by side in a block, four blocks (the gates) for a group of units. */
 typedef struct el_lstm {

@@ -279,8 +279,8 @@ static ALWAYS_INLINE void dense_floats_batch(const el_matrix *matrix, size_t blo
 static void dense_int16(const el_matrix *matrix, const int16_t *x, float step, const float *behind,
                         float *y) {
     const int16_t *weights = matrix->weights;
-    const el_rows16 *rows = matrix->rows;
-    for (uint32_t group = 0; group < matrix->groups; group++, rows++, y += EL_BLOCK_ROWS) {
+    for (uint32_t group = 0; group < matrix->groups; group++, y += EL_BLOCK_ROWS) {
+        const el_rows16 *rows = el_rows16_of(matrix, group);
         float totals[EL_BLOCK_ROWS] = {0};
         for (uint32_t from = 0; from < matrix->columns; from += EL_SEGMENT) {
             uint32_t left = matrix->columns - from;

@@ -35,7 +35,8 @@ static places places_of(const el_model *model, const el_layer *layer, void *work
 uint64_t el_conv_int16_work(const el_model *model, const el_layer *layer) {
     el_shape source = el_source_shape(model, layer);
     const el_matrix *matrix = &layer->conv.matrix;
-    uint64_t codes = (uint64_t)padded_rows(layer, source.rows) * source.channels + 1;
+    uint64_t codes =
+        (uint64_t)padded_rows(layer, source.rows) * source.channels + EL_COLUMN_PAD_16;
     return EL_BATCH * (el_matrix_work(matrix) + el_codes_size(matrix->columns)) +
            el_align(codes * sizeof(int16_t));
 }
@@ -48,7 +49,8 @@ static void fill(const el_layer *layer, const float *x, uint32_t rows, float ste
     const size_t size = at->row * sizeof *at->codes;
     int16_t *frame = at->codes + (size_t)padding->before * at->row;
     el_make_codes16(x, rows * at->row, step, frame);
-    at->codes[(size_t)every * at->row] = 0; /* met by a column of padding */
+    /* met by columns of padding */
+    memset(at->codes + (size_t)every * at->row, 0, (EL_COLUMN_PAD_16 - 1) * sizeof *at->codes);
     for (uint32_t n = 0; n < every; n++) {
         int32_t from = el_padded_row(padding, rows, n);
         int16_t *to = at->codes + (size_t)n * at->row;
@@ -67,9 +69,9 @@ static const int16_t *window_of(const el_layer *layer, const places *at, uint32_
     int16_t *window = (void *)(at->windows + place * at->of_window), *to = window;
     if (conv->dilation == 1)
         return from;
-    to[conv->matrix.columns - 1] = 0; /* padding, or overwritten */
     for (uint32_t tap = 0; tap < conv->taps; tap++, to += at->row)
         memcpy(to, from + (size_t)tap * conv->dilation * at->row, at->row * sizeof *to);
+    memset(to, 0, (size_t)(window + conv->matrix.columns - to) * sizeof *to); /* padding */
     return window;
 }
 

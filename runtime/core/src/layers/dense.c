@@ -30,7 +30,6 @@ static void step_int16(const el_stream *stream, const el_layer *layer) {
     float *sums = el_stream_part(stream, model->work_offset);
     int16_t *codes = (void *)((uint8_t *)sums + el_matrix_work(&layer->dense));
     float step = el_step_of(x, layer->inputs);
-    codes[layer->dense.columns - 1] = 0; /* padding, or overwritten */
     el_make_codes16(x, layer->inputs, step, codes);
     model->kernels->dense_int16(&layer->dense, codes, step, NULL, sums);
     if (!layer->gives_scores) /* which are as they are, where they are */

@@ -200,7 +200,6 @@ static void multiply_floats(const el_stream *stream, const el_layer *layer, cons
     if (el_has_int16(layer)) {
         int16_t *codes = at->codes;
         float step = el_step_of(x, layer->inputs);
-        codes[w->columns - 1] = 0; /* padding, or overwritten */
         el_make_codes16(x, layer->inputs, step, codes);
         stream->model->kernels->dense_int16(w, codes, step, NULL, at->from_x);
         return;

@@ -6,8 +6,8 @@
 #include "fields.h"
 #include "float_math.h"
 
-/* Of a row's weights in a segment: with 2^15 they stay below 2^31. */
-#define MOST_OF_SEGMENT 65535u
+/* Of a row's weights in a segment: with the largest code they stay below 2^31. */
+#define MOST_OF_SEGMENT 131071u
 
 #define LEAST_SCALE 8.8817842e-16f /* 2^-50 */
 #define MOST_SCALE 16.0f
@@ -24,17 +24,26 @@ static bool are_rows(const el_rows16 *rows) {
     return valid;
 }
 
-/* Columns `from` to `to` of a block; those from `used` on hold zeros. */
-static bool is_segment(const int16_t *block, uint32_t from, uint32_t to, uint32_t used) {
-    uint32_t sizes[EL_BLOCK_ROWS] = {0};
+static int32_t weight_at(const int16_t *block, uint32_t row, uint32_t column) {
+    return block[column / 2 * 2 * EL_BLOCK_ROWS + row * 2 + column % 2];
+}
+
+/* Columns `from` to `to` of a block and their crossed sums; columns from `used` on hold zeros. */
+static bool is_segment(const int16_t *block, const int32_t *crossed, uint32_t from, uint32_t to,
+                       uint32_t used) {
     bool valid = true;
-    for (uint32_t column = from; column < to; column++)
-        for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++) {
-            int32_t weight = block[column / EL_COLUMN_PAD_16 * EL_COLUMN_PAD_16 * EL_BLOCK_ROWS +
-                                   row * EL_COLUMN_PAD_16 + column % EL_COLUMN_PAD_16];
-            sizes[row] += (uint32_t)(weight < 0 ? -weight : weight);
-            valid = valid && (column < used || weight == 0) && sizes[row] <= MOST_OF_SEGMENT;
+    for (uint32_t row = 0; row < EL_BLOCK_ROWS; row++) {
+        uint32_t sizes = 0, sum = 0;
+        for (uint32_t column = from; column < to; column++) {
+            int32_t weight = weight_at(block, row, column);
+            uint32_t size = (uint32_t)(weight < 0 ? -weight : weight);
+            sizes += size;
+            valid = valid && (column < used || weight == 0) && size <= EL_MOST_OF_16;
+            if (column % 4 < 2)
+                sum += (uint32_t)(weight * weight_at(block, row, column + 2));
         }
+        valid = valid && sizes <= MOST_OF_SEGMENT && sum == (uint32_t)crossed[row];
+    }
     return valid;
 }
 
@@ -45,7 +54,7 @@ __attribute__((cold)) el_status el_check_int16(const el_model *model, const el_e
     uint64_t elements = (uint64_t)groups * EL_BLOCK_ROWS * columns;
     el_status status = el_check_sized(model, entry->file_size, weights, elements * sizeof(int16_t));
     if (status == EL_OK)
-        status = el_check_sized(model, entry->file_size, rows, groups * sizeof(el_rows16));
+        status = el_check_sized(model, entry->file_size, rows, groups * el_rows16_size(columns));
     if (status != EL_OK)
         return status;
     *matrix = (el_matrix){.weights = model->file + weights.offset,
@@ -53,14 +62,14 @@ __attribute__((cold)) el_status el_check_int16(const el_model *model, const el_e
                           .columns = columns,
                           .used = used,
                           .groups = groups};
-    const el_rows16 *records = matrix->rows;
     const int16_t *block = matrix->weights;
     bool valid = true;
     for (uint32_t group = 0; group < groups; group++, block += EL_BLOCK_ROWS * columns) {
-        valid = valid && are_rows(records + group);
+        const el_rows16 *records = el_rows16_of(matrix, group);
+        valid = valid && are_rows(records);
         for (uint32_t from = 0; from < columns; from += EL_SEGMENT)
             valid = valid &&
-                    is_segment(block, from,
+                    is_segment(block, el_crossed_of(records, from / EL_SEGMENT), from,
                                columns - from < EL_SEGMENT ? columns : from + EL_SEGMENT, used);
     }
     return valid ? EL_OK : EL_ERROR_WEIGHTS;
@@ -85,4 +94,6 @@ void el_make_codes16(const float *restrict values, uint32_t count, float step,
     for (uint32_t n = 0; n < count; n++)
         codes[n] =
             (int16_t)el_round(el_clamp(values[n] * inverse, -EL_LARGEST_CODE, EL_LARGEST_CODE));
+    for (uint32_t n = count; n % EL_COLUMN_PAD_16 != 0; n++)
+        codes[n] = 0;
 }

@@ -6,7 +6,7 @@
 #include "matrix.h"
 
 /* Codes are whole numbers of a step, from -EL_LARGEST_CODE to EL_LARGEST_CODE. */
-#define EL_LARGEST_CODE 32767.0f
+#define EL_LARGEST_CODE ((float)EL_MOST_OF_16)
 
 #ifdef EL_NO_FLOAT32
 static inline el_status el_check_int16(const el_model *model, const el_entry *entry,
@@ -42,7 +42,7 @@ static inline size_t el_codes_size(uint32_t count) {
 /* A step for `count` values: that of the largest; 0 where these are as good as 0. */
 float el_step_of(const float *values, uint32_t count);
 
-/* Values as codes of such a step. */
+/* Values as codes of such a step, and zeros behind them up to a multiple of EL_COLUMN_PAD_16. */
 void el_make_codes16(const float *values, uint32_t count, float step, int16_t *codes);
 
 #endif

@@ -209,7 +209,6 @@ static void step_int16(const el_stream *stream, const el_layer *layer, const pla
     uint8_t *work = behind_h(layer, at);
     int16_t *codes = (void *)work;
     float *sums = (void *)(work + codes_size(layer)), step = el_step_of(at->x, layer->inputs);
-    codes[lstm.w.columns - 1] = 0; /* padding, or overwritten */
     el_make_codes16(at->x, layer->inputs, step, codes);
     model->kernels->dense_int16(&lstm.w, codes, step, NULL, sums);
     el_make_codes16(at->h, r.columns, layer->h_step, codes);

@@ -150,7 +150,7 @@ el_matrix el_matrix_slice(const el_layer *layer, const el_matrix *matrix, uint32
     part.groups = groups;
     if (el_has_int16(layer)) {
         part.weights = (const int16_t *)matrix->weights + rows * matrix->columns;
-        part.rows = (const el_rows16 *)matrix->rows + first;
+        part.rows = el_rows16_of(matrix, first);
         return part;
     }
     part.weights =
