@@ -2,9 +2,9 @@
 
 Codes of x are whole numbers of a step, 1/16383 of the largest |x| that the layer meets in this run: quiet sound keeps
 its bits, and nothing saturates. Those of h have the step 1/16383, or more where it begins beyond 1. A row's scale is
-such that its weights are 16383 at most, too, so that a code and a weight add up to 16 bits, and that their sizes in 64
-columns add up to 131,071 at most: no sum of these columns leaves int32. The sums of such segments add up in float32,
-one after another, and become real numbers by the scale and the step.
+such that its weights are 16383 at most, too, so that a code and a weight add up to 16 bits, and that their sizes in
+64 columns add up to 131,071 at most: no sum of these columns leaves int32. The sums of such segments add up in
+float32, one after another, and become real numbers by the scale and the step.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Product16:
         """(rows, segments): w[4n]·w[4n + 2] + w[4n + 1]·w[4n + 3] over all n, modulo 2^32, as kernels want it."""
         weights = np.pad(self.codes.astype(np.int64), ((0, 0), (0, -self.codes.shape[1] % SEGMENT)))
         fours = weights.reshape(len(weights), -1, SEGMENT // 4, 4)
-        sums = (fours[..., :2] * fours[..., 2:]).sum(axis=(2, 3))
+        sums: NDArray[np.int64] = (fours[..., :2] * fours[..., 2:]).sum(axis=(2, 3))
         return sums.astype(np.int32)
 
     @property

@@ -37,6 +37,20 @@ def test_no_codes_overflow_a_segment(seed: int, rows: int, columns: int) -> None
         assert (codes[:, start : start + 64].sum(axis=1) * 16383 < 1 << 31).all()
 
 
+@given(st.integers(0, 1 << 32), st.integers(1, 9), st.integers(1, 200))
+def test_products_of_sums_less_the_crossed_ones_are_the_products(seed: int, rows: int, columns: int) -> None:
+    W, b, x = drawn(seed, rows, columns)
+    product = Product16.of(W, b)
+    pad = ((0, 0), (0, -columns % 64))
+    codes = np.pad(codes_of(x[:1], step_of(x[:1])), pad).reshape(1, -1, 16, 2, 2)
+    weights = np.pad(product.codes.astype(np.int64), pad).reshape(rows, -1, 16, 2, 2)
+    one, other = weights[..., 0, :] + codes[..., 1, :], weights[..., 1, :] + codes[..., 0, :]
+    assert max(np.abs(one).max(), np.abs(other).max()) < 1 << 15  # 16 bits, as vectors have them
+    crossed_codes = (codes[..., 0, :] * codes[..., 1, :]).sum(axis=(2, 3))
+    found = (one * other).sum(axis=(2, 3)) - crossed_codes - product.crossed()
+    np.testing.assert_array_equal(found.astype(np.int32), (weights * codes).sum(axis=(2, 3, 4)))
+
+
 @given(st.integers(0, 1 << 32), st.integers(-12, 12))
 def test_louder_by_a_power_of_two_is_louder_by_it_alone(seed: int, power: int) -> None:
     W, _, x = drawn(seed, 5, 70)

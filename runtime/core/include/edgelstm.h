@@ -98,7 +98,7 @@ typedef enum el_dtype {
 enum {
     /* for a file that was verified before; every other check is still made */
     EL_SKIP_CHECKSUM = 1,
-    /* Frames of one push go through each LSTM and GRU layer together, up to 16 of them: several
+    /* Frames of one push go through each layer with weights together, up to 16 of them: several
      * times faster where weights exceed the second-level cache. Streams have memory for that where
      * a model is large and has several such layers. With EL_CHUNKS they have it for any model, */
     EL_CHUNKS = 2,

@@ -35,8 +35,7 @@ static places places_of(const el_model *model, const el_layer *layer, void *work
 uint64_t el_conv_int16_work(const el_model *model, const el_layer *layer) {
     el_shape source = el_source_shape(model, layer);
     const el_matrix *matrix = &layer->conv.matrix;
-    uint64_t codes =
-        (uint64_t)padded_rows(layer, source.rows) * source.channels + EL_COLUMN_PAD_16;
+    uint64_t codes = (uint64_t)padded_rows(layer, source.rows) * source.channels + EL_COLUMN_PAD_16;
     return EL_BATCH * (el_matrix_work(matrix) + el_codes_size(matrix->columns)) +
            el_align(codes * sizeof(int16_t));
 }
