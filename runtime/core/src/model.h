@@ -98,14 +98,16 @@ typedef struct el_layer {
     bool rounds;                        /* makes codes of a source in float32 */
     bool gives_floats;                  /* the result is float32, and no scores */
     bool relu;
-    bool gives_scores;   /* the last layer: its results are float32 scores */
-    bool keeps_result;   /* the result is the first part of the state */
-    bool wide;           /* takes codes of 16 bits */
-    bool together;       /* takes frames of a chunk together */
-    bool feeds_head;     /* a layer behind the last one with a state reads the result */
+    bool gives_scores; /* the last layer: its results are float32 scores */
+    bool keeps_result; /* the result is the first part of the state */
+    bool wide;         /* takes codes of 16 bits */
+    bool together;     /* takes frames of a chunk together */
+    bool feeds_head;   /* a layer behind the last one with a state reads the result */
+#ifndef EL_WITHOUT_CHUNKS
     uint32_t slot;       /* of the result in a chunk's rows, */
     uint32_t read_until; /* and 1 + the last layer that reads it there; 0 where it is in none */
-    uint64_t macs;       /* multiply-accumulates of one run */
+#endif
+    uint64_t macs; /* multiply-accumulates of one run */
     el_recurrence recurrence;
     union {
         el_lstm lstm;
@@ -163,12 +165,13 @@ struct el_model {
     uint32_t work_offset;    /* what a layer needs while it runs; then the scores */
     uint32_t waiting_offset; /* samples that fill no frame yet: see samples.c */
     uint32_t sums_offset;
+#ifndef EL_WITHOUT_CHUNKS
     /* Of frames that go together: slot and read_until of the input, and bytes of a frame, whose row
-     * comes first; where in these codes are of what a layer reads, and what W gives; and of all
-     * frames of a chunk, 0 where they go one by one. */
+     * comes first; where in these codes are of what a layer reads, and what W gives. */
     uint32_t input_slot, input_read_until;
     uint32_t chunk_frame, chunk_codes, chunk_sums;
-    uint64_t chunk_size;
+#endif
+    uint64_t chunk_size;   /* of all frames of a chunk; 0 where they go one by one */
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
     bool keeps_samples;    /* that fill no frame yet: a frame is several of them */
