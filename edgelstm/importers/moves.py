@@ -52,11 +52,26 @@ class Moves:
                 return moved
         if constant is None and node is not None and node.op in RECURRENT and name != node.outputs[0]:
             return self.state(node, node.outputs.index(name) - 1)
+        if constant is None and node is not None and (kept := self._unchanged(node)):
+            found = self.of(kept, depth)
+            if found is not None and found.shape == shape:
+                return found
         if shape is None or any(side < 1 for side in shape) or np.prod(shape, dtype=float) > _MOST_VALUES:
             return None
         if constant is None and node is not None and node.op in RECURRENT and name == node.outputs[0]:
             return self._frames(node, shape)
         return self._numbered(name, shape)
+
+    def _unchanged(self, node: Node) -> str:
+        """What a node adds 0 to, or multiplies with 1; "" for another."""
+        neutral = _NEUTRAL.get(node.op)
+        if neutral is None or len(node.inputs) != 2:
+            return ""
+        for one, other in (node.inputs, node.inputs[::-1])[: 1 if node.op in ("Sub", "Div") else 2]:
+            held = self.graph.constant(other)
+            if held is not None and self.graph.constant(one) is None and bool((held == neutral).all()):
+                return one
+        return ""
 
     def _numbered(self, name: str, shape: tuple[int, ...]) -> Numbers:
         if name not in self._first:
@@ -139,6 +154,8 @@ def _joined(moves: Moves, node: Node, _: str, __: Numbers, depth: int) -> Number
     return np.concatenate(known, int(node.attributes.get("axis", 0))) if len(known) == len(parts) else None
 
 
+_NEUTRAL = {"Add": 0, "Sub": 0, "Mul": 1, "Div": 1}
+"""By operator: the number that leaves what it is joined with as it is."""
 _MOVED: Mapping[str, Callable[[Moves, Node, str, Numbers, int], Numbers | None]] = {
     **dict.fromkeys(("Identity", "Dropout", "Cast", "Squeeze", "Unsqueeze", "Flatten", "Reshape"), _same),
     "Transpose": _turned,
