@@ -145,7 +145,9 @@ def _parts(arrays: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
 
 def _rise(arrays: list[NDArray[np.float32]]) -> NDArray[np.float64]:
     """(columns,): by how much each rises from frame to frame where that is always the same, nearly; else 0."""
-    least, most, coarse, count = np.inf, -np.inf, 0.0, 0
+    columns = arrays[0].shape[1]
+    least, most, coarse = np.full(columns, np.inf), np.full(columns, -np.inf), np.zeros(columns)
+    count = 0
     for part in _parts(arrays):
         steps = np.diff(part, axis=0)
         if len(steps):
@@ -153,7 +155,7 @@ def _rise(arrays: list[NDArray[np.float32]]) -> NDArray[np.float64]:
             coarse = np.maximum(coarse, np.spacing(np.abs(part).max(axis=0)))
         count += len(steps)
     if count < _LEAST_STEPS:
-        return np.zeros(arrays[0].shape[1])
+        return np.zeros(columns)
     rise = np.where(np.isfinite(least), least + most, 0) / 2
     return np.where((least > 0) & (most - least <= _EVEN * rise + 2 * coarse), rise, 0.0)
 

@@ -142,7 +142,7 @@ def prove(imported: Imported, recordings: Sequence[Float32] = ()) -> ImportProof
         raise ValueError(f"recordings of fewer than {theirs.frames} frames, which the file takes in a call")
     wanted, single = (_said(model, compared, theirs.frames, dtype) for dtype in (np.float64, np.float32))
     answers = [found for _, found in compared]
-    units = np.max([_units(model, found) for found in answers], axis=0)
+    units = np.stack([_units(model, found) for found in answers]).max(axis=0)
     own = _most(wanted, single)
     judge = _Judge(Ledger(), model, imported.quantized, data == "given", units, own)
     if (_most(wanted, answers) > LIMIT * units).any():

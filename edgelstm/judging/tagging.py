@@ -60,7 +60,7 @@ class Tagging(Evaluation):
     @property
     def micro_f1(self) -> float:
         """F1 of all labels counted together."""
-        return float(2 * self.right.sum() / max(self.counts.sum() + self.said.sum(), 1))
+        return float(2 * self.right.sum() / max(int(self.counts.sum() + self.said.sum()), 1))
 
     @property
     def headline(self) -> Figure:

@@ -30,9 +30,9 @@ def exp(x: Float32) -> Float32:
     x = clamp(x, -87.0, 88.0)
     n = np.rint(x * np.float32(1.44269504))
     r = (x - n * np.float32(0.693359375)) - n * np.float32(-2.12194440e-4)
-    p = np.full_like(x, share(1, 5040))
+    p: Float32 = np.full_like(x, share(1, 5040))
     for divisor in (720, 120, 24, 6, 2, 1, 1):
-        p = p * r + share(1, divisor)
+        p = np.add(p * r, share(1, divisor), dtype=np.float32)
     power: Float32 = ((n.astype(np.int32) + 127) << 23).view(np.float32)
     return p * power
 

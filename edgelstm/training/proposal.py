@@ -105,7 +105,9 @@ def propose(dataset: Dataset, task: Task = CLASSIFY) -> Proposal:
         test_groups=test,
         validation_groups=validation,
         watches=bool(validation) or _can_watch(dataset),
-        is_balanced=not task.counts_classes or counts is None or counts.max() < _RARE * counts[counts > 0].min(),
+        is_balanced=not task.counts_classes
+        or counts is None
+        or bool(counts.max() < _RARE * counts[counts > 0].min()),
         is_little=len(dataset) < _LITTLE,
         noise=0.0 if soft or _would_hide(dataset) else _NOISE,
     )

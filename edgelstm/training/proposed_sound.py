@@ -29,7 +29,7 @@ def propose_sound(dataset: Dataset) -> Sound:
 def _may_be_heard(dataset: Dataset) -> bool:
     rate = round(dataset.sample_rate)
     is_ahead = dataset.targets is not None and not isinstance(dataset.targets, Kept)
-    return not is_ahead and rate >= _LEAST_RATE and dataset.lengths.min() >= rate // 10 and is_sound(dataset)
+    return not is_ahead and rate >= _LEAST_RATE and int(dataset.lengths.min()) >= rate // 10 and is_sound(dataset)
 
 
 def _lower(rate: int) -> int:
