@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -28,19 +29,30 @@ def test_what_ignores_ctrl_c_has_workers_that_do(monkeypatch, before):
 
 
 def test_ctrl_c_waits_until_processes_are_begun():
-    """One whose orders were cut short said so, with a traceback."""
-    kept, done = signal.signal(signal.SIGINT, signal.default_int_handler), []
+    """One whose orders were cut short said so, with a traceback. Another thread, which blocks nothing, takes it."""
+    kept, done, over = signal.signal(signal.SIGINT, signal.default_int_handler), [], threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    told_before = signal.set_wakeup_fd(told)
 
     def begin():
         with workers.none_half_begun():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(other.ident, signal.SIGINT)
+            os.read(heard, 1)  # it has come; Python's handler runs before the next line
             done.append("begun")
 
     try:
         with pytest.raises(KeyboardInterrupt):
             begin()
     finally:
+        over.set()
+        other.join()
+        signal.set_wakeup_fd(told_before)
         signal.signal(signal.SIGINT, kept)
+        os.close(heard)
+        os.close(told)
     assert done == ["begun"]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
