@@ -21,13 +21,20 @@ sys.path.insert(0, str(HERE.parent))
 import numpy as np  # noqa: E402
 from emulation import CORES, build_from_c, build_plugin, count, make_system, missing  # noqa: E402
 from engines import FORMS  # noqa: E402
-from models import SIZES, make_model, make_signal  # noqa: E402
+from models import SIZES, Size, make_model, make_signal  # noqa: E402
 from run import table  # noqa: E402
+
+from edgelstm.export.elstm import encode, encode_bf16  # noqa: E402
+from edgelstm.quantization import quantize  # noqa: E402
 
 STEPS, WARM_STEPS = 200, 20
 COUNTED_SIZES = SIZES[:2]
 PYTHON_CORES = ("cortex-a53", "cortex-a72", "cortex-a76", "cortex-a7")
 OURS, OURS_FLOAT = "EdgeLSTM int8", "EdgeLSTM float32"
+
+C_STEPS, TOGETHER = 208, 16
+C_SIZES = (*COUNTED_SIZES, Size(64, 256))
+C_CORES = ("cortex-a53", "cortex-a76")
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ def main() -> None:
         "versions": (HERE / "requirements.txt").read_text().split("\n", 1)[1].split(),
         "python": from_python(cores, arguments.wheel, files, output, plugin),
         "c": from_c(cores, files, output, plugin),
+        "forms": forms_from_c([core for core in C_CORES if core in cores], output, plugin),
     }
     (output / "counts.json").write_text(json.dumps(results, indent=1) + "\n")
     print("\n\n".join(tables(results)))
@@ -164,6 +172,29 @@ def from_c(cores: list[str], files: dict[str, list[Path]], output: Path, plugin:
     return results
 
 
+def forms_from_c(cores: list[str], output: Path, plugin: Path) -> dict[str, Any]:
+    """{core: {size: {form: instructions per frame}}}, one frame a push, and TOGETHER"""
+    results: dict[str, Any] = {core: {str(size): {} for size in C_SIZES} for core in cores}
+    programs = {core: build_from_c(output, core) for core in cores}
+    for size in C_SIZES:
+        model = make_model(size, 0)
+        contents = {
+            "int8": encode(quantize(model)),
+            "int4": encode(quantize(model, weights="int4")),
+            "float32": encode(model),
+            "bf16": encode_bf16(model),
+        }
+        for name, content in contents.items():
+            path = output / f"{name}-{size.features}-{size.units}.elstm"
+            path.write_bytes(content)
+            for core in cores:
+                for frames in (1, TOGETHER):
+                    (found,), _ = count(plugin, core, programs[core], path, str(C_STEPS), str(frames))
+                    form = name if frames == 1 else f"{name}, {frames} frames a push"
+                    results[core][str(size)][form] = found["instructions"] / C_STEPS
+    return results
+
+
 def tables(results: dict[str, Any]) -> list[str]:
     python, sizes = results["python"], [str(size) for size in COUNTED_SIZES]
 
@@ -184,6 +215,11 @@ def tables(results: dict[str, Any]) -> list[str]:
         + [f"{found[size][name]['instructions']:,.0f}" for name in (OURS, OURS_FLOAT) for size in sizes]
         for core, found in results["c"].items()
     ]
+    forms = results["forms"]
+    form_rows = [
+        [form, *(f"{found[str(size)][form]:,.0f}" for found in forms.values() for size in C_SIZES)]
+        for form in (next(iter(forms.values()))[sizes[0]] if forms else ())
+    ]
     return [
         f"Instructions per step from Python, {' / '.join(sizes)}; {', '.join(results['versions'])}\n\n"
         + table(["", *python], rows),
@@ -192,6 +228,8 @@ def tables(results: dict[str, Any]) -> list[str]:
         + table(["core", "size", "peer", "at most", "found", "holds", "goal", "documented", "memory"], goals),
         "Instructions per step from C\n\n"
         + table(["core", "kernels", *(f"{kind}, {size}" for kind in ("int8", "float32") for size in sizes)], c_rows),
+        "Instructions per frame from C, weights of fewer bits and frames together\n\n"
+        + table(["", *(f"{core}, {size}" for core in forms for size in C_SIZES)], form_rows),
     ]
 
 

@@ -1,8 +1,9 @@
 /* Steps of a model between the marks of count_instructions.c.
  *
- *     from_c MODEL STEPS
+ *     from_c MODEL STEPS [FRAMES]
  *
- * Prints the kernel set. The frames are noise from -1 to 1. */
+ * FRAMES a push, of which STEPS is a multiple; more than one go through the layers together. Prints
+ * the kernel set. The frames are noise from -1 to 1. */
 #define _DEFAULT_SOURCE
 #include <edgelstm.h>
 
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WARM_STEPS = 20 };
+enum { WARM_STEPS = 32 };
 
 static void *aligned(size_t size) {
     size_t whole = (size + EL_ALIGNMENT - 1) / EL_ALIGNMENT * EL_ALIGNMENT;
@@ -41,17 +42,19 @@ static void *read_file(const char *path, size_t *size) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: from_c MODEL STEPS\n");
+    size_t size, steps = argc < 3 ? 0 : strtoul(argv[2], NULL, 10);
+    size_t together = argc < 4 ? 1 : strtoul(argv[3], NULL, 10);
+    if (argc < 3 || argc > 4 || together == 0 || steps % together || WARM_STEPS % together) {
+        fprintf(stderr, "usage: from_c MODEL STEPS [FRAMES]\n");
         return 2;
     }
-    size_t size, steps = strtoul(argv[2], NULL, 10);
     static _Alignas(EL_ALIGNMENT) unsigned char memory[EL_MODEL_SIZE];
     void *file = read_file(argv[1], &size);
     el_model *model;
     el_info info;
     el_stream *stream;
-    el_status status = el_model_open(memory, sizeof memory, file, size, 0, &model);
+    el_status status =
+        el_model_open(memory, sizeof memory, file, size, together > 1 ? EL_CHUNKS : 0, &model);
     if (status == EL_OK)
         status = el_model_info(model, &info);
     if (status == EL_OK)
@@ -63,14 +66,14 @@ int main(int argc, char **argv) {
     }
     size_t values = (steps + WARM_STEPS) * info.features;
     float *frames = aligned(values * sizeof *frames);
-    float *answer = aligned(info.outputs * sizeof *answer);
+    float *answer = aligned(together * info.outputs * sizeof *answer);
     srand(1);
     for (size_t n = 0; n < values; n++)
         frames[n] = (float)rand() / (float)RAND_MAX * 2.0f - 1.0f;
-    for (size_t n = 0; n < steps + WARM_STEPS; n++, frames += info.features) {
+    for (size_t n = 0; n < steps + WARM_STEPS; n += together, frames += together * info.features) {
         if (n == WARM_STEPS)
             getpgid(0x5eed0001);
-        if (el_stream_push(stream, frames, 1, answer, 1, NULL) != EL_OK)
+        if (el_stream_push(stream, frames, together, answer, together, NULL) != EL_OK)
             return 1;
     }
     getpgid(0x5eed0002);
