@@ -22,8 +22,6 @@ from edgelstm.runtime.sinks.home_assistant import part_of_topic
 
 BEFORE, AFTER = 3.0, 2.0
 """Seconds of a clip before and behind the moment at which it was known."""
-SOUNDS = ("wav", "microphone")
-"""Kinds of sources whose frames are sound."""
 USUAL_MOST = 100
 """MiB of all clips, where nobody says."""
 _FRAMES_BEFORE, _FRAMES_AFTER = 150, 100
@@ -89,12 +87,12 @@ class Clips:
         self._dropped = 0
 
     @classmethod
-    def of(cls, folder: Path, model: EngineModel, kind: str, most: int, tell: Callable[[str], None]) -> Clips:
-        """Of a stream of `model`, whose frames a source of that kind gives."""
+    def of(cls, folder: Path, model: EngineModel, most: int, tell: Callable[[str], None], *, is_sound: bool) -> Clips:
+        """Of a stream of `model`. is_sound: its frames are made of samples."""
         channels = model.features if model.feature_names or model.features == 1 else 1
         return cls(
             *(folder, model.feature_names, model.features, model.sample_rate, tell),
-            channels=channels if kind in SOUNDS else 0,
+            channels=channels if is_sound else 0,
             most=most,
         )
 

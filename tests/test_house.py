@@ -14,13 +14,14 @@ from edgelstm.layers import KINDS
 from edgelstm.quantization.kinds import KINDS as IN_INTEGERS
 from edgelstm.runtime.engines.open import SUFFIXES
 from edgelstm.runtime.layer_kinds import KINDS as READ
+from edgelstm.runtime.sources.open import SOURCES
 from edgelstm.training.layers import KINDS as TRAINED
 from random_layers import MAKE
 
 QUANTIZE = [name for name, kind in IN_INTEGERS.items() if kind.quantize is not None]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-SOURCES = [path for folder in ("edgelstm", "export", "runtime", "devices") for path in (ROOT / folder).rglob("*.py")]
+FILES = [path for folder in ("edgelstm", "export", "runtime", "devices") for path in (ROOT / folder).rglob("*.py")]
 
 NAMES_KINDS = ("edgelstm/layers/", "edgelstm/importers/", "edgelstm/search/shape.py")
 """Where a kind of layer may be named beside its own files and each room's table: formats of strangers name kinds as
@@ -64,6 +65,16 @@ def test_every_form_is_in_the_documents(form):
     assert f"`{form.name}`" in (DOCS / "exported-files.md").read_text() or form.format in ("elstm", "c")
 
 
+@pytest.mark.parametrize("kind", SOURCES.values(), ids=SOURCES)
+def test_every_source_is_in_the_documents_and_its_options_are_one_in_all(kind):
+    text = (DOCS / "live.md").read_text()
+    same = {option.name: option for other in SOURCES.values() for option in other.options()}
+    assert kind.named is None or f"--{kind.name}" in text
+    for option in kind.options():
+        assert f"--{option.name.replace('_', '-')}" in text
+        assert same[option.name] == option
+
+
 def test_every_suffix_is_in_the_readme():
     text = (ROOT / "README.md").read_text()
     assert all(suffix in text for suffix in SUFFIXES)
@@ -73,7 +84,7 @@ def test_kinds_are_named_in_few_places():
     """No comparison with a kind's name, and no class of a layer, outside its own files and the rooms' tables."""
     kinds, found = set(KINDS) - ALSO_WORDS, []
     classes = {prefix + KINDS[kind].__name__: kind for kind in QUANTIZE for prefix in ("", "Quantized", "Trainable")}
-    for path in SOURCES:
+    for path in FILES:
         name, text = str(path.relative_to(ROOT)), path.read_text()
         if name.startswith(NAMES_KINDS) or not any(word in text for word in (*kinds, *classes, "hc")):
             continue

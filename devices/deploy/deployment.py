@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgelstm.devices.deploy.settings import SECRETS, SELF_TEST, SETTINGS, SelfTest, Settings, write
+from edgelstm.devices.deploy.settings import SECRETS, SELF_TEST, SETTINGS, SelfTest, Settings, as_today, write
 from edgelstm.devices.frames import noise
 from edgelstm.devices.remote.session import BoardError, Session, plain, printable
 from edgelstm.devices.remote.target import Target, check_room, choose_wheel, see_wheels
@@ -162,7 +162,7 @@ def _statuses(session: Session) -> tuple[Status, ...]:
 def _status(session: Session, found: Any) -> Status:
     if isinstance(found, dict):
         try:
-            from_json(Settings, found.get("settings"), "settings")
+            found = {**found, "settings": to_json(from_json(Settings, as_today(found.get("settings")), "settings"))}
         except ValueError as error:  # perhaps of another version of EdgeLSTM
             found = {**found, "settings": to_json(Unavailable(str(error)))}
     return _read(session, Status, found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from edgelstm.devices.deploy.answers_file import AnswersFile
 from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD, SELF_TEST, SETTINGS, SelfTest, Settings, read
-from edgelstm.runtime.clips import SOUNDS, Clips, check_folder
+from edgelstm.runtime.clips import Clips, check_folder
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.events.asked import rules_of
 from edgelstm.runtime.events.hangup import Hangup
@@ -27,8 +26,7 @@ from edgelstm.runtime.kept_state import KeptState
 from edgelstm.runtime.mqtt.address import NOBODY, Address, Login, read_address
 from edgelstm.runtime.mqtt.address import read_login as login_of
 from edgelstm.runtime.mqtt.client import check_installed
-from edgelstm.runtime.sources.microphone import check_recorder
-from edgelstm.runtime.sources.source import Device, FrameFormat, Missing
+from edgelstm.runtime.sources.source import FrameFormat, Missing
 from edgelstm.runtime.sources.unframed import Unframed
 from edgelstm.runtime.sources.written import syntax_for
 
@@ -51,7 +49,7 @@ def open_version(folder: Path, *, streams: bool = False) -> tuple[EngineModel, S
     path = folder / settings.model
     if hashlib.sha256(path.read_bytes()).hexdigest() != settings.sha256:
         raise ValueError(f"{path}: not the file that was deployed, its SHA-256 is another one")
-    return open_model(path, bare=True, samples=streams and settings.device in SOUNDS), settings
+    return open_model(path, bare=True, samples=streams and settings.source.is_sound), settings
 
 
 def new_stream(
@@ -128,7 +126,9 @@ def _stream(
         )
         clips = None
         if settings.keep:
-            clips = Clips.of(Path(settings.keep), model, settings.device, settings.keep_most << 20, _say)
+            clips = Clips.of(
+                *(Path(settings.keep), model, settings.keep_most << 20, _say), is_sound=settings.source.is_sound
+            )
             stack.callback(clips.end)
         answers = Answers(
             model,
@@ -157,7 +157,7 @@ def _stream(
             watching.apply()
 
         form = replace(frame_format(model, settings, login), waiting=None if kept is None else kept.waiting)
-        source = stack.enter_context(open_source(*_named(settings), form, _say, beat))
+        source = stack.enter_context(open_source(settings.source, settings.place, form, _say, beat))
         notify("READY=1")
         stream_frames(stream, source, answers, limit=None, rate=0, kept=kept, gaps=gaps, beat=beat)
         if gaps.words is not None:
@@ -214,7 +214,7 @@ def frame_format(model: EngineModel, settings: Settings, login: Login = NOBODY) 
     usual: Missing = "refuse" if settings.source_file and Path(settings.source_file).is_file() else "gap"
     return FrameFormat(
         *(model.features, model.feature_names, syntax_for(model.metadata, settings.syntax), model.sample_rate),
-        device=Device(settings.baud, settings.card_rate, settings.channel, login),
+        login=login,
         columns=settings.columns,
         has_time_gaps=settings.gap is not None,
         missing=settings.missing or usual,
@@ -223,25 +223,15 @@ def frame_format(model: EngineModel, settings: Settings, login: Login = NOBODY) 
 
 def check_tools(settings: Settings) -> None:
     """ImportError or OSError for what this machine lacks of what the source, the sinks and clips need."""
-    if settings.has_broker:
+    settings.source.check_machine()
+    if settings.publish:
         check_installed()
-    if settings.device == "microphone":
-        check_recorder()
     if settings.keep:
         check_folder(Path(settings.keep))
 
 
 def _prefix(settings: Settings) -> Address | None:
     return read_address(settings.publish, may_have_wildcards=False) if settings.publish else None
-
-
-def _named(settings: Settings) -> tuple[str, str]:
-    """The source of the frames: (its kind, where it is)."""
-    if settings.device:
-        return settings.device, settings.where
-    if settings.source_command:
-        return "program", shlex.join(settings.source_command)
-    return "feed", settings.source_file
 
 
 @contextlib.contextmanager

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from edgelstm.records import check, from_json, load, to_json
 from edgelstm.runtime.clips import USUAL_MOST
 from edgelstm.runtime.pooling import PoolingKind
+from edgelstm.runtime.sources.kind import SourceKind
+from edgelstm.runtime.sources.open import DEVICES, SOURCES
 from edgelstm.runtime.sources.source import Missing, Syntax
 
 if TYPE_CHECKING:
@@ -39,11 +42,9 @@ class Settings:
     sha256: str
     source_file: str = ""  # a file, a named pipe or a device with frames
     source_command: tuple[str, ...] = ()  # or a program that prints them
-    device: Literal["", "serial", "microphone", "mqtt"] = ""  # or one of these,
-    where: str = ""  # and which: the port, the card, the broker's URL
-    baud: int = 115200  # of a port
-    card_rate: int = 0  # of a card; 0: the model's
-    channel: int = 0  # of a sound; 0: all
+    device: str = ""  # or one of `DEVICES`,
+    where: str = ""  # which one: the port, the card, the broker's URL,
+    asked: dict[str, object] = field(default_factory=dict)  # and how it is asked: fields of that kind of source
     columns: tuple[str, ...] = ()  # of CSV without a header
     gap: int | None = None  # frames that are made up at most; None: as usual, and times tell no gaps
     missing: Missing | None = None  # what becomes of lines that cannot be read; None: as is usual for the source
@@ -67,9 +68,12 @@ class Settings:
     def __post_init__(self) -> None:
         check(self)
         if sum(map(bool, (self.source_file, self.source_command, self.device))) != 1:
-            raise ValueError("source: expected a file or a command, or one of serial, microphone, mqtt")
+            raise ValueError(f"source: expected a file or a command, or one of {', '.join(DEVICES)}")
+        if self.device and self.device not in DEVICES:
+            raise ValueError(f"device: {self.device[:40]!r}, expected one of {', '.join(DEVICES)}")
         if bool(self.device) != bool(self.where):
             raise ValueError(f"{self.device or 'source'}: expected both which kind and where")
+        self.source.check_where(self.where)
         if self.keep and not self.keep.startswith("/"):
             raise ValueError(f"keep: {self.keep[:60]!r}, expected a folder of the board, from / on")
         if self.keep_most < 1:
@@ -86,7 +90,17 @@ class Settings:
 
     @property
     def has_broker(self) -> bool:
-        return self.device == "mqtt" or bool(self.publish)
+        return self.source.has_broker or bool(self.publish)
+
+    @property
+    def source(self) -> SourceKind:
+        """How the frames are asked for. ValueError for what its kind is not asked."""
+        return from_json(SOURCES[self.device or ("program" if self.source_command else "feed")], self.asked, "asked")
+
+    @property
+    def place(self) -> str:
+        """Where they are."""
+        return self.where or shlex.join(self.source_command) or self.source_file
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,21 @@ class SelfTest:
 
 
 def read(kind: type[T], path: Path) -> T:
-    return from_json(kind, load(path, _MOST_BYTES), str(path))
+    values = load(path, _MOST_BYTES)
+    return from_json(kind, as_today(values) if kind is Settings else values, str(path))
+
+
+_WERE_BESIDE = ("baud", "card_rate", "channel")
+
+
+def as_today(values: object) -> object:
+    """JSON of settings, also of those that kept beside all others what their source was asked; 0 asked nothing."""
+    if not isinstance(values, dict) or not any(name in values for name in _WERE_BESIDE):
+        return values
+    kind = DEVICES.get(str(values.get("device")))
+    known = [option.name for option in kind.options()] if kind is not None else []
+    asked = {name: values[name] for name in _WERE_BESIDE if name in known and values.get(name)}
+    return {name: value for name, value in values.items() if name not in _WERE_BESIDE} | {"asked": asked}
 
 
 def write(value: Settings | SelfTest) -> bytes:

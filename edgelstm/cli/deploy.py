@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,8 @@ from edgelstm.cli.common import (
 from edgelstm.cli.show import style
 from edgelstm.cli.show.text import named, paragraph
 from edgelstm.cli.sinks import PUBLISHING, keep_most_option, publishing, sink_options
-from edgelstm.cli.sources import device_options, names_in, refuse_foreign
+from edgelstm.cli.sources import asked_of, device_options, has_broker, is_given, names_in, option_of, refuse_foreign
+from edgelstm.runtime.sources.open import DEVICES, SOURCES
 
 if TYPE_CHECKING:
     from edgelstm.devices.deploy.deployment import Deployed, Status
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
     from edgelstm.devices.remote.target import Target
 
 
-_DEVICES: tuple[Literal["serial", "microphone", "mqtt"], ...] = ("serial", "microphone", "mqtt")
-_SOURCES = ("source", "source_command", *_DEVICES)
+_SOURCES = {"source": "feed", "source_command": "program", **{name: name for name in DEVICES}}
+"""Where frames come from, and the kind of source that it is."""
 _KEPT_OPTIONS = (
     *("output", "keep_state", "no_unusual", "pooling", "window", "hop", "thresholds"),
-    *("card_rate", "channel", "columns", "gap", "missing", "events"),
+    *(option.name for kind in DEVICES.values() for option in kind.options()),
+    *("columns", "gap", "missing", "events"),
     *("publish", "home_assistant", "mqtt_password", "mqtt_ca", "keep"),
 )
 """What goes with a source, and stays for later versions."""
@@ -120,22 +122,22 @@ def command(model: Path | None, action: str | None, as_json: bool, **given: Any)
     from edgelstm.devices.remote import BoardError
 
     check_state_options(click.get_current_context(), "--keep-state", given["keep_state"])
-    _refuse_contradictions(model, action, given)
+    _refuse_contradictions(model, action)
     try:
         _act(model, action, as_json, given)
     except BoardError as error:
         raise BoardProblem(str(error)) from None
 
 
-def _refuse_contradictions(model: Path | None, action: str | None, given: dict[str, Any]) -> None:
+def _refuse_contradictions(model: Path | None, action: str | None) -> None:
     if action is None and model is None:
         raise click.UsageError("MODEL: expected a model to deploy, or one of --status, --logs, --rollback, --remove")
-    sources = [option for option in _SOURCES if _is_given(given[option])]
+    sources = [option for option in _SOURCES if is_given(option)]
     if len(sources) > 1:
         first, second = map(_name, sources[:2])
         raise click.UsageError(f"{first} and {second}: expected one of them")
     for option in (*_SOURCES, *_KEPT_OPTIONS, "adaptable"):
-        if action is not None and _is_given(given[option]):
+        if action is not None and is_given(option):
             raise click.UsageError(f"{_name(option)}: goes with a MODEL to deploy, not with --{action}")
     if model is not None and not model.is_file():
         raise FileNotFoundError(2, "no such file", str(model))
@@ -198,31 +200,21 @@ def _check_answers(model: Path, settings: Settings) -> None:
     from edgelstm.devices.deploy.service import frame_format, new_stream, watched
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.remarks import answers_at_the_end
-    from edgelstm.runtime.sources.sound import Layout
 
     opened = open_model(model, bare=True)
     with of_options():
         stream, *_ = new_stream(opened, settings)
         watched(opened, settings)
-    form = frame_format(opened, settings)
-    if settings.device == "microphone":
-        try:
-            layout = Layout.of(form)
-            layout.step(settings.card_rate or layout.rate)
-        except ValueError as error:
-            raise click.UsageError(f"--microphone: {error}") from None
-    elif settings.device and form.syntax == "text":
-        raise click.UsageError(f"--{settings.device}: gives CSV or NDJSON, expected a model that takes numbers")
+    try:
+        settings.source.check_form(frame_format(opened, settings))
+    except ValueError as error:
+        raise click.UsageError(f"{option_of(settings.device)}: {error}") from None
     if not stream.answering.hop:
         click.echo(paragraph(answers_at_the_end(stream), "Note: ", "      "), err=True)
 
 
-def _is_given(value: object) -> bool:
-    return value not in (None, "", ()) and value is not False
-
-
 def _name(option: str) -> str:
-    return {"thresholds": "--threshold", "events": "--event"}.get(option, f"--{option.replace('_', '-')}")
+    return {"thresholds": "--threshold", "events": "--event"}.get(option, option_of(option))
 
 
 def _only(target: Target, found: tuple[Status, ...]) -> str:
@@ -238,16 +230,16 @@ def _settings(given: dict[str, Any]) -> Settings | None:
     """None where no source was given: those that are there stay."""
     from edgelstm.devices.deploy.settings import Settings
 
-    source = next((option for option in _SOURCES if _is_given(given[option])), None)
+    source = next((option for option in _SOURCES if is_given(option)), None)
     if source is None:
         for option in _KEPT_OPTIONS:
-            if _is_given(given[option]):
+            if is_given(option):
                 raise click.UsageError(
                     f"{_name(option)}: goes with a source, such as --source; later versions keep it"
                 )
         return None
-    refuse_foreign(_name(source), "--source", "--source-command")
-    device = next((name for name in _DEVICES if name == source), None)
+    refuse_foreign(_SOURCES[source], {kind: option_of(option) for option, kind in _SOURCES.items()})
+    device = source if source in DEVICES else ""
     try:
         words = tuple(shlex.split(given["source_command"] or ""))
     except ValueError as error:
@@ -258,11 +250,9 @@ def _settings(given: dict[str, Any]) -> Settings | None:
             sha256="",
             source_file=given["source"] or "",
             source_command=words,
-            device=device or "",
+            device=device,
             where=given[device] if device else "",
-            baud=given["baud"],
-            card_rate=given["card_rate"] or 0,
-            channel=given["channel"] or 0,
+            asked=asked_of(SOURCES[_SOURCES[source]], given),
             columns=names_in(given["columns"]),
             publish=given["publish"] or "",
             syntax=given["syntax"],
@@ -283,9 +273,9 @@ def _secrets(given: dict[str, Any]) -> dict[str, bytes]:
     from edgelstm.devices.deploy.settings import AUTHORITY, PASSWORD
     from edgelstm.files import read_bounded
 
-    asked = publishing(mqtt=given["mqtt"], **{name: given[name] for name in PUBLISHING})
+    asked = publishing(beside=has_broker(given), **{name: given[name] for name in PUBLISHING})
     secrets: dict[str, bytes] = {}
-    if asked.login.password is not None and (given["mqtt"] or given["publish"]):
+    if asked.login.password is not None and (has_broker(given) or asked.address):
         secrets[PASSWORD] = asked.login.password.encode() + b"\n"
     if asked.login.authority is not None:
         secrets[AUTHORITY] = read_bounded(asked.login.authority, 1 << 20)
@@ -321,8 +311,7 @@ def _describe(status: Status) -> str:
     if status.systemd and status.problem:
         runs += f"; {status.problem}"
     if isinstance(settings, Settings):
-        device = f"{settings.device} {settings.where}"
-        frames = settings.source_file or shlex.join(settings.source_command) or device
+        frames = f"{settings.device} {settings.place}".strip()
         answers = (settings.output or "the journal") + (f" and {settings.publish}" if settings.publish else "")
     else:
         frames = answers = f"unknown ({settings.reason})"

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from edgelstm.cli.common import checked, with_options
+from edgelstm.cli.common import with_options
+from edgelstm.cli.sources import option_of
 from edgelstm.runtime.mqtt.address import Address, Login, read_address, read_login
+from edgelstm.runtime.sources.open import SOURCES
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ PUBLISHING = ("publish", "home_assistant", "mqtt_password", "mqtt_ca")
 """The names of what these options give."""
 
 
+BROKERS = tuple(option_of(kind.name) for kind in SOURCES.values() if kind.has_broker)
+"""The options of the sources that are asked in as they are."""
+
+
 keep_most_option = click.option(
     "--keep-most",
     type=click.IntRange(min=1),
@@ -71,16 +77,14 @@ def publishing(
     home_assistant: bool,
     mqtt_password: Path | None,
     mqtt_ca: Path | None,
-    mqtt: str | None,
+    beside: bool,
 ) -> Publishing:
-    """UsageError for an URL that is none, and for options without one. mqtt: the source's, which is checked too."""
+    """UsageError for an URL that is none, and for options without one. beside: whether the source has a broker."""
     for name, is_given in (("--mqtt-password", mqtt_password is not None), ("--mqtt-ca", mqtt_ca is not None)):
-        if is_given and publish is None and mqtt is None:
-            raise click.UsageError(f"{name}: goes with --mqtt or --publish")
+        if is_given and publish is None and not beside:
+            raise click.UsageError(f"{name}: goes with {' or '.join((*BROKERS, '--publish'))}")
     if home_assistant and publish is None:
         raise click.UsageError("--home-assistant: goes with --publish")
-    if mqtt is not None:
-        checked(lambda text: read_address(text, may_have_wildcards=True), mqtt)
     address = None
     if publish is not None:
         try:

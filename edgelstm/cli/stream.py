@@ -21,7 +21,7 @@ from edgelstm.cli.common import (
     threshold_option,
 )
 from edgelstm.cli.sinks import PUBLISHING, keep_most_option, publishing, sink_options
-from edgelstm.cli.sources import chosen_source, source_options
+from edgelstm.cli.sources import chosen_source, has_broker, source_options
 from edgelstm.cli.terminal import end_when_left
 from edgelstm.plain import printable
 from edgelstm.runtime.sources.source import FrameFormat, Syntax
@@ -154,7 +154,7 @@ def command(
     """
     from edgelstm.runtime.anomaly import check_answering, read_detector
     from edgelstm.runtime.changes import Changes, read_changes
-    from edgelstm.runtime.clips import SOUNDS, Clips
+    from edgelstm.runtime.clips import Clips
     from edgelstm.runtime.engines.open import open_model
     from edgelstm.runtime.events.asked import rules_of
     from edgelstm.runtime.events.hangup import Hangup
@@ -175,10 +175,10 @@ def command(
     from edgelstm.wav import are_of_sound
 
     hangup = click.get_current_context().with_resource(Hangup()) if event_file is not None else None
-    asked = publishing(mqtt=source["mqtt"], **{name: source.pop(name) for name in PUBLISHING})
-    chosen = chosen_source(file, login=asked.login, **source)
+    asked = publishing(beside=has_broker(source), **{name: source[name] for name in PUBLISHING})
+    chosen = chosen_source(file, source)
     check_proven(model)
-    opened = open_model(model, samples=chosen.kind in SOUNDS)
+    opened = open_model(model, samples=chosen.kind.is_sound)
     check_state_options(click.get_current_context(), "--state", state is not None)
     check_output(state, inputs=[model, chosen.file], option="--state")
     if rate and not opened.sample_rate:
@@ -242,7 +242,7 @@ def command(
         )
         clips = None
         if keep is not None:
-            clips = Clips.of(keep, opened, chosen.kind, keep_most << 20, _tell)
+            clips = Clips.of(keep, opened, keep_most << 20, _tell, is_sound=chosen.kind.is_sound)
             stack.callback(clips.end)
         answers = Answers(
             opened,
@@ -252,7 +252,7 @@ def command(
             beside=beside,
             events=watching.events if watches else None,
             sinks=sinks,
-            tells_at=chosen.is_device,
+            tells_at=chosen.kind.is_device,
             clips=clips,
         )
         watching.attach(
@@ -262,7 +262,7 @@ def command(
         try:
             way = syntax_for(opened.metadata, syntax)
             form = FrameFormat(
-                *(opened.features, opened.feature_names, way, opened.sample_rate, chosen.device, chosen.columns),
+                *(opened.features, opened.feature_names, way, opened.sample_rate, asked.login, chosen.columns),
                 has_time_gaps=chosen.gap is not None,
                 missing=chosen.missing,
                 waiting=waiting,
@@ -284,7 +284,7 @@ def command(
         except StopSignal as stop:
             stopped_by = stop.number
         except ValueError as error:
-            hears = chosen.kind in ("file", "stdin") and (
+            hears = not (chosen.kind.is_device or chosen.kind.is_sound) and (
                 are_of_sound(opened.feature_names, opened.sample_rate) or take_sound(opened.layers)
             )
             if not hears or answers.count or "--wav" in str(error):

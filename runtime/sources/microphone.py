@@ -15,17 +15,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from edgelstm.plain import printable
+from edgelstm.records import Bounds
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.sources import recorder
+from edgelstm.runtime.sources.kind import Named, Told
 from edgelstm.runtime.sources.outage import Outage
 from edgelstm.runtime.sources.pace import Pace
 from edgelstm.runtime.sources.recorder import Recorder
-from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.sound import Layout, OfSound, SoundSource
 from edgelstm.runtime.sources.sounddevice_recorder import SounddeviceRecorder, is_installed
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
 from edgelstm.runtime.sources.waiting import EVERY
@@ -44,26 +48,51 @@ _ADVICE = (
 )
 
 
-@contextmanager
-def open_microphone(where: str, form: FrameFormat) -> Iterator[Source]:
+@dataclass(frozen=True)
+class Microphone(OfSound):
     """The card `where`, as `arecord -L` calls it, for ever. FileNotFoundError without arecord; ValueError, when the
     first frame is asked for, where the card gives nothing. What goes away later is waited for."""
-    layout = Layout.of(form)
-    rate = form.device.card_rate or layout.rate
-    if not rate:
-        raise ValueError("microphone: the model does not say its sample rate, expected --card-rate HZ")
-    check_recorder()
-    channels = max(layout.channels, form.device.channel)
-    card = _Card(where, rate, channels, lambda line: source.tell(line), lambda: source.idle())
-    with contextlib.closing(card.pieces()) as pieces:
-        source = SoundSource(card.name, form, pieces, rate, channels, layout, card.counts)
-        yield source
 
+    name = "microphone"
+    named = Named(
+        "Take what arecord records, from the card that `arecord -L` calls so, or sounddevice where there is no "
+        "arecord; behind MODEL.",
+        "[CARD]",
+        usual="default",
+    )
+    common = ("gap",)
+    is_device = True
 
-def check_recorder() -> None:
-    """FileNotFoundError where there is neither arecord nor sounddevice."""
-    if shutil.which(PROGRAM) is None and not is_installed():
-        raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils, or edgelstm[microphone]", PROGRAM)
+    card_rate: Annotated[
+        int | None,
+        Bounds(1, 1 << 20),
+        Told(
+            "Ask the card for that rate, such as 44100 or 48000, and filter here.  [default: the model's]",
+            "HZ",
+        ),
+    ] = None
+
+    @contextmanager
+    def open(self, where: str, form: FrameFormat) -> Iterator[Source]:
+        layout = Layout.of(form)
+        rate = self.card_rate or layout.rate
+        if not rate:
+            raise ValueError("microphone: the model does not say its sample rate, expected --card-rate HZ")
+        self.check_machine()
+        channels = max(layout.channels, self.channel or 0)
+        card = _Card(where, rate, channels, lambda line: source.tell(line), lambda: source.idle())
+        with contextlib.closing(card.pieces()) as pieces:
+            source = SoundSource(card.name, form, pieces, rate, channels, layout, card.counts, channel=self.channel)
+            yield source
+
+    def check_form(self, form: FrameFormat) -> None:
+        layout = Layout.of(form)
+        layout.step(self.card_rate or layout.rate)
+
+    def check_machine(self) -> None:
+        """FileNotFoundError where there is neither arecord nor sounddevice."""
+        if shutil.which(PROGRAM) is None and not is_installed():
+            raise FileNotFoundError(errno.ENOENT, "not found; install alsa-utils, or edgelstm[microphone]", PROGRAM)
 
 
 class _Card:

@@ -8,12 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from edgelstm.plain import counted
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
 from edgelstm.runtime.mqtt.address import Address, read_address
+from edgelstm.runtime.mqtt.client import check_installed
 from edgelstm.runtime.mqtt.connection import MOST_WAITING, Connection
+from edgelstm.runtime.sources.kind import LINES, Named, SourceKind
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source, one_gap
 from edgelstm.runtime.sources.text import TextSource
 from edgelstm.runtime.sources.waiting import EVERY
@@ -26,18 +29,30 @@ _FAST, _GATHERED = 0.005, 0.001
 """Seconds: between two wakings, below which messages come fast; and for which they gather then."""
 
 
-@contextmanager
-def open_mqtt(where: str, form: FrameFormat) -> Iterator[Source]:
+@dataclass(frozen=True)
+class Mqtt(SourceKind):
     """The messages of the topic of an URL, for ever. ValueError for what is no such URL; ImportError without
     paho-mqtt. A broker that is not there is waited for."""
-    if form.syntax == "text":
-        raise ValueError("mqtt: messages are CSV or NDJSON, expected a model that takes numbers")
-    source = MqttSource(read_address(where, may_have_wildcards=True), form)
-    source.connection.start()
-    try:
-        yield source
-    finally:
-        source.connection.stop(0)
+
+    name = "mqtt"
+    named = Named("Take the lines in messages: mqtt://USER@HOST/TOPIC, or mqtts://.", "URL")
+    common = LINES
+    is_device = has_broker = True
+
+    @contextmanager
+    def open(self, where: str, form: FrameFormat) -> Iterator[Source]:
+        source = MqttSource(read_address(where, may_have_wildcards=True), form)
+        source.connection.start()
+        try:
+            yield source
+        finally:
+            source.connection.stop(0)
+
+    def check_where(self, where: str) -> None:
+        read_address(where, may_have_wildcards=True)
+
+    def check_machine(self) -> None:
+        check_installed()
 
 
 class MqttSource(Source):
@@ -48,7 +63,7 @@ class MqttSource(Source):
         self._messages = _Messages(lambda: self.idle())
         self.connection = Connection(
             address,
-            form.device.login,
+            form.login,
             "in",
             lambda line: self.tell(line),
             on_connect=self._connected,

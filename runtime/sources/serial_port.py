@@ -11,11 +11,14 @@ import stat
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+from edgelstm.records import Bounds
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.kind import LINES, Named, SourceKind, Told
 from edgelstm.runtime.sources.outage import Outage
 from edgelstm.runtime.sources.source import FrameFormat, NoFramesError, Source, one_gap
 from edgelstm.runtime.sources.text import TextSource
@@ -45,26 +48,34 @@ def _advice(where: str, error: OSError) -> str | None:
     )
 
 
-@contextmanager
-def open_serial(where: str, form: FrameFormat) -> Iterator[Source]:
+@dataclass(frozen=True)
+class Serial(SourceKind):
     """The port at `where`, for ever. ValueError for what is none, or for a speed that it has not; OSError where it
     cannot be opened. Later it may go and come back."""
-    if form.syntax == "text":
-        raise ValueError(f"{where}: a serial port gives CSV or NDJSON, expected a model that takes numbers")
-    source = SerialSource(where, form)
-    try:
-        yield source
-    finally:
-        source.close()
+
+    name = "serial"
+    named = Named("Take the lines that come through a serial port.", "DEVICE")
+    common = LINES
+    is_device = True
+
+    baud: Annotated[int, Bounds(least=1), Told("Of the serial port.")] = 115200
+
+    @contextmanager
+    def open(self, where: str, form: FrameFormat) -> Iterator[Source]:
+        source = SerialSource(where, form, self.baud)
+        try:
+            yield source
+        finally:
+            source.close()
 
 
 class SerialSource(Source):
     """The frames that the port `where` gives. What comes of a line that was under way when it was opened is dropped;
     the columns stay those of the header that came at first, until there is another."""
 
-    def __init__(self, where: str, form: FrameFormat) -> None:
+    def __init__(self, where: str, form: FrameFormat, baud: int) -> None:
         super().__init__(where)
-        self._baud = form.device.baud
+        self._baud = baud
         try:
             self._port = open_port(where, self._baud)
         except OSError as error:

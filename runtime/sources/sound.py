@@ -6,15 +6,27 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated
 
 import numpy as np
 
+from edgelstm.records import Bounds
 from edgelstm.resampling import step_between
 from edgelstm.runtime.counts import Counts
 from edgelstm.runtime.frame import Float32
+from edgelstm.runtime.sources.kind import SourceKind, Told
 from edgelstm.runtime.sources.source import FrameFormat, Gap, NoFramesError, Source
 from edgelstm.runtime.sources.unframed import Unframed
 from edgelstm.wav import names_of
+
+
+@dataclass(frozen=True)
+class OfSound(SourceKind):
+    """A kind of source that gives samples."""
+
+    is_sound = True
+
+    channel: Annotated[int | None, Bounds(1, 64), Told("Take this channel of a sound alone, from 1.", "N")] = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class SoundSource(Source):
     What does not fill a frame when something is missing is left out; at the end it waits, for those who keep it.
     Errors of `pieces` go on.
     counts: what whoever makes the pieces has had to do without. waits: whether a piece may have to be waited for.
+    channel: the one that is taken, from 1; None: all, as many as the model takes.
     """
 
     def __init__(
@@ -67,13 +80,14 @@ class SoundSource(Source):
         counts: Callable[[], Counts] = Counts,
         *,
         waits: bool = True,
+        channel: int | None = None,
     ) -> None:
         super().__init__(name)
         self._counts, self._waits = counts, waits
         self._pieces, self._rate, self._layout = pieces, rate, layout
         try:
             self._step = layout.step(rate)
-            self._taken = _channels_taken(form.device.channel, channels, layout.channels)
+            self._taken = _channels_taken(channel, channels, layout.channels)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         self._waiting = form.waiting or Unframed()
@@ -127,8 +141,8 @@ class SoundSource(Source):
             raise NoFramesError(f"{self.name}: no samples that fill a frame, expected {wanted}")
 
 
-def _channels_taken(asked: int, channels: int, wanted: int) -> list[int]:
-    if asked > channels:
+def _channels_taken(asked: int | None, channels: int, wanted: int) -> list[int]:
+    if asked is not None and asked > channels:
         raise ValueError(f"channel {asked}, expected 1 to {channels}")
     if not asked and channels != wanted:
         known = f"--channel 1 to {channels}" if wanted == 1 else f"{wanted}"

@@ -26,16 +26,6 @@ the newest values in the place of those that are; a new start of the stream."""
 
 
 @dataclass(frozen=True)
-class Device:
-    """How a device is to be asked for what it has; each kind of source takes its own."""
-
-    baud: int = 115200  # of a serial port
-    card_rate: int = 0  # samples per second that a sound card is asked for; 0: those of the model
-    channel: int = 0  # the one of a sound that is taken, from 1; 0: all, as many as the model takes
-    login: Login = NOBODY  # to a broker
-
-
-@dataclass(frozen=True)
 class FrameFormat:
     """What the frames of a model must be, and how those that come as text are written."""
 
@@ -43,7 +33,7 @@ class FrameFormat:
     names: tuple[str, ...] = ()  # one per feature, or none
     syntax: Syntax = "auto"
     sample_rate: float = 0.0  # frames per second; 0 = unknown
-    device: Device = Device()
+    login: Login = NOBODY  # to a broker
     columns: tuple[str, ...] = ()  # of CSV without a header; none: those of the model
     has_time_gaps: bool = False  # whether times that lines carry tell what is missing
     missing: Missing = "refuse"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgelstm.runtime.frame import Float32
-from edgelstm.runtime.sources.sound import Layout, SoundSource
+from edgelstm.runtime.sources.kind import Named
+from edgelstm.runtime.sources.sound import Layout, OfSound, SoundSource
 from edgelstm.runtime.sources.source import FrameFormat, Gap, Source
 from edgelstm.runtime.sources.waiting import patiently
 from edgelstm.wav import blocks, read_format
@@ -16,10 +18,22 @@ from edgelstm.wav import blocks, read_format
 _PIECES = 50  # a second
 
 
-@contextmanager
-def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
+@dataclass(frozen=True)
+class Wav(OfSound):
     """The file at `where`, or on standard input where that is "-", to its end. ValueError for what is no WAV file, or
     is none that the model takes."""
+
+    name = "wav"
+    named = Named(
+        "Take the samples of a WAV file, on the scale of 16 bits; - for one on stdin.", "FILE", is_file=True
+    )
+
+    def open(self, where: str, form: FrameFormat) -> AbstractContextManager[Source]:
+        return _opened(where, form, self.channel)
+
+
+@contextmanager
+def _opened(where: str, form: FrameFormat, channel: int | None) -> Iterator[Source]:
     name = "stdin" if where == "-" else where
     source: SoundSource | None = None
 
@@ -31,7 +45,7 @@ def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
         file = patiently(opened, idle)
         try:
             found = read_format(file)
-            channels = 1 if form.device.channel else found.channels
+            channels = 1 if channel else found.channels
             layout = Layout.of(form, channels)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
@@ -43,5 +57,5 @@ def open_wav(where: str, form: FrameFormat) -> Iterator[Source]:
                 raise ValueError(f"{name}: {error}") from None
 
         waits = where == "-" or not Path(where).is_file()
-        source = SoundSource(name, form, pieces(), found.rate, found.channels, layout, waits=waits)
+        source = SoundSource(name, form, pieces(), found.rate, found.channels, layout, waits=waits, channel=channel)
         yield source

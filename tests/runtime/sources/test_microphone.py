@@ -13,9 +13,10 @@ import pytest
 
 from edgelstm.resampling import Decimator
 from edgelstm.runtime.sources import microphone, outage, recorder
-from edgelstm.runtime.sources.microphone import open_microphone
+from edgelstm.runtime.sources.microphone import Microphone
+from edgelstm.runtime.sources.open import open_source
 from edgelstm.runtime.sources.sounddevice_recorder import SounddeviceRecorder
-from edgelstm.runtime.sources.source import Device, FrameFormat
+from edgelstm.runtime.sources.source import FrameFormat
 
 FORM = FrameFormat(1, ("sound",), sample_rate=16000)
 FAKE = """#!{python}
@@ -49,10 +50,10 @@ def arecord(tmp_path, monkeypatch):
     return put
 
 
-def heard(count: int, form: FrameFormat = FORM, card: str = "default"):
+def heard(count: int, form: FrameFormat = FORM, card: str = "default", kind: Microphone | str = "microphone"):
     """(frames, gaps as (frames before them, gap), what was told)."""
     found, gaps, told = [], [], []
-    with open_microphone(card, form) as source:
+    with open_source(kind, card, form) as source:
         source.tell = told.append
         for frame in source:
             if (gap := source.take_gap()) is not None:
@@ -126,8 +127,7 @@ def test_a_card_that_gives_nothing_at_first_is_an_error_that_says_what_to_do(are
 def test_a_card_of_another_rate_is_filtered_here_and_one_channel_taken(arecord):
     """Samples count up, one after the other in two channels."""
     runs = arecord("put(0, 6000); time.sleep(60)")
-    form = FrameFormat(1, ("sound",), sample_rate=16000, device=Device(card_rate=48000, channel=2))
-    found, _, _ = heard(900, form)
+    found, _, _ = heard(900, kind=Microphone(card_rate=48000, channel=2))
     whole = Decimator(3, 1)(np.arange(1, 6000, 2, dtype=np.float32)[:, None])
     np.testing.assert_array_equal(found, whole[:900])
     assert "-r 48000 -c 2" in (runs / "0").read_text()

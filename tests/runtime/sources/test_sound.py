@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from edgelstm.resampling import MOST, Decimator, step_between, taps
 from edgelstm.runtime.sources.open import open_source
 from edgelstm.runtime.sources.sound import Layout, SoundSource
-from edgelstm.runtime.sources.source import Device, FrameFormat, NoFramesError
+from edgelstm.runtime.sources.source import FrameFormat, NoFramesError
+from edgelstm.runtime.sources.wav_file import Wav
 
 RNG = np.random.default_rng(3)
 
@@ -36,8 +37,8 @@ def wav(samples: np.ndarray, rate: int = 16000) -> bytes:
     return out.getvalue()
 
 
-def frames(path: Path | str, form: FrameFormat) -> np.ndarray:
-    with open_source("wav", str(path), form) as source:
+def frames(path: Path | str, form: FrameFormat, kind: Wav | str = "wav") -> np.ndarray:
+    with open_source(kind, str(path), form) as source:
         return np.array(list(source))
 
 
@@ -51,8 +52,7 @@ def test_a_sample_of_each_channel_is_a_frame(tmp_path, sound):
     path.write_bytes(wav(sound))
     np.testing.assert_array_equal(frames(path, FrameFormat(2, ("sound1", "sound2"), sample_rate=16000)), sound)
     np.testing.assert_array_equal(frames(path, FrameFormat(2, ("left", "right"))), sound)
-    second = FrameFormat(1, ("sound",), device=Device(channel=2))
-    np.testing.assert_array_equal(frames(path, second), sound[:, 1:])
+    np.testing.assert_array_equal(frames(path, FrameFormat(1, ("sound",)), Wav(channel=2)), sound[:, 1:])
 
 
 def test_a_model_without_names_takes_a_hop_of_samples(tmp_path, sound):
@@ -63,23 +63,32 @@ def test_a_model_without_names_takes_a_hop_of_samples(tmp_path, sound):
 
 
 @pytest.mark.parametrize(
-    ("form", "problem"),
+    ("form", "channel", "problem"),
     [
-        (FrameFormat(1, ("sound",)), "2 channels, the model takes 1; expected --channel 1 to 2"),
-        (FrameFormat(1, ("sound",), device=Device(channel=3)), "channel 3, expected 1 to 2"),
-        (FrameFormat(3, ("x", "y", "z")), "2 channels for a model of x, y, z, expected 3 channels, one for each"),
+        (FrameFormat(1, ("sound",)), None, "2 channels, the model takes 1; expected --channel 1 to 2"),
+        (FrameFormat(1, ("sound",)), 3, "channel 3, expected 1 to 2"),
+        (
+            FrameFormat(3, ("x", "y", "z")),
+            None,
+            "2 channels for a model of x, y, z, expected 3 channels, one for each",
+        ),
         (
             FrameFormat(2, ("sound1", "sound2"), sample_rate=17000),
+            None,
             "16000 samples per second, expected 17000 to 204000",
         ),
-        (FrameFormat(2, ("sound1", "sound2"), sample_rate=1000), "16000 samples per second, expected 1000 to 12000"),
+        (
+            FrameFormat(2, ("sound1", "sound2"), sample_rate=1000),
+            None,
+            "16000 samples per second, expected 1000 to 12000",
+        ),
     ],
 )
-def test_a_sound_that_the_model_does_not_take_is_refused(tmp_path, sound, form, problem):
+def test_a_sound_that_the_model_does_not_take_is_refused(tmp_path, sound, form, channel, problem):
     path = tmp_path / "x.wav"
     path.write_bytes(wav(sound))
     with pytest.raises(ValueError, match=f"^{path}: {problem}[^\n]*$"):
-        frames(path, form)
+        frames(path, form, Wav(channel=channel))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from edgelstm.runtime.sources.text import TextSource
 
 FORM = FrameFormat(3, ("x", "y", "z"))
 LINES = "1,2,3\n4,5,6\n"
-TEXT = [kind for kind in SOURCES if kind not in ("wav", "serial", "microphone", "mqtt")]
+TEXT = [name for name, kind in SOURCES.items() if not kind.is_sound and not kind.is_device]
 
 
 @pytest.fixture
