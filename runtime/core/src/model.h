@@ -17,26 +17,8 @@ typedef struct el_kernels el_kernels;
 /* Parts of the state of one layer. */
 #define EL_MAX_PARTS 2
 
-typedef struct el_context {
-    uint32_t rows;    /* that are kept */
-    uint32_t hop;     /* results of the source between two of its own */
-    uint32_t brought; /* rows that a result of the source brings */
-} el_context;
-
-/* What lies beside the rows, or samples, of a frame. */
-typedef struct el_padding {
-    uint32_t before, after;
-    bool mirror; /* the frame's own backwards, without its end; else zeros */
-} el_padding;
-
-typedef struct el_conv {
-    el_matrix matrix; /* taps · channels columns; with groups, no blocks: see conv.c */
-    el_padding padding;
-    uint32_t taps;
-    uint32_t stride;
-    uint32_t dilation;
-    uint32_t groups;
-} el_conv;
+/* Bytes for what a kind keeps of a layer: the largest is that of an LSTM. */
+#define EL_RECORD_SIZE (64u + 7u * sizeof(void *))
 
 /* What an LSTM or GRU has beyond the plain one. */
 typedef struct el_recurrence {
@@ -46,30 +28,6 @@ typedef struct el_recurrence {
     bool anew;                     /* it begins every frame with the first state */
     bool plain;                    /* one run, sigmoid, tanh, and a state that lasts */
 } el_recurrence;
-
-typedef struct el_activate {
-    const float *slope;
-    uint32_t function;
-    uint32_t slopes;
-    float low, high;
-} el_activate;
-
-/* A number per channel, and another one. */
-typedef struct el_channels {
-    const float *scale, *offset;
-    float epsilon;
-} el_channels;
-
-typedef struct el_spectrum {
-    const float *table; /* cos, then sin, of 2πk/size, (size / 2,) each */
-    const float *taper; /* (size,), or null */
-    el_padding padding;
-    uint32_t size, hop;
-} el_spectrum;
-
-typedef struct el_logarithm {
-    float scale, floor;
-} el_logarithm;
 
 typedef struct el_layer {
     const el_layer_type *type;
@@ -109,20 +67,7 @@ typedef struct el_layer {
 #endif
     uint64_t macs; /* multiply-accumulates of one run */
     el_recurrence recurrence;
-    union {
-        el_lstm lstm;
-        el_matrix dense;
-        el_context context;
-        el_conv conv;
-        el_gru gru;
-        el_activate activate;
-        el_channels channel;
-        el_spectrum spectrum;
-        el_logarithm logarithm;
-        el_logmel logmel;
-        uint32_t over_channels; /* of a mean */
-        uint32_t subtracts;     /* of an add */
-    };
+    _Alignas(void *) unsigned char record[EL_RECORD_SIZE]; /* the kind's own: see EL_RECORD */
 } el_layer;
 
 /* How scores become answers, and the memory that this takes. */

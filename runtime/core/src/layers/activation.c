@@ -5,9 +5,18 @@
 /* Numbers beyond those of functions.h. */
 enum { LEAKY_RELU = EL_FUNCTIONS, CLIP, SOFTMAX, KINDS };
 
+typedef struct el_activate {
+    const float *slope;
+    uint32_t function;
+    uint32_t slopes;
+    float low, high;
+} el_activate;
+
+EL_RECORD(el_activate)
+
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     el_shape source = el_source_shape(model, layer);
-    el_activate *activate = &layer->activate;
+    el_activate *activate = el_activate_in(layer);
     activate->function = (uint32_t)entry->own[0];
     activate->low = el_own_float(entry, 1);
     activate->high = el_own_float(entry, 2);
@@ -28,8 +37,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static void leak(const el_layer *layer, const float *x, float *y) {
-    const float *slope = layer->activate.slope;
-    uint32_t step = layer->activate.slopes > 1;
+    const float *slope = el_activate_of(layer)->slope;
+    uint32_t step = el_activate_of(layer)->slopes > 1;
     for (uint32_t row = 0; row < layer->rows; row++, x += layer->channels, y += layer->channels)
         for (uint32_t n = 0; n < layer->channels; n++)
             y[n] = x[n] > 0 ? x[n] : el_held(x[n] * slope[n * step]);
@@ -55,7 +64,7 @@ static void sigmoid(const float *restrict x, uint32_t count, float *restrict y) 
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_activate *activate = &layer->activate;
+    const el_activate *activate = el_activate_of(layer);
     const float *x = el_x(stream, layer);
     float *y = el_y(stream, layer);
     switch (activate->function) {

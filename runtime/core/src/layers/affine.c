@@ -7,7 +7,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         entry->recurrent.size != 0 || entry->recurrent_rows.size != 0 || entry->own[0] != 0 ||
         entry->own[1] != 0 || entry->own[2] != 0)
         return EL_ERROR_FIELD;
-    el_channels *channel = &layer->channel;
+    el_channels *channel = el_channels_in(layer);
     el_status status =
         el_check_values(model, entry, entry->weights, layer->channels, &channel->scale);
     if (status != EL_OK)
@@ -17,7 +17,8 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 
 static void step(const el_stream *stream, const el_layer *layer) {
     const float *x = el_x(stream, layer);
-    const float *scale = layer->channel.scale, *offset = layer->channel.offset;
+    const el_channels *channel = el_channels_of(layer);
+    const float *scale = channel->scale, *offset = channel->offset;
     float *y = el_y(stream, layer), limit = layer->gives_scores ? 3e38f : EL_MAX_HIDDEN;
     for (uint32_t row = 0; row < layer->rows; row++, x += layer->channels, y += layer->channels)
         for (uint32_t n = 0; n < layer->channels; n++)

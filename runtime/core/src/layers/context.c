@@ -4,7 +4,16 @@
 
 #include <string.h>
 
-static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+typedef struct el_context {
+    uint32_t rows;    /* that are kept */
+    uint32_t hop;     /* results of the source between two of its own */
+    uint32_t brought; /* rows that a result of the source brings */
+} el_context;
+
+EL_RECORD(el_context)
+
+static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
+                                             const el_entry *entry) {
     (void)model;
     if (entry->own[0] < 1 || entry->own[0] > (int32_t)EL_MAX_ROWS || entry->own[1] < 1 ||
         entry->own[1] > entry->own[0])
@@ -15,17 +24,17 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         (entry->own[2] != 0 && entry->own[1] != 1))
         return EL_ERROR_LIMIT;
     uint32_t brought = entry->own[2] == 0 ? 1 : (uint32_t)entry->own[2];
-    layer->context = (el_context){(uint32_t)entry->own[0], (uint32_t)entry->own[1], brought};
-    if (layer->rows != layer->context.rows ||
-        (uint64_t)layer->channels * brought != layer->inputs || entry->activation != 0 ||
-        entry->result != 0 || entry->multiplier != 0 || entry->shift != 0 ||
-        entry->input_zero_point != entry->output_zero_point ||
+    el_context *context = el_context_in(layer);
+    *context = (el_context){(uint32_t)entry->own[0], (uint32_t)entry->own[1], brought};
+    if (layer->rows != context->rows || (uint64_t)layer->channels * brought != layer->inputs ||
+        entry->activation != 0 || entry->result != 0 || entry->multiplier != 0 ||
+        entry->shift != 0 || entry->input_zero_point != entry->output_zero_point ||
         (el_gives_floats(layer) && entry->input_zero_point != 0) || entry->weights.size != 0 ||
         entry->row_records.size != 0 || entry->recurrent.size != 0 ||
         entry->recurrent_rows.size != 0)
         return EL_ERROR_FIELD;
     layer->keeps_result = true;
-    layer->stride = layer->period * layer->context.hop;
+    layer->stride = layer->period * context->hop;
     return EL_OK;
 }
 
@@ -38,11 +47,11 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
                        .padded = layer->rows * layer->channels,
                        .initial = layer->zero_point,
                        .limit = EL_MAX_HIDDEN};
-    if (layer->context.hop == 1)
+    if (el_context_of(layer)->hop == 1)
         return 1;
     out[1] = out[0];
     out[1].name = "pending";
-    out[1].rows = layer->context.hop - 1;
+    out[1].rows = el_context_of(layer)->hop - 1;
     out[1].padded = out[1].rows * layer->channels;
     return 2;
 }
@@ -56,7 +65,7 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
 /* Rows that have come since the last result wait in `pending`; with the one that completes the hop
  * they become the newest of `past`. */
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_context *context = &layer->context;
+    const el_context *context = el_context_of(layer);
     size_t row = (size_t)layer->channels * el_given_size(layer);
     const void *x = el_stream_part(stream, layer->x_offset);
     uint8_t *past = el_stream_part(stream, layer->part_offset[0]);

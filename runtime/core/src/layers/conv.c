@@ -1,16 +1,17 @@
 /* Convolution over the rows of its source, without a memory of its own: one product for each
  * position. With groups it computes in float32, and weights are no blocks: taps · channels of the
  * group for each output, one after the other. */
+#include "conv.h"
 #include "float_math.h"
 #include "floats.h"
 #include "int16.h"
-#include "padding.h"
 
 #include <string.h>
 
-static el_status check_sizes(const el_model *model, el_layer *layer, const el_entry *entry) {
+static __attribute__((cold)) el_status check_sizes(const el_model *model, el_layer *layer,
+                                                   const el_entry *entry) {
     el_shape source = el_source_shape(model, layer);
-    el_conv *conv = &layer->conv;
+    el_conv *conv = el_conv_in(layer);
     for (size_t n = 0; n < 3; n++)
         if (entry->own[n] < 1 || entry->own[n] > EL_MAX_WIDTH)
             return EL_ERROR_LIMIT;
@@ -33,17 +34,18 @@ static el_status check_sizes(const el_model *model, el_layer *layer, const el_en
     return (uint64_t)conv->taps * source.channels > EL_MAX_WIDTH ? EL_ERROR_LIMIT : EL_OK;
 }
 
-static el_status check_matrix(const el_model *model, el_layer *layer, const el_entry *entry,
-                              uint32_t columns) {
+static __attribute__((cold)) el_status check_matrix(const el_model *model, el_layer *layer,
+                                                    const el_entry *entry, uint32_t columns) {
     uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
-    el_matrix *matrix = &layer->conv.matrix;
+    el_matrix *matrix = &el_conv_in(layer)->matrix;
     el_status status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
                                        groups, columns, el_gives_reals(layer), matrix);
     return status == EL_OK && layer->wide ? el_check_wide(matrix, columns) : status;
 }
 
-static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
-    el_conv *conv = &layer->conv;
+static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
+                                             const el_entry *entry) {
+    el_conv *conv = el_conv_in(layer);
     el_status status = check_sizes(model, layer, entry);
     if (status != EL_OK)
         return status;
@@ -63,12 +65,12 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static bool has_groups(const el_layer *layer) {
-    return !el_has_int8(layer) && layer->conv.groups != 1;
+    return !el_has_int8(layer) && el_conv_of(layer)->groups != 1;
 }
 
 /* Sums, and what their products need, then the rows of a window side by side. */
 static uint64_t sums_size(const el_layer *layer) {
-    const el_matrix *matrix = &layer->conv.matrix;
+    const el_matrix *matrix = &el_conv_of(layer)->matrix;
     if (has_groups(layer))
         return 0;
     return el_matrix_work(matrix) + (layer->wide ? el_wide_work(matrix) : 0);
@@ -78,14 +80,14 @@ static uint64_t work(const el_model *model, const el_layer *layer) {
     if (el_has_int16(layer))
         return el_conv_int16_work(model, layer);
     el_shape source = el_source_shape(model, layer);
-    uint64_t window = (uint64_t)layer->conv.taps * source.channels;
-    uint64_t columns = layer->conv.matrix.columns;
+    uint64_t window = (uint64_t)el_conv_of(layer)->taps * source.channels;
+    uint64_t columns = el_conv_of(layer)->matrix.columns;
     return sums_size(layer) + (window > columns ? window : columns) * el_taken_size(layer);
 }
 
 /* One result of a convolution with groups from its window. */
 static void run_groups(const el_layer *layer, const float *window, uint32_t channels, float *y) {
-    const el_conv *conv = &layer->conv;
+    const el_conv *conv = el_conv_of(layer);
     const float *weights = conv->matrix.weights, *bias = conv->matrix.rows;
     uint32_t each = layer->channels / conv->groups, width = channels / conv->groups;
     for (uint32_t n = 0; n < layer->channels; n++) {
@@ -101,7 +103,7 @@ static void run_groups(const el_layer *layer, const float *window, uint32_t chan
 /* The rows that the taps of result `n` meet. */
 static void gather(const el_layer *layer, const uint8_t *x, uint32_t rows, size_t row, uint32_t n,
                    uint8_t *to) {
-    const el_conv *conv = &layer->conv;
+    const el_conv *conv = el_conv_of(layer);
     for (uint32_t tap = 0; tap < conv->taps; tap++, to += row) {
         int32_t at = el_padded_row(&conv->padding, rows, n * conv->stride + tap * conv->dilation);
         if (at < 0)
@@ -117,7 +119,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
         return;
     }
     const el_model *model = stream->model;
-    const el_conv *conv = &layer->conv;
+    const el_conv *conv = el_conv_of(layer);
     const el_padding *padding = &conv->padding;
     el_shape source = el_source_shape(model, layer);
     size_t value = el_taken_size(layer), row = source.channels * value;

@@ -1,12 +1,13 @@
 /* Convolutions with 16-bit weights: a step for all rows of the frame, whose codes lie padded, so
  * that windows of neighbours need no copies. */
+#include "conv.h"
 #include "int16.h"
-#include "padding.h"
 
 #include <string.h>
 
 static uint32_t padded_rows(const el_layer *layer, uint32_t rows) {
-    return layer->conv.padding.before + rows + layer->conv.padding.after;
+    const el_padding *padding = &el_conv_of(layer)->padding;
+    return padding->before + rows + padding->after;
 }
 
 /* What a step needs: sums of EL_BATCH windows, these where they are gathered, codes of the frame
@@ -19,7 +20,7 @@ typedef struct places {
 } places;
 
 static places places_of(const el_model *model, const el_layer *layer, void *work) {
-    const el_matrix *matrix = &layer->conv.matrix;
+    const el_matrix *matrix = &el_conv_of(layer)->matrix;
     size_t of_sums = (size_t)el_matrix_work(matrix), of_window = el_codes_size(matrix->columns);
     uint8_t *windows = (uint8_t *)work + EL_BATCH * of_sums;
     return (places){
@@ -34,7 +35,7 @@ static places places_of(const el_model *model, const el_layer *layer, void *work
 
 uint64_t el_conv_int16_work(const el_model *model, const el_layer *layer) {
     el_shape source = el_source_shape(model, layer);
-    const el_matrix *matrix = &layer->conv.matrix;
+    const el_matrix *matrix = &el_conv_of(layer)->matrix;
     uint64_t codes = (uint64_t)padded_rows(layer, source.rows) * source.channels + EL_COLUMN_PAD_16;
     return EL_BATCH * (el_matrix_work(matrix) + el_codes_size(matrix->columns)) +
            el_align(codes * sizeof(int16_t));
@@ -43,7 +44,7 @@ uint64_t el_conv_int16_work(const el_model *model, const el_layer *layer) {
 /* Codes of the frame with its padding. */
 static void fill(const el_layer *layer, const float *x, uint32_t rows, float step,
                  const places *at) {
-    const el_padding *padding = &layer->conv.padding;
+    const el_padding *padding = &el_conv_of(layer)->padding;
     const uint32_t every = padded_rows(layer, rows);
     const size_t size = at->row * sizeof *at->codes;
     int16_t *frame = at->codes + (size_t)padding->before * at->row;
@@ -63,7 +64,7 @@ static void fill(const el_layer *layer, const float *x, uint32_t rows, float ste
 /* The window of result `n`, gathered in the `place`-th place where its rows are no neighbours. */
 static const int16_t *window_of(const el_layer *layer, const places *at, uint32_t n,
                                 uint32_t place) {
-    const el_conv *conv = &layer->conv;
+    const el_conv *conv = el_conv_of(layer);
     const int16_t *from = at->codes + (size_t)n * conv->stride * at->row;
     int16_t *window = (void *)(at->windows + place * at->of_window), *to = window;
     if (conv->dilation == 1)
@@ -76,7 +77,7 @@ static const int16_t *window_of(const el_layer *layer, const places *at, uint32_
 
 void el_conv_int16_step(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
-    const el_matrix *matrix = &layer->conv.matrix;
+    const el_matrix *matrix = &el_conv_of(layer)->matrix;
     el_shape source = el_source_shape(model, layer);
     places at = places_of(model, layer, el_stream_part(stream, model->work_offset));
     const float *x = el_stream_part(stream, layer->x_offset);

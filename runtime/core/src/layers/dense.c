@@ -1,6 +1,8 @@
 /* Dense: one product, then an activation. The last layer's results are scores. */
 #include "int16.h"
 
+EL_RECORD(el_matrix)
+
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     if (layer->rows != 1 || entry->own[0] != 0 || entry->own[1] != 0 || entry->own[2] != 0 ||
         entry->multiplier != 0 || entry->shift != 0 || entry->recurrent.size != 0 ||
@@ -8,30 +10,33 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         return EL_ERROR_FIELD;
     layer->macs = (uint64_t)layer->inputs * layer->channels;
     uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
+    el_matrix *matrix = el_matrix_in(layer);
     el_status status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
-                                       groups, layer->inputs, el_gives_reals(layer), &layer->dense);
+                                       groups, layer->inputs, el_gives_reals(layer), matrix);
     if (status == EL_OK && layer->wide)
-        status = el_check_wide(&layer->dense, layer->inputs);
+        status = el_check_wide(matrix, layer->inputs);
     return status;
 }
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    uint64_t sums = el_matrix_work(&layer->dense);
+    const el_matrix *matrix = el_matrix_of(layer);
+    uint64_t sums = el_matrix_work(matrix);
     if (el_has_int16(layer))
-        return sums + el_codes_size(layer->dense.columns);
-    return sums + (layer->wide ? el_wide_work(&layer->dense) : 0);
+        return sums + el_codes_size(matrix->columns);
+    return sums + (layer->wide ? el_wide_work(matrix) : 0);
 }
 
 #ifndef EL_NO_FLOAT32
 static void step_int16(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
+    const el_matrix *matrix = el_matrix_of(layer);
     const float *x = el_stream_part(stream, layer->x_offset);
     float *sums = el_stream_part(stream, model->work_offset);
-    int16_t *codes = (void *)((uint8_t *)sums + el_matrix_work(&layer->dense));
+    int16_t *codes = (void *)((uint8_t *)sums + el_matrix_work(matrix));
     float step = el_step_of(x, layer->inputs);
     el_make_codes16(x, layer->inputs, step, codes);
-    model->kernels->dense_int16(&layer->dense, codes, step, NULL, sums);
+    model->kernels->dense_int16(matrix, codes, step, NULL, sums);
     if (!layer->gives_scores) /* which are as they are, where they are */
         el_finish_floats(layer, sums, el_stream_part(stream, layer->y_offset));
 }
@@ -45,7 +50,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
         return;
     }
 #endif
-    el_matrix_run(stream, layer, &layer->dense, el_stream_part(stream, layer->x_offset),
+    el_matrix_run(stream, layer, el_matrix_of(layer), el_stream_part(stream, layer->x_offset),
                   el_stream_part(stream, model->work_offset),
                   el_stream_part(stream, layer->y_offset));
 }

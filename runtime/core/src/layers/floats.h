@@ -9,6 +9,14 @@
 
 #include <string.h>
 
+/* What affine layers and normalizations keep: a number per channel, and another one. */
+typedef struct el_channels {
+    const float *scale, *offset;
+    float epsilon;
+} el_channels;
+
+EL_RECORD(el_channels)
+
 /* Where a layer reads and writes. */
 static inline const float *el_x(const el_stream *stream, const el_layer *layer) {
     return el_stream_part(stream, layer->x_offset);

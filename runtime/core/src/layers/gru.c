@@ -9,6 +9,8 @@
 
 #define LETTERS 1 /* h */
 
+EL_RECORD(el_gru)
+
 /* From Q0.15 to codes: more than 15 bits to the left would leave int32. */
 static bool is_narrowing(int32_t mantissa, int32_t shift) {
     return mantissa != 0 && el_is_multiplier(mantissa, shift) && shift <= 15;
@@ -31,7 +33,8 @@ static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
     uint32_t groups = el_round_up(layer->channels, EL_BLOCK_ROWS) / EL_BLOCK_ROWS;
     layer->macs = (uint64_t)layer->channels * EL_GRU_GATES * (layer->inputs + layer->channels) *
                   layer->recurrence.runs;
-    layer->gru = (el_gru){
+    el_gru *gru = el_gru_in(layer);
+    *gru = (el_gru){
         .groups = groups,
         .before = entry->own[0] == 1,
         .output_zero_point = entry->output_zero_point,
@@ -39,15 +42,15 @@ static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
         .output_shift = entry->shift,
     };
     status = el_check_matrix(model, layer, entry, entry->weights, entry->row_records,
-                             EL_GRU_GATES * groups, layer->inputs, false, &layer->gru.w);
+                             EL_GRU_GATES * groups, layer->inputs, false, &gru->w);
     if (status == EL_OK)
         status = el_check_matrix(model, layer, entry, entry->recurrent, entry->recurrent_rows,
-                                 EL_GRU_GATES * groups, layer->channels, false, &layer->gru.r);
-    layer->gru.r.zero_point = entry->output_zero_point;
+                                 EL_GRU_GATES * groups, layer->channels, false, &gru->r);
+    gru->r.zero_point = entry->output_zero_point;
     if (el_has_int16(layer) && !el_is_plain(layer))
         return EL_ERROR_FIELD;
     if (status == EL_OK && layer->wide)
-        status = el_check_wide(&layer->gru.w, layer->inputs);
+        status = el_check_wide(&gru->w, layer->inputs);
     return status;
 }
 
@@ -59,7 +62,7 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
                        .dtype = el_has_int8(layer) ? EL_DTYPE_INT16 : EL_DTYPE_FLOAT32,
                        .rows = 1,
                        .channels = layer->channels,
-                       .padded = layer->gru.groups * EL_BLOCK_ROWS,
+                       .padded = el_gru_of(layer)->groups * EL_BLOCK_ROWS,
                        .limit = EL_MAX_STATE,
                        .first = layer->recurrence.first_h};
     return 1;
@@ -73,11 +76,11 @@ typedef struct places {
 } places;
 
 static size_t reset_size(const el_layer *layer) {
-    return (size_t)el_align((uint64_t)layer->gru.groups * EL_BLOCK_ROWS * sizeof(float));
+    return (size_t)el_align((uint64_t)el_gru_of(layer)->groups * EL_BLOCK_ROWS * sizeof(float));
 }
 
 static size_t codes_size(const el_layer *layer) {
-    const el_gru *gru = &layer->gru;
+    const el_gru *gru = el_gru_of(layer);
     bool apart = el_has_int8(layer) && el_gives_floats(layer);
     if (el_has_int16(layer))
         return el_codes_size(gru->w.columns > gru->r.columns ? gru->w.columns : gru->r.columns);
@@ -86,7 +89,7 @@ static size_t codes_size(const el_layer *layer) {
 
 static places places_of(const el_layer *layer, void *work) {
     uint8_t *at = work;
-    size_t products = (size_t)el_matrix_work(&layer->gru.w);
+    size_t products = (size_t)el_matrix_work(&el_gru_of(layer)->w);
     return (places){
         .from_x = at,
         .from_h = at + products,
@@ -98,9 +101,9 @@ static places places_of(const el_layer *layer, void *work) {
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return 2 * el_matrix_work(&layer->gru.w) + reset_size(layer) + codes_size(layer) +
-           (layer->wide ? el_wide_work(&layer->gru.w) : 0) +
-           sizeof(float) * el_anew_work(layer, LETTERS, layer->gru.groups * EL_BLOCK_ROWS);
+    return 2 * el_matrix_work(&el_gru_of(layer)->w) + reset_size(layer) + codes_size(layer) +
+           (layer->wide ? el_wide_work(&el_gru_of(layer)->w) : 0) +
+           sizeof(float) * el_anew_work(layer, LETTERS, el_gru_of(layer)->groups * EL_BLOCK_ROWS);
 }
 
 /* Where an int8 layer has the codes of h: its result, or in the work where that is float32. */
@@ -121,14 +124,14 @@ static void recall(const el_stream *stream, const el_layer *layer) {
     int8_t *codes = codes_of(stream, layer);
     if (!el_has_int8(layer))
         return;
-    stream->model->kernels->gru_codes_int8(&layer->gru, h, codes);
+    stream->model->kernels->gru_codes_int8(el_gru_of(layer), h, codes);
     give_floats(stream, layer, codes);
 }
 
 /* W·x */
 static void multiply_int8(const el_stream *stream, const el_layer *layer, const void *x,
                           const places *at) {
-    const el_gru *gru = &layer->gru;
+    const el_gru *gru = el_gru_of(layer);
     if (layer->wide)
         el_wide_product(stream->model, &gru->w, x, layer->inputs, at->from_x, at->wide);
     else
@@ -139,7 +142,7 @@ static void multiply_int8(const el_stream *stream, const el_layer *layer, const 
 static void step_int8(const el_stream *stream, const el_layer *layer, int16_t *h,
                       const places *at) {
     const el_kernels *kernels = stream->model->kernels;
-    const el_gru *gru = &layer->gru;
+    const el_gru *gru = el_gru_of(layer);
     int8_t *codes = codes_of(stream, layer);
     kernels->gru_codes_int8(gru, h, codes);
     if (gru->before) {
@@ -159,7 +162,7 @@ static void step_int8(const el_stream *stream, const el_layer *layer, int16_t *h
 /* r·h, with a gate of any kind. */
 static void reset_floats(const el_layer *layer, const float *from_x, const float *from_h,
                          const float *h, float *reset) {
-    uint32_t units = layer->gru.groups * EL_BLOCK_ROWS;
+    uint32_t units = el_gru_of(layer)->groups * EL_BLOCK_ROWS;
     for (uint32_t n = 0; n < units; n++)
         reset[n] = el_apply(layer->recurrence.gate, from_x[units + n] + from_h[units + n]) * h[n];
 }
@@ -168,10 +171,10 @@ static void reset_floats(const el_layer *layer, const float *from_x, const float
 static void update_floats(const el_layer *layer, const float *from_x, const float *from_h,
                           float *h) {
     const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
-    uint32_t units = layer->gru.groups * EL_BLOCK_ROWS;
+    uint32_t units = el_gru_of(layer)->groups * EL_BLOCK_ROWS;
     for (uint32_t n = 0; n < units; n++) {
         float z = el_apply(gate, from_x[n] + from_h[n]), r = 1.0f;
-        if (!layer->gru.before)
+        if (!el_gru_of(layer)->before)
             r = el_apply(gate, from_x[units + n] + from_h[units + n]);
         float let_in = el_apply(candidate, from_x[2 * units + n] + r * from_h[2 * units + n]);
         h[n] = el_held_state(z * h[n] + (1.0f - z) * let_in);
@@ -195,7 +198,7 @@ static void multiply_state(const el_stream *stream, const el_layer *layer, const
 /* W·x */
 static void multiply_floats(const el_stream *stream, const el_layer *layer, const float *x,
                             const places *at) {
-    const el_matrix *w = &layer->gru.w;
+    const el_matrix *w = &el_gru_of(layer)->w;
 #ifndef EL_NO_FLOAT32
     if (el_has_int16(layer)) {
         int16_t *codes = at->codes;
@@ -212,7 +215,7 @@ static void multiply_floats(const el_stream *stream, const el_layer *layer, cons
 static void run_float32(const el_stream *stream, const el_layer *layer, float *h,
                         const places *at) {
     const el_kernels *kernels = el_float_kernels(stream->model);
-    const el_gru *gru = &layer->gru;
+    const el_gru *gru = el_gru_of(layer);
     bool usual = layer->recurrence.gate == EL_F_SIGMOID && layer->recurrence.candidate == EL_F_TANH;
     if (gru->before) {
         el_matrix gates = el_matrix_slice(layer, &gru->r, 0, 2 * gru->groups);
@@ -236,7 +239,7 @@ static void run_float32(const el_stream *stream, const el_layer *layer, float *h
 
 static void step_float32(const el_stream *stream, const el_layer *layer, const float *x, float *h,
                          const places *at) {
-    const uint32_t padded = layer->gru.groups * EL_BLOCK_ROWS;
+    const uint32_t padded = el_gru_of(layer)->groups * EL_BLOCK_ROWS;
     float *y = el_stream_part(stream, layer->y_offset);
     if (layer->recurrence.anew) {
         h = at->wide; /* which only int8 layers need otherwise */
@@ -268,12 +271,12 @@ static void step(const el_stream *stream, const el_layer *layer) {
 #ifndef EL_WITHOUT_CHUNKS
 static uint64_t sums_size(const el_layer *layer) {
     bool may = el_is_plain(layer) && !layer->wide && !el_has_int16(layer) && !el_is_packed(layer);
-    return may ? el_matrix_work(&layer->gru.w) : 0;
+    return may ? el_matrix_work(&el_gru_of(layer)->w) : 0;
 }
 
 static void multiply_frames(const el_stream *stream, const el_layer *layer, const void *const *x,
                             void *const *sums, uint32_t frames) {
-    const el_matrix *w = &layer->gru.w;
+    const el_matrix *w = &el_gru_of(layer)->w;
     el_multiply_frames(stream, layer, w, (size_t)EL_BLOCK_ROWS * w->columns, x, sums, frames);
 }
 

@@ -4,7 +4,7 @@
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     el_shape source = el_source_shape(model, layer);
-    el_spectrum *spectrum = &layer->spectrum;
+    el_spectrum *spectrum = el_spectrum_in(layer);
     if (entry->own[0] != 0 || entry->own[1] != 0 || entry->own[2] != 0 || entry->activation != 0 ||
         entry->row_records.size != 0 || entry->recurrent.size != 0 ||
         entry->recurrent_rows.size != 0 || source.channels < 2 ||
@@ -17,11 +17,11 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return sizeof(float) * (uint64_t)el_transform_work(layer->spectrum.size);
+    return sizeof(float) * (uint64_t)el_transform_work(el_spectrum_of(layer)->size);
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_spectrum *spectrum = &layer->spectrum;
+    const el_spectrum *spectrum = el_spectrum_of(layer);
     const float *x = el_x(stream, layer);
     float *y = el_y(stream, layer);
     for (uint32_t row = 0; row < layer->rows; row++, x += spectrum->size + 2) {

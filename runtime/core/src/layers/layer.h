@@ -28,6 +28,18 @@ typedef struct el_entry {
     int32_t own[EL_OWN]; /* what only this kind has */
 } el_entry;
 
+/* For the files of a kind: `type` is what it keeps of a layer, which `check` fills by
+ * type_in(layer) and all others read by type_of(layer). */
+#define EL_RECORD(type)                                                                            \
+    _Static_assert(sizeof(type) <= EL_RECORD_SIZE, "EL_RECORD_SIZE is too small for " #type);      \
+    _Static_assert(_Alignof(type) <= _Alignof(void *), #type " has to lie elsewhere");             \
+    static inline type *type##_in(el_layer *layer) {                                               \
+        return (void *)layer->record;                                                              \
+    }                                                                                              \
+    static inline const type *type##_of(const el_layer *layer) {                                   \
+        return (const void *)layer->record;                                                        \
+    }
+
 /* A part of a layer's state: rows × channels values. */
 typedef struct el_part {
     const char *name;

@@ -6,7 +6,7 @@
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     el_shape source = el_source_shape(model, layer);
-    el_channels *channel = &layer->channel;
+    el_channels *channel = el_channels_in(layer);
     channel->epsilon = el_own_float(entry, 0);
     if (!el_gives(layer, source.rows, source.channels) || entry->activation != 0 ||
         entry->recurrent.size != 0 || entry->recurrent_rows.size != 0 || entry->own[1] != 0 ||
@@ -20,7 +20,7 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_channels *channel = &layer->channel;
+    const el_channels *channel = el_channels_of(layer);
     const uint32_t width = layer->channels;
     const float *x = el_x(stream, layer), *scale = channel->scale, *offset = channel->offset;
     float *y = el_y(stream, layer), count = (float)width;

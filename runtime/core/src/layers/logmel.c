@@ -26,7 +26,7 @@ static uint32_t stage_values(uint32_t size) {
     return values;
 }
 
-static bool is_turn(int32_t re, int32_t im) {
+static __attribute__((cold)) bool is_turn(int32_t re, int32_t im) {
     uint64_t square = (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
     return re != INT32_MIN && im != INT32_MIN &&
            square <= (UINT64_C(1) << 62) + (UINT64_C(1) << 32);
@@ -51,7 +51,7 @@ static bool are_turns(const el_logmel *logmel) {
 
 /* Together no more than Hann's over a whole transform: then values in it stay below 2^28 and a
  * bit, and sums of six of them in 32 bits. */
-static bool is_window(const el_logmel *logmel) {
+static __attribute__((cold)) bool is_window(const el_logmel *logmel) {
     uint64_t sum = 0;
     bool valid = true;
     for (uint32_t n = 0; n < logmel->window; n++) {
@@ -62,7 +62,8 @@ static bool is_window(const el_logmel *logmel) {
     return valid && sum <= ((uint64_t)logmel->size << 30) + logmel->size;
 }
 
-static el_status check_filters(const el_model *model, el_logmel *logmel, const el_entry *entry) {
+static __attribute__((cold)) el_status check_filters(const el_model *model, el_logmel *logmel,
+                                                     const el_entry *entry) {
     const el_tensor tensor = entry->recurrent_rows;
     if (tensor.size < 4 * logmel->bands)
         return EL_ERROR_BOUNDS;
@@ -85,7 +86,8 @@ static el_status check_filters(const el_model *model, el_logmel *logmel, const e
     return EL_OK;
 }
 
-static el_status check_tables(const el_model *model, el_logmel *logmel, const el_entry *entry) {
+static __attribute__((cold)) el_status check_tables(const el_model *model, el_logmel *logmel,
+                                                    const el_entry *entry) {
     const uint64_t turns = (uint64_t)stage_values(logmel->size) + logmel->size / 2;
     el_status status = el_check_sized(model, entry->file_size, entry->weights,
                                       (uint64_t)logmel->window * sizeof(int32_t));
@@ -104,7 +106,10 @@ static el_status check_tables(const el_model *model, el_logmel *logmel, const el
     return check_filters(model, logmel, entry);
 }
 
-static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
+EL_RECORD(el_logmel)
+
+static __attribute__((cold)) el_status check(el_model *model, el_layer *layer,
+                                             const el_entry *entry) {
     const int32_t size = entry->own[0], window = entry->own[1];
     const bool runs = entry->own[2] == 1;
     if ((size != 256 && size != 512 && size != 1024) || window < 2 || window > size ||
@@ -115,14 +120,15 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
         entry->own[3] > (runs ? MOST_LEVEL : 0) || entry->own[4] < runs ||
         entry->own[4] > (runs ? MOST_REACH : 0))
         return EL_ERROR_FIELD;
-    layer->logmel = (el_logmel){.size = (uint32_t)size,
-                                .window = (uint32_t)window,
-                                .bands = layer->channels,
-                                .runs = runs,
-                                .fall = entry->own[3],
-                                .reach = entry->own[4]};
+    el_logmel *logmel = el_logmel_in(layer);
+    *logmel = (el_logmel){.size = (uint32_t)size,
+                          .window = (uint32_t)window,
+                          .bands = layer->channels,
+                          .runs = runs,
+                          .fall = entry->own[3],
+                          .reach = entry->own[4]};
     layer->macs = (uint64_t)window + el_transform_macs((uint32_t)size) + (uint64_t)size;
-    return check_tables(model, &layer->logmel, entry);
+    return check_tables(model, logmel, entry);
 }
 
 static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[EL_MAX_PARTS]) {
@@ -130,18 +136,18 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
     out[0] = (el_part){.name = "samples",
                        .dtype = EL_DTYPE_INT16,
                        .rows = 1,
-                       .channels = layer->logmel.window,
-                       .padded = layer->logmel.window};
+                       .channels = el_logmel_of(layer)->window,
+                       .padded = el_logmel_of(layer)->window};
     out[1] =
         (el_part){.name = "level", .dtype = EL_DTYPE_INT16, .rows = 1, .channels = 1, .padded = 1};
-    return layer->logmel.runs ? 2 : 1;
+    return el_logmel_of(layer)->runs ? 2 : 1;
 }
 
 /* Two pairs of arrays for the transform, from one to the other, then the powers. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    return 8 * (uint64_t)layer->logmel.size +
-           sizeof(uint64_t) * ((uint64_t)layer->logmel.size / 2 + 1);
+    const uint64_t size = el_logmel_of(layer)->size;
+    return 8 * size + sizeof(uint64_t) * (size / 2 + 1);
 }
 
 /* log2 of 1 and above, in steps of 2^-EL_LOG_BITS. */
@@ -180,7 +186,7 @@ static void follow_level(const el_logmel *logmel, int16_t *level, int32_t *logs)
 
 static void take_samples(const el_layer *layer, const float *restrict x,
                          int16_t *restrict samples) {
-    const uint32_t hop = layer->inputs, kept = layer->logmel.window - hop;
+    const uint32_t hop = layer->inputs, kept = el_logmel_of(layer)->window - hop;
     memmove(samples, samples + hop, kept * sizeof *samples);
     int16_t *restrict newest = samples + kept;
     for (uint32_t n = 0; n < hop; n++)
@@ -188,7 +194,7 @@ static void take_samples(const el_layer *layer, const float *restrict x,
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_logmel *logmel = &layer->logmel;
+    const el_logmel *logmel = el_logmel_of(layer);
     const el_kernels *kernels = stream->model->kernels;
     uint64_t energies[EL_LOGMEL_BANDS];
     int16_t *samples = el_stream_part(stream, layer->part_offset[0]);

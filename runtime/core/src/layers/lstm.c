@@ -16,7 +16,7 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
         return 0;
     (void)model;
     bool int8 = el_has_int8(layer);
-    uint32_t padded = layer->lstm.groups * EL_BLOCK_ROWS;
+    uint32_t padded = el_lstm_of(layer)->groups * EL_BLOCK_ROWS;
     out[0] = (el_part){.name = "h",
                        .dtype = int8 ? EL_DTYPE_INT8 : EL_DTYPE_FLOAT32,
                        .rows = 1,
@@ -35,21 +35,21 @@ static uint32_t parts(const el_model *model, const el_layer *layer, el_part out[
 
 /* Of 16-bit weights: the codes of x, or of h. */
 static size_t codes_size(const el_layer *layer) {
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     return el_codes_size(lstm->w.columns > lstm->columns_r ? lstm->w.columns : lstm->columns_r);
 }
 
 /* Of the sums of W, or of R. */
 static uint64_t sums_bytes(const el_layer *layer) {
-    return (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t);
+    return (uint64_t)el_lstm_of(layer)->groups * EL_BLOCK_ROWS * EL_GATES * sizeof(int32_t);
 }
 
 /* h, while the one before is still read; then the sums of packed weights, or the sums of W and
  * 16-bit x, and what they need. */
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
-    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
-    const el_matrix *w = &layer->lstm.w;
+    uint64_t h = (uint64_t)el_lstm_of(layer)->groups * EL_BLOCK_ROWS * el_h_size(layer);
+    const el_matrix *w = &el_lstm_of(layer)->w;
 #ifndef EL_NO_FLOAT32
     if (!el_is_plain(layer))
         return el_lstm_floats_work(layer) * sizeof(float);
@@ -73,7 +73,7 @@ static void accept_h(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
     memcpy(el_stream_part(stream, layer->part_offset[0]),
            el_stream_part(stream, model->work_offset),
-           (size_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer));
+           (size_t)el_lstm_of(layer)->groups * EL_BLOCK_ROWS * el_h_size(layer));
     recall(stream, layer);
 }
 
@@ -146,7 +146,7 @@ static void multiply_packed(const el_model *model, const el_layer *layer, el_lst
 
 /* What is behind the next h in the work. */
 static void *behind_h(const el_layer *layer, const places *at) {
-    uint64_t h = (uint64_t)layer->lstm.groups * EL_BLOCK_ROWS * el_h_size(layer);
+    uint64_t h = (uint64_t)el_lstm_of(layer)->groups * EL_BLOCK_ROWS * el_h_size(layer);
     return (uint8_t *)at->h_next + el_align(h);
 }
 
@@ -190,7 +190,7 @@ static void run_shared(const el_stream *stream, const el_layer *layer, const el_
 
 static void step_wide(const el_stream *stream, const el_layer *layer, const places *at) {
     const el_model *model = stream->model;
-    el_lstm lstm = layer->lstm;
+    el_lstm lstm = *el_lstm_of(layer);
     uint8_t *sums = behind_h(layer, at);
     lstm.from_x = sums;
     el_wide_product(model, &lstm.w, at->x, layer->inputs, (void *)sums,
@@ -201,7 +201,7 @@ static void step_wide(const el_stream *stream, const el_layer *layer, const plac
 #ifndef EL_NO_FLOAT32
 static void step_int16(const el_stream *stream, const el_layer *layer, const places *at) {
     const el_model *model = stream->model;
-    el_lstm lstm = layer->lstm;
+    el_lstm lstm = *el_lstm_of(layer);
     const el_matrix r = {.weights = lstm.weights,
                          .rows = lstm.rows,
                          .columns = lstm.columns_r,
@@ -235,7 +235,7 @@ static void step(const el_stream *stream, const el_layer *layer) {
     if (layer->wide)
         step_wide(stream, layer, &at);
     else
-        run_shared(stream, layer, &layer->lstm, &at);
+        run_shared(stream, layer, el_lstm_of(layer), &at);
     accept_h(stream, layer);
 }
 
@@ -247,7 +247,7 @@ static uint64_t sums_size(const el_layer *layer) {
 
 static void multiply_frames(const el_stream *stream, const el_layer *layer, const void *const *x,
                             void *const *sums, uint32_t frames) {
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     const el_matrix w = {.weights = lstm->weights,
                          .rows = lstm->rows,
                          .columns = lstm->columns_w,
@@ -258,7 +258,7 @@ static void multiply_frames(const el_stream *stream, const el_layer *layer, cons
 
 static void step_from(const el_stream *stream, const el_layer *layer, void *sums) {
     places at = places_of(stream, layer);
-    el_lstm lstm = layer->lstm;
+    el_lstm lstm = *el_lstm_of(layer);
     lstm.from_x = sums;
     lstm.skipped = lstm.columns_w;
     lstm.columns_w = 0;
@@ -295,7 +295,7 @@ static void step_slice(const el_model *model, const el_layer *layer, const el_ls
 /* A slice of the weights is read once for all streams, while it lies in the cache. */
 static void step_together(const el_turn *turn, const el_layer *layer) {
     const el_model *model = turn->model;
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     const el_stream *stream;
     size_t group_size = (size_t)EL_GATES * EL_BLOCK_ROWS * (lstm->columns_w + lstm->columns_r) *
                         el_weight_size(layer);

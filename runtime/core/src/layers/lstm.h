@@ -6,6 +6,8 @@
 
 #define EL_LSTM_LETTERS 2 /* h, c */
 
+EL_RECORD(el_lstm)
+
 /* el_layer_type.check */
 el_status el_check_lstm(el_model *model, el_layer *layer, const el_entry *entry);
 

@@ -5,7 +5,8 @@
 #include "int16.h"
 #include "recurrence.h"
 
-static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t *sums_r) {
+static __attribute__((cold)) bool check_rows(const el_rows *rows, const int32_t *sums_w,
+                                             const int32_t *sums_r) {
     bool valid = true;
     for (uint32_t n = 0; n < EL_BLOCK_ROWS; n++)
         valid = valid && rows->sum_w[n] == sums_w[n] && rows->sum_r[n] == sums_r[n] &&
@@ -15,8 +16,8 @@ static bool check_rows(const el_rows *rows, const int32_t *sums_w, const int32_t
     return valid;
 }
 
-static el_status check_int8(el_layer *layer) {
-    el_lstm *lstm = &layer->lstm;
+static __attribute__((cold)) el_status check_int8(el_layer *layer) {
+    el_lstm *lstm = el_lstm_in(layer);
     const uint8_t *weights = lstm->weights, *apart = lstm->w.weights;
     const el_rows *rows = lstm->rows;
     uint32_t columns_w = layer->wide ? lstm->w.columns : lstm->columns_w;
@@ -37,7 +38,7 @@ static el_status check_int8(el_layer *layer) {
     return layer->wide ? el_check_wide(&lstm->w, layer->inputs) : EL_OK;
 }
 
-static el_status check_fields(const el_layer *layer, const el_entry *entry) {
+static __attribute__((cold)) el_status check_fields(const el_layer *layer, const el_entry *entry) {
     if (entry->activation != 0 ||
         (entry->recurrent.size != 0) != (layer->wide || el_has_int16(layer)) ||
         (entry->recurrent_rows.size != 0) != el_has_int16(layer))
@@ -52,7 +53,7 @@ static el_status check_fields(const el_layer *layer, const el_entry *entry) {
 
 /* W of a layer with 16-bit inputs: in the tensor that a GRU has for R. */
 static el_status place_apart(const el_model *model, el_layer *layer, const el_entry *entry) {
-    el_lstm *lstm = &layer->lstm;
+    el_lstm *lstm = el_lstm_in(layer);
     lstm->w = (el_matrix){
         .weights = model->file + entry->recurrent.offset,
         .rows = model->file + entry->row_records.offset,
@@ -66,8 +67,9 @@ static el_status place_apart(const el_model *model, el_layer *layer, const el_en
 }
 
 /* 16-bit weights: W is a matrix of its own, and R's is made of the layer's fields. */
-static el_status check_int16(const el_model *model, el_layer *layer, const el_entry *entry) {
-    el_lstm *lstm = &layer->lstm;
+static __attribute__((cold)) el_status check_int16(const el_model *model, el_layer *layer,
+                                                   const el_entry *entry) {
+    el_lstm *lstm = el_lstm_in(layer);
     const uint32_t groups = lstm->groups * EL_GATES;
     el_matrix r;
     if (!el_is_plain(layer))
@@ -86,7 +88,8 @@ static el_status check_int16(const el_model *model, el_layer *layer, const el_en
     return EL_OK;
 }
 
-el_status el_check_lstm(el_model *model, el_layer *layer, const el_entry *entry) {
+__attribute__((cold)) el_status el_check_lstm(el_model *model, el_layer *layer,
+                                              const el_entry *entry) {
     bool int8 = el_has_int8(layer);
     uint32_t pad = int8 ? EL_COLUMN_PAD : 1, units = layer->channels;
     el_status status = check_fields(layer, entry);
@@ -102,7 +105,7 @@ el_status el_check_lstm(el_model *model, el_layer *layer, const el_entry *entry)
         return EL_ERROR_FIELD;
     if (layer->inputs > EL_MAX_WIDTH)
         return EL_ERROR_LIMIT;
-    el_lstm *lstm = &layer->lstm;
+    el_lstm *lstm = el_lstm_in(layer);
     *lstm = (el_lstm){
         .columns_w = layer->wide ? 0 : el_round_up(layer->inputs, pad),
         .columns_r = el_round_up(units, pad),

@@ -7,7 +7,7 @@
 #include <string.h>
 
 uint64_t el_lstm_floats_work(const el_layer *layer) {
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     uint32_t padded = lstm->groups * EL_BLOCK_ROWS;
     return (uint64_t)padded * (1 + EL_GATES) + EL_BLOCK_ROWS + lstm->columns_w + lstm->columns_r +
            el_anew_work(layer, EL_LSTM_LETTERS, padded);
@@ -18,7 +18,7 @@ uint64_t el_lstm_floats_work(const el_layer *layer) {
 static __attribute__((cold, noinline)) void run_floats(const el_model *model, const el_layer *layer,
                                                        const float *x, float *h, float *c,
                                                        float *work) {
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     const uint32_t gate = layer->recurrence.gate, candidate = layer->recurrence.candidate;
     const el_matrix matrix = {.weights = lstm->weights,
                               .rows = lstm->rows,
@@ -41,7 +41,7 @@ static __attribute__((cold, noinline)) void run_floats(const el_model *model, co
 void el_lstm_step_floats(const el_stream *stream, const el_layer *layer) {
     const el_model *model = stream->model;
     const el_recurrence *recurrence = &layer->recurrence;
-    const el_lstm *lstm = &layer->lstm;
+    const el_lstm *lstm = el_lstm_of(layer);
     const uint32_t padded = lstm->groups * EL_BLOCK_ROWS, units = layer->channels;
     const float *x = el_stream_part(stream, layer->x_offset);
     float *h_next = el_stream_part(stream, model->work_offset), *work = h_next + padded;

@@ -4,6 +4,12 @@
 
 #include "layer.h"
 
+/* What lies beside the rows, or samples, of a frame. */
+typedef struct el_padding {
+    uint32_t before, after;
+    bool mirror; /* the frame's own backwards, without its end; else zeros */
+} el_padding;
+
 /* Padding of a frame of `rows` rows as own[at], own[at + 1], own[at + 2] say: before, after, and
  * whether it is mirrored. */
 static inline bool el_read_padding(const el_entry *entry, size_t at, uint32_t rows,

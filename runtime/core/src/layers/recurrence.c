@@ -33,8 +33,8 @@ static el_status read_first_codes(const el_model *model, el_layer *layer, const 
     return EL_OK;
 }
 
-el_status el_read_recurrence(const el_model *model, el_layer *layer, const el_entry *entry,
-                             uint32_t letters) {
+__attribute__((cold)) el_status el_read_recurrence(const el_model *model, el_layer *layer,
+                                                   const el_entry *entry, uint32_t letters) {
     el_recurrence *recurrence = &layer->recurrence;
     el_shape source = el_source_shape(model, layer);
     uint32_t flags = (uint32_t)entry->own[2];

@@ -4,7 +4,7 @@
 #include "transform.h"
 
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
-    el_spectrum *spectrum = &layer->spectrum;
+    el_spectrum *spectrum = el_spectrum_in(layer);
     if (entry->own[0] < 0 || entry->own[1] < 1 || entry->own[1] > EL_MAX_WIDTH ||
         entry->own[2] != 0 || entry->activation != 0 || entry->row_records.size != 0 ||
         entry->recurrent.size != 0 || entry->recurrent_rows.size != 0)
@@ -30,11 +30,11 @@ static el_status check(el_model *model, el_layer *layer, const el_entry *entry) 
 static uint64_t work(const el_model *model, const el_layer *layer) {
     (void)model;
     return sizeof(float) *
-           ((uint64_t)layer->spectrum.size + el_transform_work(layer->spectrum.size));
+           ((uint64_t)el_spectrum_of(layer)->size + el_transform_work(el_spectrum_of(layer)->size));
 }
 
 static void gather(const el_layer *layer, const float *x, uint32_t start, float *samples) {
-    const el_spectrum *spectrum = &layer->spectrum;
+    const el_spectrum *spectrum = el_spectrum_of(layer);
     const el_padding *padding = &spectrum->padding;
     uint32_t size = spectrum->size;
     if (start >= padding->before && start - padding->before + size <= layer->inputs)
@@ -50,7 +50,7 @@ static void gather(const el_layer *layer, const float *x, uint32_t start, float 
 }
 
 static void step(const el_stream *stream, const el_layer *layer) {
-    const el_spectrum *spectrum = &layer->spectrum;
+    const el_spectrum *spectrum = el_spectrum_of(layer);
     float *samples = el_work(stream), *y = el_y(stream, layer);
     for (uint32_t row = 0; row < layer->rows; row++, y += layer->channels) {
         gather(layer, el_x(stream, layer), row * spectrum->hop, samples);

@@ -2,10 +2,20 @@
 #ifndef EL_TRANSFORM_H
 #define EL_TRANSFORM_H
 
-#include "layer.h"
+#include "padding.h"
 
 #define EL_TRANSFORM_LEAST 4u
 #define EL_TRANSFORM_MOST 4096u
+
+/* What a layer with transforms keeps. */
+typedef struct el_spectrum {
+    const float *table; /* cos, then sin, of 2πk/size, (size / 2,) each */
+    const float *taper; /* (size,), or null */
+    el_padding padding;
+    uint32_t size, hop;
+} el_spectrum;
+
+EL_RECORD(el_spectrum)
 
 /* Floats of work for a transform. */
 static inline uint32_t el_transform_work(uint32_t size) {
