@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgelstm.road import Placed
 from edgelstm.training.kernels import arrays
-from edgelstm.training.kernels.library import Batch, ObjectiveSettings, Sizes, library, threads
+from edgelstm.training.kernels.library import Batch, ObjectiveSettings, Sizes, library, number_of, threads
 from edgelstm.training.layers import Floats, Trainable
 from edgelstm.training.losses import Counted, Objective
 from edgelstm.training.passes import Learned, Parameters, Pass, States
@@ -27,7 +27,7 @@ OVER = {"mean": 1, "mean+max": 2}
 def compiled(layers: Sequence[Trainable], road: Sequence[Placed]) -> Compiled | None:
     """The network in C; None without the library, or where a kind of layer is not there. MemoryError."""
     loaded = library()
-    if loaded is None or any(layer.in_c is None for layer in layers):
+    if loaded is None or any(number_of(layer.kind) < 0 for layer in layers):
         return None
     return Compiled(loaded, layers, road)
 
@@ -42,7 +42,7 @@ class Compiled:
         self._states = {at.name: layer.states(at.source) for layer, at in placed}
         table = (Sizes * len(placed))(
             *(
-                Sizes(kind=layer.in_c, rows=at.source.rows, channels=at.source.channels, **layer.sizes())
+                Sizes(kind=number_of(layer.kind), rows=at.source.rows, channels=at.source.channels, **layer.sizes())
                 for layer, at in placed
             )
         )

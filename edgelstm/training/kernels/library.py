@@ -17,6 +17,7 @@ from ctypes import (
     c_double,
     c_float,
     c_int,
+    c_int32,
     c_int64,
     c_ssize_t,
     c_uint8,
@@ -105,6 +106,7 @@ class MomentumSettings(ctypes.Structure):
 _Counts, _Flags = POINTER(c_uint64), POINTER(c_uint8)
 _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "el_training_set": (c_char_p, ()),
+    "el_kind": (c_int32, (c_char_p,)),
     "el_network_open": (c_void_p, (POINTER(Sizes), c_uint64)),
     "el_network_close": (None, (c_void_p,)),
     "el_network_forward": (c_int, (c_void_p, Pointers, POINTER(Batch), POINTER(Array), c_uint32)),
@@ -155,6 +157,13 @@ def library() -> ctypes.CDLL | None:
             "EDGELSTM_TRAINING: 'c', but this installation has no C library for training; expected numpy"
         )
     return loaded
+
+
+def number_of(kind: str) -> int:
+    """Of a kind of layer in the C library; -1 where it trains in numpy alone."""
+    loaded = library()
+    found: int = -1 if loaded is None else loaded.el_kind(kind.encode())
+    return found
 
 
 def threads() -> int:

@@ -39,7 +39,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableContext(Trainable):
     kind = "context"
-    in_c = 2
 
     rows: Width  # the newest results of the layer before, side by side
     hop: Width = 1  # given after so many of them; what follows runs as rarely

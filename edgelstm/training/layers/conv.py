@@ -44,7 +44,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableConv(Trainable):
     kind = "conv"
-    in_c = 3
     arrays = ("W", "b")
 
     filters: Width  # values of each result

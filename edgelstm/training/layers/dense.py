@@ -31,7 +31,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableDense(Trainable):
     kind = "dense"
-    in_c = 4
     arrays = ("W", "b")
 
     units: Width  # values of its result

@@ -81,7 +81,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableGRU(Recurrent):
     kind = "gru"
-    in_c = 1
     arrays = ("W", "R", "b", "rb")
     candidate, keeping = 2, 0
     passing = (-OPEN, 0, 0)

@@ -37,7 +37,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableLayerNorm(Trainable):
     kind = "layer_norm"
-    in_c = 5
     arrays = ("gamma", "beta")
 
     epsilon: Annotated[float, Bounds(SMALLEST_EPSILON, 1)] = 1e-5  # beside a row's variance: quieter rows stay quiet

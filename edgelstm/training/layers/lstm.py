@@ -65,7 +65,6 @@ class _Tape(Tape):
 @dataclass(frozen=True)
 class TrainableLSTM(Recurrent):
     kind = "lstm"
-    in_c = 0
     letters = ("h", "c")
     candidate, keeping = 2, 1
     passing = (OPEN, -OPEN, 0, OPEN)

@@ -76,7 +76,6 @@ class Trainable(ABC):
 
     kind: ClassVar[str]
     recurrent: ClassVar[bool] = False  # whether what it gives comes back to it
-    in_c: ClassVar[int | None] = None  # its kind's number in the C library, `el_kind`; None: it trains in numpy
     arrays: ClassVar[tuple[str, ...]] = ()  # names of its weights, in the order in which C takes them
 
     @classmethod

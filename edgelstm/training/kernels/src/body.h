@@ -14,7 +14,7 @@ static void tanh_all(size_t count, const float *from, float *to) {
 }
 
 #define EL_FUNCTIONS                                                                               \
-    network_open, network_close, network_learn, network_forward, network_backward, square_chunk,   \
-        scale_chunk, adam_chunk, momentum_chunk, average_chunk, tanh_all
+    kind_number, network_open, network_close, network_learn, network_forward, network_backward,    \
+        square_chunk, scale_chunk, adam_chunk, momentum_chunk, average_chunk, tanh_all
 
 #endif

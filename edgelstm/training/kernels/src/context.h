@@ -85,8 +85,8 @@ static void context_backward(const struct layer *layer, const float *packed,
         }
 }
 
-static const struct kind context_kind = {context_plan,    context_tape, context_scratch,
-                                         context_result,  NULL,         context_forward,
-                                         context_backward};
+static const struct kind context_kind = {"context",       context_plan,    context_tape,
+                                         context_scratch, context_result,  NULL,
+                                         context_forward, context_backward};
 
 #endif

@@ -16,9 +16,13 @@ struct windows {
     size_t filters;
 };
 
+static bool is_dense(const struct el_sizes *sizes) {
+    return sizes->taps == 0;
+}
+
 static struct windows conv_windows(const struct layer *layer) {
     const struct el_sizes *sizes = &layer->sizes;
-    if (sizes->kind == EL_DENSE)
+    if (is_dense(sizes))
         return (struct windows){1, layer->inputs, 0, 0, sizes->units};
     const size_t taps = sizes->taps, channels = sizes->channels, step = sizes->stride * channels;
     if (sizes->dilation == 1)
@@ -36,7 +40,7 @@ static void conv_plan(struct layer *layer) {
     const struct el_sizes *sizes = &layer->sizes;
     const struct windows w = conv_windows(layer);
     layer->rows = 1;
-    if (sizes->kind == EL_CONV)
+    if (!is_dense(sizes))
         layer->rows = (sizes->rows - (sizes->taps - 1) * sizes->dilation - 1) / sizes->stride + 1;
     layer->outputs = layer->rows * w.filters;
     layer->row = row_size((layer->rows - 1) * w.filters + padded(w.filters));
@@ -165,7 +169,10 @@ static void conv_backward(const struct layer *layer, const float *packed, const 
         conv_dx(layer, packed, run);
 }
 
-static const struct kind conv_kind = {conv_plan, conv_tape,    conv_scratch, conv_result,
-                                      conv_pack, conv_forward, conv_backward};
+static const struct kind conv_kind = {"conv",      conv_plan, conv_tape,    conv_scratch,
+                                      conv_result, conv_pack, conv_forward, conv_backward};
+
+static const struct kind dense_kind = {"dense",     conv_plan, conv_tape,    conv_scratch,
+                                       conv_result, conv_pack, conv_forward, conv_backward};
 
 #endif

@@ -327,7 +327,7 @@ static void gru_backward(const struct layer *layer, const float *packed, const s
     }
 }
 
-static const struct kind gru_kind = {gru_plan, gru_tape,    gru_scratch, gru_result,
-                                     gru_pack, gru_forward, gru_backward};
+static const struct kind gru_kind = {"gru",      gru_plan, gru_tape,    gru_scratch,
+                                     gru_result, gru_pack, gru_forward, gru_backward};
 
 #endif

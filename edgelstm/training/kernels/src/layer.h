@@ -52,6 +52,7 @@ struct run {
 };
 
 struct kind {
+    const char *name;
     /* Fill what follows from `sizes`. */
     void (*plan)(struct layer *layer);
     /* Floats of `tape` for a piece, and those of `scratch`. */

@@ -109,8 +109,8 @@ static void layer_norm_backward(const struct layer *layer, const float *packed,
                    (layer->input_row - layer->inputs) * sizeof *run->dx);
 }
 
-static const struct kind layer_norm_kind = {layer_norm_plan,    layer_norm_tape, layer_norm_scratch,
-                                            layer_norm_result,  layer_norm_pack, layer_norm_forward,
-                                            layer_norm_backward};
+static const struct kind layer_norm_kind = {"layer_norm",       layer_norm_plan,    layer_norm_tape,
+                                            layer_norm_scratch, layer_norm_result,  layer_norm_pack,
+                                            layer_norm_forward, layer_norm_backward};
 
 #endif

@@ -343,7 +343,7 @@ static void lstm_backward(const struct layer *layer, const float *packed, const 
     }
 }
 
-static const struct kind lstm_kind = {lstm_plan, lstm_tape,    lstm_scratch, lstm_result,
-                                      lstm_pack, lstm_forward, lstm_backward};
+static const struct kind lstm_kind = {"lstm",      lstm_plan, lstm_tape,    lstm_scratch,
+                                      lstm_result, lstm_pack, lstm_forward, lstm_backward};
 
 #endif

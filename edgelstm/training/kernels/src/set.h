@@ -7,6 +7,7 @@
 
 struct el_set {
     const char *name;
+    int (*kind)(const char *name);
     el_network *(*open)(const struct el_sizes *layers, size_t count);
     void (*close)(el_network *network);
     int (*learn)(el_network *network, const float *const *weights, const struct el_batch *batch,

@@ -50,6 +50,10 @@ const char *el_training_set(void) {
     return set()->name;
 }
 
+int32_t el_kind(const char *name) {
+    return set()->kind(name);
+}
+
 el_network *el_network_open(const struct el_sizes *layers, uint64_t count) {
     return set()->open(layers, count);
 }

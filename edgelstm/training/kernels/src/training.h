@@ -16,11 +16,9 @@
 
 #define EL_API __attribute__((visibility("default")))
 
-enum el_kind { EL_LSTM, EL_GRU, EL_CONTEXT, EL_CONV, EL_DENSE, EL_LAYER_NORM, EL_KINDS };
-
 /* A layer's sizes. What its kind does not have is 0. */
 struct el_sizes {
-    uint32_t kind;
+    uint32_t kind;                   /* a number of el_kind */
     uint32_t rows, channels;         /* of a result that it takes */
     uint32_t units;                  /* lstm, gru, dense; a convolution's filters */
     uint32_t taps, stride, dilation; /* conv */
@@ -55,6 +53,9 @@ typedef struct el_network el_network;
 /* Name of the instruction set that is used: "avx512", "avx2", "neon" or "plain";
  * EDGELSTM_TRAINING_SET asks for one. */
 EL_API const char *el_training_set(void);
+
+/* The number of a kind of layer, such as "lstm"; -1 for one that is not there. */
+EL_API int32_t el_kind(const char *name);
 
 /* NULL where there is no memory. */
 EL_API el_network *el_network_open(const struct el_sizes *layers, uint64_t count);
