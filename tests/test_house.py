@@ -16,7 +16,10 @@ from edgelstm.runtime.engines.open import SUFFIXES
 from edgelstm.runtime.layer_kinds import KINDS as READ
 from edgelstm.runtime.sources.open import SOURCES
 from edgelstm.training.layers import KINDS as TRAINED
-from random_layers import MAKE
+from random_float_layers import JOIN, OF_SAMPLES, seeds_of_every_kind
+from random_float_layers import MAKE as MAKE_FLOATS
+from random_layers import MAKE, random_layers
+from sound_models import hearing_model
 
 QUANTIZE = [name for name, kind in IN_INTEGERS.items() if kind.quantize is not None]
 ROOT = Path(__file__).parents[1]
@@ -37,6 +40,16 @@ ALSO_WORDS = {"activation", "last", "mean"}
 def test_every_room_knows_every_kind():
     core = set(re.findall(r"KIND\(\d+, (\w+)\)", (ROOT / "runtime/core/src/layers/layers.c").read_text()))
     assert set(QUANTIZE) == set(MAKE) <= set(TRAINED) <= set(KINDS) == set(READ) == set(IN_FILES) == core
+
+
+def test_every_kind_is_drawn_where_laws_and_fuzzers_take_random_lists():
+    """`seeds_of_every_kind` says which one it never draws."""
+    assert {layer.kind for seed in range(20) for layer in random_layers(seed, calibrated=False).layers} == set(MAKE)
+    assert {*MAKE_FLOATS, *JOIN, OF_SAMPLES} == set(KINDS)
+    assert len(seeds_of_every_kind(24)) == 24
+    assert OF_SAMPLES in {layer.kind for layer in hearing_model(256, "none").layers}
+    in_c = re.findall(r"TINY_([A-Z_]+) = \d+", (ROOT / "tests/c/tiny_model.h").read_text())
+    assert set(QUANTIZE) <= {name.lower() for name in in_c}
 
 
 @pytest.mark.parametrize("kind", KINDS)

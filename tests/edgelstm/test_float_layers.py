@@ -31,7 +31,7 @@ from edgelstm.model import Model, Normalize
 from edgelstm.model_file import load_model, save_model
 from edgelstm.quantization import calibrate, quantize
 from onnx_operators import run_onnx
-from random_float_layers import random_float_layers
+from random_float_layers import random_float_layers, seeds_of_every_kind
 from random_models import random_signal
 
 RNG = np.random.default_rng(8)
@@ -169,7 +169,7 @@ def test_joins_spread_rows_and_repeat_channels() -> None:
     np.testing.assert_array_equal(beside, np.concatenate([x.reshape(2, 3, 4), x[..., :6].reshape(2, 3, 2)], axis=2))
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", seeds_of_every_kind(25))
 def test_any_split_is_one_call_and_a_file_brings_the_same_model(seed: int, tmp_path: Path) -> None:
     model = random_float_layers(seed)
     frames = random_signal(37, model.features, 3)

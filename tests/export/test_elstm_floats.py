@@ -23,11 +23,11 @@ from edgelstm.model import Model, Normalize
 from edgelstm.runtime import Model as RuntimeModel
 from edgelstm.runtime.layers import frame_macs, parts_of_streams, read_layers
 from kernels_here import kernels_here
-from random_float_layers import random_float_layers
+from random_float_layers import random_float_layers, seeds_of_every_kind
 from random_models import random_signal
 
 FRAMES = 41
-SEEDS = range(40)
+SEEDS = seeds_of_every_kind(40)
 
 
 def opened(content: bytes, folder: Path) -> RuntimeModel:
@@ -56,7 +56,7 @@ def test_floats_are_the_equations(seed: int, tmp_path: Path) -> None:
     np.testing.assert_allclose(stream.answer(), forward.final_answer(exact, model.run_answer), atol=2e-6 * size)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds_of_every_kind(12))
 @pytest.mark.parametrize("suffix", [".elstm", ".c"])
 def test_exports_are_proven(seed: int, suffix: str, tmp_path: Path) -> None:
     model = random_float_layers(seed)
@@ -79,7 +79,7 @@ def test_the_core_and_the_metadata_have_the_same_layers_and_parts(seed: int, tmp
 
 
 @pytest.mark.parametrize("kernel", kernels_here())
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds_of_every_kind(10))
 def test_splits_saves_questions_and_pools_are_one_call(
     seed: int, kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -207,3 +208,18 @@ def random_float_layers(seed: int) -> Model:
         except ValueError:
             continue
     raise AssertionError(f"seed {seed}: no list of layers in {TRIES} tries")
+
+
+def seeds_of_every_kind(least: int) -> tuple[int, ...]:
+    """`least` seeds or more whose models have every kind of the tables among them."""
+    missing, chosen = {*MAKE, *JOIN}, []
+    for seed in range(100 * least):
+        drawn = {layer.kind for layer in random_float_layers(seed).layers}
+        if missing & drawn:
+            missing -= drawn
+            chosen.append(seed)
+        if not missing:
+            break
+    assert not missing, f"{', '.join(sorted(missing))}: never drawn"
+    others = (seed for seed in range(100 * least) if seed not in chosen)
+    return tuple(sorted((*chosen, *islice(others, max(0, least - len(chosen))))))

@@ -19,7 +19,7 @@ from edgelstm.quantization.kinds import KINDS
 from edgelstm.runtime import Model
 from mixed_models import SHAPES as SHAPED
 from mixed_models import random_mixed, shaped
-from random_float_layers import random_float_layers
+from random_float_layers import random_float_layers, seeds_of_every_kind
 from random_layers import random_layers
 from random_models import random_model, random_signal
 from sound_models import hearing_model
@@ -60,7 +60,7 @@ def main(folder: Path) -> None:
         random_model(features, units, outputs, answer=answer, frames=20)
         for features, units, outputs, answer in SHAPES
     ]
-    floats = list(map(random_float_layers, LISTS))
+    floats = list(map(random_float_layers, seeds_of_every_kind(len(LISTS))))
     hearing = [hearing_model(256, level) for level in ("none", "running")]
     mixed = [*map(shaped, SHAPED), *map(random_mixed, range(8)), *hearing]
     for n, model in enumerate([*made, all_kinds(), *map(random_layers, LISTS), *floats, *mixed]):
