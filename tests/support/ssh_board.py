@@ -63,6 +63,7 @@ class SshBoard:
             "UsePAM": "no",
             "StrictModes": "no",
             "ForceCommand": force,
+            "SetEnv": f"HOME={self.home}",  # else the shell reads ~/.bashrc of this machine first
         }
         _write(folder / "sshd_config", sshd_config)
         server = shlex.join([SSHD, "-i", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")])
