@@ -19,13 +19,13 @@ MAX_BYTES = 1 << 30
 
 def read(path: Path, choices: Choices) -> Imported:
     """ValueError, one line without the path, for a file that is damaged or no model of ours."""
-    leave_out(choices, "TFLite", "layers", "part", "gates", "states")
+    leave_out(choices, "TFLite", "layers", "gates", "states")
     file = parse(read_bounded(path, MAX_BYTES))
     if file.signatures > 1:
         raise ValueError(
             f"{file.signatures} signatures, expected one model: convert the function that is wanted alone"
         )
-    found = understood(file)
+    found = understood(file, choices.part)
     timed = timing(choices, Timing(file.anew) if file.anew and not found.tape.mean else _said(found))
     _check_window(found, timed)
     model = build(found.matched.steps, found.features, timed, choices, path.stem)

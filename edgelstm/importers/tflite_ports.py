@@ -38,16 +38,16 @@ class Read:
     features: int
 
 
-def understood(file: File) -> Read:
+def understood(file: File, part: str = "") -> Read:
     """ValueError, one line, for a file that is no model of ours: what is said of the input that most likely takes
-    frames."""
+    frames. part: which of several answers."""
     inputs, outputs = file.subgraphs[0].inputs, file.subgraphs[0].outputs
     if not inputs or not outputs or len(inputs) + len(outputs) > _MOST_ENDS:
         raise ValueError(f"{len(inputs)} inputs and {len(outputs)} outputs, expected frames, scores and states")
     problem: ValueError | None = None
     for number in sorted(inputs, key=lambda one: _called(file, one) not in _FRAMES):
         try:
-            return _with_frames(file, number)
+            return _with_frames(file, number, part)
         except ValueError as error:
             problem = problem or error
     raise problem or ValueError("no input that takes frames")
@@ -57,7 +57,7 @@ def _called(file: File, number: int) -> str:
     return file.inputs.get(number) or file.subgraphs[0].tensors[number].name
 
 
-def _with_frames(file: File, number: int) -> Read:
+def _with_frames(file: File, number: int, part: str) -> Read:
     tensor = file.subgraphs[0].tensors[number]
     if tensor.dtype is None or tensor.dtype.kind not in "fiu" or not tensor.shape or not tensor.size:
         raise ValueError(f"input {tensor.name!r:.60}: shape {tensor.shape}, expected frames of numbers")
@@ -69,7 +69,7 @@ def _with_frames(file: File, number: int) -> Read:
     numbers = {scope.name(one): one for one in file.subgraphs[0].inputs if one != number}
     known = {name: result for name, result in _by_name(file, scope, number).items() if result in outputs}
     inner = {**tape.begun, **tape.kept}
-    found = Ends(graph, inner, known).read(scope.name(number))
+    found = Ends(graph, inner, known, part).read(scope.name(number))
     if tape.mean:
         _check_mean(graph, found.shown, tape.mean)
     pairs = tuple((numbers[name], outputs[result]) for name, result in found.states.items())

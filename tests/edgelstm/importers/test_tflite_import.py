@@ -65,6 +65,27 @@ def test_our_own_files_of_windows_begin_anew(tmp_path: Path) -> None:
     assert read_model(tmp_path / "own.tflite", Choices(stream=True)).model.anew == 0
 
 
+def test_of_several_answers_one_is_asked_for(tmp_path: Path) -> None:
+    file = TfliteFile()
+    part = Part(file, "main")
+    for name, shape in (("frame", (1, files.F)), ("h", (1, files.H)), ("c", (1, files.H))):
+        part.tensor(name, shape)
+    files.lstm_cell(part, "frame", "h", "c")
+    files.head(part, "h_new")
+    part.constant("other_fc", files.some(5, files.H))
+    part.op("FULLY_CONNECTED", "h_new other_fc _", [("other", (1, 5))], table="FullyConnectedOptions")
+    part.ends("frame h c", "answers other h_new c_new")
+    path = file.write(tmp_path / "two.tflite")
+    with pytest.raises(UndecidedError, match=r"^--part: .* several answers: 'answers', 'other'"):
+        read_model(path, Choices())
+    for name, outputs in (("answers", files.OUT), ("other", 5)):
+        imported = read_model(path, Choices(part=name))
+        proof = prove(imported, FRAMES)
+        assert (imported.model.outputs, proof.passed, proof.decided) == (outputs, True, True), proof.lines()
+    with pytest.raises(ValueError, match=r"^--part: 'fc', expected one of the outputs answers, other"):
+        read_model(path, Choices(part="fc"))
+
+
 WINDOWS = "answers of windows"
 CASES: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "written out": (files.written_out, 1, "answers, states carried"),
