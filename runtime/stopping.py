@@ -15,12 +15,29 @@ class StopSignal(BaseException):
     def __init__(self, number: int):
         self.number = number
 
+    @contextmanager
+    def waits_at_most(self, seconds: float) -> Iterator[None]:
+        """It comes once more where the block takes longer, such as a write that nobody reads."""
+        before = signal.signal(signal.SIGALRM, lambda *_: _Held.stop(self.number))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
 
 class _Held:
     """Whether a signal has to wait, and which one does."""
 
     is_on = False
     number = 0
+
+    @classmethod
+    def stop(cls, number: int) -> None:
+        if not cls.is_on:
+            raise StopSignal(number)
+        cls.number = number
 
 
 @contextmanager
@@ -39,10 +56,7 @@ def stop_signals() -> Iterator[None]:
         if number == signal.SIGHUP:
             before[signal.SIGHUP] = signal.SIG_IGN
             signal.signal(number, signal.SIG_IGN)
-        if _Held.is_on:
-            _Held.number = number
-        else:
-            raise StopSignal(number)
+        _Held.stop(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:

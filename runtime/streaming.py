@@ -33,6 +33,9 @@ from edgelstm.runtime.unusual import Unusual, read_unusual
 MOST_TOGETHER = 64
 """Frames that are pushed together at most: the first of them is answered when all have been taken."""
 
+PATIENCE = 1.0
+"""Seconds that a signal waits for whoever reads the answers to what came before it."""
+
 
 def stream_frames(
     stream: EngineStream,
@@ -75,6 +78,10 @@ def stream_frames(
             raise
         kept.took_none(source.name)
         return
+    except StopSignal as stop:
+        with stop.waits_at_most(PATIENCE):
+            together.push()
+        raise
     except BaseException:
         together.push()  # what came before is answered first
         raise
@@ -104,21 +111,19 @@ class _Together:
         self.stream = stream
         self._source, self._answers, self._limit = source, answers, limit
         self._kept, self._beat = kept, beat
-        self._frames: list[Float32] = []
-        self._marks: list[int] = []
+        self._came: list[tuple[Float32, int]] = []  # frames, and where they stand
         self._most = MOST_TOGETHER
         self._may_hold = stream.keeps_samples  # of a sound that was saved in the midst of a frame
 
     def add(self, frame: Float32) -> None:
         """A raw frame (features,), the source's newest or one before that."""
-        if not self._frames:
+        if not self._came:
             self._most = min(MOST_TOGETHER, self._until_the_last_answer())
-        self._frames.append(frame)
-        self._marks.append(self._source.mark)
+        self._came.append((frame, self._source.mark))  # both or none, where a signal comes
 
     @property
     def is_full(self) -> bool:
-        return len(self._frames) >= self._most
+        return len(self._came) >= self._most
 
     def _until_the_last_answer(self) -> int:
         hop = self.stream.answering.hop
@@ -128,12 +133,12 @@ class _Together:
 
     def push(self) -> None:
         """All of them, if there are any; answers are written."""
-        frames, marks = self._frames, self._marks
-        self._frames, self._marks = [], []
-        if not frames:
+        if not self._came:
             return
         try:
             with self._answers.together(), held_back():
+                frames, marks = zip(*self._came)
+                self._came = []
                 if len(frames) == 1 and not (self._may_hold and self.stream.waiting):
                     self._step(frames[0], marks[0])
                 else:
@@ -268,9 +273,16 @@ class Answers:
         self._lines = []
         try:
             yield
+        except StopSignal as stop:
+            with stop.waits_at_most(PATIENCE):
+                self._write_lines()
+            raise
         finally:
-            lines, self._lines = self._lines, None
-            self._write(lines)
+            self._write_lines()
+
+    def _write_lines(self) -> None:
+        lines, self._lines = self._lines or [], None
+        self._write(lines)
 
     def enter(self, frames: Float32) -> Float32:
         """What the stream is to take for raw frames (n, features)."""

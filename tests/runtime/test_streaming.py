@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from edgelstm.export.elstm import encode
 from edgelstm.model import Answer
 from edgelstm.quantization import quantize
-from edgelstm.runtime import Model
+from edgelstm.runtime import Model, streaming
 from edgelstm.runtime.changes import Changes
 from edgelstm.runtime.gaps import Gaps
 from edgelstm.runtime.sources.lines import StreamLines
@@ -163,6 +165,49 @@ def test_a_signal_leaves_no_frame_without_its_answer(model):
         stream_frames(stream, source_of(io.BytesIO(text())), Signalling(model, out), limit=None, rate=0)
     assert stream.frames == MOST_TOGETHER
     assert out.getvalue().count(b"\n") == MOST_TOGETHER // model.hop
+
+
+def test_a_signal_between_a_frame_and_its_place_leaves_neither(model):
+    class Stopped(TextSource):
+        @property
+        def mark(self):
+            if super().mark == 31:  # a line of 30 frames' table
+                raise StopSignal(signal.SIGTERM)
+            return super().mark
+
+    source = source_of(io.BytesIO(text()))
+    source.__class__ = Stopped
+    out, stream = io.BytesIO(), model.stream()
+    with pytest.raises(StopSignal):
+        stream_frames(stream, source, Answers(model, out), limit=None, rate=0)
+    assert stream.frames == 29
+    assert out.getvalue().count(b"\n") == 29 // model.hop
+
+
+def test_a_signal_ends_it_where_nobody_reads(model, monkeypatch):
+    """It comes while frames are taken, whose answers find no room."""
+    monkeypatch.setattr(streaming, "PATIENCE", 0.05)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    given_up = threading.Timer(30, os.close, [reading])  # BrokenPipeError instead of no end
+    given_up.start()
+
+    class Signalling(Answers):
+        def took(self, *arguments):
+            if not self.count:
+                signal.raise_signal(signal.SIGTERM)
+            super().took(*arguments)
+
+    stream = model.stream()
+    with os.fdopen(writing, "wb", buffering=0) as out, pytest.raises(StopSignal), stop_signals():
+        stream_frames(stream, source_of(io.BytesIO(text())), Signalling(model, out), limit=None, rate=0)
+    given_up.cancel()
+    os.close(reading)
+    assert stream.frames == MOST_TOGETHER
 
 
 def test_lines_are_those_of_a_file_in_whatever_pieces_they_come():
