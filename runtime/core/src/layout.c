@@ -1,6 +1,7 @@
 /* Where the parts of a stream lie in its memory. */
 #include "answer.h"
 #include "chunk.h"
+#include "layers/capture.h"
 #include "model_open.h"
 #include "parts.h"
 
@@ -77,6 +78,7 @@ el_status el_lay_out_stream(el_model *model, unsigned flags) {
     (void)flags;
 #else
     el_plan_chunks(model, flags);
+    model->is_capture = (flags & EL_NO_CHUNKS) == 0 && el_is_capture(model);
 #endif
     el_answer own = model->own.answer;
     return el_answer_plan(model, &own, &model->own);

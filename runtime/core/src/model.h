@@ -119,6 +119,7 @@ struct el_model {
     uint64_t chunk_size;   /* of all frames of a chunk; 0 where they go one by one */
     uint32_t layers_parts; /* parts of the state without the sums, */
     uint32_t layers_size;  /* and bytes of a snapshot up to them */
+    bool is_capture;       /* see layers/capture.h */
     bool keeps_samples;    /* that fill no frame yet: a frame is several of them */
     el_plan own;           /* of a stream that is asked for no other answers */
     uint64_t frame_macs;

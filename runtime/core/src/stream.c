@@ -4,6 +4,7 @@
 #include "chunk.h"
 #include "float_math.h"
 #include "kernels/kernels.h"
+#include "layers/capture.h"
 #include "parts.h"
 
 /* Raw inputs are held to this many standard deviations, so that a float32 sum cannot become
@@ -250,8 +251,12 @@ size_t el_stream_take(el_stream *stream, const float *frames, size_t count, floa
     const el_model *model = stream->model;
     size_t written = 0;
     for (size_t n = 0; n < count;) {
-        uint32_t taken = frames_together(stream, count - n);
         float *answer = written < due ? answers + written * model->outputs : NULL;
+        if (answer != NULL && el_captures(stream, count - n)) {
+            el_capture_push(stream, frames, count - n, answer);
+            return written + count - n;
+        }
+        uint32_t taken = frames_together(stream, count - n);
         written += take_frames(stream, frames, taken, answer);
         frames += (size_t)taken * model->features;
         n += taken;

@@ -4,6 +4,7 @@
 #endif
 
 #include "body.h"
+#include "body_capture.h"
 #include "body_rows.h"
 #include "body_wide.h"
 
@@ -19,6 +20,7 @@ const el_kernels el_kernels_avx2 = {
     .gru_int8 = gru_int8,
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+    .capture_float32 = capture_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
     .logmel_power = logmel_power,

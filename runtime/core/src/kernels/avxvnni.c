@@ -5,6 +5,7 @@
 
 #include "body.h"
 #include "body_batch.h"
+#include "body_capture.h"
 #include "body_rows.h"
 #include "body_wide.h"
 
@@ -21,6 +22,7 @@ const el_kernels el_kernels_avxvnni = {
     .gru_int8 = gru_int8,
     .lstm_float32 = lstm_float32,
     .dense_float32 = dense_float32,
+    .capture_float32 = capture_float32,
     .gru_reset_float32 = gru_reset_float32,
     .gru_float32 = gru_float32,
     .logmel_power = logmel_power,

@@ -20,6 +20,16 @@ typedef struct el_batch {
     int16_t *c[EL_BATCH];
 } el_batch;
 
+/* Frames of one stream, for a layer and a row of weights behind it. */
+typedef struct el_frames {
+    const float *x; /* (count, columns_w) */
+    float *h;       /* (16·groups,) the state before them, then behind them */
+    float *c;
+    float *work; /* (16·groups,) */
+    float *y;    /* (count,) out: what the row gives */
+    uint32_t count;
+} el_frames;
+
 /* Values that read_int8 wants at least. */
 #define EL_READ_LEAST 32u
 
@@ -71,6 +81,9 @@ struct el_kernels {
     void (*lstm_float32)(const el_lstm *lstm, const float *x, const float *h, float *h_next,
                          float *c);
     void (*dense_float32)(const el_matrix *matrix, const float *x, float *y);
+    /* lstm_float32, then the first row of dense_float32, for each of several frames, with the same
+     * bits; of at most EL_SEGMENT units. Null where a set has none. */
+    void (*capture_float32)(const el_lstm *lstm, const el_matrix *head, const el_frames *frames);
     void (*gru_reset_float32)(const el_gru *gru, const float *from_x, const float *from_h,
                               const float *h, float *reset);
     void (*gru_float32)(const el_gru *gru, const float *from_x, const float *from_h, float *h);

@@ -1,8 +1,6 @@
 /* Dense: one product, then an activation. The last layer's results are scores. */
 #include "int16.h"
 
-EL_RECORD(el_matrix)
-
 static el_status check(el_model *model, el_layer *layer, const el_entry *entry) {
     if (layer->rows != 1 || entry->own[0] != 0 || entry->own[1] != 0 || entry->own[2] != 0 ||
         entry->multiplier != 0 || entry->shift != 0 || entry->recurrent.size != 0 ||

@@ -4,6 +4,8 @@
 
 #include "layer.h"
 
+EL_RECORD(el_matrix)
+
 /* float32 results are held to this: the next layer adds at most 2^14 of them times 1e6, the
  * largest weight that a file may hold, and its sums stay finite. */
 #define EL_MAX_HIDDEN 1e27f
